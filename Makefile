@@ -1,0 +1,66 @@
+# Each target does all it needs on a fresh machine: an environment in .venv, what
+# pyproject.toml lists, the build.  `make help` lists them.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench lint vec goldens clean
+
+# The first Python of 3.11 or newer on the PATH that can make an environment and build.
+CANDIDATES = python3 python3.14 python3.13 python3.12 python3.11 python
+SUITABLE = import sys, os, sysconfig, ensurepip, venv; \
+	sys.exit(sys.version_info < (3, 11) or \
+	not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))
+PYTHON ?= $(shell for p in $(CANDIDATES); do \
+	$$p -c '$(SUITABLE)' 2>/dev/null && echo $$p && break; done)
+
+BUILD_REQUIRES = import tomllib; \
+	print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
+SOURCES = pyproject.toml setup.py lrcore/_core.pyx $(wildcard src_c/* src_c/rules/*)
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1 | /p' Makefile | column -t -s '|'
+
+demo: .venv/.core ## learn handwritten digits, then time the optimizer
+	.venv/bin/lrcore demo
+
+test: .venv/.test ## run the tests
+	.venv/bin/python -m pytest -q
+
+bench: .venv/.bench ## time the core; peers that are installed in .venv take part
+	.venv/bin/python -m pytest -q bench --benchmark-only
+
+lint: .venv/.lint ## check style, types and that C compiles without a warning
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/clang-format --dry-run -Werror $$(git ls-files 'src_c/*' 'bench/*.c')
+	.venv/bin/mypy
+	.venv/bin/python tests/check_warnings.py
+
+vec: .venv/.core ## check that the compiler vectorised every kernel
+	.venv/bin/python tests/check_vec.py
+
+goldens: .venv-goldens/bin/python ## make the golden trajectories anew and compare
+	.venv-goldens/bin/python tests/golden/make.py --check
+
+clean: ## remove what was built
+	rm -rf build .venv .venv-goldens *.egg-info lrcore/*.so
+
+.venv/bin/python:
+ifeq ($(strip $(PYTHON)),)
+	$(error no suitable Python found: lrcore needs Python 3.11 or newer with venv and \
+	headers (Debian, Ubuntu: apt install python3-venv python3-dev), or name one: \
+	make PYTHON=/path/to/python)
+endif
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -c '$(BUILD_REQUIRES)' > .venv/requires.txt
+	.venv/bin/python -m pip install -q --disable-pip-version-check -r .venv/requires.txt
+
+# .venv/.core: the package alone; .venv/.NAME: with that extra.
+.venv/.%: $(SOURCES) | .venv/bin/python
+	.venv/bin/python -m pip install -q --disable-pip-version-check \
+	    --no-build-isolation -e '.$(if $(filter-out core,$*),[$*])'
+	@touch $@
+
+.venv-goldens/bin/python: tests/golden/requirements.txt
+	$(PYTHON) -m venv .venv-goldens
+	$@ -m pip install -q --disable-pip-version-check -r $<
+	@touch $@

@@ -1,0 +1,11 @@
+"""Fixtures of the whole suite."""
+
+import lrcore
+import numpy as np
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def names_for_doctests(doctest_namespace):
+    doctest_namespace["lrcore"] = lrcore
+    doctest_namespace["np"] = np

@@ -1,0 +1,217 @@
+"""What may be wrong with the arrays a user hands over, in words.
+
+Each function returns where all is well, and raises TypeError or ValueError with the
+argument's name, what was found and how to mend it, before anything has been written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lrcore._tree import Tree, get
+
+_DTYPES = ("float32", "float64")
+_MISSING = object()
+
+
+def params(tree: Tree) -> None:
+    """Check the arrays that an optimizer is to update."""
+    for leaf in tree.leaves:
+        _writable("params" + leaf.path, leaf.array)
+    _apart([("params" + leaf.path, leaf.array) for leaf in tree.leaves])
+
+
+def step_arguments(tree: Tree, grads: Any, states: Sequence[Sequence[Any]]) -> None:
+    """Say why a step with these gradients was refused.  Always raises."""
+    _containers(tree, grads)
+    owned = [("params" + leaf.path, leaf.array) for leaf in tree.leaves]
+    for leaf, arrays in zip(tree.leaves, states, strict=True):
+        owned += [(f"the state of params{leaf.path}", array) for array in arrays]
+    for leaf in tree.leaves:
+        name, p = "params" + leaf.path, leaf.array
+        if leaf.node >= 0:
+            _rebound(name, get(tree.nodes[leaf.node].container, leaf.key, _MISSING), p)
+        _writable(name, p)
+        g = _descend(tree, leaf.node, leaf.key, grads)
+        _matches("grads" + leaf.path, g, name, p)
+        for owner, array in owned:
+            _disjoint("grads" + leaf.path, g, owner, array)
+    raise ValueError(
+        "params: an array's memory was moved since construction (by resize, or by assigning "
+        "to its dtype or data); construct the optimizer anew"
+    )
+
+
+def kernel_arguments(p: Any, g: Any, names: Sequence[str], states: Sequence[Any]) -> None:
+    """Say why a kernel's arguments were refused.  Always raises."""
+    if len(states) != len(names):
+        wanted = ", ".join(names) or "none"
+        raise TypeError(f"states: expected {len(names)} ({wanted}), found {len(states)}")
+    _writable("p", p)
+    _matches("g", g, "p", p)
+    named = [("p", p), ("g", g)]
+    for name, state in zip(names, states, strict=True):
+        _matches(name, state, "p", p)
+        _writable(name, state)
+        named.append((name, state))
+    _apart(named)
+    raise AssertionError("refused for no reason found")  # pragma: no cover
+
+
+def state(name: str, value: Any, p: np.ndarray) -> None:
+    """Check a saved state array against its parameter: type and shape, not layout."""
+    _array(name, value)
+    if value.dtype != p.dtype:
+        raise TypeError(f"{name}: expected dtype {p.dtype}, found {value.dtype}")
+    if value.shape != p.shape:
+        raise ValueError(f"{name}: expected shape {p.shape}, found {value.shape}")
+
+
+def buffers(arrays: Sequence[np.ndarray]) -> list[tuple[int, int]]:
+    """The addresses [start, end) of arrays that hold anything, in order."""
+    return sorted(_extent(a) for a in arrays if a.nbytes)
+
+
+# --- one array -------------------------------------------------------------------------
+
+
+def _array(name: str, a: Any) -> None:
+    if isinstance(a, np.ma.MaskedArray):
+        raise TypeError(f"{name}: found a masked array; fill it first: .filled(0)")
+    if not isinstance(a, np.ndarray):
+        raise TypeError(
+            f"{name}: expected a numpy.ndarray, found {_kind(a)}; "
+            "convert it once: numpy.asarray(..., dtype=numpy.float32)"
+        )
+    if a.dtype.name not in _DTYPES or not a.dtype.isnative:
+        order = "" if a.dtype.isnative else " in foreign byte order"
+        raise TypeError(
+            f"{name}: expected dtype float32 or float64, found {a.dtype.name}{order}; "
+            "convert it: .astype(numpy.float32)"
+        )
+    if not (a.flags.c_contiguous or a.flags.f_contiguous):
+        raise ValueError(
+            f"{name}: found a non-contiguous array with strides {a.strides}; "
+            "copy it: numpy.ascontiguousarray(...)"
+        )
+    if not a.flags.aligned:
+        raise ValueError(f"{name}: found a misaligned array; copy it: .copy()")
+
+
+def _writable(name: str, a: Any) -> None:
+    _array(name, a)
+    if not a.flags.writeable:
+        raise ValueError(
+            f"{name}: found a read-only array, which a step could not update; copy it: .copy()"
+        )
+
+
+def _matches(name: str, a: Any, of: str, p: np.ndarray) -> None:
+    """`a` belongs to the parameter `p`: same type, shape and memory order."""
+    _array(name, a)
+    if a.dtype != p.dtype:
+        raise TypeError(
+            f"{name}: expected dtype {p.dtype} as {of} has, found {a.dtype}; "
+            f"convert it: .astype(numpy.{p.dtype})"
+        )
+    if a.shape != p.shape:
+        raise ValueError(f"{name}: expected shape {p.shape} as {of} has, found {a.shape}")
+    order = "C" if p.flags.c_contiguous else "F"
+    if not a.flags[f"{order}_CONTIGUOUS"]:
+        raise ValueError(
+            f"{name}: expected memory order {order} as {of} has, found the other; "
+            f'copy it: numpy.asarray(..., order="{order}")'
+        )
+
+
+def _kind(obj: Any) -> str:
+    return "None" if obj is None else f"{type(obj).__module__}.{type(obj).__qualname__}".replace(
+        "builtins.", ""
+    )
+
+
+# --- arrays among each other -----------------------------------------------------------
+
+
+def _extent(a: np.ndarray) -> tuple[int, int]:
+    start = a.__array_interface__["data"][0]
+    return start, start + a.nbytes
+
+
+def _apart(named: Sequence[tuple[str, np.ndarray]]) -> None:
+    """No two of these arrays overlap."""
+    spans = sorted((*_extent(a), name) for name, a in named if a.nbytes)
+    for (_, end, first), (start, _, second) in zip(spans, spans[1:], strict=False):
+        if start < end:
+            raise ValueError(f"{second}: found to share memory with {first}; copy one: .copy()")
+
+
+def _disjoint(name: str, a: np.ndarray, owner: str, b: np.ndarray) -> None:
+    (a0, a1), (b0, b1) = _extent(a), _extent(b)
+    if max(a0, b0) < min(a1, b1):
+        raise ValueError(f"{name}: found to share memory with {owner}; copy it: .copy()")
+
+
+# --- containers ------------------------------------------------------------------------
+
+
+def _rebound(name: str, found: Any, wanted: Any) -> None:
+    if found is not wanted:
+        what = "nothing there now" if found is _MISSING else "another object there now"
+        raise ValueError(
+            f"{name}: found {what}; the optimizer updates the object it was given. Assign in "
+            "place (p[...] = value), or construct the optimizer after the change"
+        )
+
+
+def _descend(tree: Tree, node: int, key: Any, grads: Any) -> Any:
+    """What stands in the gradients where the params have (node, key)."""
+    if node < 0:
+        return grads
+    parent = tree.nodes[node]
+    return get(_descend(tree, parent.parent, parent.key, grads), key)
+
+
+def _containers(tree: Tree, grads: Any) -> None:
+    """The containers of params are as they were, and those of the gradients are like them."""
+    for index, node in enumerate(tree.nodes):
+        name = "params" + node.path
+        if index:
+            parent = tree.nodes[node.parent].container
+            _rebound(name, get(parent, node.key, _MISSING), node.container)
+        known = {n.key for n in tree.nodes if n.parent == index and n.path}
+        known |= {leaf.key for leaf in tree.leaves if leaf.node == index}
+        now = set(_keys(node.container))
+        if now != known:
+            raise ValueError(
+                f"{name}: found {_listed(now - known, known - now)} since construction; "
+                "construct the optimizer after the change"
+            )
+        g = _descend(tree, node.parent, node.key, grads)
+        _like("grads" + node.path, g, name, node.container)
+
+
+def _like(name: str, g: Any, of: str, container: Any) -> None:
+    kinds: tuple[type, ...] = (dict,) if isinstance(container, dict) else (list, tuple)
+    if not isinstance(g, kinds):
+        wanted = " or ".join(kind.__name__ for kind in kinds)
+        raise TypeError(f"{name}: expected a {wanted} as {of} is, found {_kind(g)}")
+    wanted_keys, found = set(_keys(container)), set(_keys(g))
+    if found != wanted_keys:
+        raise ValueError(
+            f"{name}: expected the {len(wanted_keys)} entries of {of}, "
+            f"found {_listed(found - wanted_keys, wanted_keys - found)}"
+        )
+
+
+def _keys(container: Any) -> Any:
+    return container if isinstance(container, dict) else range(len(container))
+
+
+def _listed(extra: set[Any], missing: set[Any]) -> str:
+    parts = [f"{word} {sorted(keys, key=repr)}" for word, keys in
+             (("extra", extra), ("missing", missing)) if keys]  # fmt: skip
+    return " and ".join(parts)

@@ -1,0 +1,136 @@
+"""Which kernels run, on how many threads: what the process can be told and asked."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Literal
+
+import numpy as np
+
+from lrcore import _core
+from lrcore.optimizers._base import check_num_threads
+
+try:
+    __version__ = version("lrcore")
+except PackageNotFoundError:  # built in place, not installed
+    __version__ = "unknown"
+
+
+def set_isa(name: str | None) -> None:
+    """Use the kernels of another instruction set; the results are the same bits.
+
+    Parameters
+    ----------
+    name : str or None
+        ``"baseline"``, on x86-64 also ``"avx2"`` and ``"avx512"``; None for the best that
+        this processor runs, as at import.
+
+    Raises
+    ------
+    ValueError
+        There is no such table, or this processor cannot run it.
+
+    Examples
+    --------
+    >>> lrcore.set_isa("baseline"); lrcore.get_isa()
+    'baseline'
+    >>> lrcore.set_isa(None)
+    """
+    if not _core.set_isa(name):
+        runs = [isa for isa, ok in _core.isas().items() if ok]
+        raise ValueError(f"isa: expected one of {runs}, which run here, found {name!r}")
+
+
+def get_isa() -> str:
+    """Return the name of the instruction set whose kernels are in use."""
+    return _core.isa()
+
+
+def set_num_threads(n: int | None) -> None:
+    """Let steps use at most n threads where their optimizer does not say.
+
+    Parameters
+    ----------
+    n : int or None
+        1 or more; None for OpenMP's default, which heeds ``OMP_NUM_THREADS``, the
+        processor affinity and threadpoolctl.
+
+    Raises
+    ------
+    TypeError, ValueError
+        n is neither None nor an int of at least 1.
+
+    Examples
+    --------
+    >>> lrcore.set_num_threads(1); lrcore.get_num_threads()
+    1
+    >>> lrcore.set_num_threads(None)
+    """
+    _core.set_num_threads(check_num_threads(n))
+
+
+def get_num_threads() -> int:
+    """Return how many threads a step may use where its optimizer does not say."""
+    return _core.num_threads()
+
+
+def show_config(mode: Literal["print", "dict"] = "print") -> dict[str, Any] | None:
+    """Print what was built and what is in use, or return it as a dict.
+
+    Parameters
+    ----------
+    mode : {"print", "dict"}
+        Default "print", which returns None.
+
+    Examples
+    --------
+    >>> sorted(lrcore.show_config("dict"))
+    ['isa', 'isas', 'lrcore', 'machine', 'numpy', 'openmp', 'rules', 'threads']
+    """
+    if mode not in ("print", "dict"):
+        raise ValueError(f'mode: expected "print" or "dict", found {mode!r}')
+    config: dict[str, Any] = {
+        "lrcore": __version__,
+        "numpy": np.__version__,
+        "machine": platform.machine(),
+        "isa": get_isa(),
+        "isas": _core.isas(),
+        "openmp": _core.has_openmp(),
+        "threads": get_num_threads(),
+        "rules": list(_core.RULES),
+    }
+    if mode == "dict":
+        return config
+    isas = (f"{isa}{'' if ok else ' (not on this processor)'}"
+            for isa, ok in config["isas"].items())  # fmt: skip
+    threads = (
+        f"{config['threads']} (OpenMP)"
+        if config["openmp"]
+        else "1 (built without OpenMP: single-threaded)"
+    )
+    print(
+        f"lrcore    {config['lrcore']}, NumPy {config['numpy']}, {config['machine']}\n"
+        f"kernels   {config['isa']}, of {', '.join(isas)}\n"
+        f"threads   {threads}\n"
+        f"rules     {', '.join(config['rules'])}"
+    )
+    return None
+
+
+def heed_environment() -> None:
+    """Take LRCORE_NUM_THREADS, and refuse an LRCORE_ISA that was not to be had."""
+    wanted = os.environ.get("LRCORE_ISA")
+    if wanted and wanted != get_isa():
+        runs = [isa for isa, ok in _core.isas().items() if ok]
+        raise ImportError(
+            f"LRCORE_ISA: expected one of {runs}, which run here, found {wanted!r}"
+        )
+    if threads := os.environ.get("LRCORE_NUM_THREADS"):
+        try:
+            set_num_threads(int(threads))
+        except ValueError:
+            raise ImportError(
+                f"LRCORE_NUM_THREADS: expected an int >= 1, found {threads!r}"
+            ) from None

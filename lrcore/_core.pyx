@@ -1,0 +1,451 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+"""The binding: a Plan resolves pointers once; its step() is one call of lrc_step().
+
+What is wrong with an array is decided here, in a few nanoseconds; what to say about it is
+decided in _check.py, which looks again, at leisure, and raises.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from lrcore import _check
+
+cimport numpy as cnp
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
+from libc.stdint cimport uintptr_t
+
+cnp.import_array()
+
+
+cdef extern from "lrcore.h" nogil:
+    enum:
+        LRC_MAX_STATES
+        LRC_MAX_COEFS
+        LRC_RULE_COEFS
+        LRC_PARALLEL_FROM
+        LRC_N_RULES
+    ctypedef enum lrc_dtype:
+        LRC_F32
+        LRC_F64
+    ctypedef enum lrc_rule:
+        pass
+    ctypedef struct lrc_rule_info:
+        const char *name
+        int n_state
+        const char *states
+        const char *coefs
+    const lrc_rule_info lrc_rules[]
+    ctypedef struct lrc_tensor:
+        void *p
+        const void *g
+        void *s[LRC_MAX_STATES]
+        size_t n
+        lrc_dtype dtype
+        unsigned group
+    ctypedef struct lrc_group:
+        lrc_rule rule
+        double coef[LRC_MAX_COEFS]
+    ctypedef struct lrc_plan:
+        lrc_tensor *tensor
+        size_t n_tensors
+        size_t total
+        lrc_group *group
+        size_t n_groups
+        int num_threads
+        int keep_subnormals
+        size_t parallel_from
+    void lrc_plan_tensors(lrc_plan *)
+    void lrc_step(lrc_plan *)
+    size_t lrc_isa_count()
+    const char *lrc_isa_name(size_t)
+    int lrc_isa_runs(size_t)
+    const char *lrc_isa()
+    int lrc_set_isa(const char *)
+    int lrc_num_threads()
+    void lrc_set_num_threads(int)
+    int lrc_has_openmp()
+
+cdef extern from "Python.h":
+    PyObject *PyDict_GetItemWithError(object, object) except? NULL
+    PyObject *PyList_GET_ITEM(object, Py_ssize_t)
+    PyObject *PyTuple_GET_ITEM(object, Py_ssize_t)
+    bint PyDict_Check(object)
+    bint PyList_Check(object)
+    bint PyTuple_Check(object)
+    Py_ssize_t PyDict_Size(object)
+    Py_ssize_t PyList_GET_SIZE(object)
+    Py_ssize_t PyTuple_GET_SIZE(object)
+
+
+class Rule(NamedTuple):
+    """A line of rules.def."""
+
+    id: int
+    states: tuple
+    coefs: tuple
+
+
+def _names(const char *listed):
+    return tuple(name for name in listed.decode().split(", ") if name)
+
+
+RULES = {
+    lrc_rules[i].name.decode(): Rule(i, _names(lrc_rules[i].states), _names(lrc_rules[i].coefs))
+    for i in range(LRC_N_RULES)
+}
+
+
+# --- instruction sets and threads ------------------------------------------------------
+
+
+def isas():
+    """The kernel tables of this build, best last: {name: whether it runs here}."""
+    return {lrc_isa_name(i).decode(): bool(lrc_isa_runs(i)) for i in range(lrc_isa_count())}
+
+
+def isa():
+    """The name of the kernel table in use."""
+    return lrc_isa().decode()
+
+
+def set_isa(name):
+    """Use the table of that name, or the best one (None); False where it cannot run."""
+    if name is None:
+        return lrc_set_isa(NULL) == 0
+    return lrc_set_isa(name.encode()) == 0
+
+
+def num_threads():
+    """Threads that a step may use where its optimizer does not say."""
+    return lrc_num_threads()
+
+
+def set_num_threads(int n):
+    """Set it; 0 for the default of OpenMP."""
+    lrc_set_num_threads(n)
+
+
+def has_openmp():
+    """Whether this build has more than one thread."""
+    return bool(lrc_has_openmp())
+
+
+# --- what a kernel may be given --------------------------------------------------------
+
+
+cdef int layout(cnp.ndarray a) noexcept:
+    """The flags that an array laid out like `a` has; 0 where no kernel can read it."""
+    if cnp.PyArray_CHKFLAGS(a, cnp.NPY_ARRAY_C_CONTIGUOUS | cnp.NPY_ARRAY_ALIGNED):
+        return cnp.NPY_ARRAY_C_CONTIGUOUS | cnp.NPY_ARRAY_ALIGNED
+    if cnp.PyArray_CHKFLAGS(a, cnp.NPY_ARRAY_F_CONTIGUOUS | cnp.NPY_ARRAY_ALIGNED):
+        return cnp.NPY_ARRAY_F_CONTIGUOUS | cnp.NPY_ARRAY_ALIGNED
+    return 0
+
+
+cdef bint plain(obj):
+    """Whether it is an array whose elements are what its buffer holds."""
+    return cnp.PyArray_CheckExact(obj) or (
+        cnp.PyArray_Check(obj) and not isinstance(obj, np.ma.MaskedArray)
+    )
+
+
+cdef bint fits(obj, cnp.ndarray p, int flags):
+    """Whether it is an array of p's type and shape that has these flags."""
+    if not plain(obj):
+        return False
+    cdef cnp.ndarray a = <cnp.ndarray>obj
+    cdef int i, ndim = cnp.PyArray_NDIM(p)
+    if (
+        cnp.PyArray_TYPE(a) != cnp.PyArray_TYPE(p)
+        or cnp.PyArray_ISBYTESWAPPED(a)
+        or not cnp.PyArray_CHKFLAGS(a, flags)
+        or cnp.PyArray_NDIM(a) != ndim
+    ):
+        return False
+    for i in range(ndim):
+        if cnp.PyArray_DIM(a, i) != cnp.PyArray_DIM(p, i):
+            return False
+    return True
+
+
+cdef int set_tensor(lrc_tensor *t, cnp.ndarray p, states) except -1:
+    t.p = cnp.PyArray_DATA(p)
+    t.n = <size_t>cnp.PyArray_SIZE(p)
+    t.dtype = LRC_F32 if cnp.PyArray_TYPE(p) == cnp.NPY_FLOAT32 else LRC_F64
+    for i, state in enumerate(states):
+        t.s[i] = cnp.PyArray_DATA(<cnp.ndarray?>state)
+    return 0
+
+
+cdef int set_numbers(lrc_group *group, tuple folded, t) except -1:
+    """Set a group's coefficients for step t, from 1, as _hyper.Folded gives them."""
+    coefs, lr, group.coef[0], group.coef[1], group.coef[2] = folded
+    cdef tuple numbers = coefs(t, lr)
+    cdef Py_ssize_t i
+    if len(numbers) > LRC_MAX_COEFS - 3:
+        raise ValueError(f"coefs: at most {LRC_MAX_COEFS - 3}, found {len(numbers)}")
+    for i in range(len(numbers)):
+        group.coef[3 + i] = numbers[i]
+    return 0
+
+
+def apply(rule, p, g, tuple states, tuple folded, t, int num_threads, bint keep_subnormals):
+    """Take step t, from 1, of one tensor whose state is the caller's."""
+    cdef lrc_plan plan
+    cdef lrc_tensor tensor
+    cdef lrc_group group
+    cdef int flags = layout(p) if plain(p) else 0
+    info = RULES[rule]
+    cdef bint ok = (
+        flags != 0
+        and cnp.PyArray_TYPE(p) in (cnp.NPY_FLOAT32, cnp.NPY_FLOAT64)
+        and fits(p, p, flags | cnp.NPY_ARRAY_WRITEABLE)
+        and fits(g, p, flags)
+        and len(states) == len(info.states)
+    )
+    if ok:
+        for state in states:
+            ok = ok and fits(state, p, flags | cnp.NPY_ARRAY_WRITEABLE)
+    if ok:
+        ok = disjoint((p, g) + states)
+    if not ok:
+        _check.kernel_arguments(p, g, info.states, states)
+
+    set_tensor(&tensor, p, states)
+    tensor.g = cnp.PyArray_DATA(<cnp.ndarray>g)
+    tensor.group = 0
+    group.rule = <lrc_rule><int>info.id
+    set_numbers(&group, folded, t)
+    plan.tensor, plan.n_tensors = &tensor, 1
+    plan.group, plan.n_groups = &group, 1
+    plan.num_threads, plan.keep_subnormals = num_threads, keep_subnormals
+    plan.parallel_from = LRC_PARALLEL_FROM
+    with nogil:
+        lrc_plan_tensors(&plan)
+        lrc_step(&plan)
+
+
+cdef bint disjoint(tuple arrays):
+    """Whether no two of these arrays of one size overlap."""
+    cdef Py_ssize_t i, j
+    cdef uintptr_t a, b
+    cdef size_t size = <size_t>cnp.PyArray_NBYTES(<cnp.ndarray>arrays[0])
+    for i in range(len(arrays)):
+        a = <uintptr_t>cnp.PyArray_DATA(<cnp.ndarray>arrays[i])
+        for j in range(i):
+            b = <uintptr_t>cnp.PyArray_DATA(<cnp.ndarray>arrays[j])
+            if (a - b if a > b else b - a) < size:
+                return False
+    return True
+
+
+# --- a plan ----------------------------------------------------------------------------
+
+cdef struct leaf_t:
+    int node  # its container, -1 where the tree is one array
+    int flags  # what its gradient must have
+    uintptr_t apart  # where its gradient was when last seen to overlap nothing
+    PyObject *grad
+
+cdef struct node_t:
+    int parent
+    PyObject *grads  # what stands in its place in the gradients
+
+cdef struct buffer_t:
+    uintptr_t start
+    uintptr_t end
+
+
+cdef void *allocate(size_t n, size_t size) except NULL:
+    cdef void *memory = PyMem_Calloc(n if n else 1, size)
+    if memory == NULL:
+        raise MemoryError
+    return memory
+
+
+cdef PyObject *child(container, key) except? NULL:
+    """container[key], borrowed; NULL where there is none."""
+    if PyDict_Check(container):
+        return PyDict_GetItemWithError(container, key)
+    cdef Py_ssize_t i = key
+    if PyList_Check(container):
+        return PyList_GET_ITEM(container, i) if i < PyList_GET_SIZE(container) else NULL
+    return PyTuple_GET_ITEM(container, i) if i < PyTuple_GET_SIZE(container) else NULL
+
+
+cdef Py_ssize_t length(obj, bint as_dict):
+    """Its length; -1 where it is no dict, or no list or tuple."""
+    if as_dict:
+        return PyDict_Size(obj) if PyDict_Check(obj) else -1
+    if PyList_Check(obj):
+        return PyList_GET_SIZE(obj)
+    return PyTuple_GET_SIZE(obj) if PyTuple_Check(obj) else -1
+
+
+cdef class Plan:
+    """The tensors of an optimizer: resolved once, updated by one call a step.
+
+    tree : the flattened params (_tree.Tree), which _check.params() has passed.
+    rules : each group's rule.
+    states : each leaf's state arrays, in the order that its rule names them.
+    """
+
+    cdef readonly object tree
+    cdef list params, states, keys, containers, node_keys, lengths
+    cdef lrc_plan plan
+    cdef leaf_t *leaf
+    cdef node_t *node
+    cdef buffer_t *buffer  # the plan's own, by address
+    cdef Py_ssize_t n_buffers
+    cdef bint busy
+
+    def __cinit__(self, tree, rules, states):
+        cdef Py_ssize_t i
+        self.tree = tree
+        self.params = [leaf.array for leaf in tree.leaves]
+        self.states = list(states)
+        self.keys = [leaf.key for leaf in tree.leaves]
+        self.containers = [node.container for node in tree.nodes]
+        self.node_keys = [node.key for node in tree.nodes]
+        self.lengths = [len(container) for container in self.containers]
+
+        self.plan.parallel_from = LRC_PARALLEL_FROM
+        self.plan.n_groups = len(rules)
+        self.plan.group = <lrc_group *>allocate(len(rules), sizeof(lrc_group))
+        for i, rule in enumerate(rules):
+            self.plan.group[i].rule = <lrc_rule><int>RULES[rule].id
+        self.node = <node_t *>allocate(len(self.containers), sizeof(node_t))
+        for i, node in enumerate(tree.nodes):
+            self.node[i].parent = node.parent
+        self.plan.n_tensors = len(self.params)
+        self.plan.tensor = <lrc_tensor *>allocate(len(self.params), sizeof(lrc_tensor))
+        self.leaf = <leaf_t *>allocate(len(self.params), sizeof(leaf_t))
+        for i, leaf in enumerate(tree.leaves):
+            set_tensor(self.plan.tensor + i, leaf.array, states[i])
+            self.plan.tensor[i].group = leaf.group
+            self.leaf[i].node = leaf.node
+            self.leaf[i].flags = layout(leaf.array)
+        lrc_plan_tensors(&self.plan)
+
+        buffers = _check.buffers([*self.params, *(s for arrays in states for s in arrays)])
+        self.n_buffers = len(buffers)
+        self.buffer = <buffer_t *>allocate(len(buffers), sizeof(buffer_t))
+        for i, (start, end) in enumerate(buffers):
+            self.buffer[i].start, self.buffer[i].end = start, end
+
+    def __dealloc__(self):
+        PyMem_Free(self.plan.group)
+        PyMem_Free(self.plan.tensor)
+        PyMem_Free(self.leaf)
+        PyMem_Free(self.node)
+        PyMem_Free(self.buffer)
+
+    @property
+    def total(self):
+        """Elements in all tensors."""
+        return self.plan.total
+
+    @property
+    def parallel_from(self):
+        """The least number of elements that more than one thread shares."""
+        return self.plan.parallel_from
+
+    @parallel_from.setter
+    def parallel_from(self, size_t n):
+        self.plan.parallel_from = n
+
+    def step(self, grads, list groups, t, int num_threads, bint keep_subnormals):
+        """Update every tensor, after t steps.  Where anything is wrong, nothing is written.
+
+        groups : what has `folded`, the numbers of a step; where that is None, `fold_at(t)`.
+        """
+        cdef Py_ssize_t i, n = 0
+        if self.busy:
+            raise RuntimeError("this optimizer is in the middle of a step in another thread")
+        self.busy = True
+        try:
+            if len(groups) != <Py_ssize_t>self.plan.n_groups:
+                raise ValueError(
+                    f"param_groups: expected {self.plan.n_groups} groups, found {len(groups)}"
+                )
+            for i in range(len(groups)):
+                folded = groups[i].folded
+                if folded is None:
+                    folded = groups[i].fold_at(t)
+                set_numbers(self.plan.group + i, folded, t + 1)
+            if not self.find(grads):
+                _check.step_arguments(self.tree, grads, self.states)
+            while n < <Py_ssize_t>self.plan.n_tensors:
+                if not self.take(n, grads):
+                    _check.step_arguments(self.tree, grads, self.states)
+                n += 1
+            self.plan.num_threads = num_threads
+            self.plan.keep_subnormals = keep_subnormals
+            with nogil:
+                lrc_step(&self.plan)
+        finally:
+            for i in range(n):
+                Py_DECREF(<object>self.leaf[i].grad)
+            self.busy = False
+
+    cdef bint find(self, grads) except -1:
+        """Find the gradients' containers; False where they are not as in the params, or the
+        params' own are no longer as they were."""
+        cdef Py_ssize_t i, size
+        cdef PyObject *here = <PyObject *>grads
+        for i in range(len(self.containers)):
+            container, size = self.containers[i], self.lengths[i]
+            if i > 0:
+                parent, key = self.containers[self.node[i].parent], self.node_keys[i]
+                if child(parent, key) != <PyObject *>container:
+                    return False
+                here = child(<object>self.node[self.node[i].parent].grads, key)
+                if here == NULL:
+                    return False
+            if len(container) != size or size != length(<object>here, PyDict_Check(container)):
+                return False
+            self.node[i].grads = here
+        return True
+
+    cdef bint take(self, Py_ssize_t i, grads) except -1:
+        """Take leaf i's gradient and a reference to it; False where it or its parameter
+        cannot be stepped."""
+        cdef leaf_t *leaf = self.leaf + i
+        cdef lrc_tensor *t = self.plan.tensor + i
+        cdef cnp.ndarray p = <cnp.ndarray>self.params[i]
+        cdef PyObject *g = <PyObject *>grads
+        if leaf.node >= 0:
+            key = self.keys[i]
+            if child(self.containers[leaf.node], key) != <PyObject *>p:
+                return False
+            g = child(<object>self.node[leaf.node].grads, key)
+        if (
+            g == NULL
+            or cnp.PyArray_DATA(p) != t.p
+            or cnp.PyArray_SIZE(p) != <Py_ssize_t>t.n
+            or (cnp.PyArray_TYPE(p) == cnp.NPY_FLOAT32) != (t.dtype == LRC_F32)
+            or not cnp.PyArray_CHKFLAGS(p, leaf.flags | cnp.NPY_ARRAY_WRITEABLE)
+            or not fits(<object>g, p, leaf.flags)
+        ):
+            return False
+        t.g = cnp.PyArray_DATA(<cnp.ndarray>g)
+        if <uintptr_t>t.g != leaf.apart:
+            if self.overlaps(<uintptr_t>t.g, <size_t>cnp.PyArray_NBYTES(<cnp.ndarray>g)):
+                return False
+            leaf.apart = <uintptr_t>t.g
+        leaf.grad = g
+        Py_INCREF(<object>g)
+        return True
+
+    cdef bint overlaps(self, uintptr_t start, size_t size) noexcept:
+        """Whether these bytes overlap one of the plan's own buffers."""
+        cdef Py_ssize_t lo = 0, hi = self.n_buffers, mid
+        while lo < hi:  # the first buffer that ends after `start`
+            mid = (lo + hi) // 2
+            if self.buffer[mid].end <= start:
+                lo = mid + 1
+            else:
+                hi = mid
+        return lo < self.n_buffers and self.buffer[lo].start < start + size

@@ -1,0 +1,73 @@
+"""Params as users hold them, flattened once: nested lists, tuples and dicts of arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+
+class Node(NamedTuple):
+    """A container: the user's own object, and where it stands in its parent."""
+
+    container: Any
+    parent: int
+    key: Any
+    path: str
+
+
+class Leaf(NamedTuple):
+    """An array: the user's own object, and where it stands in its container."""
+
+    array: Any
+    node: int
+    key: Any
+    group: int
+    path: str
+
+
+class Tree(NamedTuple):
+    """Containers (a parent before its children) and arrays, in the order of the user's.
+
+    Where params were given in groups, node 0 is the list of the groups' params.
+    """
+
+    nodes: list[Node]
+    leaves: list[Leaf]
+
+
+def flatten(params: Any, *, grouped: bool = False) -> Tree:
+    """The tree of one structure, or of a list with one structure a group."""
+    tree = Tree([], [])
+    _walk(tree, params, -1, None, 0, "", grouped, ())
+    return tree
+
+
+def _walk(
+    tree: Tree, here: Any, parent: int, key: Any, group: int, path: str, grouped: bool,
+    within: tuple[int, ...],
+) -> None:  # fmt: skip
+    if not isinstance(here, (dict, list, tuple)):
+        tree.leaves.append(Leaf(here, parent, key, group, path))
+        return
+    if id(here) in within:
+        raise ValueError(f"params{path}: found a container that contains itself")
+    tree.nodes.append(Node(here, parent, key, path))
+    node = len(tree.nodes) - 1
+    for k, child in items(here):
+        _walk(tree, child, node, k, k if grouped else group, f"{path}[{k!r}]", False,
+              (*within, id(here)))  # fmt: skip
+
+
+def items(container: dict[Any, Any] | Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+    """The keys and children of a container."""
+    if isinstance(container, dict):
+        yield from container.items()
+    else:
+        yield from enumerate(container)
+
+
+def get(container: Any, key: Any, default: Any = None) -> Any:
+    """The child under a key of a container, or the default where there is none."""
+    if isinstance(container, dict):
+        return container.get(key, default)
+    return container[key] if key < len(container) else default

@@ -1,0 +1,308 @@
+"""What every optimizer shares; a class adds its defaults, its rule and its coefficients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal, TypedDict
+
+import numpy as np
+
+from lrcore import _check, _core, _tree
+from lrcore.optimizers._hyper import Coefs, Hyper, ParamGroup, check
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+Scheduled = float | Callable[[int], float]
+"""A number, or a schedule: any callable that takes the step and returns one."""
+
+Betas = tuple[Scheduled, Scheduled] | Callable[[int], tuple[float, float]]
+
+
+class Common(TypedDict, total=False):
+    """Keywords of every optimizer."""
+
+    l2: Scheduled
+    maximize: bool
+    decoupled_weight_decay: bool
+    num_threads: int | None
+    denormals: Literal["flush", "keep"]
+
+
+COMMON: Common = {"l2": 0.0, "maximize": False, "decoupled_weight_decay": False}
+
+
+class Optimizer:
+    """Updates params in place, one fused kernel call a step.
+
+    ::
+
+        g' = ±g + l2 p;   u = rule(g', states);   p = (1 - lr wd) p - lr u
+
+    where the rule and the states are those of the class.
+
+    Parameters
+    ----------
+    params : ndarray, nested list / tuple / dict of ndarray, or list of groups
+        float32 or float64, C- or F-contiguous, writable, sharing no memory.  They are
+        updated in place, so hold on to the arrays: rebinding one in its container
+        (``params["W"] = params["W"] - ...``) is refused at the next step.  A group is a
+        dict with the key ``"params"`` and hyper-parameters of its own.
+    l2 : float or schedule
+        L2 penalty, always coupled: added to the gradient as ``l2 * p``.  Default 0.
+    maximize : bool
+        Ascend instead of descend.  Default False.
+    decoupled_weight_decay : bool
+        Whether ``weight_decay`` shrinks p by ``1 - lr wd`` (Loshchilov & Hutter 2019) or is
+        an L2 penalty.  Default: as the class says.
+    num_threads : int, optional
+        At most so many threads.  Default: ``lrcore.get_num_threads()``.
+    denormals : {"flush", "keep"}
+        Whether numbers below the smallest normal one (1.2e-38 in float32) are taken as 0.
+        The state of a weight whose gradient stays 0 decays into them, and many processors
+        are slow there.  Default "flush".
+
+    Raises
+    ------
+    TypeError, ValueError
+        A parameter or hyper-parameter cannot be used; the message says which and why.
+
+    Attributes
+    ----------
+    t : int
+        Steps taken.
+    param_groups : list of ParamGroup
+        Hyper-parameters of each group, readable and settable by name.
+    state : tuple of dict
+        The state arrays of each parameter, in the order of params: to look at.
+    """
+
+    decoupled: ClassVar[bool] = False
+    """Whether weight_decay is decoupled where the caller does not say."""
+
+    def __init__(self, params: Any, hyper: Hyper, common: Common) -> None:
+        own: dict[str, Any] = {**common}
+        self.num_threads = own.pop("num_threads", None)
+        self.denormals = own.pop("denormals", "flush")
+        defaults = {**hyper, **COMMON, "decoupled_weight_decay": self.decoupled}
+        _known(type(self).__name__, own, defaults)
+        defaults |= own
+
+        self.t = 0
+        self.param_groups: list[ParamGroup] = []
+        grouped = _is_groups(params)
+        for index, group in enumerate(params if grouped else [{"params": params}]):
+            own = {name: value for name, value in group.items() if name != "params"}
+            _known(f"params[{index}]", own, defaults)
+            self.param_groups.append(
+                ParamGroup(group["params"], {**defaults, **own}, self)
+            )
+
+        roots = [group.params for group in self.param_groups]
+        tree = _tree.flatten(roots if grouped else roots[0], grouped=grouped)
+        _check.params(tree)
+        self._leaves = tree.leaves
+        self.state = tuple(self._new_state(leaf) for leaf in tree.leaves)
+        rules = [group.rule for group in self.param_groups]
+        states = [tuple(state.values()) for state in self.state]
+        self._plan = _core.Plan(tree, rules, states)
+
+    # --- what a class says ---------------------------------------------------------
+
+    @staticmethod
+    def rule(h: Hyper) -> str:
+        """Return the rule of rules.def that these hyper-parameters ask for."""
+        raise NotImplementedError
+
+    @staticmethod
+    def initial(h: Hyper) -> Mapping[str, float]:
+        """Return what state arrays are filled with where that is not 0."""
+        return {}
+
+    @staticmethod
+    def fold(h: Hyper) -> Coefs:
+        """Return ``coefs(t, lr)``, which gives the numbers of a step."""
+        raise NotImplementedError
+
+    def _new_state(self, leaf: _tree.Leaf) -> dict[str, Array]:
+        group = self.param_groups[leaf.group]
+        fill = self.initial(group)
+        return {
+            name: np.full_like(leaf.array, fill.get(name, 0.0), subok=False)
+            for name in _core.RULES[group.rule].states
+        }
+
+    # --- how to run ----------------------------------------------------------------
+
+    @property
+    def num_threads(self) -> int | None:
+        """At most so many threads a step; None for ``lrcore.get_num_threads()``."""
+        return self._num_threads or None
+
+    @num_threads.setter
+    def num_threads(self, n: int | None) -> None:
+        self._num_threads = check_num_threads(n)
+
+    @property
+    def denormals(self) -> str:
+        """``"flush"`` or ``"keep"``."""
+        return "keep" if self._keep_subnormals else "flush"
+
+    @denormals.setter
+    def denormals(self, what: str) -> None:
+        self._keep_subnormals = check_denormals(what)
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next step, of the first group; setting it sets all."""
+        return float(self.param_groups[0].at(self.t)["lr"])
+
+    @lr.setter
+    def lr(self, value: Scheduled) -> None:
+        check("lr", value)
+        for group in self.param_groups:
+            group["lr"] = value
+
+    # --- the step ------------------------------------------------------------------
+
+    def step(self, grads: Any) -> bool:
+        """Update the params in place from their gradients.
+
+        Parameters
+        ----------
+        grads : of the same structure as params
+            Gradients of the same dtype, shape and memory order as their parameters,
+            read and left alone.  With groups: a list with one structure a group.
+
+        Returns
+        -------
+        bool
+            Whether the step was applied: True.
+
+        Raises
+        ------
+        TypeError, ValueError
+            A gradient, a parameter or what a schedule returned cannot be used.  Nothing
+            has been written then: not one parameter, not one state.
+        """
+        self._plan.step(
+            grads, self.param_groups, self.t, self._num_threads, self._keep_subnormals
+        )
+        self.t += 1
+        return True
+
+    # --- saving and restoring ------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that a step depends on, save the params: copies, picklable.
+
+        Returns
+        -------
+        dict
+            ``optimizer`` (the class), ``t``, ``param_groups`` (a dict of hyper-parameters
+            a group), ``names`` and ``state`` (of each array, in the order of params).
+        """
+        return {
+            "optimizer": type(self).__name__,
+            "t": self.t,
+            "param_groups": [group.hyper for group in self.param_groups],
+            "names": [leaf.path for leaf in self._leaves],
+            "state": [
+                {name: array.copy() for name, array in state.items()}
+                for state in self.state
+            ],
+        }
+
+    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
+        """Continue where the optimizer that gave this ``state_dict()`` was.
+
+        Takes its step count, its state arrays and its hyper-parameters.  A schedule is
+        taken where it was saved as such.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            It does not belong to such an optimizer of such params.  Nothing has been
+            changed then.
+        """
+        if saved["optimizer"] != type(self).__name__:
+            raise ValueError(
+                f"optimizer: expected the state of {type(self).__name__}, "
+                f"found that of {saved['optimizer']}"
+            )
+        t = saved["t"]
+        if isinstance(t, bool) or not isinstance(t, int) or t < 0:
+            raise ValueError(f"t: expected an int >= 0, found {t!r}")
+        names = [leaf.path for leaf in self._leaves]
+        if list(saved["names"]) != names:
+            raise ValueError(f"names: expected {names}, found {saved['names']}")
+        if len(saved["state"]) != len(names):
+            raise ValueError(
+                f"state: expected {len(names)} entries, found {len(saved['state'])}"
+            )
+        for leaf, own, new in zip(self._leaves, self.state, saved["state"], strict=True):
+            if own.keys() != new.keys():
+                raise ValueError(
+                    f"state of params{leaf.path}: expected {list(own)}, found {list(new)}"
+                )
+            for name in own:
+                _check.state(f"state of params{leaf.path}: {name}", new[name], leaf.array)
+        if len(saved["param_groups"]) != len(self.param_groups):
+            raise ValueError(
+                f"param_groups: expected {len(self.param_groups)}, "
+                f"found {len(saved['param_groups'])}"
+            )
+        groups = list(zip(self.param_groups, saved["param_groups"], strict=True))
+        hypers = [group.checked(new) for group, new in groups]
+
+        self.t = t
+        for group, hyper in zip(self.param_groups, hypers, strict=True):
+            group.replace(hyper)
+        for own, new in zip(self.state, saved["state"], strict=True):
+            for name, array in own.items():
+                array[...] = new[name]
+
+    def __repr__(self) -> str:
+        arrays, elements = len(self._leaves), sum(leaf.array.size for leaf in self._leaves)
+        groups = ", ".join(map(repr, self.param_groups))
+        return (
+            f"<{type(self).__name__} of {elements:,} elements in {arrays} arrays, "
+            f"t={self.t}: {groups}>"
+        )
+
+
+def _known(what: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    if unknown := given.keys() - known.keys():
+        raise TypeError(
+            f"{what}: unexpected keyword {min(unknown)!r}; there are {', '.join(known)}"
+        )
+
+
+def _is_groups(params: Any) -> bool:
+    """Whether params is a list of dicts that each have the key "params"."""
+    if not isinstance(params, (list, tuple)) or not params:
+        return False
+    marked = [isinstance(group, dict) and "params" in group for group in params]
+    if any(marked) and not all(marked):
+        raise TypeError(
+            f"params[{marked.index(False)}]: expected a group (a dict with the key 'params'), "
+            "as the other entries are"
+        )
+    return all(marked)
+
+
+def check_num_threads(n: int | None) -> int:
+    """Return the number that the kernels take for it, 0 for None."""
+    if n is None:
+        return 0
+    if isinstance(n, bool) or not isinstance(n, int):
+        raise TypeError(f"num_threads: expected an int >= 1 or None, found {n!r}")
+    if n < 1:
+        raise ValueError(f"num_threads: expected an int >= 1 or None, found {n!r}")
+    return n
+
+
+def check_denormals(what: str) -> bool:
+    """Return whether subnormal numbers are kept."""
+    if what not in ("flush", "keep"):
+        raise ValueError(f'denormals: expected "flush" or "keep", found {what!r}')
+    return what == "keep"

@@ -1,0 +1,224 @@
+"""Adagrad and its forgetful kin: steps over the root of the squared gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Unpack
+
+from lrcore.optimizers._base import Common, Optimizer, Scheduled
+from lrcore.optimizers._hyper import Coefs, Hyper
+
+__all__ = ["Adadelta", "Adagrad", "RMSprop"]
+
+
+class Adagrad(Optimizer):
+    r"""Adagrad: divides by the root of the sum of all squared gradients.
+
+    .. math::
+
+        a &\leftarrow a + g^2 \\
+        p &\leftarrow p - \frac{lr}{1 + (t - 1)\, lr\_decay}
+            \frac{g}{\sqrt{a} + \epsilon}
+
+    Parameters
+    ----------
+    params, **common
+        As of :class:`Optimizer`.
+    lr : float or schedule
+        Learning rate.  Default 1e-2.
+    lr_decay : float or schedule
+        Its decay with the number of steps.  Default 0.
+    weight_decay : float or schedule
+        Added to the gradient as ``weight_decay * p`` (an L2 penalty).  Default 0.
+    initial_accumulator_value : float
+        What a begins with, in units of :math:`g^2`.  Default 0.
+    eps : float or schedule
+        Added to the root, in units of g.  Default 1e-10.
+
+    References
+    ----------
+    Duchi, Hazan & Singer 2011, "Adaptive subgradient methods for online learning and
+    stochastic optimization", Figure 1 with diagonal matrices.
+
+    Examples
+    --------
+    >>> import numpy as np, lrcore
+    >>> p = np.zeros(2)
+    >>> lrcore.Adagrad(p, lr=0.5).step(np.array([3.0, -4.0]))
+    True
+    >>> p
+    array([-0.5,  0.5])
+    """
+
+    def __init__(
+        self,
+        params: Any,
+        lr: Scheduled = 1e-2,
+        lr_decay: Scheduled = 0.0,
+        weight_decay: Scheduled = 0.0,
+        initial_accumulator_value: float = 0.0,
+        eps: Scheduled = 1e-10,
+        **common: Unpack[Common],
+    ) -> None:
+        hyper = {
+            "lr": lr,
+            "lr_decay": lr_decay,
+            "weight_decay": weight_decay,
+            "initial_accumulator_value": initial_accumulator_value,
+            "eps": eps,
+        }
+        super().__init__(params, hyper, common)
+
+    @staticmethod
+    def rule(h: Hyper) -> str:
+        return "adagrad"
+
+    @staticmethod
+    def initial(h: Hyper) -> Mapping[str, float]:
+        return {"a": h["initial_accumulator_value"]}
+
+    @staticmethod
+    def fold(h: Hyper) -> Coefs:
+        lr_decay, eps = h["lr_decay"], h["eps"]
+
+        def coefs(t: int, lr: float) -> tuple[float, ...]:
+            return lr / (1 + (t - 1) * lr_decay), eps
+
+        return coefs
+
+
+class RMSprop(Optimizer):
+    r"""RMSprop: divides by the running root mean square of the gradient.
+
+    .. math::
+
+        v &\leftarrow \alpha v + (1 - \alpha) g^2 \\
+        d &= g / (\sqrt{v} + \epsilon), \quad
+            \text{or } g / (\sqrt{v - \bar g^2} + \epsilon) \text{ centered} \\
+        p &\leftarrow p - lr\, d, \quad
+            \text{or } p - lr\, m \text{ with } m \leftarrow \mu m + d
+
+    Parameters
+    ----------
+    params, **common
+        As of :class:`Optimizer`.
+    lr : float or schedule
+        Learning rate.  Default 1e-2.
+    alpha : float or schedule
+        Decay of the running means, in [0, 1).  Default 0.99.
+    eps : float or schedule
+        Added to the root, in units of g.  Default 1e-8.
+    weight_decay : float or schedule
+        Added to the gradient as ``weight_decay * p`` (an L2 penalty).  Default 0.
+    momentum : float or schedule
+        :math:`\mu \ge 0` of the normalised gradient.  Default 0.
+    centered : bool
+        Divide by the running standard deviation: subtract the square of the running mean
+        :math:`\bar g`.  The variance is kept from turning negative by rounding, where
+        torch can return NaN.  Default False.
+
+    References
+    ----------
+    Tieleman & Hinton 2012, "Neural networks for machine learning", lecture 6e.
+    Graves 2013, "Generating sequences with recurrent neural networks", eq. 38-41.
+
+    Examples
+    --------
+    >>> import numpy as np, lrcore
+    >>> p = np.zeros(2)
+    >>> lrcore.RMSprop(p, lr=0.1).step(np.array([3.0, -4.0]))
+    True
+    >>> p.round(6)
+    array([-1.,  1.])
+    """
+
+    def __init__(
+        self,
+        params: Any,
+        lr: Scheduled = 1e-2,
+        alpha: Scheduled = 0.99,
+        eps: Scheduled = 1e-8,
+        weight_decay: Scheduled = 0.0,
+        momentum: Scheduled = 0.0,
+        centered: bool = False,
+        **common: Unpack[Common],
+    ) -> None:
+        hyper = {
+            "lr": lr,
+            "alpha": alpha,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "momentum": momentum,
+            "centered": centered,
+        }
+        super().__init__(params, hyper, common)
+
+    @staticmethod
+    def rule(h: Hyper) -> str:
+        centered = "_centered" if h["centered"] else ""
+        momentum = "_momentum" if h["momentum"] != 0 else ""
+        return f"rmsprop{centered}{momentum}"
+
+    @staticmethod
+    def fold(h: Hyper) -> Coefs:
+        w, eps, mu = 1 - h["alpha"], h["eps"], h["momentum"]
+        return lambda t, lr: (lr, w, eps, mu)
+
+
+class Adadelta(Optimizer):
+    r"""Adadelta: steps in the units of p, by a running mean of its own steps.
+
+    .. math::
+
+        v &\leftarrow \rho v + (1 - \rho) g^2 \\
+        u &= \sqrt{(d + \epsilon) / (v + \epsilon)}\; g \\
+        d &\leftarrow \rho d + (1 - \rho) u^2 \\
+        p &\leftarrow p - lr\, u
+
+    Parameters
+    ----------
+    params, **common
+        As of :class:`Optimizer`.
+    lr : float or schedule
+        Factor of the step; the paper has none.  Default 1.
+    rho : float or schedule
+        Decay of the running means, in [0, 1).  Default 0.9.
+    eps : float or schedule
+        Added under both roots, in units of :math:`g^2`.  Default 1e-6.
+    weight_decay : float or schedule
+        Added to the gradient as ``weight_decay * p`` (an L2 penalty).  Default 0.
+
+    References
+    ----------
+    Zeiler 2012, "ADADELTA: an adaptive learning rate method", Algorithm 1.
+
+    Examples
+    --------
+    >>> import numpy as np, lrcore
+    >>> p = np.zeros(2)
+    >>> lrcore.Adadelta(p).step(np.array([3.0, -4.0]))
+    True
+    >>> p.round(5)
+    array([-0.00316,  0.00316])
+    """
+
+    def __init__(
+        self,
+        params: Any,
+        lr: Scheduled = 1.0,
+        rho: Scheduled = 0.9,
+        eps: Scheduled = 1e-6,
+        weight_decay: Scheduled = 0.0,
+        **common: Unpack[Common],
+    ) -> None:
+        hyper = {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, hyper, common)
+
+    @staticmethod
+    def rule(h: Hyper) -> str:
+        return "adadelta"
+
+    @staticmethod
+    def fold(h: Hyper) -> Coefs:
+        w, eps = 1 - h["rho"], h["eps"]
+        return lambda t, lr: (lr, w, eps)

@@ -1,0 +1,92 @@
+"""Stochastic gradient descent."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+from lrcore.optimizers._base import Common, Optimizer, Scheduled
+from lrcore.optimizers._hyper import Coefs, Hyper
+
+__all__ = ["SGD"]
+
+
+class SGD(Optimizer):
+    r"""Gradient descent, with momentum where asked for.
+
+    .. math::
+
+        m &\leftarrow \mu m + (1 - \tau) g \quad (m \leftarrow g \text{ at first}) \\
+        p &\leftarrow p - lr\, m, \quad
+            \text{or } p - lr\,(g + \mu m) \text{ with Nesterov momentum}
+
+    Parameters
+    ----------
+    params, **common
+        As of :class:`Optimizer`.
+    lr : float or schedule
+        Learning rate.  Default 1e-3.
+    momentum : float or schedule
+        :math:`\mu \ge 0`; with 0 there is no state, and p moves by lr g.  Default 0.
+    dampening : float or schedule
+        :math:`\tau`, from the second step on.  Default 0.
+    weight_decay : float or schedule
+        Added to the gradient as ``weight_decay * p`` (an L2 penalty).  Default 0.
+    nesterov : bool
+        Look ahead by a step of momentum.  Needs a momentum and no dampening.
+        Default False.
+
+    References
+    ----------
+    Polyak 1964, "Some methods of speeding up the convergence of iteration methods".
+    Sutskever et al. 2013, "On the importance of initialization and momentum in deep
+    learning", eq. 3-4; as in torch, lr stands outside of the momentum.
+
+    Examples
+    --------
+    >>> import numpy as np, lrcore
+    >>> p = np.zeros(2)
+    >>> opt = lrcore.SGD(p, lr=0.1, momentum=0.9)
+    >>> opt.step(np.ones(2)), opt.step(np.ones(2))
+    (True, True)
+    >>> p.round(6)
+    array([-0.29, -0.29])
+    """
+
+    def __init__(
+        self,
+        params: Any,
+        lr: Scheduled = 1e-3,
+        momentum: Scheduled = 0.0,
+        dampening: Scheduled = 0.0,
+        weight_decay: Scheduled = 0.0,
+        nesterov: bool = False,
+        **common: Unpack[Common],
+    ) -> None:
+        hyper = {
+            "lr": lr,
+            "momentum": momentum,
+            "dampening": dampening,
+            "weight_decay": weight_decay,
+            "nesterov": nesterov,
+        }
+        super().__init__(params, hyper, common)
+
+    @staticmethod
+    def rule(h: Hyper) -> str:
+        if h["nesterov"] and (h["momentum"] == 0 or h["dampening"] != 0):
+            raise ValueError(
+                "nesterov: needs a momentum and no dampening, found "
+                f"momentum={h['momentum']!r}, dampening={h['dampening']!r}"
+            )
+        if h["momentum"] == 0:
+            return "sgd"
+        return "nesterov" if h["nesterov"] else "momentum"
+
+    @staticmethod
+    def fold(h: Hyper) -> Coefs:
+        mu, w = h["momentum"], 1 - h["dampening"]
+
+        def coefs(t: int, lr: float) -> tuple[float, ...]:
+            return (lr, 0.0, 1.0, 1.0, mu) if t == 1 else (lr, mu, w, 1.0, mu)
+
+        return coefs

@@ -1,0 +1,109 @@
+"""Compile src_c/kernels.c once per instruction set, and one extension around the objects."""
+
+import os
+import platform
+import shutil
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import CCompilerError, PlatformError
+
+# Each table asks of the processor what its flags let the compiler use: see src_c/cpu.c.
+ISAS = {"baseline": []}
+if platform.machine() in ("x86_64", "AMD64"):
+    ISAS["baseline"] = ["-march=x86-64"]
+    ISAS["avx2"] = ["-march=x86-64", "-mavx2"]
+    ISAS["avx512"] = [
+        *("-march=x86-64", "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl"),
+        "-mprefer-vector-width=512",
+    ]
+
+# The same bits everywhere: no contraction to FMA, no fast-math, whatever CFLAGS says.
+# Without -fno-math-errno sqrtf is a call, and gcc 12 vectorises nothing below -O3.
+CFLAGS = "-O3 -std=c11 -fno-fast-math -ffp-contract=off -fno-math-errno -fno-trapping-math".split()
+C_SOURCES = ["src_c/cpu.c", "src_c/rules.c", "src_c/step.c"]
+HEADERS = sorted(str(path) for path in Path("src_c").rglob("*.*") if path.suffix != ".c")
+
+OPENMP_PROBE = "#include <omp.h>\nint main(void) { return omp_pause_resource_all(omp_pause_hard); }\n"
+
+
+class BuildExt(build_ext):
+    """build_ext, with the kernels' objects added and OpenMP where the compiler has it."""
+
+    def build_extensions(self):
+        self.explain_what_is_missing()
+        openmp = ["-fopenmp"] if self.has_openmp() else []
+        if not openmp:
+            print("lrcore: this compiler has no OpenMP; building a single-threaded library")
+        for extension in self.extensions:
+            extension.extra_compile_args += openmp
+            extension.extra_link_args += openmp
+        super().build_extensions()
+
+    def build_extension(self, extension):
+        for isa, flags in ISAS.items():
+            extension.extra_objects += self.compiler.compile(
+                ["src_c/kernels.c"],
+                output_dir=os.path.join(self.build_temp, isa),
+                macros=[("ISA", f'"{isa}"'), ("TABLE", f"lrc_{isa}")],
+                extra_postargs=[*CFLAGS, *flags],
+                depends=["src_c/kernels.c", *HEADERS],
+            )
+        super().build_extension(extension)
+
+    def explain_what_is_missing(self):
+        compiler = self.compiler.compiler[0]
+        if shutil.which(compiler) is None:
+            raise PlatformError(
+                f"lrcore needs a C compiler, and {compiler!r} was not found. Install one "
+                "(Debian, Ubuntu: apt install gcc; Fedora: dnf install gcc), or name yours "
+                "in the environment variable CC."
+            )
+        header = Path(sysconfig.get_path("include"), "Python.h")
+        if not header.exists():
+            raise PlatformError(
+                f"lrcore needs Python's headers, and {header} was not found. Install them "
+                "(Debian, Ubuntu: apt install python3-dev; Fedora: dnf install python3-devel)."
+            )
+
+    def has_openmp(self):
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder, "probe.c")
+            source.write_text(OPENMP_PROBE)
+            try:
+                objects = self.compiler.compile(
+                    [str(source)], output_dir=folder, extra_postargs=["-fopenmp"]
+                )
+                self.compiler.link_executable(
+                    objects, "probe", output_dir=folder, extra_postargs=["-fopenmp"]
+                )
+            except CCompilerError:
+                return False
+        return True
+
+
+def main():
+    if sys.platform != "linux":
+        raise PlatformError(f"lrcore is built for Linux so far; this is {sys.platform}")
+    core = Extension(
+        "lrcore._core",
+        ["lrcore/_core.pyx", *C_SOURCES],
+        include_dirs=["src_c", np.get_include()],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+        extra_compile_args=CFLAGS,
+        depends=HEADERS,
+    )
+    setup(
+        ext_modules=cythonize([core], build_dir="build"),
+        cmdclass={"build_ext": BuildExt},
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+/* kernels.c: every kernel, for the instruction set that the compiler is told to use.
+ *
+ * Compiled once per instruction set, with TABLE the name of the table to export and ISA
+ * its instruction set's name. */
+
+#include "kernels.h"
+
+#include <math.h>
+
+#include "portable.h"
+
+#define real    float
+#define SQRT    sqrtf
+#define T(name) name##_f32
+#include "drive.inc"
+#undef real
+#undef SQRT
+#undef T
+
+#define real    double
+#define SQRT    sqrt
+#define T(name) name##_f64
+#include "drive.inc"
+#undef real
+#undef SQRT
+#undef T
+
+#define RULE(name, n_state, states, coefs)                                             \
+    {{name##_plain_f32, name##_scaled_f32, name##_coupled_f32},                        \
+     {name##_plain_f64, name##_scaled_f64, name##_coupled_f64}},
+extern const lrc_table TABLE;
+const lrc_table TABLE = {ISA,
+                         {
+#include "rules.def"
+                         }};

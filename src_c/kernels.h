@@ -1,0 +1,28 @@
+/* kernels.h: what kernels.c exports, once per instruction set, to cpu.c and step.c. */
+
+#ifndef LRC_KERNELS_H
+#define LRC_KERNELS_H
+
+#include "lrcore.h"
+
+/* Which terms of the driver a kernel has.  With gscale = decay = 1 the first two agree
+ * to the bit, so the choice is one of speed; the third is taken where l2 is not 0. */
+typedef enum {
+    LRC_PLAIN,   /* p -= lr rule(g) */
+    LRC_SCALED,  /* p = decay p - lr rule(gscale g) */
+    LRC_COUPLED, /* p = decay p - lr rule(gscale g + l2 p) */
+    LRC_N_FORMS
+} lrc_form;
+
+/* Steps elements [lo, lo + n) of a tensor; c: the coefficients, in the tensor's type.
+ */
+typedef void lrc_kernel(const lrc_tensor *t, size_t lo, size_t n, const void *c);
+
+typedef struct {
+    const char *isa;
+    lrc_kernel *kernel[LRC_N_RULES][LRC_N_DTYPES][LRC_N_FORMS];
+} lrc_table;
+
+const lrc_table *lrc_current_table(void);
+
+#endif

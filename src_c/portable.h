@@ -1,0 +1,60 @@
+/* portable.h: the only compiler and processor #ifdefs. */
+
+#ifndef LRC_PORTABLE_H
+#define LRC_PORTABLE_H
+
+#include <float.h>
+
+#if FLT_EVAL_METHOD != 0
+#error                                                                                 \
+    "lrcore needs float arithmetic in float (x87 computes in long double: use -mfpmath=sse)"
+#endif
+#ifdef __FAST_MATH__
+#error "lrcore is exact: build it without -ffast-math"
+#endif
+
+/* The driver must vanish into each kernel, or its rule would be called through a
+ * pointer. */
+#define INLINE inline __attribute__((always_inline))
+
+/* The floating-point mode belongs to a thread: round to nearest, exceptions masked, and
+ * subnormals flushed to zero (as inputs and as results) or kept.
+ *
+ * fp_enter() sets it and returns the caller's mode for fp_leave(). */
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+typedef unsigned int fp_mode;
+enum { FP_DEFAULT = 0x1f80, FP_FLUSH = 0x8040 };
+static inline fp_mode fp_get(void) { return _mm_getcsr(); }
+static inline void fp_set(fp_mode mode) { _mm_setcsr(mode); }
+
+#elif defined(__aarch64__)
+typedef unsigned long fp_mode;
+enum { FP_DEFAULT = 0, FP_FLUSH = 1 << 24 };
+static inline fp_mode fp_get(void)
+{
+    fp_mode mode;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(mode));
+    return mode;
+}
+static inline void fp_set(fp_mode mode)
+{
+    __asm__ volatile("msr fpcr, %0" : : "r"(mode));
+}
+
+#else /* no such mode here: subnormals are always kept */
+typedef int fp_mode;
+enum { FP_DEFAULT = 0, FP_FLUSH = 0 };
+static inline fp_mode fp_get(void) { return 0; }
+static inline void fp_set(fp_mode mode) { (void)mode; }
+#endif
+
+static inline fp_mode fp_enter(int keep_subnormals)
+{
+    const fp_mode caller = fp_get();
+    fp_set(keep_subnormals ? FP_DEFAULT : FP_DEFAULT | FP_FLUSH);
+    return caller;
+}
+static inline void fp_leave(fp_mode caller) { fp_set(caller); }
+
+#endif

@@ -1,0 +1,14 @@
+/* rules/adadelta.h: Adadelta (Zeiler 2012, Algorithm 1).
+ *
+ *     v += (1-rho) (g^2 - v);   u = sqrt((d + eps) / (v + eps)) g;   d += (1-rho) (u^2
+ * - d)
+ *
+ * One square root of the quotient stands for the paper's quotient of two. */
+
+static INLINE real T(adadelta)(const real *c, real g, real *s)
+{
+    s[0] += c[0] * (g * g - s[0]);
+    const real u = SQRT((s[1] + c[1]) / (s[0] + c[1])) * g;
+    s[1] += c[0] * (u * u - s[1]);
+    return u;
+}

@@ -1,0 +1,35 @@
+/* rules/rmsprop.h: RMSprop (Tieleman & Hinton 2012, lecture 6e), centered (Graves 2013,
+ * eq. 38-41), each with or without momentum.
+ *
+ *     v += (1-a) (g^2 - v);                        d = g / (sqrt(v) + eps)
+ *     mg += (1-a) (g - mg)    where centered;      d = g / (sqrt(max(v - mg^2, 0)) +
+ * eps) m = mu m + d            with momentum;       u = m, else u = d
+ *
+ * v - mg^2 is a variance; rounding can make it negative, hence the bound.  It is
+ * written so that a NaN stays a NaN. */
+
+static INLINE real T(rmsprop)(const real *c, real g, real *s)
+{
+    s[0] += c[0] * (g * g - s[0]);
+    return g / (SQRT(s[0]) + c[1]);
+}
+
+static INLINE real T(rmsprop_centered)(const real *c, real g, real *s)
+{
+    s[0] += c[0] * (g * g - s[0]);
+    s[1] += c[0] * (g - s[1]);
+    const real variance = s[0] - s[1] * s[1];
+    return g / (SQRT(variance < 0 ? 0 : variance) + c[1]);
+}
+
+static INLINE real T(rmsprop_momentum)(const real *c, real g, real *s)
+{
+    s[1] = c[2] * s[1] + T(rmsprop)(c, g, s);
+    return s[1];
+}
+
+static INLINE real T(rmsprop_centered_momentum)(const real *c, real g, real *s)
+{
+    s[2] = c[2] * s[2] + T(rmsprop_centered)(c, g, s);
+    return s[2];
+}

@@ -1,0 +1,26 @@
+/* rules/sgd.h: stochastic gradient descent, plain and with momentum.
+ *
+ *     sgd        u = g
+ *     momentum   m = mu m + w g;   u = m             (Polyak 1964)
+ *     nesterov   m = mu m + w g;   u = x g + mu m    (Sutskever et al. 2013, eq. 3-4,
+ * as rewritten for p)
+ *
+ * w = 1 - dampening; on the first step of torch's convention mu = 0 and w = 1.  x = 1
+ * where the learning rate stands outside of the momentum. */
+
+static INLINE real T(sgd)(const real *c, real g, real *s)
+{
+    (void)c, (void)s;
+    return g;
+}
+
+static INLINE real T(momentum)(const real *c, real g, real *s)
+{
+    s[0] = c[0] * s[0] + c[1] * g;
+    return s[0];
+}
+
+static INLINE real T(nesterov)(const real *c, real g, real *s)
+{
+    return c[2] * g + c[3] * T(momentum)(c, g, s);
+}

@@ -1,0 +1,159 @@
+/* step.c: from a plan to kernel calls, in one parallel region.  The only OpenMP. */
+
+#include "kernels.h"
+#include "portable.h"
+
+#include <stdatomic.h>
+
+#ifdef _OPENMP
+#include <omp.h>
+#include <pthread.h>
+#endif
+
+/* --- threads -------------------------------------------------------------------------
+ */
+
+static atomic_int num_threads; /* 0: the default */
+
+#ifdef _OPENMP
+
+/* libgomp's pool of threads does not outlive a fork: a child that steps would wait for
+ * threads that it does not have.  Resting the pool before each fork lets parent and
+ * child make their own anew (about 0.5 ms).  One handler a process, for forks made in C
+ * too. */
+static void rest_pool(void) { (void)omp_pause_resource_all(omp_pause_hard); }
+
+__attribute__((constructor)) static void guard_fork(void)
+{
+    (void)pthread_atfork(rest_pool, NULL, NULL);
+}
+
+int lrc_has_openmp(void) { return 1; }
+
+static int default_threads(void) { return omp_get_max_threads(); }
+
+/* fn(ctx, k, n) for k in [0, n), side by side; n is at most n_threads, as OpenMP
+ * grants. */
+static void parallel_for(int n_threads, void (*fn)(const void *, int, int),
+                         const void *ctx)
+{
+#pragma omp parallel num_threads(n_threads)
+    fn(ctx, omp_get_thread_num(), omp_get_num_threads());
+}
+
+#else
+
+int lrc_has_openmp(void) { return 0; }
+
+static int default_threads(void) { return 1; }
+
+static void parallel_for(int n_threads, void (*fn)(const void *, int, int),
+                         const void *ctx)
+{
+    for (int k = 0; k < n_threads; k++) fn(ctx, k, n_threads);
+}
+
+#endif
+
+int lrc_num_threads(void)
+{
+    const int n = atomic_load_explicit(&num_threads, memory_order_relaxed);
+    return n > 0 ? n : default_threads();
+}
+
+void lrc_set_num_threads(int n)
+{
+    atomic_store_explicit(&num_threads, n, memory_order_relaxed);
+}
+
+/* --- a plan's elements ---------------------------------------------------------------
+ */
+
+void lrc_plan_tensors(lrc_plan *plan)
+{
+    plan->total = 0;
+    for (size_t i = 0; i < plan->n_tensors; i++) {
+        plan->tensor[i].first = plan->total;
+        plan->total += plan->tensor[i].n;
+    }
+}
+
+/* Where thread k of n begins in a plan of `total` elements: even shares, in whole cache
+ * lines, so that a shared line is the exception.
+ *
+ *     total = 1000, n = 3:     k     0    1    2     3
+ *                              cut   0  320  640  1000  */
+static size_t cut(size_t total, int k, int n)
+{
+    const size_t line = 64;
+    return k == n ? total : total / (size_t)n * (size_t)k / line * line;
+}
+
+/* The last tensor that begins at or before element `at`. */
+static const lrc_tensor *tensor_at(const lrc_plan *plan, size_t at)
+{
+    size_t lo = 0, hi = plan->n_tensors;
+    while (hi - lo > 1) {
+        const size_t mid = lo + (hi - lo) / 2;
+        if (plan->tensor[mid].first <= at)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return plan->tensor + lo;
+}
+
+/* Step the share of thread k of n. */
+static void step_share(const void *ctx, int k, int n)
+{
+    const lrc_plan *plan = ctx;
+    const size_t end = cut(plan->total, k + 1, n);
+    size_t at = cut(plan->total, k, n);
+    const fp_mode caller = fp_enter(plan->keep_subnormals);
+
+    for (const lrc_tensor *t = tensor_at(plan, at); at < end; t++) {
+        const lrc_group *group = plan->group + t->group;
+        const size_t lo = at - t->first;
+        const size_t len = t->n - lo < end - at ? t->n - lo : end - at;
+        const void *c =
+            t->dtype == LRC_F32 ? (const void *)group->coef_f32 : group->coef;
+        group->kernel[t->dtype](t, lo, len, c);
+        at += len;
+    }
+    fp_leave(caller);
+}
+
+/* --- a step --------------------------------------------------------------------------
+ */
+
+static lrc_form form(double gscale, double l2, double decay)
+{
+    if (l2 != 0) return LRC_COUPLED;
+    return gscale == 1 && decay == 1 ? LRC_PLAIN : LRC_SCALED;
+}
+
+/* Round the coefficients and look up the kernels that they ask for, in each type. */
+static void prepare(lrc_group *group, const lrc_table *table)
+{
+    const double *c = group->coef;
+    float *f = group->coef_f32;
+    for (int i = 0; i < LRC_MAX_COEFS; i++) f[i] = (float)c[i];
+
+    group->kernel[LRC_F32] =
+        table->kernel[group->rule][LRC_F32][form(f[0], f[1], f[2])];
+    group->kernel[LRC_F64] =
+        table->kernel[group->rule][LRC_F64][form(c[0], c[1], c[2])];
+}
+
+void lrc_step(lrc_plan *plan)
+{
+    const lrc_table *table = lrc_current_table();
+    for (size_t i = 0; i < plan->n_groups; i++) prepare(plan->group + i, table);
+    if (plan->total == 0) return;
+
+    const int n = plan->num_threads > 0 ? plan->num_threads : lrc_num_threads();
+    if (n > 1 && plan->total >= plan->parallel_from)
+        parallel_for(n, step_share, plan);
+    else
+        step_share(plan, 0, 1);
+}

@@ -1,0 +1,63 @@
+"""Fail where the compiler has not vectorised a kernel, by its own report.
+
+`make vec` runs it.  gcc's optimisation record names the function that each loop ended up
+in, so that the check is by rule, dtype, form and instruction set.
+"""
+
+import gzip
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+from setup import CFLAGS, ISAS  # noqa: E402
+
+WIDTH = {"baseline": 16, "avx2": 32, "avx512": 64}  # bytes
+
+
+def kernels() -> set[str]:
+    """Every kernel that kernels.c has to have."""
+    rules = re.findall(r"^RULE\((\w+)", (ROOT / "src_c/rules.def").read_text(), re.M)
+    forms = re.findall(r"KERNEL\(name, n_state, _(\w+),", (ROOT / "src_c/drive.inc").read_text())
+    assert rules
+    assert forms
+    return {f"{r}_{f}_{d}" for r in rules for f in forms for d in ("f32", "f64")}
+
+
+def vectorised(isa: str, flags: list[str]) -> dict[str, int]:
+    """The widest vectors, in bytes, of each function's loops."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["gcc", *CFLAGS, *flags, "-fsave-optimization-record", "-Isrc_c"]
+        command += [f'-DISA="{isa}"', f"-DTABLE=lrc_{isa}", "-c", "src_c/kernels.c"]
+        subprocess.run([*command, "-o", f"{folder}/kernels.o"], cwd=ROOT, check=True)
+        (record,) = Path(folder).glob("*.opt-record.json.gz")
+        with gzip.open(record, "rt") as file:
+            report = json.load(file)
+    widths: dict[str, int] = {}
+    for entry in report[2]:
+        message = "".join(p if isinstance(p, str) else "" for p in entry["message"])
+        found = re.search(r"loop vectorized using (\d+) byte vectors", message)
+        if entry["kind"] == "success" and found:
+            name = entry.get("function", "").split(".")[0]
+            widths[name] = max(widths.get(name, 0), int(found[1]))
+    return widths
+
+
+def main() -> int:
+    failures = 0
+    for isa, flags in ISAS.items():
+        widths = vectorised(isa, flags)
+        missing = {k for k in kernels() if widths.get(k, 0) < WIDTH[isa]}
+        for name in sorted(missing):
+            print(f"{isa}: {name} is not vectorised ({widths.get(name, 0)} bytes)")
+        print(f"{isa}: {len(kernels() - missing)} of {len(kernels())} kernels vectorised")
+        failures += len(missing)
+    return failures > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

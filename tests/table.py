@@ -1,0 +1,47 @@
+"""The one table of optimizers that the tests are parametrised over.
+
+A row: the class, and hyper-parameters that choose a rule or a path through it.  The golden
+trajectories are made from the same rows (golden/make.py).
+"""
+
+from typing import NamedTuple
+
+import lrcore
+import pytest
+
+
+class Row(NamedTuple):
+    name: str
+    kwargs: dict
+
+    @property
+    def kind(self):
+        return getattr(lrcore, self.name)
+
+    @property
+    def label(self):
+        return "-".join([self.name, *(f"{k}={v}" for k, v in self.kwargs.items())])
+
+
+ROWS = [
+    Row("SGD", {"lr": 0.05}),
+    Row("SGD", {"lr": 0.05, "momentum": 0.9}),
+    Row("SGD", {"lr": 0.05, "momentum": 0.9, "dampening": 0.3}),
+    Row("SGD", {"lr": 0.05, "momentum": 0.9, "nesterov": True}),
+    Row("Adam", {"lr": 0.02}),
+    Row("Adam", {"lr": 0.02, "betas": (0.8, 0.95), "eps": 1e-4}),
+    Row("Adam", {"lr": 0.02, "amsgrad": True}),
+    Row("AdamW", {"lr": 0.02}),
+    Row("AdamW", {"lr": 0.02, "amsgrad": True}),
+    Row("RMSprop", {"lr": 0.01}),
+    Row("RMSprop", {"lr": 0.01, "centered": True}),
+    Row("RMSprop", {"lr": 0.01, "momentum": 0.9}),
+    Row("RMSprop", {"lr": 0.01, "alpha": 0.9, "centered": True, "momentum": 0.9}),
+    Row("Adagrad", {"lr": 0.1}),
+    Row("Adagrad", {"lr": 0.1, "lr_decay": 0.01, "initial_accumulator_value": 0.1}),
+    Row("Adadelta", {"lr": 1.0}),
+    Row("Adadelta", {"lr": 0.5, "rho": 0.95, "eps": 1e-4}),
+]
+
+each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.label)
+each_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -1,0 +1,169 @@
+"""Every kernel against reference.py, to the bit."""
+
+from types import SimpleNamespace
+
+import lrcore
+import numpy as np
+import pytest
+from helpers import LENGTHS, ordinary, placed, same_bits, wild
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from lrcore import _core, _tree, reference
+from table import each_dtype
+
+THREADS = [1, 2, 3, 7]
+ISAS = [name for name, runs in _core.isas().items() if runs]
+each_rule = pytest.mark.parametrize("rule", _core.RULES)
+
+numbers = st.one_of(
+    st.floats(0, 1),
+    st.sampled_from([0.0, 1.0, -1.0, 1e-8, 1e30, np.inf, np.nan]),
+    st.floats(-1e3, 1e3),
+)
+# gscale, l2, decay, lr: often (1, 0, 1), which has kernels of its own.
+drivers = st.one_of(
+    st.tuples(st.just(1.0), st.just(0.0), st.just(1.0), numbers),
+    st.tuples(numbers, st.just(0.0), numbers, numbers),
+    st.tuples(numbers, numbers, numbers, numbers),
+)
+
+
+@st.composite
+def shapes(draw):
+    n = draw(st.sampled_from(LENGTHS))
+    kind = draw(st.sampled_from(["1-d", "0-d", "2-d", "3-d"]))
+    if kind == "0-d":
+        return ()
+    if kind == "2-d":
+        return (3, n // 3)
+    return (2, n // 4, 2) if kind == "3-d" else (n,)
+
+
+def make_plan(rule, arrays, states):
+    tree = _tree.flatten([a for a in arrays])
+    return _core.Plan(tree, [rule], states)
+
+
+def run(rule, coefs, params, grads, states, *, threads, keep=True):
+    """One step of the kernels on copies; returns the params and states after it."""
+    params = [p.copy("K") for p in params]
+    states = [[s.copy("K") for s in arrays] for arrays in states]
+    plan = make_plan(rule, params, states)
+    plan.parallel_from = 1
+    gscale, l2, decay, *rest = coefs
+    group = SimpleNamespace(folded=(lambda t, lr: tuple(rest), 0.0, gscale, l2, decay))
+    plan.step(grads, [group], 0, threads, keep)
+    return params, states
+
+
+def expected(rule, coefs, params, grads, states):
+    params = [p.copy("K") for p in params]
+    states = [[s.copy("K") for s in arrays] for arrays in states]
+    for p, g, s in zip(params, grads, states, strict=True):
+        reference.step(rule, p, g, s, coefs)
+    return params, states
+
+
+def agree(got, want):
+    return all(same_bits(a, b) for a, b in zip(got[0], want[0], strict=True)) and all(
+        same_bits(a, b)
+        for x, y in zip(got[1], want[1], strict=True)
+        for a, b in zip(x, y, strict=True)
+    )
+
+
+@pytest.fixture(autouse=True)
+def restore_isa():
+    yield
+    lrcore.set_isa(None)
+
+
+@each_rule
+@each_dtype
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(data=st.data())
+def test_kernels_equal_the_reference(rule, dtype, data):
+    """Any shape, alignment, values and numbers; every instruction set and thread count."""
+    info = _core.RULES[rule]
+    coefs = data.draw(drivers) + tuple(data.draw(numbers) for _ in info.coefs)
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    values = data.draw(st.sampled_from([ordinary, wild]))
+    params, grads, states = [], [], []
+    for shape in data.draw(st.lists(shapes(), min_size=1, max_size=3)):
+        order = data.draw(st.sampled_from("CF"))
+        arrays = []
+        for _ in range(2 + len(info.states)):
+            arrays.append(placed(shape, dtype, data.draw(st.integers(0, 16)), order))
+            arrays[-1][...] = values(rng, shape, dtype)
+        params.append(arrays[0])
+        grads.append(arrays[1])
+        states.append(arrays[2:])
+    before = [g.copy("K") for g in grads]
+
+    want = expected(rule, coefs, params, grads, states)
+    for isa in ISAS:
+        lrcore.set_isa(isa)
+        for threads in THREADS:
+            got = run(rule, coefs, params, grads, states, threads=threads)
+            assert agree(got, want), (isa, threads, coefs)
+    assert all(same_bits(a, b) for a, b in zip(grads, before, strict=True))
+
+
+@each_rule
+@each_dtype
+def test_flushing_changes_nothing_where_numbers_are_normal(rule, dtype):
+    rng = np.random.default_rng(1)
+    info = _core.RULES[rule]
+    coefs = (0.5, 0.01, 0.99, 0.1) + (0.25,) * len(info.coefs)
+    arrays = [ordinary(rng, 1003, dtype) for _ in range(2 + len(info.states))]
+    params, grads, states = arrays[:1], arrays[1:2], [[abs(s) for s in arrays[2:]]]
+    want = expected(rule, coefs, params, grads, states)
+    for isa in ISAS:
+        lrcore.set_isa(isa)
+        got = run(rule, coefs, params, grads, states, threads=1, keep=False)
+        assert agree(got, want), isa
+
+
+@each_dtype
+@pytest.mark.parametrize("threads", [1, 2])
+def test_subnormal_state_is_flushed_or_kept_as_asked(dtype, threads):
+    tiny = np.finfo(dtype).tiny
+    for keep in (True, False):
+        states = [[np.full(1000, tiny / 4, dtype)]]
+        params, grads = [np.zeros(1000, dtype)], [np.zeros(1000, dtype)]
+        coefs = (1.0, 0.0, 1.0, 1.0, 0.5, 1.0)
+        _, ((m,),) = run("momentum", coefs, params, grads, states, threads=threads, keep=keep)
+        assert (m == (tiny / 8 if keep else 0)).all()
+        # The caller's own arithmetic is as it was.
+        assert np.full(3, tiny, dtype)[1] / dtype_of(dtype)(2) > 0
+
+
+def dtype_of(name):
+    return np.dtype(name).type
+
+
+@each_rule
+def test_reference_has_the_coefficients_and_states_of_the_registry(rule):
+    info = _core.RULES[rule]
+    code = getattr(reference, rule).__code__
+    assert code.co_varnames[2 : code.co_argcount] == info.states
+    assert 4 + len(info.coefs) <= 12
+    assert len(info.states) <= 4
+
+
+@each_dtype
+def test_an_absent_l2_does_not_turn_an_infinite_parameter_into_nan(dtype):
+    for gscale in (1.0, -1.0):
+        (p,), _ = run(
+            "sgd",
+            (gscale, 0.0, 1.0, 0.5),
+            [np.array([np.inf, 1], dtype)],
+            [np.ones(2, dtype)],
+            [[]],
+            threads=1,
+        )
+        assert p.tolist() == [np.inf, 1 - 0.5 * gscale]

@@ -1,8 +1,9 @@
 """Fixtures of the whole suite."""
 
-import lrcore
 import numpy as np
 import pytest
+
+import lrcore
 
 
 @pytest.fixture(autouse=True)

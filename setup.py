@@ -26,9 +26,11 @@ if platform.machine() in ("x86_64", "AMD64"):
 
 # The same bits everywhere: no contraction to FMA, no fast-math, whatever CFLAGS says.
 # Without -fno-math-errno sqrtf is a call, and gcc 12 vectorises nothing below -O3.
-CFLAGS = "-O3 -std=c11 -fno-fast-math -ffp-contract=off -fno-math-errno -fno-trapping-math".split()
+CFLAGS = ["-O3", "-std=c11", "-fno-fast-math", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
 C_SOURCES = ["src_c/cpu.c", "src_c/rules.c", "src_c/step.c"]
-HEADERS = sorted(str(path) for path in Path("src_c").rglob("*.*") if path.suffix != ".c")
+HEADERS = sorted(
+    str(path) for path in Path("src_c").rglob("*.*") if path.suffix != ".c"
+)
 
 OPENMP_PROBE = "#include <omp.h>\nint main(void) { return omp_pause_resource_all(omp_pause_hard); }\n"
 
@@ -40,7 +42,9 @@ class BuildExt(build_ext):
         self.explain_what_is_missing()
         openmp = ["-fopenmp"] if self.has_openmp() else []
         if not openmp:
-            print("lrcore: this compiler has no OpenMP; building a single-threaded library")
+            print(
+                "lrcore: this compiler has no OpenMP; building a single-threaded library"
+            )
         for extension in self.extensions:
             extension.extra_compile_args += openmp
             extension.extra_link_args += openmp

@@ -45,11 +45,15 @@ def step_arguments(tree: Tree, grads: Any, states: Sequence[Sequence[Any]]) -> N
     )
 
 
-def kernel_arguments(p: Any, g: Any, names: Sequence[str], states: Sequence[Any]) -> None:
+def kernel_arguments(
+    p: Any, g: Any, names: Sequence[str], states: Sequence[Any]
+) -> None:
     """Say why a kernel's arguments were refused.  Always raises."""
     if len(states) != len(names):
         wanted = ", ".join(names) or "none"
-        raise TypeError(f"states: expected {len(names)} ({wanted}), found {len(states)}")
+        raise TypeError(
+            f"states: expected {len(names)} ({wanted}), found {len(states)}"
+        )
     _writable("p", p)
     _matches("g", g, "p", p)
     named = [("p", p), ("g", g)]
@@ -118,7 +122,9 @@ def _matches(name: str, a: Any, of: str, p: np.ndarray) -> None:
             f"convert it: .astype(numpy.{p.dtype})"
         )
     if a.shape != p.shape:
-        raise ValueError(f"{name}: expected shape {p.shape} as {of} has, found {a.shape}")
+        raise ValueError(
+            f"{name}: expected shape {p.shape} as {of} has, found {a.shape}"
+        )
     order = "C" if p.flags.c_contiguous else "F"
     if not a.flags[f"{order}_CONTIGUOUS"]:
         raise ValueError(
@@ -128,8 +134,10 @@ def _matches(name: str, a: Any, of: str, p: np.ndarray) -> None:
 
 
 def _kind(obj: Any) -> str:
-    return "None" if obj is None else f"{type(obj).__module__}.{type(obj).__qualname__}".replace(
-        "builtins.", ""
+    return (
+        "None"
+        if obj is None
+        else f"{type(obj).__module__}.{type(obj).__qualname__}".replace("builtins.", "")
     )
 
 
@@ -146,13 +154,17 @@ def _apart(named: Sequence[tuple[str, np.ndarray]]) -> None:
     spans = sorted((*_extent(a), name) for name, a in named if a.nbytes)
     for (_, end, first), (start, _, second) in zip(spans, spans[1:], strict=False):
         if start < end:
-            raise ValueError(f"{second}: found to share memory with {first}; copy one: .copy()")
+            raise ValueError(
+                f"{second}: found to share memory with {first}; copy one: .copy()"
+            )
 
 
 def _disjoint(name: str, a: np.ndarray, owner: str, b: np.ndarray) -> None:
     (a0, a1), (b0, b1) = _extent(a), _extent(b)
     if max(a0, b0) < min(a1, b1):
-        raise ValueError(f"{name}: found to share memory with {owner}; copy it: .copy()")
+        raise ValueError(
+            f"{name}: found to share memory with {owner}; copy it: .copy()"
+        )
 
 
 # --- containers ------------------------------------------------------------------------

@@ -51,7 +51,10 @@ class Kernel:
             for name, parameter in signature.parameters.items()
             if parameter.default is not inspect.Parameter.empty
         } | {**COMMON, "decoupled_weight_decay": kind.decoupled}
-        array, keyword = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.KEYWORD_ONLY
+        array, keyword = (
+            inspect.Parameter.POSITIONAL_ONLY,
+            inspect.Parameter.KEYWORD_ONLY,
+        )
         self.__signature__ = inspect.Signature(
             [inspect.Parameter(name, array) for name in ("p", "g")]
             + [inspect.Parameter("states", inspect.Parameter.VAR_POSITIONAL)]
@@ -78,7 +81,9 @@ class Kernel:
     ) -> None:
         """Update p and the states in place; nothing is written where anything is wrong."""
         if isinstance(t, bool) or not isinstance(t, int) or t < 1:
-            raise ValueError(f"t: expected the number of this step, from 1, found {t!r}")
+            raise ValueError(
+                f"t: expected the number of this step, from 1, found {t!r}"
+            )
         h = {**self._defaults}
         for name, value in hyper.items():
             if name not in h:
@@ -87,7 +92,9 @@ class Kernel:
                 )
             h[name] = check(name, value)
             if scheduled(h[name]):
-                raise TypeError(f"{name}: a kernel takes numbers; call the schedule first")
+                raise TypeError(
+                    f"{name}: a kernel takes numbers; call the schedule first"
+                )
         _core.apply(
             self._kind.rule(h),
             p,
@@ -103,11 +110,7 @@ class Kernel:
         return f"<kernel {self.__name__}{self.__signature__}>"
 
 
-_KERNELS = {
-    name.lower(): Kernel(kind)
-    for name in optimizers.__all__
-    if issubclass(kind := getattr(optimizers, name), Optimizer) and kind is not Optimizer
-}
+_KERNELS = {name.lower(): Kernel(kind) for name, kind in optimizers.available().items()}
 __all__ = sorted(_KERNELS)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Coefs = np.ndarray[Any, np.dtype[np.floating[Any]]]
 
 
 def step(

@@ -288,7 +288,9 @@ def _positive(name: str, value: Any) -> None:
 
 def _steps(name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name}: expected a number of steps, an int >= 1, found {value!r}")
+        raise ValueError(
+            f"{name}: expected a number of steps, an int >= 1, found {value!r}"
+        )
 
 
 def _schedule(name: str, value: Any) -> None:

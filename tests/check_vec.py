@@ -22,7 +22,9 @@ WIDTH = {"baseline": 16, "avx2": 32, "avx512": 64}  # bytes
 def kernels() -> set[str]:
     """Every kernel that kernels.c has to have."""
     rules = re.findall(r"^RULE\((\w+)", (ROOT / "src_c/rules.def").read_text(), re.M)
-    forms = re.findall(r"KERNEL\(name, n_state, _(\w+),", (ROOT / "src_c/drive.inc").read_text())
+    forms = re.findall(
+        r"KERNEL\(name, n_state, _(\w+),", (ROOT / "src_c/drive.inc").read_text()
+    )
     assert rules
     assert forms
     return {f"{r}_{f}_{d}" for r in rules for f in forms for d in ("f32", "f64")}
@@ -54,7 +56,9 @@ def main() -> int:
         missing = {k for k in kernels() if widths.get(k, 0) < WIDTH[isa]}
         for name in sorted(missing):
             print(f"{isa}: {name} is not vectorised ({widths.get(name, 0)} bytes)")
-        print(f"{isa}: {len(kernels() - missing)} of {len(kernels())} kernels vectorised")
+        print(
+            f"{isa}: {len(kernels() - missing)} of {len(kernels())} kernels vectorised"
+        )
         failures += len(missing)
     return failures > 0
 

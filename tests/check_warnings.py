@@ -35,7 +35,9 @@ def main() -> int:
                 command = [compiler, *CFLAGS, *STRICT, *flags, "-Isrc_c"]
                 command += ["-c", source, "-o", f"{folder}/object.o"]
                 failed |= subprocess.run(command, cwd=ROOT, check=False).returncode != 0
-        print(f"{compiler}: {len(jobs)} compilations, {'FAILED' if failed else 'clean'}")
+        print(
+            f"{compiler}: {len(jobs)} compilations, {'FAILED' if failed else 'clean'}"
+        )
     return failed or not compilers
 
 

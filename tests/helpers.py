@@ -1,8 +1,20 @@
-"""Comparison to the bit, and arrays that ask for it."""
+"""What the tests share: the table's marks, comparison to the bit, arrays that ask for it."""
 
 import numpy as np
+import pytest
+from table import ROWS
+
+import lrcore
+
+each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.label)
+each_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 LENGTHS = [0, 1, 15, 16, 17, 511, 512, 513, 10007, 100003]
+
+
+def make(row, params, **more):
+    """The optimizer of a row of the table."""
+    return getattr(lrcore, row.name)(params, **{**row.kwargs, **more})
 
 
 def same_bits(a, b):

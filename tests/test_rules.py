@@ -2,14 +2,14 @@
 
 from types import SimpleNamespace
 
-import lrcore
 import numpy as np
 import pytest
-from helpers import LENGTHS, ordinary, placed, same_bits, wild
+from helpers import LENGTHS, each_dtype, ordinary, placed, same_bits, wild
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+import lrcore
 from lrcore import _core, _tree, reference
-from table import each_dtype
 
 THREADS = [1, 2, 3, 7]
 ISAS = [name for name, runs in _core.isas().items() if runs]
@@ -136,7 +136,9 @@ def test_subnormal_state_is_flushed_or_kept_as_asked(dtype, threads):
         states = [[np.full(1000, tiny / 4, dtype)]]
         params, grads = [np.zeros(1000, dtype)], [np.zeros(1000, dtype)]
         coefs = (1.0, 0.0, 1.0, 1.0, 0.5, 1.0)
-        _, ((m,),) = run("momentum", coefs, params, grads, states, threads=threads, keep=keep)
+        _, ((m,),) = run(
+            "momentum", coefs, params, grads, states, threads=threads, keep=keep
+        )
         assert (m == (tiny / 8 if keep else 0)).all()
         # The caller's own arithmetic is as it was.
         assert np.full(3, tiny, dtype)[1] / dtype_of(dtype)(2) > 0

@@ -1,13 +1,24 @@
 """The optimizers, in families: a class has its defaults, its rule and its coefficients."""
 
-from lrcore.optimizers import adagrad, adam, sgd
-from lrcore.optimizers._base import Optimizer
-from lrcore.optimizers._hyper import ParamGroup
+from lrcore.optimizers._base import Optimizer as Optimizer
+from lrcore.optimizers._hyper import ParamGroup as ParamGroup
 from lrcore.optimizers.adagrad import *
 from lrcore.optimizers.adam import *
 from lrcore.optimizers.sgd import *
 
-__all__ = ["Optimizer", "ParamGroup"]
-__all__ += adagrad.__all__
-__all__ += adam.__all__
-__all__ += sgd.__all__
+
+def available() -> dict[str, type[Optimizer]]:
+    """Return the optimizers by name.
+
+    Examples
+    --------
+    >>> list(available())
+    ['Adadelta', 'Adagrad', 'Adam', 'AdamW', 'RMSprop', 'SGD']
+    """
+    kinds = {
+        name: value
+        for name, value in globals().items()
+        if isinstance(value, type) and issubclass(value, Optimizer)
+    }
+    del kinds["Optimizer"]
+    return dict(sorted(kinds.items()))

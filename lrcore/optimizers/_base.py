@@ -125,7 +125,7 @@ class Optimizer:
 
     def _new_state(self, leaf: _tree.Leaf) -> dict[str, Array]:
         group = self.param_groups[leaf.group]
-        fill = self.initial(group)
+        fill = self.initial(group.hyper)
         return {
             name: np.full_like(leaf.array, fill.get(name, 0.0), subok=False)
             for name in _core.RULES[group.rule].states
@@ -154,7 +154,7 @@ class Optimizer:
     @property
     def lr(self) -> float:
         """The learning rate of the next step, of the first group; setting it sets all."""
-        return float(self.param_groups[0].at(self.t)["lr"])
+        return float(self.param_groups[0].at("lr", self.t))
 
     @lr.setter
     def lr(self, value: Scheduled) -> None:
@@ -239,13 +239,17 @@ class Optimizer:
             raise ValueError(
                 f"state: expected {len(names)} entries, found {len(saved['state'])}"
             )
-        for leaf, own, new in zip(self._leaves, self.state, saved["state"], strict=True):
+        for leaf, own, new in zip(
+            self._leaves, self.state, saved["state"], strict=True
+        ):
             if own.keys() != new.keys():
                 raise ValueError(
                     f"state of params{leaf.path}: expected {list(own)}, found {list(new)}"
                 )
             for name in own:
-                _check.state(f"state of params{leaf.path}: {name}", new[name], leaf.array)
+                _check.state(
+                    f"state of params{leaf.path}: {name}", new[name], leaf.array
+                )
         if len(saved["param_groups"]) != len(self.param_groups):
             raise ValueError(
                 f"param_groups: expected {len(self.param_groups)}, "
@@ -262,7 +266,10 @@ class Optimizer:
                 array[...] = new[name]
 
     def __repr__(self) -> str:
-        arrays, elements = len(self._leaves), sum(leaf.array.size for leaf in self._leaves)
+        arrays, elements = (
+            len(self._leaves),
+            sum(leaf.array.size for leaf in self._leaves),
+        )
         groups = ", ".join(map(repr, self.param_groups))
         return (
             f"<{type(self).__name__} of {elements:,} elements in {arrays} arrays, "

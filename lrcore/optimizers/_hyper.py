@@ -98,7 +98,7 @@ def scheduled(value: Any) -> bool:
 def _at(value: Any, t: int) -> Any:
     if callable(value):
         return value(t)
-    return tuple(_at(v, t) for v in value)
+    return tuple(_at(v, t) for v in value) if isinstance(value, tuple) else value
 
 
 Coefs = Callable[[int, float], tuple[float, ...]]
@@ -187,11 +187,19 @@ class ParamGroup(MutableMapping[str, Any]):
     def __repr__(self) -> str:
         return f"ParamGroup({', '.join(f'{k}={v!r}' for k, v in self._hyper.items())})"
 
-    def at(self, t: int) -> Hyper:
-        """Hyper-parameters for the step that follows t others, schedules evaluated."""
-        now = {name: check(name, _at(self._hyper[name], t)) for name in self._scheduled}
-        return {**self._hyper, **now}
+    def at(self, name: str, t: int) -> Any:
+        """Return a hyper-parameter's value for the step that follows t others."""
+        value = self._hyper[name]
+        if name not in self._scheduled:
+            return value
+        now = check(name, _at(value, t))
+        if scheduled(now):
+            raise TypeError(
+                f"{name}: expected its schedule to return numbers, found {now!r}"
+            )
+        return now
 
     def fold_at(self, t: int) -> Folded:
-        """What ``folded`` is for that step, where something is scheduled."""
-        return fold(self.at(t), self._kind.fold)
+        """Return what ``folded`` is for that step, where something is scheduled."""
+        now = {name: self.at(name, t) for name in self._scheduled}
+        return fold({**self._hyper, **now}, self._kind.fold)

@@ -1,0 +1,3 @@
+"""Keep the search for doctests from importing make.py, which needs torch."""
+
+collect_ignore = ["make.py"]

@@ -1,0 +1,152 @@
+"""What holds for the process: environment, command line, build, documents."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lrcore
+from lrcore import _core, cli, demo
+from lrcore.data import digits
+
+ROOT = Path(__file__).parents[1]
+
+
+def python(code, **environment):
+    import os
+
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+# --- environment -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("isa", [name for name, runs in _core.isas().items() if runs])
+def test_the_environment_chooses_the_instruction_set(isa):
+    done = python("import lrcore; print(lrcore.get_isa())", LRCORE_ISA=isa)
+    assert done.stdout.strip() == isa, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("LRCORE_ISA", "mmx"), ("LRCORE_NUM_THREADS", "0"), ("LRCORE_NUM_THREADS", "two")],
+)
+def test_a_wrong_environment_is_refused_at_import(name, value):
+    done = python("import lrcore", **{name: value})
+    assert done.returncode != 0
+    assert re.search(rf"ImportError: {name}: expected .*, found '{value}'", done.stderr)
+
+
+def test_the_environment_sets_the_number_of_threads():
+    code = "import lrcore; print(lrcore.get_num_threads())"
+    wanted = "3" if _core.has_openmp() else "1"
+    assert python(code, LRCORE_NUM_THREADS="3").stdout.strip() == wanted
+
+
+def test_import_brings_numpy_and_nothing_heavier():
+    code = "import sys, lrcore; print([m for m in ('tqdm', 'matplotlib') if m in sys.modules])"
+    assert python(code).stdout.strip() == "[]"
+
+
+def test_threads_can_be_set_and_set_back():
+    default = lrcore.get_num_threads()
+    lrcore.set_num_threads(1)
+    assert lrcore.get_num_threads() == 1
+    lrcore.set_num_threads(None)
+    assert lrcore.get_num_threads() == default
+
+
+def test_show_config(capsys):
+    assert lrcore.show_config() is None
+    printed = capsys.readouterr().out
+    assert lrcore.get_isa() in printed
+    assert ("OpenMP" in printed) and (
+        "single-threaded" in printed
+    ) != _core.has_openmp()
+    assert lrcore.show_config("dict")["rules"] == list(_core.RULES)
+
+
+# --- command line ------------------------------------------------------------------------
+
+
+def test_the_demo_learns_the_digits(capsys, tmp_path):
+    picture = tmp_path / "run.png"
+    assert cli.main(["demo", "--plot", str(picture)]) == 0
+    out = capsys.readouterr().out
+    share, seconds = re.search(r"reads ([\d.]+)% .* ([\d.]+) s\.", out).groups()
+    assert float(share) >= 97
+    assert float(seconds) < 20
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert len(re.findall(r"\d weights .* us .* us ", out)) == 2
+    assert f"kernels: {lrcore.get_isa()}, threads: {lrcore.get_num_threads()}" in out
+
+
+def test_the_demo_takes_another_optimizer(capsys):
+    run = demo.train("SGD", 0.5, 5)
+    assert run.accuracy > 0.9
+    assert len(run.losses) == len(run.rates) == 5 * (1438 // demo.BATCH)
+    assert max(run.rates) == 0.5
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["demo", "--optimizer", "Nope"],
+        ["demo", "--epochs", "0"],
+        ["demo", "--lr", "fast"],
+        ["demo", "--plot", "/no/such/folder/x.png"],
+        ["nothing"],
+        [],
+    ],
+)
+def test_a_wrong_command_line_is_refused(argv, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(argv)
+    assert stop.value.code == 2
+    assert "error:" in capsys.readouterr().err
+
+
+def test_a_wrong_learning_rate_is_one_line(capsys):
+    assert cli.main(["demo", "--lr", "-1"]) == 1
+    assert capsys.readouterr().err.strip() == (
+        "lrcore: lr: expected a finite number >= 0, found -1.0"
+    )
+
+
+def test_without_matplotlib_a_plot_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert cli.main(["demo", "--plot", "x.png"]) == 1
+    assert 'pip install "lrcore[plot]"' in capsys.readouterr().err
+
+
+def test_info_as_a_module():
+    command = [sys.executable, "-m", "lrcore", "info"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert f"kernels   {lrcore.get_isa()}" in done.stdout
+
+
+def test_the_demos_source_is_short_enough_to_copy():
+    assert len(Path(demo.__file__).read_text().splitlines()) < 150
+
+
+def test_digits():
+    images, labels = digits()
+    assert (images.shape, images.dtype, int(images.max())) == (
+        (1797, 8, 8),
+        np.uint8,
+        16,
+    )
+    assert np.bincount(labels).sum() == 1797
+    assert set(labels.tolist()) == set(range(10))

@@ -1,0 +1,359 @@
+"""What an optimizer does with params, groups, schedules and its own state."""
+
+import subprocess
+import sys
+import textwrap
+import threading
+import tracemalloc
+
+import numpy as np
+import pytest
+from helpers import each_dtype, each_row, make, ordinary, same_bits
+
+import lrcore
+from lrcore import _core, reference
+from lrcore.schedules import Constant, Cosine
+
+
+def start(dtype="float64", seed=0):
+    rng = np.random.default_rng(seed)
+    return {
+        "W": ordinary(rng, (5, 3), dtype),
+        "layers": [ordinary(rng, (2, 4), dtype), ordinary(rng, (), dtype)],
+        "none": ordinary(rng, (0, 3), dtype),
+    }
+
+
+def leaves(params):
+    return [params["W"], *params["layers"], params["none"]]
+
+
+def gradients(params, t):
+    """A deterministic function of the step."""
+    rng = np.random.default_rng(1000 + t)
+    return {
+        "W": ordinary(rng, (5, 3), params["W"].dtype),
+        "layers": [ordinary(rng, p.shape, p.dtype) for p in params["layers"]],
+        "none": np.zeros((0, 3), params["none"].dtype),
+    }
+
+
+@each_row
+@each_dtype
+def test_every_optimizer_is_its_rule_with_its_numbers(row, dtype):
+    """step() over nested params == reference.step() with the group's folded numbers."""
+    params, twin = start(dtype), start(dtype)
+    opt = make(row, params, weight_decay=0.1, l2=0.01, maximize=True)
+    group = opt.param_groups[0]
+    states = [[s.copy() for s in state.values()] for state in opt.state]
+    for t in range(1, 6):
+        grads = gradients(params, t)
+        assert opt.step(grads) is True
+        coefs, lr, gscale, l2, decay = group.folded
+        numbers = (gscale, l2, decay, *coefs(t, lr))
+        for p, g, s in zip(leaves(twin), leaves(grads), states, strict=True):
+            reference.step(group.rule, p, g, s, numbers)
+    assert opt.t == 5
+    assert all(
+        same_bits(a, b) for a, b in zip(leaves(params), leaves(twin), strict=True)
+    )
+    for state, wanted in zip(opt.state, states, strict=True):
+        for a, b in zip(state.values(), wanted, strict=True):
+            assert same_bits(a, b)
+
+
+@each_row
+@each_dtype
+def test_states_have_the_dtype_shape_and_layout_of_their_parameter(row, dtype):
+    params = [np.ones((3, 4), dtype, order="F"), np.ones((), dtype)]
+    opt = make(row, params)
+    for p, state in zip(params, opt.state, strict=True):
+        assert tuple(state) == _core.RULES[opt.param_groups[0].rule].states
+        for array in state.values():
+            assert (array.dtype, array.shape) == (p.dtype, p.shape)
+            assert array.flags.f_contiguous
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (0,), (2, 0, 3), (3, 1, 2)])
+def test_single_arrays_of_any_shape(shape):
+    p = np.full(shape, 2.0)
+    opt = lrcore.SGD(p, lr=0.5)
+    assert opt.step(np.ones(shape))
+    assert (p == 1.5).all()
+
+
+@pytest.mark.parametrize("params", [[], {}, (), {"a": [], "b": {}}])
+def test_no_params_at_all(params):
+    opt = lrcore.Adam(params)
+    assert opt.step(params)
+    assert opt.t == 1
+
+
+def test_float32_and_float64_side_by_side():
+    params = [np.ones(3, np.float32), np.ones(3)]
+    lrcore.SGD(params, lr=0.1).step([np.ones(3, np.float32), np.ones(3)])
+    assert params[0].tolist() == (np.ones(3, np.float32) - np.float32(0.1)).tolist()
+    assert params[1].tolist() == [0.9] * 3
+
+
+def test_a_subclass_of_ndarray(tmp_path):
+    p = np.memmap(tmp_path / "weights", np.float32, "w+", shape=(4,))
+    lrcore.SGD(p, lr=1.0).step(np.ones(4, np.float32))
+    assert p.tolist() == [-1] * 4
+
+
+# --- weight decay, groups ----------------------------------------------------------------
+
+
+def after_one_step(kind, **kwargs):
+    p = np.array([2.0])
+    kind(p, lr=0.1, **kwargs).step(np.array([0.5]))
+    return p[0]
+
+
+def test_weight_decay_is_coupled_or_decoupled_as_the_class_and_the_user_say():
+    coupled = after_one_step(lrcore.SGD, weight_decay=0.3)
+    assert coupled == pytest.approx(2 - 0.1 * (0.5 + 0.3 * 2), rel=1e-15)
+    assert after_one_step(lrcore.SGD, l2=0.3) == coupled
+    assert after_one_step(lrcore.SGD, l2=0.1, weight_decay=0.2) == pytest.approx(
+        coupled
+    )
+    decoupled = after_one_step(
+        lrcore.SGD, weight_decay=0.3, decoupled_weight_decay=True
+    )
+    assert decoupled == pytest.approx(2 * (1 - 0.1 * 0.3) - 0.1 * 0.5, rel=1e-15)
+    assert after_one_step(
+        lrcore.AdamW, weight_decay=0.3, decoupled_weight_decay=False
+    ) == after_one_step(lrcore.Adam, weight_decay=0.3)
+    assert after_one_step(
+        lrcore.Adam, weight_decay=0.3, decoupled_weight_decay=True
+    ) == after_one_step(lrcore.AdamW, weight_decay=0.3)
+
+
+def test_maximize_ascends():
+    assert after_one_step(lrcore.SGD, maximize=True) == pytest.approx(2 + 0.1 * 0.5)
+
+
+@each_row
+def test_groups_step_as_optimizers_of_their_own(row):
+    rng = np.random.default_rng(0)
+    arrays = [ordinary(rng, n, "float64") for n in (5, 6, 7)]
+    twins = [a.copy() for a in arrays]
+    grouped = make(
+        row,
+        [
+            {"params": {"W": arrays[0]}, "lr": 0.03, "weight_decay": 0.5},
+            {"params": arrays[1:], "maximize": True},
+        ],
+    )
+    apart = [
+        make(row, {"W": twins[0]}, lr=0.03, weight_decay=0.5),
+        make(row, twins[1:], maximize=True),
+    ]
+    for _ in range(3):
+        g = [ordinary(rng, n, "float64") for n in (5, 6, 7)]
+        grouped.step([{"W": g[0]}, g[1:]])
+        apart[0].step({"W": g[0]})
+        apart[1].step(g[1:])
+    assert all(same_bits(a, b) for a, b in zip(arrays, twins, strict=True))
+    assert grouped.param_groups[0]["params"]["W"] is arrays[0]
+
+
+def test_groups_may_ask_for_different_rules():
+    p = [np.zeros(2), np.zeros(2)]
+    opt = lrcore.SGD([{"params": p[0]}, {"params": p[1], "momentum": 0.5}], lr=1.0)
+    for _ in range(2):
+        opt.step([np.ones(2), np.ones(2)])
+    assert [list(state) for state in opt.state] == [[], ["m"]]
+    assert (p[0][0], p[1][0]) == (-2.0, -2.5)
+
+
+# --- schedules and the learning rate -----------------------------------------------------
+
+
+def test_lr_is_readable_and_settable():
+    opt = lrcore.SGD(p := np.zeros(1), lr=0.1)
+    assert opt.lr == 0.1
+    opt.lr = 0.5
+    opt.step(np.ones(1))
+    assert p[0] == -0.5
+    opt.lr = Constant(2.0)
+    assert opt.lr == 2.0
+    opt.step(np.ones(1))
+    assert p[0] == -2.5
+    with pytest.raises(ValueError, match="lr: expected"):
+        opt.lr = -1
+    assert opt.lr == 2.0
+
+
+def test_setting_lr_sets_it_in_all_groups():
+    opt = lrcore.SGD([{"params": np.zeros(1)}, {"params": np.zeros(1), "lr": 3.0}])
+    assert opt.lr == 1e-3
+    opt.lr = 0.25
+    assert [group["lr"] for group in opt.param_groups] == [0.25, 0.25]
+
+
+def test_a_schedule_is_called_with_the_steps_taken_before():
+    seen = []
+
+    def lr(t):
+        seen.append(t)
+        return 0.1
+
+    opt = lrcore.SGD(np.zeros(1), lr=lr)
+    for _ in range(3):
+        opt.step(np.ones(1))
+    assert seen == [0, 1, 2]
+
+
+@each_row
+def test_scheduled_numbers_are_numbers_set_by_hand(row):
+    """lr, weight_decay, momentum and betas by schedule == the same set before each step."""
+    one, two = start(), start()
+    lr = Cosine(row.kwargs["lr"], total=10)
+    by_schedule = {"lr": lr, "weight_decay": lambda t: 0.01 * t}
+    if "momentum" in row.kwargs:
+        by_schedule["momentum"] = lambda t: 0.5 + 0.01 * t
+    if row.name.startswith("Adam"):
+        by_schedule["betas"] = (lambda t: 0.9 - 0.01 * t, 0.99)
+    scheduled = make(row, one, **by_schedule)
+    by_hand = make(row, two)
+    for t in range(6):
+        for name, value in by_schedule.items():
+            now = value(t) if callable(value) else (value[0](t), value[1])
+            by_hand.param_groups[0][name] = now
+        assert scheduled.lr == by_hand.lr == lr(t)
+        scheduled.step(gradients(one, t))
+        by_hand.step(gradients(two, t))
+    assert all(same_bits(a, b) for a, b in zip(leaves(one), leaves(two), strict=True))
+
+
+# --- state -------------------------------------------------------------------------------
+
+
+@each_row
+@each_dtype
+def test_a_run_continues_from_its_state_to_the_bit(row, dtype):
+    straight, broken = start(dtype), start(dtype)
+    one, two = make(row, straight), make(row, broken)
+    for t in range(4):
+        one.step(gradients(straight, t))
+        two.step(gradients(broken, t))
+    saved = two.state_dict()
+    two.step(gradients(broken, 99))  # what was saved is a copy
+    restored = {
+        "W": straight["W"].copy(),
+        "layers": [p.copy() for p in straight["layers"]],
+        "none": straight["none"].copy(),
+    }
+    three = make(row, restored, lr=0.5)
+    three.load_state_dict(saved)
+    assert (three.t, three.lr) == (4, row.kwargs["lr"])
+    for t in range(4, 8):
+        one.step(gradients(straight, t))
+        three.step(gradients(restored, t))
+    assert all(
+        same_bits(a, b) for a, b in zip(leaves(straight), leaves(restored), strict=True)
+    )
+
+
+# --- threads -----------------------------------------------------------------------------
+
+
+def test_two_python_threads_step_two_optimizers():
+    def work(results, k):
+        p = np.zeros(50_000)
+        opt = lrcore.Adam(p, lr=0.1)
+        for t in range(50):
+            opt.step(np.full(50_000, 1.0 + t))
+        results[k] = p
+
+    results = {}
+    threads = [threading.Thread(target=work, args=(results, k)) for k in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    work(results, "alone")
+    assert same_bits(results[0], results["alone"])
+    assert same_bits(results[1], results["alone"])
+
+
+def test_a_step_within_a_step_is_refused():
+    """As from another thread: here through a key whose comparison steps again."""
+    errors = []
+
+    class Key(str):
+        __hash__ = str.__hash__
+
+        def __eq__(self, other):
+            if opt.t == 0 and not errors:
+                try:
+                    opt.step(grads)
+                except RuntimeError as error:
+                    errors.append(str(error))
+            return str(self) == str(other)
+
+    params = {Key("a"): np.ones(2)}
+    opt = lrcore.SGD(params)
+    grads = {Key("a"): np.ones(2)}
+    opt.step(grads)
+    assert errors == ["this optimizer is in the middle of a step in another thread"]
+    assert opt.t == 1
+
+
+@pytest.mark.skipif(not _core.has_openmp(), reason="this build has one thread: no pool")
+def test_a_forked_child_steps_too():
+    """A parallel region before and after a fork; libgomp alone would hang."""
+    script = """
+        import os, numpy as np, lrcore
+        p = np.zeros(1_000_000, np.float32)
+        g = np.ones_like(p)
+        opt = lrcore.SGD(p, lr=1.0, num_threads=2)
+        opt.step(g)
+        child = os.fork()
+        opt.step(g)
+        if child == 0:
+            os._exit(0 if (p == -2).all() else 1)
+        opt.step(g)
+        assert os.waitpid(child, 0)[1] == 0
+        assert (p == -3).all()
+        print("done")
+    """
+    command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(script)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout.strip() == "done", done.stderr
+
+
+def test_threads_of_an_optimizer_can_be_set():
+    opt = lrcore.Adam(np.zeros(3))
+    assert opt.num_threads is None
+    opt.num_threads = 3
+    assert opt.num_threads == 3
+    assert opt.denormals == "flush"
+    opt.denormals = "keep"
+    assert opt.denormals == "keep"
+
+
+# --- what a step costs -------------------------------------------------------------------
+
+
+def test_a_step_makes_no_array():
+    params = {"W": np.ones((300, 100), np.float32), "b": np.ones(100, np.float32)}
+    grads = {name: np.ones_like(p) for name, p in params.items()}
+    opt = lrcore.Adam(params, lr=Cosine(0.1, total=1000))
+    opt.step(grads)
+    tracemalloc.start()
+    for _ in range(100):
+        opt.step(grads)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < params["b"].nbytes * 10, "less than the bytes of the second-smallest"
+
+
+def test_repr_says_what_there_is():
+    text = repr(lrcore.SGD({"W": np.ones((10, 200))}, lr=0.1))
+    assert "SGD of 2,000 elements in 1 arrays, t=0" in text
+    assert "lr=0.1" in text

@@ -8,5 +8,6 @@ import lrcore
 
 @pytest.fixture(autouse=True)
 def names_for_doctests(doctest_namespace):
+    """Let examples say np and lrcore, as their readers would."""
     doctest_namespace["lrcore"] = lrcore
     doctest_namespace["np"] = np

@@ -1,4 +1,4 @@
-"""Compile src_c/kernels.c once per instruction set, and one extension around the objects."""
+"""Compile src_c/kernels.c once per instruction set, and an extension around them."""
 
 import os
 import platform
@@ -26,25 +26,29 @@ if platform.machine() in ("x86_64", "AMD64"):
 
 # The same bits everywhere: no contraction to FMA, no fast-math, whatever CFLAGS says.
 # Without -fno-math-errno sqrtf is a call, and gcc 12 vectorises nothing below -O3.
-CFLAGS = ["-O3", "-std=c11", "-fno-fast-math", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
+CFLAGS = [
+    *("-O3", "-std=c11", "-fno-fast-math", "-ffp-contract=off"),
+    *("-fno-math-errno", "-fno-trapping-math"),
+]
 C_SOURCES = ["src_c/cpu.c", "src_c/rules.c", "src_c/step.c"]
 HEADERS = sorted(
     str(path) for path in Path("src_c").rglob("*.*") if path.suffix != ".c"
 )
 
-OPENMP_PROBE = "#include <omp.h>\nint main(void) { return omp_pause_resource_all(omp_pause_hard); }\n"
+OPENMP_PROBE = """
+#include <omp.h>
+int main(void) { return omp_pause_resource_all(omp_pause_hard); }
+"""
 
 
 class BuildExt(build_ext):
-    """build_ext, with the kernels' objects added and OpenMP where the compiler has it."""
+    """build_ext, with the kernels' objects, and OpenMP where the compiler has it."""
 
     def build_extensions(self):
         self.explain_what_is_missing()
         openmp = ["-fopenmp"] if self.has_openmp() else []
         if not openmp:
-            print(
-                "lrcore: this compiler has no OpenMP; building a single-threaded library"
-            )
+            print("lrcore: this compiler has no OpenMP; building for a single thread")
         for extension in self.extensions:
             extension.extra_compile_args += openmp
             extension.extra_link_args += openmp
@@ -65,15 +69,16 @@ class BuildExt(build_ext):
         compiler = self.compiler.compiler[0]
         if shutil.which(compiler) is None:
             raise PlatformError(
-                f"lrcore needs a C compiler, and {compiler!r} was not found. Install one "
-                "(Debian, Ubuntu: apt install gcc; Fedora: dnf install gcc), or name yours "
-                "in the environment variable CC."
+                f"lrcore needs a C compiler, and {compiler!r} was not found. Install "
+                "one (Debian, Ubuntu: apt install gcc; Fedora: dnf install gcc), or "
+                "name yours in the environment variable CC."
             )
         header = Path(sysconfig.get_path("include"), "Python.h")
         if not header.exists():
             raise PlatformError(
-                f"lrcore needs Python's headers, and {header} was not found. Install them "
-                "(Debian, Ubuntu: apt install python3-dev; Fedora: dnf install python3-devel)."
+                f"lrcore needs Python's headers, and {header} was not found. Install "
+                "them (Debian, Ubuntu: apt install python3-dev; Fedora: dnf install "
+                "python3-devel)."
             )
 
     def has_openmp(self):

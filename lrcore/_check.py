@@ -7,6 +7,7 @@ argument's name, what was found and how to mend it, before anything has been wri
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -40,8 +41,8 @@ def step_arguments(tree: Tree, grads: Any, states: Sequence[Sequence[Any]]) -> N
         for owner, array in owned:
             _disjoint("grads" + leaf.path, g, owner, array)
     raise ValueError(
-        "params: an array's memory was moved since construction (by resize, or by assigning "
-        "to its dtype or data); construct the optimizer anew"
+        "params: an array's memory was moved since construction (by resize, or by "
+        "assigning to its dtype or data); construct the optimizer anew"
     )
 
 
@@ -79,7 +80,7 @@ def buffers(arrays: Sequence[np.ndarray]) -> list[tuple[int, int]]:
     return sorted(_extent(a) for a in arrays if a.nbytes)
 
 
-# --- one array -------------------------------------------------------------------------
+# --- one array ------------------------------------------------------------------------
 
 
 def _array(name: str, a: Any) -> None:
@@ -109,7 +110,8 @@ def _writable(name: str, a: Any) -> None:
     _array(name, a)
     if not a.flags.writeable:
         raise ValueError(
-            f"{name}: found a read-only array, which a step could not update; copy it: .copy()"
+            f"{name}: found a read-only array, which a step could not update; "
+            "copy it: .copy()"
         )
 
 
@@ -141,7 +143,7 @@ def _kind(obj: Any) -> str:
     )
 
 
-# --- arrays among each other -----------------------------------------------------------
+# --- arrays among each other ----------------------------------------------------------
 
 
 def _extent(a: np.ndarray) -> tuple[int, int]:
@@ -152,7 +154,7 @@ def _extent(a: np.ndarray) -> tuple[int, int]:
 def _apart(named: Sequence[tuple[str, np.ndarray]]) -> None:
     """No two of these arrays overlap."""
     spans = sorted((*_extent(a), name) for name, a in named if a.nbytes)
-    for (_, end, first), (start, _, second) in zip(spans, spans[1:], strict=False):
+    for (_, end, first), (start, _, second) in pairwise(spans):
         if start < end:
             raise ValueError(
                 f"{second}: found to share memory with {first}; copy one: .copy()"
@@ -167,15 +169,15 @@ def _disjoint(name: str, a: np.ndarray, owner: str, b: np.ndarray) -> None:
         )
 
 
-# --- containers ------------------------------------------------------------------------
+# --- containers -----------------------------------------------------------------------
 
 
 def _rebound(name: str, found: Any, wanted: Any) -> None:
     if found is not wanted:
         what = "nothing there now" if found is _MISSING else "another object there now"
         raise ValueError(
-            f"{name}: found {what}; the optimizer updates the object it was given. Assign in "
-            "place (p[...] = value), or construct the optimizer after the change"
+            f"{name}: found {what}; the optimizer updates the object it was given. "
+            "Assign in place (p[...] = value), or construct the optimizer after it"
         )
 
 
@@ -188,7 +190,7 @@ def _descend(tree: Tree, node: int, key: Any, grads: Any) -> Any:
 
 
 def _containers(tree: Tree, grads: Any) -> None:
-    """The containers of params are as they were, and those of the gradients are like them."""
+    """The params' containers are as they were, and the gradients' are like them."""
     for index, node in enumerate(tree.nodes):
         name = "params" + node.path
         if index:
@@ -199,8 +201,8 @@ def _containers(tree: Tree, grads: Any) -> None:
         now = set(_keys(node.container))
         if now != known:
             raise ValueError(
-                f"{name}: found {_listed(now - known, known - now)} since construction; "
-                "construct the optimizer after the change"
+                f"{name}: found {_listed(now - known, known - now)} "
+                "since construction; construct the optimizer after the change"
             )
         g = _descend(tree, node.parent, node.key, grads)
         _like("grads" + node.path, g, name, node.container)

@@ -24,8 +24,8 @@ def set_isa(name: str | None) -> None:
     Parameters
     ----------
     name : str or None
-        ``"baseline"``, on x86-64 also ``"avx2"`` and ``"avx512"``; None for the best that
-        this processor runs, as at import.
+        ``"baseline"``, on x86-64 also ``"avx2"`` and ``"avx512"``; None for the best
+        that this processor runs, as at import.
 
     Raises
     ------

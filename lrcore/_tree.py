@@ -1,4 +1,4 @@
-"""Params as users hold them, flattened once: nested lists, tuples and dicts of arrays."""
+"""Params as users hold them, in nested lists, tuples and dicts, flattened once."""
 
 from __future__ import annotations
 

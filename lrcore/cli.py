@@ -37,13 +37,17 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser = commands.add_parser(
         "demo",
         help="learn handwritten digits, then time the optimizer",
-        description="Train a two-layer NumPy network on handwritten digits, then time the "
-        "optimizer beside the loop that one writes in NumPy.",
+        description="Train a two-layer NumPy network on handwritten digits, then time "
+        "the optimizer beside the loop that one writes in NumPy.",
     )
+    names = list(lrcore.optimizers.available())
     parser.add_argument(
-        "--optimizer", default="AdamW", choices=lrcore.optimizers.available(), metavar="NAME",
-        help=f"one of {', '.join(lrcore.optimizers.available())} (default: %(default)s)",
-    )  # fmt: skip
+        "--optimizer",
+        default="AdamW",
+        choices=names,
+        metavar="NAME",
+        help=f"one of {', '.join(names)} (default: %(default)s)",
+    )
     parser.add_argument(
         "--lr", type=float, help="highest learning rate (default: the optimizer's own)"
     )

@@ -1,7 +1,7 @@
 """Learn handwritten digits in plain NumPy with an lrcore optimizer, then time it.
 
-``lrcore demo`` runs this file.  It is an example to copy: ordinary NumPy throughout, with
-lrcore in the four lines of `train` that speak of `opt`.
+``lrcore demo`` runs this file.  It is an example to copy: ordinary NumPy throughout,
+with lrcore in the four lines of `train` that speak of `opt`.
 """
 
 from __future__ import annotations

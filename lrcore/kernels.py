@@ -8,8 +8,8 @@ There is a function for each optimizer, by its name in lower case, made from its
 It updates p and the state arrays in place.  The state arrays are those of the rule that
 the hyper-parameters ask for (``momentum`` or ``amsgrad`` add one; the error for a wrong
 number names them), of p's dtype, shape and memory order, zeros before the first step.
-``t`` is the number of this step, from 1.  Hyper-parameters are numbers, and mean what they
-mean on the class.
+``t`` is the number of this step, from 1.  Hyper-parameters are numbers, and mean what
+they mean on the class.
 
 Examples
 --------
@@ -79,7 +79,7 @@ class Kernel:
         denormals: str = "flush",
         **hyper: Any,
     ) -> None:
-        """Update p and the states in place; nothing is written where anything is wrong."""
+        """Update p and the states in place; where anything is wrong, write nothing."""
         if isinstance(t, bool) or not isinstance(t, int) or t < 1:
             raise ValueError(
                 f"t: expected the number of this step, from 1, found {t!r}"
@@ -88,7 +88,8 @@ class Kernel:
         for name, value in hyper.items():
             if name not in h:
                 raise TypeError(
-                    f"{self.__name__}: unexpected keyword {name!r}; there are {', '.join(h)}"
+                    f"{self.__name__}: unexpected keyword {name!r}; "
+                    f"there are {', '.join(h)}"
                 )
             h[name] = check(name, value)
             if scheduled(h[name]):

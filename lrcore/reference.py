@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Coefs = np.ndarray[Any, np.dtype[np.floating[Any]]]
 
 
 def step(
@@ -56,43 +55,43 @@ def step(
         p[...] = decay * p - lr * u
 
 
-def sgd(c: Sequence[Any], g: Array) -> Array:
+def sgd(c: Sequence[float], g: Array) -> Array:
     """``u = g``."""
     return g
 
 
-def momentum(c: Sequence[Any], g: Array, m: Array) -> Array:
+def momentum(c: Sequence[float], g: Array, m: Array) -> Array:
     """``m = mu m + w g;  u = m``."""
     m[...] = c[0] * m + c[1] * g
     return m
 
 
-def nesterov(c: Sequence[Any], g: Array, m: Array) -> Array:
+def nesterov(c: Sequence[float], g: Array, m: Array) -> Array:
     """``m = mu m + w g;  u = x g + mu m``."""
     return c[2] * g + c[3] * momentum(c, g, m)
 
 
-def adam(c: Sequence[Any], g: Array, m: Array, v: Array) -> Array:
+def adam(c: Sequence[float], g: Array, m: Array, v: Array) -> Array:
     """``m += (1-b1)(g-m);  v += (1-b2)(g^2-v);  u = m / (sqrt(v) r + eps)``."""
     m += c[0] * (g - m)
     v += c[1] * (g * g - v)
     return m / (np.sqrt(v) * c[2] + c[3])
 
 
-def amsgrad(c: Sequence[Any], g: Array, m: Array, v: Array, v_max: Array) -> Array:
+def amsgrad(c: Sequence[float], g: Array, m: Array, v: Array, v_max: Array) -> Array:
     """As adam, with the largest v so far in the denominator."""
     adam(c, g, m, v)
     v_max[...] = np.where(v_max > v, v_max, v)
     return m / (np.sqrt(v_max) * c[2] + c[3])
 
 
-def rmsprop(c: Sequence[Any], g: Array, v: Array) -> Array:
+def rmsprop(c: Sequence[float], g: Array, v: Array) -> Array:
     """``v += (1-a)(g^2-v);  u = g / (sqrt(v) + eps)``."""
     v += c[0] * (g * g - v)
     return g / (np.sqrt(v) + c[1])
 
 
-def rmsprop_centered(c: Sequence[Any], g: Array, v: Array, mg: Array) -> Array:
+def rmsprop_centered(c: Sequence[float], g: Array, v: Array, mg: Array) -> Array:
     """As rmsprop, with ``mg += (1-a)(g-mg)`` and ``v - mg^2`` in the place of v."""
     v += c[0] * (g * g - v)
     mg += c[0] * (g - mg)
@@ -100,27 +99,27 @@ def rmsprop_centered(c: Sequence[Any], g: Array, v: Array, mg: Array) -> Array:
     return g / (np.sqrt(np.where(variance < 0, 0, variance)) + c[1])
 
 
-def rmsprop_momentum(c: Sequence[Any], g: Array, v: Array, m: Array) -> Array:
+def rmsprop_momentum(c: Sequence[float], g: Array, v: Array, m: Array) -> Array:
     """``m = mu m + rmsprop;  u = m``."""
     m[...] = c[2] * m + rmsprop(c, g, v)
     return m
 
 
 def rmsprop_centered_momentum(
-    c: Sequence[Any], g: Array, v: Array, mg: Array, m: Array
+    c: Sequence[float], g: Array, v: Array, mg: Array, m: Array
 ) -> Array:
     """``m = mu m + rmsprop_centered;  u = m``."""
     m[...] = c[2] * m + rmsprop_centered(c, g, v, mg)
     return m
 
 
-def adagrad(c: Sequence[Any], g: Array, a: Array) -> Array:
+def adagrad(c: Sequence[float], g: Array, a: Array) -> Array:
     """``a += g^2;  u = g / (sqrt(a) + eps)``."""
     a += g * g
     return g / (np.sqrt(a) + c[0])
 
 
-def adadelta(c: Sequence[Any], g: Array, v: Array, d: Array) -> Array:
+def adadelta(c: Sequence[float], g: Array, v: Array, d: Array) -> Array:
     """``v += (1-rho)(g^2-v);  u = sqrt((d+eps)/(v+eps)) g;  d += (1-rho)(u^2-d)``."""
     v += c[0] * (g * g - v)
     u = np.sqrt((d + c[1]) / (v + c[1])) * g

@@ -1,13 +1,13 @@
 """Learning-rate schedules: pure functions of the step, composed by plain calls.
 
-A schedule is called with the number of steps taken before, 0 for the first, and gives the
-value of the next one: a float for an int, a float64 array for an array.  There is nothing
-to advance and nothing to resume.  It is a frozen value: comparable, hashable, and its
-``repr`` evaluates back to it.  Past its last step it holds its last value.
+A schedule is called with the number of steps taken before, 0 for the first, and gives
+the value of the next one: a float for an int, a float64 array for an array.  There is
+nothing to advance and nothing to resume.  It is a frozen value: comparable, hashable,
+and its ``repr`` evaluates back to it.  Past its last step it holds its last value.
 
-Any callable of the step will do for an optimizer; these check their parameters when they
-are made.  A number comes from the C library's functions and an array from NumPy's, which
-may differ in the last bit.
+Any callable of the step will do for an optimizer; these check their parameters when
+they are made.  A number comes from the C library's functions and an array from NumPy's,
+which may differ in the last bit.
 
 Examples
 --------
@@ -68,7 +68,7 @@ class Schedule(ABC):
 
     @abstractmethod
     def _at(self, t: Any, xp: Any) -> Any:
-        """Evaluate the formula, with the functions of xp: NumPy, or those for a number."""
+        """Evaluate the formula, with functions of xp: NumPy, or those for a number."""
 
     def warmup(self, steps: int) -> Warmup:
         """Rise linearly to this schedule's first value, then follow it."""
@@ -254,8 +254,8 @@ class Join(Schedule):
             _steps(f"at[{k}]", at)
         if len(self.schedules) != len(self.at) + 1:
             raise ValueError(
-                f"at: expected {len(self.schedules) - 1} steps for {len(self.schedules)} "
-                f"schedules, found {len(self.at)}"
+                f"at: expected {len(self.schedules) - 1} steps for "
+                f"{len(self.schedules)} schedules, found {len(self.at)}"
             )
         if any(a >= b for a, b in zip(self.at, self.at[1:], strict=False)):
             raise ValueError(f"at: expected rising steps, found {self.at}")
@@ -272,7 +272,7 @@ class Join(Schedule):
         return self.schedules[k]._at(t - begins[k], xp)
 
 
-# --- parameters ------------------------------------------------------------------------
+# --- parameters -----------------------------------------------------------------------
 
 
 def _finite(name: str, value: Any) -> None:

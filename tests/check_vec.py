@@ -1,7 +1,7 @@
 """Fail where the compiler has not vectorised a kernel, by its own report.
 
-`make vec` runs it.  gcc's optimisation record names the function that each loop ended up
-in, so that the check is by rule, dtype, form and instruction set.
+`make vec` runs it.  gcc's optimisation record names the function that each loop ended
+up in, so that the check is by rule, dtype, form and instruction set.
 """
 
 import gzip

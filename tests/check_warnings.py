@@ -1,7 +1,7 @@
 """Compile src_c/ with every compiler that is here, warnings being errors.
 
-`make lint` runs it.  The kernels are compiled for each instruction set, at the optimisation
-that the build uses, since some warnings come from the optimiser.
+`make lint` runs it.  The kernels are compiled for each instruction set, at the
+optimisation that the build uses, since some warnings come from the optimiser.
 """
 
 import shutil

@@ -1,4 +1,4 @@
-"""What the tests share: the table's marks, comparison to the bit, arrays that ask for it."""
+"""What the tests share: marks, comparison to the bit, arrays that ask for it."""
 
 import numpy as np
 import pytest

@@ -1,7 +1,8 @@
 """The one table of optimizers that the tests are parametrised over.
 
-A row: the class, and hyper-parameters that choose a rule or a path through it.  The golden
-trajectories are made from the same rows (golden/make.py), where lrcore is not installed.
+A row: the class, and hyper-parameters that choose a rule or a path through it.  The
+golden trajectories are made from the same rows (golden/make.py), where lrcore is not
+installed.
 """
 
 from typing import NamedTuple

@@ -141,7 +141,7 @@ def test_a_gradient_of_the_other_memory_order():
     assert everything(opt, params) == before
 
 
-# --- structure ---------------------------------------------------------------------------
+# --- structure ------------------------------------------------------------------------
 
 
 def without(mapping, key):
@@ -199,7 +199,7 @@ def test_a_tuple_serves_as_a_list_of_gradients():
     assert lrcore.Adam(params).step(grads)
 
 
-# --- params that are no longer what they were --------------------------------------------
+# --- params that are no longer what they were -----------------------------------------
 
 
 def rebind_array(params):
@@ -291,7 +291,7 @@ def test_memory_moved_behind_the_same_shape():
     assert all((a == 1).all() for a in in_its_place)
 
 
-# --- construction ------------------------------------------------------------------------
+# --- construction ---------------------------------------------------------------------
 
 f4 = np.float32
 PARAMS = {
@@ -401,14 +401,14 @@ def test_a_schedule_that_raises():
 
 
 def test_groups():
-    W = np.ones(3, f4)
+    w = np.ones(3, f4)
     with pytest.raises(TypeError, match=r"params\[0\]: unexpected keyword 'rate'"):
-        lrcore.Adam([{"params": W, "rate": 0.1}])
+        lrcore.Adam([{"params": w, "rate": 0.1}])
     with pytest.raises(TypeError, match=r"params\[1\]: expected a group"):
-        lrcore.Adam([{"params": W}, {"W": W}])
+        lrcore.Adam([{"params": w}, {"W": w}])
     with pytest.raises(ValueError, match=r"params\[1\].*share memory with params\[0\]"):
-        lrcore.Adam([{"params": W}, {"params": W}])
-    opt = lrcore.Adam([{"params": W}, {"params": [np.ones(2, f4)]}])
+        lrcore.Adam([{"params": w}, {"params": w}])
+    opt = lrcore.Adam([{"params": w}, {"params": [np.ones(2, f4)]}])
     with pytest.raises(TypeError, match=r"grads\[1\]: expected a list or tuple"):
         opt.step([np.ones(3, f4), np.ones(2, f4)])
     with pytest.raises(ValueError, match=r"grads: .*missing \[1\]"):
@@ -433,7 +433,7 @@ def test_what_a_group_cannot_become():
         lrcore.Adagrad(np.ones(3, f4), initial_accumulator_value=lambda t: 1.0)
 
 
-# --- kernels -----------------------------------------------------------------------------
+# --- kernels --------------------------------------------------------------------------
 
 KERNEL = {
     "too few states": (lambda a: a[:3], TypeError, r"expected 2 \(m, v\), found 1"),
@@ -485,7 +485,7 @@ def test_hyper_parameters_of_a_kernel():
     assert p.tolist() == [1, 1]
 
 
-# --- the process -------------------------------------------------------------------------
+# --- the process ----------------------------------------------------------------------
 
 
 def test_instruction_sets_and_threads():

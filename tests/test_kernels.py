@@ -1,4 +1,4 @@
-"""The functional kernels: the same update as the class, for callers who own their state."""
+"""The kernels as functions: the classes' update, for callers who own their state."""
 
 import inspect
 

@@ -40,7 +40,7 @@ def shapes(draw):
 
 
 def make_plan(rule, arrays, states):
-    tree = _tree.flatten([a for a in arrays])
+    tree = _tree.flatten(list(arrays))
     return _core.Plan(tree, [rule], states)
 
 
@@ -87,7 +87,7 @@ def restore_isa():
 )
 @given(data=st.data())
 def test_kernels_equal_the_reference(rule, dtype, data):
-    """Any shape, alignment, values and numbers; every instruction set and thread count."""
+    """Any shape, alignment, values, numbers, instruction set and thread count."""
     info = _core.RULES[rule]
     coefs = data.draw(drivers) + tuple(data.draw(numbers) for _ in info.coefs)
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))

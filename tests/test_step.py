@@ -102,7 +102,7 @@ def test_a_subclass_of_ndarray(tmp_path):
     assert p.tolist() == [-1] * 4
 
 
-# --- weight decay, groups ----------------------------------------------------------------
+# --- weight decay, groups -------------------------------------------------------------
 
 
 def after_one_step(kind, **kwargs):
@@ -168,7 +168,7 @@ def test_groups_may_ask_for_different_rules():
     assert (p[0][0], p[1][0]) == (-2.0, -2.5)
 
 
-# --- schedules and the learning rate -----------------------------------------------------
+# --- schedules and the learning rate --------------------------------------------------
 
 
 def test_lr_is_readable_and_settable():
@@ -208,7 +208,7 @@ def test_a_schedule_is_called_with_the_steps_taken_before():
 
 @each_row
 def test_scheduled_numbers_are_numbers_set_by_hand(row):
-    """lr, weight_decay, momentum and betas by schedule == the same set before each step."""
+    """By schedule == the same values set before each step."""
     one, two = start(), start()
     lr = Cosine(row.kwargs["lr"], total=10)
     by_schedule = {"lr": lr, "weight_decay": lambda t: 0.01 * t}
@@ -228,7 +228,7 @@ def test_scheduled_numbers_are_numbers_set_by_hand(row):
     assert all(same_bits(a, b) for a, b in zip(leaves(one), leaves(two), strict=True))
 
 
-# --- state -------------------------------------------------------------------------------
+# --- state ----------------------------------------------------------------------------
 
 
 @each_row
@@ -257,7 +257,7 @@ def test_a_run_continues_from_its_state_to_the_bit(row, dtype):
     )
 
 
-# --- threads -----------------------------------------------------------------------------
+# --- threads --------------------------------------------------------------------------
 
 
 def test_two_python_threads_step_two_optimizers():
@@ -337,7 +337,7 @@ def test_threads_of_an_optimizer_can_be_set():
     assert opt.denormals == "keep"
 
 
-# --- what a step costs -------------------------------------------------------------------
+# --- what a step costs ----------------------------------------------------------------
 
 
 def test_a_step_makes_no_array():

@@ -1,4 +1,4 @@
-"""The optimizers, in families: a class has its defaults, its rule and its coefficients."""
+"""The optimizers, in families: a class has defaults, a rule and its coefficients."""
 
 from lrcore.optimizers._base import Optimizer as Optimizer
 from lrcore.optimizers._hyper import ParamGroup as ParamGroup

@@ -1,4 +1,4 @@
-"""What every optimizer shares; a class adds its defaults, its rule and its coefficients."""
+"""What every optimizer shares; a class adds defaults, a rule and its coefficients."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ class Optimizer:
     maximize : bool
         Ascend instead of descend.  Default False.
     decoupled_weight_decay : bool
-        Whether ``weight_decay`` shrinks p by ``1 - lr wd`` (Loshchilov & Hutter 2019) or is
-        an L2 penalty.  Default: as the class says.
+        Whether ``weight_decay`` shrinks p by ``1 - lr wd`` (Loshchilov & Hutter 2019)
+        or is an L2 penalty.  Default: as the class says.
     num_threads : int, optional
         At most so many threads.  Default: ``lrcore.get_num_threads()``.
     denormals : {"flush", "keep"}
-        Whether numbers below the smallest normal one (1.2e-38 in float32) are taken as 0.
-        The state of a weight whose gradient stays 0 decays into them, and many processors
-        are slow there.  Default "flush".
+        Whether numbers below the smallest normal one (1.2e-38 in float32) are taken as
+        0. The state of a weight whose gradient stays 0 decays into them, and many
+        processors are slow there.  Default "flush".
 
     Raises
     ------
@@ -153,7 +153,7 @@ class Optimizer:
 
     @property
     def lr(self) -> float:
-        """The learning rate of the next step, of the first group; setting it sets all."""
+        """The first group's learning rate at the next step; setting it sets all."""
         return float(self.param_groups[0].at("lr", self.t))
 
     @lr.setter
@@ -198,8 +198,9 @@ class Optimizer:
         Returns
         -------
         dict
-            ``optimizer`` (the class), ``t``, ``param_groups`` (a dict of hyper-parameters
-            a group), ``names`` and ``state`` (of each array, in the order of params).
+            ``optimizer`` (the class), ``t``, ``param_groups`` (a dict of
+            hyper-parameters a group), ``names`` and ``state`` (of each array, in the
+            order of params).
         """
         return {
             "optimizer": type(self).__name__,
@@ -244,7 +245,8 @@ class Optimizer:
         ):
             if own.keys() != new.keys():
                 raise ValueError(
-                    f"state of params{leaf.path}: expected {list(own)}, found {list(new)}"
+                    f"state of params{leaf.path}: "
+                    f"expected {list(own)}, found {list(new)}"
                 )
             for name in own:
                 _check.state(
@@ -291,8 +293,8 @@ def _is_groups(params: Any) -> bool:
     marked = [isinstance(group, dict) and "params" in group for group in params]
     if any(marked) and not all(marked):
         raise TypeError(
-            f"params[{marked.index(False)}]: expected a group (a dict with the key 'params'), "
-            "as the other entries are"
+            f"params[{marked.index(False)}]: expected a group (a dict with the key "
+            "'params'), as another entry is"
         )
     return all(marked)
 

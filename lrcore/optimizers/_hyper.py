@@ -107,7 +107,7 @@ own coefficients."""
 
 
 Folded = tuple[Coefs, float, float, float, float]
-"""A step's numbers: where to get the rule's, and the driver's lr, gscale, l2 and decay."""
+"""A step's numbers: where to get the rule's, and lr, gscale, l2 and decay."""
 
 
 def fold(h: Hyper, fold_rule: Callable[[Hyper], Coefs]) -> Folded:
@@ -123,8 +123,8 @@ def fold(h: Hyper, fold_rule: Callable[[Hyper], Coefs]) -> Folded:
 class ParamGroup(MutableMapping[str, Any]):
     """A group's params and hyper-parameters, as a mapping that checks what is set.
 
-    ``group["lr"] = 0.1`` takes effect at the next step.  What decides which state arrays
-    there are (``amsgrad``, whether there is a momentum) stays as constructed.
+    ``group["lr"] = 0.1`` takes effect at the next step.  What decides which state
+    arrays there are (``amsgrad``, whether there is a momentum) stays as constructed.
     """
 
     def __init__(self, params: Any, hyper: Hyper, kind: Any) -> None:
@@ -152,8 +152,8 @@ class ParamGroup(MutableMapping[str, Any]):
         rule = self._kind.rule(hyper)
         if rule != self.rule:
             raise ValueError(
-                f"{what}: asks for the states of the rule {rule!r}, and this optimizer was "
-                f"built with those of {self.rule!r}; construct one with it"
+                f"{what}: asks for the states of the rule {rule!r}, and this optimizer "
+                f"was built with those of {self.rule!r}; construct one with it"
             )
 
     def replace(self, hyper: Hyper) -> None:

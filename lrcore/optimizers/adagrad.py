@@ -113,9 +113,9 @@ class RMSprop(Optimizer):
     momentum : float or schedule
         :math:`\mu \ge 0` of the normalised gradient.  Default 0.
     centered : bool
-        Divide by the running standard deviation: subtract the square of the running mean
-        :math:`\bar g`.  The variance is kept from turning negative by rounding, where
-        torch can return NaN.  Default False.
+        Divide by the running standard deviation: subtract the square of the running
+        mean :math:`\bar g`.  The variance is kept from turning negative by rounding,
+        where torch can return NaN.  Default False.
 
     References
     ----------

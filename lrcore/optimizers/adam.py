@@ -28,7 +28,8 @@ class Adam(Optimizer):
     lr : float or schedule
         Learning rate, about the largest change of a weight in a step.  Default 1e-3.
     betas : (float, float) or schedule
-        Decay of the running means of g and of its square, in [0, 1).  Default (0.9, 0.999).
+        Decay of the running means of g and of its square, in [0, 1).  Default (0.9,
+        0.999).
     eps : float or schedule
         Added to the root, in units of g.  Default 1e-8.
     weight_decay : float or schedule
@@ -38,8 +39,8 @@ class Adam(Optimizer):
 
     References
     ----------
-    Kingma & Ba 2015, "Adam: a method for stochastic optimization", Algorithm 1.
-    Reddi, Kale & Kumar 2018, "On the convergence of Adam and beyond", Algorithm 2; as in
+    Kingma & Ba 2015, "Adam: a method for stochastic optimization", Algorithm 1. Reddi,
+    Kale & Kumar 2018, "On the convergence of Adam and beyond", Algorithm 2; as in
     torch, the bias of v is corrected after the maximum.
 
     Examples
@@ -99,8 +100,8 @@ class AdamW(Adam):
 
     References
     ----------
-    Loshchilov & Hutter 2019, "Decoupled weight decay regularization", Algorithm 2; as in
-    torch, the decay is scaled by lr.
+    Loshchilov & Hutter 2019, "Decoupled weight decay regularization", Algorithm 2; as
+    in torch, the decay is scaled by lr.
 
     Examples
     --------

@@ -4,9 +4,7 @@
     python tests/golden/make.py --check    compare it with what torch gives now
 
 Needs what requirements.txt lists, and gives the same bits on any x86-64 machine.
-
 The entries of the file:
-
 
 about             JSON: versions, and the values along the axes
 start             (element,): the parameters at first, those of all tensors in a row

@@ -11,9 +11,9 @@ _rows = []
 def interleave(steps, *, seconds=2.0, least=7):
     """Time functions in turn; return {name: median seconds a call}.
 
-    A turn repeats a fast function until it has run for 200 us, so that reading the clock
-    does not count.  The functions take turns in every round, so that what else happens on
-    the machine happens to all of them.
+    A turn repeats a fast function until it has run for 200 us, so that reading the
+    clock does not count.  The functions take turns in every round, so that what else
+    happens on the machine happens to all of them.
     """
     repeats = {}
     for name, step in steps.items():
@@ -35,7 +35,7 @@ def interleave(steps, *, seconds=2.0, least=7):
 
 @pytest.fixture
 def compare(benchmark, request):
-    """compare(case, {name: step}): time them interleaved, ours by pytest-benchmark too."""
+    """compare(case, {name: step}): time them in turns; the first is ours."""
 
     def run(case, steps):
         times = interleave(steps)

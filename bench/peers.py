@@ -1,7 +1,7 @@
 """Adam by others, each as a function that takes one step on arrays of its own.
 
-A peer is made for a list of float32 arrays and their gradients, and keeps what it needs.
-Before anything is timed, agrees() holds its update to ours.
+A peer is made for a list of float32 arrays and their gradients, and keeps what it
+needs. Before anything is timed, agrees() holds its update to ours.
 """
 
 import ctypes
@@ -10,8 +10,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-import lrcore
 import numpy as np
+
+import lrcore
 
 LR, B1, B2, EPS = 1e-3, 0.9, 0.999, 1e-8
 
@@ -94,7 +95,7 @@ def _numba_adam(parallel):
 
 
 def traffic(params, grads, threads):
-    """The same bytes moved by a C loop without Adam's arithmetic; no peer, the limit."""
+    """The same bytes moved by a C loop, without the arithmetic: the limit."""
     run = _traffic_library().traffic
     m = [np.zeros_like(p) for p in params]
     v = [np.zeros_like(p) for p in params]

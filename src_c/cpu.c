@@ -5,46 +5,35 @@
 #include <string.h>
 
 #include "kernels.h"
+#include "portable.h"
 
-extern const lrc_table lrc_baseline;
-#if defined(__x86_64__)
-extern const lrc_table lrc_avx2, lrc_avx512;
-#endif
+#define X(isa, needs)                                                                  \
+    extern const lrc_table lrc_##isa;                                                  \
+    static int runs_##isa(void) { return (needs) != 0; }
+FOR_EACH_ISA(X)
+#undef X
 
-/* Best last.  What a row asks of the processor is what setup.py lets the compiler use
- * for it; the builtins also ask whether the operating system saves the wider registers.
- */
-static const lrc_table *const tables[] = {
-    &lrc_baseline,
-#if defined(__x86_64__)
-    &lrc_avx2,
-    &lrc_avx512,
-#endif
+static const struct {
+    const lrc_table *table;
+    int (*runs)(void);
+} tables[] = {
+#define X(isa, needs) {&lrc_##isa, runs_##isa},
+    FOR_EACH_ISA(X)
+#undef X
 };
 
 size_t lrc_isa_count(void) { return sizeof tables / sizeof *tables; }
 
-const char *lrc_isa_name(size_t i) { return tables[i]->isa; }
+const char *lrc_isa_name(size_t i) { return tables[i].table->isa; }
 
-int lrc_isa_runs(size_t i)
-{
-#if defined(__x86_64__)
-    __builtin_cpu_init();
-    if (tables[i] == &lrc_avx2) return __builtin_cpu_supports("avx2") != 0;
-    if (tables[i] == &lrc_avx512)
-        return __builtin_cpu_supports("avx512f") &&
-               __builtin_cpu_supports("avx512bw") &&
-               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-#endif
-    return i == 0;
-}
+int lrc_isa_runs(size_t i) { return tables[i].runs(); }
 
 /* The best table that runs, or the one of that name; NULL where there is none. */
 static const lrc_table *find(const char *name)
 {
     for (size_t i = lrc_isa_count(); i-- > 0;)
         if ((!name || strcmp(name, lrc_isa_name(i)) == 0) && lrc_isa_runs(i))
-            return tables[i];
+            return tables[i].table;
     return NULL;
 }
 
@@ -56,7 +45,8 @@ const lrc_table *lrc_current_table(void)
 {
     const lrc_table *table = atomic_load_explicit(&current, memory_order_relaxed);
     if (!table) {
-        table = find(getenv("LRCORE_ISA"));
+        const char *wanted = getenv("LRCORE_ISA");
+        table = wanted ? find(wanted) : NULL;
         if (!table) table = find(NULL);
         atomic_store_explicit(&current, table, memory_order_relaxed);
     }

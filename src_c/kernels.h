@@ -14,8 +14,7 @@ typedef enum {
     LRC_N_FORMS
 } lrc_form;
 
-/* Steps elements [lo, lo + n) of a tensor; c: the coefficients, in the tensor's type.
- */
+/* Steps elements [lo, lo + n) of a tensor; c: coefficients, in the tensor's type. */
 typedef void lrc_kernel(const lrc_tensor *t, size_t lo, size_t n, const void *c);
 
 typedef struct {

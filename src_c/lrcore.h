@@ -10,10 +10,10 @@
  * term whose l2 is 0 is absent: an infinite p does not become a NaN through it.
  *
  * Contract.  Results are the same bits for every instruction set, number of threads and
- * alignment.  The caller guarantees what lrcore.h's users can check better than a
- * kernel: pointers are aligned to their type, a tensor's buffers overlap no other
- * buffer of the plan (gradients may overlap each other), lengths are right.  Nothing
- * here allocates, prints, exits or keeps a reference, and lrc_step() cannot fail. */
+ * alignment.  The caller guarantees that pointers are aligned to their type, lengths are
+ * right, and a tensor's parameters and states overlap no other buffer of the plan
+ * (gradients may overlap each other).  Nothing here allocates, prints, exits or keeps a
+ * reference, and lrc_step() cannot fail. */
 
 #ifndef LRCORE_H
 #define LRCORE_H
@@ -82,8 +82,7 @@ typedef struct {
  * sleep.  From this many elements on it pays (bench/README.md). */
 enum { LRC_PARALLEL_FROM = 32768 };
 
-/* Number the elements of a plan's tensors: once, when the tensors' lengths are known.
- */
+/* Number the elements of a plan's tensors: once, when their lengths are known. */
 void lrc_plan_tensors(lrc_plan *plan);
 
 /* One step.  The plan's tensors and group coefficients are set; two threads must not

@@ -1,4 +1,4 @@
-/* portable.h: the only compiler and processor #ifdefs. */
+/* portable.h: the only #ifdefs on compilers and processors. */
 
 #ifndef LRC_PORTABLE_H
 #define LRC_PORTABLE_H
@@ -6,11 +6,24 @@
 #include <float.h>
 
 #if FLT_EVAL_METHOD != 0
-#error                                                                                 \
-    "lrcore needs float arithmetic in float (x87 computes in long double: use -mfpmath=sse)"
+#error "lrcore needs float arithmetic in float, not in x87's long double"
 #endif
 #ifdef __FAST_MATH__
 #error "lrcore is exact: build it without -ffast-math"
+#endif
+
+/* The instruction sets that setup.py compiles kernels.c for, best last, and what each
+ * needs of the processor: just what its flags let the compiler use.  The builtins also
+ * ask whether the operating system saves the wider registers. */
+#if defined(__x86_64__)
+#define FOR_EACH_ISA(X)                                                                \
+    X(baseline, 1)                                                                     \
+    X(avx2, __builtin_cpu_supports("avx2"))                                            \
+    X(avx512,                                                                          \
+      __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&       \
+          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+#else
+#define FOR_EACH_ISA(X) X(baseline, 1)
 #endif
 
 /* The driver must vanish into each kernel, or its rule would be called through a

@@ -10,8 +10,7 @@
 #include <pthread.h>
 #endif
 
-/* --- threads -------------------------------------------------------------------------
- */
+/* --- threads ---------------------------------------------------------------------- */
 
 static atomic_int num_threads; /* 0: the default */
 
@@ -58,7 +57,7 @@ static void parallel_for(int n_threads, void (*fn)(const void *, int, int),
 int lrc_num_threads(void)
 {
     const int n = atomic_load_explicit(&num_threads, memory_order_relaxed);
-    return n > 0 ? n : default_threads();
+    return n > 0 && lrc_has_openmp() ? n : default_threads();
 }
 
 void lrc_set_num_threads(int n)
@@ -66,8 +65,7 @@ void lrc_set_num_threads(int n)
     atomic_store_explicit(&num_threads, n, memory_order_relaxed);
 }
 
-/* --- a plan's elements ---------------------------------------------------------------
- */
+/* --- a plan's elements ------------------------------------------------------------ */
 
 void lrc_plan_tensors(lrc_plan *plan)
 {
@@ -123,8 +121,7 @@ static void step_share(const void *ctx, int k, int n)
     fp_leave(caller);
 }
 
-/* --- a step --------------------------------------------------------------------------
- */
+/* --- a step ----------------------------------------------------------------------- */
 
 static lrc_form form(double gscale, double l2, double decay)
 {

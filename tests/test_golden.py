@@ -72,7 +72,7 @@ def assert_close(got, want, dtype):
     assert got.dtype == want.dtype == dtype
     size = np.maximum(abs(GOLDEN["start"]), abs(want).max(axis=0))
     error = (abs(got.astype(float) - want) / size).max(axis=1)
-    assert (error <= tolerance(dtype)).all(), dict(zip(ABOUT["steps"], error, strict=True))
+    assert (error <= tolerance(dtype)).all(), dict(zip(STEPS, error, strict=True))
 
 
 @each_row

@@ -33,7 +33,7 @@ class Adam(Optimizer):
     eps : float or schedule
         Added to the root, in units of g.  Default 1e-8.
     weight_decay : float or schedule
-        Added to the gradient as ``weight_decay * p`` (an L2 penalty); Default 0.
+        Added to the gradient as ``weight_decay * p`` (an L2 penalty).  Default 0.
     amsgrad : bool
         Divide by the largest v so far (Reddi et al. 2018, Algorithm 2).  Default False.
 

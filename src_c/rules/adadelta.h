@@ -1,7 +1,8 @@
 /* rules/adadelta.h: Adadelta (Zeiler 2012, Algorithm 1).
  *
- *     v += (1-rho) (g^2 - v);   u = sqrt((d + eps) / (v + eps)) g;   d += (1-rho) (u^2
- * - d)
+ *     v += (1-rho) (g^2 - v)
+ *     u = sqrt((d + eps) / (v + eps)) g
+ *     d += (1-rho) (u^2 - d)
  *
  * One square root of the quotient stands for the paper's quotient of two. */
 

@@ -3,11 +3,9 @@
  *     m += (1-b1) (g - m);   v += (1-b2) (g^2 - v);   u = m / (sqrt(v) r + eps)
  *
  * r = 1/sqrt(1 - b2^t), and the driver's lr carries 1/(1 - b1^t): one division and one
- * square root an element.  v cannot turn negative: g^2 - v >= -v survives each
- * rounding.
+ * square root an element.  v cannot turn negative: g^2 - v >= -v survives each rounding.
  *
- * amsgrad (Reddi et al. 2018, Algorithm 2) divides by the largest v so far; a NaN
- * stays. */
+ * amsgrad (Reddi et al. 2018, Algorithm 2) divides by the largest v so far. */
 
 static INLINE void T(adam_moments)(const real *c, real g, real *s)
 {

@@ -1,12 +1,13 @@
 /* rules/rmsprop.h: RMSprop (Tieleman & Hinton 2012, lecture 6e), centered (Graves 2013,
  * eq. 38-41), each with or without momentum.
  *
- *     v += (1-a) (g^2 - v);                        d = g / (sqrt(v) + eps)
- *     mg += (1-a) (g - mg)    where centered;      d = g / (sqrt(max(v - mg^2, 0)) +
- * eps) m = mu m + d            with momentum;       u = m, else u = d
+ *     v += (1-a) (g^2 - v);     d = g / (sqrt(v) + eps)
+ *     centered:                 mg += (1-a) (g - mg);   v - mg^2 in the place of v
+ *     without momentum:         u = d
+ *     with it:                  m = mu m + d;   u = m
  *
- * v - mg^2 is a variance; rounding can make it negative, hence the bound.  It is
- * written so that a NaN stays a NaN. */
+ * v - mg^2 is a variance; rounding can make it negative, hence the bound, which is written
+ * so that a NaN stays a NaN. */
 
 static INLINE real T(rmsprop)(const real *c, real g, real *s)
 {

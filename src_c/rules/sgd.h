@@ -1,9 +1,9 @@
 /* rules/sgd.h: stochastic gradient descent, plain and with momentum.
  *
  *     sgd        u = g
- *     momentum   m = mu m + w g;   u = m             (Polyak 1964)
- *     nesterov   m = mu m + w g;   u = x g + mu m    (Sutskever et al. 2013, eq. 3-4,
- * as rewritten for p)
+ *     momentum   m = mu m + w g;   u = m           (Polyak 1964)
+ *     nesterov   m = mu m + w g;   u = x g + mu m  (Sutskever et al. 2013, eq. 3-4,
+ *                                                   rewritten for the point it looks from)
  *
  * w = 1 - dampening; on the first step of torch's convention mu = 0 and w = 1.  x = 1
  * where the learning rate stands outside of the momentum. */

@@ -8,28 +8,28 @@ import pytest
 _rows = []
 
 
-def interleave(steps, *, seconds=2.0, least=7):
-    """Time functions in turn; return {name: median seconds a call}.
+def interleave(steps, *, rounds=9, turn=0.05):
+    """Time functions in turns; return {name: median seconds a call}.
 
-    A turn repeats a fast function until it has run for 200 us, so that reading the
-    clock does not count.  The functions take turns in every round, so that what else
-    happens on the machine happens to all of them.
+    In each of the rounds every function runs for a turn of 50 ms (once at the least),
+    so that what else happens on the machine happens to all of them.  A turn begins with
+    a call that does not count, which brings its arrays back into the cache where they
+    fit.
     """
-    repeats = {}
+    repeats, times = {}, {name: [] for name in steps}
     for name, step in steps.items():
         step()
         start = time.perf_counter()
         step()
-        repeats[name] = max(1, int(200e-6 / (time.perf_counter() - start)))
-    times = {name: [] for name in steps}
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(times[name]) < least:
+        repeats[name] = max(1, int(turn / (time.perf_counter() - start)))
+    for _ in range(rounds):
         for name, step in steps.items():
-            rounds = range(repeats[name])
+            step()
+            calls = range(repeats[name])
             start = time.perf_counter()
-            for _ in rounds:
+            for _ in calls:
                 step()
-            times[name].append((time.perf_counter() - start) / len(rounds))
+            times[name].append((time.perf_counter() - start) / len(calls))
     return {name: median(values) for name, values in times.items()}
 
 

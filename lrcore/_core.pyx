@@ -245,12 +245,14 @@ cdef bint disjoint(tuple arrays):
 
 cdef struct leaf_t:
     int node  # its container, -1 where the tree is one array
+    Py_ssize_t index  # its key, where that is a sequence
     int flags  # what its gradient must have
     uintptr_t apart  # where its gradient was when last seen to overlap nothing
     PyObject *grad
 
 cdef struct node_t:
     int parent
+    Py_ssize_t index
     PyObject *grads  # what stands in its place in the gradients
 
 cdef struct buffer_t:
@@ -265,14 +267,21 @@ cdef void *allocate(size_t n, size_t size) except NULL:
     return memory
 
 
-cdef PyObject *child(container, key) except? NULL:
-    """container[key], borrowed; NULL where there is none."""
-    if PyDict_Check(container):
-        return PyDict_GetItemWithError(container, key)
-    cdef Py_ssize_t i = key
+cdef PyObject *child(container, key, Py_ssize_t index) except? NULL:
+    """container[key], borrowed; NULL where there is none.  index: the key of a sequence."""
     if PyList_Check(container):
-        return PyList_GET_ITEM(container, i) if i < PyList_GET_SIZE(container) else NULL
-    return PyTuple_GET_ITEM(container, i) if i < PyTuple_GET_SIZE(container) else NULL
+        if index < PyList_GET_SIZE(container):
+            return PyList_GET_ITEM(container, index)
+    elif PyTuple_Check(container):
+        if index < PyTuple_GET_SIZE(container):
+            return PyTuple_GET_ITEM(container, index)
+    else:
+        return PyDict_GetItemWithError(container, key)
+    return NULL
+
+
+cdef Py_ssize_t index_of(container, key):
+    return 0 if PyDict_Check(container) else key
 
 
 cdef Py_ssize_t length(obj, bint as_dict):
@@ -319,6 +328,8 @@ cdef class Plan:
         self.node = <node_t *>allocate(len(self.containers), sizeof(node_t))
         for i, node in enumerate(tree.nodes):
             self.node[i].parent = node.parent
+            if node.parent >= 0:
+                self.node[i].index = index_of(self.containers[node.parent], node.key)
         self.plan.n_tensors = len(self.params)
         self.plan.tensor = <lrc_tensor *>allocate(len(self.params), sizeof(lrc_tensor))
         self.leaf = <leaf_t *>allocate(len(self.params), sizeof(leaf_t))
@@ -326,6 +337,8 @@ cdef class Plan:
             set_tensor(self.plan.tensor + i, leaf.array, states[i])
             self.plan.tensor[i].group = leaf.group
             self.leaf[i].node = leaf.node
+            if leaf.node >= 0:
+                self.leaf[i].index = index_of(self.containers[leaf.node], leaf.key)
             self.leaf[i].flags = layout(leaf.array)
         lrc_plan_tensors(&self.plan)
 
@@ -393,15 +406,17 @@ cdef class Plan:
     cdef bint find(self, grads) except -1:
         """Find the gradients' containers; False where they are not as in the params, or the
         params' own are no longer as they were."""
-        cdef Py_ssize_t i, size
+        cdef Py_ssize_t i, size, index
+        cdef int up
         cdef PyObject *here = <PyObject *>grads
         for i in range(len(self.containers)):
             container, size = self.containers[i], self.lengths[i]
             if i > 0:
-                parent, key = self.containers[self.node[i].parent], self.node_keys[i]
-                if child(parent, key) != <PyObject *>container:
+                up, index = self.node[i].parent, self.node[i].index
+                parent, key = self.containers[up], self.node_keys[i]
+                if child(parent, key, index) != <PyObject *>container:
                     return False
-                here = child(<object>self.node[self.node[i].parent].grads, key)
+                here = child(<object>self.node[up].grads, key, index)
                 if here == NULL:
                     return False
             if len(container) != size or size != length(<object>here, PyDict_Check(container)):
@@ -418,9 +433,9 @@ cdef class Plan:
         cdef PyObject *g = <PyObject *>grads
         if leaf.node >= 0:
             key = self.keys[i]
-            if child(self.containers[leaf.node], key) != <PyObject *>p:
+            if child(self.containers[leaf.node], key, leaf.index) != <PyObject *>p:
                 return False
-            g = child(<object>self.node[leaf.node].grads, key)
+            g = child(<object>self.node[leaf.node].grads, key, leaf.index)
         if (
             g == NULL
             or cnp.PyArray_DATA(p) != t.p

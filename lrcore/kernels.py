@@ -35,7 +35,7 @@ from lrcore.optimizers._base import (
     check_denormals,
     check_num_threads,
 )
-from lrcore.optimizers._hyper import Hyper, check, fold, scheduled
+from lrcore.optimizers._hyper import Folded, Hyper, check, fold, scheduled
 
 
 class Kernel:
@@ -51,6 +51,8 @@ class Kernel:
             for name, parameter in signature.parameters.items()
             if parameter.default is not inspect.Parameter.empty
         } | {**COMMON, "decoupled_weight_decay": kind.decoupled}
+        # Folding takes longer than a small step: remember the last keywords.
+        self._last = self._fold({})
         array, keyword = (
             inspect.Parameter.POSITIONAL_ONLY,
             inspect.Parameter.KEYWORD_ONLY,
@@ -84,28 +86,36 @@ class Kernel:
             raise ValueError(
                 f"t: expected the number of this step, from 1, found {t!r}"
             )
-        h = {**self._defaults}
-        for name, value in hyper.items():
-            if name not in h:
-                raise TypeError(
-                    f"{self.__name__}: unexpected keyword {name!r}; "
-                    f"there are {', '.join(h)}"
-                )
-            h[name] = check(name, value)
-            if scheduled(h[name]):
-                raise TypeError(
-                    f"{name}: a kernel takes numbers; call the schedule first"
-                )
+        last, rule, folded = self._last
+        if hyper != last:
+            last, rule, folded = self._last = self._fold(hyper)
         _core.apply(
-            self._kind.rule(h),
+            rule,
             p,
             g,
             states,
-            fold(h, self._kind.fold),
+            folded,
             t,
             check_num_threads(num_threads),
             check_denormals(denormals),
         )
+
+    def _fold(self, hyper: Hyper) -> tuple[Hyper, str, Folded]:
+        """Check keywords; return them as numbers, with the rule that they ask for."""
+        for name in hyper:
+            if name not in self._defaults:
+                raise TypeError(
+                    f"{self.__name__}: unexpected keyword {name!r}; "
+                    f"there are {', '.join(self._defaults)}"
+                )
+        checked = {name: check(name, value) for name, value in hyper.items()}
+        for name, value in checked.items():
+            if scheduled(value):
+                raise TypeError(
+                    f"{name}: a kernel takes numbers; call the schedule first"
+                )
+        h = {**self._defaults, **checked}
+        return checked, self._kind.rule(h), fold(h, self._kind.fold)
 
     def __repr__(self) -> str:
         return f"<kernel {self.__name__}{self.__signature__}>"

@@ -74,6 +74,19 @@ def test_states_have_the_dtype_shape_and_layout_of_their_parameter(row, dtype):
             assert array.flags.f_contiguous
 
 
+@each_dtype
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_states_of_large_arrays_lie_apart_within_the_page(dtype, order):
+    p = np.zeros((700, 800), dtype, order=order)
+    opt = lrcore.Adam(p, amsgrad=True)
+    places = [(a.ctypes.data - p.ctypes.data) % 4096 for a in opt.state[0].values()]
+    assert places == [1024, 2048, 3072]
+    for a in opt.state[0].values():
+        assert (a.shape, a.dtype, a.strides) == (p.shape, p.dtype, p.strides)
+        assert a.flags.aligned
+        assert not a.any()
+
+
 @pytest.mark.parametrize("shape", [(), (1,), (0,), (2, 0, 3), (3, 1, 2)])
 def test_single_arrays_of_any_shape(shape):
     p = np.full(shape, 2.0)

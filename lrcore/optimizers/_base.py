@@ -9,6 +9,7 @@ import numpy as np
 
 from lrcore import _check, _core, _tree
 from lrcore.optimizers._hyper import Coefs, Hyper, ParamGroup, check
+from lrcore.optimizers._memory import state_like
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -127,8 +128,8 @@ class Optimizer:
         group = self.param_groups[leaf.group]
         fill = self.initial(group.hyper)
         return {
-            name: np.full_like(leaf.array, fill.get(name, 0.0), subok=False)
-            for name in _core.RULES[group.rule].states
+            name: state_like(leaf.array, k, fill.get(name, 0.0))
+            for k, name in enumerate(_core.RULES[group.rule].states)
         }
 
     # --- how to run ----------------------------------------------------------------

@@ -396,8 +396,11 @@ cdef class Plan:
                 n += 1
             self.plan.num_threads = num_threads
             self.plan.keep_subnormals = keep_subnormals
-            with nogil:
-                lrc_step(&self.plan)
+            if self.plan.total < self.plan.parallel_from:
+                lrc_step(&self.plan)  # too short for another thread to be worth waking
+            else:
+                with nogil:
+                    lrc_step(&self.plan)
         finally:
             for i in range(n):
                 Py_DECREF(<object>self.leaf[i].grad)

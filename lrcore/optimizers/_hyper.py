@@ -127,6 +127,8 @@ class ParamGroup(MutableMapping[str, Any]):
     arrays there are (``amsgrad``, whether there is a momentum) stays as constructed.
     """
 
+    __slots__ = ("_hyper", "_kind", "_scheduled", "folded", "params", "rule")
+
     def __init__(self, params: Any, hyper: Hyper, kind: Any) -> None:
         self.params = params
         self._kind = kind

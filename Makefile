@@ -31,7 +31,7 @@ bench: .venv/.bench ## time the core; peers that are installed in .venv take par
 lint: .venv/.lint ## check style, types and that C compiles without a warning
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/clang-format --dry-run -Werror $$(git ls-files 'src_c/*' 'bench/*.c')
+	.venv/bin/clang-format --dry-run -Werror $$(git ls-files '*.[ch]' '*.inc')
 	.venv/bin/mypy
 	.venv/bin/python tests/check_warnings.py
 

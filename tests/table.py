@@ -11,6 +11,7 @@ from typing import NamedTuple
 class Row(NamedTuple):
     name: str
     kwargs: dict
+    golden: str | None = "torch"  # the library whose trajectories it is held to
 
     @property
     def label(self):
@@ -36,3 +37,5 @@ ROWS = [
     Row("Adadelta", {"lr": 1.0}),
     Row("Adadelta", {"lr": 0.5, "rho": 0.95, "eps": 1e-4}),
 ]
+
+TORCH_ROWS = [row for row in ROWS if row.golden == "torch"]

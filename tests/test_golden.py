@@ -5,13 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import each_dtype, each_row, make
+from helpers import each_dtype, make
+from table import TORCH_ROWS
 
 with np.load(Path(__file__).parent / "golden" / "torch.npz") as file:
     GOLDEN = dict(file)
 ABOUT = json.loads(str(GOLDEN["about"]))
 STEPS = np.array(ABOUT["steps"])
 
+each_row = pytest.mark.parametrize("row", TORCH_ROWS, ids=lambda row: row.label)
 each_decay = pytest.mark.parametrize("weight_decay", ABOUT["weight_decay"])
 each_direction = pytest.mark.parametrize("maximize", ABOUT["maximize"])
 

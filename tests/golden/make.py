@@ -32,7 +32,7 @@ os.environ["ATEN_CPU_CAPABILITY"] = "default"
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from table import ROWS
+from table import TORCH_ROWS
 
 PATH = Path(__file__).with_name("torch.npz")
 DTYPES = ["float32", "float64"]
@@ -61,7 +61,7 @@ def make():
     about = {
         "torch": torch.__version__.partition("+")[0],
         "numpy": np.__version__,
-        "rows": [row.label for row in ROWS],
+        "rows": [row.label for row in TORCH_ROWS],
         "weight_decay": WEIGHT_DECAY,
         "maximize": MAXIMIZE,
         "steps": STEPS,
@@ -95,7 +95,7 @@ def inputs():
 
 def trajectories(dtype, **given):
     """Return those of every row, with each weight decay, descending and ascending."""
-    axes = [ROWS, WEIGHT_DECAY, MAXIMIZE]
+    axes = [TORCH_ROWS, WEIGHT_DECAY, MAXIMIZE]
     found = [trajectory(*run, dtype, **given) for run in product(*axes)]
     return np.reshape(found, [*map(len, axes), len(STEPS), -1])
 

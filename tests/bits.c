@@ -1,0 +1,105 @@
+/* bits.c: one line a rule, dtype, form and instruction set, with a hash of all bits that
+ * steps from fixed inputs leave behind.  The lines must be the same on every machine.
+ * Uses the C interface alone. */
+
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lrcore.h"
+
+enum { N = 1003, STEPS = 3 };
+
+static uint64_t random_state;
+
+static uint64_t random_bits(void) /* splitmix64 */
+{
+    uint64_t z = random_state += 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+/* Half of them near 1, the other half of any bit pattern: inf, NaN, subnormal, ... */
+static double random_f64(void)
+{
+    uint64_t bits = random_bits();
+    if (bits & 1) bits = (bits & 0x800fffffffffffffu) | 0x3ff0000000000000u;
+    double x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static float random_f32(void)
+{
+    uint32_t bits = (uint32_t)(random_bits() >> 32);
+    if (bits & 1) bits = (bits & 0x807fffffu) | 0x3f800000u;
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static uint64_t bits_of(const void *a, lrc_dtype dtype, size_t i)
+{
+    if (dtype == LRC_F32) {
+        uint32_t bits;
+        memcpy(&bits, (const float *)a + i, sizeof bits);
+        return isnan(((const float *)a)[i]) ? 1 : bits;
+    }
+    uint64_t bits;
+    memcpy(&bits, (const double *)a + i, sizeof bits);
+    return isnan(((const double *)a)[i]) ? 1 : bits;
+}
+
+static uint64_t hash_of_steps(lrc_rule rule, lrc_dtype dtype, int form)
+{
+    static double memory[2 + LRC_MAX_STATES][N];
+    static const double drivers[3][4] = {
+        {1, 0, 1, 0.01}, {-0.75, 0, 0.99, 0.01}, {0.5, 0.125, 0.99, 0.01}};
+
+    random_state = 1;
+    for (int k = 0; k < 2 + LRC_MAX_STATES; k++)
+        for (size_t i = 0; i < N; i++)
+            if (dtype == LRC_F32)
+                ((float *)memory[k])[i] = random_f32();
+            else
+                memory[k][i] = random_f64();
+
+    lrc_tensor tensor = {.p = memory[0], .g = memory[1], .n = N, .dtype = dtype};
+    for (int k = 0; k < lrc_rules[rule].n_state; k++) tensor.s[k] = memory[2 + k];
+    lrc_group group = {.rule = rule};
+    for (int k = 0; k < LRC_MAX_COEFS; k++)
+        group.coef[k] = k < 4 ? drivers[form][k] : 0.125 * k;
+    lrc_plan plan = {.tensor = &tensor,
+                     .n_tensors = 1,
+                     .group = &group,
+                     .n_groups = 1,
+                     .num_threads = 2,
+                     .keep_subnormals = 1,
+                     .parallel_from = 1};
+    lrc_plan_tensors(&plan);
+    for (int t = 0; t < STEPS; t++) lrc_step(&plan);
+
+    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a over words */
+    for (int k = 0; k < 2 + LRC_MAX_STATES; k++)
+        for (size_t i = 0; i < N; i++)
+            hash = (hash ^ bits_of(memory[k], dtype, i)) * 0x100000001b3u;
+    return hash;
+}
+
+int main(void)
+{
+    for (size_t i = 0; i < lrc_isa_count(); i++) {
+        if (!lrc_isa_runs(i)) continue;
+        lrc_set_isa(lrc_isa_name(i));
+        for (int rule = 0; rule < LRC_N_RULES; rule++)
+            for (int dtype = 0; dtype < LRC_N_DTYPES; dtype++)
+                for (int form = 0; form < 3; form++)
+                    printf("%s %s f%d form %d: %016llx\n", lrc_isa(),
+                           lrc_rules[rule].name, dtype ? 64 : 32, form,
+                           (unsigned long long)hash_of_steps((lrc_rule)rule,
+                                                             (lrc_dtype)dtype, form));
+    }
+    return 0;
+}

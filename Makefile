@@ -14,6 +14,7 @@ PYTHON ?= $(shell for p in $(CANDIDATES); do \
 
 BUILD_REQUIRES = import tomllib; \
 	print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
+PIP = $(@D:/bin=)/bin/python -m pip install -q --disable-pip-version-check
 SOURCES = pyproject.toml setup.py lrcore/_core.pyx $(wildcard src_c/* src_c/rules/*)
 
 help: ## list the targets
@@ -25,8 +26,8 @@ demo: .venv/.core ## learn handwritten digits, then time the optimizer
 test: .venv/.test ## run the tests
 	.venv/bin/python -m pytest -q
 
-bench: .venv/.bench ## time the core; peers that are installed in .venv take part
-	.venv/bin/python -m pytest -q bench --benchmark-only
+bench: .venv-bench/.bench ## time the core beside torch, numba and NumPy
+	.venv-bench/bin/python -m pytest -q bench
 
 lint: .venv/.lint ## check style, types and that C compiles without a warning
 	.venv/bin/ruff check .
@@ -38,29 +39,36 @@ lint: .venv/.lint ## check style, types and that C compiles without a warning
 vec: .venv/.core ## check that the compiler vectorised every kernel
 	.venv/bin/python tests/check_vec.py
 
-goldens: .venv-goldens/bin/python ## make the golden trajectories anew and compare
+goldens: .venv-goldens/peers ## make the golden trajectories anew and compare
 	.venv-goldens/bin/python tests/golden/make.py --check
 
 clean: ## remove what was built
-	rm -rf build .venv .venv-goldens *.egg-info lrcore/*.so
+	rm -rf build .venv .venv-bench .venv-goldens *.egg-info lrcore/*.so
 
-.venv/bin/python:
+# An environment.  What stands behind the bar is made where it is missing, not anew.
+%/bin/python:
 ifeq ($(strip $(PYTHON)),)
 	$(error no suitable Python found: lrcore needs Python 3.11 or newer with venv and \
 	headers (Debian, Ubuntu: apt install python3-venv python3-dev), or name one: \
 	make PYTHON=/path/to/python)
 endif
-	$(PYTHON) -m venv .venv
-	.venv/bin/python -c '$(BUILD_REQUIRES)' > .venv/requires.txt
-	.venv/bin/python -m pip install -q --disable-pip-version-check -r .venv/requires.txt
+	$(PYTHON) -m venv $*
+	$*/bin/python -c '$(BUILD_REQUIRES)' > $*/requires.txt
+	$(PIP) -r $*/requires.txt
 
-# .venv/.core: the package alone; .venv/.NAME: with that extra.
+# ENVIRONMENT/.core: the package alone; ENVIRONMENT/.NAME: with that extra.
+INSTALL = $(PIP) --no-build-isolation -e '.$(if $(filter-out core,$*),[$*])'
 .venv/.%: $(SOURCES) | .venv/bin/python
-	.venv/bin/python -m pip install -q --disable-pip-version-check \
-	    --no-build-isolation -e '.$(if $(filter-out core,$*),[$*])'
+	$(INSTALL)
 	@touch $@
 
-.venv-goldens/bin/python: tests/golden/requirements.txt
-	$(PYTHON) -m venv .venv-goldens
-	$@ -m pip install -q --disable-pip-version-check -r $<
+.venv-bench/.%: $(SOURCES) .venv-bench/peers
+	$(INSTALL)
+	@touch $@
+
+# The libraries that ours is compared with, each folder's in an environment of its own.
+.venv-bench/peers: bench/requirements.txt | .venv-bench/bin/python
+.venv-goldens/peers: tests/golden/requirements.txt | .venv-goldens/bin/python
+.venv-%/peers:
+	$(PIP) -r $<
 	@touch $@

@@ -12,8 +12,8 @@ def available() -> dict[str, type[Optimizer]]:
 
     Examples
     --------
-    >>> list(available())
-    ['Adadelta', 'Adagrad', 'Adam', 'AdamW', 'RMSprop', 'SGD']
+    >>> available()["AdamW"]
+    <class 'lrcore.optimizers.adam.AdamW'>
     """
     kinds = {
         name: value

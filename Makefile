@@ -2,6 +2,8 @@
 # pyproject.toml lists, the build.  `make help` lists them.
 
 .DEFAULT_GOAL := help
+# Keep what pattern rules make: environments are no intermediate files.
+.SECONDARY:
 .PHONY: help demo test bench lint vec goldens clean
 
 # The first Python of 3.11 or newer on the PATH that can make an environment and build.

@@ -15,6 +15,7 @@ cimport numpy as cnp
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
 from libc.stdint cimport uintptr_t
+from libc.string cimport memset
 
 cnp.import_array()
 
@@ -196,6 +197,7 @@ def apply(rule, p, g, tuple states, tuple folded, t, int num_threads, bint keep_
     cdef lrc_plan plan
     cdef lrc_tensor tensor
     cdef lrc_group group
+    memset(&group, 0, sizeof(group))
     cdef int flags = layout(p) if plain(p) else 0
     info = RULES[rule]
     cdef bint ok = (
@@ -248,12 +250,12 @@ cdef struct leaf_t:
     Py_ssize_t index  # its key, where that is a sequence
     int flags  # what its gradient must have
     uintptr_t apart  # where its gradient was when last seen to overlap nothing
-    PyObject *grad
+    PyObject *grad  # held during a step
 
 cdef struct node_t:
     int parent
     Py_ssize_t index
-    PyObject *grads  # what stands in its place in the gradients
+    PyObject *grads  # what stands in its place in the gradients, held during a step
 
 cdef struct buffer_t:
     uintptr_t start
@@ -374,26 +376,13 @@ cdef class Plan:
 
         groups : what has `folded`, the numbers of a step; where that is None, `fold_at(t)`.
         """
-        cdef Py_ssize_t i, n = 0
         if self.busy:
             raise RuntimeError("this optimizer is in the middle of a step in another thread")
         self.busy = True
         try:
-            if len(groups) != <Py_ssize_t>self.plan.n_groups:
-                raise ValueError(
-                    f"param_groups: expected {self.plan.n_groups} groups, found {len(groups)}"
-                )
-            for i in range(len(groups)):
-                folded = groups[i].folded
-                if folded is None:
-                    folded = groups[i].fold_at(t)
-                set_numbers(self.plan.group + i, folded, t + 1)
-            if not self.find(grads):
+            self.set_groups(groups, t)
+            if not (self.find(grads) and self.take_all(grads)):
                 _check.step_arguments(self.tree, grads, self.states)
-            while n < <Py_ssize_t>self.plan.n_tensors:
-                if not self.take(n, grads):
-                    _check.step_arguments(self.tree, grads, self.states)
-                n += 1
             self.plan.num_threads = num_threads
             self.plan.keep_subnormals = keep_subnormals
             if self.plan.total < self.plan.parallel_from:
@@ -402,13 +391,28 @@ cdef class Plan:
                 with nogil:
                     lrc_step(&self.plan)
         finally:
-            for i in range(n):
-                Py_DECREF(<object>self.leaf[i].grad)
+            self.release()
             self.busy = False
 
+    cdef int set_groups(self, list groups, t) except -1:
+        """Set the numbers of step t + 1.  Schedules run here, and may do anything."""
+        cdef size_t n = 0
+        for group in groups:
+            folded = group.folded
+            if folded is None:
+                folded = group.fold_at(t)
+            if n < self.plan.n_groups:
+                set_numbers(self.plan.group + n, folded, t + 1)
+            n += 1
+        if n != self.plan.n_groups:
+            raise ValueError(
+                f"param_groups: expected {self.plan.n_groups} groups, found {n}"
+            )
+        return 0
+
     cdef bint find(self, grads) except -1:
-        """Find the gradients' containers; False where they are not as in the params, or the
-        params' own are no longer as they were."""
+        """Find and hold the gradients' containers; False where they are not as in the
+        params, or the params' own are no longer as they were."""
         cdef Py_ssize_t i, size, index
         cdef int up
         cdef PyObject *here = <PyObject *>grads
@@ -424,12 +428,34 @@ cdef class Plan:
                     return False
             if len(container) != size or size != length(<object>here, PyDict_Check(container)):
                 return False
+            Py_INCREF(<object>here)
             self.node[i].grads = here
         return True
 
+    cdef bint take_all(self, grads) except -1:
+        cdef size_t i
+        for i in range(self.plan.n_tensors):
+            if not self.take(<Py_ssize_t>i, grads):
+                return False
+        return True
+
+    cdef void release(self) noexcept:
+        """Let go of what a step holds."""
+        cdef size_t i
+        for i in range(self.plan.n_tensors):
+            if self.leaf[i].grad == NULL:
+                break
+            Py_DECREF(<object>self.leaf[i].grad)
+            self.leaf[i].grad = NULL
+        for i in range(<size_t>len(self.containers)):
+            if self.node[i].grads == NULL:
+                break
+            Py_DECREF(<object>self.node[i].grads)
+            self.node[i].grads = NULL
+
     cdef bint take(self, Py_ssize_t i, grads) except -1:
-        """Take leaf i's gradient and a reference to it; False where it or its parameter
-        cannot be stepped."""
+        """Take and hold leaf i's gradient; False where it or its parameter cannot be
+        stepped."""
         cdef leaf_t *leaf = self.leaf + i
         cdef lrc_tensor *t = self.plan.tensor + i
         cdef cnp.ndarray p = <cnp.ndarray>self.params[i]
@@ -453,8 +479,8 @@ cdef class Plan:
             if self.overlaps(<uintptr_t>t.g, <size_t>cnp.PyArray_NBYTES(<cnp.ndarray>g)):
                 return False
             leaf.apart = <uintptr_t>t.g
-        leaf.grad = g
         Py_INCREF(<object>g)
+        leaf.grad = g
         return True
 
     cdef bint overlaps(self, uintptr_t start, size_t size) noexcept:

@@ -54,23 +54,24 @@ ifeq ($(strip $(PYTHON)),)
 	headers (Debian, Ubuntu: apt install python3-venv python3-dev), or name one: \
 	make PYTHON=/path/to/python)
 endif
-	$(PYTHON) -m venv $*
-	$*/bin/python -c '$(BUILD_REQUIRES)' > $*/requires.txt
-	$(PIP) -r $*/requires.txt
+	@echo "Making an environment in $* and building: about half a minute."
+	@$(PYTHON) -m venv $*
+	@$*/bin/python -c '$(BUILD_REQUIRES)' > $*/requires.txt
+	@$(PIP) -r $*/requires.txt
 
 # ENVIRONMENT/.core: the package alone; ENVIRONMENT/.NAME: with that extra.
 INSTALL = $(PIP) --no-build-isolation -e '.$(if $(filter-out core,$*),[$*])'
 .venv/.%: $(SOURCES) | .venv/bin/python
-	$(INSTALL)
+	@$(INSTALL)
 	@touch $@
 
 .venv-bench/.%: $(SOURCES) .venv-bench/peers
-	$(INSTALL)
+	@$(INSTALL)
 	@touch $@
 
 # The libraries that ours is compared with, each folder's in an environment of its own.
 .venv-bench/peers: bench/requirements.txt | .venv-bench/bin/python
 .venv-goldens/peers: tests/golden/requirements.txt | .venv-goldens/bin/python
 .venv-%/peers:
-	$(PIP) -r $<
+	@$(PIP) -r $<
 	@touch $@

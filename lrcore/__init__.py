@@ -1,5 +1,24 @@
-"""lrcore: the learning-rate core for NumPy."""
+"""lrcore: the learning-rate core for NumPy.
 
+Fused C kernels update your NumPy arrays in place by an adaptive optimizer::
+
+    params = {"w": np.zeros(3), "b": np.zeros(1)}
+    opt = lrcore.AdamW(params, lr=1e-3)
+    opt.step(grads)                          # grads: of the same structure as params
+
+========================  =========================================================
+SGD, Adam, AdamW, ...     the optimizers: ``lrcore.optimizers.available()``
+schedules                 learning rates as functions of the step
+kernels                   the updates as functions, for state that you hold yourself
+reference                 the same updates in plain NumPy, equal to the bit
+show_config               the kernels and threads in use
+set_isa, get_isa          the instruction set
+set_num_threads, ...      the number of threads
+data.digits               the digits that ``lrcore demo`` learns
+========================  =========================================================
+"""
+
+from lrcore import data as data
 from lrcore import kernels as kernels
 from lrcore import optimizers as optimizers
 from lrcore import reference as reference
@@ -19,3 +38,7 @@ from lrcore.optimizers.sgd import *
 
 heed_environment()
 del heed_environment
+
+
+def __dir__() -> list[str]:
+    return [name for name in globals() if not name.startswith("_")] + ["__version__"]

@@ -6,7 +6,7 @@ argument's name, what was found and how to mend it, before anything has been wri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -20,8 +20,16 @@ _MISSING = object()
 
 def params(tree: Tree) -> None:
     """Check the arrays that an optimizer is to update."""
+    if not tree.leaves:
+        raise ValueError("params: found no array in it")
     for leaf in tree.leaves:
-        _writable("params" + leaf.path, leaf.array)
+        name, a = "params" + leaf.path, leaf.array
+        if not isinstance(a, np.ndarray) and isinstance(a, Iterable):
+            raise TypeError(
+                f"{name}: expected an array, or a list, tuple or dict of them, "
+                f"found {_kind(a)}; pass list(...) of its arrays"
+            )
+        _writable(name, a, keep=True)
     _apart([("params" + leaf.path, leaf.array) for leaf in tree.leaves])
 
 
@@ -83,55 +91,69 @@ def buffers(arrays: Sequence[np.ndarray]) -> list[tuple[int, int]]:
 # --- one array ------------------------------------------------------------------------
 
 
-def _array(name: str, a: Any) -> None:
+def _array(name: str, a: Any, *, like: str = "float32", keep: bool = False) -> None:
+    """Check for an array that a kernel can read.
+
+    like: the dtype to advise; keep: whether the caller has to keep what he converts.
+    """
+    if a is None and not keep:
+        raise TypeError(f"{name}: found None; where there is no gradient pass zeros")
     if isinstance(a, np.ma.MaskedArray):
         raise TypeError(f"{name}: found a masked array; fill it first: .filled(0)")
     if not isinstance(a, np.ndarray):
         raise TypeError(
             f"{name}: expected a numpy.ndarray, found {_kind(a)}; "
-            "convert it once: numpy.asarray(..., dtype=numpy.float32)"
+            + _mend(keep, f"numpy.asarray({{}}, numpy.{like})")
         )
     if a.dtype.name not in _DTYPES or not a.dtype.isnative:
         order = "" if a.dtype.isnative else " in foreign byte order"
         raise TypeError(
             f"{name}: expected dtype float32 or float64, found {a.dtype.name}{order}; "
-            "convert it: .astype(numpy.float32)"
+            + _mend(keep, f"{{}}.astype(numpy.{like})")
         )
     if not (a.flags.c_contiguous or a.flags.f_contiguous):
         raise ValueError(
             f"{name}: found a non-contiguous array with strides {a.strides}; "
-            "copy it: numpy.ascontiguousarray(...)"
+            + _mend(keep, "numpy.ascontiguousarray({})")
         )
     if not a.flags.aligned:
-        raise ValueError(f"{name}: found a misaligned array; copy it: .copy()")
+        raise ValueError(f"{name}: found a misaligned array; " + _mend(keep))
 
 
-def _writable(name: str, a: Any) -> None:
-    _array(name, a)
+def _writable(name: str, a: Any, *, keep: bool = False) -> None:
+    _array(name, a, keep=keep)
     if not a.flags.writeable:
         raise ValueError(
             f"{name}: found a read-only array, which a step could not update; "
-            "copy it: .copy()"
+            + _mend(keep)
         )
+
+
+def _mend(keep: bool, how: str = "{}.copy()") -> str:
+    """Advise a conversion; a converted parameter is to be kept, to be seen training."""
+    if keep:
+        return f"make it so, keep it and pass it: p = {how.format('p')}"
+    return f"pass {how.format('...')}"
 
 
 def _matches(name: str, a: Any, of: str, p: np.ndarray) -> None:
     """`a` belongs to the parameter `p`: same type, shape and memory order."""
-    _array(name, a)
+    _array(name, a, like=p.dtype.name)
     if a.dtype != p.dtype:
         raise TypeError(
             f"{name}: expected dtype {p.dtype} as {of} has, found {a.dtype}; "
-            f"convert it: .astype(numpy.{p.dtype})"
+            f"pass ....astype(numpy.{p.dtype})"
         )
     if a.shape != p.shape:
+        turned = ", the shape of its transpose" if a.T.shape == p.shape else ""
         raise ValueError(
-            f"{name}: expected shape {p.shape} as {of} has, found {a.shape}"
+            f"{name}: expected shape {p.shape} as {of} has, found {a.shape}{turned}"
         )
-    order = "C" if p.flags.c_contiguous else "F"
+    order, other = ("C", "F") if p.flags.c_contiguous else ("F", "C")
     if not a.flags[f"{order}_CONTIGUOUS"]:
         raise ValueError(
-            f"{name}: expected memory order {order} as {of} has, found the other; "
-            f'copy it: numpy.asarray(..., order="{order}")'
+            f"{name}: expected memory order {order} as {of} has, found {other} "
+            f'(a transposed view?); pass numpy.asarray(..., order="{order}")'
         )
 
 

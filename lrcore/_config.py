@@ -112,7 +112,7 @@ def show_config(mode: Literal["print", "dict"] = "print") -> dict[str, Any] | No
     )
     print(
         f"lrcore    {config['lrcore']}, NumPy {config['numpy']}, {config['machine']}\n"
-        f"kernels   {config['isa']}, of {', '.join(isas)}\n"
+        f"kernels   {config['isa']} (available: {', '.join(isas)})\n"
         f"threads   {threads}\n"
         f"rules     {', '.join(config['rules'])}"
     )

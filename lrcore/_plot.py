@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+Array = np.ndarray[Any, np.dtype[Any]]
 
-def draw_run(losses: Sequence[float], rates: Sequence[float], path: str) -> None:
+
+def draw_run(
+    losses: Sequence[float], rates: Sequence[float], path: str, title: str
+) -> None:
     """Draw a run's loss, raw and smoothed, over its learning rate, into a file."""
     require()
     from matplotlib.figure import Figure
@@ -16,7 +21,7 @@ def draw_run(losses: Sequence[float], rates: Sequence[float], path: str) -> None
     top, bottom = figure.subplots(2, sharex=True, height_ratios=[2, 1])
     top.semilogy(losses, color="0.75", linewidth=0.8, label="each step")
     top.semilogy(_smoothed(losses), color="C0", label="smoothed")
-    top.set(ylabel="loss")
+    top.set(ylabel="loss", title=title)
     top.legend(frameon=False)
     bottom.plot(rates, color="C1")
     bottom.set(ylabel="learning rate", xlabel="step", ylim=(0, None))
@@ -32,14 +37,14 @@ def require() -> None:
         import matplotlib  # noqa: F401
     except ImportError:
         raise ImportError(
-            'pictures need matplotlib: pip install "lrcore[plot]"'
+            'pictures need matplotlib: pip install "lrcore[plot]", or matplotlib itself'
         ) from None
 
 
-def _smoothed(values: Sequence[float], decay: float = 0.95) -> list[float]:
-    """Exponential moving average, corrected for its start."""
-    mean, result = 0.0, []
-    for t, value in enumerate(np.asarray(values, float), start=1):
-        mean = decay * mean + (1 - decay) * float(value)
-        result.append(mean / (1 - decay**t))
-    return result
+def _smoothed(values: Sequence[float], half: int = 12) -> Array:
+    """Mean over a window centred on each value, shorter at the ends."""
+    sums = np.cumsum(np.concatenate([[0.0], np.asarray(values, float)]))
+    at = np.arange(len(values))
+    lo, hi = np.maximum(at - half, 0), np.minimum(at + half + 1, len(values))
+    mean: Array = (sums[hi] - sums[lo]) / (hi - lo)
+    return mean

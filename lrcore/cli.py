@@ -44,6 +44,9 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.add_argument(
         "--optimizer",
         default="AdamW",
+        type=lambda text: {name.lower(): name for name in names}.get(
+            text.lower(), text
+        ),
         choices=names,
         metavar="NAME",
         help=f"one of {', '.join(names)} (default: %(default)s)",
@@ -75,6 +78,10 @@ def _positive(text: str) -> int:
 
 
 def _picture(text: str) -> str:
+    if Path(text).suffix not in (".png", ".pdf", ".svg"):
+        raise argparse.ArgumentTypeError(
+            f"expected a .png, .pdf or .svg, found {text!r}"
+        )
     if not Path(text).parent.is_dir():
         raise argparse.ArgumentTypeError(f"there is no folder {Path(text).parent}")
     return text

@@ -98,8 +98,8 @@ def train(optimizer: str, lr: float | None, epochs: int) -> Run:
 
     start, losses, rates = time.perf_counter(), [], []
     order = np.empty(0, int)
-    with trange(steps, unit=" steps", desc="learning digits") as bar:
-        for step in bar:
+    with trange(steps, unit=" steps", desc="learning", disable=None) as bar:
+        for _ in bar:
             if len(order) < BATCH:
                 order = rng.permutation(len(x))
             batch, order = order[:BATCH], order[BATCH:]
@@ -107,8 +107,7 @@ def train(optimizer: str, lr: float | None, epochs: int) -> Run:
             losses.append(loss)
             rates.append(opt.lr)
             opt.step(grads)
-            if step % 50 == 0:
-                bar.set_postfix(loss=f"{loss:.3f}", lr=f"{rates[-1]:.1e}")
+            bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
     seconds = time.perf_counter() - start
     return Run(accuracy(params, x_held_out, y_held_out), seconds, losses, rates)
 
@@ -121,6 +120,7 @@ def main(optimizer: str, lr: float | None, epochs: int, plot: str | None) -> Non
         f"{len(run.losses)} steps, {run.seconds:.1f} s.\n"
     )
     if plot:
-        draw_run(run.losses, run.rates, plot)
+        title = f"{optimizer}: {run.accuracy:.1%} of the held-out digits"
+        draw_run(run.losses, run.rates, plot, title)
         print(f"Loss and learning rate: {plot}\n")
     print(time_steps([new_network(SIZES), new_network((784, 1256, 10))]))

@@ -5,12 +5,6 @@ There is a function for each optimizer, by its name in lower case, made from its
     adam(p, g, m, v, *, t, lr=1e-3, betas=(0.9, 0.999), ..., num_threads=None,
          denormals="flush")
 
-It updates p and the state arrays in place.  The state arrays are those of the rule that
-the hyper-parameters ask for (``momentum`` or ``amsgrad`` add one; the error for a wrong
-number names them), of p's dtype, shape and memory order, zeros before the first step.
-``t`` is the number of this step, from 1.  Hyper-parameters are numbers, and mean what
-they mean on the class.
-
 Examples
 --------
 >>> import numpy as np
@@ -24,8 +18,8 @@ array([0.7016, 0.7016])
 
 from __future__ import annotations
 
-import inspect
-from typing import Any
+from inspect import Parameter, Signature, signature
+from typing import Any, Protocol
 
 from lrcore import _core, optimizers
 from lrcore.optimizers._base import (
@@ -37,91 +31,117 @@ from lrcore.optimizers._base import (
 )
 from lrcore.optimizers._hyper import Folded, Hyper, check, fold, scheduled
 
+_DOC = """Take one step of {name} in place, on arrays of your own.
 
-class Kernel:
-    """An optimizer's update as a function; see the module."""
+Parameters
+----------
+p : ndarray
+    Parameters, float32 or float64, C- or F-contiguous, writable: updated.
+g : ndarray
+    Gradients, of p's dtype, shape and memory order.
+*states : ndarray
+    {states}, like p and zeros before the first step: updated.  Some hyper-parameters
+    add one (momentum, amsgrad, centered); the error for a wrong number names them.
+    No two arrays may overlap.
+t : int
+    The number of this step, from 1.
+num_threads, denormals, and hyper-parameters
+    As of :class:`lrcore.{name}`; numbers only, no schedules.
 
-    def __init__(self, kind: type[Optimizer]) -> None:
-        self._kind = kind
-        self.__name__ = kind.__name__.lower()
-        self.__doc__ = kind.__doc__
-        signature = inspect.signature(kind)
-        self._defaults: Hyper = {
-            name: parameter.default
-            for name, parameter in signature.parameters.items()
-            if parameter.default is not inspect.Parameter.empty
-        } | {**COMMON, "decoupled_weight_decay": kind.decoupled}
-        # Folding takes longer than a small step: remember the last keywords.
-        self._last = self._fold({})
-        array, keyword = (
-            inspect.Parameter.POSITIONAL_ONLY,
-            inspect.Parameter.KEYWORD_ONLY,
-        )
-        self.__signature__ = inspect.Signature(
-            [inspect.Parameter(name, array) for name in ("p", "g")]
-            + [inspect.Parameter("states", inspect.Parameter.VAR_POSITIONAL)]
-            + [inspect.Parameter("t", keyword)]
-            + [
-                inspect.Parameter(name, keyword, default=default)
-                for name, default in {
-                    **self._defaults,
-                    "num_threads": None,
-                    "denormals": "flush",
-                }.items()
-            ]
-        )
+Raises
+------
+TypeError, ValueError
+    An argument cannot be used; the message names it.  Nothing has been written then.
+"""
+
+
+class Kernel(Protocol):
+    """The type of the functions; see the module."""
 
     def __call__(
         self,
         p: Array,
         g: Array,
+        /,
         *states: Array,
         t: int,
         num_threads: int | None = None,
         denormals: str = "flush",
         **hyper: Any,
     ) -> None:
-        """Update p and the states in place; where anything is wrong, write nothing."""
+        """Update p and the states in place."""
+
+
+def _make(kind: type[Optimizer]) -> Kernel:
+    """Return the update of an optimizer as a function."""
+    name = kind.__name__.lower()
+    own = signature(kind).parameters.values()
+    defaults: Hyper = {p.name: p.default for p in own if p.default is not p.empty}
+    defaults |= {**COMMON, "decoupled_weight_decay": kind._decoupled}
+
+    def fold_keywords(hyper: Hyper) -> tuple[Hyper, str, Folded]:
+        """Check keywords; return them as numbers, with the rule that they ask for."""
+        for keyword in hyper:
+            if keyword not in defaults:
+                raise TypeError(
+                    f"{name}: unexpected keyword {keyword!r}; there are "
+                    f"{', '.join(defaults)}"
+                )
+        checked = {keyword: check(keyword, value) for keyword, value in hyper.items()}
+        for keyword, value in checked.items():
+            if scheduled(value):
+                raise TypeError(
+                    f"{keyword}: a kernel takes numbers; call the schedule first"
+                )
+        h = {**defaults, **checked}
+        return checked, kind._rule(h), fold(h, kind._fold)
+
+    # Folding takes longer than a small step: remember the last keywords.
+    last = fold_keywords({})
+
+    def kernel(
+        p: Array,
+        g: Array,
+        /,
+        *states: Array,
+        t: int,
+        num_threads: int | None = None,
+        denormals: str = "flush",
+        **hyper: Any,
+    ) -> None:
+        nonlocal last
         if isinstance(t, bool) or not isinstance(t, int) or t < 1:
             raise ValueError(
                 f"t: expected the number of this step, from 1, found {t!r}"
             )
-        last, rule, folded = self._last
-        if hyper != last:
-            last, rule, folded = self._last = self._fold(hyper)
+        now = last
+        if hyper != now[0]:
+            now = last = fold_keywords(hyper)
         _core.apply(
-            rule,
+            now[1],
             p,
             g,
             states,
-            folded,
+            now[2],
             t,
             check_num_threads(num_threads),
             check_denormals(denormals),
         )
 
-    def _fold(self, hyper: Hyper) -> tuple[Hyper, str, Folded]:
-        """Check keywords; return them as numbers, with the rule that they ask for."""
-        for name in hyper:
-            if name not in self._defaults:
-                raise TypeError(
-                    f"{self.__name__}: unexpected keyword {name!r}; "
-                    f"there are {', '.join(self._defaults)}"
-                )
-        checked = {name: check(name, value) for name, value in hyper.items()}
-        for name, value in checked.items():
-            if scheduled(value):
-                raise TypeError(
-                    f"{name}: a kernel takes numbers; call the schedule first"
-                )
-        h = {**self._defaults, **checked}
-        return checked, self._kind.rule(h), fold(h, self._kind.fold)
-
-    def __repr__(self) -> str:
-        return f"<kernel {self.__name__}{self.__signature__}>"
+    states = ", ".join(_core.RULES[kind._rule(defaults)].states) or "None"
+    kernel.__name__ = kernel.__qualname__ = name
+    kernel.__doc__ = _DOC.format(name=kind.__name__, states=states)
+    keywords = {**defaults, "num_threads": None, "denormals": "flush"}
+    kernel.__signature__ = Signature(  # type: ignore[attr-defined] # what inspect reads
+        [Parameter(array, Parameter.POSITIONAL_ONLY) for array in ("p", "g")]
+        + [Parameter("states", Parameter.VAR_POSITIONAL)]
+        + [Parameter("t", Parameter.KEYWORD_ONLY)]
+        + [Parameter(k, Parameter.KEYWORD_ONLY, default=d) for k, d in keywords.items()]
+    )
+    return kernel
 
 
-_KERNELS = {name.lower(): Kernel(kind) for name, kind in optimizers.available().items()}
+_KERNELS = {name.lower(): _make(kind) for name, kind in optimizers.available().items()}
 __all__ = sorted(_KERNELS)
 
 

@@ -76,6 +76,7 @@ class Schedule(ABC):
 
     def then(self, at: int, other: Schedule) -> Join:
         """Follow this schedule up to step `at`, and the other from there on."""
+        _schedule("other", other)
         return Join((self, other), (at,))
 
 
@@ -276,7 +277,9 @@ class Join(Schedule):
 
 
 def _finite(name: str, value: Any) -> None:
-    if not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name}: expected a finite number, found {value!r}")
+    if not math.isfinite(value):
         raise ValueError(f"{name}: expected a finite number, found {value!r}")
 
 

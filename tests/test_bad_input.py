@@ -1,5 +1,7 @@
 """Bad input raises before anything is written, and says what to mend."""
 
+import copy
+import pickle
 import re
 
 import numpy as np
@@ -71,6 +73,7 @@ LAST = {
     "reversed": (lambda g, p: g[::-1], ValueError, "non-contiguous"),
     "misaligned": (lambda g, p: misaligned((7,), g.dtype), ValueError, "misaligned"),
     "masked": (lambda g, p: np.ma.masked_array(g), TypeError, "masked array"),
+    "no gradient": (lambda g, p: None, TypeError, "found None; where .* pass zeros"),
     "longer": (lambda g, p: np.ones(8, g.dtype), ValueError, "expected shape"),
     "2-d": (lambda g, p: g.reshape(7, 1), ValueError, "expected shape"),
     "own parameter": (
@@ -129,6 +132,27 @@ def test_a_gradient_that_overlaps_the_optimizers_buffers(what):
     assert everything(opt, params) == before
     grads["last"][1] = buffer[7:]
     assert opt.step(grads)
+
+
+def test_a_transposed_gradient_is_called_that():
+    opt = lrcore.Adam(np.ones((2, 3)))
+    with pytest.raises(ValueError, match="the shape of its transpose"):
+        opt.step(np.ones((3, 2)))
+
+
+def test_attributes_that_do_not_exist_cannot_be_set():
+    opt = lrcore.Adam(np.ones(3))
+    for name in ("betas", "momentum", "learning_rate"):
+        with pytest.raises(AttributeError, match=name):
+            setattr(opt, name, 0.5)
+    with pytest.raises(ValueError, match="t: expected an int >= 0, found -3"):
+        opt.t = -3
+
+
+@pytest.mark.parametrize("make_copy", [pickle.dumps, copy.deepcopy, copy.copy])
+def test_an_optimizer_is_not_copied_apart_from_its_arrays(make_copy):
+    with pytest.raises(TypeError, match=r"copy or pickle \(params, opt.state_dict"):
+        make_copy(lrcore.Adam(np.ones(3)))
 
 
 def test_a_gradient_of_the_other_memory_order():
@@ -298,6 +322,10 @@ PARAMS = {
     "list of numbers": ([1.0, 2.0], TypeError, r"params\[0\]: .* found float"),
     "None": (None, TypeError, "params: .* found None"),
     "generator": ((x for x in ()), TypeError, "found generator"),
+    "dict.values()": ({}.values(), TypeError, "found dict_values; pass list"),
+    "nothing": ([], ValueError, "params: found no array"),
+    "nothing nested": ({"a": [], "b": {}}, ValueError, "params: found no array"),
+    "one group": ({"params": np.ones(3), "lr": 1}, TypeError, "groups come in a list"),
     "float16": (np.ones(3, np.float16), TypeError, "params: .*float16"),
     "int": (np.ones(3, int), TypeError, "params: .*int64"),
     "complex": (np.ones(3, complex), TypeError, "params: .*complex128"),
@@ -339,6 +367,9 @@ HYPER = [
     ({"lr": float("inf")}, ValueError, "lr: .*found inf"),
     ({"lr": "fast"}, TypeError, "lr: .*found 'fast'"),
     ({"lr": None}, TypeError, "lr: .*found None"),
+    ({"lr": "0.1"}, TypeError, "lr: .*found '0.1'"),
+    ({"lr": True}, TypeError, "lr: .*found True"),
+    ({"lr": lrcore.schedules.Cosine}, TypeError, "lr: .*found <class"),
     ({"betas": (0.9, 1.0)}, ValueError, r"betas\[1\]: expected a number in \[0, 1\)"),
     ({"betas": (-0.1, 0.9)}, ValueError, r"betas\[0\]"),
     ({"betas": 0.9}, ValueError, "betas: expected 2 numbers, found 0.9"),
@@ -518,6 +549,9 @@ def test_state_of_another_optimizer():
     wrong_dtype = [{**s, "v": s["v"].astype(np.float64)} for s in good["state"]]
     other_hyper = [{**good["param_groups"][0], "lr": -1.0}]
     cases = [
+        ({}, "saved: expected a state_dict"),
+        (None, "saved: expected a state_dict"),
+        (spoiled(denormals="drop"), "denormals: expected"),
         (spoiled(optimizer="SGD"), "expected the state of Adam, found that of SGD"),
         (spoiled(t=-1), "t: expected an int >= 0"),
         (spoiled(t=1.5), "t: expected an int >= 0"),

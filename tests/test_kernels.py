@@ -38,7 +38,8 @@ def test_there_is_one_for_each_optimizer():
         names = set(inspect.signature(kernel).parameters)
         assert {"p", "g", "states", "t", "num_threads", "denormals"} < names
         assert set(own) - {"params", "common"} < names
-        assert repr(kernel).startswith(f"<kernel {kind.lower()}(")
+        assert kernel.__name__ == kind.lower()
+        assert f":class:`lrcore.{kind}`" in kernel.__doc__
 
 
 @pytest.mark.parametrize("threads", [1, 2])

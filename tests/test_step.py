@@ -95,13 +95,6 @@ def test_single_arrays_of_any_shape(shape):
     assert (p == 1.5).all()
 
 
-@pytest.mark.parametrize("params", [[], {}, (), {"a": [], "b": {}}])
-def test_no_params_at_all(params):
-    opt = lrcore.Adam(params)
-    assert opt.step(params)
-    assert opt.t == 1
-
-
 def test_float32_and_float64_side_by_side():
     params = [np.ones(3, np.float32), np.ones(3)]
     lrcore.SGD(params, lr=0.1).step([np.ones(3, np.float32), np.ones(3)])

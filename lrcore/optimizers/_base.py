@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal, TypedDict
+from typing import Any, ClassVar, Literal, NoReturn, TypedDict
 
 import numpy as np
 
@@ -31,64 +31,88 @@ class Common(TypedDict, total=False):
 
 COMMON: Common = {"l2": 0.0, "maximize": False, "decoupled_weight_decay": False}
 
-
-class Optimizer:
-    """Updates params in place, one fused kernel call a step.
-
-    ::
-
-        g' = ±g + l2 p;   u = rule(g', states);   p = (1 - lr wd) p - lr u
-
-    where the rule and the states are those of the class.
-
-    Parameters
-    ----------
-    params : ndarray, nested list / tuple / dict of ndarray, or list of groups
+# What all docstrings have in common, where they say {params} and {common}.
+_PARAMS_DOC = """\
+params : ndarray, nested list / tuple / dict of ndarray, or list of groups
         float32 or float64, C- or F-contiguous, writable, sharing no memory.  They are
-        updated in place, so hold on to the arrays: rebinding one in its container
-        (``params["W"] = params["W"] - ...``) is refused at the next step.  A group is a
-        dict with the key ``"params"`` and hyper-parameters of its own.
-    l2 : float or schedule
+        updated in place, so keep the arrays: ``params["W"] = params["W"] - ...`` is
+        refused at the next step.  A group is a dict with the key ``"params"`` and
+        hyper-parameters of its own."""
+_COMMON_DOC = """\
+l2 : float or schedule
         L2 penalty, always coupled: added to the gradient as ``l2 * p``.  Default 0.
     maximize : bool
         Ascend instead of descend.  Default False.
     decoupled_weight_decay : bool
-        Whether ``weight_decay`` shrinks p by ``1 - lr wd`` (Loshchilov & Hutter 2019)
-        or is an L2 penalty.  Default: as the class says.
-    num_threads : int, optional
-        At most so many threads.  Default: ``lrcore.get_num_threads()``.
-    denormals : {"flush", "keep"}
-        Whether numbers below the smallest normal one (1.2e-38 in float32) are taken as
-        0. The state of a weight whose gradient stays 0 decays into them, and many
+        Whether ``weight_decay`` multiplies p by ``1 - lr * weight_decay`` in each step
+        (Loshchilov & Hutter 2019) or is an L2 penalty.  Default {decoupled}.
+    num_threads : int or None
+        At most so many threads; None for ``lrcore.get_num_threads()``, the default.
+    denormals : {{"flush", "keep"}}
+        Whether numbers below the smallest normal one (1.2e-38 in float32) count as 0.
+        The state of a weight whose gradient stays 0 decays into them, and many
         processors are slow there.  Default "flush".
+
+    Attributes
+    ----------
+    lr : float
+        The first group's learning rate at the next step; setting it sets all groups'.
+    t : int
+        Steps taken.
+    param_groups : list of ParamGroup
+        Params and hyper-parameters of each group, to read and set by name.
+    state : tuple of dict
+        The state arrays of each parameter, in the order of params: to look at.
 
     Raises
     ------
     TypeError, ValueError
-        A parameter or hyper-parameter cannot be used; the message says which and why.
+        A parameter or hyper-parameter cannot be used; the message names it.
 
-    Attributes
-    ----------
-    t : int
-        Steps taken.
-    param_groups : list of ParamGroup
-        Hyper-parameters of each group, readable and settable by name.
-    state : tuple of dict
-        The state arrays of each parameter, in the order of params: to look at.
+    Notes
+    -----
+    A schedule is any callable that takes the number of steps taken before, 0 for the
+    first, and returns a number (betas: two): see ``lrcore.schedules``."""
+
+
+class Optimizer:
+    """What all optimizers share: params, groups, the step, saving and restoring.
+
+    ::
+
+        g' = +-g + l2 p;   u = rule(g', states);   p = (1 - lr weight_decay) p - lr u
+
+    with the rule and the states of the class.
     """
 
-    decoupled: ClassVar[bool] = False
+    __slots__ = (
+        "__weakref__",
+        "_keep_subnormals",
+        "_leaves",
+        "_num_threads",
+        "_plan",
+        "_t",
+        "param_groups",
+        "state",
+    )
+
+    _decoupled: ClassVar[bool] = False
     """Whether weight_decay is decoupled where the caller does not say."""
+
+    def __init_subclass__(cls) -> None:
+        common = _COMMON_DOC.format(decoupled=cls._decoupled)
+        text = (cls.__doc__ or "").replace("{params}", _PARAMS_DOC)
+        cls.__doc__ = text.replace("{common}", common)
 
     def __init__(self, params: Any, hyper: Hyper, common: Common) -> None:
         own: dict[str, Any] = {**common}
         self.num_threads = own.pop("num_threads", None)
         self.denormals = own.pop("denormals", "flush")
-        defaults = {**hyper, **COMMON, "decoupled_weight_decay": self.decoupled}
-        _known(type(self).__name__, own, defaults)
+        defaults = {**hyper, **COMMON, "decoupled_weight_decay": self._decoupled}
+        _known(type(self).__name__, own, defaults, "num_threads", "denormals")
         defaults |= own
 
-        self.t = 0
+        self._t = 0
         self.param_groups: list[ParamGroup] = []
         grouped = _is_groups(params)
         for index, group in enumerate(params if grouped else [{"params": params}]):
@@ -110,29 +134,38 @@ class Optimizer:
     # --- what a class says ---------------------------------------------------------
 
     @staticmethod
-    def rule(h: Hyper) -> str:
+    def _rule(h: Hyper) -> str:
         """Return the rule of rules.def that these hyper-parameters ask for."""
         raise NotImplementedError
 
     @staticmethod
-    def initial(h: Hyper) -> Mapping[str, float]:
+    def _initial(h: Hyper) -> Mapping[str, float]:
         """Return what state arrays are filled with where that is not 0."""
         return {}
 
     @staticmethod
-    def fold(h: Hyper) -> Coefs:
+    def _fold(h: Hyper) -> Coefs:
         """Return ``coefs(t, lr)``, which gives the numbers of a step."""
         raise NotImplementedError
 
     def _new_state(self, leaf: _tree.Leaf) -> dict[str, Array]:
         group = self.param_groups[leaf.group]
-        fill = self.initial(group.hyper)
+        fill = self._initial(group.hyper)
         return {
             name: state_like(leaf.array, k, fill.get(name, 0.0))
             for k, name in enumerate(_core.RULES[group.rule].states)
         }
 
     # --- how to run ----------------------------------------------------------------
+
+    @property
+    def t(self) -> int:
+        """Steps taken."""
+        return self._t
+
+    @t.setter
+    def t(self, value: int) -> None:
+        self._t = _check_t(value)
 
     @property
     def num_threads(self) -> int | None:
@@ -177,7 +210,7 @@ class Optimizer:
         Returns
         -------
         bool
-            Whether the step was applied: True.
+            True: the step was applied.
 
         Raises
         ------
@@ -186,26 +219,30 @@ class Optimizer:
             has been written then: not one parameter, not one state.
         """
         self._plan.step(
-            grads, self.param_groups, self.t, self._num_threads, self._keep_subnormals
+            grads, self.param_groups, self._t, self._num_threads, self._keep_subnormals
         )
-        self.t += 1
+        self._t += 1
         return True
 
     # --- saving and restoring ------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that a step depends on, save the params: copies, picklable.
+        """Return copies of all that the next steps depend on, except the params.
+
+        Keep your params beside it: ``pickle.dump((params, opt.state_dict()), file)``.
+        (A schedule is kept as it is, and pickles if it can.)
 
         Returns
         -------
         dict
-            ``optimizer`` (the class), ``t``, ``param_groups`` (a dict of
+            ``optimizer`` (the class), ``t``, ``denormals``, ``param_groups`` (a dict of
             hyper-parameters a group), ``names`` and ``state`` (of each array, in the
             order of params).
         """
         return {
             "optimizer": type(self).__name__,
             "t": self.t,
+            "denormals": self.denormals,
             "param_groups": [group.hyper for group in self.param_groups],
             "names": [leaf.path for leaf in self._leaves],
             "state": [
@@ -217,8 +254,8 @@ class Optimizer:
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
         """Continue where the optimizer that gave this ``state_dict()`` was.
 
-        Takes its step count, its state arrays and its hyper-parameters.  A schedule is
-        taken where it was saved as such.
+        Replaces the step count, the state arrays and all hyper-parameters, schedules
+        included.  The params are yours to restore, in place: ``p[...] = saved``.
 
         Raises
         ------
@@ -226,14 +263,18 @@ class Optimizer:
             It does not belong to such an optimizer of such params.  Nothing has been
             changed then.
         """
+        if not isinstance(saved, Mapping):
+            raise TypeError(f"saved: expected a state_dict(), found {saved!r}")
+        wanted = ("optimizer", "t", "denormals", "param_groups", "names", "state")
+        if missing := [key for key in wanted if key not in saved]:
+            raise ValueError(f"saved: expected a state_dict(), found none of {missing}")
         if saved["optimizer"] != type(self).__name__:
             raise ValueError(
                 f"optimizer: expected the state of {type(self).__name__}, "
                 f"found that of {saved['optimizer']}"
             )
-        t = saved["t"]
-        if isinstance(t, bool) or not isinstance(t, int) or t < 0:
-            raise ValueError(f"t: expected an int >= 0, found {t!r}")
+        t = _check_t(saved["t"])
+        keep_subnormals = check_denormals(saved["denormals"])
         names = [leaf.path for leaf in self._leaves]
         if list(saved["names"]) != names:
             raise ValueError(f"names: expected {names}, found {saved['names']}")
@@ -261,34 +302,44 @@ class Optimizer:
         groups = list(zip(self.param_groups, saved["param_groups"], strict=True))
         hypers = [group.checked(new) for group, new in groups]
 
-        self.t = t
+        self._t = t
+        self._keep_subnormals = keep_subnormals
         for group, hyper in zip(self.param_groups, hypers, strict=True):
             group.replace(hyper)
         for own, new in zip(self.state, saved["state"], strict=True):
             for name, array in own.items():
                 array[...] = new[name]
 
-    def __repr__(self) -> str:
-        arrays, elements = (
-            len(self._leaves),
-            sum(leaf.array.size for leaf in self._leaves),
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "an optimizer belongs to the arrays it updates and cannot be copied; "
+            "copy or pickle (params, opt.state_dict()) and construct one from them"
         )
+
+    def __repr__(self) -> str:
+        arrays = [leaf.array for leaf in self._leaves]
+        elements = sum(array.size for array in arrays)
         groups = ", ".join(map(repr, self.param_groups))
         return (
-            f"<{type(self).__name__} of {elements:,} elements in {arrays} arrays, "
+            f"<{type(self).__name__} of {elements:,} elements in {len(arrays)} arrays, "
             f"t={self.t}: {groups}>"
         )
 
 
-def _known(what: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+def _known(
+    what: str, given: Mapping[str, Any], known: Mapping[str, Any], *extra: str
+) -> None:
     if unknown := given.keys() - known.keys():
         raise TypeError(
-            f"{what}: unexpected keyword {min(unknown)!r}; there are {', '.join(known)}"
+            f"{what}: unexpected keyword {min(unknown)!r}; there are "
+            f"{', '.join([*known, *extra])}"
         )
 
 
 def _is_groups(params: Any) -> bool:
     """Whether params is a list of dicts that each have the key "params"."""
+    if isinstance(params, dict) and "params" in params and "lr" in params:
+        raise TypeError("params: found one group; groups come in a list: [{...}]")
     if not isinstance(params, (list, tuple)) or not params:
         return False
     marked = [isinstance(group, dict) and "params" in group for group in params]
@@ -298,6 +349,12 @@ def _is_groups(params: Any) -> bool:
             "'params'), as another entry is"
         )
     return all(marked)
+
+
+def _check_t(t: int) -> int:
+    if isinstance(t, bool) or not isinstance(t, int) or t < 0:
+        raise ValueError(f"t: expected an int >= 0, found {t!r}")
+    return t
 
 
 def check_num_threads(n: int | None) -> int:

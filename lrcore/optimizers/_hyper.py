@@ -55,7 +55,7 @@ def check(name: str, value: Any) -> Any:
     domain = _DOMAINS.get(name)
     if domain is None:
         return _flag(name, value)
-    if callable(value) and name not in _FIXED:
+    if _is_schedule(value) and name not in _FIXED:
         return value
     if isinstance(domain, Domain):
         return _number(name, value, domain)
@@ -66,13 +66,19 @@ def check(name: str, value: Any) -> Any:
     if len(values) != len(domain):
         raise ValueError(f"{name}: expected {len(domain)} numbers, found {value!r}")
     return tuple(
-        v if callable(v) else _number(f"{name}[{i}]", v, d)
+        v if _is_schedule(v) else _number(f"{name}[{i}]", v, d)
         for i, (v, d) in enumerate(zip(values, domain, strict=True))
     )
 
 
+def _is_schedule(value: Any) -> bool:
+    return callable(value) and not isinstance(value, type)
+
+
 def _number(name: str, value: Any, domain: Domain) -> float:
     try:
+        if isinstance(value, (str, bytes, bool, type)):
+            raise TypeError
         number = float(value)
     except (TypeError, ValueError):
         raise TypeError(
@@ -123,7 +129,8 @@ def fold(h: Hyper, fold_rule: Callable[[Hyper], Coefs]) -> Folded:
 class ParamGroup(MutableMapping[str, Any]):
     """A group's params and hyper-parameters, as a mapping that checks what is set.
 
-    ``group["lr"] = 0.1`` takes effect at the next step.  What decides which state
+    ``group["lr"] = 0.1`` takes effect at the next step; ``group["params"]`` is what was
+    given.  Made by the optimizer.  What decides which state
     arrays there are (``amsgrad``, whether there is a momentum) stays as constructed.
     """
 
@@ -133,7 +140,7 @@ class ParamGroup(MutableMapping[str, Any]):
         self.params = params
         self._kind = kind
         self.replace({name: check(name, value) for name, value in hyper.items()})
-        self.rule: str = kind.rule(self._hyper)
+        self.rule: str = kind._rule(self._hyper)
 
     @property
     def hyper(self) -> Hyper:
@@ -151,7 +158,7 @@ class ParamGroup(MutableMapping[str, Any]):
         return new
 
     def _keeps_rule(self, hyper: Hyper, what: str) -> None:
-        rule = self._kind.rule(hyper)
+        rule = self._kind._rule(hyper)
         if rule != self.rule:
             raise ValueError(
                 f"{what}: asks for the states of the rule {rule!r}, and this optimizer "
@@ -162,7 +169,7 @@ class ParamGroup(MutableMapping[str, Any]):
         """Set what ``checked`` has passed."""
         self._hyper = hyper
         self._scheduled = [name for name, v in hyper.items() if scheduled(v)]
-        self.folded = None if self._scheduled else fold(hyper, self._kind.fold)
+        self.folded = None if self._scheduled else fold(hyper, self._kind._fold)
 
     def __getitem__(self, name: str) -> Any:
         return self.params if name == "params" else self._hyper[name]
@@ -204,4 +211,4 @@ class ParamGroup(MutableMapping[str, Any]):
     def fold_at(self, t: int) -> Folded:
         """Return what ``folded`` is for that step, where something is scheduled."""
         now = {name: self.at(name, t) for name in self._scheduled}
-        return fold({**self._hyper, **now}, self._kind.fold)
+        return fold({**self._hyper, **now}, self._kind._fold)

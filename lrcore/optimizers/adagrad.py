@@ -12,18 +12,16 @@ __all__ = ["Adadelta", "Adagrad", "RMSprop"]
 
 
 class Adagrad(Optimizer):
-    r"""Adagrad: divides by the root of the sum of all squared gradients.
+    """Adagrad: divides by the root of the sum of all squared gradients.
 
-    .. math::
+    ::
 
-        a &\leftarrow a + g^2 \\
-        p &\leftarrow p - \frac{lr}{1 + (t - 1)\, lr\_decay}
-            \frac{g}{\sqrt{a} + \epsilon}
+        a = a + g^2
+        p = p - lr / (1 + (t - 1) lr_decay) g / (sqrt(a) + eps)
 
     Parameters
     ----------
-    params, **common
-        As of :class:`Optimizer`.
+    {params}
     lr : float or schedule
         Learning rate.  Default 1e-2.
     lr_decay : float or schedule
@@ -31,9 +29,10 @@ class Adagrad(Optimizer):
     weight_decay : float or schedule
         Added to the gradient as ``weight_decay * p`` (an L2 penalty).  Default 0.
     initial_accumulator_value : float
-        What a begins with, in units of :math:`g^2`.  Default 0.
+        What a begins with, in units of g^2.  Default 0.
     eps : float or schedule
         Added to the root, in units of g.  Default 1e-10.
+    {common}
 
     References
     ----------
@@ -49,6 +48,8 @@ class Adagrad(Optimizer):
     >>> p
     array([-0.5,  0.5])
     """
+
+    __slots__ = ()
 
     def __init__(
         self,
@@ -70,15 +71,15 @@ class Adagrad(Optimizer):
         super().__init__(params, hyper, common)
 
     @staticmethod
-    def rule(h: Hyper) -> str:
+    def _rule(h: Hyper) -> str:
         return "adagrad"
 
     @staticmethod
-    def initial(h: Hyper) -> Mapping[str, float]:
+    def _initial(h: Hyper) -> Mapping[str, float]:
         return {"a": h["initial_accumulator_value"]}
 
     @staticmethod
-    def fold(h: Hyper) -> Coefs:
+    def _fold(h: Hyper) -> Coefs:
         lr_decay, eps = h["lr_decay"], h["eps"]
 
         def coefs(t: int, lr: float) -> tuple[float, ...]:
@@ -88,20 +89,19 @@ class Adagrad(Optimizer):
 
 
 class RMSprop(Optimizer):
-    r"""RMSprop: divides by the running root mean square of the gradient.
+    """RMSprop: divides by the running root mean square of the gradient.
 
-    .. math::
+    ::
 
-        v &\leftarrow \alpha v + (1 - \alpha) g^2 \\
-        d &= g / (\sqrt{v} + \epsilon), \quad
-            \text{or } g / (\sqrt{v - \bar g^2} + \epsilon) \text{ centered} \\
-        p &\leftarrow p - lr\, d, \quad
-            \text{or } p - lr\, m \text{ with } m \leftarrow \mu m + d
+        v = alpha v + (1 - alpha) g^2
+        d = g / (sqrt(v) + eps)
+        p = p - lr d                                     without momentum
+        m = momentum m + d;  p = p - lr m                with it
+        mg = alpha mg + (1 - alpha) g;  v - mg^2 for v   centered
 
     Parameters
     ----------
-    params, **common
-        As of :class:`Optimizer`.
+    {params}
     lr : float or schedule
         Learning rate.  Default 1e-2.
     alpha : float or schedule
@@ -111,11 +111,12 @@ class RMSprop(Optimizer):
     weight_decay : float or schedule
         Added to the gradient as ``weight_decay * p`` (an L2 penalty).  Default 0.
     momentum : float or schedule
-        :math:`\mu \ge 0` of the normalised gradient.  Default 0.
+        Of the normalised gradient, at least 0.  Default 0.
     centered : bool
         Divide by the running standard deviation: subtract the square of the running
-        mean :math:`\bar g`.  The variance is kept from turning negative by rounding,
+        mean mg.  The variance is kept from turning negative by rounding,
         where torch can return NaN.  Default False.
+    {common}
 
     References
     ----------
@@ -131,6 +132,8 @@ class RMSprop(Optimizer):
     >>> p.round(6)
     array([-1.,  1.])
     """
+
+    __slots__ = ()
 
     def __init__(
         self,
@@ -154,39 +157,39 @@ class RMSprop(Optimizer):
         super().__init__(params, hyper, common)
 
     @staticmethod
-    def rule(h: Hyper) -> str:
+    def _rule(h: Hyper) -> str:
         centered = "_centered" if h["centered"] else ""
         momentum = "_momentum" if h["momentum"] != 0 else ""
         return f"rmsprop{centered}{momentum}"
 
     @staticmethod
-    def fold(h: Hyper) -> Coefs:
+    def _fold(h: Hyper) -> Coefs:
         w, eps, mu = 1 - h["alpha"], h["eps"], h["momentum"]
         return lambda t, lr: (lr, w, eps, mu)
 
 
 class Adadelta(Optimizer):
-    r"""Adadelta: steps in the units of p, by a running mean of its own steps.
+    """Adadelta: steps in the units of p, by a running mean of its own steps.
 
-    .. math::
+    ::
 
-        v &\leftarrow \rho v + (1 - \rho) g^2 \\
-        u &= \sqrt{(d + \epsilon) / (v + \epsilon)}\; g \\
-        d &\leftarrow \rho d + (1 - \rho) u^2 \\
-        p &\leftarrow p - lr\, u
+        v = rho v + (1 - rho) g^2
+        u = sqrt(d + eps) / sqrt(v + eps) g
+        d = rho d + (1 - rho) u^2
+        p = p - lr u
 
     Parameters
     ----------
-    params, **common
-        As of :class:`Optimizer`.
+    {params}
     lr : float or schedule
         Factor of the step; the paper has none.  Default 1.
     rho : float or schedule
         Decay of the running means, in [0, 1).  Default 0.9.
     eps : float or schedule
-        Added under both roots, in units of :math:`g^2`.  Default 1e-6.
+        Added under both roots, in units of g^2.  Default 1e-6.
     weight_decay : float or schedule
         Added to the gradient as ``weight_decay * p`` (an L2 penalty).  Default 0.
+    {common}
 
     References
     ----------
@@ -202,6 +205,8 @@ class Adadelta(Optimizer):
     array([-0.00316,  0.00316])
     """
 
+    __slots__ = ()
+
     def __init__(
         self,
         params: Any,
@@ -215,10 +220,10 @@ class Adadelta(Optimizer):
         super().__init__(params, hyper, common)
 
     @staticmethod
-    def rule(h: Hyper) -> str:
+    def _rule(h: Hyper) -> str:
         return "adadelta"
 
     @staticmethod
-    def fold(h: Hyper) -> Coefs:
+    def _fold(h: Hyper) -> Coefs:
         w, eps = 1 - h["rho"], h["eps"]
         return lambda t, lr: (lr, w, eps)

@@ -12,19 +12,17 @@ __all__ = ["Adam", "AdamW"]
 
 
 class Adam(Optimizer):
-    r"""Adam: a step of running mean over running root mean square.
+    """Adam: a step of running mean over running root mean square.
 
-    .. math::
+    ::
 
-        m &\leftarrow \beta_1 m + (1 - \beta_1) g \\
-        v &\leftarrow \beta_2 v + (1 - \beta_2) g^2 \\
-        p &\leftarrow p - \frac{lr}{1 - \beta_1^t}
-            \frac{m}{\sqrt{v / (1 - \beta_2^t)} + \epsilon}
+        m = b1 m + (1 - b1) g
+        v = b2 v + (1 - b2) g^2
+        p = p - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
 
     Parameters
     ----------
-    params, **common
-        As of :class:`Optimizer`.
+    {params}
     lr : float or schedule
         Learning rate, about the largest change of a weight in a step.  Default 1e-3.
     betas : (float, float) or schedule
@@ -36,12 +34,14 @@ class Adam(Optimizer):
         Added to the gradient as ``weight_decay * p`` (an L2 penalty).  Default 0.
     amsgrad : bool
         Divide by the largest v so far (Reddi et al. 2018, Algorithm 2).  Default False.
+    {common}
 
     References
     ----------
-    Kingma & Ba 2015, "Adam: a method for stochastic optimization", Algorithm 1. Reddi,
-    Kale & Kumar 2018, "On the convergence of Adam and beyond", Algorithm 2; as in
-    torch, the bias of v is corrected after the maximum.
+    Kingma & Ba 2015, "Adam: a method for stochastic optimization", Algorithm 1.
+
+    Reddi, Kale & Kumar 2018, "On the convergence of Adam and beyond", Algorithm 2; as
+    in torch, the bias of v is corrected after the maximum.
 
     Examples
     --------
@@ -53,6 +53,8 @@ class Adam(Optimizer):
     >>> p.round(6)
     array([0.9, 1.1, 1. ])
     """
+
+    __slots__ = ()
 
     def __init__(
         self,
@@ -74,11 +76,11 @@ class Adam(Optimizer):
         super().__init__(params, hyper, common)
 
     @staticmethod
-    def rule(h: Hyper) -> str:
+    def _rule(h: Hyper) -> str:
         return "amsgrad" if h["amsgrad"] else "adam"
 
     @staticmethod
-    def fold(h: Hyper) -> Coefs:
+    def _fold(h: Hyper) -> Coefs:
         (b1, b2), eps = h["betas"], h["eps"]
         w1, w2 = 1 - b1, 1 - b2
 
@@ -89,14 +91,16 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    r"""Adam with decoupled weight decay: ``p *= 1 - lr * weight_decay``, then Adam.
+    """Adam with decoupled weight decay: ``p *= 1 - lr * weight_decay``, then Adam.
 
     Parameters
     ----------
-    params, lr, betas, eps, amsgrad, **common
-        As of :class:`Adam`.
+    {params}
+    lr, betas, eps, amsgrad
+        As of Adam.
     weight_decay : float or schedule
-        Share of p that a step removes, divided by lr.  Default 1e-2.
+        Each step multiplies p by ``1 - lr * weight_decay``.  Default 1e-2.
+    {common}
 
     References
     ----------
@@ -113,7 +117,8 @@ class AdamW(Adam):
     array([0.95, 0.95])
     """
 
-    decoupled = True
+    __slots__ = ()
+    _decoupled = True
 
     def __init__(
         self,

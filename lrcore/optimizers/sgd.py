@@ -11,29 +11,30 @@ __all__ = ["SGD"]
 
 
 class SGD(Optimizer):
-    r"""Gradient descent, with momentum where asked for.
+    """Gradient descent, with momentum where asked for.
 
-    .. math::
+    ::
 
-        m &\leftarrow \mu m + (1 - \tau) g \quad (m \leftarrow g \text{ at first}) \\
-        p &\leftarrow p - lr\, m, \quad
-            \text{or } p - lr\,(g + \mu m) \text{ with Nesterov momentum}
+        p = p - lr g                                     without momentum
+        m = momentum m + (1 - dampening) g;  m = g at first
+        p = p - lr m                                     with it
+        p = p - lr (g + momentum m)                      with Nesterov's
 
     Parameters
     ----------
-    params, **common
-        As of :class:`Optimizer`.
+    {params}
     lr : float or schedule
         Learning rate.  Default 1e-3.
     momentum : float or schedule
-        :math:`\mu \ge 0`; with 0 there is no state, and p moves by lr g.  Default 0.
+        At least 0; with 0 there is no state, and p moves by lr g.  Default 0.
     dampening : float or schedule
-        :math:`\tau`, from the second step on.  Default 0.
+        Takes effect from the second step on.  Default 0.
     weight_decay : float or schedule
         Added to the gradient as ``weight_decay * p`` (an L2 penalty).  Default 0.
     nesterov : bool
         Look ahead by a step of momentum.  Needs a momentum and no dampening.
         Default False.
+    {common}
 
     References
     ----------
@@ -51,6 +52,8 @@ class SGD(Optimizer):
     >>> p.round(6)
     array([-0.29, -0.29])
     """
+
+    __slots__ = ()
 
     def __init__(
         self,
@@ -72,7 +75,7 @@ class SGD(Optimizer):
         super().__init__(params, hyper, common)
 
     @staticmethod
-    def rule(h: Hyper) -> str:
+    def _rule(h: Hyper) -> str:
         if h["nesterov"] and (h["momentum"] == 0 or h["dampening"] != 0):
             raise ValueError(
                 "nesterov: needs a momentum and no dampening, found "
@@ -83,7 +86,7 @@ class SGD(Optimizer):
         return "nesterov" if h["nesterov"] else "momentum"
 
     @staticmethod
-    def fold(h: Hyper) -> Coefs:
+    def _fold(h: Hyper) -> Coefs:
         mu, w = h["momentum"], 1 - h["dampening"]
 
         def coefs(t: int, lr: float) -> tuple[float, ...]:

@@ -21,7 +21,7 @@ def test_the_readmes_code_runs_in_order():
     for block in code_blocks(README):
         exec(block, names)
     np.testing.assert_allclose(names["params"]["w"], names["true_w"], atol=0.01)
-    assert names["opt"].t == 300
+    assert names["saved"]["t"] == 300
 
 
 def test_the_readmes_table_of_optimizers():

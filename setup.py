@@ -28,8 +28,10 @@ if platform.machine() in ("x86_64", "AMD64"):
 # Without -fno-math-errno sqrtf is a call, and gcc 12 vectorises nothing below -O3.
 CFLAGS = [
     *("-O3", "-std=c11", "-fno-fast-math", "-ffp-contract=off"),
-    *("-fno-math-errno", "-fno-trapping-math"),
+    *("-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden"),
 ]
+# CFLAGS reach the link, where -ffast-math would have the whole process flush to zero.
+NO_FAST_MATH = ["-O3", "-fno-fast-math", "-fno-unsafe-math-optimizations"]
 C_SOURCES = ["src_c/cpu.c", "src_c/rules.c", "src_c/step.c"]
 HEADERS = sorted(
     str(path) for path in Path("src_c").rglob("*.*") if path.suffix != ".c"
@@ -51,7 +53,7 @@ class BuildExt(build_ext):
             print("lrcore: this compiler has no OpenMP; building for a single thread")
         for extension in self.extensions:
             extension.extra_compile_args += openmp
-            extension.extra_link_args += openmp
+            extension.extra_link_args += [*openmp, *NO_FAST_MATH]
         super().build_extensions()
 
     def build_extension(self, extension):
@@ -61,7 +63,6 @@ class BuildExt(build_ext):
                 output_dir=os.path.join(self.build_temp, isa),
                 macros=[("ISA", f'"{isa}"'), ("TABLE", f"lrc_{isa}")],
                 extra_postargs=[*CFLAGS, *flags],
-                depends=["src_c/kernels.c", *HEADERS],
             )
         super().build_extension(extension)
 
@@ -106,7 +107,7 @@ def main():
         include_dirs=["src_c", np.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
         extra_compile_args=CFLAGS,
-        depends=HEADERS,
+        depends=[*HEADERS, "src_c/kernels.c", "setup.py"],
     )
     setup(
         ext_modules=cythonize([core], build_dir="build"),

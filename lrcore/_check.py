@@ -33,8 +33,14 @@ def params(tree: Tree) -> None:
     _apart([("params" + leaf.path, leaf.array) for leaf in tree.leaves])
 
 
-def step_arguments(tree: Tree, grads: Any, states: Sequence[Sequence[Any]]) -> None:
+def step_arguments(
+    tree: Tree, groups: Sequence[Any], grads: Any, states: Sequence[Sequence[Any]]
+) -> None:
     """Say why a step with these gradients was refused.  Always raises."""
+    for index, group in enumerate(groups):
+        if group.owner is not None:
+            found = group.owner.get("params", _MISSING)
+            _rebound(f"params[{index}]['params']", found, group.params)
     _containers(tree, grads)
     owned = [("params" + leaf.path, leaf.array) for leaf in tree.leaves]
     for leaf, arrays in zip(tree.leaves, states, strict=True):
@@ -76,7 +82,8 @@ def kernel_arguments(
 
 def state(name: str, value: Any, p: np.ndarray) -> None:
     """Check a saved state array against its parameter: type and shape, not layout."""
-    _array(name, value)
+    if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name}: expected a numpy.ndarray, found {_kind(value)}")
     if value.dtype != p.dtype:
         raise TypeError(f"{name}: expected dtype {p.dtype}, found {value.dtype}")
     if value.shape != p.shape:
@@ -218,7 +225,7 @@ def _containers(tree: Tree, grads: Any) -> None:
         if index:
             parent = tree.nodes[node.parent].container
             _rebound(name, get(parent, node.key, _MISSING), node.container)
-        known = {n.key for n in tree.nodes if n.parent == index and n.path}
+        known = {n.key for n in tree.nodes if n.parent == index}
         known |= {leaf.key for leaf in tree.leaves if leaf.node == index}
         now = set(_keys(node.container))
         if now != known:

@@ -29,17 +29,12 @@ def apply(
 
 class Plan:
     tree: Tree
+    groups: tuple[Any, ...]
+    t: int
     parallel_from: int
     def __init__(
-        self, tree: Tree, rules: Sequence[str], states: Sequence[Sequence[Any]]
+        self, tree: Tree, groups: tuple[Any, ...], states: Sequence[Sequence[Any]]
     ) -> None: ...
     @property
     def total(self) -> int: ...
-    def step(
-        self,
-        grads: Any,
-        groups: list[Any],
-        t: int,
-        num_threads: int,
-        keep_subnormals: bool,
-    ) -> None: ...
+    def step(self, grads: Any, num_threads: int, keep_subnormals: bool) -> None: ...

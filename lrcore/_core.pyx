@@ -248,6 +248,7 @@ cdef bint disjoint(tuple arrays):
 cdef struct leaf_t:
     int node  # its container, -1 where the tree is one array
     Py_ssize_t index  # its key, where that is a sequence
+    int type_num
     int flags  # what its gradient must have
     uintptr_t apart  # where its gradient was when last seen to overlap nothing
     PyObject *grad  # held during a step
@@ -299,12 +300,17 @@ cdef class Plan:
     """The tensors of an optimizer: resolved once, updated by one call a step.
 
     tree : the flattened params (_tree.Tree), which _check.params() has passed.
-    rules : each group's rule.
-    states : each leaf's state arrays, in the order that its rule names them.
+    groups : what has `rule`; `folded`, the numbers of a step; and, where that is None,
+        `fold_at(t)`.
+    states : each leaf's state arrays, in the order that its rule names them.  They do not
+        own their memory, so that it cannot be resized.
+    t : steps taken.
     """
 
     cdef readonly object tree
-    cdef list params, states, keys, containers, node_keys, lengths
+    cdef readonly tuple groups
+    cdef public object t
+    cdef list params, states, keys, containers, node_keys, lengths, owners
     cdef lrc_plan plan
     cdef leaf_t *leaf
     cdef node_t *node
@@ -312,21 +318,24 @@ cdef class Plan:
     cdef Py_ssize_t n_buffers
     cdef bint busy
 
-    def __cinit__(self, tree, rules, states):
+    def __cinit__(self, tree, tuple groups, states):
         cdef Py_ssize_t i
         self.tree = tree
+        self.groups = groups
+        self.t = 0
         self.params = [leaf.array for leaf in tree.leaves]
         self.states = list(states)
         self.keys = [leaf.key for leaf in tree.leaves]
         self.containers = [node.container for node in tree.nodes]
         self.node_keys = [node.key for node in tree.nodes]
         self.lengths = [len(container) for container in self.containers]
+        self.owners = [group.owner for group in groups]
 
         self.plan.parallel_from = LRC_PARALLEL_FROM
-        self.plan.n_groups = len(rules)
-        self.plan.group = <lrc_group *>allocate(len(rules), sizeof(lrc_group))
-        for i, rule in enumerate(rules):
-            self.plan.group[i].rule = <lrc_rule><int>RULES[rule].id
+        self.plan.n_groups = len(groups)
+        self.plan.group = <lrc_group *>allocate(len(groups), sizeof(lrc_group))
+        for i, group in enumerate(groups):
+            self.plan.group[i].rule = <lrc_rule><int>RULES[group.rule].id
         self.node = <node_t *>allocate(len(self.containers), sizeof(node_t))
         for i, node in enumerate(tree.nodes):
             self.node[i].parent = node.parent
@@ -342,6 +351,7 @@ cdef class Plan:
             if leaf.node >= 0:
                 self.leaf[i].index = index_of(self.containers[leaf.node], leaf.key)
             self.leaf[i].flags = layout(leaf.array)
+            self.leaf[i].type_num = cnp.PyArray_TYPE(<cnp.ndarray>leaf.array)
         lrc_plan_tensors(&self.plan)
 
         buffers = _check.buffers([*self.params, *(s for arrays in states for s in arrays)])
@@ -371,18 +381,19 @@ cdef class Plan:
     def parallel_from(self, size_t n):
         self.plan.parallel_from = n
 
-    def step(self, grads, list groups, t, int num_threads, bint keep_subnormals):
-        """Update every tensor, after t steps.  Where anything is wrong, nothing is written.
+    def step(self, grads, int num_threads, bint keep_subnormals):
+        """Update every tensor and count the step.
 
-        groups : what has `folded`, the numbers of a step; where that is None, `fold_at(t)`.
+        Where anything is wrong, nothing has been written.
         """
         if self.busy:
             raise RuntimeError("this optimizer is in the middle of a step in another thread")
         self.busy = True
         try:
-            self.set_groups(groups, t)
+            t = self.t + 1
+            self.set_groups(t)
             if not (self.find(grads) and self.take_all(grads)):
-                _check.step_arguments(self.tree, grads, self.states)
+                _check.step_arguments(self.tree, self.groups, grads, self.states)
             self.plan.num_threads = num_threads
             self.plan.keep_subnormals = keep_subnormals
             if self.plan.total < self.plan.parallel_from:
@@ -390,24 +401,19 @@ cdef class Plan:
             else:
                 with nogil:
                     lrc_step(&self.plan)
+            self.t = t  # here, where no signal handler comes between
         finally:
             self.release()
             self.busy = False
 
-    cdef int set_groups(self, list groups, t) except -1:
-        """Set the numbers of step t + 1.  Schedules run here, and may do anything."""
-        cdef size_t n = 0
-        for group in groups:
-            folded = group.folded
+    cdef int set_groups(self, t) except -1:
+        """Set the numbers of step t, from 1.  Schedules run here, and may do anything."""
+        cdef Py_ssize_t i
+        for i in range(len(self.groups)):
+            folded = self.groups[i].folded
             if folded is None:
-                folded = group.fold_at(t)
-            if n < self.plan.n_groups:
-                set_numbers(self.plan.group + n, folded, t + 1)
-            n += 1
-        if n != self.plan.n_groups:
-            raise ValueError(
-                f"param_groups: expected {self.plan.n_groups} groups, found {n}"
-            )
+                folded = self.groups[i].fold_at(t - 1)
+            set_numbers(self.plan.group + i, folded, t)
         return 0
 
     cdef bint find(self, grads) except -1:
@@ -416,6 +422,10 @@ cdef class Plan:
         cdef Py_ssize_t i, size, index
         cdef int up
         cdef PyObject *here = <PyObject *>grads
+        for i in range(len(self.owners)):
+            owner = self.owners[i]
+            if owner is not None and owner.get("params") is not self.groups[i].params:
+                return False
         for i in range(len(self.containers)):
             container, size = self.containers[i], self.lengths[i]
             if i > 0:
@@ -437,6 +447,12 @@ cdef class Plan:
         for i in range(self.plan.n_tensors):
             if not self.take(<Py_ssize_t>i, grads):
                 return False
+        # Addresses last: a key's comparison may have run the user's code until here.
+        for i in range(self.plan.n_tensors):
+            g = <object>self.leaf[i].grad
+            if cnp.PyArray_SIZE(<cnp.ndarray>g) != <Py_ssize_t>self.plan.tensor[i].n:
+                return False
+            self.plan.tensor[i].g = cnp.PyArray_DATA(<cnp.ndarray>g)
         return True
 
     cdef void release(self) noexcept:
@@ -460,6 +476,7 @@ cdef class Plan:
         cdef lrc_tensor *t = self.plan.tensor + i
         cdef cnp.ndarray p = <cnp.ndarray>self.params[i]
         cdef PyObject *g = <PyObject *>grads
+        cdef uintptr_t start
         if leaf.node >= 0:
             key = self.keys[i]
             if child(self.containers[leaf.node], key, leaf.index) != <PyObject *>p:
@@ -469,16 +486,17 @@ cdef class Plan:
             g == NULL
             or cnp.PyArray_DATA(p) != t.p
             or cnp.PyArray_SIZE(p) != <Py_ssize_t>t.n
-            or (cnp.PyArray_TYPE(p) == cnp.NPY_FLOAT32) != (t.dtype == LRC_F32)
+            or cnp.PyArray_TYPE(p) != leaf.type_num
+            or cnp.PyArray_ISBYTESWAPPED(p)
             or not cnp.PyArray_CHKFLAGS(p, leaf.flags | cnp.NPY_ARRAY_WRITEABLE)
             or not fits(<object>g, p, leaf.flags)
         ):
             return False
-        t.g = cnp.PyArray_DATA(<cnp.ndarray>g)
-        if <uintptr_t>t.g != leaf.apart:
-            if self.overlaps(<uintptr_t>t.g, <size_t>cnp.PyArray_NBYTES(<cnp.ndarray>g)):
+        start = <uintptr_t>cnp.PyArray_DATA(<cnp.ndarray>g)
+        if start != leaf.apart:
+            if self.overlaps(start, <size_t>cnp.PyArray_NBYTES(<cnp.ndarray>g)):
                 return False
-            leaf.apart = <uintptr_t>t.g
+            leaf.apart = start
         Py_INCREF(<object>g)
         leaf.grad = g
         return True

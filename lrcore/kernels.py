@@ -22,6 +22,7 @@ from inspect import Parameter, Signature, signature
 from typing import Any, Protocol
 
 from lrcore import _core, optimizers
+from lrcore._numbers import whole
 from lrcore.optimizers._base import (
     COMMON,
     Array,
@@ -29,7 +30,14 @@ from lrcore.optimizers._base import (
     check_denormals,
     check_num_threads,
 )
-from lrcore.optimizers._hyper import Folded, Hyper, check, fold, scheduled
+from lrcore.optimizers._hyper import (
+    AT_CONSTRUCTION,
+    Folded,
+    Hyper,
+    check,
+    fold,
+    scheduled,
+)
 
 _DOC = """Take one step of {name} in place, on arrays of your own.
 
@@ -76,7 +84,11 @@ def _make(kind: type[Optimizer]) -> Kernel:
     """Return the update of an optimizer as a function."""
     name = kind.__name__.lower()
     own = signature(kind).parameters.values()
-    defaults: Hyper = {p.name: p.default for p in own if p.default is not p.empty}
+    defaults: Hyper = {
+        p.name: p.default
+        for p in own
+        if p.default is not p.empty and p.name not in AT_CONSTRUCTION
+    }
     defaults |= {**COMMON, "decoupled_weight_decay": kind._decoupled}
 
     def fold_keywords(hyper: Hyper) -> tuple[Hyper, str, Folded]:
@@ -110,10 +122,8 @@ def _make(kind: type[Optimizer]) -> Kernel:
         **hyper: Any,
     ) -> None:
         nonlocal last
-        if isinstance(t, bool) or not isinstance(t, int) or t < 1:
-            raise ValueError(
-                f"t: expected the number of this step, from 1, found {t!r}"
-            )
+        if type(t) is not int or t < 1:
+            t = whole("t", t, "the number of this step, from 1", least=1)
         now = last
         if hyper != now[0]:
             now = last = fold_keywords(hyper)

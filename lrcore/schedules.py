@@ -32,6 +32,8 @@ from typing import Any, overload
 
 import numpy as np
 
+from lrcore._numbers import real, whole
+
 __all__ = ["Constant", "Cosine", "Exponential", "Join", "Linear", "Schedule",
            "StepDecay", "Warmup"]  # fmt: skip
 
@@ -277,9 +279,7 @@ class Join(Schedule):
 
 
 def _finite(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name}: expected a finite number, found {value!r}")
-    if not math.isfinite(value):
+    if not math.isfinite(real(name, value, "a finite number")):
         raise ValueError(f"{name}: expected a finite number, found {value!r}")
 
 
@@ -290,10 +290,7 @@ def _positive(name: str, value: Any) -> None:
 
 
 def _steps(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(
-            f"{name}: expected a number of steps, an int >= 1, found {value!r}"
-        )
+    whole(name, value, "a number of steps, an int >= 1", least=1)
 
 
 def _schedule(name: str, value: Any) -> None:

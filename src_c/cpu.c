@@ -57,8 +57,8 @@ const char *lrc_isa(void) { return lrc_current_table()->isa; }
 
 int lrc_set_isa(const char *name)
 {
-    const lrc_table *table = find(name);
-    if (!table) return -1;
+    const lrc_table *table = name ? find(name) : NULL; /* NULL: chosen anew on use */
+    if (name && !table) return -1;
     atomic_store_explicit(&current, table, memory_order_relaxed);
     return 0;
 }

@@ -9,8 +9,9 @@
  * lr and the rule's own) come as doubles and are rounded once to the tensor's type.  A
  * term whose l2 is 0 is absent: an infinite p does not become a NaN through it.
  *
- * Contract.  Results are the same bits for every instruction set, number of threads and
- * alignment.  The caller guarantees that pointers are aligned to their type, lengths are
+ * Contract.  Results are the same bits for every instruction set, number of threads,
+ * alignment and floating-point mode of the caller; with keep_subnormals also for every
+ * architecture, as they differ in which results count as subnormal.  The caller guarantees that pointers are aligned to their type, lengths are
  * right, and a tensor's parameters and states overlap no other buffer of the plan
  * (gradients may overlap each other).  Nothing here allocates, prints, exits or keeps a
  * reference, and lrc_step() cannot fail. */
@@ -80,7 +81,7 @@ typedef struct {
 
 /* A parallel region costs about 2 us, and far more where the other threads have gone to
  * sleep.  From this many elements on it pays (bench/README.md). */
-enum { LRC_PARALLEL_FROM = 32768 };
+enum { LRC_PARALLEL_FROM = 32768, LRC_MAX_THREADS = 256 };
 
 /* Number the elements of a plan's tensors: once, when their lengths are known. */
 void lrc_plan_tensors(lrc_plan *plan);
@@ -92,7 +93,7 @@ void lrc_step(lrc_plan *plan);
 /* Instruction sets: the tables of this build, best last.  lrc_isa() is the one in use:
  * the environment's LRCORE_ISA where that runs here, else the best that does.
  * lrc_set_isa() chooses another, and returns 0, or -1 where this build or processor has
- * no such table; NULL chooses the best. */
+ * no such table; NULL chooses as at first. */
 size_t lrc_isa_count(void);
 const char *lrc_isa_name(size_t i);
 int lrc_isa_runs(size_t i);

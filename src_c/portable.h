@@ -31,7 +31,7 @@
 #define INLINE inline __attribute__((always_inline))
 
 /* The floating-point mode belongs to a thread: round to nearest, exceptions masked, and
- * subnormals flushed to zero (as inputs and as results) or kept.
+ * subnormals flushed to zero (as inputs and as results; x86-64 and aarch64 only) or kept.
  *
  * fp_enter() sets it and returns the caller's mode for fp_leave(). */
 #if defined(__x86_64__)

@@ -76,6 +76,8 @@ void lrc_plan_tensors(lrc_plan *plan)
     }
 }
 
+enum { LINE = 64 }; /* elements: whole cache lines in each dtype */
+
 /* Where thread k of n begins in a plan of `total` elements: even shares, in whole cache
  * lines, so that a shared line is the exception.
  *
@@ -83,8 +85,7 @@ void lrc_plan_tensors(lrc_plan *plan)
  *                              cut   0  320  640  1000  */
 static size_t cut(size_t total, int k, int n)
 {
-    const size_t line = 64;
-    return k == n ? total : total / (size_t)n * (size_t)k / line * line;
+    return k == n ? total : total / (size_t)n * (size_t)k / LINE * LINE;
 }
 
 /* The last tensor that begins at or before element `at`. */
@@ -102,12 +103,10 @@ static const lrc_tensor *tensor_at(const lrc_plan *plan, size_t at)
 }
 
 /* Step the share of thread k of n. */
-static void step_share(const void *ctx, int k, int n)
+static void step_share(const lrc_plan *plan, int k, int n)
 {
-    const lrc_plan *plan = ctx;
     const size_t end = cut(plan->total, k + 1, n);
     size_t at = cut(plan->total, k, n);
-    const fp_mode caller = fp_enter(plan->keep_subnormals);
 
     for (const lrc_tensor *t = tensor_at(plan, at); at < end; t++) {
         const lrc_group *group = plan->group + t->group;
@@ -118,7 +117,15 @@ static void step_share(const void *ctx, int k, int n)
         group->kernel[t->dtype](t, lo, len, c);
         at += len;
     }
-    fp_leave(caller);
+}
+
+/* The same in a thread of its own, whose floating-point mode is not the caller's. */
+static void step_share_in_thread(const void *ctx, int k, int n)
+{
+    const lrc_plan *plan = ctx;
+    const fp_mode mode = fp_enter(plan->keep_subnormals);
+    step_share(plan, k, n);
+    fp_leave(mode);
 }
 
 /* --- a step ----------------------------------------------------------------------- */
@@ -142,15 +149,27 @@ static void prepare(lrc_group *group, const lrc_table *table)
         table->kernel[group->rule][LRC_F64][form(c[0], c[1], c[2])];
 }
 
+/* How many threads share a step: no more than have some elements each, nor than
+ * LRC_MAX_THREADS, as the OpenMP runtime ends the process where it cannot make one. */
+static int threads_for(const lrc_plan *plan)
+{
+    if (plan->total < plan->parallel_from) return 1;
+    const int wanted = plan->num_threads > 0 ? plan->num_threads : lrc_num_threads();
+    const size_t lines = plan->total / LINE + 1;
+    const int most = lines < LRC_MAX_THREADS ? (int)lines : LRC_MAX_THREADS;
+    return wanted < most ? wanted : most;
+}
+
 void lrc_step(lrc_plan *plan)
 {
     const lrc_table *table = lrc_current_table();
-    for (size_t i = 0; i < plan->n_groups; i++) prepare(plan->group + i, table);
-    if (plan->total == 0) return;
+    const int n = threads_for(plan);
+    const fp_mode caller = fp_enter(plan->keep_subnormals);
 
-    const int n = plan->num_threads > 0 ? plan->num_threads : lrc_num_threads();
-    if (n > 1 && plan->total >= plan->parallel_from)
-        parallel_for(n, step_share, plan);
-    else
+    for (size_t i = 0; i < plan->n_groups; i++) prepare(plan->group + i, table);
+    if (n > 1)
+        parallel_for(n, step_share_in_thread, plan);
+    else if (plan->total > 0)
         step_share(plan, 0, 1);
+    fp_leave(caller);
 }

@@ -22,8 +22,9 @@ def main() -> int:
     compilers = [c for c in ("gcc", "clang") if shutil.which(c)]
     for absent in {"gcc", "clang"} - set(compilers):
         print(f"not checked, as it is not installed: {absent}")
-    failed = False
+    failures = 0
     for compiler in compilers:
+        failed = False
         jobs = [(source, []) for source in C_SOURCES]
         jobs += [(source, OPENMP[compiler]) for source in C_SOURCES]
         jobs += [
@@ -35,10 +36,11 @@ def main() -> int:
                 command = [compiler, *CFLAGS, *STRICT, *flags, "-Isrc_c"]
                 command += ["-c", source, "-o", f"{folder}/object.o"]
                 failed |= subprocess.run(command, cwd=ROOT, check=False).returncode != 0
+        failures += failed
         print(
             f"{compiler}: {len(jobs)} compilations, {'FAILED' if failed else 'clean'}"
         )
-    return failed or not compilers
+    return failures > 0 or not compilers
 
 
 if __name__ == "__main__":

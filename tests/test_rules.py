@@ -39,20 +39,16 @@ def shapes(draw):
     return (2, n // 4, 2) if kind == "3-d" else (n,)
 
 
-def make_plan(rule, arrays, states):
-    tree = _tree.flatten(list(arrays))
-    return _core.Plan(tree, [rule], states)
-
-
 def run(rule, coefs, params, grads, states, *, threads, keep=True):
     """One step of the kernels on copies; returns the params and states after it."""
     params = [p.copy("K") for p in params]
     states = [[s.copy("K") for s in arrays] for arrays in states]
-    plan = make_plan(rule, params, states)
-    plan.parallel_from = 1
     gscale, l2, decay, *rest = coefs
-    group = SimpleNamespace(folded=(lambda t, lr: tuple(rest), 0.0, gscale, l2, decay))
-    plan.step(grads, [group], 0, threads, keep)
+    folded = (lambda t, lr: tuple(rest), 0.0, gscale, l2, decay)
+    group = SimpleNamespace(rule=rule, folded=folded, owner=None)
+    plan = _core.Plan(_tree.flatten(params), (group,), states)
+    plan.parallel_from = 1
+    plan.step(grads, threads, keep)
     return params, states
 
 
@@ -74,8 +70,9 @@ def agree(got, want):
 
 @pytest.fixture(autouse=True)
 def restore_isa():
+    held = lrcore.get_isa()
     yield
-    lrcore.set_isa(None)
+    lrcore.set_isa(held)
 
 
 @each_rule

@@ -79,6 +79,10 @@ def test_a_schedule_drives_an_optimizer(s):
     assert p[0] == pytest.approx(-sum(s(t) for t in range(20)))
 
 
+def test_numpy_scalars_are_numbers():
+    assert Cosine(np.float32(0.5), total=np.int64(10))(0) == 0.5
+
+
 def test_closed_forms():
     t = np.arange(100)
     np.testing.assert_allclose(StepDecay(2.0, 0.5, 10)(t), 2.0 * 0.5 ** (t // 10))

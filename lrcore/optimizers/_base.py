@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NoReturn, TypedDict
 
 import numpy as np
 
 from lrcore import _check, _core, _tree
+from lrcore._numbers import whole
 from lrcore.optimizers._hyper import Coefs, Hyper, ParamGroup, check
 from lrcore.optimizers._memory import state_like
 
@@ -59,9 +61,9 @@ l2 : float or schedule
         The first group's learning rate at the next step; setting it sets all groups'.
     t : int
         Steps taken.
-    param_groups : list of ParamGroup
+    param_groups : tuple of ParamGroup
         Params and hyper-parameters of each group, to read and set by name.
-    state : tuple of dict
+    state : tuple of mapping
         The state arrays of each parameter, in the order of params: to look at.
 
     Raises
@@ -91,7 +93,6 @@ class Optimizer:
         "_leaves",
         "_num_threads",
         "_plan",
-        "_t",
         "param_groups",
         "state",
     )
@@ -112,24 +113,23 @@ class Optimizer:
         _known(type(self).__name__, own, defaults, "num_threads", "denormals")
         defaults |= own
 
-        self._t = 0
-        self.param_groups: list[ParamGroup] = []
         grouped = _is_groups(params)
+        groups = []
         for index, group in enumerate(params if grouped else [{"params": params}]):
             own = {name: value for name, value in group.items() if name != "params"}
             _known(f"params[{index}]", own, defaults)
-            self.param_groups.append(
-                ParamGroup(group["params"], {**defaults, **own}, self)
-            )
+            owner = group if grouped else None
+            hyper = {**defaults, **own}
+            groups.append(ParamGroup(group["params"], hyper, type(self), owner))
 
-        roots = [group.params for group in self.param_groups]
+        self.param_groups = tuple(groups)
+        roots = [group.params for group in groups]
         tree = _tree.flatten(roots if grouped else roots[0], grouped=grouped)
         _check.params(tree)
         self._leaves = tree.leaves
         self.state = tuple(self._new_state(leaf) for leaf in tree.leaves)
-        rules = [group.rule for group in self.param_groups]
         states = [tuple(state.values()) for state in self.state]
-        self._plan = _core.Plan(tree, rules, states)
+        self._plan = _core.Plan(tree, self.param_groups, states)
 
     # --- what a class says ---------------------------------------------------------
 
@@ -148,24 +148,27 @@ class Optimizer:
         """Return ``coefs(t, lr)``, which gives the numbers of a step."""
         raise NotImplementedError
 
-    def _new_state(self, leaf: _tree.Leaf) -> dict[str, Array]:
+    def _new_state(self, leaf: _tree.Leaf) -> Mapping[str, Array]:
         group = self.param_groups[leaf.group]
         fill = self._initial(group.hyper)
-        return {
-            name: state_like(leaf.array, k, fill.get(name, 0.0))
-            for k, name in enumerate(_core.RULES[group.rule].states)
-        }
+        names = _core.RULES[group.rule].states
+        return MappingProxyType(
+            {
+                name: state_like(leaf.array, k, fill.get(name, 0.0))
+                for k, name in enumerate(names)
+            }
+        )
 
     # --- how to run ----------------------------------------------------------------
 
     @property
     def t(self) -> int:
         """Steps taken."""
-        return self._t
+        return self._plan.t
 
     @t.setter
     def t(self, value: int) -> None:
-        self._t = _check_t(value)
+        self._plan.t = whole("t", value, "an int >= 0", least=0)
 
     @property
     def num_threads(self) -> int | None:
@@ -218,10 +221,7 @@ class Optimizer:
             A gradient, a parameter or what a schedule returned cannot be used.  Nothing
             has been written then: not one parameter, not one state.
         """
-        self._plan.step(
-            grads, self.param_groups, self._t, self._num_threads, self._keep_subnormals
-        )
-        self._t += 1
+        self._plan.step(grads, self._num_threads, self._keep_subnormals)
         return True
 
     # --- saving and restoring ------------------------------------------------------
@@ -273,7 +273,7 @@ class Optimizer:
                 f"optimizer: expected the state of {type(self).__name__}, "
                 f"found that of {saved['optimizer']}"
             )
-        t = _check_t(saved["t"])
+        t = whole("t", saved["t"], "an int >= 0", least=0)
         keep_subnormals = check_denormals(saved["denormals"])
         names = [leaf.path for leaf in self._leaves]
         if list(saved["names"]) != names:
@@ -302,7 +302,7 @@ class Optimizer:
         groups = list(zip(self.param_groups, saved["param_groups"], strict=True))
         hypers = [group.checked(new) for group, new in groups]
 
-        self._t = t
+        self._plan.t = t
         self._keep_subnormals = keep_subnormals
         for group, hyper in zip(self.param_groups, hypers, strict=True):
             group.replace(hyper)
@@ -351,21 +351,9 @@ def _is_groups(params: Any) -> bool:
     return all(marked)
 
 
-def _check_t(t: int) -> int:
-    if isinstance(t, bool) or not isinstance(t, int) or t < 0:
-        raise ValueError(f"t: expected an int >= 0, found {t!r}")
-    return t
-
-
 def check_num_threads(n: int | None) -> int:
     """Return the number that the kernels take for it, 0 for None."""
-    if n is None:
-        return 0
-    if isinstance(n, bool) or not isinstance(n, int):
-        raise TypeError(f"num_threads: expected an int >= 1 or None, found {n!r}")
-    if n < 1:
-        raise ValueError(f"num_threads: expected an int >= 1 or None, found {n!r}")
-    return n
+    return 0 if n is None else whole("num_threads", n, "an int >= 1 or None", least=1)
 
 
 def check_denormals(what: str) -> bool:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any, NamedTuple
 
+from lrcore._numbers import real
+
 Hyper = dict[str, Any]
 """Hyper-parameters by name."""
 
@@ -39,7 +41,7 @@ _DOMAINS: dict[str, Domain | tuple[Domain, ...]] = {
 
 
 # Used at construction only: neither scheduled nor set.
-_FIXED = frozenset({"initial_accumulator_value"})
+AT_CONSTRUCTION = frozenset({"initial_accumulator_value"})
 
 
 def check(name: str, value: Any) -> Any:
@@ -55,7 +57,7 @@ def check(name: str, value: Any) -> Any:
     domain = _DOMAINS.get(name)
     if domain is None:
         return _flag(name, value)
-    if _is_schedule(value) and name not in _FIXED:
+    if _is_schedule(value) and name not in AT_CONSTRUCTION:
         return value
     if isinstance(domain, Domain):
         return _number(name, value, domain)
@@ -76,15 +78,8 @@ def _is_schedule(value: Any) -> bool:
 
 
 def _number(name: str, value: Any, domain: Domain) -> float:
-    try:
-        if isinstance(value, (str, bytes, bool, type)):
-            raise TypeError
-        number = float(value)
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"{name}: expected {domain.text}"
-            f"{'' if name in _FIXED else ', or a schedule'}, found {value!r}"
-        ) from None
+    or_schedule = "" if name in AT_CONSTRUCTION else ", or a schedule"
+    number = real(name, value, domain.text + or_schedule)
     if not domain.holds(number):
         raise ValueError(f"{name}: expected {domain.text}, found {value!r}")
     return number
@@ -134,10 +129,17 @@ class ParamGroup(MutableMapping[str, Any]):
     arrays there are (``amsgrad``, whether there is a momentum) stays as constructed.
     """
 
-    __slots__ = ("_hyper", "_kind", "_scheduled", "folded", "params", "rule")
+    __slots__ = ("_hyper", "_kind", "_scheduled", "folded", "owner", "params", "rule")
 
-    def __init__(self, params: Any, hyper: Hyper, kind: Any) -> None:
+    # Two groups are the same where they are one: comparing params would ask arrays.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def __init__(
+        self, params: Any, hyper: Hyper, kind: Any, owner: dict[str, Any] | None
+    ) -> None:
         self.params = params
+        self.owner = owner  # the user's dict, where params came in one
         self._kind = kind
         self.replace({name: check(name, value) for name, value in hyper.items()})
         self.rule: str = kind._rule(self._hyper)
@@ -177,7 +179,7 @@ class ParamGroup(MutableMapping[str, Any]):
     def __setitem__(self, name: str, value: Any) -> None:
         if name not in self._hyper:
             raise KeyError(f"{name}: no hyper-parameter; there are {list(self._hyper)}")
-        if name in _FIXED:
+        if name in AT_CONSTRUCTION:
             raise ValueError(f"{name}: used at construction only; it cannot be set now")
         hyper = {**self._hyper, name: check(name, value)}
         self._keeps_rule(hyper, name)

@@ -13,7 +13,10 @@ _LARGE = 1 << 20
 
 
 def state_like(p: Array, k: int, value: float) -> Array:
-    """Return state array number k of a parameter: its shape, order and dtype, filled.
+    """Return state array k of a parameter: its shape, order and dtype, filled.
+
+    It is a view, as an array that does not own its memory cannot be resized, and kernels
+    hold its address.
 
     Where p is large (1 MiB), state k begins (k + 1) KiB after p, counted modulo the
     page. Arrays that the allocator hands out begin at the same place of a page, and a
@@ -22,7 +25,7 @@ def state_like(p: Array, k: int, value: float) -> Array:
     step of 3e7 weights here (Sapphire Rapids).
     """
     if p.nbytes < _LARGE:
-        return np.full_like(p, value, subok=False)
+        return np.full_like(p, value, subok=False).view()
     raw = np.empty(p.nbytes + _PAGE, np.uint8)
     wanted = _address(p) + 1024 * (k + 1)
     begin = (wanted - _address(raw)) % _PAGE

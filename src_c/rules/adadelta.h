@@ -4,7 +4,8 @@
  *     u = sqrt((d + eps) / (v + eps)) g
  *     d += (1-rho) (u^2 - d)
  *
- * One square root of the quotient stands for the paper's quotient of two. */
+ * One square root of the quotient stands for the paper's quotient of two; it
+ * underflows where |g| sqrt(1-rho) > sqrt(eps) 9e18 in float32, far from any use. */
 
 static INLINE real T(adadelta)(const real *c, real g, real *s)
 {

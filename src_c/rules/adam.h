@@ -4,6 +4,7 @@
  *
  * r = 1/sqrt(1 - b2^t), and the driver's lr carries 1/(1 - b1^t): one division and one
  * square root an element.  v cannot turn negative: g^2 - v >= -v survives each rounding.
+ * It is finite while g^2 is: |g| < 1.8e19 in float32; past that v, then m/v, is NaN.
  *
  * amsgrad (Reddi et al. 2018, Algorithm 2) divides by the largest v so far. */
 

@@ -15,7 +15,7 @@ _LARGE = 1 << 20
 def state_like(p: Array, k: int, value: float) -> Array:
     """Return state array k of a parameter: its shape, order and dtype, filled.
 
-    It is a view, as an array that does not own its memory cannot be resized, and kernels
+    It is a view: an array that does not own its memory cannot be resized, and kernels
     hold its address.
 
     Where p is large (1 MiB), state k begins (k + 1) KiB after p, counted modulo the

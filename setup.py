@@ -88,10 +88,10 @@ class BuildExt(build_ext):
             source.write_text(OPENMP_PROBE)
             try:
                 objects = self.compiler.compile(
-                    [str(source)], output_dir=folder, extra_postargs=["-fopenmp"]
+                    [str(source)], folder, extra_postargs=["-fopenmp", "-fPIC"]
                 )
-                self.compiler.link_executable(
-                    objects, "probe", output_dir=folder, extra_postargs=["-fopenmp"]
+                self.compiler.link_shared_object(
+                    objects, f"{folder}/probe.so", extra_postargs=["-fopenmp"]
                 )
             except CCompilerError:
                 return False

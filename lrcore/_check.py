@@ -6,8 +6,10 @@ argument's name, what was found and how to mend it, before anything has been wri
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -45,6 +47,7 @@ def step_arguments(
     owned = [("params" + leaf.path, leaf.array) for leaf in tree.leaves]
     for leaf, arrays in zip(tree.leaves, states, strict=True):
         owned += [(f"the state of params{leaf.path}", array) for array in arrays]
+    spans = _spans(owned)
     for leaf in tree.leaves:
         name, p = "params" + leaf.path, leaf.array
         if leaf.node >= 0:
@@ -52,8 +55,7 @@ def step_arguments(
         _writable(name, p)
         g = _descend(tree, leaf.node, leaf.key, grads)
         _matches("grads" + leaf.path, g, name, p)
-        for owner, array in owned:
-            _disjoint("grads" + leaf.path, g, owner, array)
+        _apart_from(spans, "grads" + leaf.path, g)
     raise ValueError(
         "params: an array's memory was moved since construction (by resize, or by "
         "assigning to its dtype or data); construct the optimizer anew"
@@ -180,21 +182,33 @@ def _extent(a: np.ndarray) -> tuple[int, int]:
     return start, start + a.nbytes
 
 
+Span = tuple[int, int, str]
+"""An array's addresses [start, end), and its name."""
+
+
+def _spans(named: Sequence[tuple[str, np.ndarray]]) -> list[Span]:
+    """Return the spans of arrays that hold anything, in order of address."""
+    return sorted((*_extent(a), name) for name, a in named if a.nbytes)
+
+
 def _apart(named: Sequence[tuple[str, np.ndarray]]) -> None:
     """No two of these arrays overlap."""
-    spans = sorted((*_extent(a), name) for name, a in named if a.nbytes)
-    for (_, end, first), (start, _, second) in pairwise(spans):
+    for (_, end, first), (start, _, second) in pairwise(_spans(named)):
         if start < end:
             raise ValueError(
                 f"{second}: found to share memory with {first}; copy one: .copy()"
             )
 
 
-def _disjoint(name: str, a: np.ndarray, owner: str, b: np.ndarray) -> None:
-    (a0, a1), (b0, b1) = _extent(a), _extent(b)
-    if max(a0, b0) < min(a1, b1):
+def _apart_from(spans: list[Span], name: str, a: np.ndarray) -> None:
+    """An array overlaps none of these spans, which do not overlap each other."""
+    start, end = _extent(a)
+    if start == end:
+        return
+    at = bisect_left(spans, end, key=itemgetter(0))  # those before begin before its end
+    if at and spans[at - 1][1] > start:
         raise ValueError(
-            f"{name}: found to share memory with {owner}; copy it: .copy()"
+            f"{name}: found to share memory with {spans[at - 1][2]}; copy it: .copy()"
         )
 
 

@@ -32,6 +32,7 @@ class Plan:
     groups: tuple[Any, ...]
     t: int
     parallel_from: int
+    busy: bool
     def __init__(
         self, tree: Tree, groups: tuple[Any, ...], states: Sequence[Sequence[Any]]
     ) -> None: ...

@@ -72,6 +72,7 @@ cdef extern from "Python.h":
     PyObject *PyDict_GetItemWithError(object, object) except? NULL
     PyObject *PyList_GET_ITEM(object, Py_ssize_t)
     PyObject *PyTuple_GET_ITEM(object, Py_ssize_t)
+    bint PyObject_TypeCheck(object, type)
     bint PyDict_Check(object)
     bint PyList_Check(object)
     bint PyTuple_Check(object)
@@ -136,6 +137,9 @@ def has_openmp():
 # --- what a kernel may be given --------------------------------------------------------
 
 
+cdef type MASKED = np.ma.MaskedArray
+
+
 cdef int layout(cnp.ndarray a) noexcept:
     """The flags that an array laid out like `a` has; 0 where no kernel can read it."""
     if cnp.PyArray_CHKFLAGS(a, cnp.NPY_ARRAY_C_CONTIGUOUS | cnp.NPY_ARRAY_ALIGNED):
@@ -148,7 +152,7 @@ cdef int layout(cnp.ndarray a) noexcept:
 cdef bint plain(obj):
     """Whether it is an array whose elements are what its buffer holds."""
     return cnp.PyArray_CheckExact(obj) or (
-        cnp.PyArray_Check(obj) and not isinstance(obj, np.ma.MaskedArray)
+        cnp.PyArray_Check(obj) and not PyObject_TypeCheck(obj, MASKED)
     )
 
 
@@ -316,7 +320,7 @@ cdef class Plan:
     cdef node_t *node
     cdef buffer_t *buffer  # the plan's own, by address
     cdef Py_ssize_t n_buffers
-    cdef bint busy
+    cdef readonly bint busy  # in a step
 
     def __cinit__(self, tree, tuple groups, states):
         cdef Py_ssize_t i
@@ -328,7 +332,7 @@ cdef class Plan:
         self.keys = [leaf.key for leaf in tree.leaves]
         self.containers = [node.container for node in tree.nodes]
         self.node_keys = [node.key for node in tree.nodes]
-        self.lengths = [len(container) for container in self.containers]
+        self.lengths = [length(c, PyDict_Check(c)) for c in self.containers]
         self.owners = [group.owner for group in groups]
 
         self.plan.parallel_from = LRC_PARALLEL_FROM
@@ -387,7 +391,7 @@ cdef class Plan:
         Where anything is wrong, nothing has been written.
         """
         if self.busy:
-            raise RuntimeError("this optimizer is in the middle of a step in another thread")
+            raise RuntimeError("this optimizer is in the middle of a step already")
         self.busy = True
         try:
             t = self.t + 1
@@ -421,6 +425,7 @@ cdef class Plan:
         params, or the params' own are no longer as they were."""
         cdef Py_ssize_t i, size, index
         cdef int up
+        cdef bint is_dict
         cdef PyObject *here = <PyObject *>grads
         for i in range(len(self.owners)):
             owner = self.owners[i]
@@ -436,10 +441,11 @@ cdef class Plan:
                 here = child(<object>self.node[up].grads, key, index)
                 if here == NULL:
                     return False
-            if len(container) != size or size != length(<object>here, PyDict_Check(container)):
-                return False
             Py_INCREF(<object>here)
             self.node[i].grads = here
+            is_dict = PyDict_Check(container)
+            if not size == length(container, is_dict) == length(<object>here, is_dict):
+                return False
         return True
 
     cdef bint take_all(self, grads) except -1:
@@ -503,6 +509,8 @@ cdef class Plan:
 
     cdef bint overlaps(self, uintptr_t start, size_t size) noexcept:
         """Whether these bytes overlap one of the plan's own buffers."""
+        if size == 0:
+            return False
         cdef Py_ssize_t lo = 0, hi = self.n_buffers, mid
         while lo < hi:  # the first buffer that ends after `start`
             mid = (lo + hi) // 2

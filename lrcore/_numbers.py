@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any
 
 
 def real(name: str, value: Any, what: str) -> float:
-    """Return a float; strings, bools and None are none.
+    """Return a float (inf where it is too large); strings, bools and None are none.
 
     Raises
     ------
@@ -18,6 +19,8 @@ def real(name: str, value: Any, what: str) -> float:
         if isinstance(value, (str, bytes, bool, type)):
             raise TypeError
         return float(value)
+    except OverflowError:
+        return math.inf
     except (TypeError, ValueError):
         raise TypeError(f"{name}: expected {what}, found {value!r}") from None
 

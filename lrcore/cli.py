@@ -70,10 +70,8 @@ def _demo(arguments: argparse.Namespace) -> None:
 
 
 def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(
-            f"expected a whole number >= 1, found {text!r}"
-        )
+    if not text.isdecimal() or not 1 <= int(text) <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"expected 1 to 1,000,000, found {text!r}")
     return int(text)
 
 

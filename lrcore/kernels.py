@@ -125,7 +125,7 @@ def _make(kind: type[Optimizer]) -> Kernel:
         if type(t) is not int or t < 1:
             t = whole("t", t, "the number of this step, from 1", least=1)
         now = last
-        if hyper != now[0]:
+        if not _same(hyper, now[0]):
             now = last = fold_keywords(hyper)
         _core.apply(
             now[1],
@@ -149,6 +149,13 @@ def _make(kind: type[Optimizer]) -> Kernel:
         + [Parameter(k, Parameter.KEYWORD_ONLY, default=d) for k, d in keywords.items()]
     )
     return kernel
+
+
+def _same(a: Hyper, b: Hyper) -> bool:
+    try:
+        return a == b
+    except ValueError:  # an array among them, which answers element by element
+        return False
 
 
 _KERNELS = {name.lower(): _make(kind) for name, kind in optimizers.available().items()}

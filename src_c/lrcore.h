@@ -81,7 +81,7 @@ typedef struct {
 
 /* A parallel region costs about 2 us, and far more where the other threads have gone to
  * sleep.  From this many elements on it pays (bench/README.md). */
-enum { LRC_PARALLEL_FROM = 32768, LRC_MAX_THREADS = 256 };
+enum { LRC_PARALLEL_FROM = 32768 };
 
 /* Number the elements of a plan's tensors: once, when their lengths are known. */
 void lrc_plan_tensors(lrc_plan *plan);

@@ -26,6 +26,12 @@
 #define FOR_EACH_ISA(X) X(baseline, 1)
 #endif
 
+/* clang's -fopenmp brings LLVM's runtime, which takes care of forks itself, and hangs in
+ * a fork handler that calls it. */
+#if defined(_OPENMP) && defined(__GNUC__) && !defined(__clang__)
+#define OPENMP_IS_LIBGOMP
+#endif
+
 /* The driver must vanish into each kernel, or its rule would be called through a
  * pointer. */
 #define INLINE inline __attribute__((always_inline))

@@ -16,20 +16,25 @@ static atomic_int num_threads; /* 0: the default */
 
 #ifdef _OPENMP
 
+#ifdef OPENMP_IS_LIBGOMP
 /* libgomp's pool of threads does not outlive a fork: a child that steps would wait for
- * threads that it does not have.  Resting the pool before each fork lets parent and
- * child make their own anew (about 0.5 ms).  One handler a process, for forks made in C
- * too. */
+ * threads that it does not have.  Resting the pool before each fork lets parent and child
+ * make their own anew (about 0.5 ms).  One handler a process, for forks made in C too. */
 static void rest_pool(void) { (void)omp_pause_resource_all(omp_pause_hard); }
 
 __attribute__((constructor)) static void guard_fork(void)
 {
     (void)pthread_atfork(rest_pool, NULL, NULL);
 }
+#endif
 
 int lrc_has_openmp(void) { return 1; }
 
 static int default_threads(void) { return omp_get_max_threads(); }
+
+/* More threads than these gain nothing, and OpenMP ends the process where it cannot make
+ * one.  Asked only for great numbers, as the answer takes a system call. */
+static int most_threads(void) { return 4 * omp_get_num_procs(); }
 
 /* fn(ctx, k, n) for k in [0, n), side by side; n is at most n_threads, as OpenMP
  * grants. */
@@ -45,6 +50,8 @@ static void parallel_for(int n_threads, void (*fn)(const void *, int, int),
 int lrc_has_openmp(void) { return 0; }
 
 static int default_threads(void) { return 1; }
+
+static int most_threads(void) { return 1; }
 
 static void parallel_for(int n_threads, void (*fn)(const void *, int, int),
                          const void *ctx)
@@ -149,15 +156,17 @@ static void prepare(lrc_group *group, const lrc_table *table)
         table->kernel[group->rule][LRC_F64][form(c[0], c[1], c[2])];
 }
 
-/* How many threads share a step: no more than have some elements each, nor than
- * LRC_MAX_THREADS, as the OpenMP runtime ends the process where it cannot make one. */
+/* How many threads share a step: what is asked for, within reason. */
 static int threads_for(const lrc_plan *plan)
 {
+    enum { FEW = 8 };
     if (plan->total < plan->parallel_from) return 1;
-    const int wanted = plan->num_threads > 0 ? plan->num_threads : lrc_num_threads();
-    const size_t lines = plan->total / LINE + 1;
-    const int most = lines < LRC_MAX_THREADS ? (int)lines : LRC_MAX_THREADS;
-    return wanted < most ? wanted : most;
+    int n = plan->num_threads > 0 ? plan->num_threads : lrc_num_threads();
+    if (n > FEW) {
+        const int most = most_threads();
+        if (n > most) n = most > FEW ? most : FEW;
+    }
+    return n;
 }
 
 void lrc_step(lrc_plan *plan)

@@ -363,6 +363,7 @@ HYPER = [
     ({"lr": -0.1}, ValueError, "lr: expected a finite number >= 0, found -0.1"),
     ({"lr": float("nan")}, ValueError, "lr: .*found nan"),
     ({"lr": float("inf")}, ValueError, "lr: .*found inf"),
+    ({"lr": 10**400}, ValueError, "lr: expected a finite number"),
     ({"lr": "fast"}, TypeError, "lr: .*found 'fast'"),
     ({"lr": None}, TypeError, "lr: .*found None"),
     ({"lr": "0.1"}, TypeError, "lr: .*found '0.1'"),
@@ -585,9 +586,14 @@ def test_state_of_another_optimizer():
         (spoiled(t=1.5), "t: expected an int >= 0"),
         (spoiled(names=["W"]), "names: expected"),
         (spoiled(state=good["state"][:1]), "state: expected 4 entries, found 1"),
-        (spoiled(state=[{} for _ in range(4)]), r"expected \['m', 'v'\], found \[\]"),
+        (
+            spoiled(state=[{} for _ in range(4)]),
+            r"expected arrays \['m', 'v'\], found \[\]",
+        ),
         (spoiled(state=wrong_shape), "m: expected shape"),
         (spoiled(state=wrong_dtype), "v: expected dtype float32, found float64"),
+        (spoiled(state=[1, 2, 3, 4]), r"expected arrays \['m', 'v'\], found 1"),
+        (spoiled(param_groups=[3]), r"param_groups: expected \['lr'.*found 3"),
         (spoiled(param_groups=[]), "param_groups: expected 1, found 0"),
         (spoiled(param_groups=[{}]), r"param_groups: expected \['lr'"),
         (spoiled(param_groups=other_hyper), "lr: expected a finite number"),
@@ -603,6 +609,51 @@ def test_state_of_another_optimizer():
             opt.load_state_dict(state)
         assert everything(opt, params) == before
         assert [dict(g) for g in opt.param_groups] == groups
+
+
+def test_loading_into_a_read_only_state_changes_nothing():
+    opt = lrcore.SGD([np.ones(3), np.ones(3)], momentum=0.9)
+    saved = {**opt.state_dict(), "t": 77}
+    opt.state[1]["m"].flags.writeable = False
+    with pytest.raises(ValueError, match=r"state of params\[1\]: m is read-only"):
+        opt.load_state_dict(saved)
+    assert opt.t == 0
+
+
+def test_loading_what_shares_memory_with_the_states():
+    opt = lrcore.Adam(np.ones(3))
+    opt.step(np.full(3, 0.5))
+    m, v = (a.copy() for a in opt.state[0].values())
+    swapped = [{"m": opt.state[0]["v"], "v": opt.state[0]["m"]}]
+    opt.load_state_dict({**opt.state_dict(), "state": swapped})
+    assert (opt.state[0]["m"] == v).all()
+    assert (opt.state[0]["v"] == m).all()
+
+
+def test_containers_that_change_while_they_are_looked_at():
+    class Spiteful(dict):
+        def __len__(self):
+            grads.clear()
+            return dict.__len__(self)
+
+    grads = {}
+    opt = lrcore.SGD({"x": Spiteful(a=np.ones(3), b=np.ones(3))})
+    grads = {"x": {"a": np.ones(3), "b": np.ones(3)}}
+    assert opt.step(grads)
+
+
+def test_an_empty_gradient_overlaps_nothing():
+    m = np.ones((4, 5))
+    opt = lrcore.SGD({"a": m, "b": np.ones((0, 5))})
+    assert opt.step({"a": m * 1, "b": m[2:][:0]})
+
+
+def test_an_error_among_many_arrays_takes_no_quadratic_time():
+    params = [np.ones(2) for _ in range(5000)]
+    opt = lrcore.Adam(params)
+    grads = [np.ones(2) for _ in range(4999)] + [np.ones(2, f4)]
+    with pytest.raises(TypeError, match=r"grads\[4999\]"):
+        opt.step(grads)
 
 
 def test_placed_arrays_of_any_alignment_are_taken():

@@ -34,6 +34,13 @@ def test_a_kernel_is_its_class(row, dtype):
     )
 
 
+def test_keywords_may_be_arrays():
+    p, m, v = np.ones(2), np.zeros(2), np.zeros(2)
+    for t in (1, 2):
+        lrcore.kernels.adam(p, np.ones(2), m, v, t=t, betas=np.array([0.9, 0.99]))
+    assert m[0] == pytest.approx(0.1 + 0.1 * (1 - 0.1))
+
+
 def test_there_is_one_for_each_optimizer():
     kinds = lrcore.optimizers.available()
     assert set(dir(lrcore.kernels)) == {kind.lower() for kind in kinds}

@@ -306,7 +306,7 @@ def test_a_step_within_a_step_is_refused():
     opt = lrcore.SGD(params)
     grads = {Key("a"): np.ones(2)}
     opt.step(grads)
-    assert errors == ["this optimizer is in the middle of a step in another thread"]
+    assert errors == ["this optimizer is in the middle of a step already"]
     assert opt.t == 1
 
 

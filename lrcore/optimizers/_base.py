@@ -239,6 +239,7 @@ class Optimizer:
             hyper-parameters a group), ``names`` and ``state`` (of each array, in the
             order of params).
         """
+        self._refuse_in_step()
         return {
             "optimizer": type(self).__name__,
             "t": self.t,
@@ -263,6 +264,7 @@ class Optimizer:
             It does not belong to such an optimizer of such params.  Nothing has been
             changed then.
         """
+        self._refuse_in_step()
         if not isinstance(saved, Mapping):
             raise TypeError(f"saved: expected a state_dict(), found {saved!r}")
         wanted = ("optimizer", "t", "denormals", "param_groups", "names", "state")
@@ -285,15 +287,16 @@ class Optimizer:
         for leaf, own, new in zip(
             self._leaves, self.state, saved["state"], strict=True
         ):
-            if own.keys() != new.keys():
+            if not isinstance(new, Mapping) or own.keys() != new.keys():
                 raise ValueError(
                     f"state of params{leaf.path}: "
-                    f"expected {list(own)}, found {list(new)}"
+                    f"expected arrays {list(own)}, found {_keys(new)}"
                 )
-            for name in own:
-                _check.state(
-                    f"state of params{leaf.path}: {name}", new[name], leaf.array
-                )
+            for name, array in own.items():
+                where = f"state of params{leaf.path}: {name}"
+                if not array.flags.writeable:
+                    raise ValueError(f"{where} is read-only")
+                _check.state(where, new[name], leaf.array)
         if len(saved["param_groups"]) != len(self.param_groups):
             raise ValueError(
                 f"param_groups: expected {len(self.param_groups)}, "
@@ -301,14 +304,20 @@ class Optimizer:
             )
         groups = list(zip(self.param_groups, saved["param_groups"], strict=True))
         hypers = [group.checked(new) for group, new in groups]
+        # Copied before anything is written: they may be views of each other.
+        copies = [{name: new[name].copy() for name in new} for new in saved["state"]]
 
         self._plan.t = t
         self._keep_subnormals = keep_subnormals
         for group, hyper in zip(self.param_groups, hypers, strict=True):
             group.replace(hyper)
-        for own, new in zip(self.state, saved["state"], strict=True):
+        for own, new in zip(self.state, copies, strict=True):
             for name, array in own.items():
                 array[...] = new[name]
+
+    def _refuse_in_step(self) -> None:
+        if self._plan.busy:
+            raise RuntimeError("this optimizer is in the middle of a step")
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
@@ -324,6 +333,10 @@ class Optimizer:
             f"<{type(self).__name__} of {elements:,} elements in {len(arrays)} arrays, "
             f"t={self.t}: {groups}>"
         )
+
+
+def _keys(mapping: Any) -> Any:
+    return list(mapping) if isinstance(mapping, Mapping) else mapping
 
 
 def _known(
@@ -353,7 +366,9 @@ def _is_groups(params: Any) -> bool:
 
 def check_num_threads(n: int | None) -> int:
     """Return the number that the kernels take for it, 0 for None."""
-    return 0 if n is None else whole("num_threads", n, "an int >= 1 or None", least=1)
+    if n is None:
+        return 0
+    return min(whole("num_threads", n, "an int >= 1 or None", least=1), 2**31 - 1)
 
 
 def check_denormals(what: str) -> bool:

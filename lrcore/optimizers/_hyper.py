@@ -151,9 +151,9 @@ class ParamGroup(MutableMapping[str, Any]):
 
     def checked(self, hyper: Mapping[str, Any]) -> Hyper:
         """Check a whole set of hyper-parameters for this group."""
-        if hyper.keys() != self._hyper.keys():
+        if not isinstance(hyper, Mapping) or hyper.keys() != self._hyper.keys():
             raise ValueError(
-                f"param_groups: expected {list(self._hyper)}, found {list(hyper)}"
+                f"param_groups: expected {list(self._hyper)}, found {hyper!r}"
             )
         new = {name: check(name, value) for name, value in hyper.items()}
         self._keeps_rule(new, "param_groups")

@@ -8,7 +8,7 @@ import pytest
 _rows = []
 
 
-def interleave(steps, *, rounds=9, turn=0.05):
+def interleave(steps, *, rounds=15, turn=0.05):
     """Time functions in turns; return {name: median seconds a call}.
 
     In each of the rounds every function runs for a turn of 50 ms (once at the least),

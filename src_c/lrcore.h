@@ -79,9 +79,9 @@ typedef struct {
     size_t parallel_from; /* smallest total that is given to more than one thread */
 } lrc_plan;
 
-/* A parallel region costs about 2 us, and far more where the other threads have gone to
- * sleep.  From this many elements on it pays (bench/README.md). */
-enum { LRC_PARALLEL_FROM = 32768 };
+/* A plan's usual parallel_from.  From about 40,000 elements on a second thread pays, where
+ * it is awake; here it takes a quarter to a third off the step (bench/threads.py). */
+enum { LRC_PARALLEL_FROM = 65536 };
 
 /* Number the elements of a plan's tensors: once, when their lengths are known. */
 void lrc_plan_tensors(lrc_plan *plan);

@@ -57,7 +57,7 @@ def test_there_is_one_for_each_optimizer():
 @pytest.mark.parametrize("threads", [1, 2])
 def test_subnormals_are_flushed_or_kept(threads):
     for denormals, wanted in (("flush", 0.0), ("keep", 1e-310 * 0.5)):
-        p, g, m = np.zeros(50_000), np.zeros(50_000), np.full(50_000, 1e-310)
+        p, g, m = np.zeros(70_000), np.zeros(70_000), np.full(70_000, 1e-310)
         lrcore.kernels.sgd(
             p, g, m, t=2, momentum=0.5, num_threads=threads, denormals=denormals
         )

@@ -270,10 +270,10 @@ def test_a_run_continues_from_its_state_to_the_bit(row, dtype):
 
 def test_two_python_threads_step_two_optimizers():
     def work(results, k):
-        p = np.zeros(50_000)
+        p = np.zeros(70_000)
         opt = lrcore.Adam(p, lr=0.1)
         for t in range(50):
-            opt.step(np.full(50_000, 1.0 + t))
+            opt.step(np.full(70_000, 1.0 + t))
         results[k] = p
 
     results = {}

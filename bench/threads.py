@@ -1,0 +1,25 @@
+"""From how many elements on two threads are faster than one: python bench/threads.py.
+
+float32 Adam on one array, the two in turns, medians; what LRC_PARALLEL_FROM is set by.
+"""
+
+import numpy as np
+from conftest import interleave
+
+import lrcore
+
+
+def stepper(elements, threads):
+    opt = lrcore.Adam(np.ones(elements, np.float32), num_threads=threads)
+    opt._plan.parallel_from = 1
+    g = np.full(elements, 0.1, np.float32)
+    return lambda: opt.step(g)
+
+
+if __name__ == "__main__":
+    print("elements   1 thread   2 threads   ratio")
+    for elements in (8192, 16384, 32768, 49152, 65536, 131072, 262144):
+        steps = {threads: stepper(elements, threads) for threads in (1, 2)}
+        times = interleave(steps, rounds=25, turn=0.01)
+        one, two = times[1] * 1e6, times[2] * 1e6
+        print(f"{elements:>8} {one:>8.1f} us {two:>8.1f} us {two / one:>7.2f}")

@@ -4,7 +4,7 @@ float32 Adam on one array, the two in turns, medians; what LRC_PARALLEL_FROM is 
 """
 
 import numpy as np
-from conftest import interleave
+from interleave import interleave
 
 import lrcore
 

@@ -85,6 +85,32 @@ def amsgrad(c: Sequence[float], g: Array, m: Array, v: Array, v_max: Array) -> A
     return m / (np.sqrt(v_max) * c[2] + c[3])
 
 
+def adamax(c: Sequence[float], g: Array, m: Array, n: Array) -> Array:
+    """``m += (1-b1)(g-m);  n = max(b2 n, |g| + eps);  u = m / n``."""
+    m += c[0] * (g - m)
+    old, new = c[1] * n, np.abs(g) + c[2]
+    n[...] = np.where(old > new, old, new)
+    return m / n
+
+
+def nadam(c: Sequence[float], g: Array, m: Array, v: Array) -> Array:
+    """m, v as adam's; ``u = (x g + y m) / (sqrt(v) r + eps)``."""
+    m += c[0] * (g - m)
+    v += c[1] * (g * g - v)
+    return (c[2] * g + c[3] * m) / (np.sqrt(v) * c[4] + c[5])
+
+
+def rprop(c: Sequence[float], g: Array, g_old: Array, d: Array) -> Array:
+    """``d *= eta+, eta- or 1 by the sign of g g_old;  u = sign(g) d``, or 0."""
+    agree = g * g_old
+    factor = np.where(agree > 0, c[3], np.where(agree < 0, c[2], 1))
+    new = (c[0] + c[1] * d) * factor
+    new = np.where(new < c[4], c[4], new)
+    d[...] = np.where(new > c[5], c[5], new)
+    g_old[...] = np.where(agree < 0, 0, g)
+    return np.where(g_old > 0, d, np.where(g_old < 0, -d, g_old))
+
+
 def rmsprop(c: Sequence[float], g: Array, v: Array) -> Array:
     """``v += (1-a)(g^2-v);  u = g / (sqrt(v) + eps)``."""
     v += c[0] * (g * g - v)

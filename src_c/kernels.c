@@ -11,18 +11,22 @@
 
 #define real    float
 #define SQRT    sqrtf
+#define ABS     fabsf
 #define T(name) name##_f32
 #include "drive.inc"
 #undef real
 #undef SQRT
+#undef ABS
 #undef T
 
 #define real    double
 #define SQRT    sqrt
+#define ABS     fabs
 #define T(name) name##_f64
 #include "drive.inc"
 #undef real
 #undef SQRT
+#undef ABS
 #undef T
 
 #define RULE(name, n_state, states, coefs)                                             \

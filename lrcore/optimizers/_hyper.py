@@ -22,6 +22,7 @@ class Domain(NamedTuple):
 _FINITE = Domain(math.isfinite, "a finite number")
 _NONNEGATIVE = Domain(lambda x: 0 <= x < math.inf, "a finite number >= 0")
 _FRACTION = Domain(lambda x: 0 <= x < 1, "a number in [0, 1)")
+_ABOVE_ONE = Domain(lambda x: 1 < x < math.inf, "a finite number > 1")
 
 # By name, as names mean the same on every optimizer.  A tuple: one domain an element.
 # What is not listed is a flag.
@@ -31,6 +32,9 @@ _DOMAINS: dict[str, Domain | tuple[Domain, ...]] = {
     "l2": _NONNEGATIVE,
     "eps": _NONNEGATIVE,
     "betas": (_FRACTION, _FRACTION),
+    "momentum_decay": _NONNEGATIVE,
+    "etas": (_FRACTION, _ABOVE_ONE),
+    "step_sizes": (_NONNEGATIVE, _NONNEGATIVE),
     "momentum": _NONNEGATIVE,
     "dampening": _FINITE,
     "alpha": _FRACTION,

@@ -34,6 +34,10 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from table import TORCH_ROWS
 
+torch.set_default_dtype(
+    torch.float64
+)  # of NAdam's running product, in float32 runs too
+
 PATH = Path(__file__).with_name("torch.npz")
 DTYPES = ["float32", "float64"]
 SHAPES = [(3, 5), (7,)]
@@ -104,12 +108,16 @@ def trajectory(row, weight_decay, maximize, dtype, start, grads, factors):
     """Return the parameters after each of STEPS."""
     params = tensors(start, dtype)
     options = {**row.kwargs, "weight_decay": weight_decay, "maximize": maximize}
+    if row.name == "Rprop":  # has no weight decay of its own: it is added below
+        del options["weight_decay"]
     # foreach=False: the plain loop, to which torch's own tests hold its other paths.
     opt = getattr(torch.optim, row.name)(params, **options, foreach=False)
     recorded = []
     for t, factor in enumerate(factors.tolist()):
         for p, g in zip(params, tensors(grads[t], dtype), strict=True):
             p.grad = g
+            if row.name == "Rprop":
+                p.grad = g + weight_decay * p * (-1 if maximize else 1)
         opt.param_groups[0]["lr"] = row.kwargs["lr"] * factor
         opt.step()
         if t + 1 in STEPS:

@@ -225,7 +225,7 @@ class NAdam(Optimizer):
 
     References
     ----------
-    Dozat 2016, "Incorporating Nesterov momentum into Adam", Algorithm 2; mu as in torch.
+    Dozat 2016, "Incorporating Nesterov momentum into Adam", Algorithm 2; mu is torch's.
 
     Examples
     --------

@@ -79,7 +79,7 @@ def kernel_arguments(
         _writable(name, state)
         named.append((name, state))
     _apart(named)
-    raise AssertionError("refused for no reason found")  # pragma: no cover
+    raise AssertionError("refused for no reason found")
 
 
 def state(name: str, value: Any, p: np.ndarray) -> None:

@@ -4,6 +4,7 @@ from lrcore.optimizers._base import Optimizer as Optimizer
 from lrcore.optimizers._hyper import ParamGroup as ParamGroup
 from lrcore.optimizers.adagrad import *
 from lrcore.optimizers.adam import *
+from lrcore.optimizers.nadam import *
 from lrcore.optimizers.sgd import *
 
 

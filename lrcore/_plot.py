@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, np.dtype[Any]]
+from lrcore._typing import Array
 
 
 def draw_run(
@@ -34,7 +33,7 @@ def draw_run(
 def require() -> None:
     """Raise ImportError with what to install where matplotlib is missing."""
     try:
-        import matplotlib  # noqa: F401
+        import matplotlib  # noqa: F401 # only whether it is there
     except ImportError:
         raise ImportError(
             'pictures need matplotlib: pip install "lrcore[plot]", or matplotlib itself'

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 import lrcore
+from lrcore._typing import Array
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Params = Mapping[str, Array]
 
 

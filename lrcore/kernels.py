@@ -23,9 +23,9 @@ from typing import Any, Protocol
 
 from lrcore import _core, optimizers
 from lrcore._numbers import whole
+from lrcore._typing import Array
 from lrcore.optimizers._base import (
     COMMON,
-    Array,
     Optimizer,
     check_denormals,
     check_num_threads,

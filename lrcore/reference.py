@@ -11,11 +11,10 @@ states, which it updates in place, and returns the direction ``u``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, np.dtype[Any]]
+from lrcore._typing import Array
 
 
 def step(

@@ -33,11 +33,10 @@ from typing import Any, overload
 import numpy as np
 
 from lrcore._numbers import real, whole
+from lrcore._typing import Array
 
 __all__ = ["Constant", "Cosine", "Exponential", "Join", "Linear", "Schedule",
            "StepDecay", "Warmup"]  # fmt: skip
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def _power(x: float, y: float) -> float:

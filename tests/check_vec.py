@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-from setup import CFLAGS, ISAS  # noqa: E402
+from setup import CFLAGS, ISAS  # noqa: E402 # found by the line above
 
 WIDTH = {"baseline": 16, "avx2": 32, "avx512": 64}  # bytes
 

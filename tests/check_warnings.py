@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-from setup import C_SOURCES, CFLAGS, ISAS  # noqa: E402
+from setup import C_SOURCES, CFLAGS, ISAS  # noqa: E402 # found by the line above
 
 STRICT = ["-Wall", "-Wextra", "-Wconversion", "-Werror", "-pedantic"]
 OPENMP = {"gcc": ["-fopenmp"], "clang": ["-fopenmp=libgomp"]}

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-from setup import C_SOURCES, CFLAGS, ISAS  # noqa: E402
+from setup import C_SOURCES, CFLAGS, ISAS  # noqa: E402 # found by the line above
 
 SOURCES = [ROOT / source for source in C_SOURCES]
 

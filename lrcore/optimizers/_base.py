@@ -6,14 +6,11 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NoReturn, TypedDict
 
-import numpy as np
-
 from lrcore import _check, _core, _tree
 from lrcore._numbers import whole
+from lrcore._typing import Array
 from lrcore.optimizers._hyper import Coefs, Hyper, ParamGroup, check
 from lrcore.optimizers._memory import state_like
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 Scheduled = float | Callable[[int], float]
 """A number, or a schedule: any callable that takes the step and returns one."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-Array = np.ndarray[Any, np.dtype[Any]]
+from lrcore._typing import Array
 
 _PAGE = 4096
 _LARGE = 1 << 20

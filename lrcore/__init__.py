@@ -34,8 +34,12 @@ from lrcore.optimizers._base import Optimizer as Optimizer
 from lrcore.optimizers._hyper import ParamGroup as ParamGroup
 from lrcore.optimizers.adagrad import *
 from lrcore.optimizers.adam import *
+from lrcore.optimizers.dual import *
+from lrcore.optimizers.layerwise import *
+from lrcore.optimizers.moments import *
 from lrcore.optimizers.nadam import *
 from lrcore.optimizers.sgd import *
+from lrcore.optimizers.sign import *
 
 heed_environment()
 del heed_environment

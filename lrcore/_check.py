@@ -63,9 +63,12 @@ def step_arguments(
 
 
 def kernel_arguments(
-    p: Any, g: Any, names: Sequence[str], states: Sequence[Any]
+    p: Any, g: Any, names: Sequence[str], states: Sequence[Any], alike: int
 ) -> None:
-    """Say why a kernel's arguments were refused.  Always raises."""
+    """Say why a kernel's arguments were refused.  Always raises.
+
+    alike: how many of the states are like p; the others are 0-d, of float64.
+    """
     if len(states) != len(names):
         wanted = ", ".join(names) or "none"
         raise TypeError(
@@ -74,22 +77,25 @@ def kernel_arguments(
     _writable("p", p)
     _matches("g", g, "p", p)
     named = [("p", p), ("g", g)]
-    for name, state in zip(names, states, strict=True):
-        _matches(name, state, "p", p)
+    for index, (name, state) in enumerate(zip(names, states, strict=True)):
+        if index < alike:
+            _matches(name, state, "p", p)
+        else:
+            _matches(name, state, "its kind", np.zeros(()))
         _writable(name, state)
         named.append((name, state))
     _apart(named)
     raise AssertionError("refused for no reason found")
 
 
-def state(name: str, value: Any, p: np.ndarray) -> None:
-    """Check a saved state array against its parameter: type and shape, not layout."""
+def state(name: str, value: Any, own: np.ndarray) -> None:
+    """Check a saved state array against the optimizer's: type and shape, not layout."""
     if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name}: expected a numpy.ndarray, found {_kind(value)}")
-    if value.dtype != p.dtype:
-        raise TypeError(f"{name}: expected dtype {p.dtype}, found {value.dtype}")
-    if value.shape != p.shape:
-        raise ValueError(f"{name}: expected shape {p.shape}, found {value.shape}")
+    if value.dtype != own.dtype:
+        raise TypeError(f"{name}: expected dtype {own.dtype}, found {value.dtype}")
+    if value.shape != own.shape:
+        raise ValueError(f"{name}: expected shape {own.shape}, found {value.shape}")
 
 
 def buffers(arrays: Sequence[np.ndarray]) -> list[tuple[int, int]]:

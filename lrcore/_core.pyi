@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lrcore._tree import Tree
@@ -8,7 +8,16 @@ class Rule(NamedTuple):
     states: tuple[str, ...]
     coefs: tuple[str, ...]
 
+class Scale(NamedTuple):
+    id: int
+    states: tuple[str, ...]
+    coefs: tuple[str, ...]
+    emits: bool
+
 RULES: dict[str, Rule]
+SCALES: dict[str, Scale]
+STRIP: int
+PULLS: frozenset[str]
 
 def isas() -> dict[str, bool]: ...
 def isa() -> str: ...
@@ -17,11 +26,10 @@ def num_threads() -> int: ...
 def set_num_threads(n: int) -> None: ...
 def has_openmp() -> bool: ...
 def apply(
-    rule: str,
+    part: Any,
     p: Any,
     g: Any,
-    states: tuple[Any, ...],
-    folded: tuple[Any, ...],
+    arrays: tuple[Any, ...],
     t: int,
     num_threads: int,
     keep_subnormals: bool,
@@ -32,9 +40,14 @@ class Plan:
     groups: tuple[Any, ...]
     t: int
     parallel_from: int
-    busy: bool
+    busy: str | None
     def __init__(
-        self, tree: Tree, groups: tuple[Any, ...], states: Sequence[Sequence[Any]]
+        self,
+        tree: Tree,
+        groups: tuple[Any, ...],
+        parts: tuple[Any, ...],
+        part_of: Sequence[int],
+        states: Sequence[Mapping[str, Any]],
     ) -> None: ...
     @property
     def total(self) -> int: ...

@@ -24,9 +24,12 @@ cdef extern from "lrcore.h" nogil:
     enum:
         LRC_MAX_STATES
         LRC_MAX_COEFS
-        LRC_RULE_COEFS
+        LRC_MAX_AVERAGES
+        LRC_MAX_SCALE_COEFS
         LRC_PARALLEL_FROM
+        LRC_STRIP
         LRC_N_RULES
+        LRC_N_SCALES
     ctypedef enum lrc_dtype:
         LRC_F32
         LRC_F64
@@ -38,22 +41,44 @@ cdef extern from "lrcore.h" nogil:
         const char *states
         const char *coefs
     const lrc_rule_info lrc_rules[]
+    ctypedef enum lrc_scale:
+        pass
+    ctypedef struct lrc_scale_info:
+        const char *name
+        bint emits
+        int n_state
+        const char *states
+        const char *coefs
+    const lrc_scale_info lrc_scales[]
     ctypedef struct lrc_tensor:
         void *p
         const void *g
         void *s[LRC_MAX_STATES]
+        void *a[LRC_MAX_AVERAGES]
+        void *u
+        double *scale_state
         size_t n
         lrc_dtype dtype
         unsigned group
+    ctypedef struct lrc_average:
+        double weight
+        bint pulls
     ctypedef struct lrc_group:
         lrc_rule rule
         double coef[LRC_MAX_COEFS]
+        lrc_scale scale
+        double scale_coef[LRC_MAX_SCALE_COEFS]
+        lrc_average average[LRC_MAX_AVERAGES]
+    ctypedef struct lrc_squares:
+        pass
     ctypedef struct lrc_plan:
         lrc_tensor *tensor
         size_t n_tensors
         size_t total
+        size_t n_strips
         lrc_group *group
         size_t n_groups
+        lrc_squares *squares
         int num_threads
         int keep_subnormals
         size_t parallel_from
@@ -89,6 +114,15 @@ class Rule(NamedTuple):
     coefs: tuple
 
 
+class Scale(NamedTuple):
+    """A line of scales.def; the name "" is that of no scale."""
+
+    id: int
+    states: tuple
+    coefs: tuple
+    emits: bool
+
+
 def _names(const char *listed):
     return tuple(name for name in listed.decode().split(", ") if name)
 
@@ -97,6 +131,13 @@ RULES = {
     lrc_rules[i].name.decode(): Rule(i, _names(lrc_rules[i].states), _names(lrc_rules[i].coefs))
     for i in range(LRC_N_RULES)
 }
+SCALES = {
+    lrc_scales[i].name.decode(): Scale(
+        i, _names(lrc_scales[i].states), _names(lrc_scales[i].coefs), lrc_scales[i].emits
+    )
+    for i in range(LRC_N_SCALES)
+}
+STRIP = LRC_STRIP
 
 
 # --- instruction sets and threads ------------------------------------------------------
@@ -138,6 +179,8 @@ def has_openmp():
 
 
 cdef type MASKED = np.ma.MaskedArray
+SCALAR = np.zeros(())
+PULLS = frozenset({"slow"})  # averages that p becomes
 
 
 cdef int layout(cnp.ndarray a) noexcept:
@@ -175,74 +218,117 @@ cdef bint fits(obj, cnp.ndarray p, int flags):
     return True
 
 
-cdef int set_tensor(lrc_tensor *t, cnp.ndarray p, states) except -1:
+cdef void *data(array) except? NULL:
+    return cnp.PyArray_DATA(<cnp.ndarray?>array)
+
+
+cdef int set_tensor(lrc_tensor *t, cnp.ndarray p, group, state) except -1:
+    """Point a tensor to p and to its arrays, in the order of the group's rule, averages
+    and scale."""
     t.p = cnp.PyArray_DATA(p)
     t.n = <size_t>cnp.PyArray_SIZE(p)
     t.dtype = LRC_F32 if cnp.PyArray_TYPE(p) == cnp.NPY_FLOAT32 else LRC_F64
-    for i, state in enumerate(states):
-        t.s[i] = cnp.PyArray_DATA(<cnp.ndarray?>state)
+    scale = SCALES[group.scale]
+    for i, name in enumerate(RULES[group.rule].states):
+        t.s[i] = data(state[name])
+    for i, name in enumerate(group.averages):
+        t.a[i] = data(state[name])
+    for name in scale.states:
+        t.scale_state = <double *>data(state[name])
+    if scale.emits:
+        t.u = data(state["u"])
+    return 0
+
+
+cdef int set_group(lrc_group *c, group) except -1:
+    c.rule = <lrc_rule><int>RULES[group.rule].id
+    c.scale = <lrc_scale><int>SCALES[group.scale].id
+    for i, name in enumerate(group.averages):
+        c.average[i].pulls = name in PULLS
     return 0
 
 
 cdef int set_numbers(lrc_group *group, tuple folded, t) except -1:
-    """Set a group's coefficients for step t, from 1, as _hyper.Folded gives them."""
-    coefs, lr, group.coef[0], group.coef[1], group.coef[2] = folded
-    cdef tuple numbers = coefs(t, lr)
+    """Set a group's numbers for step t, from 1, as _hyper.Folded gives them."""
+    coefs, lr, group.coef[0], group.coef[1], decay, weights, scale = folded
+    cdef tuple numbers = coefs(t, lr, decay)
     cdef Py_ssize_t i
-    if len(numbers) > LRC_MAX_COEFS - 3:
-        raise ValueError(f"coefs: at most {LRC_MAX_COEFS - 3}, found {len(numbers)}")
+    if len(numbers) > LRC_MAX_COEFS - 2:
+        raise ValueError(f"coefs: at most {LRC_MAX_COEFS - 2}, found {len(numbers)}")
     for i in range(len(numbers)):
-        group.coef[3 + i] = numbers[i]
+        group.coef[2 + i] = numbers[i]
+    if weights is not None:
+        numbers = weights(t)
+        for i in range(min(<Py_ssize_t>LRC_MAX_AVERAGES, len(numbers))):
+            group.average[i].weight = numbers[i]
+    if scale is not None:
+        numbers = scale(t)
+        for i in range(min(<Py_ssize_t>LRC_MAX_SCALE_COEFS, len(numbers))):
+            group.scale_coef[i] = numbers[i]
     return 0
 
 
-def apply(rule, p, g, tuple states, tuple folded, t, int num_threads, bint keep_subnormals):
-    """Take step t, from 1, of one tensor whose state is the caller's."""
+def apply(part, p, g, tuple arrays, t, int num_threads, bint keep_subnormals):
+    """Take step t, from 1, of one tensor whose state is the caller's.
+
+    part: what has rule, scale, averages and folded; arrays: in that order.
+    """
     cdef lrc_plan plan
     cdef lrc_tensor tensor
-    cdef lrc_group group
-    memset(&group, 0, sizeof(group))
+    cdef lrc_group c_group
+    memset(&plan, 0, sizeof(plan))
+    memset(&tensor, 0, sizeof(tensor))
+    memset(&c_group, 0, sizeof(c_group))
     cdef int flags = layout(p) if plain(p) else 0
-    info = RULES[rule]
+    scale = SCALES[part.scale]
+    names = RULES[part.rule].states + part.averages + (("u",) if scale.emits else ())
+    cdef Py_ssize_t alike = len(names)
+    names += scale.states
     cdef bint ok = (
         flags != 0
         and cnp.PyArray_TYPE(p) in (cnp.NPY_FLOAT32, cnp.NPY_FLOAT64)
         and fits(p, p, flags | cnp.NPY_ARRAY_WRITEABLE)
         and fits(g, p, flags)
-        and len(states) == len(info.states)
+        and len(arrays) == len(names)
     )
     if ok:
-        for state in states:
-            ok = ok and fits(state, p, flags | cnp.NPY_ARRAY_WRITEABLE)
+        for array in arrays[:alike]:
+            ok = ok and fits(array, p, flags | cnp.NPY_ARRAY_WRITEABLE)
+        for array in arrays[alike:]:
+            ok = ok and fits(array, SCALAR, layout(SCALAR) | cnp.NPY_ARRAY_WRITEABLE)
     if ok:
-        ok = disjoint((p, g) + states)
+        ok = disjoint((p, g) + arrays)
     if not ok:
-        _check.kernel_arguments(p, g, info.states, states)
+        _check.kernel_arguments(p, g, names, arrays, alike)
 
-    set_tensor(&tensor, p, states)
+    set_tensor(&tensor, p, part, dict(zip(names, arrays)))
     tensor.g = cnp.PyArray_DATA(<cnp.ndarray>g)
-    tensor.group = 0
-    group.rule = <lrc_rule><int>info.id
-    set_numbers(&group, folded, t)
+    set_group(&c_group, part)
+    set_numbers(&c_group, part.folded, t)
     plan.tensor, plan.n_tensors = &tensor, 1
-    plan.group, plan.n_groups = &group, 1
+    plan.group, plan.n_groups = &c_group, 1
     plan.num_threads, plan.keep_subnormals = num_threads, keep_subnormals
     plan.parallel_from = LRC_PARALLEL_FROM
+    lrc_plan_tensors(&plan)
+    if part.scale:
+        plan.squares = <lrc_squares *>allocate(plan.n_strips, sizeof(lrc_squares))
     with nogil:
-        lrc_plan_tensors(&plan)
         lrc_step(&plan)
+    PyMem_Free(plan.squares)
 
 
 cdef bint disjoint(tuple arrays):
-    """Whether no two of these arrays of one size overlap."""
+    """Whether no two of these arrays overlap."""
     cdef Py_ssize_t i, j
     cdef uintptr_t a, b
-    cdef size_t size = <size_t>cnp.PyArray_NBYTES(<cnp.ndarray>arrays[0])
     for i in range(len(arrays)):
         a = <uintptr_t>cnp.PyArray_DATA(<cnp.ndarray>arrays[i])
         for j in range(i):
             b = <uintptr_t>cnp.PyArray_DATA(<cnp.ndarray>arrays[j])
-            if (a - b if a > b else b - a) < size:
+            if (
+                a < b + <size_t>cnp.PyArray_NBYTES(<cnp.ndarray>arrays[j])
+                and b < a + <size_t>cnp.PyArray_NBYTES(<cnp.ndarray>arrays[i])
+            ):
                 return False
     return True
 
@@ -304,31 +390,37 @@ cdef class Plan:
     """The tensors of an optimizer: resolved once, updated by one call a step.
 
     tree : the flattened params (_tree.Tree), which _check.params() has passed.
-    groups : what has `rule`; `folded`, the numbers of a step; and, where that is None,
-        `fold_at(t)`.
-    states : each leaf's state arrays, in the order that its rule names them.  They do not
-        own their memory, so that it cannot be resized.
+    groups : the user's; `hyper_at(t)` is asked where a part's numbers are scheduled.
+    parts : (index of the group, part): what has `rule`, `scale` and `averages`, all by
+        name; `folded`, the numbers of a step; where that is None, `fold(hyper)`.
+    part_of : each leaf's index into parts.
+    states : each leaf's arrays by name: what its part's rule, scale and averages name.
+        They do not own their memory, so that it cannot be resized.
     t : steps taken.
+    busy : why it cannot step now, or None.
     """
 
     cdef readonly object tree
     cdef readonly tuple groups
+    cdef readonly tuple parts
     cdef public object t
+    cdef public object busy
     cdef list params, states, keys, containers, node_keys, lengths, owners
     cdef lrc_plan plan
     cdef leaf_t *leaf
     cdef node_t *node
     cdef buffer_t *buffer  # the plan's own, by address
     cdef Py_ssize_t n_buffers
-    cdef readonly bint busy  # in a step
+    cdef Py_ssize_t *first_group  # of each part, in plan.group
 
-    def __cinit__(self, tree, tuple groups, states):
-        cdef Py_ssize_t i
+    def __cinit__(self, tree, tuple groups, tuple parts, part_of, states):
+        cdef Py_ssize_t i, k
         self.tree = tree
         self.groups = groups
+        self.parts = parts
         self.t = 0
         self.params = [leaf.array for leaf in tree.leaves]
-        self.states = list(states)
+        self.states = [tuple(state.values()) for state in states]
         self.keys = [leaf.key for leaf in tree.leaves]
         self.containers = [node.container for node in tree.nodes]
         self.node_keys = [node.key for node in tree.nodes]
@@ -336,10 +428,17 @@ cdef class Plan:
         self.owners = [group.owner for group in groups]
 
         self.plan.parallel_from = LRC_PARALLEL_FROM
-        self.plan.n_groups = len(groups)
-        self.plan.group = <lrc_group *>allocate(len(groups), sizeof(lrc_group))
-        for i, group in enumerate(groups):
-            self.plan.group[i].rule = <lrc_rule><int>RULES[group.rule].id
+        # A part with a scale has as many groups in C as it has leaves.
+        counts = [0 if part.scale else 1 for _, part in parts]
+        for k in part_of:
+            counts[k] += bool(parts[k][1].scale)
+        self.plan.n_groups = sum(counts)
+        self.plan.group = <lrc_group *>allocate(sum(counts), sizeof(lrc_group))
+        self.first_group = <Py_ssize_t *>allocate(len(parts) + 1, sizeof(Py_ssize_t))
+        for i, (_, part) in enumerate(parts):
+            self.first_group[i + 1] = self.first_group[i] + counts[i]
+            for k in range(self.first_group[i], self.first_group[i + 1]):
+                set_group(self.plan.group + k, part)
         self.node = <node_t *>allocate(len(self.containers), sizeof(node_t))
         for i, node in enumerate(tree.nodes):
             self.node[i].parent = node.parent
@@ -348,17 +447,25 @@ cdef class Plan:
         self.plan.n_tensors = len(self.params)
         self.plan.tensor = <lrc_tensor *>allocate(len(self.params), sizeof(lrc_tensor))
         self.leaf = <leaf_t *>allocate(len(self.params), sizeof(leaf_t))
+        following = [self.first_group[i] for i in range(len(parts))]
         for i, leaf in enumerate(tree.leaves):
-            set_tensor(self.plan.tensor + i, leaf.array, states[i])
-            self.plan.tensor[i].group = leaf.group
+            part = parts[part_of[i]][1]
+            set_tensor(self.plan.tensor + i, leaf.array, part, states[i])
+            self.plan.tensor[i].group = following[part_of[i]]
+            following[part_of[i]] += bool(part.scale)
             self.leaf[i].node = leaf.node
             if leaf.node >= 0:
                 self.leaf[i].index = index_of(self.containers[leaf.node], leaf.key)
             self.leaf[i].flags = layout(leaf.array)
             self.leaf[i].type_num = cnp.PyArray_TYPE(<cnp.ndarray>leaf.array)
         lrc_plan_tensors(&self.plan)
+        if any(part.scale for _, part in parts):
+            self.plan.squares = <lrc_squares *>allocate(
+                self.plan.n_strips, sizeof(lrc_squares)
+            )
 
-        buffers = _check.buffers([*self.params, *(s for arrays in states for s in arrays)])
+        owned = [array for arrays in self.states for array in arrays]
+        buffers = _check.buffers([*self.params, *owned])
         self.n_buffers = len(buffers)
         self.buffer = <buffer_t *>allocate(len(buffers), sizeof(buffer_t))
         for i, (start, end) in enumerate(buffers):
@@ -366,6 +473,8 @@ cdef class Plan:
 
     def __dealloc__(self):
         PyMem_Free(self.plan.group)
+        PyMem_Free(self.plan.squares)
+        PyMem_Free(self.first_group)
         PyMem_Free(self.plan.tensor)
         PyMem_Free(self.leaf)
         PyMem_Free(self.node)
@@ -390,9 +499,9 @@ cdef class Plan:
 
         Where anything is wrong, nothing has been written.
         """
-        if self.busy:
-            raise RuntimeError("this optimizer is in the middle of a step already")
-        self.busy = True
+        if self.busy is not None:
+            raise RuntimeError(self.busy)
+        self.busy = "this optimizer is in the middle of a step"
         try:
             t = self.t + 1
             self.set_groups(t)
@@ -408,16 +517,25 @@ cdef class Plan:
             self.t = t  # here, where no signal handler comes between
         finally:
             self.release()
-            self.busy = False
+            self.busy = None
 
     cdef int set_groups(self, t) except -1:
         """Set the numbers of step t, from 1.  Schedules run here, and may do anything."""
-        cdef Py_ssize_t i
-        for i in range(len(self.groups)):
-            folded = self.groups[i].folded
+        cdef Py_ssize_t i, k, first
+        scheduled = None, None  # the last group that had to be asked, and what it said
+        for i in range(len(self.parts)):
+            index, part = self.parts[i]
+            folded = part.folded
             if folded is None:
-                folded = self.groups[i].fold_at(t - 1)
-            set_numbers(self.plan.group + i, folded, t)
+                if scheduled[0] is not index:
+                    scheduled = index, self.groups[index].hyper_at(t - 1)
+                folded = part.fold(scheduled[1])
+            first = self.first_group[i]
+            if first == self.first_group[i + 1]:
+                continue
+            set_numbers(self.plan.group + first, folded, t)
+            for k in range(first + 1, self.first_group[i + 1]):
+                self.plan.group[k] = self.plan.group[first]
         return 0
 
     cdef bint find(self, grads) except -1:

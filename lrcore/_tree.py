@@ -71,3 +71,21 @@ def get(container: Any, key: Any, default: Any = None) -> Any:
     if isinstance(container, dict):
         return container.get(key, default)
     return container[key] if key < len(container) else default
+
+
+def rebuild(tree: Tree, arrays: Sequence[Any]) -> Any:
+    """Return a copy of the containers, with these arrays for the leaves."""
+    if not tree.nodes:
+        return arrays[0]
+    children: list[dict[Any, Any]] = [{} for _ in tree.nodes]
+    for leaf, array in zip(tree.leaves, arrays, strict=True):
+        children[leaf.node][leaf.key] = array
+    copy: Any = None
+    for index in reversed(range(len(tree.nodes))):  # children before their parent
+        node, copy = tree.nodes[index], children[index]
+        if not isinstance(node.container, dict):
+            copy = [copy[k] for k in range(len(copy))]
+            copy = tuple(copy) if isinstance(node.container, tuple) else copy
+        if node.parent >= 0:
+            children[node.parent][node.key] = copy
+    return copy

@@ -25,19 +25,12 @@ from lrcore import _core, optimizers
 from lrcore._numbers import whole
 from lrcore._typing import Array
 from lrcore.optimizers._base import (
-    COMMON,
+    AVERAGES,
     Optimizer,
     check_denormals,
     check_num_threads,
 )
-from lrcore.optimizers._hyper import (
-    AT_CONSTRUCTION,
-    Folded,
-    Hyper,
-    check,
-    fold,
-    scheduled,
-)
+from lrcore.optimizers._hyper import AT_CONSTRUCTION, Hyper, Part, check, scheduled
 
 _DOC = """Take one step of {name} in place, on arrays of your own.
 
@@ -48,9 +41,9 @@ p : ndarray
 g : ndarray
     Gradients, of p's dtype, shape and memory order.
 *states : ndarray
-    {states}, like p and zeros before the first step: updated.  Some hyper-parameters
-    add one (momentum, amsgrad, centered); the error for a wrong number names them.
-    No two arrays may overlap.
+    {states}: updated.  Like p, and zeros before the first step{initial}.  Some
+    hyper-parameters add one (momentum, amsgrad, centered); the error for a wrong number
+    names them.  No two arrays may overlap.
 t : int
     The number of this step, from 1.
 num_threads, denormals, and hyper-parameters
@@ -84,32 +77,33 @@ def _make(kind: type[Optimizer]) -> Kernel:
     """Return the update of an optimizer as a function."""
     name = kind.__name__.lower()
     own = signature(kind).parameters.values()
-    defaults: Hyper = {
-        p.name: p.default
-        for p in own
-        if p.default is not p.empty and p.name not in AT_CONSTRUCTION
-    }
-    defaults |= {**COMMON, "decoupled_weight_decay": kind._decoupled}
+    defaults: Hyper = {p.name: p.default for p in own if p.default is not p.empty}
+    defaults |= kind._defaults()
+    taken = [k for k in defaults if k not in AVERAGES and k not in AT_CONSTRUCTION]
 
-    def fold_keywords(hyper: Hyper) -> tuple[Hyper, str, Folded]:
-        """Check keywords; return them as numbers, with the rule that they ask for."""
-        for keyword in hyper:
-            if keyword not in defaults:
+    def part_for(given: Hyper) -> tuple[Hyper, Part]:
+        """Check keywords; return them, with the numbers that they ask for."""
+        own = dict(given)
+        preset = kind._preset(own.pop("convention", "torch"), {**defaults, **own})
+        for keyword in own:
+            if keyword not in taken:
                 raise TypeError(
                     f"{name}: unexpected keyword {keyword!r}; there are "
-                    f"{', '.join(defaults)}"
+                    f"{', '.join(taken)}"
                 )
-        checked = {keyword: check(keyword, value) for keyword, value in hyper.items()}
-        for keyword, value in checked.items():
+        own = {k: check(k, value, kind._domains) for k, value in own.items()}
+        for keyword, value in own.items():
             if scheduled(value):
                 raise TypeError(
                     f"{keyword}: a kernel takes numbers; call the schedule first"
                 )
-        h = {**defaults, **checked}
-        return checked, kind._rule(h), fold(h, kind._fold)
+        hyper = {**defaults, **preset, **own}
+        part = Part(kind, hyper)
+        part.folded = part.fold(hyper)
+        return dict(given), part
 
     # Folding takes longer than a small step: remember the last keywords.
-    last = fold_keywords({})
+    last = part_for({})
 
     def kernel(
         p: Array,
@@ -126,22 +120,30 @@ def _make(kind: type[Optimizer]) -> Kernel:
             t = whole("t", t, "the number of this step, from 1", least=1)
         now = last
         if not _same(hyper, now[0]):
-            now = last = fold_keywords(hyper)
+            now = last = part_for(hyper)
         _core.apply(
             now[1],
             p,
             g,
             states,
-            now[2],
             t,
             check_num_threads(num_threads),
             check_denormals(denormals),
         )
 
-    states = ", ".join(_core.RULES[kind._rule(defaults)].states) or "None"
+    rule, scale, averages = last[1].layout(defaults)
+    states = [*_core.RULES[rule].states, *averages]
+    states += ["u (scratch)"] if _core.SCALES[scale].emits else []
+    states += [f"{state} (0-d, float64)" for state in _core.SCALES[scale].states]
+    initial = {**kind._initial(defaults), **dict.fromkeys(averages, "p")}
     kernel.__name__ = kernel.__qualname__ = name
-    kernel.__doc__ = _DOC.format(name=kind.__name__, states=states)
-    keywords = {**defaults, "num_threads": None, "denormals": "flush"}
+    kernel.__doc__ = _DOC.format(
+        name=kind.__name__,
+        states=", ".join(states) or "None",
+        initial="".join(f", {k} {v}" for k, v in initial.items() if v != 0),
+    )
+    keywords = {k: defaults[k] for k in taken}
+    keywords |= {"convention": "torch", "num_threads": None, "denormals": "flush"}
     kernel.__signature__ = Signature(  # type: ignore[attr-defined] # what inspect reads
         [Parameter(array, Parameter.POSITIONAL_ONLY) for array in ("p", "g")]
         + [Parameter("states", Parameter.VAR_POSITIONAL)]
@@ -158,7 +160,9 @@ def _same(a: Hyper, b: Hyper) -> bool:
         return False
 
 
-_KERNELS = {name.lower(): _make(kind) for name, kind in optimizers.available().items()}
+_KERNELS = {
+    name.lower(): _make(found.kind) for name, found in optimizers.available().items()
+}
 __all__ = sorted(_KERNELS)
 
 

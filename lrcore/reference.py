@@ -11,6 +11,7 @@ states, which it updates in place, and returns the direction ``u``.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -46,12 +47,135 @@ def step(
     array([0.95, 0.95])
     """
     with np.errstate(all="ignore"):
-        gscale, l2, decay, lr, *c = np.asarray(coefs, dtype=p.dtype)
-        g = gscale * g
-        if l2 != 0:
-            g = g + l2 * p
-        u = globals()[rule](c, g, *states)
+        _, _, decay, lr, *_ = np.asarray(coefs, dtype=p.dtype)
+        u = _direction(rule, p, g, states, coefs)
         p[...] = decay * p - lr * u
+
+
+def emit(
+    rule: str, p: Array, g: Array, states: Sequence[Array], coefs: Sequence[float]
+) -> Array:
+    """Update the states, and return ``rule(g', states) + decay p``; p stays."""
+    with np.errstate(all="ignore"):
+        decay = p.dtype.type(coefs[2])
+        return np.asarray(
+            _direction(rule, p, g, states, coefs, absent=None) + decay * p
+        )
+
+
+def _direction(
+    rule: str,
+    p: Array,
+    g: Array,
+    states: Sequence[Array],
+    coefs: Sequence[float],
+    absent: float | None = 0.0,
+) -> Array:
+    """Return rule(g', states); l2 has no term where it is `absent`."""
+    gscale, l2, _, _, *c = np.asarray(coefs, dtype=p.dtype)
+    g = gscale * g
+    if l2 != absent:
+        g = g + l2 * p
+    function = globals()[rule]
+    reads_p = "p" in function.__code__.co_varnames[: function.__code__.co_argcount]
+    u: Array = function(c, g, *states, *([p] if reads_p else []))
+    return u
+
+
+# --- averages and norms ---------------------------------------------------------------
+
+
+def average(a: Array, p: Array, weight: float, pulls: bool = False) -> None:
+    """``a += weight (p - a)``; then ``p = a``, where the average pulls.
+
+    Weight 1 copies p, and 0 leaves all as it is.
+    """
+    if weight == 0:
+        return
+    with np.errstate(all="ignore"):
+        a[...] = p if weight == 1 else a + p.dtype.type(weight) * (p - a)
+        if pulls:
+            p[...] = a
+
+
+def squares(x: Array) -> float:
+    """Return the sum of squares in float64, in the kernels' order.
+
+    By strips of 2,048 elements in memory order; in a strip, element i goes to lane
+    i modulo 32, and the lanes are added in halves; then strip by strip.
+    """
+    total = np.float64(0)
+    flat = x.ravel(order="K")
+    with np.errstate(all="ignore"):
+        for first in range(0, flat.size, 2048):
+            strip = flat[first : first + 2048].astype(np.float64)
+            rows = np.zeros((-(-strip.size // 32), 32))
+            rows.ravel()[: strip.size] = strip * strip
+            lane = np.add.accumulate(rows)[-1]
+            while lane.size > 1:
+                lane = lane[: lane.size // 2] + lane[lane.size // 2 :]
+            total = total + lane[0]
+    return float(total)
+
+
+def scaled_step(
+    scale: str,
+    scale_coefs: Sequence[float],
+    rule: str,
+    p: Array,
+    g: Array,
+    states: Sequence[Array],
+    coefs: Sequence[float],
+) -> None:
+    """Take a step whose numbers are made from the norms of the tensor.
+
+    Parameters
+    ----------
+    scale : str
+        ``lars``, ``novograd`` or ``lamb``: a function of this module.
+    scale_coefs : sequence of float
+        What ``scales.def`` names.
+    rule, p, g, states, coefs
+        As of :func:`step`.  The scale's own state, a 0-d float64 array, comes last.
+    """
+    own = states[-1:] if scale == "novograd" else []
+    states = states[: len(states) - len(own)]
+    emits = scale == "lamb"
+    if emits:
+        g, rule, states = emit(rule, p, g, states, coefs), "sgd", []
+    with np.errstate(all="ignore"):
+        sums = np.float64(squares(g)), np.float64(squares(p))
+        now = globals()[scale](scale_coefs, *sums, *own, coefs=np.array(coefs))
+    step(rule, p, g, states, now)
+
+
+def lars(c: Sequence[float], gg: float, pp: float, *, coefs: Array) -> Array:
+    """``r = trust |p| / (|g| + l2 |p| + eps)`` times gscale and l2."""
+    p, g = np.sqrt(pp), abs(coefs[0]) * np.sqrt(gg)
+    if p != 0 and g != 0:
+        coefs[:2] *= c[0] * p / (g + coefs[1] * p + c[1])
+    return coefs
+
+
+def novograd(
+    c: Sequence[float], gg: float, pp: float, norm2: Array, *, coefs: Array
+) -> Array:
+    """``norm2 += w (|g|^2 - norm2)``; gscale over ``sqrt(norm2) + eps``."""
+    norm2 += c[0] * (coefs[0] * coefs[0] * gg - norm2)
+    coefs[0] /= np.sqrt(norm2) + c[1]
+    return coefs
+
+
+def lamb(c: Sequence[float], uu: float, pp: float, *, coefs: Array) -> Array:
+    """``r = min(|p| / |f u|, most)`` times lr, for the emitted u."""
+    p, u = abs(c[0]) * np.sqrt(pp), c[2] * np.sqrt(uu)
+    r = 1.0
+    if p != 0 and u != 0:
+        r = c[1] if p / u > c[1] else p / u
+    return np.array([1.0, 0.0, c[0], coefs[3] * r])
+
+
+# --- rules ----------------------------------------------------------------------------
 
 
 def sgd(c: Sequence[float], g: Array) -> Array:
@@ -70,33 +194,109 @@ def nesterov(c: Sequence[float], g: Array, m: Array) -> Array:
     return c[2] * g + c[3] * momentum(c, g, m)
 
 
+def sign(c: Sequence[float], g: Array) -> Array:
+    """``u = sign(g)``, NaN for NaN."""
+    return np.where(g > 0, 1, np.where(g < 0, -1, g)).astype(g.dtype)
+
+
+def signum(c: Sequence[float], g: Array, m: Array) -> Array:
+    """``m += (1-b)(g-m);  u = sign(m)``."""
+    m += c[0] * (g - m)
+    return sign(c, m)
+
+
+def lion(c: Sequence[float], g: Array, m: Array) -> Array:
+    """``u = sign(m + (1-b1)(g-m));  m += (1-b2)(g-m)``."""
+    mix = m + c[0] * (g - m)
+    m += c[1] * (g - m)
+    return sign(c, mix)
+
+
 def adam(c: Sequence[float], g: Array, m: Array, v: Array) -> Array:
-    """``m += (1-b1)(g-m);  v += (1-b2)(g^2-v);  u = m / (sqrt(v) r + eps)``."""
+    """``m += (1-b1)(g-m);  v += (1-b2)(g^2-v);  u = m / (sqrt(v + root) r + eps)``."""
     m += c[0] * (g - m)
     v += c[1] * (g * g - v)
-    return m / (np.sqrt(v) * c[2] + c[3])
+    return m / (np.sqrt(v + c[2]) * c[3] + c[4])
 
 
 def amsgrad(c: Sequence[float], g: Array, m: Array, v: Array, v_max: Array) -> Array:
-    """As adam, with the largest v so far in the denominator."""
+    """As adam, with the largest ``x v`` so far in the denominator."""
     adam(c, g, m, v)
-    v_max[...] = np.where(v_max > v, v_max, v)
-    return m / (np.sqrt(v_max) * c[2] + c[3])
-
-
-def adamax(c: Sequence[float], g: Array, m: Array, n: Array) -> Array:
-    """``m += (1-b1)(g-m);  n = max(b2 n, |g| + eps);  u = m / n``."""
-    m += c[0] * (g - m)
-    old, new = c[1] * n, np.abs(g) + c[2]
-    n[...] = np.where(old > new, old, new)
-    return m / n
+    now = c[5] * v
+    v_max[...] = np.where(v_max > now, v_max, now)
+    return m / (np.sqrt(v_max + c[2]) * c[3] + c[4])
 
 
 def nadam(c: Sequence[float], g: Array, m: Array, v: Array) -> Array:
-    """m, v as adam's; ``u = (x g + y m) / (sqrt(v) r + eps)``."""
-    m += c[0] * (g - m)
+    """As adam, with ``x g + y m`` in the numerator."""
+    adam(c, g, m, v)
+    return (c[5] * g + c[6] * m) / (np.sqrt(v + c[2]) * c[3] + c[4])
+
+
+def ademamix(c: Sequence[float], g: Array, m: Array, v: Array, m_slow: Array) -> Array:
+    """As adam, with ``m + alpha m_slow``;  ``m_slow += (1-b3)(g-m_slow)``."""
+    adam(c, g, m, v)
+    m_slow += c[5] * (g - m_slow)
+    return (m + c[6] * m_slow) / (np.sqrt(v + c[2]) * c[3] + c[4])
+
+
+def laprop(c: Sequence[float], g: Array, m: Array, v: Array) -> Array:
+    """``v += (1-b2)(g^2-v);  m += (1-b1)(g / (sqrt(v + root) r + eps) - m)``."""
     v += c[1] * (g * g - v)
-    return (c[2] * g + c[3] * m) / (np.sqrt(v) * c[4] + c[5])
+    m += c[0] * (g / (np.sqrt(v + c[2]) * c[3] + c[4]) - m)
+    return m
+
+
+def adabelief(c: Sequence[float], g: Array, m: Array, v: Array) -> Array:
+    """As adam, with ``v += (1-b2)((g-m)^2-v) + grow``."""
+    m += c[0] * (g - m)
+    surprise = g - m
+    v += c[1] * (surprise * surprise - v)
+    v += c[5]
+    return m / (np.sqrt(v + c[2]) * c[3] + c[4])
+
+
+def yogi(c: Sequence[float], g: Array, m: Array, v: Array) -> Array:
+    """As adam, with ``v += (1-b2) sign(g^2-v) g^2``."""
+    m += c[0] * (g - m)
+    square = g * g
+    v += c[1] * (sign(c, square - v) * square)
+    return m / (np.sqrt(v + c[2]) * c[3] + c[4])
+
+
+def adamax(c: Sequence[float], g: Array, m: Array, n: Array) -> Array:
+    """``m += (1-b1)(g-m);  n = max(b2 n, |g| + eps);  u = m / (n + outside)``."""
+    m += c[0] * (g - m)
+    old, new = c[1] * n, np.abs(g) + c[2]
+    n[...] = np.where(old > new, old, new)
+    return m / (n + c[3])
+
+
+def adan(
+    c: Sequence[float], g: Array, m: Array, d: Array, n: Array, g_old: Array
+) -> Array:
+    """``e = again (g-g_old);  u = (m + y d) / (sqrt(n) r + eps)``.
+
+    With m, d and n the running means of g, e and ``(g + b2 e)^2``.
+    """
+    e = c[3] * (g - g_old)
+    ahead = g + c[4] * e
+    m += c[0] * (g - m)
+    d += c[1] * (e - d)
+    n += c[2] * (ahead * ahead - n)
+    g_old[...] = g
+    return (m + c[5] * d) / (np.sqrt(n) * c[6] + c[7])
+
+
+def adopt(c: Sequence[float], g: Array, m: Array, v: Array) -> Array:
+    """``x = g / max(sqrt(v), eps)`` within +-most;  ``m += (1-b1)(x-m)``;  then v."""
+    root = np.sqrt(v)
+    x = g / np.where(root < c[2], c[2], root)
+    x = np.where(x > c[3], c[3], x)
+    x = np.where(x < -c[3], -c[3], x)
+    m += c[0] * (x - m)
+    v += c[1] * (g * g - v)
+    return m
 
 
 def rprop(c: Sequence[float], g: Array, g_old: Array, d: Array) -> Array:
@@ -110,10 +310,16 @@ def rprop(c: Sequence[float], g: Array, g_old: Array, d: Array) -> Array:
     return np.where(g_old > 0, d, np.where(g_old < 0, -d, g_old))
 
 
+def adagrad(c: Sequence[float], g: Array, a: Array) -> Array:
+    """``a += g^2;  u = g / (sqrt(a + root) + eps)``."""
+    a += g * g
+    return g / (np.sqrt(a + c[0]) + c[1])
+
+
 def rmsprop(c: Sequence[float], g: Array, v: Array) -> Array:
-    """``v += (1-a)(g^2-v);  u = g / (sqrt(v) + eps)``."""
+    """``v += (1-a)(g^2-v);  u = g / (sqrt(v + root) + eps)``."""
     v += c[0] * (g * g - v)
-    return g / (np.sqrt(v) + c[1])
+    return g / (np.sqrt(v + c[1]) + c[2])
 
 
 def rmsprop_centered(c: Sequence[float], g: Array, v: Array, mg: Array) -> Array:
@@ -121,27 +327,21 @@ def rmsprop_centered(c: Sequence[float], g: Array, v: Array, mg: Array) -> Array
     v += c[0] * (g * g - v)
     mg += c[0] * (g - mg)
     variance = v - mg * mg
-    return g / (np.sqrt(np.where(variance < 0, 0, variance)) + c[1])
+    return g / (np.sqrt(np.where(variance < 0, 0, variance) + c[1]) + c[2])
 
 
 def rmsprop_momentum(c: Sequence[float], g: Array, v: Array, m: Array) -> Array:
-    """``m = mu m + rmsprop;  u = m``."""
-    m[...] = c[2] * m + rmsprop(c, g, v)
+    """``m = mu m + w rmsprop;  u = m``."""
+    m[...] = c[3] * m + c[4] * rmsprop(c, g, v)
     return m
 
 
 def rmsprop_centered_momentum(
     c: Sequence[float], g: Array, v: Array, mg: Array, m: Array
 ) -> Array:
-    """``m = mu m + rmsprop_centered;  u = m``."""
-    m[...] = c[2] * m + rmsprop_centered(c, g, v, mg)
+    """``m = mu m + w rmsprop_centered;  u = m``."""
+    m[...] = c[3] * m + c[4] * rmsprop_centered(c, g, v, mg)
     return m
-
-
-def adagrad(c: Sequence[float], g: Array, a: Array) -> Array:
-    """``a += g^2;  u = g / (sqrt(a) + eps)``."""
-    a += g * g
-    return g / (np.sqrt(a) + c[0])
 
 
 def adadelta(c: Sequence[float], g: Array, v: Array, d: Array) -> Array:
@@ -150,3 +350,35 @@ def adadelta(c: Sequence[float], g: Array, v: Array, d: Array) -> Array:
     u = np.sqrt((d + c[1]) / (v + c[1])) * g
     d += c[0] * (u * u - d)
     return u
+
+
+def ftrl(c: Sequence[float], g: Array, n: Array, z: Array, p: Array) -> Array:
+    """``z += g - (sqrt(n + g^2) - sqrt(n)) / alpha p;  n += g^2;  u`` the new p."""
+    old = np.sqrt(n)
+    n += g * g
+    root = np.sqrt(n)
+    z += g - (root - old) * c[0] * (c[3] * p)
+    u = (np.where(z < 0, -c[2], c[2]) - z) / (root * c[0] + c[1])
+    return np.where(np.abs(z) <= c[2], 0, u)
+
+
+def madgrad(c: Sequence[float], g: Array, s: Array, v: Array, p0: Array) -> Array:
+    """``s += w g;  v += w g^2;  u = p0 - s / (cbrt(v) + eps)``."""
+    s += c[0] * g
+    v += c[0] * (g * g)
+    return p0 - s / (_cbrt(v) + c[1])
+
+
+def _cbrt(v: Array) -> Array:
+    """Cube root by Newton's method, from a start that divides the exponent by -3."""
+    real = v.dtype.type
+    single = v.dtype == np.float32
+    bits: Any = np.uint32 if single else np.uint64
+    start, steps = (0x54A2FA8C, 3) if single else (0x553EF0FF289DD796, 4)
+    i: Any = np.atleast_1d(v).view(bits) >> bits(2)
+    for shift in (2, 4, 8):
+        i = i + (i >> bits(shift))
+    y: Array = (bits(start) - i).view(v.dtype).reshape(v.shape)
+    for _ in range(steps):
+        y = y * (real(4 / 3) - (v * y) * (y * y) * real(1 / 3))
+    return v * y * y

@@ -6,34 +6,47 @@
 #include "kernels.h"
 
 #include <math.h>
+#include <stdint.h>
+#include <string.h>
 
 #include "portable.h"
 
 #define real    float
 #define SQRT    sqrtf
 #define ABS     fabsf
+#define BITS    uint32_t
 #define T(name) name##_f32
 #include "drive.inc"
+#include "stages.inc"
 #undef real
 #undef SQRT
 #undef ABS
+#undef BITS
 #undef T
 
 #define real    double
 #define SQRT    sqrt
 #define ABS     fabs
+#define BITS    uint64_t
 #define T(name) name##_f64
 #include "drive.inc"
+#include "stages.inc"
 #undef real
 #undef SQRT
 #undef ABS
+#undef BITS
 #undef T
 
 #define RULE(name, n_state, states, coefs)                                             \
-    {{name##_plain_f32, name##_scaled_f32, name##_coupled_f32},                        \
-     {name##_plain_f64, name##_scaled_f64, name##_coupled_f64}},
+    {{name##_plain_f32, name##_scaled_f32, name##_coupled_f32, name##_emitted_f32},    \
+     {name##_plain_f64, name##_scaled_f64, name##_coupled_f64, name##_emitted_f64}},
 extern const lrc_table TABLE;
-const lrc_table TABLE = {ISA,
-                         {
+const lrc_table TABLE = {
+    .isa = ISA,
+    .kernel =
+        {
 #include "rules.def"
-                         }};
+        },
+    .average = {average_f32, average_f64},
+    .squares = {squares_f32, squares_f64},
+};

@@ -6,11 +6,13 @@
 #include "lrcore.h"
 
 /* Which terms of the driver a kernel has.  With gscale = decay = 1 the first two agree
- * to the bit, so the choice is one of speed; the third is taken where l2 is not 0. */
+ * to the bit, so the choice is one of speed; the third is taken where l2 is not 0.  The
+ * fourth keeps p and writes a direction, for what a scale needs the norm of. */
 typedef enum {
     LRC_PLAIN,   /* p -= lr rule(g) */
     LRC_SCALED,  /* p = decay p - lr rule(gscale g) */
     LRC_COUPLED, /* p = decay p - lr rule(gscale g + l2 p) */
+    LRC_EMITTED, /* u = rule(gscale g + l2 p) + decay p */
     LRC_N_FORMS
 } lrc_form;
 
@@ -20,8 +22,17 @@ typedef void lrc_kernel(const lrc_tensor *t, size_t lo, size_t n, const void *c)
 typedef struct {
     const char *isa;
     lrc_kernel *kernel[LRC_N_RULES][LRC_N_DTYPES][LRC_N_FORMS];
+    /* a += weight (p - a), of n elements; p = a where it pulls. */
+    void (*average[LRC_N_DTYPES])(void *a, void *p, size_t n, double weight, int pulls);
+    /* The sum of n squares. */
+    double (*squares[LRC_N_DTYPES])(const void *x, size_t n);
 } lrc_table;
 
 const lrc_table *lrc_current_table(void);
+
+/* Turns a group's coefficients into those of its tensor, whose norms are known. */
+typedef void lrc_scale_fn(const double *c, const lrc_squares *sum, double *state,
+                          double *coef);
+extern lrc_scale_fn *const lrc_scale_fns[LRC_N_SCALES];
 
 #endif

@@ -74,12 +74,17 @@ void lrc_set_num_threads(int n)
 
 /* --- a plan's elements ------------------------------------------------------------ */
 
+static size_t strips(size_t n) { return n / LRC_STRIP + (n % LRC_STRIP != 0); }
+
 void lrc_plan_tensors(lrc_plan *plan)
 {
-    plan->total = 0;
+    plan->total = plan->n_strips = 0;
     for (size_t i = 0; i < plan->n_tensors; i++) {
-        plan->tensor[i].first = plan->total;
-        plan->total += plan->tensor[i].n;
+        lrc_tensor *t = plan->tensor + i;
+        t->first = plan->total;
+        t->first_strip = plan->n_strips;
+        plan->total += t->n;
+        plan->n_strips += strips(t->n);
     }
 }
 
@@ -95,13 +100,14 @@ static size_t cut(size_t total, int k, int n)
     return k == n ? total : total / (size_t)n * (size_t)k / LINE * LINE;
 }
 
-/* The last tensor that begins at or before element `at`. */
-static const lrc_tensor *tensor_at(const lrc_plan *plan, size_t at)
+/* The last tensor whose first element, or strip, is `at` or one before. */
+static const lrc_tensor *tensor_at(const lrc_plan *plan, size_t at, int in_strips)
 {
     size_t lo = 0, hi = plan->n_tensors;
     while (hi - lo > 1) {
         const size_t mid = lo + (hi - lo) / 2;
-        if (plan->tensor[mid].first <= at)
+        const lrc_tensor *t = plan->tensor + mid;
+        if ((in_strips ? t->first_strip : t->first) <= at)
             lo = mid;
         else
             hi = mid;
@@ -109,20 +115,78 @@ static const lrc_tensor *tensor_at(const lrc_plan *plan, size_t at)
     return plan->tensor + lo;
 }
 
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+static size_t size_of(lrc_dtype dtype)
+{
+    return dtype == LRC_F32 ? sizeof(float) : sizeof(double);
+}
+
+static void *at_element(void *array, lrc_dtype dtype, size_t i)
+{
+    return (char *)array + i * size_of(dtype);
+}
+
+static const void *coefs(const lrc_group *group, lrc_dtype dtype)
+{
+    return dtype == LRC_F32 ? (const void *)group->coef_f32 : group->coef;
+}
+
+/* Step elements [lo, lo + n) of a tensor, and its averages strip by strip. */
+static void step_range(const lrc_table *table, const lrc_group *group,
+                       const lrc_tensor *t, size_t lo, size_t n)
+{
+    const size_t strip = group->averages ? LRC_STRIP : n;
+
+    for (size_t done = 0; done < n; done += strip) {
+        const size_t at = lo + done, len = least(strip, n - done);
+        group->kernel[t->dtype](t, at, len, coefs(group, t->dtype));
+        for (int k = 0; group->averages && k < LRC_MAX_AVERAGES; k++)
+            if (t->a[k] && group->average[k].weight != 0)
+                table->average[t->dtype](
+                    at_element(t->a[k], t->dtype, at), at_element(t->p, t->dtype, at),
+                    len, group->average[k].weight, group->average[k].pulls);
+    }
+}
+
 /* Step the share of thread k of n. */
 static void step_share(const lrc_plan *plan, int k, int n)
 {
+    const lrc_table *table = lrc_current_table();
     const size_t end = cut(plan->total, k + 1, n);
     size_t at = cut(plan->total, k, n);
 
-    for (const lrc_tensor *t = tensor_at(plan, at); at < end; t++) {
-        const lrc_group *group = plan->group + t->group;
-        const size_t lo = at - t->first;
-        const size_t len = t->n - lo < end - at ? t->n - lo : end - at;
-        const void *c =
-            t->dtype == LRC_F32 ? (const void *)group->coef_f32 : group->coef;
-        group->kernel[t->dtype](t, lo, len, c);
+    for (const lrc_tensor *t = tensor_at(plan, at, 0); at < end; t++) {
+        const size_t lo = at - t->first, len = least(t->n - lo, end - at);
+        step_range(table, plan->group + t->group, t, lo, len);
         at += len;
+    }
+}
+
+/* Sum the squares that scales ask for, strip by strip, in the share of thread k of n; and
+ * emit where they ask for that. */
+static void measure_share(const lrc_plan *plan, int k, int n)
+{
+    const lrc_table *table = lrc_current_table();
+    const size_t each = plan->n_strips / (size_t)n, first = each * (size_t)k;
+    const size_t end = k + 1 == n ? plan->n_strips : first + each;
+    const lrc_tensor *t = tensor_at(plan, first, 1);
+
+    for (size_t strip = first; strip < end; strip++) {
+        while (strip - t->first_strip >= strips(t->n)) t++;
+        const lrc_group *group = plan->group + t->group;
+        if (group->scale == LRC_NO_SCALE) continue;
+        const size_t lo = (strip - t->first_strip) * LRC_STRIP;
+        const size_t len = least(LRC_STRIP, t->n - lo);
+        const void *x = t->g;
+        if (lrc_scales[group->scale].emits) {
+            group->kernel[t->dtype](t, lo, len, coefs(group, t->dtype));
+            x = t->u;
+        }
+        x = (const char *)x + lo * size_of(t->dtype);
+        plan->squares[strip].x = table->squares[t->dtype](x, len);
+        plan->squares[strip].p =
+            table->squares[t->dtype](at_element(t->p, t->dtype, lo), len);
     }
 }
 
@@ -135,6 +199,14 @@ static void step_share_in_thread(const void *ctx, int k, int n)
     fp_leave(mode);
 }
 
+static void measure_share_in_thread(const void *ctx, int k, int n)
+{
+    const lrc_plan *plan = ctx;
+    const fp_mode mode = fp_enter(plan->keep_subnormals);
+    measure_share(plan, k, n);
+    fp_leave(mode);
+}
+
 /* --- a step ----------------------------------------------------------------------- */
 
 static lrc_form form(double gscale, double l2, double decay)
@@ -144,16 +216,42 @@ static lrc_form form(double gscale, double l2, double decay)
 }
 
 /* Round the coefficients and look up the kernels that they ask for, in each type. */
-static void prepare(lrc_group *group, const lrc_table *table)
+static void prepare(lrc_group *group, const lrc_table *table, lrc_rule rule, int emit)
 {
     const double *c = group->coef;
     float *f = group->coef_f32;
     for (int i = 0; i < LRC_MAX_COEFS; i++) f[i] = (float)c[i];
 
     group->kernel[LRC_F32] =
-        table->kernel[group->rule][LRC_F32][form(f[0], f[1], f[2])];
+        table->kernel[rule][LRC_F32][emit ? LRC_EMITTED : form(f[0], f[1], f[2])];
     group->kernel[LRC_F64] =
-        table->kernel[group->rule][LRC_F64][form(c[0], c[1], c[2])];
+        table->kernel[rule][LRC_F64][emit ? LRC_EMITTED : form(c[0], c[1], c[2])];
+}
+
+static int has_average(const lrc_group *group)
+{
+    for (int k = 0; k < LRC_MAX_AVERAGES; k++)
+        if (group->average[k].weight != 0) return 1;
+    return 0;
+}
+
+/* Make a tensor's numbers from its norms.  What has been emitted is a gradient now. */
+static void scale(const lrc_plan *plan, lrc_tensor *t, const lrc_table *table)
+{
+    lrc_group *group = plan->group + t->group;
+    if (group->scale == LRC_NO_SCALE) return;
+
+    lrc_squares sum = {0, 0};
+    const lrc_squares *part = plan->squares + t->first_strip;
+    for (size_t i = 0; i < strips(t->n); i++) {
+        sum.x += part[i].x;
+        sum.p += part[i].p;
+    }
+    lrc_scale_fns[group->scale](group->scale_coef, &sum, t->scale_state, group->coef);
+
+    const int emits = lrc_scales[group->scale].emits;
+    if (emits) t->g = t->u;
+    prepare(group, table, emits ? LRC_sgd : group->rule, 0);
 }
 
 /* How many threads share a step: what is asked for, within reason. */
@@ -174,8 +272,22 @@ void lrc_step(lrc_plan *plan)
     const lrc_table *table = lrc_current_table();
     const int n = threads_for(plan);
     const fp_mode caller = fp_enter(plan->keep_subnormals);
+    int scales = 0;
 
-    for (size_t i = 0; i < plan->n_groups; i++) prepare(plan->group + i, table);
+    for (size_t i = 0; i < plan->n_groups; i++) {
+        lrc_group *group = plan->group + i;
+        prepare(group, table, group->rule, lrc_scales[group->scale].emits);
+        group->averages = has_average(group);
+        scales |= group->scale != LRC_NO_SCALE;
+    }
+    if (scales) {
+        if (n > 1)
+            parallel_for(n, measure_share_in_thread, plan);
+        else if (plan->total > 0)
+            measure_share(plan, 0, 1);
+        for (size_t i = 0; i < plan->n_tensors; i++)
+            scale(plan, plan->tensor + i, table);
+    }
     if (n > 1)
         parallel_for(n, step_share_in_thread, plan);
     else if (plan->total > 0)

@@ -1,5 +1,6 @@
 /* bits.c: one line a rule, dtype, form and instruction set, with a hash of all bits that
- * steps from fixed inputs leave behind.  The lines must be the same on every machine.
+ * steps from fixed inputs leave behind; then a line for each scale.  The lines must be the
+ * same on every machine.  Each tensor has averages: one that pulls, and one that does not.
  * Uses the C interface alone. */
 
 #include <math.h>
@@ -9,9 +10,10 @@
 
 #include "lrcore.h"
 
-enum { N = 1003, STEPS = 3 };
+enum { N = 5003, STEPS = 3 };
 
 static uint64_t random_state;
+static int tame; /* whether all are near 1: a norm of any bit patterns is infinite */
 
 static uint64_t random_bits(void) /* splitmix64 */
 {
@@ -25,7 +27,7 @@ static uint64_t random_bits(void) /* splitmix64 */
 static double random_f64(void)
 {
     uint64_t bits = random_bits();
-    if (bits & 1) bits = (bits & 0x800fffffffffffffu) | 0x3ff0000000000000u;
+    if (tame || bits & 1) bits = (bits & 0x800fffffffffffffu) | 0x3ff0000000000000u;
     double x;
     memcpy(&x, &bits, sizeof x);
     return x;
@@ -34,7 +36,7 @@ static double random_f64(void)
 static float random_f32(void)
 {
     uint32_t bits = (uint32_t)(random_bits() >> 32);
-    if (bits & 1) bits = (bits & 0x807fffffu) | 0x3f800000u;
+    if (tame || bits & 1) bits = (bits & 0x807fffffu) | 0x3f800000u;
     float x;
     memcpy(&x, &bits, sizeof x);
     return x;
@@ -52,14 +54,18 @@ static uint64_t bits_of(const void *a, lrc_dtype dtype, size_t i)
     return isnan(((const double *)a)[i]) ? 1 : bits;
 }
 
-static uint64_t hash_of_steps(lrc_rule rule, lrc_dtype dtype, int form)
+static uint64_t hash_of_steps(lrc_rule rule, lrc_dtype dtype, int form, lrc_scale scale)
 {
-    static double memory[2 + LRC_MAX_STATES][N];
+    enum { ARRAYS = 5 + LRC_MAX_STATES };
+    static double memory[ARRAYS][N];
+    static lrc_squares squares[1 + N / LRC_STRIP];
+    double scale_state = 0.5;
     static const double drivers[3][4] = {
         {1, 0, 1, 0.01}, {-0.75, 0, 0.99, 0.01}, {0.5, 0.125, 0.99, 0.01}};
 
     random_state = 1;
-    for (int k = 0; k < 2 + LRC_MAX_STATES; k++)
+    tame = scale != LRC_NO_SCALE;
+    for (int k = 0; k < ARRAYS; k++)
         for (size_t i = 0; i < N; i++)
             if (dtype == LRC_F32)
                 ((float *)memory[k])[i] = random_f32();
@@ -67,14 +73,20 @@ static uint64_t hash_of_steps(lrc_rule rule, lrc_dtype dtype, int form)
                 memory[k][i] = random_f64();
 
     lrc_tensor tensor = {.p = memory[0], .g = memory[1], .n = N, .dtype = dtype};
-    for (int k = 0; k < lrc_rules[rule].n_state; k++) tensor.s[k] = memory[2 + k];
-    lrc_group group = {.rule = rule};
+    for (int k = 0; k < lrc_rules[rule].n_state; k++) tensor.s[k] = memory[5 + k];
+    tensor.a[0] = memory[2], tensor.a[1] = memory[3];
+    tensor.u = memory[4], tensor.scale_state = &scale_state;
+    lrc_group group = {.rule = rule, .scale = scale};
+    group.average[0] = (lrc_average){.weight = 0.25};
+    group.average[1] = (lrc_average){.weight = 0.5, .pulls = 1};
+    for (int k = 0; k < LRC_MAX_SCALE_COEFS; k++) group.scale_coef[k] = 0.5 + 0.25 * k;
     for (int k = 0; k < LRC_MAX_COEFS; k++)
         group.coef[k] = k < 4 ? drivers[form][k] : 0.125 * k;
     lrc_plan plan = {.tensor = &tensor,
                      .n_tensors = 1,
                      .group = &group,
                      .n_groups = 1,
+                     .squares = squares,
                      .num_threads = 2,
                      .keep_subnormals = 1,
                      .parallel_from = 1};
@@ -82,7 +94,7 @@ static uint64_t hash_of_steps(lrc_rule rule, lrc_dtype dtype, int form)
     for (int t = 0; t < STEPS; t++) lrc_step(&plan);
 
     uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a over words */
-    for (int k = 0; k < 2 + LRC_MAX_STATES; k++)
+    for (int k = 0; k < ARRAYS; k++)
         for (size_t i = 0; i < N; i++)
             hash = (hash ^ bits_of(memory[k], dtype, i)) * 0x100000001b3u;
     return hash;
@@ -98,8 +110,14 @@ int main(void)
                 for (int form = 0; form < 3; form++)
                     printf("%s %s f%d form %d: %016llx\n", lrc_isa(),
                            lrc_rules[rule].name, dtype ? 64 : 32, form,
-                           (unsigned long long)hash_of_steps((lrc_rule)rule,
-                                                             (lrc_dtype)dtype, form));
+                           (unsigned long long)hash_of_steps(
+                               (lrc_rule)rule, (lrc_dtype)dtype, form, LRC_NO_SCALE));
+        for (int scale = LRC_NO_SCALE + 1; scale < LRC_N_SCALES; scale++)
+            for (int dtype = 0; dtype < LRC_N_DTYPES; dtype++)
+                printf("%s %s f%d: %016llx\n", lrc_isa(), lrc_scales[scale].name,
+                       dtype ? 64 : 32,
+                       (unsigned long long)hash_of_steps(LRC_adam, (lrc_dtype)dtype, 2,
+                                                         (lrc_scale)scale));
     }
     return 0;
 }

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 import lrcore
-from lrcore import _core
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -25,14 +24,18 @@ def test_the_readmes_code_runs_in_order():
 
 
 def test_the_readmes_table_of_optimizers():
-    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]*?) \|", README, re.M))
-    bytes_of = dict(re.findall(r"^\| `(\w+)` \| [^|]*? \| (\d+) \|", README, re.M))
-    assert list(rows) == list(lrcore.optimizers.available())
-    for name, kind in lrcore.optimizers.available().items():
-        opt = kind(np.zeros(1, np.float32))
-        states = _core.RULES[opt.param_groups[0].rule].states
-        assert rows[name] == (", ".join(states) or "none")
-        assert int(bytes_of[name]) == 4 * len(states)
+    """python -c "import lrcore; print(lrcore.optimizers.table())" prints it."""
+    assert lrcore.optimizers.table() in README
+
+
+def test_what_is_said_of_states_is_so():
+    for name, found in lrcore.optimizers.available().items():
+        p = np.ones((8, 16), np.float32)
+        opt = found.kind(p)
+        opt.step(np.full_like(p, 0.5))
+        assert tuple(opt.state[0]) == found.states, name
+        like = [a for a in opt.state[0].values() if a.shape == p.shape]
+        assert sum(a.nbytes for a in like) == found.bytes_per_element * p.size, name
 
 
 def test_links_within_the_repository():

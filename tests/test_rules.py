@@ -1,5 +1,6 @@
 """Every kernel against reference.py, to the bit."""
 
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -39,14 +40,33 @@ def shapes(draw):
     return (2, n // 4, 2) if kind == "3-d" else (n,)
 
 
-def run(rule, coefs, params, grads, states, *, threads, keep=True):
-    """One step of the kernels on copies; returns the params and states after it."""
+def run(
+    rule, coefs, params, grads, states, *, threads, keep=True, scale="", more=(),
+    averages=None,
+):  # fmt: skip
+    """One step of the kernels on copies; returns the params and states after it.
+
+    more: a scale's coefficients; averages: their weights by name.
+    """
     params = [p.copy("K") for p in params]
     states = [[s.copy("K") for s in arrays] for arrays in states]
-    gscale, l2, decay, *rest = coefs
-    folded = (lambda t, lr: tuple(rest), 0.0, gscale, l2, decay)
-    group = SimpleNamespace(rule=rule, folded=folded, owner=None)
-    plan = _core.Plan(_tree.flatten(params), (group,), states)
+    gscale, l2, *rest = coefs
+    averages = averages or {}
+    weights = tuple(averages.values())
+    folded = (
+        lambda t, lr, decay: tuple(rest), 0.0, gscale, l2, 1.0,
+        lambda t: weights, lambda t: tuple(more),
+    )  # fmt: skip
+    part = SimpleNamespace(
+        rule=rule, scale=scale, averages=tuple(averages), folded=folded
+    )
+    names = _core.RULES[rule].states + tuple(averages)
+    names += ("u",) if _core.SCALES[scale].emits else ()
+    names += _core.SCALES[scale].states
+    named = [dict(zip(names, arrays, strict=True)) for arrays in states]
+    group = SimpleNamespace(owner=None)
+    tree = _tree.flatten(params)
+    plan = _core.Plan(tree, (group,), ((0, part),), [0] * len(params), named)
     plan.parallel_from = 1
     plan.step(grads, threads, keep)
     return params, states
@@ -110,6 +130,94 @@ def test_kernels_equal_the_reference(rule, dtype, data):
     assert all(same_bits(a, b) for a, b in zip(grads, before, strict=True))
 
 
+STRIPS = [0, 1, 31, 33, 2047, 2048, 2049, 5000]
+SCALE_COEFS = st.sampled_from([0.0, 1e-3, 0.5, 1.0, 2.0, np.inf])
+each_scale = pytest.mark.parametrize("scale", [name for name in _core.SCALES if name])
+
+
+@each_scale
+@each_dtype
+@settings(
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(data=st.data())
+def test_scaled_steps_equal_the_reference(scale, dtype, data):
+    """Any rule, with norms of one strip, of many, of what is emitted, of zeros."""
+    rule = data.draw(st.sampled_from(list(_core.RULES)))
+    rule_info, scale_info = _core.RULES[rule], _core.SCALES[scale]
+    coefs = data.draw(drivers) + tuple(data.draw(numbers) for _ in rule_info.coefs)
+    more = tuple(data.draw(SCALE_COEFS) for _ in scale_info.coefs)
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    values = data.draw(
+        st.sampled_from([ordinary, wild, lambda _, s, d: np.zeros(s, d)])
+    )
+    params, grads, own, extra = [], [], [], []
+    for n in data.draw(st.lists(st.sampled_from(STRIPS), min_size=1, max_size=3)):
+        p, g, *states = (
+            values(rng, n, dtype) for _ in range(2 + len(rule_info.states))
+        )
+        params.append(p)
+        grads.append(g)
+        own.append(states)
+        emitted = [np.zeros(n, dtype)] if scale_info.emits else []
+        extra.append((emitted, [np.array(0.25) for _ in scale_info.states]))
+
+    twins = [p.copy() for p in params]
+    states = [
+        [s.copy() for s in [*o, *x]] for o, (_, x) in zip(own, extra, strict=True)
+    ]
+    for p, g, arrays in zip(twins, grads, states, strict=True):
+        reference.scaled_step(scale, more, rule, p, g, arrays, coefs)
+    given = [[*o, *u, *x] for o, (u, x) in zip(own, extra, strict=True)]
+    for isa in ISAS:
+        lrcore.set_isa(isa)
+        for threads in (1, 3):
+            got, after = run(
+                rule,
+                coefs,
+                params,
+                grads,
+                given,
+                threads=threads,
+                scale=scale,
+                more=more,
+            )
+            if scale_info.emits:
+                count = len(rule_info.states)
+                after = [arrays[:count] + arrays[count + 1 :] for arrays in after]
+            assert agree((got, after), (twins, states)), (isa, threads, coefs, more)
+
+
+@each_dtype
+@pytest.mark.parametrize("n", LENGTHS)
+def test_averages_equal_the_reference(dtype, n):
+    rng = np.random.default_rng(n)
+    p, g, *averages = (ordinary(rng, n, dtype) for _ in range(5))
+    for weights in ((0.0, 0.25, 1.0), (0.5, 0.125, 0.0), (1.0, 1.0, 1e-3)):
+        named = dict(zip(("slow", "ema", "swa"), weights, strict=True))
+        twin, wanted = p.copy(), [a.copy() for a in averages]
+        coefs = (1.0, 0.0, 1.0, 0.5)
+        reference.step("sgd", twin, g, [], coefs)
+        for name, a in zip(named, wanted, strict=True):
+            reference.average(a, twin, named[name], pulls=name == "slow")
+        for isa in ISAS:
+            lrcore.set_isa(isa)
+            for threads in THREADS:
+                got = run(
+                    "sgd", coefs, [p], [g], [averages], threads=threads, averages=named
+                )
+                assert agree(got, ([twin], [wanted])), (isa, threads, weights)
+
+
+@each_dtype
+def test_squares_are_exact_to_a_few_bits(dtype):
+    x = ordinary(np.random.default_rng(0), 100_003, dtype)
+    exact = math.fsum(float(v) ** 2 for v in x)
+    assert reference.squares(x) == pytest.approx(exact, rel=1e-14)
+
+
 @each_rule
 @each_dtype
 def test_flushing_changes_nothing_where_numbers_are_normal(rule, dtype):
@@ -149,9 +257,18 @@ def dtype_of(name):
 def test_reference_has_the_coefficients_and_states_of_the_registry(rule):
     info = _core.RULES[rule]
     code = getattr(reference, rule).__code__
-    assert code.co_varnames[2 : code.co_argcount] == info.states
+    arrays = code.co_varnames[2 : code.co_argcount]
+    assert arrays in (info.states, (*info.states, "p"))
     assert 4 + len(info.coefs) <= 12
     assert len(info.states) <= 4
+
+
+def test_arrays_of_a_tensor_have_names_of_their_own():
+    ours = {name for rule in _core.RULES.values() for name in rule.states}
+    others = ["slow", "ema", "swa", "ax", "u"]
+    others += [name for scale in _core.SCALES.values() for name in scale.states]
+    assert len(set(others)) == len(others)
+    assert not ours & set(others)
 
 
 @each_dtype

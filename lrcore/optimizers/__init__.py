@@ -1,25 +1,41 @@
 """The optimizers, in families: a class has defaults, a rule and its coefficients."""
 
+from lrcore.optimizers._available import Available as Available
+from lrcore.optimizers._available import describe
+from lrcore.optimizers._available import table as _table
 from lrcore.optimizers._base import Optimizer as Optimizer
 from lrcore.optimizers._hyper import ParamGroup as ParamGroup
 from lrcore.optimizers.adagrad import *
 from lrcore.optimizers.adam import *
+from lrcore.optimizers.dual import *
+from lrcore.optimizers.layerwise import *
+from lrcore.optimizers.moments import *
 from lrcore.optimizers.nadam import *
 from lrcore.optimizers.sgd import *
+from lrcore.optimizers.sign import *
 
 
-def available() -> dict[str, type[Optimizer]]:
-    """Return the optimizers by name.
+def available() -> dict[str, Available]:
+    """Return the optimizers by name: class, state arrays, bytes an element, options.
 
     Examples
     --------
-    >>> available()["AdamW"]
-    <class 'lrcore.optimizers.adam.AdamW'>
+    >>> adam = available()["Adam"]
+    >>> adam.kind, adam.states, adam.bytes_per_element
+    (<class 'lrcore.optimizers.adam.Adam'>, ('m', 'v'), 8)
+    >>> adam.conventions
+    ('torch', 'keras', 'optax', 'paper')
     """
     kinds = {
-        name: value
+        name: describe(value)
         for name, value in globals().items()
-        if isinstance(value, type) and issubclass(value, Optimizer)
+        if isinstance(value, type)
+        and issubclass(value, Optimizer)
+        and value is not Optimizer
     }
-    del kinds["Optimizer"]
-    return dict(sorted(kinds.items()))
+    return dict(sorted(kinds.items(), key=lambda item: item[0].lower()))
+
+
+def table() -> str:
+    """Return the optimizers as a table in Markdown: the README's."""
+    return _table(available())

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from inspect import Signature, signature
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, NoReturn, TypedDict
+from typing import Any, ClassVar, Literal, NoReturn, Self, TypedDict
+
+import numpy as np
 
 from lrcore import _check, _core, _tree
 from lrcore._numbers import whole
 from lrcore._typing import Array
-from lrcore.optimizers._hyper import Coefs, Hyper, ParamGroup, check
+from lrcore.optimizers import _average
+from lrcore.optimizers._hyper import (
+    Coefs,
+    Domains,
+    Hyper,
+    ParamGroup,
+    Part,
+    Weights,
+    check,
+    decay,
+)
 from lrcore.optimizers._memory import state_like
 
 Scheduled = float | Callable[[int], float]
@@ -24,19 +38,45 @@ class Common(TypedDict, total=False):
     l2: Scheduled
     maximize: bool
     decoupled_weight_decay: bool
+    independent_weight_decay: bool
+    ema_decay: Scheduled | None
+    swa_start: int | None
+    swa_every: int
+    lookahead_steps: int | None
+    lookahead_alpha: Scheduled
+    convention: Literal["torch", "keras", "optax", "paper"]
     num_threads: int | None
     denormals: Literal["flush", "keep"]
 
 
-COMMON: Common = {"l2": 0.0, "maximize": False, "decoupled_weight_decay": False}
+# What a kernel takes too, and what needs arrays of its own.
+TERMS: Common = {
+    "l2": 0.0,
+    "maximize": False,
+    "decoupled_weight_decay": False,
+    "independent_weight_decay": False,
+}
+AVERAGES: Common = {
+    "ema_decay": None,
+    "swa_start": None,
+    "swa_every": 1,
+    "lookahead_steps": None,
+    "lookahead_alpha": 0.5,
+}
 
-# What all docstrings have in common, where they say {params} and {common}.
+# What docstrings have in common, where they say {params}, {common} and the like.
 _PARAMS_DOC = """\
 params : ndarray, nested list / tuple / dict of ndarray, or list of groups
         float32 or float64, C- or F-contiguous, writable, sharing no memory.  They are
         updated in place, so keep the arrays: ``params["W"] = params["W"] - ...`` is
         refused at the next step.  A group is a dict with the key ``"params"`` and
         hyper-parameters of its own."""
+_COUPLED_DOC = """\
+weight_decay : float or schedule
+        Added to the gradient as ``weight_decay * p`` (an L2 penalty).  Default 0."""
+_DECOUPLED_DOC = """\
+weight_decay : float or schedule
+        Each step multiplies p by ``1 - lr * weight_decay``.  Default {weight_decay}."""
 _COMMON_DOC = """\
 l2 : float or schedule
         L2 penalty, always coupled: added to the gradient as ``l2 * p``.  Default 0.
@@ -45,6 +85,20 @@ l2 : float or schedule
     decoupled_weight_decay : bool
         Whether ``weight_decay`` multiplies p by ``1 - lr * weight_decay`` in each step
         (Loshchilov & Hutter 2019) or is an L2 penalty.  Default {decoupled}.
+    independent_weight_decay : bool
+        Whether a decoupled decay leaves lr out: ``1 - weight_decay``.  Default False.
+    ema_decay : float, schedule or None
+        Keep the exponential moving average ``ema``: after the first step it is p, then
+        ``ema = ema_decay * ema + (1 - ema_decay) * p``.  Default None: none.
+    swa_start, swa_every : int or None, int
+        Keep ``swa``, the mean of p after step `swa_start` and each `swa_every` steps
+        from there (Izmailov et al. 2018); until then it is the p of the beginning.
+        Default None, 1.
+    lookahead_steps, lookahead_alpha : int or None, float or schedule
+        Lookahead (Zhang et al. 2019, Algorithm 1): each `lookahead_steps` steps,
+        ``slow = slow + lookahead_alpha (p - slow)``, ``p = slow``.  Default None, 0.5.
+    convention : {{{conventions}}}
+        Whose defaults and flags to take: {convention_notes}Default "torch".
     num_threads : int or None
         At most so many threads; None for ``lrcore.get_num_threads()``, the default.
     denormals : {{"flush", "keep"}}
@@ -62,6 +116,9 @@ l2 : float or schedule
         Params and hyper-parameters of each group, to read and set by name.
     state : tuple of mapping
         The state arrays of each parameter, in the order of params: to look at.
+    ema, swa, slow
+        The averages asked for, of the same structure as params: to look at.  ``with
+        opt.averaged():`` puts them into the params for a while.
 
     Raises
     ------
@@ -86,10 +143,11 @@ class Optimizer:
 
     __slots__ = (
         "__weakref__",
+        "_given",
         "_keep_subnormals",
-        "_leaves",
         "_num_threads",
         "_plan",
+        "_tree",
         "param_groups",
         "state",
     )
@@ -97,38 +155,120 @@ class Optimizer:
     _decoupled: ClassVar[bool] = False
     """Whether weight_decay is decoupled where the caller does not say."""
 
+    _flags: ClassVar[Hyper] = {}
+    """Keyword-only hyper-parameters of the class, and their defaults."""
+
+    _flags_doc: ClassVar[str] = ""
+    """What the docstrings of the class and its children say of the flags."""
+
+    _domains: ClassVar[Domains] = {}
+    """Domains of hyper-parameters, where they are not the usual ones."""
+
+    _conventions: ClassVar[Mapping[str, Hyper]] = {}
+    """By library: the defaults and flags in which it is not the class's own."""
+
     def __init_subclass__(cls) -> None:
-        common = _COMMON_DOC.format(decoupled=cls._decoupled)
-        text = (cls.__doc__ or "").replace("{params}", _PARAMS_DOC)
-        cls.__doc__ = text.replace("{common}", common)
+        notes = "".join(
+            f"``{name}``: {', '.join(f'{k}={v!r}' for k, v in preset.items())}; "
+            for name, preset in cls._conventions.items()
+        )
+        common = _COMMON_DOC.format(
+            decoupled=cls._decoupled,
+            conventions=", ".join(f'"{name}"' for name in cls._known_conventions()),
+            convention_notes=notes,
+        )
+        # Of __init__, as inspect would take __new__'s.
+        own = [*signature(cls.__init__).parameters.values()][1:]
+        cls.__signature__ = Signature(own)  # type: ignore[attr-defined] # for inspect
+        weight_decay = next((p.default for p in own if p.name == "weight_decay"), 0)
+        paragraphs = {
+            "{params}": _PARAMS_DOC,
+            "{coupled}": _COUPLED_DOC,
+            "{decoupled}": _DECOUPLED_DOC.format(weight_decay=weight_decay),
+            "{flags}": cls._flags_doc,
+            "{common}": common,
+        }
+        for mark, text in paragraphs.items():
+            cls.__doc__ = (cls.__doc__ or "").replace(mark, text)
+
+    _given: frozenset[str]
+    """Names of the constructor's arguments that the caller gave."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        self = super().__new__(cls)
+        names = [*signature(cls).parameters][: len(args)]
+        self._given = frozenset(names) | kwargs.keys()
+        return self
 
     def __init__(self, params: Any, hyper: Hyper, common: Common) -> None:
         own: dict[str, Any] = {**common}
         self.num_threads = own.pop("num_threads", None)
         self.denormals = own.pop("denormals", "flush")
-        defaults = {**hyper, **COMMON, "decoupled_weight_decay": self._decoupled}
-        _known(type(self).__name__, own, defaults, "num_threads", "denormals")
+        preset = self._preset(own.pop("convention", "torch"), {**hyper, **own})
+        defaults = {**hyper, **self._defaults()}
+        extra = ("convention", "num_threads", "denormals")
+        _known(type(self).__name__, own, defaults, *extra)
+        defaults |= {k: v for k, v in preset.items() if k not in self._given}
         defaults |= own
 
         grouped = _is_groups(params)
+        kinds = self._kinds()
         groups = []
         for index, group in enumerate(params if grouped else [{"params": params}]):
             own = {name: value for name, value in group.items() if name != "params"}
             _known(f"params[{index}]", own, defaults)
             owner = group if grouped else None
             hyper = {**defaults, **own}
-            groups.append(ParamGroup(group["params"], hyper, type(self), owner))
+            groups.append(ParamGroup(group["params"], hyper, kinds, owner))
 
         self.param_groups = tuple(groups)
         roots = [group.params for group in groups]
-        tree = _tree.flatten(roots if grouped else roots[0], grouped=grouped)
-        _check.params(tree)
-        self._leaves = tree.leaves
-        self.state = tuple(self._new_state(leaf) for leaf in tree.leaves)
-        states = [tuple(state.values()) for state in self.state]
-        self._plan = _core.Plan(tree, self.param_groups, states)
+        self._tree = _tree.flatten(roots if grouped else roots[0], grouped=grouped)
+        leaves = self._tree.leaves
+        _check.params(self._tree)
+        parts = [(i, part) for i, group in enumerate(groups) for part in group.parts]
+        part_of = [
+            leaf.group * len(kinds) + kinds.index(self._kind_of(leaf.array))
+            for leaf in leaves
+        ]
+        self.state = tuple(
+            MappingProxyType(self._new_state(leaf.array, *parts[part]))
+            for leaf, part in zip(leaves, part_of, strict=True)
+        )
+        self._plan = _core.Plan(
+            self._tree, self.param_groups, tuple(parts), part_of, self.state
+        )
+
+    @classmethod
+    def _defaults(cls) -> Hyper:
+        """Return the keyword-only hyper-parameters of the class and of all."""
+        own = {"decoupled_weight_decay": cls._decoupled}
+        return {**cls._flags, **TERMS, **AVERAGES, **own}
+
+    @classmethod
+    def _known_conventions(cls) -> list[str]:
+        return ["torch", *(name for name in cls._conventions if name != "torch")]
+
+    @classmethod
+    def _preset(cls, convention: str, hyper: Hyper) -> Hyper:
+        """Return the defaults and flags of a convention; hyper: what else was asked."""
+        if convention not in cls._known_conventions():
+            raise ValueError(
+                f"convention: expected one of {cls._known_conventions()} "
+                f"for {cls.__name__}, found {convention!r}"
+            )
+        return cls._conventions.get(convention, {})
 
     # --- what a class says ---------------------------------------------------------
+
+    @classmethod
+    def _kinds(cls) -> tuple[type[Optimizer], ...]:
+        """Return the classes by whose rules arrays are stepped; its own first."""
+        return (cls,)
+
+    def _kind_of(self, p: Array) -> type[Optimizer]:
+        """Return the class whose rule an array is stepped by."""
+        return type(self)
 
     @staticmethod
     def _rule(h: Hyper) -> str:
@@ -136,25 +276,56 @@ class Optimizer:
         raise NotImplementedError
 
     @staticmethod
-    def _initial(h: Hyper) -> Mapping[str, float]:
-        """Return what state arrays are filled with where that is not 0."""
+    def _scale(h: Hyper) -> str:
+        """Return the scale of scales.def, or ""."""
+        return ""
+
+    @staticmethod
+    def _averages(h: Hyper) -> Mapping[str, _average.Weight]:
+        """Return the averages of the params to keep, by name."""
+        return _average.common(h)
+
+    @staticmethod
+    def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:
+        """Return what states begin with where that is not 0; "p": a copy of p."""
         return {}
 
     @staticmethod
+    def _decay(h: Hyper) -> tuple[float, float]:
+        """Return l2 and the driver's decay."""
+        return decay(h)
+
+    @staticmethod
     def _fold(h: Hyper) -> Coefs:
-        """Return ``coefs(t, lr)``, which gives the numbers of a step."""
+        """Return ``coefs(t, lr, decay)``, which gives the numbers of a step."""
         raise NotImplementedError
 
-    def _new_state(self, leaf: _tree.Leaf) -> Mapping[str, Array]:
-        group = self.param_groups[leaf.group]
-        fill = self._initial(group.hyper)
-        names = _core.RULES[group.rule].states
-        return MappingProxyType(
-            {
-                name: state_like(leaf.array, k, fill.get(name, 0.0))
-                for k, name in enumerate(names)
-            }
-        )
+    @staticmethod
+    def _fold_scale(h: Hyper) -> Weights | None:
+        """Return ``coefs(t)`` of the scale."""
+        return None
+
+    def _new_state(self, p: Array, group: int, part: Part) -> dict[str, Array]:
+        """Return the arrays of a parameter, by name."""
+        initial: Mapping[str, float | Literal["p"]]
+        initial = part.kind._initial(self.param_groups[group].hyper)
+        scale = _core.SCALES[part.scale]
+        state = {}
+        for k, name in enumerate((*_core.RULES[part.rule].states, *part.averages)):
+            copied = name in part.averages
+            state[name] = state_like(p, k, "p" if copied else initial.get(name, 0.0))
+        if scale.emits:
+            state["u"] = state_like(p, len(state), 0.0)
+        state |= {name: np.zeros(()).view() for name in scale.states}
+        return state
+
+    @classmethod
+    def _states_of(cls, part: Part) -> tuple[tuple[str, ...], int]:
+        """Return a part's state arrays by name, and their bytes a weight in float32."""
+        scale = _core.SCALES[part.scale]
+        alike = _core.RULES[part.rule].states + part.averages
+        alike += ("u",) if scale.emits else ()
+        return alike + scale.states, 4 * len(alike)
 
     # --- how to run ----------------------------------------------------------------
 
@@ -192,7 +363,7 @@ class Optimizer:
 
     @lr.setter
     def lr(self, value: Scheduled) -> None:
-        check("lr", value)
+        check("lr", value, self._domains)
         for group in self.param_groups:
             group["lr"] = value
 
@@ -221,6 +392,88 @@ class Optimizer:
         self._plan.step(grads, self._num_threads, self._keep_subnormals)
         return True
 
+    # --- averages ------------------------------------------------------------------
+
+    @property
+    def ema(self) -> Any:
+        """The exponential moving average of the params (``ema_decay``)."""
+        return self._average("ema")
+
+    @property
+    def swa(self) -> Any:
+        """The stochastic weight average of the params (``swa_start``)."""
+        return self._average("swa")
+
+    @property
+    def slow(self) -> Any:
+        """Lookahead's slow weights (``lookahead_steps``)."""
+        return self._average("slow")
+
+    def _average(self, name: str) -> Any:
+        """Return an average in the structure of params; p where a group has none."""
+        kept = {name for state in self.state for name in state}
+        if name not in kept:
+            raise AttributeError(
+                f"no {name} is kept; construct {type(self).__name__} with "
+                f"{_ASKED_BY.get(name, name)}"
+            )
+        arrays = [
+            state.get(name, leaf.array)
+            for leaf, state in zip(self._tree.leaves, self.state, strict=True)
+        ]
+        return _tree.rebuild(self._tree, arrays)
+
+    @contextmanager
+    def averaged(self, name: str | None = None) -> Iterator[None]:
+        """Put an average into the params, and the params back at the end.
+
+        Parameters
+        ----------
+        name : {"ema", "swa", "slow"}, optional
+            Which; where the optimizer keeps one, it need not be said.
+
+        Raises
+        ------
+        AttributeError, ValueError
+            There is no such average, or several and no name.
+        RuntimeError
+            In the block: step, state_dict and load_state_dict.
+
+        Examples
+        --------
+        >>> import numpy as np, lrcore
+        >>> p = np.zeros(1)
+        >>> opt = lrcore.SGD(p, lr=1.0, ema_decay=0.5)
+        >>> opt.step(np.ones(1)), opt.step(np.ones(1))
+        (True, True)
+        >>> with opt.averaged():
+        ...     print(p)
+        [-1.5]
+        >>> p
+        array([-2.])
+        """
+        groups = self.param_groups
+        kept = {a for group in groups for part in group.parts for a in part.averages}
+        if name is None:
+            if len(kept) > 1:
+                raise ValueError(f"name: expected one of {sorted(kept)}, found None")
+            name = next(iter(kept), "ema")
+        self._average(name)
+        self._refuse_in_step()
+        self._plan.busy = "this optimizer's params are lent to `with opt.averaged()`"
+        self._swap(name)
+        try:
+            yield
+        finally:
+            self._swap(name)
+            self._plan.busy = None
+
+    def _swap(self, name: str) -> None:
+        for leaf, state in zip(self._tree.leaves, self.state, strict=True):
+            if name in state:
+                p, a = leaf.array, state[name]
+                p[...], a[...] = a.copy(), p.copy()
+
     # --- saving and restoring ------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
@@ -242,9 +495,9 @@ class Optimizer:
             "t": self.t,
             "denormals": self.denormals,
             "param_groups": [group.hyper for group in self.param_groups],
-            "names": [leaf.path for leaf in self._leaves],
+            "names": [leaf.path for leaf in self._tree.leaves],
             "state": [
-                {name: array.copy() for name, array in state.items()}
+                {name: array.copy() for name, array in state.items() if name != "u"}
                 for state in self.state
             ],
         }
@@ -274,7 +527,7 @@ class Optimizer:
             )
         t = whole("t", saved["t"], "an int >= 0", least=0)
         keep_subnormals = check_denormals(saved["denormals"])
-        names = [leaf.path for leaf in self._leaves]
+        names = [leaf.path for leaf in self._tree.leaves]
         if list(saved["names"]) != names:
             raise ValueError(f"names: expected {names}, found {saved['names']}")
         if len(saved["state"]) != len(names):
@@ -282,18 +535,20 @@ class Optimizer:
                 f"state: expected {len(names)} entries, found {len(saved['state'])}"
             )
         for leaf, own, new in zip(
-            self._leaves, self.state, saved["state"], strict=True
+            self._tree.leaves, self.state, saved["state"], strict=True
         ):
-            if not isinstance(new, Mapping) or own.keys() != new.keys():
+            wanted_keys = own.keys() - {"u"}  # scratch
+            if not isinstance(new, Mapping) or wanted_keys != new.keys():
                 raise ValueError(
                     f"state of params{leaf.path}: "
-                    f"expected arrays {list(own)}, found {_keys(new)}"
+                    f"expected arrays {sorted(wanted_keys)}, found {_keys(new)}"
                 )
-            for name, array in own.items():
+            for name in new:
+                array = own[name]
                 where = f"state of params{leaf.path}: {name}"
                 if not array.flags.writeable:
                     raise ValueError(f"{where} is read-only")
-                _check.state(where, new[name], leaf.array)
+                _check.state(where, new[name], array)
         if len(saved["param_groups"]) != len(self.param_groups):
             raise ValueError(
                 f"param_groups: expected {len(self.param_groups)}, "
@@ -309,12 +564,12 @@ class Optimizer:
         for group, hyper in zip(self.param_groups, hypers, strict=True):
             group.replace(hyper)
         for own, new in zip(self.state, copies, strict=True):
-            for name, array in own.items():
-                array[...] = new[name]
+            for name, array in new.items():
+                own[name][...] = array
 
     def _refuse_in_step(self) -> None:
-        if self._plan.busy:
-            raise RuntimeError("this optimizer is in the middle of a step")
+        if self._plan.busy is not None:
+            raise RuntimeError(self._plan.busy)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
@@ -323,13 +578,20 @@ class Optimizer:
         )
 
     def __repr__(self) -> str:
-        arrays = [leaf.array for leaf in self._leaves]
+        arrays = [leaf.array for leaf in self._tree.leaves]
         elements = sum(array.size for array in arrays)
         groups = ", ".join(map(repr, self.param_groups))
         return (
             f"<{type(self).__name__} of {elements:,} elements in {len(arrays)} arrays, "
             f"t={self.t}: {groups}>"
         )
+
+
+_ASKED_BY = {
+    "ema": "ema_decay=...",
+    "swa": "swa_start=...",
+    "slow": "lookahead_steps=...",
+}
 
 
 def _keys(mapping: Any) -> Any:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, NamedTuple
 
-from lrcore._numbers import real
+from lrcore._numbers import real, whole
 
 Hyper = dict[str, Any]
 """Hyper-parameters by name."""
@@ -17,30 +17,51 @@ class Domain(NamedTuple):
 
     holds: Callable[[float], bool]
     text: str
+    optional: bool = False  # or None
+    fixed: bool = False  # not for a schedule
+    least: int | None = None  # a whole number, at least this
+
+    def or_none(self) -> Domain:
+        """Return the domain with None."""
+        return self._replace(text=self.text + " or None", optional=True)
 
 
-_FINITE = Domain(math.isfinite, "a finite number")
-_NONNEGATIVE = Domain(lambda x: 0 <= x < math.inf, "a finite number >= 0")
-_FRACTION = Domain(lambda x: 0 <= x < 1, "a number in [0, 1)")
-_ABOVE_ONE = Domain(lambda x: 1 < x < math.inf, "a finite number > 1")
+FINITE = Domain(math.isfinite, "a finite number")
+NONNEGATIVE = Domain(lambda x: 0 <= x < math.inf, "a finite number >= 0")
+POSITIVE = Domain(lambda x: 0 < x < math.inf, "a finite number > 0")
+FRACTION = Domain(lambda x: 0 <= x < 1, "a number in [0, 1)")
+ABOVE_ONE = Domain(lambda x: 1 < x < math.inf, "a finite number > 1")
 
-# By name, as names mean the same on every optimizer.  A tuple: one domain an element.
-# What is not listed is a flag.
-_DOMAINS: dict[str, Domain | tuple[Domain, ...]] = {
-    "lr": _NONNEGATIVE,
-    "weight_decay": _NONNEGATIVE,
-    "l2": _NONNEGATIVE,
-    "eps": _NONNEGATIVE,
-    "betas": (_FRACTION, _FRACTION),
-    "momentum_decay": _NONNEGATIVE,
-    "etas": (_FRACTION, _ABOVE_ONE),
-    "step_sizes": (_NONNEGATIVE, _NONNEGATIVE),
-    "momentum": _NONNEGATIVE,
-    "dampening": _FINITE,
-    "alpha": _FRACTION,
-    "rho": _FRACTION,
-    "lr_decay": _NONNEGATIVE,
-    "initial_accumulator_value": _NONNEGATIVE,
+
+def count(least: int) -> Domain:
+    """Return the domain of whole numbers from `least` on; never scheduled."""
+    return Domain(lambda n: n >= least, f"an int >= {least}", fixed=True, least=least)
+
+
+Domains = Mapping[str, Domain | tuple[Domain, ...]]
+
+# By name, as names mean the same on every optimizer; a class may say otherwise.  A
+# tuple: one domain an element.  What is not listed is a flag.
+_DOMAINS: Domains = {
+    "lr": NONNEGATIVE,
+    "weight_decay": NONNEGATIVE,
+    "l2": NONNEGATIVE,
+    "eps": NONNEGATIVE,
+    "eps_root": NONNEGATIVE,
+    "betas": (FRACTION, FRACTION),
+    "etas": (FRACTION, ABOVE_ONE),
+    "step_sizes": (NONNEGATIVE, NONNEGATIVE),
+    "momentum": NONNEGATIVE,
+    "dampening": FINITE,
+    "alpha": FRACTION,
+    "rho": FRACTION,
+    "lr_decay": NONNEGATIVE,
+    "initial_accumulator_value": NONNEGATIVE,
+    "ema_decay": FRACTION.or_none(),
+    "swa_start": count(0).or_none(),
+    "swa_every": count(1),
+    "lookahead_steps": count(1).or_none(),
+    "lookahead_alpha": Domain(lambda x: 0 < x <= 1, "a number in (0, 1]"),
 }
 
 
@@ -48,23 +69,25 @@ _DOMAINS: dict[str, Domain | tuple[Domain, ...]] = {
 AT_CONSTRUCTION = frozenset({"initial_accumulator_value"})
 
 
-def check(name: str, value: Any) -> Any:
-    """Return the value as a float, a tuple of floats or a bool.
+def check(name: str, value: Any, domains: Domains) -> Any:
+    """Return the value as a float, an int, a tuple of floats, None or a bool.
 
     Schedules pass unchanged: what they return is checked at each step.
+
+    domains: those of the class, where they are not the usual ones.
 
     Raises
     ------
     TypeError, ValueError
         It is of another kind, or outside of the hyper-parameter's domain.
     """
-    domain = _DOMAINS.get(name)
+    domain = domains.get(name) or _DOMAINS.get(name)
     if domain is None:
         return _flag(name, value)
-    if _is_schedule(value) and name not in AT_CONSTRUCTION:
-        return value
     if isinstance(domain, Domain):
         return _number(name, value, domain)
+    if _is_schedule(value):
+        return value
     try:
         values = tuple(value)
     except TypeError:
@@ -72,7 +95,7 @@ def check(name: str, value: Any) -> Any:
     if len(values) != len(domain):
         raise ValueError(f"{name}: expected {len(domain)} numbers, found {value!r}")
     return tuple(
-        v if _is_schedule(v) else _number(f"{name}[{i}]", v, d)
+        _number(f"{name}[{i}]", v, d)
         for i, (v, d) in enumerate(zip(values, domain, strict=True))
     )
 
@@ -81,9 +104,14 @@ def _is_schedule(value: Any) -> bool:
     return callable(value) and not isinstance(value, type)
 
 
-def _number(name: str, value: Any, domain: Domain) -> float:
-    or_schedule = "" if name in AT_CONSTRUCTION else ", or a schedule"
-    number = real(name, value, domain.text + or_schedule)
+def _number(name: str, value: Any, domain: Domain) -> Any:
+    fixed = domain.fixed or name in AT_CONSTRUCTION
+    if (value is None and domain.optional) or (_is_schedule(value) and not fixed):
+        return value
+    wanted = domain.text + ("" if fixed else ", or a schedule")
+    if domain.least is not None:
+        return whole(name, value, wanted, least=domain.least)
+    number = real(name, value, wanted)
     if not domain.holds(number):
         raise ValueError(f"{name}: expected {domain.text}, found {value!r}")
     return number
@@ -106,23 +134,64 @@ def _at(value: Any, t: int) -> Any:
     return tuple(_at(v, t) for v in value) if isinstance(value, tuple) else value
 
 
-Coefs = Callable[[int, float], tuple[float, ...]]
-"""From the step, counted from 1, and its learning rate: the driver's lr and the rule's
-own coefficients."""
+Coefs = Callable[[int, float, float], tuple[float, ...]]
+"""From the step, counted from 1, its learning rate and its decay of p: the driver's
+decay and lr, and the rule's own coefficients."""
+
+Weights = Callable[[int], tuple[float, ...]]
+"""From the step, counted from 1, to the coefficients of averages, or of a scale."""
+
+Folded = tuple[Coefs, float, float, float, float, Weights | None, Weights | None]
+"""A step's numbers: where to get the rule's, then lr, gscale, l2 and decay, then where
+to get those of averages and of the scale."""
 
 
-Folded = tuple[Coefs, float, float, float, float]
-"""A step's numbers: where to get the rule's, and lr, gscale, l2 and decay."""
+def fold(kind: Any, h: Hyper) -> Folded:
+    """Fold the hyper-parameters of a class into what the driver takes."""
+    weights: Weights | None = None
+    averages = tuple(kind._averages(h).values())
+    if averages:
+
+        def weights(t: int) -> tuple[float, ...]:
+            return tuple([weight(t) for weight in averages])
+
+    gscale = -1.0 if h["maximize"] else 1.0
+    l2, decay = kind._decay(h)
+    scale = kind._fold_scale(h)
+    return kind._fold(h), h["lr"], gscale, l2, decay, weights, scale
 
 
-def fold(h: Hyper, fold_rule: Callable[[Hyper], Coefs]) -> Folded:
-    """Fold flags and decay into the driver's numbers."""
-    lr, l2, decay = h["lr"], h["l2"], 1.0
-    if h["decoupled_weight_decay"]:
-        decay = 1.0 - lr * h["weight_decay"]
-    else:
-        l2 += h["weight_decay"]
-    return fold_rule(h), lr, -1.0 if h["maximize"] else 1.0, l2, decay
+def decay(h: Hyper) -> tuple[float, float]:
+    """Return l2 and the factor of p that weight decay comes to."""
+    if not h["decoupled_weight_decay"]:
+        return h["l2"] + h["weight_decay"], 1.0
+    rate = 1.0 if h["independent_weight_decay"] else h["lr"]
+    return h["l2"], 1.0 - rate * h["weight_decay"]
+
+
+class Part:
+    """What is stepped alike in a group: the rule, and the numbers that it takes.
+
+    rule, scale : names of rules.def and scales.def; "" is no scale.
+    averages : names of state arrays.
+    folded : the numbers of a step; None where something is scheduled.
+    """
+
+    __slots__ = ("averages", "folded", "kind", "rule", "scale")
+
+    def __init__(self, kind: Any, hyper: Hyper) -> None:
+        self.kind = kind
+        self.rule, self.scale, self.averages = self.layout(hyper)
+        self.folded: Folded | None = None
+
+    def layout(self, hyper: Hyper) -> tuple[str, str, tuple[str, ...]]:
+        """Return what decides which state arrays there are."""
+        kind = self.kind
+        return kind._rule(hyper), kind._scale(hyper), tuple(kind._averages(hyper))
+
+    def fold(self, hyper: Hyper) -> Folded:
+        """Return the numbers of a step."""
+        return fold(self.kind, hyper)
 
 
 class ParamGroup(MutableMapping[str, Any]):
@@ -133,20 +202,28 @@ class ParamGroup(MutableMapping[str, Any]):
     arrays there are (``amsgrad``, whether there is a momentum) stays as constructed.
     """
 
-    __slots__ = ("_hyper", "_kind", "_scheduled", "folded", "owner", "params", "rule")
+    __slots__ = ("_hyper", "_kind", "_scheduled", "owner", "params", "parts")
 
     # Two groups are the same where they are one: comparing params would ask arrays.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 
     def __init__(
-        self, params: Any, hyper: Hyper, kind: Any, owner: dict[str, Any] | None
+        self,
+        params: Any,
+        hyper: Hyper,
+        kinds: Sequence[Any],
+        owner: dict[str, Any] | None,
     ) -> None:
         self.params = params
         self.owner = owner  # the user's dict, where params came in one
-        self._kind = kind
-        self.replace({name: check(name, value) for name, value in hyper.items()})
-        self.rule: str = kind._rule(self._hyper)
+        self._kind = kinds[0]
+        self._hyper = {name: self._check(name, value) for name, value in hyper.items()}
+        self.parts = tuple(Part(kind, self._hyper) for kind in kinds)
+        self.replace(self._hyper)
+
+    def _check(self, name: str, value: Any) -> Any:
+        return check(name, value, self._kind._domains)
 
     @property
     def hyper(self) -> Hyper:
@@ -159,23 +236,26 @@ class ParamGroup(MutableMapping[str, Any]):
             raise ValueError(
                 f"param_groups: expected {list(self._hyper)}, found {hyper!r}"
             )
-        new = {name: check(name, value) for name, value in hyper.items()}
-        self._keeps_rule(new, "param_groups")
+        new = {name: self._check(name, value) for name, value in hyper.items()}
+        self._keeps_layout(new, "param_groups")
         return new
 
-    def _keeps_rule(self, hyper: Hyper, what: str) -> None:
-        rule = self._kind._rule(hyper)
-        if rule != self.rule:
-            raise ValueError(
-                f"{what}: asks for the states of the rule {rule!r}, and this optimizer "
-                f"was built with those of {self.rule!r}; construct one with it"
-            )
+    def _keeps_layout(self, hyper: Hyper, what: str) -> None:
+        for part in self.parts:
+            held, asked = (part.rule, part.scale, part.averages), part.layout(hyper)
+            if asked != held:
+                raise ValueError(
+                    f"{what}: asks for the states of {_listed(asked)}, and this "
+                    f"optimizer was built with those of {_listed(held)}; "
+                    "construct one with it"
+                )
 
     def replace(self, hyper: Hyper) -> None:
         """Set what ``checked`` has passed."""
         self._hyper = hyper
         self._scheduled = [name for name, v in hyper.items() if scheduled(v)]
-        self.folded = None if self._scheduled else fold(hyper, self._kind._fold)
+        for part in self.parts:
+            part.folded = None if self._scheduled else part.fold(hyper)
 
     def __getitem__(self, name: str) -> Any:
         return self.params if name == "params" else self._hyper[name]
@@ -185,8 +265,8 @@ class ParamGroup(MutableMapping[str, Any]):
             raise KeyError(f"{name}: no hyper-parameter; there are {list(self._hyper)}")
         if name in AT_CONSTRUCTION:
             raise ValueError(f"{name}: used at construction only; it cannot be set now")
-        hyper = {**self._hyper, name: check(name, value)}
-        self._keeps_rule(hyper, name)
+        hyper = {**self._hyper, name: self._check(name, value)}
+        self._keeps_layout(hyper, name)
         self.replace(hyper)
 
     def __delitem__(self, name: str) -> None:
@@ -207,14 +287,18 @@ class ParamGroup(MutableMapping[str, Any]):
         value = self._hyper[name]
         if name not in self._scheduled:
             return value
-        now = check(name, _at(value, t))
+        now = self._check(name, _at(value, t))
         if scheduled(now):
             raise TypeError(
                 f"{name}: expected its schedule to return numbers, found {now!r}"
             )
         return now
 
-    def fold_at(self, t: int) -> Folded:
-        """Return what ``folded`` is for that step, where something is scheduled."""
-        now = {name: self.at(name, t) for name in self._scheduled}
-        return fold({**self._hyper, **now}, self._kind._fold)
+    def hyper_at(self, t: int) -> Hyper:
+        """Return all hyper-parameters for the step that follows t others."""
+        return {**self._hyper, **{name: self.at(name, t) for name in self._scheduled}}
+
+
+def _listed(layout: tuple[str, str, tuple[str, ...]]) -> str:
+    rule, scale, averages = layout
+    return " and ".join(repr(name) for name in (rule, scale, *averages) if name)

@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Unpack
+from typing import Any, ClassVar, Literal, Unpack
 
 from lrcore.optimizers._base import Common, Optimizer, Scheduled
 from lrcore.optimizers._hyper import Coefs, Hyper
 
 __all__ = ["Adadelta", "Adagrad", "RMSprop"]
+
+
+class EpsFlags(Common, total=False):
+    """Keyword-only flags of Adagrad."""
+
+    eps_inside: bool
+
+
+class RMSpropFlags(EpsFlags, total=False):
+    """Keyword-only flags of RMSprop."""
+
+    lr_in_momentum: bool
+    initial_accumulator_value: float
+
+
+_EPS_DOC = """\
+eps_inside : bool
+        Add eps under the root, in units of g^2.  Default False."""
+
+
+def _eps(h: Hyper) -> tuple[float, float]:
+    """Return what is added under the root, and to it."""
+    return (h["eps"], 0.0) if h["eps_inside"] else (0.0, h["eps"])
 
 
 class Adagrad(Optimizer):
@@ -26,12 +49,12 @@ class Adagrad(Optimizer):
         Learning rate.  Default 1e-2.
     lr_decay : float or schedule
         Its decay with the number of steps.  Default 0.
-    weight_decay : float or schedule
-        Added to the gradient as ``weight_decay * p`` (an L2 penalty).  Default 0.
+    {coupled}
     initial_accumulator_value : float
         What a begins with, in units of g^2.  Default 0.
     eps : float or schedule
         Added to the root, in units of g.  Default 1e-10.
+    {flags}
     {common}
 
     References
@@ -50,6 +73,18 @@ class Adagrad(Optimizer):
     """
 
     __slots__ = ()
+    _flags: ClassVar[Hyper] = {"eps_inside": False}
+    _flags_doc = _EPS_DOC
+    _conventions: ClassVar[dict[str, Hyper]] = {
+        "keras": {
+            "lr": 1e-3,
+            "initial_accumulator_value": 0.1,
+            "eps": 1e-7,
+            "eps_inside": True,
+            "decoupled_weight_decay": True,
+        },
+        "optax": {"initial_accumulator_value": 0.1, "eps": 1e-7, "eps_inside": True},
+    }
 
     def __init__(
         self,
@@ -59,7 +94,7 @@ class Adagrad(Optimizer):
         weight_decay: Scheduled = 0.0,
         initial_accumulator_value: float = 0.0,
         eps: Scheduled = 1e-10,
-        **common: Unpack[Common],
+        **common: Unpack[EpsFlags],
     ) -> None:
         hyper = {
             "lr": lr,
@@ -75,15 +110,15 @@ class Adagrad(Optimizer):
         return "adagrad"
 
     @staticmethod
-    def _initial(h: Hyper) -> Mapping[str, float]:
+    def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:
         return {"a": h["initial_accumulator_value"]}
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
-        lr_decay, eps = h["lr_decay"], h["eps"]
+        lr_decay, added = h["lr_decay"], _eps(h)
 
-        def coefs(t: int, lr: float) -> tuple[float, ...]:
-            return lr / (1 + (t - 1) * lr_decay), eps
+        def coefs(t: int, lr: float, decay: float) -> tuple[float, ...]:
+            return decay, lr / (1 + (t - 1) * lr_decay), *added
 
         return coefs
 
@@ -108,14 +143,14 @@ class RMSprop(Optimizer):
         Decay of the running means, in [0, 1).  Default 0.99.
     eps : float or schedule
         Added to the root, in units of g.  Default 1e-8.
-    weight_decay : float or schedule
-        Added to the gradient as ``weight_decay * p`` (an L2 penalty).  Default 0.
+    {coupled}
     momentum : float or schedule
         Of the normalised gradient, at least 0.  Default 0.
     centered : bool
         Divide by the running standard deviation: subtract the square of the running
         mean mg.  The variance is kept from turning negative by rounding,
         where torch can return NaN.  Default False.
+    {flags}
     {common}
 
     References
@@ -134,6 +169,31 @@ class RMSprop(Optimizer):
     """
 
     __slots__ = ()
+    _flags: ClassVar[Hyper] = {
+        "eps_inside": False,
+        "lr_in_momentum": False,
+        "initial_accumulator_value": 0.0,
+    }
+    _flags_doc = (
+        _EPS_DOC
+        + """
+    lr_in_momentum : bool
+        Let m gather lr d, so that a change of lr acts on later gradients only.
+        Default False.
+    initial_accumulator_value : float
+        What v begins with, in units of g^2.  Default 0."""
+    )
+    _conventions: ClassVar[dict[str, Hyper]] = {
+        "keras": {
+            "lr": 1e-3,
+            "alpha": 0.9,
+            "eps": 1e-7,
+            "eps_inside": True,
+            "lr_in_momentum": True,
+            "decoupled_weight_decay": True,
+        },
+        "optax": {"alpha": 0.9, "eps_inside": True, "lr_in_momentum": True},
+    }
 
     def __init__(
         self,
@@ -144,7 +204,7 @@ class RMSprop(Optimizer):
         weight_decay: Scheduled = 0.0,
         momentum: Scheduled = 0.0,
         centered: bool = False,
-        **common: Unpack[Common],
+        **common: Unpack[RMSpropFlags],
     ) -> None:
         hyper = {
             "lr": lr,
@@ -163,9 +223,17 @@ class RMSprop(Optimizer):
         return f"rmsprop{centered}{momentum}"
 
     @staticmethod
+    def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:
+        return {"v": h["initial_accumulator_value"]}
+
+    @staticmethod
     def _fold(h: Hyper) -> Coefs:
-        w, eps, mu = 1 - h["alpha"], h["eps"], h["momentum"]
-        return lambda t, lr: (lr, w, eps, mu)
+        w, added, mu = 1 - h["alpha"], _eps(h), h["momentum"]
+        if mu == 0:
+            return lambda t, lr, decay: (decay, lr, w, *added)
+        if h["lr_in_momentum"]:
+            return lambda t, lr, decay: (decay, 1.0, w, *added, mu, lr)
+        return lambda t, lr, decay: (decay, lr, w, *added, mu, 1.0)
 
 
 class Adadelta(Optimizer):
@@ -187,8 +255,7 @@ class Adadelta(Optimizer):
         Decay of the running means, in [0, 1).  Default 0.9.
     eps : float or schedule
         Added under both roots, in units of g^2.  Default 1e-6.
-    weight_decay : float or schedule
-        Added to the gradient as ``weight_decay * p`` (an L2 penalty).  Default 0.
+    {coupled}
     {common}
 
     References
@@ -206,6 +273,16 @@ class Adadelta(Optimizer):
     """
 
     __slots__ = ()
+    _conventions: ClassVar[dict[str, Hyper]] = {
+        "keras": {
+            "lr": 1e-3,
+            "rho": 0.95,
+            "eps": 1e-7,
+            "decoupled_weight_decay": True,
+        },
+        "optax": {},
+        "paper": {"rho": 0.95},
+    }
 
     def __init__(
         self,
@@ -226,4 +303,4 @@ class Adadelta(Optimizer):
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
         w, eps = 1 - h["rho"], h["eps"]
-        return lambda t, lr: (lr, w, eps)
+        return lambda t, lr, decay: (decay, lr, w, eps)

@@ -3,12 +3,59 @@
 from __future__ import annotations
 
 from math import sqrt
-from typing import Any, Unpack
+from typing import Any, ClassVar, Unpack
 
 from lrcore.optimizers._base import Betas, Common, Optimizer, Scheduled
 from lrcore.optimizers._hyper import Coefs, Hyper
 
 __all__ = ["Adam", "AdamW", "Adamax"]
+
+
+class AdamFlags(Common, total=False):
+    """Keyword-only flags of Adam and what has its denominator."""
+
+    bias_correction: bool
+    eps_hat: bool
+    eps_root: Scheduled
+
+
+class AMSGradFlags(AdamFlags, total=False):
+    """Keyword-only flags where there is amsgrad."""
+
+    amsgrad_hat: bool
+
+
+ADAM_FLAGS: Hyper = {"bias_correction": True, "eps_hat": False, "eps_root": 0.0}
+
+ADAM_FLAGS_DOC = """\
+bias_correction : bool
+        Divide m by 1 - b1^t and v by 1 - b2^t.  Default True.
+    eps_hat : bool
+        Add eps to the root of v before it is corrected: "epsilon hat" of the paper's
+        section 2.  Default {eps_hat}.
+    eps_root : float or schedule
+        Added under the root, in units of g^2.  Default 0."""
+
+
+def fold_adam(h: Hyper) -> Coefs:
+    """Return the numbers of what divides by Adam's ``sqrt(v + root) r + eps``."""
+    b1, b2, *_ = h["betas"]
+    eps, root, w1, w2 = h["eps"], h["eps_root"], 1 - b1, 1 - b2
+
+    def plain(t: int, lr: float, decay: float) -> tuple[float, ...]:
+        return decay, lr, w1, w2, root, 1.0, eps
+
+    def hat(t: int, lr: float, decay: float) -> tuple[float, ...]:
+        lr = lr * sqrt(1 - b2**t) / (1 - b1**t)
+        return decay, lr, w1, w2, root, 1.0, eps
+
+    def outside(t: int, lr: float, decay: float) -> tuple[float, ...]:
+        c2 = 1 - b2**t
+        return decay, lr / (1 - b1**t), w1, w2, root * c2, 1 / sqrt(c2), eps
+
+    if not h["bias_correction"]:
+        return plain
+    return hat if h["eps_hat"] else outside
 
 
 class Adam(Optimizer):
@@ -30,10 +77,10 @@ class Adam(Optimizer):
         0.999).
     eps : float or schedule
         Added to the root, in units of g.  Default 1e-8.
-    weight_decay : float or schedule
-        Added to the gradient as ``weight_decay * p`` (an L2 penalty).  Default 0.
+    {coupled}
     amsgrad : bool
         Divide by the largest v so far (Reddi et al. 2018, Algorithm 2).  Default False.
+    {flags}
     {common}
 
     References
@@ -41,7 +88,7 @@ class Adam(Optimizer):
     Kingma & Ba 2015, "Adam: a method for stochastic optimization", Algorithm 1.
 
     Reddi, Kale & Kumar 2018, "On the convergence of Adam and beyond", Algorithm 2; as
-    in torch, the bias of v is corrected after the maximum.
+    in torch, the bias of v is corrected after the maximum (in the paper, not at all).
 
     Examples
     --------
@@ -55,6 +102,25 @@ class Adam(Optimizer):
     """
 
     __slots__ = ()
+    _flags: ClassVar[Hyper] = {**ADAM_FLAGS, "amsgrad_hat": False}
+    _flags_doc = (
+        ADAM_FLAGS_DOC.format(eps_hat=False)
+        + """
+    amsgrad_hat : bool
+        Take the largest v after its correction.  Default False."""
+    )
+    _conventions: ClassVar[dict[str, Hyper]] = {
+        "keras": {"eps": 1e-7, "eps_hat": True, "decoupled_weight_decay": True},
+        "optax": {"amsgrad_hat": True},
+        "paper": {},
+    }
+
+    @classmethod
+    def _preset(cls, convention: str, hyper: Hyper) -> Hyper:
+        preset = super()._preset(convention, hyper)
+        if convention == "paper" and hyper["amsgrad"]:
+            return {**preset, "bias_correction": False}
+        return preset
 
     def __init__(
         self,
@@ -64,7 +130,7 @@ class Adam(Optimizer):
         eps: Scheduled = 1e-8,
         weight_decay: Scheduled = 0.0,
         amsgrad: bool = False,
-        **common: Unpack[Common],
+        **common: Unpack[AMSGradFlags],
     ) -> None:
         hyper = {
             "lr": lr,
@@ -81,13 +147,20 @@ class Adam(Optimizer):
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
-        (b1, b2), eps = h["betas"], h["eps"]
-        w1, w2 = 1 - b1, 1 - b2
+        fold = fold_adam(h)
+        if not h["amsgrad"]:
+            return fold
+        if not (h["amsgrad_hat"] and h["bias_correction"]):
+            return lambda t, lr, decay: (*fold(t, lr, decay), 1.0)
+        if h["eps_hat"]:
+            raise ValueError("amsgrad_hat: found with eps_hat, which undoes it")
+        b2, root = h["betas"][1], h["eps_root"]
 
-        def coefs(t: int, lr: float) -> tuple[float, ...]:
-            return lr / (1 - b1**t), w1, w2, 1 / sqrt(1 - b2**t), eps
+        def hat(t: int, lr: float, decay: float) -> tuple[float, ...]:
+            decay, lr, w1, w2, _, _, eps = fold(t, lr, decay)
+            return decay, lr, w1, w2, root, 1.0, eps, 1 / (1 - b2**t)
 
-        return coefs
+        return hat
 
 
 class AdamW(Adam):
@@ -98,14 +171,15 @@ class AdamW(Adam):
     {params}
     lr, betas, eps, amsgrad
         As of Adam.
-    weight_decay : float or schedule
-        Each step multiplies p by ``1 - lr * weight_decay``.  Default 1e-2.
+    {decoupled}
+    {flags}
     {common}
 
     References
     ----------
     Loshchilov & Hutter 2019, "Decoupled weight decay regularization", Algorithm 2; as
-    in torch, the decay is scaled by lr.
+    in torch, the decay is scaled by lr, where the paper scales it by the schedule's
+    multiplier alone: with its convention, pass weight_decay as a schedule.
 
     Examples
     --------
@@ -119,6 +193,11 @@ class AdamW(Adam):
 
     __slots__ = ()
     _decoupled = True
+    _conventions: ClassVar[dict[str, Hyper]] = {
+        "keras": {"eps": 1e-7, "eps_hat": True, "weight_decay": 4e-3},
+        "optax": {"weight_decay": 1e-4, "amsgrad_hat": True},
+        "paper": {"independent_weight_decay": True},
+    }
 
     def __init__(
         self,
@@ -128,9 +207,15 @@ class AdamW(Adam):
         eps: Scheduled = 1e-8,
         weight_decay: Scheduled = 1e-2,
         amsgrad: bool = False,
-        **common: Unpack[Common],
+        **common: Unpack[AMSGradFlags],
     ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad, **common)
+
+
+class AdamaxFlags(Common, total=False):
+    """Keyword-only flags of Adamax."""
+
+    eps_outside: bool
 
 
 class Adamax(Optimizer):
@@ -152,8 +237,8 @@ class Adamax(Optimizer):
         (0.9, 0.999).
     eps : float or schedule
         Added to the size of the gradient, in units of g.  Default 1e-8.
-    weight_decay : float or schedule
-        Added to the gradient as ``weight_decay * p`` (an L2 penalty).  Default 0.
+    {coupled}
+    {flags}
     {common}
 
     References
@@ -172,6 +257,20 @@ class Adamax(Optimizer):
     """
 
     __slots__ = ()
+    _flags: ClassVar[Hyper] = {"eps_outside": False}
+    _flags_doc = """\
+eps_outside : bool
+        Add eps to n where it divides, not to the gradient's size.  Default False."""
+    _conventions: ClassVar[dict[str, Hyper]] = {
+        "keras": {
+            "lr": 1e-3,
+            "eps": 1e-7,
+            "eps_outside": True,
+            "decoupled_weight_decay": True,
+        },
+        "optax": {},
+        "paper": {"eps": 0.0},
+    }
 
     def __init__(
         self,
@@ -180,7 +279,7 @@ class Adamax(Optimizer):
         betas: Betas = (0.9, 0.999),
         eps: Scheduled = 1e-8,
         weight_decay: Scheduled = 0.0,
-        **common: Unpack[Common],
+        **common: Unpack[AdamaxFlags],
     ) -> None:
         hyper = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         super().__init__(params, hyper, common)
@@ -192,4 +291,5 @@ class Adamax(Optimizer):
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
         (b1, b2), eps = h["betas"], h["eps"]
-        return lambda t, lr: (lr / (1 - b1**t), 1 - b1, b2, eps)
+        added = (0.0, eps) if h["eps_outside"] else (eps, 0.0)
+        return lambda t, lr, decay: (decay, lr / (1 - b1**t), 1 - b1, b2, *added)

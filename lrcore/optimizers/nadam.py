@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from math import sqrt
-from typing import Any, Unpack
+from math import inf, sqrt
+from typing import Any, ClassVar, Unpack
 
-from lrcore.optimizers._base import Betas, Common, Optimizer, Scheduled
-from lrcore.optimizers._hyper import Coefs, Hyper
+from lrcore.optimizers._base import Betas, Optimizer, Scheduled
+from lrcore.optimizers._hyper import FINITE, Coefs, Domain, Domains, Hyper
+from lrcore.optimizers.adam import (
+    ADAM_FLAGS,
+    ADAM_FLAGS_DOC,
+    AdamFlags,
+    fold_adam,
+)
 
 __all__ = ["NAdam", "NAdamW", "RAdam", "RAdamW"]
 
@@ -33,10 +39,10 @@ class NAdam(Optimizer):
         is a schedule, its present value stands for all mu.  Default (0.9, 0.999).
     eps : float or schedule
         Added to the root, in units of g.  Default 1e-8.
-    weight_decay : float or schedule
-        Added to the gradient as ``weight_decay * p`` (an L2 penalty).  Default 0.
+    {coupled}
     momentum_decay : float or schedule
-        How fast mu rises from b1 / 2 to b1.  Default 4e-3.
+        How fast mu rises from b1 / 2 to b1; inf: it is b1 at once.  Default 4e-3.
+    {flags}
     {common}
 
     References
@@ -54,6 +60,21 @@ class NAdam(Optimizer):
     """
 
     __slots__ = ()
+    _flags: ClassVar[Hyper] = ADAM_FLAGS
+    _flags_doc = ADAM_FLAGS_DOC.format(eps_hat=False)
+    _domains: ClassVar[Domains] = {
+        "momentum_decay": Domain(lambda x: x >= 0, "a number >= 0")
+    }
+    _conventions: ClassVar[dict[str, Hyper]] = {
+        "keras": {
+            "lr": 1e-3,
+            "eps": 1e-7,
+            "momentum_decay": 1.0,
+            "decoupled_weight_decay": True,
+        },
+        "optax": {"momentum_decay": inf},
+        "paper": {},
+    }
 
     def __init__(
         self,
@@ -63,7 +84,7 @@ class NAdam(Optimizer):
         eps: Scheduled = 1e-8,
         weight_decay: Scheduled = 0.0,
         momentum_decay: Scheduled = 4e-3,
-        **common: Unpack[Common],
+        **common: Unpack[AdamFlags],
     ) -> None:
         hyper = {
             "lr": lr,
@@ -80,17 +101,20 @@ class NAdam(Optimizer):
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
-        (b1, b2), eps = h["betas"], h["eps"]
-        w1, w2 = 1 - b1, 1 - b2
-        decay = h["momentum_decay"]
-        products = _mu_products(b1, decay)
+        b1, decay_of_mu = h["betas"][0], h["momentum_decay"]
+        # m has corrections of its own.
+        fold = fold_adam({**h, "betas": (0.0, h["betas"][1])})
+        products = _mu_products(b1, decay_of_mu)
+        corrected = h["bias_correction"]
 
-        def coefs(t: int, lr: float) -> tuple[float, ...]:
+        def coefs(t: int, lr: float, decay: float) -> tuple[float, ...]:
             product = products[t - 1] if t <= len(products) else 0.0
-            x = (1 - _mu(t, b1, decay)) / (1 - product)
-            ahead = _mu(t + 1, b1, decay)
-            y = ahead / (1 - product * ahead)
-            return lr, w1, w2, x, y, 1 / sqrt(1 - b2**t), eps
+            x, ahead = 1 - _mu(t, b1, decay_of_mu), _mu(t + 1, b1, decay_of_mu)
+            y = ahead
+            if corrected:
+                x, y = x / (1 - product), y / (1 - product * ahead)
+            decay, lr, _, *rest = fold(t, lr, decay)
+            return decay, lr, 1 - b1, *rest, x, y
 
         return coefs
 
@@ -118,8 +142,8 @@ class NAdamW(NAdam):
     {params}
     lr, betas, eps, momentum_decay
         As of NAdam.
-    weight_decay : float or schedule
-        Each step multiplies p by ``1 - lr * weight_decay``.  Default 1e-2.
+    {decoupled}
+    {flags}
     {common}
 
     References
@@ -138,6 +162,9 @@ class NAdamW(NAdam):
 
     __slots__ = ()
     _decoupled = True
+    _conventions: ClassVar[dict[str, Hyper]] = {
+        "optax": {"momentum_decay": inf, "weight_decay": 1e-4}
+    }
 
     def __init__(
         self,
@@ -147,9 +174,15 @@ class NAdamW(NAdam):
         eps: Scheduled = 1e-8,
         weight_decay: Scheduled = 1e-2,
         momentum_decay: Scheduled = 4e-3,
-        **common: Unpack[Common],
+        **common: Unpack[AdamFlags],
     ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay, momentum_decay, **common)
+
+
+class RAdamFlags(AdamFlags, total=False):
+    """Keyword-only flags of RAdam."""
+
+    threshold: float
 
 
 class RAdam(Optimizer):
@@ -174,8 +207,8 @@ class RAdam(Optimizer):
         0.999).
     eps : float or schedule
         Added to the root, in units of g.  Default 1e-8.
-    weight_decay : float or schedule
-        Added to the gradient as ``weight_decay * p`` (an L2 penalty).  Default 0.
+    {coupled}
+    {flags}
     {common}
 
     References
@@ -194,6 +227,18 @@ class RAdam(Optimizer):
     """
 
     __slots__ = ()
+    _flags: ClassVar[Hyper] = {**ADAM_FLAGS, "eps_hat": True, "threshold": 5.0}
+    _flags_doc = (
+        ADAM_FLAGS_DOC.format(eps_hat=True)
+        + """
+    threshold : float
+        The rho above which v is trusted.  Default 5."""
+    )
+    _domains: ClassVar[Domains] = {"threshold": FINITE}
+    _conventions: ClassVar[dict[str, Hyper]] = {
+        "optax": {"eps_hat": False},
+        "paper": {"threshold": 4.0},
+    }
 
     def __init__(
         self,
@@ -202,7 +247,7 @@ class RAdam(Optimizer):
         betas: Betas = (0.9, 0.999),
         eps: Scheduled = 1e-8,
         weight_decay: Scheduled = 0.0,
-        **common: Unpack[Common],
+        **common: Unpack[RAdamFlags],
     ) -> None:
         hyper = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         super().__init__(params, hyper, common)
@@ -213,17 +258,19 @@ class RAdam(Optimizer):
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
-        (b1, b2), eps = h["betas"], h["eps"]
+        b1, b2 = h["betas"]
+        fold, least = fold_adam(h), h["threshold"]
         w1, w2, rho_inf = 1 - b1, 1 - b2, 2 / (1 - b2) - 1
+        corrected = h["bias_correction"]
 
-        def coefs(t: int, lr: float) -> tuple[float, ...]:
-            lr, c2 = lr / (1 - b1**t), 1 - b2**t
+        def coefs(t: int, lr: float, decay: float) -> tuple[float, ...]:
+            c2 = 1 - b2**t
             rho = rho_inf - 2 * t * (1 - c2) / c2
-            if rho <= 5:
-                return lr, w1, w2, 0.0, 1.0  # u = m
+            if rho <= least or rho <= 4:  # u = m
+                lr = lr / (1 - b1**t) if corrected else lr
+                return decay, lr, w1, w2, 0.0, 0.0, 1.0
             over, under = (rho - 4) * (rho - 2), (rho_inf - 4) * (rho_inf - 2)
-            rectifier = sqrt(over * rho_inf / (under * rho))
-            return lr * rectifier * sqrt(c2), w1, w2, 1.0, eps
+            return fold(t, lr * sqrt(over * rho_inf / (under * rho)), decay)
 
         return coefs
 
@@ -236,8 +283,8 @@ class RAdamW(RAdam):
     {params}
     lr, betas, eps
         As of RAdam.
-    weight_decay : float or schedule
-        Each step multiplies p by ``1 - lr * weight_decay``.  Default 1e-2.
+    {decoupled}
+    {flags}
     {common}
 
     References
@@ -256,6 +303,7 @@ class RAdamW(RAdam):
 
     __slots__ = ()
     _decoupled = True
+    _conventions: ClassVar[dict[str, Hyper]] = {"optax": {"eps_hat": False}}
 
     def __init__(
         self,
@@ -264,6 +312,6 @@ class RAdamW(RAdam):
         betas: Betas = (0.9, 0.999),
         eps: Scheduled = 1e-8,
         weight_decay: Scheduled = 1e-2,
-        **common: Unpack[Common],
+        **common: Unpack[RAdamFlags],
     ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay, **common)

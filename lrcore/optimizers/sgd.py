@@ -1,13 +1,22 @@
-"""Steps along the gradient, and by its sign."""
+"""Steps along the gradient."""
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from collections.abc import Mapping
+from typing import Any, ClassVar, Unpack
 
+from lrcore.optimizers import _average
 from lrcore.optimizers._base import Common, Optimizer, Scheduled
-from lrcore.optimizers._hyper import Coefs, Hyper
+from lrcore.optimizers._hyper import NONNEGATIVE, Coefs, Domains, Hyper
 
-__all__ = ["SGD", "Rprop"]
+__all__ = ["ASGD", "SGD", "SGDW"]
+
+
+class MomentumFlags(Common, total=False):
+    """Keyword-only flags of SGD."""
+
+    lr_in_momentum: bool
+    dampen_first_step: bool
 
 
 class SGD(Optimizer):
@@ -29,11 +38,11 @@ class SGD(Optimizer):
         At least 0; with 0 there is no state, and p moves by lr g.  Default 0.
     dampening : float or schedule
         Takes effect from the second step on.  Default 0.
-    weight_decay : float or schedule
-        Added to the gradient as ``weight_decay * p`` (an L2 penalty).  Default 0.
+    {coupled}
     nesterov : bool
         Look ahead by a step of momentum.  Needs a momentum and no dampening.
         Default False.
+    {flags}
     {common}
 
     References
@@ -54,6 +63,17 @@ class SGD(Optimizer):
     """
 
     __slots__ = ()
+    _flags: ClassVar[Hyper] = {"lr_in_momentum": False, "dampen_first_step": False}
+    _flags_doc = """\
+lr_in_momentum : bool
+        Let m gather lr g, so that a change of lr acts on later gradients only.
+        Default False.
+    dampen_first_step : bool
+        Begin with m = (1 - dampening) g.  Default False."""
+    _conventions: ClassVar[dict[str, Hyper]] = {
+        "keras": {"lr": 0.01, "lr_in_momentum": True, "decoupled_weight_decay": True},
+        "optax": {},
+    }
 
     def __init__(
         self,
@@ -63,7 +83,7 @@ class SGD(Optimizer):
         dampening: Scheduled = 0.0,
         weight_decay: Scheduled = 0.0,
         nesterov: bool = False,
-        **common: Unpack[Common],
+        **common: Unpack[MomentumFlags],
     ) -> None:
         hyper = {
             "lr": lr,
@@ -88,83 +108,157 @@ class SGD(Optimizer):
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
         mu, w = h["momentum"], 1 - h["dampening"]
+        inside, dampen_first = h["lr_in_momentum"], h["dampen_first_step"]
 
-        def coefs(t: int, lr: float) -> tuple[float, ...]:
-            return (lr, 0.0, 1.0, 1.0, mu) if t == 1 else (lr, mu, w, 1.0, mu)
+        def coefs(t: int, lr: float, decay: float) -> tuple[float, ...]:
+            if t == 1 and not dampen_first:
+                now, share = 0.0, 1.0
+            else:
+                now, share = mu, w
+            if inside:
+                return decay, 1.0, now, lr * share, lr, mu
+            return decay, lr, now, share, 1.0, mu
 
+        if h["momentum"] == 0:
+            return lambda t, lr, decay: (decay, lr)
         return coefs
 
 
-class Rprop(Optimizer):
-    """Rprop: by the sign of the gradient, with a step size of each weight's own.
+class SGDW(SGD):
+    """SGD with decoupled weight decay: ``p *= 1 - lr * weight_decay``, then SGD.
+
+    Parameters
+    ----------
+    {params}
+    lr, momentum, dampening, nesterov
+        As of SGD.
+    {decoupled}
+    {flags}
+    {common}
+
+    References
+    ----------
+    Loshchilov & Hutter 2019, "Decoupled weight decay regularization", Algorithm 1; the
+    decay is scaled by lr.
+
+    Examples
+    --------
+    >>> import numpy as np, lrcore
+    >>> p = np.ones(2)
+    >>> lrcore.SGDW(p, lr=0.1, weight_decay=0.5).step(np.zeros(2))
+    True
+    >>> p
+    array([0.95, 0.95])
+    """
+
+    __slots__ = ()
+    _decoupled = True
+    _conventions: ClassVar[dict[str, Hyper]] = {}
+
+    def __init__(
+        self,
+        params: Any,
+        lr: Scheduled = 1e-3,
+        momentum: Scheduled = 0.0,
+        dampening: Scheduled = 0.0,
+        weight_decay: Scheduled = 1e-2,
+        nesterov: bool = False,
+        **common: Unpack[MomentumFlags],
+    ) -> None:
+        super().__init__(
+            params, lr, momentum, dampening, weight_decay, nesterov, **common
+        )
+
+
+class ASGD(Optimizer):
+    """Averaged SGD: gradient descent with a falling rate, and the mean of its path.
 
     ::
 
-        d = d eta+ where g and the last g agree in sign, d eta- where they do not
-        p = p - sign(g) d, and p stays where they do not
+        eta = lr / (1 + lambd lr (t - 1))^alpha
+        p = (1 - lambd eta) p - eta g
+        ax = ax + (p - ax) / max(1, t - 1 - t0)
 
-    For full batches: it takes the size of the gradient for noise.
+    Use ``ax``, the average, in the end: ``opt.ax``, or ``with opt.averaged("ax"):``.
 
     Parameters
     ----------
     {params}
     lr : float or schedule
-        Step size of the first step; later ones grow and shrink from there.  Default
-        1e-2.
-    etas : (float, float)
-        Factors eta- in [0, 1) and eta+ above 1.  Default (0.5, 1.2).
-    step_sizes : (float, float)
-        Least and greatest step size.  Default (1e-6, 50).
-    weight_decay : float or schedule
-        Added to the gradient as ``weight_decay * p`` (an L2 penalty).  Default 0.
+        Learning rate of the first step.  Default 1e-2.
+    lambd : float or schedule
+        Decay of p, and with it of eta.  Default 1e-4.
+    alpha : float or schedule
+        Power by which eta falls.  Default 0.75.
+    t0 : float
+        Step from which on to average.  Default 1e6.
+    {coupled}
     {common}
 
     References
     ----------
-    Riedmiller & Braun 1993, "A direct adaptive method for faster backpropagation
-    learning: the RPROP algorithm"; without weight backtracking, as in torch: iRprop- of
-    Igel & Huesken 2003, "Empirical evaluation of the improved Rprop learning
-    algorithms".
+    Polyak & Juditsky 1992, "Acceleration of stochastic approximation by averaging".
+    Bottou 2010, "Large-scale machine learning with stochastic gradient descent", eq. 7;
+    lambd, alpha and t0 are torch's.  (torch takes lr a step late: with a schedule, eta
+    is made from the lr of the step before.)
 
     Examples
     --------
     >>> import numpy as np, lrcore
     >>> p = np.zeros(2)
-    >>> opt = lrcore.Rprop(p, lr=0.1)
-    >>> opt.step(np.array([3.0, -4.0])), opt.step(np.array([2.0, 1.0]))
-    (True, True)
-    >>> p
-    array([-0.22,  0.1 ])
+    >>> opt = lrcore.ASGD(p, lr=0.5, lambd=0.0, t0=0)
+    >>> for g in (1.0, 2.0, -1.0):
+    ...     _ = opt.step(np.full(2, g))
+    >>> p, opt.ax
+    (array([-1., -1.]), array([-1.25, -1.25]))
     """
 
     __slots__ = ()
+    _domains: ClassVar[Domains] = {
+        "lambd": NONNEGATIVE,
+        "alpha": NONNEGATIVE,
+        "t0": NONNEGATIVE,
+    }
 
     def __init__(
         self,
         params: Any,
         lr: Scheduled = 1e-2,
-        etas: tuple[float, float] = (0.5, 1.2),
-        step_sizes: tuple[float, float] = (1e-6, 50.0),
+        lambd: Scheduled = 1e-4,
+        alpha: Scheduled = 0.75,
+        t0: float = 1e6,
         weight_decay: Scheduled = 0.0,
         **common: Unpack[Common],
     ) -> None:
         hyper = {
             "lr": lr,
-            "etas": etas,
-            "step_sizes": step_sizes,
+            "lambd": lambd,
+            "alpha": alpha,
+            "t0": t0,
             "weight_decay": weight_decay,
         }
         super().__init__(params, hyper, common)
 
+    @property
+    def ax(self) -> Any:
+        """The average of the params."""
+        return self._average("ax")
+
     @staticmethod
     def _rule(h: Hyper) -> str:
-        return "rprop"
+        return "sgd"
+
+    @staticmethod
+    def _averages(h: Hyper) -> Mapping[str, _average.Weight]:
+        t0 = h["t0"]
+        return {**_average.common(h), "ax": lambda t: 1 / max(1, t - 1 - t0)}
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
-        numbers = (*h["etas"], *h["step_sizes"])
+        lambd, alpha = h["lambd"], h["alpha"]
 
-        def coefs(t: int, lr: float) -> tuple[float, ...]:
-            return (1.0, lr, 0.0, *numbers) if t == 1 else (1.0, 0.0, 1.0, *numbers)
+        def coefs(t: int, lr: float, decay: float) -> tuple[float, ...]:
+            eta = lr / (1 + lambd * lr * (t - 1)) ** alpha
+            return decay * (1 - lambd * eta), eta
 
         return coefs

@@ -1,0 +1,57 @@
+"""What optimizers there are, as data and as the README's table."""
+
+from __future__ import annotations
+
+from inspect import signature
+from typing import NamedTuple
+
+from lrcore.optimizers._base import Optimizer
+from lrcore.optimizers._hyper import Hyper, Part
+
+
+class Available(NamedTuple):
+    """An optimizer at its defaults.
+
+    kind : its class.
+    states : names of the state arrays of a parameter; an option can add one.
+    bytes_per_element : what they take in float32, for each element of the parameter.
+    options : its own arguments, beside params, lr, weight_decay and the common ones.
+    conventions : what ``convention`` can be.
+    """
+
+    kind: type[Optimizer]
+    states: tuple[str, ...]
+    bytes_per_element: int
+    options: tuple[str, ...]
+    conventions: tuple[str, ...]
+
+
+def describe(kind: type[Optimizer]) -> Available:
+    """Return what there is to say of a class."""
+    given = signature(kind).parameters.values()
+    defaults: Hyper = {p.name: p.default for p in given if p.default is not p.empty}
+    states, size = kind._states_of(Part(kind, {**defaults, **kind._defaults()}))
+    options = [name for name in defaults if name not in ("lr", "weight_decay")]
+    return Available(
+        kind,
+        states,
+        size,
+        (*options, *kind._flags),
+        tuple(kind._known_conventions()),
+    )
+
+
+def table(kinds: dict[str, Available]) -> str:
+    """Return the optimizers as a table in Markdown."""
+    lines = [
+        "| class | state arrays | bytes an element | options | conventions |",
+        "|---|---|---|---|---|",
+    ]
+    for name, a in kinds.items():
+        options = ", ".join(f"`{option}`" for option in a.options)
+        states = ", ".join(a.states) or "none"
+        others = ", ".join(a.conventions)
+        lines.append(
+            f"| `{name}` | {states} | {a.bytes_per_element} | {options} | {others} |"
+        )
+    return "\n".join(lines) + "\n"

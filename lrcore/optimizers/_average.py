@@ -1,0 +1,41 @@
+"""Averages of the params beside any optimizer: EMA, SWA, Lookahead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from lrcore.optimizers._hyper import Hyper
+
+Weight = Callable[[int], float]
+"""From the step, from 1, to the weight of the params in the average; 0: it stays."""
+
+
+def common(h: Hyper) -> Mapping[str, Weight]:
+    """Return the averages that hyper-parameters ask for, in the order of the step.
+
+    The slow weights come first: what others average is what they leave in the params.
+    """
+    averages: dict[str, Weight] = {}
+    if h["lookahead_steps"] is not None:
+        averages["slow"] = _slow(h["lookahead_steps"], h["lookahead_alpha"])
+    if h["ema_decay"] is not None:
+        averages["ema"] = _ema(h["ema_decay"])
+    if h["swa_start"] is not None:
+        averages["swa"] = _swa(h["swa_start"], h["swa_every"])
+    return averages
+
+
+def _slow(steps: int, alpha: float) -> Weight:
+    return lambda t: alpha if t % steps == 0 else 0.0
+
+
+def _ema(decay: float) -> Weight:
+    return lambda t: 1.0 if t == 1 else 1 - decay
+
+
+def _swa(start: int, every: int) -> Weight:
+    def weight(t: int) -> float:
+        since = t - max(start, 1)
+        return 1 / (since // every + 1) if since >= 0 and since % every == 0 else 0.0
+
+    return weight

@@ -1,0 +1,202 @@
+"""Dual averaging: parameters made anew, each step, from sums over all gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import sqrt
+from typing import Any, ClassVar, Literal, Unpack
+
+from lrcore.optimizers._base import Common, Optimizer, Scheduled
+from lrcore.optimizers._hyper import (
+    FRACTION,
+    NONNEGATIVE,
+    POSITIVE,
+    Coefs,
+    Domains,
+    Hyper,
+)
+
+__all__ = ["FTRL", "MADGRAD"]
+
+
+class FTRLFlags(Common, total=False):
+    """Keyword-only flags of FTRL."""
+
+    double_l2: bool
+
+
+class FTRL(Optimizer):
+    """FTRL-Proximal: follow the regularised leader; with l1, weights become exactly 0.
+
+    ::
+
+        z = z + g - (sqrt(n + g^2) - sqrt(n)) / lr p
+        n = n + g^2
+        p = 0                                                     where |z| <= l1
+        p = (sign(z) l1 - z) / ((beta + sqrt(n)) / lr + l2)       elsewhere
+
+    Parameters
+    ----------
+    {params}
+    lr : float or schedule
+        Learning rate, the paper's alpha; above 0.  Default 0.1.
+    beta : float or schedule
+        Makes the first steps smaller.  Default 1.
+    l1 : float or schedule
+        Strength of the penalty on the sum of sizes.  Default 0.
+    initial_accumulator_value : float
+        What n begins with, in units of g^2.  Default 0.
+    weight_decay : float or schedule
+        Added to the gradient as ``weight_decay * p``.  Default 0.
+    double_l2 : bool
+        Count l2 twice, as Keras does.  Default False.
+    {common}
+
+    ``l2`` is the strength of the penalty on half the sum of squares here: it stands in
+    p's equation, not in the gradient.
+
+    References
+    ----------
+    McMahan et al. 2013, "Ad click prediction: a view from the trenches", Algorithm 1.
+
+    Examples
+    --------
+    >>> import numpy as np, lrcore
+    >>> p = np.zeros(2)
+    >>> lrcore.FTRL(p, lr=0.5, beta=0.0, l1=1.0).step(np.array([3.0, 0.5]))
+    True
+    >>> p.round(6)
+    array([-0.333333,  0.      ])
+    """
+
+    __slots__ = ()
+    _flags: ClassVar[Hyper] = {"double_l2": False}
+    _domains: ClassVar[Domains] = {
+        "lr": POSITIVE,
+        "beta": NONNEGATIVE,
+        "l1": NONNEGATIVE,
+    }
+    _conventions: ClassVar[dict[str, Hyper]] = {
+        "keras": {
+            "lr": 1e-3,
+            "beta": 0.0,
+            "initial_accumulator_value": 0.1,
+            "double_l2": True,
+            "decoupled_weight_decay": True,
+        },
+        "paper": {},
+    }
+
+    def __init__(
+        self,
+        params: Any,
+        lr: Scheduled = 0.1,
+        beta: Scheduled = 1.0,
+        l1: Scheduled = 0.0,
+        initial_accumulator_value: float = 0.0,
+        weight_decay: Scheduled = 0.0,
+        **common: Unpack[FTRLFlags],
+    ) -> None:
+        hyper = {
+            "lr": lr,
+            "beta": beta,
+            "l1": l1,
+            "initial_accumulator_value": initial_accumulator_value,
+            "weight_decay": weight_decay,
+        }
+        super().__init__(params, hyper, common)
+
+    @staticmethod
+    def _rule(h: Hyper) -> str:
+        return "ftrl"
+
+    @staticmethod
+    def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:
+        return {"n": h["initial_accumulator_value"]}
+
+    @staticmethod
+    def _decay(h: Hyper) -> tuple[float, float]:
+        return Optimizer._decay({**h, "l2": 0.0})
+
+    @staticmethod
+    def _fold(h: Hyper) -> Coefs:
+        beta, l1, l2 = h["beta"], h["l1"], h["l2"] * (1 + h["double_l2"])
+        return lambda t, lr, decay: (0.0, -1.0, 1 / lr, beta / lr + l2, l1, decay)
+
+
+class MADGRAD(Optimizer):
+    """MADGRAD: momentumised, adaptive dual averaging, over the cube root.
+
+    ::
+
+        w = (lr + eps) sqrt(t)
+        s = s + w g
+        v = v + w g^2
+        z = p0 - s / (cbrt(v) + eps)
+        p = momentum p + (1 - momentum) z
+
+    where p0 is the parameter at the beginning.
+
+    Parameters
+    ----------
+    {params}
+    lr : float or schedule
+        Learning rate.  Default 1e-2.
+    momentum : float or schedule
+        How much of p stays in a step, in [0, 1).  Default 0.9.
+    {coupled}
+    eps : float or schedule
+        Added to lr and to the cube root.  Default 1e-6.
+    {common}
+
+    References
+    ----------
+    Defazio & Jelassi 2022, "A momentumized, adaptive, dual averaged gradient method for
+    stochastic optimization", Algorithm 1; eps stands where the authors' code has it.
+
+    Examples
+    --------
+    >>> import numpy as np, lrcore
+    >>> p = np.zeros(2)
+    >>> lrcore.MADGRAD(p, lr=0.1, momentum=0.0).step(np.array([1.0, -1.0]))
+    True
+    >>> p.round(4)
+    array([-0.2154,  0.2154])
+    """
+
+    __slots__ = ()
+    _domains: ClassVar[Domains] = {"momentum": FRACTION}
+
+    def __init__(
+        self,
+        params: Any,
+        lr: Scheduled = 1e-2,
+        momentum: Scheduled = 0.9,
+        weight_decay: Scheduled = 0.0,
+        eps: Scheduled = 1e-6,
+        **common: Unpack[Common],
+    ) -> None:
+        hyper = {
+            "lr": lr,
+            "momentum": momentum,
+            "weight_decay": weight_decay,
+            "eps": eps,
+        }
+        super().__init__(params, hyper, common)
+
+    @staticmethod
+    def _rule(h: Hyper) -> str:
+        return "madgrad"
+
+    @staticmethod
+    def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:
+        return {"p0": "p"}
+
+    @staticmethod
+    def _fold(h: Hyper) -> Coefs:
+        mu, eps = h["momentum"], h["eps"]
+
+        def coefs(t: int, lr: float, decay: float) -> tuple[float, ...]:
+            return mu * decay, mu - 1, (lr + eps) * sqrt(t), eps
+
+        return coefs

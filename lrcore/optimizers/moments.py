@@ -1,0 +1,523 @@
+"""Adam with other moments: what is averaged, and what divides it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import exp, inf, log, sqrt
+from typing import Any, ClassVar, Literal, Unpack
+
+from lrcore.optimizers._base import Betas, Common, Optimizer, Scheduled
+from lrcore.optimizers._hyper import (
+    FRACTION,
+    NONNEGATIVE,
+    Coefs,
+    Domains,
+    Hyper,
+)
+from lrcore.optimizers.adam import (
+    ADAM_FLAGS,
+    ADAM_FLAGS_DOC,
+    AdamFlags,
+    fold_adam,
+)
+
+__all__ = ["ADOPT", "AdEMAMix", "AdaBelief", "Adan", "LaProp", "Yogi"]
+
+ThreeBetas = (
+    tuple[Scheduled, Scheduled, Scheduled] | Callable[[int], tuple[float, float, float]]
+)
+
+
+class AdaBelief(Optimizer):
+    """AdaBelief: large steps where the gradient is as expected.
+
+    ::
+
+        m = b1 m + (1 - b1) g
+        v = b2 v + (1 - b2) (g - m)^2 + eps
+        p = p - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
+
+    Parameters
+    ----------
+    {params}
+    lr : float or schedule
+        Learning rate, about the largest change of a weight in a step.  Default 1e-3.
+    betas : (float, float) or schedule
+        Decay of the running means of g and of its squared surprise, in [0, 1).
+        Default (0.9, 0.999).
+    eps : float or schedule
+        Added to v in each step, and to its root.  Default 1e-16.
+    {decoupled}
+    {flags}
+    {common}
+
+    References
+    ----------
+    Zhuang et al. 2020, "AdaBelief optimizer: adapting stepsizes by the belief in
+    observed gradients", Algorithm 2.
+
+    Examples
+    --------
+    >>> import numpy as np, lrcore
+    >>> p = np.zeros(1)
+    >>> opt = lrcore.AdaBelief(p, lr=0.1)
+    >>> opt.step(np.array([1.0])), opt.step(np.array([1.0]))
+    (True, True)
+    >>> p.round(4)
+    array([-0.2279])
+    """
+
+    __slots__ = ()
+    _decoupled = True
+    _flags: ClassVar[Hyper] = ADAM_FLAGS
+    _flags_doc = ADAM_FLAGS_DOC.format(eps_hat=False)
+    _conventions: ClassVar[dict[str, Hyper]] = {"optax": {}, "paper": {}}
+
+    def __init__(
+        self,
+        params: Any,
+        lr: Scheduled = 1e-3,
+        betas: Betas = (0.9, 0.999),
+        eps: Scheduled = 1e-16,
+        weight_decay: Scheduled = 0.0,
+        **common: Unpack[AdamFlags],
+    ) -> None:
+        hyper = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, hyper, common)
+
+    @staticmethod
+    def _rule(h: Hyper) -> str:
+        return "adabelief"
+
+    @staticmethod
+    def _fold(h: Hyper) -> Coefs:
+        fold, eps = fold_adam(h), h["eps"]
+        return lambda t, lr, decay: (*fold(t, lr, decay), eps)
+
+
+class Yogi(Optimizer):
+    """Yogi: Adam whose mean square changes by no more than a share of g^2.
+
+    ::
+
+        m = b1 m + (1 - b1) g
+        v = v + (1 - b2) sign(g^2 - v) g^2
+        p = p - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
+
+    Parameters
+    ----------
+    {params}
+    lr : float or schedule
+        Learning rate.  Default 1e-2.
+    betas : (float, float) or schedule
+        Decay of the running mean of g, and how slowly v changes, in [0, 1).  Default
+        (0.9, 0.999).
+    eps : float or schedule
+        Added to the root, in units of g.  Default 1e-3.
+    initial_accumulator_value : float
+        What m and v begin with.  Default 1e-6.
+    {decoupled}
+    {flags}
+    {common}
+
+    References
+    ----------
+    Zaheer et al. 2018, "Adaptive methods for nonconvex optimization", Algorithm 2; it
+    corrects no bias: that is ``convention="paper"``.
+
+    Examples
+    --------
+    >>> import numpy as np, lrcore
+    >>> p = np.zeros(2)
+    >>> lrcore.Yogi(p, lr=0.1).step(np.array([3.0, -4.0]))
+    True
+    >>> p.round(4)
+    array([-0.1,  0.1])
+    """
+
+    __slots__ = ()
+    _decoupled = True
+    _flags: ClassVar[Hyper] = ADAM_FLAGS
+    _flags_doc = ADAM_FLAGS_DOC.format(eps_hat=False)
+    _conventions: ClassVar[dict[str, Hyper]] = {
+        "optax": {},
+        "paper": {"bias_correction": False},
+    }
+
+    def __init__(
+        self,
+        params: Any,
+        lr: Scheduled = 1e-2,
+        betas: Betas = (0.9, 0.999),
+        eps: Scheduled = 1e-3,
+        initial_accumulator_value: float = 1e-6,
+        weight_decay: Scheduled = 0.0,
+        **common: Unpack[AdamFlags],
+    ) -> None:
+        hyper = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "initial_accumulator_value": initial_accumulator_value,
+            "weight_decay": weight_decay,
+        }
+        super().__init__(params, hyper, common)
+
+    @staticmethod
+    def _rule(h: Hyper) -> str:
+        return "yogi"
+
+    @staticmethod
+    def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:
+        value: float = h["initial_accumulator_value"]
+        return {"m": value, "v": value}
+
+    @staticmethod
+    def _fold(h: Hyper) -> Coefs:
+        return fold_adam(h)
+
+
+class LaProp(Optimizer):
+    """LaProp: the momentum of normalised gradients, where Adam normalises the momentum.
+
+    ::
+
+        v = b2 v + (1 - b2) g^2
+        m = b1 m + (1 - b1) g / (sqrt(v / (1 - b2^t)) + eps)
+        p = (1 - lr weight_decay) (p - lr m / (1 - b1^t))
+
+    Parameters
+    ----------
+    {params}
+    lr : float or schedule
+        Learning rate.  Default 4e-4.
+    betas : (float, float) or schedule
+        Decay of the running means, of the normalised g and of g^2, in [0, 1).  Default
+        (0.9, 0.999).
+    eps : float or schedule
+        Added to the root, in units of g.  Default 1e-15.
+    {decoupled}
+    {flags}
+    {common}
+
+    References
+    ----------
+    Ziyin, Wang & Ueda 2020, "LaProp: separating momentum and adaptivity in Adam",
+    Algorithm 1; as in the authors' code, p decays after the step.
+
+    Examples
+    --------
+    >>> import numpy as np, lrcore
+    >>> p = np.zeros(2)
+    >>> lrcore.LaProp(p, lr=0.1).step(np.array([3.0, -4.0]))
+    True
+    >>> p.round(6)
+    array([-0.1,  0.1])
+    """
+
+    __slots__ = ()
+    _decoupled = True
+    _flags: ClassVar[Hyper] = ADAM_FLAGS
+    _flags_doc = ADAM_FLAGS_DOC.format(eps_hat=False)
+
+    def __init__(
+        self,
+        params: Any,
+        lr: Scheduled = 4e-4,
+        betas: Betas = (0.9, 0.999),
+        eps: Scheduled = 1e-15,
+        weight_decay: Scheduled = 0.0,
+        **common: Unpack[AdamFlags],
+    ) -> None:
+        hyper = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, hyper, common)
+
+    @staticmethod
+    def _rule(h: Hyper) -> str:
+        return "laprop"
+
+    @staticmethod
+    def _fold(h: Hyper) -> Coefs:
+        fold = fold_adam({**h, "eps_hat": False})
+        if not h["eps_hat"]:
+            return lambda t, lr, decay: fold(t, lr * decay, decay)
+        b2, eps = h["betas"][1], h["eps"]
+
+        def hat(t: int, lr: float, decay: float) -> tuple[float, ...]:
+            *numbers, r, _ = fold(t, lr * decay, decay)
+            return *numbers, r, eps / sqrt(1 - b2**t)
+
+        return hat
+
+
+class ADOPT(Optimizer):
+    """ADOPT: Adam that normalises g by the v of the steps before, then averages.
+
+    ::
+
+        v = g^2                                     at t = 1, where p stays; then
+        x = g / max(sqrt(v), eps), kept within +-(t - 1)^clip_exp
+        m = b1 m + (1 - b1) x
+        v = b2 v + (1 - b2) g^2
+        p = p - lr m
+
+    Parameters
+    ----------
+    {params}
+    lr : float or schedule
+        Learning rate.  Default 1e-3.
+    betas : (float, float) or schedule
+        Decay of the running means, of x and of g^2, in [0, 1).  Default (0.9, 0.9999).
+    eps : float or schedule
+        The least root to divide by, in units of g.  Default 1e-6.
+    {coupled}
+    clip_exp : float, schedule or None
+        Power of t - 1 within which x is kept; None: no bound.  Default 0.25.
+    {common}
+
+    References
+    ----------
+    Taniguchi et al. 2024, "ADOPT: modified Adam can converge with any beta2 with the
+    optimal rate", Algorithm 2; the bound is that of the authors' code.
+
+    Examples
+    --------
+    >>> import numpy as np, lrcore
+    >>> p = np.zeros(1)
+    >>> opt = lrcore.ADOPT(p, lr=0.1)
+    >>> opt.step(np.array([2.0])), opt.step(np.array([1.0]))
+    (True, True)
+    >>> p.round(6)
+    array([-0.005])
+    """
+
+    __slots__ = ()
+    _domains: ClassVar[Domains] = {"clip_exp": NONNEGATIVE.or_none()}
+
+    def __init__(
+        self,
+        params: Any,
+        lr: Scheduled = 1e-3,
+        betas: Betas = (0.9, 0.9999),
+        eps: Scheduled = 1e-6,
+        weight_decay: Scheduled = 0.0,
+        clip_exp: Scheduled | None = 0.25,
+        **common: Unpack[Common],
+    ) -> None:
+        hyper = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "clip_exp": clip_exp,
+        }
+        super().__init__(params, hyper, common)
+
+    @staticmethod
+    def _rule(h: Hyper) -> str:
+        return "adopt"
+
+    @staticmethod
+    def _fold(h: Hyper) -> Coefs:
+        (b1, b2), eps, power = h["betas"], h["eps"], h["clip_exp"]
+
+        def coefs(t: int, lr: float, decay: float) -> tuple[float, ...]:
+            if t == 1:
+                return 1.0, 0.0, 1 - b1, 1.0, eps, 0.0
+            most = inf if power is None else (t - 1) ** power
+            return decay, lr, 1 - b1, 1 - b2, eps, most
+
+        return coefs
+
+
+class AdEMAMix(Optimizer):
+    """AdEMAMix: Adam with a second mean of the gradient, a slow one.
+
+    ::
+
+        m = b1 m + (1 - b1) g
+        m_slow = b3 m_slow + (1 - b3) g
+        v = b2 v + (1 - b2) g^2
+        u = (m / (1 - b1^t) + alpha m_slow) / (sqrt(v / (1 - b2^t)) + eps)
+        p = (1 - lr weight_decay) p - lr u
+
+    Parameters
+    ----------
+    {params}
+    lr : float or schedule
+        Learning rate.  Default 1e-3.
+    betas : (float, float, float) or schedule
+        Decay of m, v and m_slow, in [0, 1).  Default (0.9, 0.999, 0.9999).
+    alpha : float or schedule
+        Weight of the slow mean.  Default 5.
+    t_alpha_beta3 : float
+        Steps in which alpha grows to its value, linearly, and b3 from b1 to its own,
+        so that the half life grows about linearly; 0: they are there at once.  The
+        authors take all steps of the run.  Default 0.
+    eps : float or schedule
+        Added to the root, in units of g.  Default 1e-8.
+    {decoupled}
+    {flags}
+    {common}
+
+    References
+    ----------
+    Pagliardini, Ablin & Grangier 2025, "The AdEMAMix optimizer: better, faster, older",
+    Algorithm 1 and section 3.
+
+    Examples
+    --------
+    >>> import numpy as np, lrcore
+    >>> p = np.zeros(1)
+    >>> lrcore.AdEMAMix(p, lr=0.1, betas=(0.9, 0.999, 0.9)).step(np.array([2.0]))
+    True
+    >>> p.round(6)
+    array([-0.15])
+    """
+
+    __slots__ = ()
+    _decoupled = True
+    _flags: ClassVar[Hyper] = ADAM_FLAGS
+    _flags_doc = ADAM_FLAGS_DOC.format(eps_hat=False)
+    _domains: ClassVar[Domains] = {
+        "betas": (FRACTION, FRACTION, FRACTION),
+        "alpha": NONNEGATIVE,
+        "t_alpha_beta3": NONNEGATIVE,
+    }
+
+    def __init__(
+        self,
+        params: Any,
+        lr: Scheduled = 1e-3,
+        betas: ThreeBetas = (0.9, 0.999, 0.9999),
+        alpha: Scheduled = 5.0,
+        t_alpha_beta3: float = 0.0,
+        eps: Scheduled = 1e-8,
+        weight_decay: Scheduled = 0.0,
+        **common: Unpack[AdamFlags],
+    ) -> None:
+        hyper = {
+            "lr": lr,
+            "betas": betas,
+            "alpha": alpha,
+            "t_alpha_beta3": t_alpha_beta3,
+            "eps": eps,
+            "weight_decay": weight_decay,
+        }
+        super().__init__(params, hyper, common)
+
+    @staticmethod
+    def _rule(h: Hyper) -> str:
+        return "ademamix"
+
+    @staticmethod
+    def _fold(h: Hyper) -> Coefs:
+        (b1, _, b3), alpha, total = h["betas"], h["alpha"], h["t_alpha_beta3"]
+        fold, corrected = fold_adam(h), h["bias_correction"]
+
+        def coefs(t: int, lr: float, decay: float) -> tuple[float, ...]:
+            share = 1.0 if t >= total else t / total
+            w3 = 1 - _grown(b1, b3, share)
+            c1 = 1 - b1**t if corrected else 1.0
+            return *fold(t, lr, decay), w3, alpha * share * c1
+
+        return coefs
+
+
+def _grown(b1: float, b3: float, share: float) -> float:
+    """Return the beta on the way from b1 to b3."""
+    if share == 1 or b1 in (0, b3) or b3 == 0:
+        return b3
+    fast, slow = log(b1), log(b3)
+    return min(exp(fast * slow / ((1 - share) * slow + share * fast)), b3)
+
+
+class Adan(Optimizer):
+    """Adan: Nesterov's look ahead by the mean change of the gradient.
+
+    ::
+
+        e = g - g_old, 0 at first
+        m = b1 m + (1 - b1) g
+        d = b2 d + (1 - b2) e
+        n = b3 n + (1 - b3) (g + b2 e)^2
+        u = (m / (1 - b1^t) + b2 d / (1 - b2^t)) / (sqrt(n / (1 - b3^t)) + eps)
+        p = (p - lr u) / (1 + lr weight_decay)
+
+    Parameters
+    ----------
+    {params}
+    lr : float or schedule
+        Learning rate.  Default 1e-3.
+    betas : (float, float, float) or schedule
+        Decay of m, d and n, in [0, 1): 1 minus the betas of the paper.  Default (0.98,
+        0.92, 0.99).
+    eps : float or schedule
+        Added to the root, in units of g.  Default 1e-8.
+    weight_decay : float or schedule
+        Each step divides p by ``1 + lr * weight_decay``.  Default 0.
+    no_prox : bool
+        Decay p by ``1 - lr * weight_decay`` before the step instead.  Default False.
+    {common}
+
+    References
+    ----------
+    Xie et al. 2024, "Adan: adaptive Nesterov momentum algorithm for faster optimizing
+    deep models", Algorithm 1 without restarts.
+
+    Examples
+    --------
+    >>> import numpy as np, lrcore
+    >>> p = np.zeros(2)
+    >>> lrcore.Adan(p, lr=0.1).step(np.array([3.0, -4.0]))
+    True
+    >>> p.round(6)
+    array([-0.1,  0.1])
+    """
+
+    __slots__ = ()
+    _decoupled = True
+    _domains: ClassVar[Domains] = {"betas": (FRACTION, FRACTION, FRACTION)}
+
+    def __init__(
+        self,
+        params: Any,
+        lr: Scheduled = 1e-3,
+        betas: ThreeBetas = (0.98, 0.92, 0.99),
+        eps: Scheduled = 1e-8,
+        weight_decay: Scheduled = 0.0,
+        no_prox: bool = False,
+        **common: Unpack[Common],
+    ) -> None:
+        hyper = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "no_prox": no_prox,
+        }
+        super().__init__(params, hyper, common)
+
+    @staticmethod
+    def _rule(h: Hyper) -> str:
+        return "adan"
+
+    @staticmethod
+    def _decay(h: Hyper) -> tuple[float, float]:
+        l2, decay = Optimizer._decay(h)
+        if h["no_prox"] or not h["decoupled_weight_decay"]:
+            return l2, decay
+        return l2, 1 / (2 - decay)
+
+    @staticmethod
+    def _fold(h: Hyper) -> Coefs:
+        (b1, b2, b3), eps, after = h["betas"], h["eps"], not h["no_prox"]
+        weights = (1 - b1, 1 - b2, 1 - b3)
+
+        def coefs(t: int, lr: float, decay: float) -> tuple[float, ...]:
+            c1, c2, r = 1 - b1**t, 1 - b2**t, 1 / sqrt(1 - b3**t)
+            again = 0.0 if t == 1 else 1.0
+            lr = lr / c1 * (decay if after else 1.0)
+            return decay, lr, *weights, again, b2, b2 * c1 / c2, r, eps
+
+        return coefs

@@ -1,0 +1,19 @@
+/* rules/adopt.h: ADOPT (Taniguchi et al. 2024, Algorithm 2).
+ *
+ *     x = g / max(sqrt(v), eps), kept within +-most
+ *     m += (1-b1) (x - m);   v += (1-b2) (g^2 - v);   u = m
+ *
+ * v is that of the steps before.  On the first, 1-b2 = 1 and most = 0: v = g^2, u = 0. */
+
+static INLINE real T(adopt)(const real *c, real g, real *s)
+{
+    const real eps = c[2], most = c[3];
+    real root = SQRT(s[1]);
+    root = root < eps ? eps : root;
+    real x = g / root;
+    x = x > most ? most : x;
+    x = x < -most ? -most : x;
+    s[0] = s[0] + c[0] * (x - s[0]);
+    s[1] = s[1] + c[1] * (g * g - s[1]);
+    return s[0];
+}

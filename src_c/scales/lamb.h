@@ -1,0 +1,19 @@
+/* scales/lamb.h: LAMB (You et al. 2020, Algorithm 2).
+ *
+ *     p = decay p - lr r u,   r = min(|p| / |f u|, most);   r = 1 where |p| |u| = 0
+ *
+ * where u is what a rule emits, weight decay included, f the bias corrections that lr
+ * carries and u lacks, and the norms are the whole tensor's, p's after its decay. */
+
+static void lamb(const double *c, const lrc_squares *sum, double *state, double *coef)
+{
+    (void)state;
+    const double p = fabs(c[0]) * sqrt(sum->p), u = c[2] * sqrt(sum->x);
+    if (p != 0 && u != 0) {
+        const double r = p / u;
+        coef[3] *= r > c[1] ? c[1] : r;
+    }
+    coef[0] = 1;
+    coef[1] = 0;
+    coef[2] = c[0];
+}

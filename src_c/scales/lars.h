@@ -1,0 +1,15 @@
+/* scales/lars.h: LARS (You, Gitman & Ginsburg 2017, eq. 6 and Algorithm 1).
+ *
+ *     g' = r (g + l2 p),   r = trust |p| / (|g| + l2 |p| + eps);   r = 1 where |p| |g| = 0
+ *
+ * with the norms of the whole tensor; then a rule of momentum. */
+
+static void lars(const double *c, const lrc_squares *sum, double *state, double *coef)
+{
+    (void)state;
+    const double p = sqrt(sum->p), g = fabs(coef[0]) * sqrt(sum->x);
+    if (p == 0 || g == 0) return;
+    const double r = c[0] * p / (g + coef[1] * p + c[1]);
+    coef[0] *= r;
+    coef[1] *= r;
+}

@@ -1,0 +1,12 @@
+/* scales/novograd.h: NovoGrad (Ginsburg et al. 2019, Algorithm 1).
+ *
+ *     norm2 += w (|g|^2 - norm2);   g' = g / (sqrt(norm2) + eps) + l2 p
+ *
+ * with one norm2 a tensor, in double; then a rule of momentum.  w = 1 on the first step. */
+
+static void novograd(const double *c, const lrc_squares *sum, double *state,
+                     double *coef)
+{
+    *state += c[0] * (coef[0] * coef[0] * sum->x - *state);
+    coef[0] /= sqrt(*state) + c[1];
+}

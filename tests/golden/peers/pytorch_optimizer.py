@@ -4,10 +4,21 @@ from importlib.metadata import version
 from inspect import signature
 
 import pytorch_optimizer
+import torch
 
 from peers import translated
 from peers.torch import VERSIONS as TORCH
-from peers.torch import follow, tensors
+from peers.torch import follow, sqrt, tensors
+
+torch_pow = torch.pow
+
+
+# FTRL takes its roots as powers of 0.5, which torch leaves to MKL like its own roots.
+def power(x, exponent, out=None):
+    return sqrt(x, out) if exponent == 0.5 else torch_pow(x, exponent, out=out)
+
+
+torch.pow = torch.Tensor.pow = power
 
 VERSIONS = {"pytorch_optimizer": version("pytorch_optimizer"), **TORCH}
 

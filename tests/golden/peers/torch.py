@@ -2,12 +2,24 @@
 
 from inspect import signature
 
+import numpy as np
 import torch
 
 VERSIONS = {"torch": torch.__version__.partition("+")[0]}
 
 # Of scalars that are kept as tensors, as NAdam's running product: in float32 runs too.
 torch.set_default_dtype(torch.float64)
+
+
+# That of MKL, which torch calls, differs in the last bit from processor to processor.
+def sqrt(x, out=None):
+    root = torch.from_numpy(np.asarray(np.sqrt(x.numpy())))
+    return root if out is None else out.copy_(root)
+
+
+torch.sqrt = torch.Tensor.sqrt = sqrt
+torch.Tensor.sqrt_ = lambda x: sqrt(x, out=x)
+
 # Muon would iterate in bfloat16, which has three digits: in its parameters' dtype then.
 torch.Tensor.bfloat16 = torch.Tensor.clone
 

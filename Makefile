@@ -17,7 +17,7 @@ PYTHON ?= $(shell for p in $(CANDIDATES); do \
 BUILD_REQUIRES = import tomllib; \
 	print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
 PIP = $(@D:/bin=)/bin/python -m pip install -q --disable-pip-version-check
-SOURCES = pyproject.toml setup.py lrcore/_core.pyx $(wildcard src_c/* src_c/rules/*)
+SOURCES = pyproject.toml setup.py lrcore/_core.pyx $(wildcard src_c/*.* src_c/*/*.h)
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 | /p' Makefile | column -t -s '|'

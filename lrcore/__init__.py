@@ -35,8 +35,10 @@ from lrcore.optimizers._hyper import ParamGroup as ParamGroup
 from lrcore.optimizers.adagrad import *
 from lrcore.optimizers.adam import *
 from lrcore.optimizers.dual import *
+from lrcore.optimizers.factored import *
 from lrcore.optimizers.layerwise import *
 from lrcore.optimizers.moments import *
+from lrcore.optimizers.muon import *
 from lrcore.optimizers.nadam import *
 from lrcore.optimizers.sgd import *
 from lrcore.optimizers.sign import *

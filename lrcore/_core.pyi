@@ -14,6 +14,14 @@ class Scale(NamedTuple):
     coefs: tuple[str, ...]
     emits: bool
 
+class Factors(NamedTuple):
+    least: bool
+    row: Any
+    col: Any
+    n_rows: int
+    n_cols: int
+    floor: float
+
 RULES: dict[str, Rule]
 SCALES: dict[str, Scale]
 STRIP: int
@@ -25,6 +33,9 @@ def set_isa(name: str | None) -> bool: ...
 def num_threads() -> int: ...
 def set_num_threads(n: int) -> None: ...
 def has_openmp() -> bool: ...
+def factor_stats(
+    g: Any, factors: Factors, num_threads: int = ..., keep_subnormals: bool = ...
+) -> tuple[Any, Any]: ...
 def apply(
     part: Any,
     p: Any,

@@ -50,6 +50,17 @@ cdef extern from "lrcore.h" nogil:
         const char *states
         const char *coefs
     const lrc_scale_info lrc_scales[]
+    ctypedef enum lrc_factoring:
+        LRC_UNFACTORED
+        LRC_PRODUCT
+        LRC_LEAST
+    ctypedef struct lrc_factors:
+        lrc_factoring factoring
+        const void *row
+        const void *col
+        size_t n_rows
+        size_t n_cols
+        double floor
     ctypedef struct lrc_tensor:
         void *p
         const void *g
@@ -57,6 +68,7 @@ cdef extern from "lrcore.h" nogil:
         void *a[LRC_MAX_AVERAGES]
         void *u
         double *scale_state
+        lrc_factors factors
         size_t n
         lrc_dtype dtype
         unsigned group
@@ -84,6 +96,7 @@ cdef extern from "lrcore.h" nogil:
         size_t parallel_from
     void lrc_plan_tensors(lrc_plan *)
     void lrc_step(lrc_plan *)
+    void lrc_factor_stats(const lrc_tensor *, double *, double *, int, int)
     size_t lrc_isa_count()
     const char *lrc_isa_name(size_t)
     int lrc_isa_runs(size_t)
@@ -121,6 +134,22 @@ class Scale(NamedTuple):
     states: tuple
     coefs: tuple
     emits: bool
+
+
+class Factors(NamedTuple):
+    """A tensor as matrices in a row, whose second moment is factored.
+
+    least : whether it is the least of the two factors, and not their product.
+    row, col : factors, of the tensor's dtype: n_rows and n_cols of each matrix.
+    floor : see lrcore.h.
+    """
+
+    least: bool
+    row: object
+    col: object
+    n_rows: int
+    n_cols: int
+    floor: float
 
 
 def _names(const char *listed):
@@ -250,7 +279,7 @@ cdef int set_group(lrc_group *c, group) except -1:
 
 cdef int set_numbers(lrc_group *group, tuple folded, t) except -1:
     """Set a group's numbers for step t, from 1, as _hyper.Folded gives them."""
-    coefs, lr, group.coef[0], group.coef[1], decay, weights, scale = folded
+    coefs, lr, group.coef[0], group.coef[1], decay, weights, scale, _ = folded
     cdef tuple numbers = coefs(t, lr, decay)
     cdef Py_ssize_t i
     if len(numbers) > LRC_MAX_COEFS - 2:
@@ -315,6 +344,31 @@ def apply(part, p, g, tuple arrays, t, int num_threads, bint keep_subnormals):
     with nogil:
         lrc_step(&plan)
     PyMem_Free(plan.squares)
+
+
+cdef int set_factors(lrc_tensor *t, factors) except -1:
+    t.factors.factoring = LRC_LEAST if factors.least else LRC_PRODUCT
+    t.factors.row, t.factors.col = data(factors.row), data(factors.col)
+    t.factors.n_rows, t.factors.n_cols = factors.n_rows, factors.n_cols
+    t.factors.floor = factors.floor
+    return 0
+
+
+def factor_stats(cnp.ndarray g, factors, int num_threads=0, bint keep_subnormals=False):
+    """What lrc_factor_stats() says of a gradient: of its rows, and of its columns."""
+    cdef lrc_tensor tensor
+    memset(&tensor, 0, sizeof(tensor))
+    tensor.g = cnp.PyArray_DATA(g)
+    tensor.n = <size_t>cnp.PyArray_SIZE(g)
+    tensor.dtype = LRC_F32 if cnp.PyArray_TYPE(g) == cnp.NPY_FLOAT32 else LRC_F64
+    set_factors(&tensor, factors)
+    rows = g.size // factors.n_cols if g.size else 0
+    row, col = np.zeros(rows), np.zeros(rows // factors.n_rows * factors.n_cols if rows else 0)
+    cdef double *row_data = <double *>data(row)
+    cdef double *col_data = <double *>data(col)
+    with nogil:
+        lrc_factor_stats(&tensor, row_data, col_data, num_threads, keep_subnormals)
+    return row, col
 
 
 cdef bint disjoint(tuple arrays):
@@ -405,7 +459,7 @@ cdef class Plan:
     cdef readonly tuple parts
     cdef public object t
     cdef public object busy
-    cdef list params, states, keys, containers, node_keys, lengths, owners
+    cdef list params, states, named, leaves_of, prepares, made, keys, containers, node_keys, lengths, owners
     cdef lrc_plan plan
     cdef leaf_t *leaf
     cdef node_t *node
@@ -421,6 +475,11 @@ cdef class Plan:
         self.t = 0
         self.params = [leaf.array for leaf in tree.leaves]
         self.states = [tuple(state.values()) for state in states]
+        self.named = list(states)
+        self.leaves_of = [[] for _ in parts]
+        for i, k in enumerate(part_of):
+            self.leaves_of[k].append(i)
+        self.prepares = [None] * len(parts)
         self.keys = [leaf.key for leaf in tree.leaves]
         self.containers = [node.container for node in tree.nodes]
         self.node_keys = [node.key for node in tree.nodes]
@@ -509,6 +568,7 @@ cdef class Plan:
                 _check.step_arguments(self.tree, self.groups, grads, self.states)
             self.plan.num_threads = num_threads
             self.plan.keep_subnormals = keep_subnormals
+            self.prepare(t)
             if self.plan.total < self.plan.parallel_from:
                 lrc_step(&self.plan)  # too short for another thread to be worth waking
             else:
@@ -518,6 +578,27 @@ cdef class Plan:
         finally:
             self.release()
             self.busy = None
+
+    cdef int prepare(self, t) except -1:
+        """Where a part makes its directions in Python, have them made, then written."""
+        cdef Py_ssize_t i, k
+        self.made, writes = [], []
+        for i in range(len(self.prepares)):
+            if self.prepares[i] is None or not self.leaves_of[i]:
+                continue
+            leaves = self.leaves_of[i]
+            items = [(self.params[k], <object>self.leaf[k].grad, self.named[k]) for k in leaves]
+            made, new = self.prepares[i](t, items)
+            writes += new
+            for k, direction in zip(leaves, made):
+                self.made.append(direction)  # held during the step
+                if isinstance(direction, Factors):
+                    set_factors(self.plan.tensor + k, direction)
+                else:
+                    self.plan.tensor[k].g = data(direction)
+        for array, value in writes:
+            array[...] = value
+        return 0
 
     cdef int set_groups(self, t) except -1:
         """Set the numbers of step t, from 1.  Schedules run here, and may do anything."""
@@ -534,6 +615,7 @@ cdef class Plan:
             if first == self.first_group[i + 1]:
                 continue
             set_numbers(self.plan.group + first, folded, t)
+            self.prepares[i] = folded[7]
             for k in range(first + 1, self.first_group[i + 1]):
                 self.plan.group[k] = self.plan.group[first]
         return 0
@@ -581,6 +663,7 @@ cdef class Plan:
 
     cdef void release(self) noexcept:
         """Let go of what a step holds."""
+        self.made = None
         cdef size_t i
         for i in range(self.plan.n_tensors):
             if self.leaf[i].grad == NULL:

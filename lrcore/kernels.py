@@ -1,6 +1,7 @@
 """The kernels as plain functions, for callers who own their state.
 
-There is a function for each optimizer, by its name in lower case, made from its class::
+There is a function for each optimizer whose step is all in the kernels (Adafactor, SM3
+and Muon prepare theirs in Python), by its name in lower case, made from its class::
 
     adam(p, g, m, v, *, t, lr=1e-3, betas=(0.9, 0.999), ..., num_threads=None,
          denormals="flush")
@@ -161,7 +162,9 @@ def _same(a: Hyper, b: Hyper) -> bool:
 
 
 _KERNELS = {
-    name.lower(): _make(found.kind) for name, found in optimizers.available().items()
+    name.lower(): _make(found.kind)
+    for name, found in optimizers.available().items()
+    if found.kind._one_kernel
 }
 __all__ = sorted(_KERNELS)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from lrcore._core import Factors
 from lrcore._typing import Array
 
 
@@ -108,14 +109,62 @@ def squares(x: Array) -> float:
     flat = x.ravel(order="K")
     with np.errstate(all="ignore"):
         for first in range(0, flat.size, 2048):
-            strip = flat[first : first + 2048].astype(np.float64)
-            rows = np.zeros((-(-strip.size // 32), 32))
-            rows.ravel()[: strip.size] = strip * strip
-            lane = np.add.accumulate(rows)[-1]
-            while lane.size > 1:
-                lane = lane[: lane.size // 2] + lane[lane.size // 2 :]
-            total = total + lane[0]
+            total = total + _squares_of(flat[first : first + 2048])
     return float(total)
+
+
+def _squares_of(strip: Array) -> Any:
+    wide = strip.astype(np.float64)
+    rows = np.zeros((-(-wide.size // 32), 32))
+    rows.ravel()[: wide.size] = wide * wide
+    lane = np.add.accumulate(rows)[-1]
+    while lane.size > 1:
+        lane = lane[: lane.size // 2] + lane[lane.size // 2 :]
+    return lane[0]
+
+
+def unfactor(g: Array, factors: Factors) -> Array:
+    """Return g over the root of its factored second moment.
+
+    The root is that of ``max(row col, floor)``, or of ``min(row, col) + g^2 + floor``.
+    """
+    if g.size == 0:
+        return g
+    shape = (-1, factors.n_rows, factors.n_cols)
+    x = g.ravel(order="K").reshape(shape)
+    row, col = _factors_of(factors, shape)
+    floor = g.dtype.type(factors.floor)
+    with np.errstate(all="ignore"):
+        if factors.least:
+            v = np.where(row < col, row, col) + x * x + floor
+        else:
+            v = row * col
+            v = np.where(v < floor, floor, v)
+        u = np.asarray(x / np.sqrt(v))
+    return u.reshape(g.shape, order="C" if g.flags.c_contiguous else "F")
+
+
+def factor_stats(g: Array, factors: Factors) -> tuple[Array, Array]:
+    """Return what the next factors are made from, of rows and of columns.
+
+    The sum of squares, row by row and column by column, in the kernels' order; or the
+    largest ``min(row, col) + g^2``.
+    """
+    shape = (-1, factors.n_rows, factors.n_cols)
+    x = g.ravel(order="K").reshape(shape)
+    if factors.least:
+        row, col = _factors_of(factors, shape)
+        v = (np.where(row < col, row, col) + x * x).astype(np.float64)
+        return v.max(axis=2).ravel(), v.max(axis=1).ravel()
+    rows = np.array([_squares_of(r) for r in x.reshape(-1, factors.n_cols)])
+    wide = x.astype(np.float64)
+    return rows, np.add.accumulate(wide * wide, axis=1)[:, -1].ravel()
+
+
+def _factors_of(factors: Factors, shape: tuple[int, int, int]) -> tuple[Array, Array]:
+    """Return the factors of matrices in a row, to be broadcast."""
+    row: Array = factors.row.reshape(shape[:2])[:, :, None]
+    return row, factors.col.reshape(-1, 1, shape[2])
 
 
 def scaled_step(
@@ -132,7 +181,7 @@ def scaled_step(
     Parameters
     ----------
     scale : str
-        ``lars``, ``novograd`` or ``lamb``: a function of this module.
+        ``lars``, ``novograd``, ``lamb``, ``adafactor``: a function of this module.
     scale_coefs : sequence of float
         What ``scales.def`` names.
     rule, p, g, states, coefs
@@ -144,9 +193,21 @@ def scaled_step(
     if emits:
         g, rule, states = emit(rule, p, g, states, coefs), "sgd", []
     with np.errstate(all="ignore"):
-        sums = np.float64(squares(g)), np.float64(squares(p))
+        sums = np.array([squares(g), squares(p)])
+        if scale == "adafactor":
+            sums /= p.size
         now = globals()[scale](scale_coefs, *sums, *own, coefs=np.array(coefs))
     step(rule, p, g, states, now)
+
+
+def adafactor(c: Sequence[float], uu: float, pp: float, *, coefs: Array) -> Array:
+    """``max(least, |after| RMS(p)) / max(1, RMS(u) / most)`` times lr.
+
+    Of mean squares, uu and pp; the others take sums.
+    """
+    p, u = abs(c[2]) * np.sqrt(pp), np.sqrt(uu) / c[1]
+    coefs[3] *= (p if p > c[0] else c[0]) / (u if u > 1 else 1.0)
+    return coefs
 
 
 def lars(c: Sequence[float], gg: float, pp: float, *, coefs: Array) -> Array:

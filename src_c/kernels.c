@@ -49,4 +49,7 @@ const lrc_table TABLE = {
         },
     .average = {average_f32, average_f64},
     .squares = {squares_f32, squares_f64},
+    .unfactor = {unfactor_f32, unfactor_f64},
+    .row_most = {row_most_f32, row_most_f64},
+    .col_stat = {col_stat_f32, col_stat_f64},
 };

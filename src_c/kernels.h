@@ -26,12 +26,19 @@ typedef struct {
     void (*average[LRC_N_DTYPES])(void *a, void *p, size_t n, double weight, int pulls);
     /* The sum of n squares. */
     double (*squares[LRC_N_DTYPES])(const void *x, size_t n);
+    /* x: elements [lo, lo + n) of a tensor's gradient over their factored root. */
+    void (*unfactor[LRC_N_DTYPES])(const lrc_tensor *t, size_t lo, size_t n, void *x);
+    /* Of n elements from `lo` on, in one row: its largest second moment; and stat[j],
+     * what a column has of them, added or compared. */
+    double (*row_most[LRC_N_DTYPES])(const lrc_tensor *t, size_t lo, size_t n);
+    void (*col_stat[LRC_N_DTYPES])(const lrc_tensor *t, size_t lo, size_t n,
+                                   double *stat);
 } lrc_table;
 
 const lrc_table *lrc_current_table(void);
 
 /* Turns a group's coefficients into those of its tensor, whose norms are known. */
-typedef void lrc_scale_fn(const double *c, const lrc_squares *sum, double *state,
+typedef void lrc_scale_fn(const double *c, const lrc_norms *norms, double *state,
                           double *coef);
 extern lrc_scale_fn *const lrc_scale_fns[LRC_N_SCALES];
 

@@ -14,7 +14,11 @@
  *     a = a + weight (p - a);   p = a, where the average pulls
  *
  * A group of one tensor may have a scale, which makes its numbers from the tensor's
- * norms, each step anew: LARS, LAMB, NovoGrad (scales.def).
+ * norms, each step anew: LARS, LAMB, NovoGrad, Adafactor (scales.def).  A tensor may be a
+ * matrix whose second moment is factored into rows and columns; then, for g,
+ *
+ *     LRC_PRODUCT   g / sqrt(max(row[i] col[j], floor))
+ *     LRC_LEAST     g / sqrt(min(row[i], col[j]) + g^2 + floor)
  *
  * Contract.  Results are the same bits for every instruction set, number of threads,
  * alignment and floating-point mode of the caller; with keep_subnormals also for every
@@ -75,6 +79,16 @@ typedef struct {
 } lrc_scale_info;
 extern const lrc_scale_info lrc_scales[LRC_N_SCALES];
 
+/* How a second moment is factored. */
+typedef enum { LRC_UNFACTORED, LRC_PRODUCT, LRC_LEAST } lrc_factoring;
+
+typedef struct {
+    lrc_factoring factoring;
+    const void *row, *col; /* like p: n_rows, n_cols of each matrix in a row */
+    size_t n_rows, n_cols; /* of a matrix; a tensor is one or many of them */
+    double floor;
+} lrc_factors;
+
 typedef struct {
     void *p;       /* parameters, updated */
     const void *g; /* gradients, read */
@@ -82,9 +96,10 @@ typedef struct {
     void *a[LRC_MAX_AVERAGES]; /* averages, in the order of the group's; or NULL */
     void *u;                   /* scratch like p, where the group's scale emits */
     double *scale_state;       /* where the group's scale has any */
-    size_t n;                  /* elements */
-    size_t first;              /* elements in the tensors before, and */
-    size_t first_strip;        /* strips: set by lrc_plan_tensors() */
+    lrc_factors factors;
+    size_t n;           /* elements */
+    size_t first;       /* elements in the tensors before, and */
+    size_t first_strip; /* strips: set by lrc_plan_tensors() */
     lrc_dtype dtype;
     unsigned group; /* index into the plan's groups */
 } lrc_tensor;
@@ -111,6 +126,12 @@ typedef struct {
 typedef struct {
     double x, p;
 } lrc_squares;
+
+/* What a scale is told of a tensor. */
+typedef struct {
+    double xx, pp; /* sums of squares */
+    double n;      /* elements */
+} lrc_norms;
 
 typedef struct {
     lrc_tensor *tensor;
@@ -141,6 +162,12 @@ void lrc_plan_tensors(lrc_plan *plan);
 /* One step.  The plan's tensors and group coefficients are set; two threads must not
  * step one plan at the same time. */
 void lrc_step(lrc_plan *plan);
+
+/* What the next factors are made from: of each row and of each column of a tensor's
+ * matrices, the sum of g^2 (LRC_PRODUCT), or the largest min(row[i], col[j]) + g^2
+ * (LRC_LEAST).  At most num_threads, as in a plan; the order of the sums is fixed. */
+void lrc_factor_stats(const lrc_tensor *tensor, double *row, double *col,
+                      int num_threads, int keep_subnormals);
 
 /* Instruction sets: the tables of this build, best last.  lrc_isa() is the one in use:
  * the environment's LRCORE_ISA where that runs here, else the best that does.

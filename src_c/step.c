@@ -132,15 +132,39 @@ static const void *coefs(const lrc_group *group, lrc_dtype dtype)
     return dtype == LRC_F32 ? (const void *)group->coef_f32 : group->coef;
 }
 
-/* Step elements [lo, lo + n) of a tensor, and its averages strip by strip. */
+/* A strip's gradient, where it has to be made. */
+typedef double strip_t[LRC_STRIP];
+
+/* The tensor that elements from `lo` on are by themselves, with that gradient. */
+static lrc_tensor strip_of(const lrc_tensor *t, size_t lo, const void *g)
+{
+    lrc_tensor strip = *t;
+    strip.p = at_element(t->p, t->dtype, lo);
+    strip.g = g;
+    for (int k = 0; k < LRC_MAX_STATES; k++)
+        if (t->s[k]) strip.s[k] = at_element(t->s[k], t->dtype, lo);
+    return strip;
+}
+
+/* Step elements [lo, lo + n) of a tensor: strip by strip, where there is more to do than
+ * to run the kernel. */
 static void step_range(const lrc_table *table, const lrc_group *group,
                        const lrc_tensor *t, size_t lo, size_t n)
 {
-    const size_t strip = group->averages ? LRC_STRIP : n;
+    const int factored = t->factors.factoring != LRC_UNFACTORED;
+    const size_t strip = group->averages || factored ? LRC_STRIP : n;
+    const void *c = coefs(group, t->dtype);
 
     for (size_t done = 0; done < n; done += strip) {
         const size_t at = lo + done, len = least(strip, n - done);
-        group->kernel[t->dtype](t, at, len, coefs(group, t->dtype));
+        if (factored) {
+            strip_t g;
+            table->unfactor[t->dtype](t, at, len, g);
+            const lrc_tensor made = strip_of(t, at, g);
+            group->kernel[t->dtype](&made, 0, len, c);
+        } else {
+            group->kernel[t->dtype](t, at, len, c);
+        }
         for (int k = 0; group->averages && k < LRC_MAX_AVERAGES; k++)
             if (t->a[k] && group->average[k].weight != 0)
                 table->average[t->dtype](
@@ -178,12 +202,15 @@ static void measure_share(const lrc_plan *plan, int k, int n)
         if (group->scale == LRC_NO_SCALE) continue;
         const size_t lo = (strip - t->first_strip) * LRC_STRIP;
         const size_t len = least(LRC_STRIP, t->n - lo);
-        const void *x = t->g;
-        if (lrc_scales[group->scale].emits) {
+        const void *x = (const char *)t->g + lo * size_of(t->dtype);
+        strip_t made;
+        if (t->factors.factoring != LRC_UNFACTORED) {
+            table->unfactor[t->dtype](t, lo, len, made);
+            x = made;
+        } else if (lrc_scales[group->scale].emits) {
             group->kernel[t->dtype](t, lo, len, coefs(group, t->dtype));
-            x = t->u;
+            x = at_element(t->u, t->dtype, lo);
         }
-        x = (const char *)x + lo * size_of(t->dtype);
         plan->squares[strip].x = table->squares[t->dtype](x, len);
         plan->squares[strip].p =
             table->squares[t->dtype](at_element(t->p, t->dtype, lo), len);
@@ -241,25 +268,25 @@ static void scale(const lrc_plan *plan, lrc_tensor *t, const lrc_table *table)
     lrc_group *group = plan->group + t->group;
     if (group->scale == LRC_NO_SCALE) return;
 
-    lrc_squares sum = {0, 0};
+    lrc_norms norms = {0, 0, (double)t->n};
     const lrc_squares *part = plan->squares + t->first_strip;
     for (size_t i = 0; i < strips(t->n); i++) {
-        sum.x += part[i].x;
-        sum.p += part[i].p;
+        norms.xx += part[i].x;
+        norms.pp += part[i].p;
     }
-    lrc_scale_fns[group->scale](group->scale_coef, &sum, t->scale_state, group->coef);
+    lrc_scale_fns[group->scale](group->scale_coef, &norms, t->scale_state, group->coef);
 
     const int emits = lrc_scales[group->scale].emits;
     if (emits) t->g = t->u;
     prepare(group, table, emits ? LRC_sgd : group->rule, 0);
 }
 
-/* How many threads share a step: what is asked for, within reason. */
-static int threads_for(const lrc_plan *plan)
+/* How many threads share so many elements: what is asked for, within reason. */
+static int threads_for(size_t total, size_t parallel_from, int num_threads)
 {
     enum { FEW = 8 };
-    if (plan->total < plan->parallel_from) return 1;
-    int n = plan->num_threads > 0 ? plan->num_threads : lrc_num_threads();
+    if (total < parallel_from) return 1;
+    int n = num_threads > 0 ? num_threads : lrc_num_threads();
     if (n > FEW) {
         const int most = most_threads();
         if (n > most) n = most > FEW ? most : FEW;
@@ -270,7 +297,7 @@ static int threads_for(const lrc_plan *plan)
 void lrc_step(lrc_plan *plan)
 {
     const lrc_table *table = lrc_current_table();
-    const int n = threads_for(plan);
+    const int n = threads_for(plan->total, plan->parallel_from, plan->num_threads);
     const fp_mode caller = fp_enter(plan->keep_subnormals);
     int scales = 0;
 
@@ -293,4 +320,52 @@ void lrc_step(lrc_plan *plan)
     else if (plan->total > 0)
         step_share(plan, 0, 1);
     fp_leave(caller);
+}
+
+/* --- factored second moments ------------------------------------------------------ */
+
+typedef struct {
+    const lrc_tensor *t;
+    double *row, *col;
+    int keep_subnormals;
+} factor_task;
+
+/* The rows that thread k of n has, then its columns: of them all rows, in order. */
+static void factor_share(const void *ctx, int k, int n)
+{
+    const factor_task *task = ctx;
+    const lrc_tensor *t = task->t;
+    const lrc_factors *f = &t->factors;
+    const lrc_table *table = lrc_current_table();
+    const fp_mode mode = fp_enter(task->keep_subnormals);
+    const size_t rows = t->n / f->n_cols;
+    const size_t from = cut(f->n_cols, k, n), len = cut(f->n_cols, k + 1, n) - from;
+
+    for (size_t i = rows * (size_t)k / (size_t)n;
+         i < rows * (size_t)(k + 1) / (size_t)n; i++) {
+        const size_t lo = i * f->n_cols;
+        const char *g = (const char *)t->g + lo * size_of(t->dtype);
+        task->row[i] = f->factoring == LRC_LEAST
+                           ? table->row_most[t->dtype](t, lo, f->n_cols)
+                           : table->squares[t->dtype](g, f->n_cols);
+    }
+    for (size_t i = 0; len > 0 && i < rows; i++) {
+        double *col = task->col + i / f->n_rows * f->n_cols + from;
+        if (i % f->n_rows == 0)
+            for (size_t j = 0; j < len; j++) col[j] = 0;
+        table->col_stat[t->dtype](t, i * f->n_cols + from, len, col);
+    }
+    fp_leave(mode);
+}
+
+void lrc_factor_stats(const lrc_tensor *t, double *row, double *col, int num_threads,
+                      int keep_subnormals)
+{
+    const factor_task task = {t, row, col, keep_subnormals};
+    const int n = threads_for(t->n, LRC_PARALLEL_FROM, num_threads);
+    if (t->n == 0) return;
+    if (n > 1)
+        parallel_for(n, factor_share, &task);
+    else
+        factor_share(&task, 0, 1);
 }

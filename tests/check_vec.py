@@ -19,15 +19,20 @@ from setup import CFLAGS, ISAS  # noqa: E402 # found by the line above
 WIDTH = {"baseline": 16, "avx2": 32, "avx512": 64}  # bytes
 
 
+def text(name: str) -> str:
+    return (ROOT / "src_c" / name).read_text()
+
+
 def kernels() -> set[str]:
-    """Every kernel that kernels.c has to have."""
-    rules = re.findall(r"^RULE\((\w+)", (ROOT / "src_c/rules.def").read_text(), re.M)
-    forms = re.findall(
-        r"KERNEL\(name, n_state, _(\w+),", (ROOT / "src_c/drive.inc").read_text()
-    )
+    """Every kernel and stage that kernels.c has to have."""
+    rules = re.findall(r"^RULE\((\w+)", text("rules.def"), re.M)
+    forms = re.findall(r"KERNEL\(name, n_state, _(\w+),", text("drive.inc"))
     assert rules
     assert forms
-    return {f"{r}_{f}_{d}" for r in rules for f in forms for d in ("f32", "f64")}
+    stages = re.findall(r"^ +\.(\w+) = \{\w+_f32", text("kernels.c"), re.M)
+    assert stages
+    names = [f"{r}_{f}" for r in rules for f in forms] + stages
+    return {f"{name}_{d}" for name in names for d in ("f32", "f64")}
 
 
 def vectorised(isa: str, flags: list[str]) -> dict[str, int]:

@@ -55,7 +55,7 @@ def run(
     weights = tuple(averages.values())
     folded = (
         lambda t, lr, decay: tuple(rest), 0.0, gscale, l2, 1.0,
-        lambda t: weights, lambda t: tuple(more),
+        lambda t: weights, lambda t: tuple(more), None,
     )  # fmt: skip
     part = SimpleNamespace(
         rule=rule, scale=scale, averages=tuple(averages), folded=folded

@@ -20,6 +20,7 @@ from lrcore.optimizers._hyper import (
     Hyper,
     ParamGroup,
     Part,
+    Prepare,
     Weights,
     check,
     decay,
@@ -154,6 +155,9 @@ class Optimizer:
 
     _decoupled: ClassVar[bool] = False
     """Whether weight_decay is decoupled where the caller does not say."""
+
+    _one_kernel: ClassVar[bool] = True
+    """Whether a step is all in the kernels, with nothing made before it in Python."""
 
     _flags: ClassVar[Hyper] = {}
     """Keyword-only hyper-parameters of the class, and their defaults."""
@@ -305,6 +309,16 @@ class Optimizer:
         """Return ``coefs(t)`` of the scale."""
         return None
 
+    @staticmethod
+    def _prepare(h: Hyper) -> Prepare | None:
+        """Return what makes directions before the step, if anything."""
+        return None
+
+    @staticmethod
+    def _own_state(p: Array, h: Hyper) -> dict[str, Array]:
+        """Return the arrays of what is made beforehand, by name."""
+        return {}
+
     def _new_state(self, p: Array, group: int, part: Part) -> dict[str, Array]:
         """Return the arrays of a parameter, by name."""
         initial: Mapping[str, float | Literal["p"]]
@@ -317,7 +331,8 @@ class Optimizer:
         if scale.emits:
             state["u"] = state_like(p, len(state), 0.0)
         state |= {name: np.zeros(()).view() for name in scale.states}
-        return state
+        own = part.kind._own_state(p, self.param_groups[group].hyper)
+        return {**own, **state}
 
     @classmethod
     def _states_of(cls, part: Part) -> tuple[tuple[str, ...], int]:

@@ -20,6 +20,7 @@ class Domain(NamedTuple):
     optional: bool = False  # or None
     fixed: bool = False  # not for a schedule
     least: int | None = None  # a whole number, at least this
+    choices: tuple[str, ...] = ()  # or one of these
 
     def or_none(self) -> Domain:
         """Return the domain with None."""
@@ -36,6 +37,12 @@ ABOVE_ONE = Domain(lambda x: 1 < x < math.inf, "a finite number > 1")
 def count(least: int) -> Domain:
     """Return the domain of whole numbers from `least` on; never scheduled."""
     return Domain(lambda n: n >= least, f"an int >= {least}", fixed=True, least=least)
+
+
+def choice(*names: str) -> Domain:
+    """Return the domain of one of these strings."""
+    text = "one of " + ", ".join(map(repr, names))
+    return Domain(lambda _: True, text, fixed=True, choices=names)
 
 
 Domains = Mapping[str, Domain | tuple[Domain, ...]]
@@ -105,6 +112,10 @@ def _is_schedule(value: Any) -> bool:
 
 
 def _number(name: str, value: Any, domain: Domain) -> Any:
+    if domain.choices:
+        if value not in domain.choices:
+            raise ValueError(f"{name}: expected {domain.text}, found {value!r}")
+        return value
     fixed = domain.fixed or name in AT_CONSTRUCTION
     if (value is None and domain.optional) or (_is_schedule(value) and not fixed):
         return value
@@ -141,9 +152,22 @@ decay and lr, and the rule's own coefficients."""
 Weights = Callable[[int], tuple[float, ...]]
 """From the step, counted from 1, to the coefficients of averages, or of a scale."""
 
-Folded = tuple[Coefs, float, float, float, float, Weights | None, Weights | None]
+Prepare = Callable[[int, list[Any]], tuple[list[Any], list[Any]]]
+"""From the step, from 1, and (p, g, state) of each array to what is stepped in the
+place of g, and to (array, value) pairs to be written then."""
+
+Folded = tuple[
+    Coefs,
+    float,
+    float,
+    float,
+    float,
+    Weights | None,
+    Weights | None,
+    Prepare | None,
+]
 """A step's numbers: where to get the rule's, then lr, gscale, l2 and decay, then where
-to get those of averages and of the scale."""
+to get those of averages and of the scale; last, what makes directions beforehand."""
 
 
 def fold(kind: Any, h: Hyper) -> Folded:
@@ -158,7 +182,8 @@ def fold(kind: Any, h: Hyper) -> Folded:
     gscale = -1.0 if h["maximize"] else 1.0
     l2, decay = kind._decay(h)
     scale = kind._fold_scale(h)
-    return kind._fold(h), h["lr"], gscale, l2, decay, weights, scale
+    prepare = kind._prepare(h)
+    return kind._fold(h), h["lr"], gscale, l2, decay, weights, scale, prepare
 
 
 def decay(h: Hyper) -> tuple[float, float]:

@@ -117,6 +117,7 @@ class SignSGD(Optimizer):
 
     __slots__ = ()
     _decoupled = True
+    _conventions: ClassVar[dict[str, Hyper]] = {"optax": {}, "paper": {}}
 
     def __init__(
         self,
@@ -173,6 +174,7 @@ class Signum(Optimizer):
     __slots__ = ()
     _decoupled = True
     _domains: ClassVar[Domains] = {"momentum": FRACTION}
+    _conventions: ClassVar[dict[str, Hyper]] = {"optax": {}, "paper": {}}
 
     def __init__(
         self,

@@ -5,10 +5,10 @@
  * where u is what a rule emits, weight decay included, f the bias corrections that lr
  * carries and u lacks, and the norms are the whole tensor's, p's after its decay. */
 
-static void lamb(const double *c, const lrc_squares *sum, double *state, double *coef)
+static void lamb(const double *c, const lrc_norms *norms, double *state, double *coef)
 {
     (void)state;
-    const double p = fabs(c[0]) * sqrt(sum->p), u = c[2] * sqrt(sum->x);
+    const double p = fabs(c[0]) * sqrt(norms->pp), u = c[2] * sqrt(norms->xx);
     if (p != 0 && u != 0) {
         const double r = p / u;
         coef[3] *= r > c[1] ? c[1] : r;

@@ -4,10 +4,10 @@
  *
  * with the norms of the whole tensor; then a rule of momentum. */
 
-static void lars(const double *c, const lrc_squares *sum, double *state, double *coef)
+static void lars(const double *c, const lrc_norms *norms, double *state, double *coef)
 {
     (void)state;
-    const double p = sqrt(sum->p), g = fabs(coef[0]) * sqrt(sum->x);
+    const double p = sqrt(norms->pp), g = fabs(coef[0]) * sqrt(norms->xx);
     if (p == 0 || g == 0) return;
     const double r = c[0] * p / (g + coef[1] * p + c[1]);
     coef[0] *= r;

@@ -4,9 +4,9 @@
  *
  * with one norm2 a tensor, in double; then a rule of momentum.  w = 1 on the first step. */
 
-static void novograd(const double *c, const lrc_squares *sum, double *state,
+static void novograd(const double *c, const lrc_norms *norms, double *state,
                      double *coef)
 {
-    *state += c[0] * (coef[0] * coef[0] * sum->x - *state);
+    *state += c[0] * (coef[0] * coef[0] * norms->xx - *state);
     coef[0] /= sqrt(*state) + c[1];
 }

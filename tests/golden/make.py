@@ -1,16 +1,20 @@
-"""Make torch.npz, the trajectories of torch.optim that test_golden.py compares with.
+"""Make the trajectories of other libraries that test_golden.py compares with.
 
-    python tests/golden/make.py            write the file anew
-    python tests/golden/make.py --check    compare it with what torch gives now
+    python tests/golden/make.py                   write the files anew
+    python tests/golden/make.py --check           compare them with what there is now
+    python tests/golden/make.py [--check] torch   ... of some libraries only
 
-Needs what requirements.txt lists, and gives the same bits on any x86-64 machine.
-The entries of the file:
+Needs what requirements.txt lists, and gives the same bits on any x86-64 machine with
+FMA, which the C library's pow makes use of.
 
-about             JSON: versions, and the values along the axes
+given.npz, what all runs are given:
 start             (element,): the parameters at first, those of all tensors in a row
 grads             (step, element): the gradients
 factors           (step,): what lr is multiplied by
-float32, float64  (row, weight decay, maximize, recorded step, element): parameters
+
+torch.npz, keras.npz, ..., what a library makes of it:
+about             JSON: versions, the steps that are recorded, the runs
+float32, float64  (run, recorded step, element): parameters, or another of its arrays
 
 What the runs are given is float32, exact in both precisions.  It is stored, as streams
 of random numbers change between versions of NumPy.  No gradient depends on the
@@ -21,62 +25,58 @@ import argparse
 import json
 import os
 import sys
+from importlib import import_module
 from itertools import product
 from pathlib import Path
 
+# Read when libraries are imported.  Their kernels for no instruction set in particular,
+# so that every processor gives the same bits.
+os.environ |= {
+    "ATEN_CPU_CAPABILITY": "default",
+    "MKL_CBWR": "COMPATIBLE",
+    "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR",
+    "OPENBLAS_CORETYPE": "Nehalem",
+    "XLA_FLAGS": "--xla_cpu_max_isa=SSE4_2 --xla_cpu_multi_thread_eigen=false",
+    "JAX_ENABLE_X64": "1",
+    "JAX_PLATFORMS": "cpu",
+    "KERAS_BACKEND": "numpy",
+}
+
 import numpy as np
 
-# Read when torch is imported: its kernels for no instruction set in particular, so that
-# every processor gives the same bits.
-os.environ["ATEN_CPU_CAPABILITY"] = "default"
-import torch
-
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from table import TORCH_ROWS
+from table import ROWS
 
-torch.set_default_dtype(
-    torch.float64
-)  # of NAdam's running product, in float32 runs too
-
-PATH = Path(__file__).with_name("torch.npz")
+FOLDER = Path(__file__).parent
+LIBRARIES = sorted({row.golden for row in ROWS if row.golden})
 DTYPES = ["float32", "float64"]
-SHAPES = [(3, 5), (7,)]
+ELEMENTS = 22
 STEPS = [1, 2, 10, 30, 60]
-WEIGHT_DECAY = [0.0, 0.05]
-MAXIMIZE = [False, True]
+AXES = {"weight_decay": [0.0, 0.05], "maximize": [False, True]}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
-    check = parser.parse_args().check
-    new = make()
-    if not check:
-        np.savez_compressed(PATH, **new)
-        return
-    with np.load(PATH) as old:
-        found = list(differences(old, new))
-    print(*found or [f"{PATH.name} is what torch gives"], sep="\n")
-    sys.exit(bool(found))
-
-
-def make():
-    """Return the entries of the file by name."""
-    about = {
-        "torch": torch.__version__.partition("+")[0],
-        "numpy": np.__version__,
-        "rows": [row.label for row in TORCH_ROWS],
-        "weight_decay": WEIGHT_DECAY,
-        "maximize": MAXIMIZE,
-        "steps": STEPS,
-        "shapes": SHAPES,
-    }
+    parser.add_argument("library", nargs="*", help=f"of {', '.join(LIBRARIES)}")
+    args = parser.parse_args()
     given = inputs()
-    return {
-        "about": np.array(json.dumps(about)),
-        **given,
-        **{dtype: trajectories(dtype, **given) for dtype in DTYPES},
-    }
+    ok = settle("given", given, args.check)
+    for library in args.library or LIBRARIES:
+        ok &= settle(library, entries(library, given), args.check)
+    sys.exit(not ok)
+
+
+def settle(name, new, check):
+    """Write a file, or print how it differs; return whether all is well."""
+    path = FOLDER / f"{name}.npz"
+    if not check:
+        np.savez_compressed(path, **new)
+        return True
+    with np.load(path) as old:
+        found = list(differences(dict(old), new))
+    print(*[f"{path.name}: {line}" for line in found or ["the same"]], sep="\n")
+    return not found
 
 
 def inputs():
@@ -86,49 +86,49 @@ def inputs():
     maximum differs from it.  Their elements have scales down to 1/64, where eps counts.
     """
     rng = np.random.default_rng(2026)
-    scale = 2.0 ** -np.concatenate([np.arange(np.prod(s)) % 7 for s in SHAPES])
+    scale = 2.0 ** -np.concatenate([np.arange(15) % 7, np.arange(7)])
     t = np.arange(STEPS[-1])
     burst = np.where(t < STEPS[-1] // 3, 4.0, 0.5)[:, None]
     given = {
-        "start": rng.normal(size=scale.size),
-        "grads": rng.normal(size=(t.size, scale.size)) * scale * burst,
+        "start": rng.normal(size=ELEMENTS),
+        "grads": rng.normal(size=(t.size, ELEMENTS)) * scale * burst,
         "factors": 1 + 0.5 * np.cos(t / 7),
     }
     return {name: values.astype(np.float32) for name, values in given.items()}
 
 
-def trajectories(dtype, **given):
-    """Return those of every row, with each weight decay, descending and ascending."""
-    axes = [TORCH_ROWS, WEIGHT_DECAY, MAXIMIZE]
-    found = [trajectory(*run, dtype, **given) for run in product(*axes)]
-    return np.reshape(found, [*map(len, axes), len(STEPS), -1])
+def entries(library, given):
+    """Return those of its file by name."""
+    peer = import_module(f"peers.{library}")
+    runs = [
+        (row, dict(zip(axes, values, strict=True)))
+        for row in ROWS
+        if row.golden == library
+        for axes in [peer.axes(row)]
+        for values in product(*(AXES[axis] for axis in axes))
+    ]
+    about = {
+        "versions": peer.VERSIONS,
+        "steps": STEPS,
+        "runs": [[row.label, options] for row, options in runs],
+    }
+    found = {"about": np.array(json.dumps(about))}
+    for dtype in DTYPES:
+        all_of_them = [trajectory(peer, *run, dtype, **given) for run in runs]
+        found[dtype] = np.array(all_of_them, dtype)
+    return found
 
 
-def trajectory(row, weight_decay, maximize, dtype, start, grads, factors):
-    """Return the parameters after each of STEPS."""
-    params = tensors(start, dtype)
-    options = {**row.kwargs, "weight_decay": weight_decay, "maximize": maximize}
-    if row.name == "Rprop":  # has no weight decay of its own: it is added below
-        del options["weight_decay"]
-    # foreach=False: the plain loop, to which torch's own tests hold its other paths.
-    opt = getattr(torch.optim, row.name)(params, **options, foreach=False)
+def trajectory(peer, row, options, dtype, start, grads, factors):
+    """Return what is recorded after each of STEPS."""
+    lrs = row.lrs(factors.tolist())
+    start, *grads = (row.arrays(x.astype(dtype)) for x in [start, *grads])
     recorded = []
-    for t, factor in enumerate(factors.tolist()):
-        for p, g in zip(params, tensors(grads[t], dtype), strict=True):
-            p.grad = g
-            if row.name == "Rprop":
-                p.grad = g + weight_decay * p * (-1 if maximize else 1)
-        opt.param_groups[0]["lr"] = row.kwargs["lr"] * factor
-        opt.step()
-        if t + 1 in STEPS:
-            recorded.append(torch.cat([p.ravel() for p in params]).numpy())
+    for t, arrays in enumerate(peer.run(row, options, start, grads, lrs), 1):
+        if t in STEPS:
+            recorded.append(np.concatenate(arrays, axis=None))
+    assert all(x.dtype == dtype for x in recorded), "not computed in its own precision"
     return recorded
-
-
-def tensors(elements, dtype):
-    """Return tensors of SHAPES with these elements."""
-    parts = torch.tensor(elements.astype(dtype)).split([np.prod(s) for s in SHAPES])
-    return [part.view(shape) for part, shape in zip(parts, SHAPES, strict=True)]
 
 
 def differences(old, new):
@@ -144,15 +144,17 @@ def differences(old, new):
 
 
 def items(entries):
-    """Yield all that is compared by name, the trajectories row by row."""
-    about = json.loads(str(entries["about"]))
+    """Yield all that is compared by name, the trajectories run by run."""
+    about = json.loads(str(entries.get("about", "{}")))
+    runs = about.pop("runs", [])
     for name, value in about.items():
         yield f"about: {name}", np.array(json.dumps(value))
-    for name in ("start", "grads", "factors"):
-        yield name, entries[name]
-    for dtype in DTYPES:
-        for label, runs in zip(about["rows"], entries[dtype], strict=True):
-            yield f"{dtype}: {label}", runs
+    for name, values in entries.items():
+        if name in DTYPES:
+            for (label, options), run in zip(runs, values, strict=True):
+                yield f"{name}: {label} {options}", run
+        elif name != "about":
+            yield name, values
 
 
 def difference(a, b):

@@ -1,0 +1,358 @@
+"""A second moment kept by rows and columns: memory of the sides, not of the area."""
+
+from __future__ import annotations
+
+from math import inf, sqrt
+from typing import Any, ClassVar, Unpack
+
+import numpy as np
+
+from lrcore import _core
+from lrcore._core import Factors
+from lrcore._typing import Array
+from lrcore.optimizers._base import Common, Optimizer, Scheduled
+from lrcore.optimizers._hyper import (
+    FINITE,
+    FRACTION,
+    NONNEGATIVE,
+    POSITIVE,
+    Coefs,
+    Domains,
+    Hyper,
+    Part,
+    Prepare,
+    Weights,
+)
+
+__all__ = ["SM3", "Adafactor"]
+
+# What counts the squares; the tests put the reference here.
+factor_stats = _core.factor_stats
+
+
+class AdafactorFlags(Common, total=False):
+    """Keyword-only flags of Adafactor."""
+
+    relative_step: bool
+    scale_parameter: bool
+    eps_added: bool
+    rms_after_decay: bool
+
+
+class Adafactor(Optimizer):
+    """Adafactor: RMSprop with the mean squares of rows and columns, relative to p.
+
+    ::
+
+        w = t^beta2_decay
+        row = row + w (mean of g^2 over columns - row)
+        col = col + w (mean of g^2 over rows - col)
+        v = row col / max(mean of row, eps1)
+        u = g / sqrt(max(v, eps1^2))
+        rho = min(lr, 1 / sqrt(t)) max(eps2, RMS(p))
+        p = (1 - lr weight_decay) p - rho u / max(1, RMS(u) / d)
+
+    for the last two dimensions of an array; others count as many matrices.  Arrays of
+    one dimension or none have a v of their own.
+
+    Parameters
+    ----------
+    {params}
+    lr : float or schedule
+        Upper bound of the step, relative to p.  Default 1e-2.
+    beta2_decay : float or schedule
+        Power by which the weight of the present squares falls.  Default -0.8.
+    eps : (float or None, float)
+        eps1, None for the smallest float above 1 minus 1; and eps2, the least RMS(p)
+        that counts.  Default (None, 1e-3).
+    d : float or schedule
+        RMS(u) from which on it is clipped.  Default 1.
+    {decoupled}
+    {flags}
+    {common}
+
+    ``l2`` and a coupled decay are added to u, not to the gradient.
+
+    References
+    ----------
+    Shazeer & Stern 2018, "Adafactor: adaptive learning rates with sublinear memory
+    cost", Algorithm 4, without momentum; its eps1 is added to g^2 (``eps_added=True``).
+
+    Examples
+    --------
+    >>> import numpy as np, lrcore
+    >>> p = np.ones((2, 2))
+    >>> lrcore.Adafactor(p, lr=0.1).step(np.array([[1.0, 2.0], [2.0, 4.0]]))
+    True
+    >>> p.round(6)
+    array([[0.9, 0.9],
+           [0.9, 0.9]])
+    """
+
+    __slots__ = ()
+    _decoupled = True
+    _one_kernel = False
+    _flags: ClassVar[Hyper] = {
+        "relative_step": True,
+        "scale_parameter": True,
+        "eps_added": False,
+        "rms_after_decay": False,
+    }
+    _flags_doc = """\\
+relative_step : bool
+        Bound lr by 1 / sqrt(t).  Default True.
+    scale_parameter : bool
+        Scale the step by max(eps2, RMS(p)).  Default True.
+    eps_added : bool
+        Add eps1 to g^2, and bound nothing by it.  Default False.
+    rms_after_decay : bool
+        Take RMS(p) after the decay.  Default False."""
+    _domains: ClassVar[Domains] = {
+        "beta2_decay": FINITE,
+        "eps": (NONNEGATIVE.or_none(), NONNEGATIVE),
+        "d": POSITIVE,
+    }
+    _conventions: ClassVar[dict[str, Hyper]] = {
+        "keras": {
+            "lr": 1e-3,
+            "eps": (1e-30, 1e-3),
+            "eps_added": True,
+            "rms_after_decay": True,
+        },
+        "paper": {"eps": (1e-30, 1e-3), "eps_added": True},
+    }
+
+    def __init__(
+        self,
+        params: Any,
+        lr: Scheduled = 1e-2,
+        beta2_decay: Scheduled = -0.8,
+        eps: tuple[float | None, float] = (None, 1e-3),
+        d: Scheduled = 1.0,
+        weight_decay: Scheduled = 0.0,
+        **common: Unpack[AdafactorFlags],
+    ) -> None:
+        hyper = {
+            "lr": lr,
+            "beta2_decay": beta2_decay,
+            "eps": eps,
+            "d": d,
+            "weight_decay": weight_decay,
+        }
+        super().__init__(params, hyper, common)
+
+    @staticmethod
+    def _rule(h: Hyper) -> str:
+        return "sgd"
+
+    @staticmethod
+    def _scale(h: Hyper) -> str:
+        return "adafactor"
+
+    @classmethod
+    def _states_of(cls, part: Part) -> tuple[tuple[str, ...], int]:
+        return ("row", "col"), 0
+
+    @staticmethod
+    def _own_state(p: Array, h: Hyper) -> dict[str, Array]:
+        if p.ndim < 2:
+            return {"v": np.zeros_like(p, subok=False).view()}
+        if p.ndim > 2 and not p.flags.c_contiguous:
+            raise ValueError(
+                f"params: Adafactor takes arrays of {p.ndim} dimensions in C order "
+                "only; make it so, keep it and pass it: p = numpy.ascontiguousarray(p)"
+            )
+        return {
+            "row": np.zeros(p.shape[:-1], p.dtype).view(),
+            "col": np.zeros((*p.shape[:-2], p.shape[-1]), p.dtype).view(),
+        }
+
+    @staticmethod
+    def _prepare(h: Hyper) -> Prepare:
+        power, (floor, _), added = h["beta2_decay"], h["eps"], h["eps_added"]
+
+        def prepare(t: int, items: list[Any]) -> tuple[list[Any], list[Any]]:
+            made, writes = [], []
+            for p, g, state in items:
+                eps = np.finfo(p.dtype).eps if floor is None else floor
+                more, least = (eps, 0.0) if added else (0.0, float(eps))
+                factors, new = _row_col(g, state, t**power, more, least)
+                made.append(factors)
+                writes += [(state[name], value) for name, value in new.items()]
+            return made, writes
+
+        return prepare
+
+    @staticmethod
+    def _fold(h: Hyper) -> Coefs:
+        relative = h["relative_step"]
+
+        def coefs(t: int, lr: float, decay: float) -> tuple[float, ...]:
+            return decay, min(lr, 1 / sqrt(t)) if relative else lr
+
+        return coefs
+
+    @staticmethod
+    def _fold_scale(h: Hyper) -> Weights:
+        least, most = h["eps"][1], h["d"]
+        after = Optimizer._decay(h)[1] if h["rms_after_decay"] else 1.0
+        if not h["scale_parameter"]:
+            least, after = 1.0, 0.0
+        return lambda t: (least, most, after)
+
+
+def _row_col(
+    g: Array, state: Any, w: float, more: float, least: float
+) -> tuple[Factors, dict[str, Array]]:
+    """Return Adafactor's factors of g, and its new state.
+
+    more : what is added to g^2.  least : the bound of the mean, and the root of v's.
+    """
+    if g.size == 0:
+        return Factors(False, np.ones(1, g.dtype), np.ones(1, g.dtype), 1, 1, 0.0), {}
+    if g.ndim < 2:
+        one = np.ones(1, g.dtype)
+        _, square = factor_stats(g, Factors(False, one, one, 1, g.size, 0.0))
+        v = state["v"].astype(np.float64)
+        v += w * (square.reshape(v.shape) + more - v)
+        col = np.ascontiguousarray(v, g.dtype)
+        return Factors(False, one, col, 1, g.size, least**2), {"v": col}
+    swapped = not g.flags.c_contiguous
+    rows, cols = g.T.shape if swapped else g.shape[-2:]
+    nothing = np.ones(1, g.dtype)
+    row_sum, col_sum = factor_stats(
+        g, Factors(False, nothing, nothing, rows, cols, 0.0)
+    )
+    means = {"row": row_sum / cols, "col": col_sum / rows}
+    if swapped:
+        means = {"row": means["col"], "col": means["row"]}
+    new = {}
+    for name, mean in means.items():
+        old = state[name].astype(np.float64)
+        new[name] = old + w * (mean.reshape(old.shape) + more - old)
+    mean = new["row"].mean(axis=-1, keepdims=True)
+    share = new["row"] / np.maximum(mean, least)
+    row, col = (np.ascontiguousarray(f, g.dtype) for f in (share, new["col"]))
+    if swapped:
+        row, col = col, row
+    return Factors(False, row, col, rows, cols, least**2), new
+
+
+class SM3(Optimizer):
+    """SM3: Adagrad that keeps one number a row and one a column, and so on.
+
+    ::
+
+        v[i, j, ...] = min(acc_0[i], acc_1[j], ...) + g^2
+        acc_0[i] = largest of v[i, ...];  acc_1[j] = largest of v[:, j, ...];  ...
+        u = g / sqrt(v + eps)
+        m = momentum m + (1 - momentum) u;  p = p - lr m
+
+    Parameters
+    ----------
+    {params}
+    lr : float or schedule
+        Learning rate.  Default 0.1.
+    momentum : float or schedule
+        Decay of the running mean of u, in [0, 1); 0: u itself, and no m.  Default 0.
+    eps : float or schedule
+        Added under the root, in units of g^2.  Default 1e-30.
+    {decoupled}
+    {common}
+
+    ``l2`` and a coupled decay are added to u, not to the gradient.
+
+    References
+    ----------
+    Anil et al. 2019, "Memory-efficient adaptive optimization", Algorithm SM3-II.
+
+    Examples
+    --------
+    >>> import numpy as np, lrcore
+    >>> p = np.zeros((2, 2))
+    >>> opt = lrcore.SM3(p, lr=0.1)
+    >>> opt.step(np.array([[1.0, 2.0], [0.0, -4.0]]))
+    True
+    >>> p.round(6)
+    array([[-0.1, -0.1],
+           [ 0. ,  0.1]])
+    >>> opt.state[0]["acc_0"], opt.state[0]["acc_1"]
+    (array([ 4., 16.]), array([ 1., 16.]))
+    """
+
+    __slots__ = ()
+    _decoupled = True
+    _one_kernel = False
+    _domains: ClassVar[Domains] = {"momentum": FRACTION}
+    _conventions: ClassVar[dict[str, Hyper]] = {
+        "optax": {"momentum": 0.9, "eps": 1e-8},
+        "paper": {"momentum": 0.9},
+    }
+
+    def __init__(
+        self,
+        params: Any,
+        lr: Scheduled = 0.1,
+        momentum: Scheduled = 0.0,
+        eps: Scheduled = 1e-30,
+        weight_decay: Scheduled = 0.0,
+        **common: Unpack[Common],
+    ) -> None:
+        hyper = {
+            "lr": lr,
+            "momentum": momentum,
+            "eps": eps,
+            "weight_decay": weight_decay,
+        }
+        super().__init__(params, hyper, common)
+
+    @staticmethod
+    def _rule(h: Hyper) -> str:
+        return "sgd" if h["momentum"] == 0 else "momentum"
+
+    @classmethod
+    def _states_of(cls, part: Part) -> tuple[tuple[str, ...], int]:
+        own, size = super()._states_of(part)
+        return ("acc_0", "acc_1", *own), size
+
+    @staticmethod
+    def _own_state(p: Array, h: Hyper) -> dict[str, Array]:
+        sides = p.shape or (1,)
+        return {f"acc_{k}": np.zeros(n, p.dtype).view() for k, n in enumerate(sides)}
+
+    @staticmethod
+    def _prepare(h: Hyper) -> Prepare:
+        eps = h["eps"]
+
+        def prepare(t: int, items: list[Any]) -> tuple[list[Any], list[Any]]:
+            made, writes = [], []
+            for _, g, state in items:
+                names = [f"acc_{k}" for k in range(max(g.ndim, 1))]
+                if not g.flags.c_contiguous:  # in the order of the memory
+                    names.reverse()
+                factors, new = _least(g, [state[name] for name in names], eps)
+                made.append(factors)
+                writes += [(state[n], v) for n, v in zip(names, new, strict=False)]
+            return made, writes
+
+        return prepare
+
+    @staticmethod
+    def _fold(h: Hyper) -> Coefs:
+        mu = h["momentum"]
+        return lambda t, lr, decay: (decay, lr, mu, 1 - mu) if mu else (decay, lr)
+
+
+def _least(g: Array, sides: list[Array], eps: float) -> tuple[Factors, list[Array]]:
+    """Return SM3's factors of g, and its new accumulators."""
+    *leading, last = [side.copy() for side in sides]
+    if g.size == 0:
+        return Factors(True, last, last, 1, 1, eps), []
+    row = np.full([side.size for side in leading], inf, g.dtype)
+    for k, side in enumerate(leading):
+        row = np.minimum(row, side.reshape(-1, *[1] * (len(leading) - 1 - k)))
+    factors = Factors(True, row.ravel(), last, row.size, last.size, eps)
+    row_most, col_most = factor_stats(g, factors)
+    row_most = row_most.reshape(row.shape)
+    others = [tuple(j for j in range(row.ndim) if j != k) for k in range(row.ndim)]
+    return factors, [*(row_most.max(axis=axes) for axes in others), col_most]

@@ -4,6 +4,17 @@ import pytest
 from interleave import interleave
 
 _rows = []
+_reports = []
+
+
+@pytest.fixture
+def report():
+    """report(title, lines): print them at the end of the run."""
+
+    def add(title, lines):
+        _reports.append((title, lines))
+
+    return add
 
 
 @pytest.fixture
@@ -24,9 +35,14 @@ def compare(benchmark, request):
 
 
 def pytest_terminal_summary(terminalreporter):
+    write = terminalreporter.write_line
+    for title, lines in _reports:
+        write("")
+        write(f"{title}: median time a step, taken in turns")
+        for line in lines:
+            write(f"    {line}")
     if not _rows:
         return
-    write = terminalreporter.write_line
     write("")
     write("median time a step, taken in turns; in brackets, over lrcore's")
     for case, times in _rows:

@@ -1,6 +1,6 @@
 """Every optimizer at 1,000,000 float32 and 2 threads: `make bench`.
 
-Beside Adam, by the bytes that a step moves; beside torch, where that has no fused kernel.
+Beside Adam, by the bytes that a step moves; beside torch, where it has no fused kernel.
 Nothing here asserts a time.
 """
 

@@ -456,10 +456,10 @@ cdef class Plan:
 
     cdef readonly object tree
     cdef readonly tuple groups
-    cdef readonly tuple parts
     cdef public object t
     cdef public object busy
-    cdef list params, states, named, leaves_of, prepares, made, keys, containers, node_keys, lengths, owners
+    cdef list params, states, named, parts, group_of, leaves_of, prepares, made, keys
+    cdef list containers, node_keys, lengths, owners
     cdef lrc_plan plan
     cdef leaf_t *leaf
     cdef node_t *node
@@ -471,7 +471,8 @@ cdef class Plan:
         cdef Py_ssize_t i, k
         self.tree = tree
         self.groups = groups
-        self.parts = parts
+        self.parts = [part for _, part in parts]
+        self.group_of = [index for index, _ in parts]
         self.t = 0
         self.params = [leaf.array for leaf in tree.leaves]
         self.states = [tuple(state.values()) for state in states]
@@ -479,7 +480,8 @@ cdef class Plan:
         self.leaves_of = [[] for _ in parts]
         for i, k in enumerate(part_of):
             self.leaves_of[k].append(i)
-        self.prepares = [None] * len(parts)
+        one_kernel = all(part.kind._one_kernel for _, part in parts)
+        self.prepares = None if one_kernel else [None] * len(parts)
         self.keys = [leaf.key for leaf in tree.leaves]
         self.containers = [node.container for node in tree.nodes]
         self.node_keys = [node.key for node in tree.nodes]
@@ -568,7 +570,8 @@ cdef class Plan:
                 _check.step_arguments(self.tree, self.groups, grads, self.states)
             self.plan.num_threads = num_threads
             self.plan.keep_subnormals = keep_subnormals
-            self.prepare(t)
+            if self.prepares is not None:
+                self.prepare(t)
             if self.plan.total < self.plan.parallel_from:
                 lrc_step(&self.plan)  # too short for another thread to be worth waking
             else:
@@ -603,19 +606,22 @@ cdef class Plan:
     cdef int set_groups(self, t) except -1:
         """Set the numbers of step t, from 1.  Schedules run here, and may do anything."""
         cdef Py_ssize_t i, k, first
-        scheduled = None, None  # the last group that had to be asked, and what it said
+        cdef Py_ssize_t asked = -1  # the last group that had to be, and what it said
+        hyper = None
         for i in range(len(self.parts)):
-            index, part = self.parts[i]
+            part = self.parts[i]
             folded = part.folded
             if folded is None:
-                if scheduled[0] is not index:
-                    scheduled = index, self.groups[index].hyper_at(t - 1)
-                folded = part.fold(scheduled[1])
+                if asked != self.group_of[i]:
+                    asked = self.group_of[i]
+                    hyper = self.groups[asked].hyper_at(t - 1)
+                folded = part.fold(hyper)
             first = self.first_group[i]
             if first == self.first_group[i + 1]:
                 continue
             set_numbers(self.plan.group + first, folded, t)
-            self.prepares[i] = folded[7]
+            if self.prepares is not None:
+                self.prepares[i] = folded[7]
             for k in range(first + 1, self.first_group[i + 1]):
                 self.plan.group[k] = self.plan.group[first]
         return 0

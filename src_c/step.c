@@ -1,4 +1,5 @@
-/* step.c: from a plan to kernel calls, in one parallel region.  The only OpenMP. */
+/* step.c: from a plan to kernel calls, in one parallel region, after another one where
+ * norms are asked for.  The only OpenMP. */
 
 #include "kernels.h"
 #include "portable.h"

@@ -58,7 +58,11 @@ def run(
         lambda t: weights, lambda t: tuple(more), None,
     )  # fmt: skip
     part = SimpleNamespace(
-        rule=rule, scale=scale, averages=tuple(averages), folded=folded
+        rule=rule,
+        scale=scale,
+        averages=tuple(averages),
+        folded=folded,
+        kind=SimpleNamespace(_one_kernel=True),
     )
     names = _core.RULES[rule].states + tuple(averages)
     names += ("u",) if _core.SCALES[scale].emits else ()

@@ -22,6 +22,11 @@ class Domain(NamedTuple):
     least: int | None = None  # a whole number, at least this
     choices: tuple[str, ...] = ()  # or one of these
 
+    @property
+    def real(self) -> bool:
+        """Whether its numbers are floats."""
+        return self.least is None and not self.choices
+
     def or_none(self) -> Domain:
         """Return the domain with None."""
         return self._replace(text=self.text + " or None", optional=True)
@@ -92,6 +97,9 @@ def check(name: str, value: Any, domains: Domains) -> Any:
     if domain is None:
         return _flag(name, value)
     if isinstance(domain, Domain):
+        # What a schedule returns at each step, sooner said.
+        if type(value) is float and domain.real and domain.holds(value):
+            return value
         return _number(name, value, domain)
     if _is_schedule(value):
         return value
@@ -170,22 +178,6 @@ Folded = tuple[
 to get those of averages and of the scale; last, what makes directions beforehand."""
 
 
-def fold(kind: Any, h: Hyper) -> Folded:
-    """Fold the hyper-parameters of a class into what the driver takes."""
-    weights: Weights | None = None
-    averages = tuple(kind._averages(h).values())
-    if averages:
-
-        def weights(t: int) -> tuple[float, ...]:
-            return tuple([weight(t) for weight in averages])
-
-    gscale = -1.0 if h["maximize"] else 1.0
-    l2, decay = kind._decay(h)
-    scale = kind._fold_scale(h)
-    prepare = kind._prepare(h)
-    return kind._fold(h), h["lr"], gscale, l2, decay, weights, scale, prepare
-
-
 def decay(h: Hyper) -> tuple[float, float]:
     """Return l2 and the factor of p that weight decay comes to."""
     if not h["decoupled_weight_decay"]:
@@ -214,9 +206,27 @@ class Part:
         kind = self.kind
         return kind._rule(hyper), kind._scale(hyper), tuple(kind._averages(hyper))
 
-    def fold(self, hyper: Hyper) -> Folded:
-        """Return the numbers of a step."""
-        return fold(self.kind, hyper)
+    def fold(self, h: Hyper) -> Folded:
+        """Fold the hyper-parameters into what the driver takes."""
+        kind = self.kind
+        l2, decay = kind._decay(h)
+        return (
+            kind._fold(h),
+            h["lr"],
+            -1.0 if h["maximize"] else 1.0,
+            l2,
+            decay,
+            self._weights(h) if self.averages else None,
+            kind._fold_scale(h) if self.scale else None,
+            None if kind._one_kernel else kind._prepare(h),
+        )
+
+    def _weights(self, h: Hyper) -> Weights:
+        weights = tuple(self.kind._averages(h).values())
+        if len(weights) == 1:
+            (only,) = weights
+            return lambda t: (only(t),)
+        return lambda t: tuple([weight(t) for weight in weights])
 
 
 class ParamGroup(MutableMapping[str, Any]):

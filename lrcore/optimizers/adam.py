@@ -39,23 +39,24 @@ bias_correction : bool
 
 def fold_adam(h: Hyper) -> Coefs:
     """Return the numbers of what divides by Adam's ``sqrt(v + root) r + eps``."""
-    b1, b2, *_ = h["betas"]
+    b1, b2 = h["betas"][:2]
     eps, root, w1, w2 = h["eps"], h["eps_root"], 1 - b1, 1 - b2
 
-    def plain(t: int, lr: float, decay: float) -> tuple[float, ...]:
-        return decay, lr, w1, w2, root, 1.0, eps
-
-    def hat(t: int, lr: float, decay: float) -> tuple[float, ...]:
-        lr = lr * sqrt(1 - b2**t) / (1 - b1**t)
-        return decay, lr, w1, w2, root, 1.0, eps
-
-    def outside(t: int, lr: float, decay: float) -> tuple[float, ...]:
-        c2 = 1 - b2**t
-        return decay, lr / (1 - b1**t), w1, w2, root * c2, 1 / sqrt(c2), eps
-
     if not h["bias_correction"]:
-        return plain
-    return hat if h["eps_hat"] else outside
+        return lambda t, lr, decay: (decay, lr, w1, w2, root, 1.0, eps)
+    if h["eps_hat"]:
+
+        def coefs(t: int, lr: float, decay: float) -> tuple[float, ...]:
+            lr = lr * sqrt(1 - b2**t) / (1 - b1**t)
+            return decay, lr, w1, w2, root, 1.0, eps
+
+    else:
+
+        def coefs(t: int, lr: float, decay: float) -> tuple[float, ...]:
+            c2 = 1 - b2**t
+            return decay, lr / (1 - b1**t), w1, w2, root * c2, 1 / sqrt(c2), eps
+
+    return coefs
 
 
 class Adam(Optimizer):

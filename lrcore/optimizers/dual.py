@@ -35,6 +35,9 @@ class FTRL(Optimizer):
         p = 0                                                     where |z| <= l1
         p = (sign(z) l1 - z) / ((beta + sqrt(n)) / lr + l2)       elsewhere
 
+    For linear models: p is made of z and n alone, so that what it begins with is gone
+    after the first step, and with it what breaks the symmetry of a network.
+
     Parameters
     ----------
     {params}

@@ -267,6 +267,28 @@ def test_scheduled_numbers_are_numbers_set_by_hand(row):
     assert all(same_bits(a, b) for a, b in zip(leaves(one), leaves(two), strict=True))
 
 
+@pytest.mark.parametrize(
+    ("name", "flags"),
+    [
+        ("SGD", {}),
+        ("SGD", {"lr_in_momentum": True}),
+        ("LARS", {}),
+        ("RMSprop", {}),
+        ("RMSprop", {"lr_in_momentum": True, "centered": True}),
+        ("SM3", {}),
+    ],
+)
+def test_a_momentum_that_is_0_for_a_while(name, flags):
+    """A schedule's 0 is the limit of small numbers, not what was there before."""
+    params = [np.ones((2, 3)), np.ones((2, 3))]
+    for p, off in zip(params, (0.0, 1e-300), strict=True):
+        schedule = lambda t, off=off: 0.9 if t in (2, 3) else off  # noqa: E731
+        opt = getattr(lrcore, name)(p, lr=0.1, momentum=schedule, **flags)
+        for t in range(7):
+            opt.step(ordinary(np.random.default_rng(t), (2, 3), "float64"))
+    assert same_bits(*params)
+
+
 # --- state ----------------------------------------------------------------------------
 
 

@@ -207,8 +207,11 @@ class Part:
         return kind._rule(hyper), kind._scale(hyper), tuple(kind._averages(hyper))
 
     def fold(self, h: Hyper) -> Folded:
-        """Fold the hyper-parameters into what the driver takes."""
-        kind = self.kind
+        """Fold the hyper-parameters into what the driver takes.
+
+        The rule goes with them, as a schedule's value does not change it.
+        """
+        kind, h = self.kind, {**h, "rule": self.rule}
         l2, decay = kind._decay(h)
         return (
             kind._fold(h),

@@ -229,7 +229,7 @@ class RMSprop(Optimizer):
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
         w, added, mu = 1 - h["alpha"], _eps(h), h["momentum"]
-        if mu == 0:
+        if not h["rule"].endswith("_momentum"):
             return lambda t, lr, decay: (decay, lr, w, *added)
         if h["lr_in_momentum"]:
             return lambda t, lr, decay: (decay, 1.0, w, *added, mu, lr)

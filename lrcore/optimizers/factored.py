@@ -340,7 +340,7 @@ class SM3(Optimizer):
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
         mu = h["momentum"]
-        return lambda t, lr, decay: (decay, lr, mu, 1 - mu) if mu else (decay, lr)
+        return lambda t, lr, decay: (decay, lr, mu, 1 - mu)
 
 
 def _least(g: Array, sides: list[Array], eps: float) -> tuple[Factors, list[Array]]:

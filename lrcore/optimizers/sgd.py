@@ -119,7 +119,7 @@ lr_in_momentum : bool
                 return decay, 1.0, now, lr * share, lr, mu
             return decay, lr, now, share, 1.0, mu
 
-        if h["momentum"] == 0:
+        if h["rule"] == "sgd":
             return lambda t, lr, decay: (decay, lr)
         return coefs
 

@@ -31,7 +31,7 @@ def params(tree: Tree) -> None:
                 f"{name}: expected an array, or a list, tuple or dict of them, "
                 f"found {_kind(a)}; pass list(...) of its arrays"
             )
-        _writable(name, a, keep=True)
+        writable(name, a, keep=True)
     _apart([("params" + leaf.path, leaf.array) for leaf in tree.leaves])
 
 
@@ -52,7 +52,7 @@ def step_arguments(
         name, p = "params" + leaf.path, leaf.array
         if leaf.node >= 0:
             _rebound(name, get(tree.nodes[leaf.node].container, leaf.key, _MISSING), p)
-        _writable(name, p)
+        writable(name, p)
         g = _descend(tree, leaf.node, leaf.key, grads)
         _matches("grads" + leaf.path, g, name, p)
         _apart_from(spans, "grads" + leaf.path, g)
@@ -74,7 +74,7 @@ def kernel_arguments(
         raise TypeError(
             f"states: expected {len(names)} ({wanted}), found {len(states)}"
         )
-    _writable("p", p)
+    writable("p", p)
     _matches("g", g, "p", p)
     named = [("p", p), ("g", g)]
     for index, (name, state) in enumerate(zip(names, states, strict=True)):
@@ -82,7 +82,7 @@ def kernel_arguments(
             _matches(name, state, "p", p)
         else:
             _matches(name, state, "its kind", np.zeros(()))
-        _writable(name, state)
+        writable(name, state)
         named.append((name, state))
     _apart(named)
     raise AssertionError("refused for no reason found")
@@ -135,7 +135,7 @@ def _array(name: str, a: Any, *, like: str = "float32", keep: bool = False) -> N
         raise ValueError(f"{name}: found a misaligned array; " + _mend(keep))
 
 
-def _writable(name: str, a: Any, *, keep: bool = False) -> None:
+def writable(name: str, a: Any, *, keep: bool = False) -> None:
     _array(name, a, keep=keep)
     if not a.flags.writeable:
         raise ValueError(

@@ -456,3 +456,32 @@ def test_repr_says_what_there_is():
     text = repr(lrcore.SGD({"W": np.ones((10, 200))}, lr=0.1))
     assert "SGD of 2,000 elements in 1 arrays, t=0" in text
     assert "lr=0.1" in text
+
+
+# --- averages -------------------------------------------------------------------------
+
+
+def test_only_averages_are_put_into_the_params():
+    """Not the momentum; nor one number, which would fill the params."""
+    for opt, name in (
+        (lrcore.Adam(np.ones(2)), "m"),
+        (lrcore.NovoGrad(np.ones(2)), "norm2"),
+        (lrcore.LAMB(np.ones(2)), "u"),
+    ):
+        with pytest.raises(AttributeError, match=f"no {name} is kept"):
+            with opt.averaged(name):
+                pass
+        assert opt.step(np.ones(2))
+
+
+def test_averages_cannot_be_put_into_a_read_only_array():
+    p, q = np.zeros(2), np.zeros(2)
+    opt = lrcore.SGD([p, q], lr=1.0, ema_decay=0.5)
+    opt.step([np.ones(2), np.ones(2)])
+    opt.step([np.ones(2), np.ones(2)])
+    q.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"), opt.averaged():
+        pass
+    assert p.tolist() == q.tolist() == [-2, -2]
+    q.flags.writeable = True
+    assert opt.step([np.ones(2), np.ones(2)])

@@ -424,10 +424,14 @@ class Optimizer:
         """Lookahead's slow weights (``lookahead_steps``)."""
         return self._average("slow")
 
+    def _kept(self) -> set[str]:
+        """Return the names of the averages that a group has."""
+        groups = self.param_groups
+        return {a for group in groups for part in group.parts for a in part.averages}
+
     def _average(self, name: str) -> Any:
         """Return an average in the structure of params; p where a group has none."""
-        kept = {name for state in self.state for name in state}
-        if name not in kept:
+        if name not in self._kept():
             raise AttributeError(
                 f"no {name} is kept; construct {type(self).__name__} with "
                 f"{_ASKED_BY.get(name, name)}"
@@ -467,27 +471,31 @@ class Optimizer:
         >>> p
         array([-2.])
         """
-        groups = self.param_groups
-        kept = {a for group in groups for part in group.parts for a in part.averages}
+        kept = self._kept()
         if name is None:
             if len(kept) > 1:
                 raise ValueError(f"name: expected one of {sorted(kept)}, found None")
             name = next(iter(kept), "ema")
         self._average(name)
         self._refuse_in_step()
+        pairs = [
+            (leaf.array, state[name])
+            for leaf, state in zip(self._tree.leaves, self.state, strict=True)
+            if name in state
+        ]
+        for leaf in self._tree.leaves:
+            _check.writable("params" + leaf.path, leaf.array)
         self._plan.busy = "this optimizer's params are lent to `with opt.averaged()`"
-        self._swap(name)
+        swapped = []
         try:
+            for pair in pairs:
+                swapped.append(pair)
+                _swap(*pair)
             yield
         finally:
-            self._swap(name)
+            for pair in swapped:
+                _swap(*pair)
             self._plan.busy = None
-
-    def _swap(self, name: str) -> None:
-        for leaf, state in zip(self._tree.leaves, self.state, strict=True):
-            if name in state:
-                p, a = leaf.array, state[name]
-                p[...], a[...] = a.copy(), p.copy()
 
     # --- saving and restoring ------------------------------------------------------
 
@@ -607,6 +615,10 @@ _ASKED_BY = {
     "swa": "swa_start=...",
     "slow": "lookahead_steps=...",
 }
+
+
+def _swap(p: Array, a: Array) -> None:
+    p[...], a[...] = a.copy(), p.copy()
 
 
 def _keys(mapping: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from math import inf, sqrt
 from typing import Any, ClassVar, Unpack
@@ -104,11 +105,11 @@ class NAdam(Optimizer):
         b1, decay_of_mu = h["betas"][0], h["momentum_decay"]
         # m has corrections of its own.
         fold = fold_adam({**h, "betas": (0.0, h["betas"][1])})
-        products = _mu_products(b1, decay_of_mu)
+        product_to = _mu_products(b1, decay_of_mu)
         corrected = h["bias_correction"]
 
         def coefs(t: int, lr: float, decay: float) -> tuple[float, ...]:
-            product = products[t - 1] if t <= len(products) else 0.0
+            product = product_to(t)
             x, ahead = 1 - _mu(t, b1, decay_of_mu), _mu(t + 1, b1, decay_of_mu)
             y = ahead
             if corrected:
@@ -124,14 +125,22 @@ def _mu(t: int, b1: float, decay: float) -> float:
 
 
 @lru_cache(maxsize=64)
-def _mu_products(b1: float, decay: float) -> tuple[float, ...]:
-    """Return mu_1 ... mu_t for t = 1, 2, ..., until 1 minus it is 1."""
-    products: list[float] = []
-    product = 1.0
-    while product > 2.0**-60:
-        product *= _mu(len(products) + 1, b1, decay)
-        products.append(product)
-    return tuple(products)
+def _mu_products(b1: float, decay: float) -> Callable[[int], float]:
+    """Return what gives mu_1 ... mu_t for a t; 0, where 1 minus it is 1 anyhow.
+
+    The products are kept, as far as they were asked for: with a b1 near 1 there are
+    many until they vanish.
+    """
+    products = {0: 1.0}  # no list, to which two threads might append at once
+
+    def product_to(t: int) -> float:
+        while (n := len(products)) <= t:
+            if products[n - 1] <= 2.0**-60:
+                return 0.0
+            products[n] = products[n - 1] * _mu(n, b1, decay)
+        return products[t]
+
+    return product_to
 
 
 class NAdamW(NAdam):

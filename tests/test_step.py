@@ -458,6 +458,26 @@ def test_repr_says_what_there_is():
     assert "lr=0.1" in text
 
 
+def test_nadam_with_a_beta_next_to_1():
+    """Its products of mu take 1e9 steps and more until they vanish."""
+    p = np.ones(1)
+    assert lrcore.NAdam(p, lr=0.1, betas=(1 - 1e-9, 0.999)).step(np.ones(1))
+    assert p[0] == pytest.approx(0.9, rel=0.1)
+
+
+def test_what_cannot_be_folded_is_not_set():
+    opt = lrcore.Adam(np.ones(2), amsgrad=True, convention="optax")
+    (group,) = opt.param_groups
+    with pytest.raises(ValueError, match="amsgrad_hat: found with eps_hat"):
+        group["eps_hat"] = True
+    assert group["eps_hat"] is False
+    saved = {**opt.state_dict(), "t": 5}
+    saved["param_groups"] = [{**saved["param_groups"][0], "eps_hat": True}]
+    with pytest.raises(ValueError, match="amsgrad_hat: found with eps_hat"):
+        opt.load_state_dict(saved)
+    assert opt.t == 0
+
+
 # --- averages -------------------------------------------------------------------------
 
 
@@ -485,3 +505,12 @@ def test_averages_cannot_be_put_into_a_read_only_array():
     assert p.tolist() == q.tolist() == [-2, -2]
     q.flags.writeable = True
     assert opt.step([np.ones(2), np.ones(2)])
+
+
+def test_a_schedule_cannot_end_an_average():
+    p = np.zeros(2)
+    opt = lrcore.SGD(p, ema_decay=lambda t: 0.5 if t == 0 else None, swa_start=0)
+    opt.step(np.ones(2))
+    with pytest.raises(TypeError, match="ema_decay: expected its schedule to return"):
+        opt.step(np.ones(2))
+    assert opt.t == 1

@@ -276,7 +276,14 @@ class ParamGroup(MutableMapping[str, Any]):
             )
         new = {name: self._check(name, value) for name, value in hyper.items()}
         self._keeps_layout(new, "param_groups")
+        self._folded(new)
         return new
+
+    def _folded(self, hyper: Hyper) -> list[Folded | None]:
+        """Return each part's numbers; None where something is scheduled."""
+        if any(map(scheduled, hyper.values())):
+            return [None] * len(self.parts)
+        return [part.fold(hyper) for part in self.parts]
 
     def _keeps_layout(self, hyper: Hyper, what: str) -> None:
         for part in self.parts:
@@ -290,10 +297,11 @@ class ParamGroup(MutableMapping[str, Any]):
 
     def replace(self, hyper: Hyper) -> None:
         """Set what ``checked`` has passed."""
+        folded = self._folded(hyper)  # which may refuse it
         self._hyper = hyper
         self._scheduled = [name for name, v in hyper.items() if scheduled(v)]
-        for part in self.parts:
-            part.folded = None if self._scheduled else part.fold(hyper)
+        for part, numbers in zip(self.parts, folded, strict=True):
+            part.folded = numbers
 
     def __getitem__(self, name: str) -> Any:
         return self.params if name == "params" else self._hyper[name]
@@ -326,7 +334,7 @@ class ParamGroup(MutableMapping[str, Any]):
         if name not in self._scheduled:
             return value
         now = self._check(name, _at(value, t))
-        if scheduled(now):
+        if now is None or scheduled(now):
             raise TypeError(
                 f"{name}: expected its schedule to return numbers, found {now!r}"
             )

@@ -115,7 +115,9 @@ typedef struct {
     lrc_scale scale; /* not LRC_NO_SCALE: the group has one tensor */
     double scale_coef[LRC_MAX_SCALE_COEFS];
     lrc_average average[LRC_MAX_AVERAGES];
-    /* Scratch of lrc_step(): the coefficients rounded, and the kernels they ask for. */
+    /* Scratch of lrc_step(): the coefficients as scaled, and rounded; and the kernels
+     * they ask for. */
+    double coef_f64[LRC_MAX_COEFS];
     float coef_f32[LRC_MAX_COEFS];
     void (*kernel[LRC_N_DTYPES])(const lrc_tensor *t, size_t lo, size_t n,
                                  const void *c);

@@ -130,7 +130,7 @@ static void *at_element(void *array, lrc_dtype dtype, size_t i)
 
 static const void *coefs(const lrc_group *group, lrc_dtype dtype)
 {
-    return dtype == LRC_F32 ? (const void *)group->coef_f32 : group->coef;
+    return dtype == LRC_F32 ? (const void *)group->coef_f32 : group->coef_f64;
 }
 
 /* A strip's gradient, where it has to be made. */
@@ -152,6 +152,13 @@ static lrc_tensor strip_of(const lrc_tensor *t, size_t lo, const void *g)
 static void step_range(const lrc_table *table, const lrc_group *group,
                        const lrc_tensor *t, size_t lo, size_t n)
 {
+    const lrc_tensor *from = t;
+    lrc_tensor emitted;
+    if (lrc_scales[group->scale].emits) {
+        emitted = *t;
+        emitted.g = t->u;
+        from = &emitted;
+    }
     const int factored = t->factors.factoring != LRC_UNFACTORED;
     const size_t strip = group->averages || factored ? LRC_STRIP : n;
     const void *c = coefs(group, t->dtype);
@@ -164,7 +171,7 @@ static void step_range(const lrc_table *table, const lrc_group *group,
             const lrc_tensor made = strip_of(t, at, g);
             group->kernel[t->dtype](&made, 0, len, c);
         } else {
-            group->kernel[t->dtype](t, at, len, c);
+            group->kernel[t->dtype](from, at, len, c);
         }
         for (int k = 0; group->averages && k < LRC_MAX_AVERAGES; k++)
             if (t->a[k] && group->average[k].weight != 0)
@@ -246,7 +253,7 @@ static lrc_form form(double gscale, double l2, double decay)
 /* Round the coefficients and look up the kernels that they ask for, in each type. */
 static void prepare(lrc_group *group, const lrc_table *table, lrc_rule rule, int emit)
 {
-    const double *c = group->coef;
+    const double *c = group->coef_f64;
     float *f = group->coef_f32;
     for (int i = 0; i < LRC_MAX_COEFS; i++) f[i] = (float)c[i];
 
@@ -263,8 +270,9 @@ static int has_average(const lrc_group *group)
     return 0;
 }
 
-/* Make a tensor's numbers from its norms.  What has been emitted is a gradient now. */
-static void scale(const lrc_plan *plan, lrc_tensor *t, const lrc_table *table)
+/* Make a tensor's numbers from its norms.  What has been emitted is a gradient now: see
+ * step_range(). */
+static void scale(const lrc_plan *plan, const lrc_tensor *t, const lrc_table *table)
 {
     lrc_group *group = plan->group + t->group;
     if (group->scale == LRC_NO_SCALE) return;
@@ -275,10 +283,10 @@ static void scale(const lrc_plan *plan, lrc_tensor *t, const lrc_table *table)
         norms.xx += part[i].x;
         norms.pp += part[i].p;
     }
-    lrc_scale_fns[group->scale](group->scale_coef, &norms, t->scale_state, group->coef);
+    lrc_scale_fns[group->scale](group->scale_coef, &norms, t->scale_state,
+                                group->coef_f64);
 
     const int emits = lrc_scales[group->scale].emits;
-    if (emits) t->g = t->u;
     prepare(group, table, emits ? LRC_sgd : group->rule, 0);
 }
 
@@ -304,6 +312,7 @@ void lrc_step(lrc_plan *plan)
 
     for (size_t i = 0; i < plan->n_groups; i++) {
         lrc_group *group = plan->group + i;
+        for (int k = 0; k < LRC_MAX_COEFS; k++) group->coef_f64[k] = group->coef[k];
         prepare(group, table, group->rule, lrc_scales[group->scale].emits);
         group->averages = has_average(group);
         scales |= group->scale != LRC_NO_SCALE;

@@ -92,6 +92,8 @@ static uint64_t hash_of_steps(lrc_rule rule, lrc_dtype dtype, int form, lrc_scal
                      .parallel_from = 1};
     lrc_plan_tensors(&plan);
     for (int t = 0; t < STEPS; t++) lrc_step(&plan);
+    if (tensor.g != memory[1] || group.coef[3] != drivers[form][3])
+        return 0; /* what is the caller's was written to */
 
     uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a over words */
     for (int k = 0; k < ARRAYS; k++)

@@ -478,6 +478,18 @@ def test_what_cannot_be_folded_is_not_set():
     assert opt.t == 0
 
 
+def test_factors_of_what_is_not_finite_equal_the_reference():
+    g = np.array([[1, np.nan, 2], [3, np.inf, 5.0]])
+    for least in (False, True):
+        factors = _core.Factors(least, np.ones(2), np.ones(3), 2, 3, 0.0)
+        pairs = zip(
+            _core.factor_stats(g, factors),
+            reference.factor_stats(g, factors),
+            strict=True,
+        )
+        assert all(same_bits(a, b) for a, b in pairs)
+
+
 # --- averages -------------------------------------------------------------------------
 
 

@@ -64,8 +64,7 @@ def trajectory(run, dtype, *, scheduled=False):
         path, old = path + abs(new - old), new
         if t + 1 in run.steps:
             if run.row.recorded:
-                states = [state[run.row.recorded] for state in opt.state]
-                new = np.concatenate(states, axis=None)
+                new = np.concatenate(getattr(opt, run.row.recorded), axis=None)
             recorded.append((new, path))
     got, paths = map(np.array, zip(*recorded, strict=True))
     return got, paths

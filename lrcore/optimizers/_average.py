@@ -25,6 +25,11 @@ def common(h: Hyper) -> Mapping[str, Weight]:
     return averages
 
 
+def begins(h: Hyper) -> Mapping[str, int]:
+    """Return the first steps of averages that begin late: until then they are p."""
+    return {} if h["swa_start"] is None else {"swa": max(h["swa_start"], 1)}
+
+
 def _slow(steps: int, alpha: float) -> Weight:
     return lambda t: alpha if t % steps == 0 else 0.0
 

@@ -93,8 +93,7 @@ l2 : float or schedule
         ``ema = ema_decay * ema + (1 - ema_decay) * p``.  Default None: none.
     swa_start, swa_every : int or None, int
         Keep ``swa``, the mean of p after step `swa_start` and each `swa_every` steps
-        from there (Izmailov et al. 2018); until then it is the p of the beginning.
-        Default None, 1.
+        from there (Izmailov et al. 2018); until then it is p.  Default None, 1.
     lookahead_steps, lookahead_alpha : int or None, float or schedule
         Lookahead (Zhang et al. 2019, Algorithm 1): each `lookahead_steps` steps,
         ``slow = slow + lookahead_alpha (p - slow)``, ``p = slow``.  Default None, 0.5.
@@ -290,6 +289,11 @@ class Optimizer:
         return _average.common(h)
 
     @staticmethod
+    def _begins(h: Hyper) -> Mapping[str, int]:
+        """Return the step from which an average is no longer p, where that is late."""
+        return _average.begins(h)
+
+    @staticmethod
     def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:
         """Return what states begin with where that is not 0; "p": a copy of p."""
         return {}
@@ -436,11 +440,21 @@ class Optimizer:
                 f"no {name} is kept; construct {type(self).__name__} with "
                 f"{_ASKED_BY.get(name, name)}"
             )
-        arrays = [
-            state.get(name, leaf.array)
-            for leaf, state in zip(self._tree.leaves, self.state, strict=True)
+        return _tree.rebuild(self._tree, [a for _, a in self._with_average(name)])
+
+    def _with_average(self, name: str) -> list[tuple[Array, Array]]:
+        """Return each parameter with its average, or itself where it has none yet."""
+        begins = [
+            group.parts[0].kind._begins(group.hyper).get(name, 0)
+            for group in self.param_groups
         ]
-        return _tree.rebuild(self._tree, arrays)
+        return [
+            (
+                p.array,
+                state[name] if name in state and self.t >= begins[p.group] else p.array,
+            )
+            for p, state in zip(self._tree.leaves, self.state, strict=True)
+        ]
 
     @contextmanager
     def averaged(self, name: str | None = None) -> Iterator[None]:
@@ -478,11 +492,7 @@ class Optimizer:
             name = next(iter(kept), "ema")
         self._average(name)
         self._refuse_in_step()
-        pairs = [
-            (leaf.array, state[name])
-            for leaf, state in zip(self._tree.leaves, self.state, strict=True)
-            if name in state
-        ]
+        pairs = [(p, a) for p, a in self._with_average(name) if a is not p]
         for leaf in self._tree.leaves:
             _check.writable("params" + leaf.path, leaf.array)
         self._plan.busy = "this optimizer's params are lent to `with opt.averaged()`"

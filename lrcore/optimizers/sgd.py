@@ -179,7 +179,8 @@ class ASGD(Optimizer):
         p = (1 - lambd eta) p - eta g
         ax = ax + (p - ax) / max(1, t - 1 - t0)
 
-    Use ``ax``, the average, in the end: ``opt.ax``, or ``with opt.averaged("ax"):``.
+    ax is p until step t0 + 2.  Use it in the end: ``opt.ax``, or ``with
+    opt.averaged("ax"):``.
 
     Parameters
     ----------
@@ -250,8 +251,16 @@ class ASGD(Optimizer):
 
     @staticmethod
     def _averages(h: Hyper) -> Mapping[str, _average.Weight]:
-        t0 = h["t0"]
-        return {**_average.common(h), "ax": lambda t: 1 / max(1, t - 1 - t0)}
+        t0, first = h["t0"], _first(h)
+
+        def weight(t: int) -> float:
+            return 0.0 if t < first else 1 / max(1, t - 1 - t0)
+
+        return {**_average.common(h), "ax": weight}
+
+    @staticmethod
+    def _begins(h: Hyper) -> Mapping[str, int]:
+        return {**_average.begins(h), "ax": _first(h)}
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
@@ -262,3 +271,8 @@ class ASGD(Optimizer):
             return decay * (1 - lambd * eta), eta
 
         return coefs
+
+
+def _first(h: Hyper) -> int:
+    """Return the last step at which ASGD's average is p: the first that is kept."""
+    return int(h["t0"]) + 2

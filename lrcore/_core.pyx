@@ -591,7 +591,8 @@ cdef class Plan:
                 continue
             leaves = self.leaves_of[i]
             items = [(self.params[k], <object>self.leaf[k].grad, self.named[k]) for k in leaves]
-            made, new = self.prepares[i](t, items)
+            with np.errstate(all="ignore"):  # as in the kernels
+                made, new = self.prepares[i](t, items)
             writes += new
             for k, direction in zip(leaves, made):
                 self.made.append(direction)  # held during the step
@@ -599,8 +600,10 @@ cdef class Plan:
                     set_factors(self.plan.tensor + k, direction)
                 else:
                     self.plan.tensor[k].g = data(direction)
-        for array, value in writes:
-            array[...] = value
+        if writes:
+            with np.errstate(all="ignore"):  # nor can it stop between two of them
+                for array, value in writes:
+                    array[...] = value
         return 0
 
     cdef int set_groups(self, t) except -1:

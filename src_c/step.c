@@ -200,8 +200,8 @@ static void step_share(const lrc_plan *plan, int k, int n)
 static void measure_share(const lrc_plan *plan, int k, int n)
 {
     const lrc_table *table = lrc_current_table();
-    const size_t each = plan->n_strips / (size_t)n, first = each * (size_t)k;
-    const size_t end = k + 1 == n ? plan->n_strips : first + each;
+    const size_t first = plan->n_strips * (size_t)k / (size_t)n;
+    const size_t end = plan->n_strips * (size_t)(k + 1) / (size_t)n;
     const lrc_tensor *t = tensor_at(plan, first, 1);
 
     for (size_t strip = first; strip < end; strip++) {

@@ -490,6 +490,17 @@ def test_factors_of_what_is_not_finite_equal_the_reference():
         assert all(same_bits(a, b) for a, b in pairs)
 
 
+@each_row
+def test_a_step_warns_of_nothing(row):
+    """Whatever numpy.seterr() says: kernels do not ask it, nor does what is made before."""
+    for value in (np.nan, np.inf, 1e30, 1e-30):
+        params = [np.ones((2, 3), np.float32), np.ones(3, np.float32)]
+        opt = make(row, params)
+        with np.errstate(all="raise"):
+            for _ in range(2):
+                assert opt.step([np.full_like(p, value) for p in params])
+
+
 # --- averages -------------------------------------------------------------------------
 
 

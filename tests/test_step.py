@@ -1,5 +1,6 @@
 """What an optimizer does with params, groups, schedules and its own state."""
 
+import inspect
 import signal
 import subprocess
 import sys
@@ -492,13 +493,30 @@ def test_factors_of_what_is_not_finite_equal_the_reference():
 
 @each_row
 def test_a_step_warns_of_nothing(row):
-    """Whatever numpy.seterr() says: kernels do not ask it, nor does what is made before."""
+    """Whatever numpy.seterr() says: what is made before is as the kernels."""
     for value in (np.nan, np.inf, 1e30, 1e-30):
         params = [np.ones((2, 3), np.float32), np.ones(3, np.float32)]
         opt = make(row, params)
         with np.errstate(all="raise"):
             for _ in range(2):
                 assert opt.step([np.full_like(p, value) for p in params])
+
+
+def test_a_convention_leaves_what_a_child_gives():
+    class Passes(lrcore.SGD):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+
+    class Gives(lrcore.Adam):
+        def __init__(self, params, small=1e-3):
+            super().__init__(params, eps=small, convention="keras")
+
+    assert Passes(np.ones(2), 0.5, convention="keras").lr == 0.5
+    assert Passes(np.ones(2), convention="keras").lr == 0.01
+    (group,) = Gives(np.ones(2)).param_groups
+    assert group["eps"] == 1e-3
+    assert group["eps_hat"] is True
+    assert inspect.getdoc(Passes) == inspect.getdoc(lrcore.SGD)
 
 
 # --- averages -------------------------------------------------------------------------

@@ -192,7 +192,7 @@ class Optimizer:
             "{common}": common,
         }
         for mark, text in paragraphs.items():
-            cls.__doc__ = (cls.__doc__ or "").replace(mark, text)
+            cls.__doc__ = cls.__doc__ and cls.__doc__.replace(mark, text)
 
     _given: frozenset[str]
     """Names of the constructor's arguments that the caller gave."""
@@ -211,7 +211,13 @@ class Optimizer:
         defaults = {**hyper, **self._defaults()}
         extra = ("convention", "num_threads", "denormals")
         _known(type(self).__name__, own, defaults, *extra)
-        defaults |= {k: v for k, v in preset.items() if k not in self._given}
+        # A child's __init__ may give what its caller did not: no longer the default.
+        defaults |= {
+            name: value
+            for name, value in preset.items()
+            if name not in self._given
+            and (name not in hyper or hyper[name] is self._default_of(name))
+        }
         defaults |= own
 
         grouped = _is_groups(params)
@@ -247,6 +253,14 @@ class Optimizer:
         """Return the keyword-only hyper-parameters of the class and of all."""
         own = {"decoupled_weight_decay": cls._decoupled}
         return {**cls._flags, **TERMS, **AVERAGES, **own}
+
+    @classmethod
+    def _default_of(cls, name: str) -> Any:
+        """Return the default of an argument of __init__, or of the parent's."""
+        for kind in cls.__mro__[:-1]:
+            if argument := signature(kind).parameters.get(name):
+                return argument.default
+        return None
 
     @classmethod
     def _known_conventions(cls) -> list[str]:

@@ -168,6 +168,10 @@ SCALES = {
 }
 STRIP = LRC_STRIP
 
+cdef int N_COEFS[LRC_N_RULES]
+for _rule in RULES.values():
+    N_COEFS[<int>_rule.id] = len(_rule.coefs)
+
 
 # --- instruction sets and threads ------------------------------------------------------
 
@@ -282,8 +286,8 @@ cdef int set_numbers(lrc_group *group, tuple folded, t) except -1:
     coefs, lr, group.coef[0], group.coef[1], decay, weights, scale, _ = folded
     cdef tuple numbers = coefs(t, lr, decay)
     cdef Py_ssize_t i
-    if len(numbers) > LRC_MAX_COEFS - 2:
-        raise ValueError(f"coefs: at most {LRC_MAX_COEFS - 2}, found {len(numbers)}")
+    if not N_COEFS[<int>group.rule] <= len(numbers) - 2 <= LRC_MAX_COEFS - 4:
+        raise ValueError(f"coefs: expected {N_COEFS[<int>group.rule]}, found {len(numbers) - 2}")
     for i in range(len(numbers)):
         group.coef[2 + i] = numbers[i]
     if weights is not None:
@@ -571,7 +575,7 @@ cdef class Plan:
             self.plan.num_threads = num_threads
             self.plan.keep_subnormals = keep_subnormals
             if self.prepares is not None:
-                self.prepare(t)
+                self.prepare(t, (num_threads, keep_subnormals))
             if self.plan.total < self.plan.parallel_from:
                 lrc_step(&self.plan)  # too short for another thread to be worth waking
             else:
@@ -582,8 +586,11 @@ cdef class Plan:
             self.release()
             self.busy = None
 
-    cdef int prepare(self, t) except -1:
-        """Where a part makes its directions in Python, have them made, then written."""
+    cdef int prepare(self, t, tuple how) except -1:
+        """Where a part makes its directions in Python, have them made, then written.
+
+        how: the number of threads, and whether to keep subnormals.
+        """
         cdef Py_ssize_t i, k
         self.made, writes = [], []
         for i in range(len(self.prepares)):
@@ -592,7 +599,7 @@ cdef class Plan:
             leaves = self.leaves_of[i]
             items = [(self.params[k], <object>self.leaf[k].grad, self.named[k]) for k in leaves]
             with np.errstate(all="ignore"):  # as in the kernels
-                made, new = self.prepares[i](t, items)
+                made, new = self.prepares[i](t, items, how)
             writes += new
             for k, direction in zip(leaves, made):
                 self.made.append(direction)  # held during the step

@@ -98,10 +98,12 @@ def _make(kind: type[Optimizer]) -> Kernel:
                 raise TypeError(
                     f"{keyword}: a kernel takes numbers; call the schedule first"
                 )
+        # What is remembered is ours: the caller may change his in place.
+        mine = {**own, **{k: v for k, v in given.items() if k == "convention"}}
         hyper = {**defaults, **preset, **own}
         part = Part(kind, hyper)
         part.folded = part.fold(hyper)
-        return dict(given), part
+        return mine, part
 
     # Folding takes longer than a small step: remember the last keywords.
     last = part_for({})

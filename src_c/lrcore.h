@@ -14,7 +14,8 @@
  *     a = a + weight (p - a);   p = a, where the average pulls
  *
  * A group of one tensor may have a scale, which makes its numbers from the tensor's
- * norms, each step anew: LARS, LAMB, NovoGrad, Adafactor (scales.def).  A tensor may be a
+ * norms, each step anew: LARS, LAMB, NovoGrad, Adafactor (scales.def).  The norms are
+ * sums of squares in double, infinite for numbers past 1e154.  A tensor may be a
  * matrix whose second moment is factored into rows and columns; then, for g,
  *
  *     LRC_PRODUCT   g / sqrt(max(row[i] col[j], floor))
@@ -96,10 +97,10 @@ typedef struct {
     void *a[LRC_MAX_AVERAGES]; /* averages, in the order of the group's; or NULL */
     void *u;                   /* scratch like p, where the group's scale emits */
     double *scale_state;       /* where the group's scale has any */
-    lrc_factors factors;
-    size_t n;           /* elements */
-    size_t first;       /* elements in the tensors before, and */
-    size_t first_strip; /* strips: set by lrc_plan_tensors() */
+    lrc_factors factors;       /* none where the group's scale emits */
+    size_t n;                  /* elements */
+    size_t first;              /* elements in the tensors before, and */
+    size_t first_strip;        /* strips: set by lrc_plan_tensors() */
     lrc_dtype dtype;
     unsigned group; /* index into the plan's groups */
 } lrc_tensor;

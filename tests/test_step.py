@@ -54,7 +54,7 @@ def reference_step(part, t, p, g, states):
     numbers = (gscale, l2, *coefs(t, lr, decay))
     rule, scale = _core.RULES[part.rule], _core.SCALES[part.scale]
     if prepare is not None:
-        (made,), writes = prepare(t, [(p, g, states)])
+        (made,), writes = prepare(t, [(p, g, states)], (0, False))
         factored = isinstance(made, _core.Factors)
         g = reference.unfactor(g, made) if factored else made
         for array, value in writes:
@@ -80,7 +80,9 @@ def test_every_optimizer_is_its_rule_with_its_numbers(row, dtype, monkeypatch):
         grads = gradients(params, t)
         assert opt.step(grads) is True
         with monkeypatch.context() as patch:
-            patch.setattr(factored, "factor_stats", reference.factor_stats)
+            patch.setattr(
+                factored, "factor_stats", lambda g, f, *_: reference.factor_stats(g, f)
+            )
             for p, g, s in zip(leaves(twin), leaves(grads), states, strict=True):
                 reference_step(part_of(opt, p), t, p, g, s)
     assert opt.t == 5

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from inspect import Signature, signature
+from textwrap import fill, indent
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NoReturn, Self, TypedDict
 
@@ -98,7 +99,7 @@ l2 : float or schedule
         Lookahead (Zhang et al. 2019, Algorithm 1): each `lookahead_steps` steps,
         ``slow = slow + lookahead_alpha (p - slow)``, ``p = slow``.  Default None, 0.5.
     convention : {{{conventions}}}
-        Whose defaults and flags to take: {convention_notes}Default "torch".
+{convention_notes}
     num_threads : int or None
         At most so many threads; None for ``lrcore.get_num_threads()``, the default.
     denormals : {{"flush", "keep"}}
@@ -172,13 +173,15 @@ class Optimizer:
 
     def __init_subclass__(cls) -> None:
         notes = "".join(
-            f"``{name}``: {', '.join(f'{k}={v!r}' for k, v in preset.items())}; "
+            f"``{name}``: {', '.join(f'{k}={v!r}' for k, v in preset.items())}.  "
             for name, preset in cls._conventions.items()
+            if preset
         )
+        notes = fill(f"Whose defaults and flags to take.  {notes}Default torch.", 80)
         common = _COMMON_DOC.format(
             decoupled=cls._decoupled,
             conventions=", ".join(f'"{name}"' for name in cls._known_conventions()),
-            convention_notes=notes,
+            convention_notes=indent(notes, " " * 8),
         )
         # Of __init__, as inspect would take __new__'s.
         own = [*signature(cls.__init__).parameters.values()][1:]

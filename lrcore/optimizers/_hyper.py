@@ -160,9 +160,10 @@ decay and lr, and the rule's own coefficients."""
 Weights = Callable[[int], tuple[float, ...]]
 """From the step, counted from 1, to the coefficients of averages, or of a scale."""
 
-Prepare = Callable[[int, list[Any]], tuple[list[Any], list[Any]]]
-"""From the step, from 1, and (p, g, state) of each array to what is stepped in the
-place of g, and to (array, value) pairs to be written then."""
+Prepare = Callable[[int, list[Any], tuple[int, bool]], tuple[list[Any], list[Any]]]
+"""From the step, from 1, (p, g, state) of each array, and the number of threads with
+whether to keep subnormals; to what is stepped in the place of g, and to (array, value)
+pairs to be written then."""
 
 Folded = tuple[
     Coefs,

@@ -89,7 +89,8 @@ class Adam(Optimizer):
     Kingma & Ba 2015, "Adam: a method for stochastic optimization", Algorithm 1.
 
     Reddi, Kale & Kumar 2018, "On the convergence of Adam and beyond", Algorithm 2; as
-    in torch, the bias of v is corrected after the maximum (in the paper, not at all).
+    in torch, the bias of v is corrected after the maximum (in the paper, and with its
+    convention, not at all).
 
     Examples
     --------

@@ -12,11 +12,11 @@ from lrcore._core import Factors
 from lrcore._typing import Array
 from lrcore.optimizers._base import Common, Optimizer, Scheduled
 from lrcore.optimizers._hyper import (
-    FINITE,
     FRACTION,
     NONNEGATIVE,
     POSITIVE,
     Coefs,
+    Domain,
     Domains,
     Hyper,
     Part,
@@ -108,7 +108,7 @@ relative_step : bool
     rms_after_decay : bool
         Take RMS(p) after the decay.  Default False."""
     _domains: ClassVar[Domains] = {
-        "beta2_decay": FINITE,
+        "beta2_decay": Domain(lambda x: -inf < x <= 0, "a finite number <= 0"),
         "eps": (NONNEGATIVE.or_none(), NONNEGATIVE),
         "d": POSITIVE,
     }
@@ -171,12 +171,14 @@ relative_step : bool
     def _prepare(h: Hyper) -> Prepare:
         power, (floor, _), added = h["beta2_decay"], h["eps"], h["eps_added"]
 
-        def prepare(t: int, items: list[Any]) -> tuple[list[Any], list[Any]]:
+        def prepare(
+            t: int, items: list[Any], how: tuple[int, bool]
+        ) -> tuple[list[Any], list[Any]]:
             made, writes = [], []
             for p, g, state in items:
                 eps = np.finfo(p.dtype).eps if floor is None else floor
                 more, least = (eps, 0.0) if added else (0.0, float(eps))
-                factors, new = _row_col(g, state, t**power, more, least)
+                factors, new = _row_col(g, state, t**power, more, least, how)
                 made.append(factors)
                 writes += [(state[name], value) for name, value in new.items()]
             return made, writes
@@ -202,17 +204,18 @@ relative_step : bool
 
 
 def _row_col(
-    g: Array, state: Any, w: float, more: float, least: float
+    g: Array, state: Any, w: float, more: float, least: float, how: tuple[int, bool]
 ) -> tuple[Factors, dict[str, Array]]:
     """Return Adafactor's factors of g, and its new state.
 
     more : what is added to g^2.  least : the bound of the mean, and the root of v's.
+    how : the number of threads, and whether to keep subnormals.
     """
     if g.size == 0:
         return Factors(False, np.ones(1, g.dtype), np.ones(1, g.dtype), 1, 1, 0.0), {}
     if g.ndim < 2:
         one = np.ones(1, g.dtype)
-        _, square = factor_stats(g, Factors(False, one, one, 1, g.size, 0.0))
+        _, square = factor_stats(g, Factors(False, one, one, 1, g.size, 0.0), *how)
         v = state["v"].astype(np.float64)
         v += w * (square.reshape(v.shape) + more - v)
         col = np.ascontiguousarray(v, g.dtype)
@@ -221,7 +224,7 @@ def _row_col(
     rows, cols = g.T.shape if swapped else g.shape[-2:]
     nothing = np.ones(1, g.dtype)
     row_sum, col_sum = factor_stats(
-        g, Factors(False, nothing, nothing, rows, cols, 0.0)
+        g, Factors(False, nothing, nothing, rows, cols, 0.0), *how
     )
     means = {"row": row_sum / cols, "col": col_sum / rows}
     if swapped:
@@ -324,13 +327,15 @@ class SM3(Optimizer):
     def _prepare(h: Hyper) -> Prepare:
         eps = h["eps"]
 
-        def prepare(t: int, items: list[Any]) -> tuple[list[Any], list[Any]]:
+        def prepare(
+            t: int, items: list[Any], how: tuple[int, bool]
+        ) -> tuple[list[Any], list[Any]]:
             made, writes = [], []
             for _, g, state in items:
                 names = [f"acc_{k}" for k in range(max(g.ndim, 1))]
                 if not g.flags.c_contiguous:  # in the order of the memory
                     names.reverse()
-                factors, new = _least(g, [state[name] for name in names], eps)
+                factors, new = _least(g, [state[n] for n in names], eps, how)
                 made.append(factors)
                 writes += [(state[n], v) for n, v in zip(names, new, strict=False)]
             return made, writes
@@ -343,7 +348,9 @@ class SM3(Optimizer):
         return lambda t, lr, decay: (decay, lr, mu, 1 - mu)
 
 
-def _least(g: Array, sides: list[Array], eps: float) -> tuple[Factors, list[Array]]:
+def _least(
+    g: Array, sides: list[Array], eps: float, how: tuple[int, bool]
+) -> tuple[Factors, list[Array]]:
     """Return SM3's factors of g, and its new accumulators."""
     *leading, last = [side.copy() for side in sides]
     if g.size == 0:
@@ -352,7 +359,7 @@ def _least(g: Array, sides: list[Array], eps: float) -> tuple[Factors, list[Arra
     for k, side in enumerate(leading):
         row = np.minimum(row, side.reshape(-1, *[1] * (len(leading) - 1 - k)))
     factors = Factors(True, row.ravel(), last, row.size, last.size, eps)
-    row_most, col_most = factor_stats(g, factors)
+    row_most, col_most = factor_stats(g, factors, *how)
     row_most = row_most.reshape(row.shape)
     others = [tuple(j for j in range(row.ndim) if j != k) for k in range(row.ndim)]
     return factors, [*(row_most.max(axis=axes) for axes in others), col_most]

@@ -29,7 +29,6 @@ class LAMBFlags(AdamFlags, total=False):
     """Keyword-only flags of LAMB."""
 
     max_trust: Scheduled | None
-    decay_in_trust: bool
 
 
 class LAMB(Optimizer):
@@ -56,12 +55,10 @@ class LAMB(Optimizer):
     eps : float or schedule
         Added to the root, in units of g.  Default 1e-6.
     weight_decay : float or schedule
-        Added to u as ``weight_decay * p``.  Default 0.01.
+        Added to u as ``weight_decay * p``; where decoupled, p decays before the step
+        instead.  Default 0.01.
     max_trust : float, schedule or None
         Bound of ``|p| / |u|``.  Default None.
-    decay_in_trust : bool
-        False: p decays by ``1 - lr * weight_decay`` before, not as a part of u.
-        Default True.
     {flags}
     {common}
 
@@ -81,11 +78,11 @@ class LAMB(Optimizer):
     """
 
     __slots__ = ()
-    _flags: ClassVar[Hyper] = {**ADAM_FLAGS, "max_trust": None, "decay_in_trust": True}
+    _flags: ClassVar[Hyper] = {**ADAM_FLAGS, "max_trust": None}
     _flags_doc = ADAM_FLAGS_DOC.format(eps_hat=False)
     _domains: ClassVar[Domains] = {"max_trust": POSITIVE.or_none()}
     _conventions: ClassVar[dict[str, Hyper]] = {
-        "keras": {"eps": 1e-7, "weight_decay": 0.0, "decay_in_trust": False},
+        "keras": {"eps": 1e-7, "weight_decay": 0.0, "decoupled_weight_decay": True},
         "optax": {"weight_decay": 0.0},
         "paper": {},
     }
@@ -112,7 +109,7 @@ class LAMB(Optimizer):
 
     @staticmethod
     def _decay(h: Hyper) -> tuple[float, float]:
-        return h["l2"], h["weight_decay"] if h["decay_in_trust"] else 0.0
+        return h["l2"], 0.0 if h["decoupled_weight_decay"] else h["weight_decay"]
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
@@ -127,7 +124,7 @@ class LAMB(Optimizer):
     @staticmethod
     def _fold_scale(h: Hyper) -> Weights:
         fold = fold_adam(h)
-        decay = 1.0 if h["decay_in_trust"] else 1 - h["lr"] * h["weight_decay"]
+        decay = Optimizer._decay(h)[1]  # of p: 1 where it is in u
         most = inf if h["max_trust"] is None else h["max_trust"]
         return lambda t: (decay, most, fold(t, 1.0, 1.0)[1])
 

@@ -194,7 +194,9 @@ class Muon(Optimizer):
 
     @staticmethod
     def _prepare(h: Hyper) -> Prepare:
-        def prepare(t: int, items: list[Any]) -> tuple[list[Any], list[Any]]:
+        def prepare(
+            t: int, items: list[Any], how: tuple[int, bool]
+        ) -> tuple[list[Any], list[Any]]:
             made, writes = [], []
             for p, g, state in items:
                 m, x = _momentum(h, t, g, state["m"])

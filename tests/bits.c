@@ -1,7 +1,7 @@
 /* bits.c: one line a rule, dtype, form and instruction set, with a hash of all bits that
- * steps from fixed inputs leave behind; then a line for each scale.  The lines must be the
- * same on every machine.  Each tensor has averages: one that pulls, and one that does not.
- * Uses the C interface alone. */
+ * steps from fixed inputs leave behind; then a line for each scale and factoring.  The
+ * lines must be the same on every machine.  Each tensor has averages: one that pulls, and
+ * one that does not.  Uses the C interface alone. */
 
 #include <math.h>
 #include <stdint.h>
@@ -102,6 +102,55 @@ static uint64_t hash_of_steps(lrc_rule rule, lrc_dtype dtype, int form, lrc_scal
     return hash;
 }
 
+/* Two matrices of 40 by 62: their rows' and columns' statistics, and a scaled step. */
+static uint64_t hash_of_factored(lrc_dtype dtype, lrc_factoring factoring)
+{
+    enum { ROWS = 40, COLS = 62, ALL = 2 * ROWS * COLS };
+    static double memory[4][ALL], row[2 * ROWS], col[2 * COLS];
+    static lrc_squares squares[1 + ALL / LRC_STRIP];
+
+    random_state = 1;
+    tame = 1;
+    for (int k = 0; k < 4; k++)
+        for (size_t i = 0; i < ALL; i++)
+            if (dtype == LRC_F32)
+                ((float *)memory[k])[i] = k < 2 ? random_f32() : fabsf(random_f32());
+            else
+                memory[k][i] = k < 2 ? random_f64() : fabs(random_f64());
+
+    lrc_tensor tensor = {.p = memory[0], .g = memory[1], .n = ALL, .dtype = dtype};
+    tensor.factors = (lrc_factors){.factoring = factoring,
+                                   .row = memory[2],
+                                   .col = memory[3],
+                                   .n_rows = ROWS,
+                                   .n_cols = COLS,
+                                   .floor = 1.5};
+    lrc_group group = {.rule = LRC_sgd, .scale = LRC_SCALE_adafactor};
+    const double coefs[] = {1, 0, 0.99, 0.01}, scale_coefs[] = {1e-3, 0.75, 0.99};
+    memcpy(group.coef, coefs, sizeof coefs);
+    memcpy(group.scale_coef, scale_coefs, sizeof scale_coefs);
+    lrc_plan plan = {.tensor = &tensor,
+                     .n_tensors = 1,
+                     .group = &group,
+                     .n_groups = 1,
+                     .squares = squares,
+                     .num_threads = 2,
+                     .keep_subnormals = 1,
+                     .parallel_from = 1};
+    lrc_plan_tensors(&plan);
+    lrc_factor_stats(&tensor, row, col, 2, 1);
+    lrc_step(&plan);
+
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < ALL; i++)
+        hash = (hash ^ bits_of(memory[0], dtype, i)) * 0x100000001b3u;
+    for (size_t i = 0; i < 2 * ROWS; i++)
+        hash = (hash ^ bits_of(row, LRC_F64, i)) * 0x100000001b3u;
+    for (size_t i = 0; i < 2 * COLS; i++)
+        hash = (hash ^ bits_of(col, LRC_F64, i)) * 0x100000001b3u;
+    return hash;
+}
+
 int main(void)
 {
     for (size_t i = 0; i < lrc_isa_count(); i++) {
@@ -120,6 +169,12 @@ int main(void)
                        dtype ? 64 : 32,
                        (unsigned long long)hash_of_steps(LRC_adam, (lrc_dtype)dtype, 2,
                                                          (lrc_scale)scale));
+        for (int kind = LRC_PRODUCT; kind <= LRC_LEAST; kind++)
+            for (int dtype = 0; dtype < LRC_N_DTYPES; dtype++)
+                printf("%s factoring %d f%d: %016llx\n", lrc_isa(), kind,
+                       dtype ? 64 : 32,
+                       (unsigned long long)hash_of_factored((lrc_dtype)dtype,
+                                                            (lrc_factoring)kind));
     }
     return 0;
 }

@@ -83,7 +83,9 @@ def rebuild(tree: Tree, arrays: Sequence[Any]) -> Any:
     copy: Any = None
     for index in reversed(range(len(tree.nodes))):  # children before their parent
         node, copy = tree.nodes[index], children[index]
-        if not isinstance(node.container, dict):
+        if isinstance(node.container, dict):
+            copy = {k: copy[k] for k in node.container if k in copy}  # in its order
+        else:
             copy = [copy[k] for k in range(len(copy))]
             copy = tuple(copy) if isinstance(node.container, tuple) else copy
         if node.parent >= 0:

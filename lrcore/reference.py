@@ -152,13 +152,14 @@ def factor_stats(g: Array, factors: Factors) -> tuple[Array, Array]:
     """
     shape = (-1, factors.n_rows, factors.n_cols)
     x = g.ravel(order="K").reshape(shape)
-    if factors.least:
-        row, col = _factors_of(factors, shape)
-        v = (np.where(row < col, row, col) + x * x).astype(np.float64)
-        return v.max(axis=2).ravel(), v.max(axis=1).ravel()
-    rows = np.array([_squares_of(r) for r in x.reshape(-1, factors.n_cols)])
-    wide = x.astype(np.float64)
-    return rows, np.add.accumulate(wide * wide, axis=1)[:, -1].ravel()
+    with np.errstate(all="ignore"):
+        if factors.least:
+            row, col = _factors_of(factors, shape)
+            v = (np.where(row < col, row, col) + x * x).astype(np.float64)
+            return v.max(axis=2).ravel(), v.max(axis=1).ravel()
+        rows = np.array([_squares_of(r) for r in x.reshape(-1, factors.n_cols)])
+        wide = x.astype(np.float64)
+        return rows, np.add.accumulate(wide * wide, axis=1)[:, -1].ravel()
 
 
 def _factors_of(factors: Factors, shape: tuple[int, int, int]) -> tuple[Array, Array]:

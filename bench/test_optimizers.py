@@ -41,7 +41,8 @@ def stepper(name, **options):
 def traffic(opt):
     """Bytes an element that a step reads and writes: p, g and the states like p."""
     p = opt.param_groups[0]["params"]
-    states = sum(a.shape == p.shape for a in opt.state[0].values())
+    state = {k: a for k, a in opt.state[0].items() if k != "ax"}  # kept from t0 on
+    states = sum(a.shape == p.shape for a in state.values())
     return p.itemsize * (3 + 2 * states)
 
 

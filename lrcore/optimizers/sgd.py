@@ -218,7 +218,7 @@ class ASGD(Optimizer):
     _domains: ClassVar[Domains] = {
         "lambd": NONNEGATIVE,
         "alpha": NONNEGATIVE,
-        "t0": NONNEGATIVE,
+        "t0": NONNEGATIVE._replace(fixed=True),
     }
 
     def __init__(

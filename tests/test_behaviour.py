@@ -503,6 +503,31 @@ def test_a_schedule_out_of_the_domain_leaves_all_as_it_was(name, argument):
     assert same_states(opt.state, twin.state)
 
 
+# No schedules: counts, names, and what is used at construction.
+FIXED = {"t0", "initial_accumulator_value", "ns_steps", "adjust_lr_fn"}
+FIXED |= {"swa_start", "swa_every", "lookahead_steps"}
+
+
+@each_argument
+def test_all_numbers_take_a_schedule_but_the_fixed(name, argument):
+    """A schedule of one value is that value."""
+    value = other(name, argument)
+    params, twins = fresh(), fresh()
+    if argument in FIXED or arguments(name)[argument] is bool:
+        assert not schedulable(arguments(name)[argument])
+        error = rf"^{argument}: expected .*, found <func"
+        with pytest.raises((TypeError, ValueError), match=error):
+            KINDS[name](params, **{argument: lambda t: value})
+        return
+    one = KINDS[name](params, **{argument: lambda t: value})
+    two = KINDS[name](twins, **{argument: value})
+    for t in range(3):
+        one.step(draw(params, t))
+        two.step(draw(twins, t))
+    assert all_same(params, twins)
+    assert same_states(one.state, two.state)
+
+
 @pytest.mark.parametrize(
     ("name", "kwargs"),
     [

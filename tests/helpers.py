@@ -1,4 +1,6 @@
-"""What the tests share: marks, comparison to the bit, arrays that ask for it."""
+"""What the tests share: marks, comparison, params to step, arguments of the classes."""
+
+import typing
 
 import numpy as np
 import pytest
@@ -6,6 +8,10 @@ from table import ROWS
 
 import lrcore
 
+AVAILABLE = lrcore.optimizers.available()
+KINDS = {name: found.kind for name, found in AVAILABLE.items()}
+
+each_kind = pytest.mark.parametrize("name", KINDS)
 each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.label)
 each_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
@@ -30,6 +36,24 @@ def same_bits(a, b):
             np.where(nan, 0, np.ascontiguousarray(b).view(bits).reshape(b.shape)),
         )
     )
+
+
+def all_same(ours, theirs):
+    return all(same_bits(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
+def same_states(ours, theirs):
+    """Whether they are the same but for u, which is scratch."""
+    return all(
+        a.keys() == b.keys() and all(same_bits(a[k], b[k]) for k in a.keys() - {"u"})
+        for a, b in zip(ours, theirs, strict=True)
+    )
+
+
+def close(ours, theirs, rel=1e-12):
+    """Equal to so much of the largest."""
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=rel * np.abs(b).max())
 
 
 def placed(shape, dtype, offset=0, order="C"):
@@ -64,3 +88,112 @@ def wild(rng, shape, dtype):
 
 def snapshot(arrays):
     return [(a.tobytes("A"), a.dtype, a.shape, a.strides) for a in arrays]
+
+
+# --- params to step -------------------------------------------------------------------
+
+
+def fresh(dtype="float64"):
+    """Params: a matrix, a vector, a number."""
+    rng = np.random.default_rng(0)
+    return [ordinary(rng, shape, dtype) for shape in ((4, 3), (5,), ())]
+
+
+def draw(params, t):
+    """Gradients of step t, each as large as the params; later ones are smaller."""
+    rng = np.random.default_rng(1000 + t)
+    size = 1.0 if t < 4 else 0.1
+    return [np.asarray(size * ordinary(rng, p.shape, p.dtype)) for p in params]
+
+
+def bits_of(opt, params):
+    """Bits of all params and states, and the step count."""
+    states = [array for state in opt.state for array in state.values()]
+    return snapshot([*params, *states]), opt.t
+
+
+# --- arguments, by the constructors' own signatures -----------------------------------
+
+# What the classes take to learn well, beside lr.
+MORE = {
+    "AdEMAMix": {"betas": (0.9, 0.999, 0.99), "alpha": 1.0},
+    "LARS": {"momentum": 0.9},
+    "Muon": {"adam_weight_decay": 0.0},
+    "SGD": {"momentum": 0.9},
+    "SGDW": {"momentum": 0.9},
+}
+
+# A value of each argument that is not the default; where it is a flag, the other one.
+OTHERS = {
+    "lr": 0.02,
+    "weight_decay": 0.3,
+    "betas": (0.5, 0.7),
+    "Adan.betas": (0.5, 0.6, 0.7),
+    "AdEMAMix.betas": (0.5, 0.7, 0.8),
+    "eps": 0.1,
+    "ADOPT.eps": 20.0,
+    "Adafactor.eps": (0.5, 20.0),
+    "Muon.eps": 100.0,
+    "eps_root": 0.1,
+    "momentum": 0.5,
+    "dampening": 0.5,
+    "rho": 0.5,
+    "alpha": 0.5,
+    "lambd": 0.1,
+    "t0": 0.0,
+    "lr_decay": 0.5,
+    "initial_accumulator_value": 0.5,
+    "beta2_decay": -0.5,
+    "d": 0.5,
+    "t_alpha_beta3": 10.0,
+    "clip_exp": 0.0,
+    "beta": 0.5,
+    "l1": 0.1,
+    "max_trust": 0.01,
+    "trust_coefficient": 0.1,
+    "momentum_decay": 0.5,
+    "threshold": 4.0,
+    "etas": (0.3, 1.5),
+    "step_sizes": (1e-3, 0.06),
+    "ns_coefficients": (2.0, -1.5, 0.5),
+    "ns_steps": 2,
+    "adjust_lr_fn": "match_rms_adamw",
+    "adam_lr_ratio": 0.5,
+    "adam_betas": (0.5, 0.7),
+    "adam_eps": 0.1,
+    "adam_weight_decay": 0.5,
+    "l2": 0.1,
+    "ema_decay": 0.5,
+    "swa_start": 2,
+    "swa_every": 2,
+    "lookahead_steps": 2,
+    "lookahead_alpha": 0.25,
+}
+
+
+def arguments(name):
+    """The hyper-parameters that a class takes, and their types."""
+    hints = typing.get_type_hints(KINDS[name].__init__)
+    (keywords,) = typing.get_args(hints.pop("common"))
+    hints |= typing.get_type_hints(keywords)
+    others = {"params", "return", "convention", "num_threads", "denormals"}
+    return {k: v for k, v in hints.items() if k not in others}
+
+
+def find(table, name, argument, default=None):
+    return table.get(f"{name}.{argument}", table.get(argument, default))
+
+
+def hyper(name, params=None, **kwargs):
+    """The hyper-parameters of the first group."""
+    params = np.ones((2, 2)) if params is None else params
+    group = dict(KINDS[name](params, **kwargs).param_groups[0])
+    del group["params"]
+    return group
+
+
+def other(name, argument):
+    """Another value than the default."""
+    if arguments(name)[argument] is bool:
+        return not hyper(name)[argument]
+    return find(OTHERS, name, argument)

@@ -1,0 +1,118 @@
+"""Memory order, threads, and second moments by rows and columns."""
+
+from math import nan
+
+import numpy as np
+import pytest
+from helpers import (
+    KINDS,
+    MORE,
+    all_same,
+    close,
+    each_dtype,
+    each_kind,
+    ordinary,
+    same_states,
+    wild,
+)
+
+import lrcore
+from lrcore import _core, reference
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "kwargs"),
+    [
+        ("Adafactor", (7, 5), {}),
+        ("Adafactor", (3, 40), {"convention": "keras", "weight_decay": 0.1}),
+        ("SM3", (7, 5), {}),
+        ("SM3", (3, 40), {"momentum": 0.9, "weight_decay": 0.1}),
+        ("SM3", (3, 4, 5), {}),
+        ("SM3", (2, 3, 4, 5), {"momentum": 0.9}),
+    ],
+)
+def test_factored_moments_are_the_same_in_either_memory_order(name, shape, kwargs):
+    rng = np.random.default_rng(0)
+    c = ordinary(rng, shape, "float64")
+    f = np.asfortranarray(c)
+    assert not f.flags.c_contiguous
+    one, two = (KINDS[name](p, lr=0.1, **kwargs) for p in (c, f))
+    for _ in range(6):
+        g = ordinary(rng, shape, "float64")
+        one.step(g)
+        two.step(np.asfortranarray(g))
+    close([c], [f])
+    assert one.state[0].keys() == two.state[0].keys()
+    close(one.state[0].values(), two.state[0].values())
+
+
+def test_a_nan_stays_in_the_accumulators_of_sm3():
+    opt = lrcore.SM3(np.ones((2, 3)))
+    g = np.ones((2, 3))
+    g[0, 1] = nan
+    opt.step(g)
+    assert np.isnan(opt.state[0]["acc_0"]).tolist() == [True, False]
+    assert np.isnan(opt.state[0]["acc_1"]).tolist() == [False, True, False]
+
+
+def test_adafactor_refuses_fortran_order_of_three_dimensions():
+    p = np.zeros((2, 3, 4), order="F")
+    with pytest.raises(ValueError, match=r"^params: Adafactor .* 3 dim.* C order only"):
+        lrcore.Adafactor(p)
+    assert lrcore.Adafactor(np.ascontiguousarray(p)).step(np.ones((2, 3, 4)))
+
+
+@each_kind
+@each_dtype
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_two_threads_change_no_bit(name, dtype, order):
+    """Of what is large enough for a second: from 65,536 elements on."""
+    rng = np.random.default_rng(0)
+    shapes = [(300, 400), (20_011,)]
+    grads = [np.asarray(ordinary(rng, s, dtype), order=order) for s in shapes]
+    runs = []
+    for threads in (1, 2):
+        params = [np.full(s, 0.5, dtype, order=order) for s in shapes]
+        more = {**MORE.get(name, {}), "lr": 0.05, "weight_decay": 0.1}
+        opt = KINDS[name](params, num_threads=threads, ema_decay=0.5, **more)
+        for _ in range(2):
+            opt.step(grads)
+        runs.append((params, opt.state))
+    assert all_same(runs[0][0], runs[1][0])
+    assert same_states(runs[0][1], runs[1][1])
+
+
+@pytest.fixture
+def restore_isa():
+    held = lrcore.get_isa()
+    yield
+    lrcore.set_isa(held)
+
+
+@pytest.mark.usefixtures("restore_isa")
+@each_dtype
+@pytest.mark.parametrize("values", [ordinary, wild])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        *((1, 1), (1, 7), (7, 1), (1, 5000), (5000, 1), (4, 33), (33, 4), (31, 33)),
+        *((3, 2047), (3, 2049), (300, 400), (3, 4, 5), (2, 1, 33), (5, 33, 1)),
+        (2, 3, 4, 5),
+    ],
+)
+def test_rows_and_columns_are_those_of_the_reference(shape, values, dtype):
+    """To the bit: sums of squares, and the largest of SM3's."""
+    rng = np.random.default_rng(0)
+    g = values(rng, shape, dtype)
+    *batch, rows, cols = shape
+    count = int(np.prod(batch, dtype=int))
+    row = np.abs(ordinary(rng, max(1, count * rows), dtype))
+    col = np.abs(ordinary(rng, max(1, count * cols), dtype))
+    for least in (False, True):
+        factors = _core.Factors(least, row, col, rows, cols, 1e-30)
+        wanted = reference.factor_stats(g, factors)
+        for isa in [name for name, runs in _core.isas().items() if runs]:
+            lrcore.set_isa(isa)
+            for threads in (1, 2, 3):
+                got = _core.factor_stats(g, factors, threads, True)
+                assert all_same(got, wanted), (least, isa, threads)

@@ -32,7 +32,7 @@ CFLAGS = [
 ]
 # CFLAGS reach the link, where -ffast-math would have the whole process flush to zero.
 NO_FAST_MATH = ["-O3", "-fno-fast-math", "-fno-unsafe-math-optimizations"]
-C_SOURCES = ["src_c/cpu.c", "src_c/rules.c", "src_c/step.c"]
+C_SOURCES = [f"src_c/{name}.c" for name in ("cpu", "rules", "step", "threads")]
 HEADERS = sorted(
     str(path) for path in Path("src_c").rglob("*.*") if path.suffix != ".c"
 )

@@ -14,6 +14,8 @@ reference                 the same updates in plain NumPy, equal to the bit
 show_config               the kernels and threads in use
 set_isa, get_isa          the instruction set
 set_num_threads, ...      the number of threads
+global_norm, clip_by_...  norms and clipping of gradients by themselves
+LossScaler                dynamic loss scaling
 data.digits               the digits that ``lrcore demo`` learns
 ========================  =========================================================
 """
@@ -30,8 +32,10 @@ from lrcore._config import heed_environment
 from lrcore._config import set_isa as set_isa
 from lrcore._config import set_num_threads as set_num_threads
 from lrcore._config import show_config as show_config
+from lrcore.clip import *
 from lrcore.optimizers._base import Optimizer as Optimizer
 from lrcore.optimizers._hyper import ParamGroup as ParamGroup
+from lrcore.optimizers._report import Report as Report
 from lrcore.optimizers.adagrad import *
 from lrcore.optimizers.adam import *
 from lrcore.optimizers.dual import *
@@ -42,6 +46,7 @@ from lrcore.optimizers.muon import *
 from lrcore.optimizers.nadam import *
 from lrcore.optimizers.sgd import *
 from lrcore.optimizers.sign import *
+from lrcore.scaler import *
 
 heed_environment()
 del heed_environment

@@ -9,12 +9,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from math import prod
 from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
-from lrcore._tree import Tree, get
+from lrcore._tree import Leaf, Tree, flatten, get
 
 _DTYPES = ("float32", "float64")
 _MISSING = object()
@@ -35,6 +36,20 @@ def params(tree: Tree) -> None:
     _apart([("params" + leaf.path, leaf.array) for leaf in tree.leaves])
 
 
+def gradients(grads: Any, name: str, *, writes: bool = False) -> list[np.ndarray]:
+    """Return the arrays of nested gradients, which can be read, or written."""
+    tree = flatten(grads, name=name)
+    named = [(name + leaf.path, leaf.array) for leaf in tree.leaves]
+    for where, a in named:
+        if writes:
+            writable(where, a)
+        else:
+            _array(where, a)
+    if writes:
+        _apart(named)
+    return [a for _, a in named]
+
+
 def step_arguments(
     tree: Tree, groups: Sequence[Any], grads: Any, states: Sequence[Sequence[Any]]
 ) -> None:
@@ -44,22 +59,114 @@ def step_arguments(
             found = group.owner.get("params", _MISSING)
             _rebound(f"params[{index}]['params']", found, group.params)
     _containers(tree, grads)
+    spans = _spans(_owned(tree, states))
+    for leaf in tree.leaves:
+        _steppable(tree, leaf)
+        g = _descend(tree, leaf.node, leaf.key, grads)
+        _matches("grads" + leaf.path, g, "params" + leaf.path, leaf.array)
+        _apart_from(spans, "grads" + leaf.path, g)
+    raise _moved()
+
+
+def _owned(
+    tree: Tree, states: Sequence[Sequence[np.ndarray]]
+) -> list[tuple[str, np.ndarray]]:
+    """Return what an optimizer has, with names."""
     owned = [("params" + leaf.path, leaf.array) for leaf in tree.leaves]
     for leaf, arrays in zip(tree.leaves, states, strict=True):
         owned += [(f"the state of params{leaf.path}", array) for array in arrays]
-    spans = _spans(owned)
-    for leaf in tree.leaves:
-        name, p = "params" + leaf.path, leaf.array
-        if leaf.node >= 0:
-            _rebound(name, get(tree.nodes[leaf.node].container, leaf.key, _MISSING), p)
-        writable(name, p)
-        g = _descend(tree, leaf.node, leaf.key, grads)
-        _matches("grads" + leaf.path, g, name, p)
-        _apart_from(spans, "grads" + leaf.path, g)
-    raise ValueError(
+    return owned
+
+
+def _steppable(tree: Tree, leaf: Leaf) -> None:
+    """A parameter is still where it was, and can be written."""
+    name = "params" + leaf.path
+    if leaf.node >= 0:
+        container = tree.nodes[leaf.node].container
+        _rebound(name, get(container, leaf.key, _MISSING), leaf.array)
+    writable(name, leaf.array)
+
+
+def _moved() -> ValueError:
+    return ValueError(
         "params: an array's memory was moved since construction (by resize, or by "
         "assigning to its dtype or data); construct the optimizer anew"
     )
+
+
+def _paths(tree: Tree, indices: Iterable[int]) -> str:
+    return ", ".join(f"params{tree.leaves[i].path}" for i in sorted(indices))
+
+
+def one_gradient(tree: Tree, i: int, g: Any, states: Sequence[Sequence[Any]]) -> None:
+    """Say why the step of one array was refused.  Always raises."""
+    leaf = tree.leaves[i]
+    _steppable(tree, leaf)
+    _matches("grad", g, "params" + leaf.path, leaf.array)
+    _apart_from(_spans(_owned(tree, states)), "grad", g)
+    raise _moved()
+
+
+def zeroable(tree: Tree, indices: Sequence[int], grads: Sequence[np.ndarray]) -> None:
+    """Check gradients that a step is to zero."""
+    named = [
+        ("grads" + tree.leaves[i].path, g) for i, g in zip(indices, grads, strict=True)
+    ]
+    for name, g in named:
+        if not g.flags.writeable:
+            raise ValueError(
+                f"{name}: found a read-only array, which zero_grads could not zero; "
+                "pass ....copy()"
+            )
+    _apart(named)
+
+
+def unfinished(tree: Tree, to_come: Iterable[int]) -> None:
+    """Say that a step of all arrays came between those of each.  Always raises."""
+    raise RuntimeError(
+        f"step_one has yet to step {_paths(tree, to_come)}; pass it None for an array "
+        "without a gradient"
+    )
+
+
+def stepped_twice(tree: Tree, to_come: Iterable[int], i: int) -> None:
+    """Say that an array was stepped twice in a round.  Always raises."""
+    raise ValueError(
+        f"which: params{tree.leaves[i].path} has been stepped in this round, "
+        f"{_paths(tree, to_come)} not yet"
+    )
+
+
+def not_alone(name: str, value: float) -> None:
+    """Say what needs the gradients of all arrays.  Always raises."""
+    raise ValueError(
+        f"{name}: found {value:g}, which needs the gradients of all arrays at once; "
+        "use step(grads)"
+    )
+
+
+def units(
+    name: str, p: np.ndarray, axes: Sequence[int] | None
+) -> tuple[int, int, int] | None:
+    """Return (outer, reduced, inner) in memory order of norms over axes of an array.
+
+    Axes that it lacks are left out.  None: there are no such norms.
+    """
+    if axes is None:
+        return None
+    if p.ndim < 2:
+        return 1, p.size, 1
+    own = sorted({a % p.ndim for a in axes if -p.ndim <= a < p.ndim})
+    if not own:
+        raise ValueError(
+            f"agc_axis: expected axes of {name}, which has {p.ndim}, found {axes}"
+        )
+    if own != [*range(own[0], own[-1] + 1)]:
+        raise ValueError(f"agc_axis: expected neighbouring axes, found {axes}")
+    shape, first, last = p.shape, own[0], own[-1] + 1
+    if not p.flags.c_contiguous:
+        shape, first, last = shape[::-1], p.ndim - last, p.ndim - first
+    return prod(shape[:first]), prod(shape[first:last]), prod(shape[last:])
 
 
 def kernel_arguments(

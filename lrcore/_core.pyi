@@ -1,4 +1,4 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lrcore._tree import Tree
@@ -22,17 +22,56 @@ class Factors(NamedTuple):
     n_cols: int
     floor: float
 
+class Folded:
+    coefs: Any
+    lr: float
+    decay: float
+    gscale: float
+    l2: float
+    weights: Any
+    scale: Any
+    prepare: Any
+    clip_value: float
+    clip_norm: float
+    agc: float
+    agc_eps: float
+    def __init__(
+        self,
+        coefs: Any,
+        lr: float,
+        decay: float,
+        gscale: float,
+        l2: float,
+        *,
+        weights: Any = ...,
+        scale: Any = ...,
+        prepare: Any = ...,
+        clip_value: float = ...,
+        clip_norm: float = ...,
+        agc: float = ...,
+        agc_eps: float = ...,
+    ) -> None: ...
+
 RULES: dict[str, Rule]
 SCALES: dict[str, Scale]
-STRIP: int
-PULLS: frozenset[str]
+SCRATCH: str
 
 def isas() -> dict[str, bool]: ...
 def isa() -> str: ...
 def set_isa(name: str | None) -> bool: ...
 def num_threads() -> int: ...
 def set_num_threads(n: int) -> None: ...
+def limit_threads(n: int) -> None: ...
 def has_openmp() -> bool: ...
+def traffic(g: Any, arrays: list[Any], num_threads: int = ...) -> None: ...
+def treat(
+    arrays: list[Any],
+    *,
+    write: bool,
+    clip_value: float = ...,
+    clip_norm: float = ...,
+    eps: float = ...,
+) -> float: ...
 def factor_stats(
     g: Any, factors: Factors, num_threads: int = ..., keep_subnormals: bool = ...
 ) -> tuple[Any, Any]: ...
@@ -50,6 +89,10 @@ class Plan:
     tree: Tree
     groups: tuple[Any, ...]
     t: int
+    gathered: int
+    to_come: set[int]
+    reported: bool
+    applied: bool
     parallel_from: int
     busy: str | None
     def __init__(
@@ -59,7 +102,24 @@ class Plan:
         parts: tuple[Any, ...],
         part_of: Sequence[int],
         states: Sequence[Mapping[str, Any]],
+        units: Sequence[tuple[int, int, int] | None],
     ) -> None: ...
     @property
     def total(self) -> int: ...
-    def step(self, grads: Any, num_threads: int, keep_subnormals: bool) -> None: ...
+    def set_options(
+        self,
+        *,
+        num_threads: int,
+        keep_subnormals: bool,
+        skip_nonfinite: bool,
+        zero_grads: bool,
+        accumulate: int,
+        telemetry: bool,
+        numbers: tuple[float, float, float] | None = ...,
+        scheduled: Callable[[int], tuple[float, float, float]] | None = ...,
+    ) -> None: ...
+    def step(
+        self, grads: Any, grad_scale: float = ..., skip_nonfinite: bool = ...
+    ) -> bool: ...
+    def step_one(self, i: int, g: Any) -> bool: ...
+    def report_of(self, i: int) -> tuple[float, float, float, float, float, int]: ...

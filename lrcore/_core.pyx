@@ -14,6 +14,7 @@ from lrcore import _check
 cimport numpy as cnp
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
+from libc.math cimport NAN, sqrt
 from libc.stdint cimport uintptr_t
 from libc.string cimport memset
 
@@ -27,7 +28,6 @@ cdef extern from "lrcore.h" nogil:
         LRC_MAX_AVERAGES
         LRC_MAX_SCALE_COEFS
         LRC_PARALLEL_FROM
-        LRC_STRIP
         LRC_N_RULES
         LRC_N_SCALES
     ctypedef enum lrc_dtype:
@@ -61,15 +61,25 @@ cdef extern from "lrcore.h" nogil:
         size_t n_rows
         size_t n_cols
         double floor
+    ctypedef struct lrc_units:
+        size_t outer
+        size_t reduced
+        size_t inner
+        double *gg
+        double *pp
+        void *factor
     ctypedef struct lrc_tensor:
         void *p
-        const void *g
+        void *g
+        void *acc
         void *s[LRC_MAX_STATES]
         void *a[LRC_MAX_AVERAGES]
         void *u
         double *scale_state
         lrc_factors factors
+        lrc_units units
         size_t n
+        size_t first_strip
         lrc_dtype dtype
         unsigned group
     ctypedef struct lrc_average:
@@ -80,9 +90,19 @@ cdef extern from "lrcore.h" nogil:
         double coef[LRC_MAX_COEFS]
         lrc_scale scale
         double scale_coef[LRC_MAX_SCALE_COEFS]
+        double clip_value
+        double clip_norm
+        double agc
+        double agc_eps
         lrc_average average[LRC_MAX_AVERAGES]
-    ctypedef struct lrc_squares:
+    ctypedef struct lrc_sums:
         pass
+    ctypedef struct lrc_report:
+        double g
+        double clipped
+        double p
+        double u
+        size_t nonfinite
     ctypedef struct lrc_plan:
         lrc_tensor *tensor
         size_t n_tensors
@@ -90,12 +110,23 @@ cdef extern from "lrcore.h" nogil:
         size_t n_strips
         lrc_group *group
         size_t n_groups
-        lrc_squares *squares
+        lrc_sums *sums
+        lrc_report *report
+        double grad_scale
+        double clip_norm
+        double clip_eps
+        bint skip_nonfinite
+        bint zero_grads
+        bint treated
         int num_threads
-        int keep_subnormals
+        bint keep_subnormals
         size_t parallel_from
     void lrc_plan_tensors(lrc_plan *)
-    void lrc_step(lrc_plan *)
+    bint lrc_plan_treats(const lrc_plan *)
+    bint lrc_step(lrc_plan *)
+    bint lrc_treat(lrc_plan *, void *const *)
+    void lrc_gather(lrc_plan *, bint)
+    void lrc_traffic(const float *, float *const *, int, size_t, int)
     void lrc_factor_stats(const lrc_tensor *, double *, double *, int, int)
     size_t lrc_isa_count()
     const char *lrc_isa_name(size_t)
@@ -104,6 +135,7 @@ cdef extern from "lrcore.h" nogil:
     int lrc_set_isa(const char *)
     int lrc_num_threads()
     void lrc_set_num_threads(int)
+    void lrc_limit_threads(int)
     int lrc_has_openmp()
 
 cdef extern from "Python.h":
@@ -166,7 +198,7 @@ SCALES = {
     )
     for i in range(LRC_N_SCALES)
 }
-STRIP = LRC_STRIP
+SCRATCH = "u"  # the array of a scale that emits, beside the rule's states
 
 cdef int N_COEFS[LRC_N_RULES]
 for _rule in RULES.values():
@@ -203,6 +235,11 @@ def set_num_threads(int n):
     lrc_set_num_threads(n)
 
 
+def limit_threads(int n):
+    """Let the default be at most n; 0 for no limit."""
+    lrc_limit_threads(n)
+
+
 def has_openmp():
     """Whether this build has more than one thread."""
     return bool(lrc_has_openmp())
@@ -213,7 +250,6 @@ def has_openmp():
 
 cdef type MASKED = np.ma.MaskedArray
 SCALAR = np.zeros(())
-PULLS = frozenset({"slow"})  # averages that p becomes
 
 
 cdef int layout(cnp.ndarray a) noexcept:
@@ -255,12 +291,16 @@ cdef void *data(array) except? NULL:
     return cnp.PyArray_DATA(<cnp.ndarray?>array)
 
 
+cdef lrc_dtype dtype_of(cnp.ndarray a) noexcept:
+    return LRC_F32 if cnp.PyArray_TYPE(a) == cnp.NPY_FLOAT32 else LRC_F64
+
+
 cdef int set_tensor(lrc_tensor *t, cnp.ndarray p, group, state) except -1:
     """Point a tensor to p and to its arrays, in the order of the group's rule, averages
     and scale."""
     t.p = cnp.PyArray_DATA(p)
     t.n = <size_t>cnp.PyArray_SIZE(p)
-    t.dtype = LRC_F32 if cnp.PyArray_TYPE(p) == cnp.NPY_FLOAT32 else LRC_F64
+    t.dtype = dtype_of(p)
     scale = SCALES[group.scale]
     for i, name in enumerate(RULES[group.rule].states):
         t.s[i] = data(state[name])
@@ -269,33 +309,59 @@ cdef int set_tensor(lrc_tensor *t, cnp.ndarray p, group, state) except -1:
     for name in scale.states:
         t.scale_state = <double *>data(state[name])
     if scale.emits:
-        t.u = data(state["u"])
+        t.u = data(state[SCRATCH])
     return 0
 
 
-cdef int set_group(lrc_group *c, group) except -1:
-    c.rule = <lrc_rule><int>RULES[group.rule].id
-    c.scale = <lrc_scale><int>SCALES[group.scale].id
-    for i, name in enumerate(group.averages):
-        c.average[i].pulls = name in PULLS
+cdef int set_group(lrc_group *c, part) except -1:
+    c.rule = <lrc_rule><int>RULES[part.rule].id
+    c.scale = <lrc_scale><int>SCALES[part.scale].id
+    for i, name in enumerate(part.averages):
+        c.average[i].pulls = name in part.kind._PULLS
     return 0
 
 
-cdef int set_numbers(lrc_group *group, tuple folded, t) except -1:
-    """Set a group's numbers for step t, from 1, as _hyper.Folded gives them."""
-    coefs, lr, group.coef[0], group.coef[1], decay, weights, scale, _ = folded
-    cdef tuple numbers = coefs(t, lr, decay)
+cdef class Folded:
+    """A step's numbers, but for what the step itself makes.
+
+    coefs : (step from 1, lr, decay) to the driver's decay and lr, and the rule's own.
+    lr, decay, gscale, l2 : see lrcore.h.
+    weights, scale : step to the weights of averages, to a scale's numbers; or None.
+    prepare : what makes directions beforehand, or None.
+    clip_value, clip_norm, agc, agc_eps : as in a group; 0 for none.
+    """
+
+    cdef readonly object coefs, lr, decay, weights, scale, prepare
+    cdef readonly double gscale, l2, clip_value, clip_norm, agc, agc_eps
+
+    def __init__(
+        self, coefs, lr, decay, double gscale, double l2, *, weights=None, scale=None,
+        prepare=None, double clip_value=0, double clip_norm=0, double agc=0,
+        double agc_eps=0,
+    ):
+        self.coefs, self.lr, self.decay, self.gscale, self.l2 = coefs, lr, decay, gscale, l2
+        self.weights, self.scale, self.prepare = weights, scale, prepare
+        self.clip_value, self.clip_norm = clip_value, clip_norm
+        self.agc, self.agc_eps = agc, agc_eps
+
+
+cdef int set_numbers(lrc_group *group, Folded folded, t) except -1:
+    """Set a group's numbers for step t, from 1."""
+    cdef tuple numbers = folded.coefs(t, folded.lr, folded.decay)
     cdef Py_ssize_t i
     if not N_COEFS[<int>group.rule] <= len(numbers) - 2 <= LRC_MAX_COEFS - 4:
         raise ValueError(f"coefs: expected {N_COEFS[<int>group.rule]}, found {len(numbers) - 2}")
+    group.coef[0], group.coef[1] = folded.gscale, folded.l2
     for i in range(len(numbers)):
         group.coef[2 + i] = numbers[i]
-    if weights is not None:
-        numbers = weights(t)
+    group.clip_value, group.clip_norm = folded.clip_value, folded.clip_norm
+    group.agc, group.agc_eps = folded.agc, folded.agc_eps
+    if folded.weights is not None:
+        numbers = folded.weights(t)
         for i in range(min(<Py_ssize_t>LRC_MAX_AVERAGES, len(numbers))):
             group.average[i].weight = numbers[i]
-    if scale is not None:
-        numbers = scale(t)
+    if folded.scale is not None:
+        numbers = folded.scale(t)
         for i in range(min(<Py_ssize_t>LRC_MAX_SCALE_COEFS, len(numbers))):
             group.scale_coef[i] = numbers[i]
     return 0
@@ -314,7 +380,7 @@ def apply(part, p, g, tuple arrays, t, int num_threads, bint keep_subnormals):
     memset(&c_group, 0, sizeof(c_group))
     cdef int flags = layout(p) if plain(p) else 0
     scale = SCALES[part.scale]
-    names = RULES[part.rule].states + part.averages + (("u",) if scale.emits else ())
+    names = RULES[part.rule].states + part.averages + ((SCRATCH,) if scale.emits else ())
     cdef Py_ssize_t alike = len(names)
     names += scale.states
     cdef bint ok = (
@@ -341,13 +407,24 @@ def apply(part, p, g, tuple arrays, t, int num_threads, bint keep_subnormals):
     plan.tensor, plan.n_tensors = &tensor, 1
     plan.group, plan.n_groups = &c_group, 1
     plan.num_threads, plan.keep_subnormals = num_threads, keep_subnormals
-    plan.parallel_from = LRC_PARALLEL_FROM
+    plan.parallel_from, plan.grad_scale = LRC_PARALLEL_FROM, 1
     lrc_plan_tensors(&plan)
     if part.scale:
-        plan.squares = <lrc_squares *>allocate(plan.n_strips, sizeof(lrc_squares))
+        plan.sums = <lrc_sums *>allocate(plan.n_strips, sizeof(lrc_sums))
     with nogil:
         lrc_step(&plan)
-    PyMem_Free(plan.squares)
+    PyMem_Free(plan.sums)
+
+
+cdef int set_units(lrc_tensor *t, units) except -1:
+    """Let a tensor's units be so, and have scratch."""
+    cdef lrc_units *u = &t.units
+    u.outer, u.reduced, u.inner = units
+    cdef size_t n = u.outer * u.inner
+    if n > 1:
+        u.gg = <double *>allocate(3 * n, sizeof(double))
+        u.pp, u.factor = u.gg + n, u.gg + 2 * n
+    return 0
 
 
 cdef int set_factors(lrc_tensor *t, factors) except -1:
@@ -364,7 +441,7 @@ def factor_stats(cnp.ndarray g, factors, int num_threads=0, bint keep_subnormals
     memset(&tensor, 0, sizeof(tensor))
     tensor.g = cnp.PyArray_DATA(g)
     tensor.n = <size_t>cnp.PyArray_SIZE(g)
-    tensor.dtype = LRC_F32 if cnp.PyArray_TYPE(g) == cnp.NPY_FLOAT32 else LRC_F64
+    tensor.dtype = dtype_of(g)
     set_factors(&tensor, factors)
     rows = g.size // factors.n_cols if g.size else 0
     row, col = np.zeros(rows), np.zeros(rows // factors.n_rows * factors.n_cols if rows else 0)
@@ -373,6 +450,63 @@ def factor_stats(cnp.ndarray g, factors, int num_threads=0, bint keep_subnormals
     with nogil:
         lrc_factor_stats(&tensor, row_data, col_data, num_threads, keep_subnormals)
     return row, col
+
+
+def traffic(cnp.ndarray g, list arrays, int num_threads=0):
+    """lrc_traffic() on contiguous arrays of one size, as floats."""
+    cdef float *pointer[5]
+    cdef size_t n = <size_t>cnp.PyArray_NBYTES(g) // sizeof(float)
+    cdef int i, n_arrays = len(arrays)
+    if not 1 <= n_arrays <= 5:
+        raise ValueError(f"arrays: expected 1 to 5, found {n_arrays}")
+    for i in range(n_arrays):
+        if <size_t>arrays[i].nbytes != n * sizeof(float):
+            raise ValueError(f"arrays[{i}]: expected {n * sizeof(float)} bytes")
+        pointer[i] = <float *>data(arrays[i])
+    with nogil:
+        lrc_traffic(<const float *>cnp.PyArray_DATA(g), pointer, n_arrays, n, num_threads)
+
+
+def treat(list arrays, *, bint write, double clip_value=0, double clip_norm=0, double eps=0):
+    """Clip arrays in place, which _check has passed, or only look at them.
+
+    Returns their norm before clipping by norm, and after clipping by value.
+    """
+    cdef lrc_plan plan
+    cdef lrc_group group
+    cdef Py_ssize_t i
+    memset(&plan, 0, sizeof(plan))
+    memset(&group, 0, sizeof(group))
+    cdef size_t n = len(arrays)
+    cdef void **out = NULL
+    cdef double total = 0
+    try:
+        plan.tensor = <lrc_tensor *>allocate(n, sizeof(lrc_tensor))
+        plan.report = <lrc_report *>allocate(n, sizeof(lrc_report))
+        out = <void **>allocate(n, sizeof(void *))
+        plan.n_tensors = n
+        plan.group, plan.n_groups = &group, 1
+        plan.grad_scale, plan.parallel_from = 1, LRC_PARALLEL_FROM
+        plan.clip_norm, plan.clip_eps = clip_norm, eps
+        plan.keep_subnormals = True
+        group.coef[2], group.clip_value = 1, clip_value
+        for i in range(<Py_ssize_t>n):
+            array = <cnp.ndarray>arrays[i]
+            plan.tensor[i].g = out[i] = cnp.PyArray_DATA(array)
+            plan.tensor[i].n = <size_t>cnp.PyArray_SIZE(array)
+            plan.tensor[i].dtype = dtype_of(array)
+        lrc_plan_tensors(&plan)
+        plan.sums = <lrc_sums *>allocate(plan.n_strips, sizeof(lrc_sums))
+        with nogil:
+            lrc_treat(&plan, out if write else NULL)
+        for i in range(<Py_ssize_t>n):
+            total += plan.report[i].g
+        return sqrt(total)
+    finally:
+        PyMem_Free(plan.tensor)
+        PyMem_Free(plan.report)
+        PyMem_Free(plan.sums)
+        PyMem_Free(out)
 
 
 cdef bint disjoint(tuple arrays):
@@ -450,11 +584,16 @@ cdef class Plan:
     tree : the flattened params (_tree.Tree), which _check.params() has passed.
     groups : the user's; `hyper_at(t)` is asked where a part's numbers are scheduled.
     parts : (index of the group, part): what has `rule`, `scale` and `averages`, all by
-        name; `folded`, the numbers of a step; where that is None, `fold(hyper)`.
+        name; `alone`, whether each of its leaves takes numbers of its own; `folded`, the
+        numbers of a step; where that is None, `fold(hyper)`.
     part_of : each leaf's index into parts.
-    states : each leaf's arrays by name: what its part's rule, scale and averages name.
-        They do not own their memory, so that it cannot be resized.
+    states : each leaf's arrays by name: what its part's rule, scale and averages name,
+        and "acc", where gradients are gathered.  They do not own their memory, so that
+        it cannot be resized.
+    units : each leaf's (outer, reduced, inner) for adaptive clipping, or None.
     t : steps taken.
+    gathered : gradients gathered since.
+    to_come : leaves that step_one() has yet to step, in a round that it has begun.
     busy : why it cannot step now, or None.
     """
 
@@ -462,8 +601,15 @@ cdef class Plan:
     cdef readonly tuple groups
     cdef public object t
     cdef public object busy
+    cdef public int gathered
+    cdef readonly set to_come
     cdef list params, states, named, parts, group_of, leaves_of, prepares, made, keys
-    cdef list containers, node_keys, lengths, owners
+    cdef list containers, node_keys, lengths, owners, rates
+    cdef object scheduled  # t -> (grad_scale, clip_norm, clip_eps), where they change
+    cdef double grad_scale
+    cdef int accumulate
+    cdef bint apart  # whether the gradients were found not to overlap each other
+    cdef readonly bint reported, applied  # whether there was a step; whether it was taken
     cdef lrc_plan plan
     cdef leaf_t *leaf
     cdef node_t *node
@@ -471,13 +617,15 @@ cdef class Plan:
     cdef Py_ssize_t n_buffers
     cdef Py_ssize_t *first_group  # of each part, in plan.group
 
-    def __cinit__(self, tree, tuple groups, tuple parts, part_of, states):
+    def __cinit__(self, tree, tuple groups, tuple parts, part_of, states, units):
         cdef Py_ssize_t i, k
         self.tree = tree
         self.groups = groups
         self.parts = [part for _, part in parts]
         self.group_of = [index for index, _ in parts]
         self.t = 0
+        self.to_come = set()
+        self.rates = [None] * len(groups)
         self.params = [leaf.array for leaf in tree.leaves]
         self.states = [tuple(state.values()) for state in states]
         self.named = list(states)
@@ -493,10 +641,10 @@ cdef class Plan:
         self.owners = [group.owner for group in groups]
 
         self.plan.parallel_from = LRC_PARALLEL_FROM
-        # A part with a scale has as many groups in C as it has leaves.
-        counts = [0 if part.scale else 1 for _, part in parts]
+        # A part whose leaves take numbers of their own has a group in C for each.
+        counts = [0 if part.alone else 1 for _, part in parts]
         for k in part_of:
-            counts[k] += bool(parts[k][1].scale)
+            counts[k] += bool(parts[k][1].alone)
         self.plan.n_groups = sum(counts)
         self.plan.group = <lrc_group *>allocate(sum(counts), sizeof(lrc_group))
         self.first_group = <Py_ssize_t *>allocate(len(parts) + 1, sizeof(Py_ssize_t))
@@ -517,17 +665,16 @@ cdef class Plan:
             part = parts[part_of[i]][1]
             set_tensor(self.plan.tensor + i, leaf.array, part, states[i])
             self.plan.tensor[i].group = following[part_of[i]]
-            following[part_of[i]] += bool(part.scale)
+            following[part_of[i]] += bool(part.alone)
+            if units[i] is not None:
+                set_units(self.plan.tensor + i, units[i])
             self.leaf[i].node = leaf.node
             if leaf.node >= 0:
                 self.leaf[i].index = index_of(self.containers[leaf.node], leaf.key)
             self.leaf[i].flags = layout(leaf.array)
             self.leaf[i].type_num = cnp.PyArray_TYPE(<cnp.ndarray>leaf.array)
         lrc_plan_tensors(&self.plan)
-        if any(part.scale for _, part in parts):
-            self.plan.squares = <lrc_squares *>allocate(
-                self.plan.n_strips, sizeof(lrc_squares)
-            )
+        self.plan.sums = <lrc_sums *>allocate(self.plan.n_strips, sizeof(lrc_sums))
 
         owned = [array for arrays in self.states for array in arrays]
         buffers = _check.buffers([*self.params, *owned])
@@ -537,8 +684,12 @@ cdef class Plan:
             self.buffer[i].start, self.buffer[i].end = start, end
 
     def __dealloc__(self):
+        cdef size_t i
+        for i in range(self.plan.n_tensors if self.plan.tensor else 0):
+            PyMem_Free(self.plan.tensor[i].units.gg)
         PyMem_Free(self.plan.group)
-        PyMem_Free(self.plan.squares)
+        PyMem_Free(self.plan.sums)
+        PyMem_Free(self.plan.report)
         PyMem_Free(self.first_group)
         PyMem_Free(self.plan.tensor)
         PyMem_Free(self.leaf)
@@ -559,62 +710,222 @@ cdef class Plan:
     def parallel_from(self, size_t n):
         self.plan.parallel_from = n
 
-    def step(self, grads, int num_threads, bint keep_subnormals):
-        """Update every tensor and count the step.
+    def set_options(
+        self, *, num_threads, bint keep_subnormals, bint skip_nonfinite, bint zero_grads,
+        int accumulate, bint telemetry, numbers=None, scheduled=None,
+    ):
+        """Set how to step.
 
-        Where anything is wrong, nothing has been written.
+        numbers: grad_scale, clip_norm and clip_eps (0: none); or `scheduled`, from the
+        steps taken before to these.
         """
-        if self.busy is not None:
-            raise RuntimeError(self.busy)
-        self.busy = "this optimizer is in the middle of a step"
+        if telemetry and self.plan.report == NULL:
+            self.plan.report = <lrc_report *>allocate(
+                self.plan.n_tensors, sizeof(lrc_report)
+            )
+            for i in range(self.plan.n_tensors):
+                self.plan.report[i].p = NAN
+        if not telemetry:
+            PyMem_Free(self.plan.report)
+            self.plan.report = NULL
+        self.plan.num_threads = num_threads
+        self.plan.keep_subnormals = keep_subnormals
+        self.plan.skip_nonfinite = skip_nonfinite
+        self.plan.zero_grads = zero_grads
+        self.accumulate = accumulate
+        self.scheduled = scheduled
+        if scheduled is None:
+            self.set_treatment(numbers)
+
+    cdef int set_treatment(self, tuple numbers) except -1:
+        self.grad_scale, self.plan.clip_norm, self.plan.clip_eps = numbers
+        self.grad_scale /= self.accumulate
+        return 0
+
+    # --- a step ------------------------------------------------------------------------
+
+    def step(self, grads, double grad_scale=1, bint skip_nonfinite=False):
+        """Update every tensor and count the step; return whether that was done.
+
+        grad_scale, skip_nonfinite: on top of the options.  Where anything is wrong,
+        nothing has been written.
+        """
+        self.enter()
+        if self.to_come:
+            self.busy = None
+            _check.unfinished(self.tree, self.to_come)
+        cdef bint gathers = self.gathered + 1 < self.accumulate
         try:
             t = self.t + 1
-            self.set_groups(t)
+            if not gathers:
+                self.set_groups(t)
             if not (self.find(grads) and self.take_all(grads)):
                 _check.step_arguments(self.tree, self.groups, grads, self.states)
-            self.plan.num_threads = num_threads
-            self.plan.keep_subnormals = keep_subnormals
-            if self.prepares is not None:
-                self.prepare(t, (num_threads, keep_subnormals))
-            if self.plan.total < self.plan.parallel_from:
-                lrc_step(&self.plan)  # too short for another thread to be worth waking
-            else:
+            if self.plan.zero_grads:
+                self.check_zeroable()
+            if gathers:
                 with nogil:
-                    lrc_step(&self.plan)
-            self.t = t  # here, where no signal handler comes between
+                    lrc_gather(&self.plan, self.gathered == 0)
+                self.gathered += 1
+                return False
+            self.plan.grad_scale = self.grad_scale * grad_scale
+            self.set_gathered(self.gathered > 0)
+            self.applied = self.run(&self.plan, 0, t, skip_nonfinite)
+            self.gathered, self.reported = 0, True
+            if self.applied:
+                self.t = t  # here, where no signal handler comes between
+            return self.applied
         finally:
             self.release()
             self.busy = None
 
-    cdef int prepare(self, t, tuple how) except -1:
-        """Where a part makes its directions in Python, have them made, then written.
+    def step_one(self, Py_ssize_t i, g):
+        """Update leaf i alone, as a part of the step in which all others follow; None
+        for g leaves it as it is.  Return whether it was updated."""
+        cdef lrc_plan one
+        cdef lrc_tensor tensor
+        cdef bint applied = False
+        self.enter()
+        try:
+            if self.accumulate > 1:
+                _check.not_alone("accumulate", self.accumulate)
+            if self.to_come and i not in self.to_come:
+                _check.stepped_twice(self.tree, self.to_come, i)
+            t = self.t + 1
+            if g is not None:
+                self.set_groups(t)
+                if self.plan.clip_norm:
+                    _check.not_alone("clip_norm", self.plan.clip_norm)
+                if not self.takes(i, <PyObject *>g):
+                    _check.one_gradient(self.tree, i, g, self.states)
+                if self.plan.zero_grads and not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>g):
+                    _check.zeroable(self.tree, [i], [g])
+                self.plan.tensor[i].g = cnp.PyArray_DATA(<cnp.ndarray>g)
+                one, tensor = self.plan, self.plan.tensor[i]
+                one.tensor, one.n_tensors = &tensor, 1
+                one.grad_scale = self.grad_scale
+                if one.sums != NULL:
+                    one.sums += tensor.first_strip
+                if one.report != NULL:
+                    one.report += i
+                lrc_plan_tensors(&one)
+                applied = self.run(&one, i, t, False)
+            if not self.to_come:
+                self.to_come.update(range(self.plan.n_tensors))
+            self.to_come.remove(i)
+            self.applied = self.reported = applied
+            if not self.to_come:
+                self.t = t
+            return applied
+        finally:
+            self.release()
+            self.busy = None
 
-        how: the number of threads, and whether to keep subnormals.
-        """
+    cdef int enter(self) except -1:
+        if self.busy is not None:
+            raise RuntimeError(self.busy)
+        self.busy = "this optimizer is in the middle of a step"
+        return 0
+
+    cdef int set_gathered(self, bint gathered) except -1:
+        """Let tensors take what was gathered, or not."""
+        cdef size_t i
+        if self.accumulate > 1:
+            for i in range(self.plan.n_tensors):
+                self.plan.tensor[i].acc = data(self.named[i]["acc"]) if gathered else NULL
+        return 0
+
+    cdef bint run(self, lrc_plan *plan, Py_ssize_t first, t, bint skip_nonfinite) except -1:
+        """Step the tensors of a plan, the first of which is that of leaf `first`."""
+        cdef bint applied = True, checks = plan.skip_nonfinite
+        plan.skip_nonfinite = checks or skip_nonfinite
+        try:
+            if self.prepares is not None:
+                return self.prepare_and_run(plan, first, t)
+            if plan.total < plan.parallel_from:
+                applied = lrc_step(plan)  # too short for another thread to be worth waking
+            else:
+                with nogil:
+                    applied = lrc_step(plan)
+        finally:
+            plan.skip_nonfinite = checks
+        return applied
+
+    cdef bint prepare_and_run(self, lrc_plan *plan, Py_ssize_t first, t) except -1:
+        """The same, where a part makes its directions in Python."""
+        cdef Py_ssize_t i
+        cdef bint zeroes = plan.zero_grads
+        cdef Py_ssize_t n = <Py_ssize_t>plan.n_tensors
+        cdef list grads = [<object>self.leaf[first + i].grad for i in range(n)]
+        try:
+            plan.zero_grads = False
+            applied = self.treat(plan, grads) and self.prepare(plan, first, t, grads)
+            if applied:
+                with nogil:
+                    lrc_step(plan)
+        finally:
+            plan.treated, plan.zero_grads = False, zeroes
+        if zeroes:
+            for i in range(n):
+                g = <cnp.ndarray>self.leaf[first + i].grad
+                memset(cnp.PyArray_DATA(g), 0, cnp.PyArray_NBYTES(g))
+        return applied
+
+    cdef bint treat(self, lrc_plan *plan, list grads) except -1:
+        """Put what a step takes into the place of the gradients; return whether it is
+        taken."""
+        cdef void **out = NULL
+        cdef Py_ssize_t i
+        if lrc_plan_treats(plan):
+            grads[:] = [np.empty_like(g, subok=False) for g in grads]
+            out = <void **>allocate(len(grads), sizeof(void *))
+            for i in range(len(grads)):
+                out[i] = data(grads[i])
+        elif plan.report == NULL:
+            return True
+        try:
+            applied = lrc_treat(plan, out)
+        finally:
+            PyMem_Free(out)
+        plan.treated = True
+        return applied
+
+    cdef bint prepare(self, lrc_plan *plan, Py_ssize_t first, t, list grads) except -1:
+        """Have directions made where a part does that, then what goes with them written."""
         cdef Py_ssize_t i, k
-        self.made, writes = [], []
+        how = (plan.num_threads, plan.keep_subnormals)
+        self.made, writes = [*grads], []  # held during the step
+        for k in range(len(grads)):
+            plan.tensor[k].g = data(grads[k])
         for i in range(len(self.prepares)):
-            if self.prepares[i] is None or not self.leaves_of[i]:
+            leaves = [k for k in self.leaves_of[i] if first <= k < first + len(grads)]
+            if self.prepares[i] is None or not leaves:
                 continue
-            leaves = self.leaves_of[i]
-            items = [(self.params[k], <object>self.leaf[k].grad, self.named[k]) for k in leaves]
+            items = [(self.params[k], grads[k - first], self.named[k]) for k in leaves]
             with np.errstate(all="ignore"):  # as in the kernels
                 made, new = self.prepares[i](t, items, how)
             writes += new
             for k, direction in zip(leaves, made):
-                self.made.append(direction)  # held during the step
+                self.made.append(direction)
                 if isinstance(direction, Factors):
-                    set_factors(self.plan.tensor + k, direction)
+                    set_factors(plan.tensor + (k - first), direction)
                 else:
-                    self.plan.tensor[k].g = data(direction)
+                    plan.tensor[k - first].g = data(direction)
         if writes:
             with np.errstate(all="ignore"):  # nor can it stop between two of them
                 for array, value in writes:
                     array[...] = value
-        return 0
+        return True
+
+    def report_of(self, Py_ssize_t i):
+        """Of leaf i: its group's lr, then what lrc_report has."""
+        cdef lrc_report *r = self.plan.report + i
+        return self.rates[self.tree.leaves[i].group], r.g, r.clipped, r.p, r.u, r.nonfinite
 
     cdef int set_groups(self, t) except -1:
         """Set the numbers of step t, from 1.  Schedules run here, and may do anything."""
+        if self.scheduled is not None:
+            self.set_treatment(self.scheduled(t - 1))
         cdef Py_ssize_t i, k, first
         cdef Py_ssize_t asked = -1  # the last group that had to be, and what it said
         hyper = None
@@ -626,12 +937,14 @@ cdef class Plan:
                     asked = self.group_of[i]
                     hyper = self.groups[asked].hyper_at(t - 1)
                 folded = part.fold(hyper)
+            if i == 0 or self.group_of[i] != self.group_of[i - 1]:
+                self.rates[self.group_of[i]] = (<Folded>folded).lr
             first = self.first_group[i]
             if first == self.first_group[i + 1]:
                 continue
             set_numbers(self.plan.group + first, folded, t)
             if self.prepares is not None:
-                self.prepares[i] = folded[7]
+                self.prepares[i] = (<Folded>folded).prepare
             for k in range(first + 1, self.first_group[i + 1]):
                 self.plan.group[k] = self.plan.group[first]
         return 0
@@ -682,10 +995,9 @@ cdef class Plan:
         self.made = None
         cdef size_t i
         for i in range(self.plan.n_tensors):
-            if self.leaf[i].grad == NULL:
-                break
-            Py_DECREF(<object>self.leaf[i].grad)
-            self.leaf[i].grad = NULL
+            if self.leaf[i].grad != NULL:
+                Py_DECREF(<object>self.leaf[i].grad)
+                self.leaf[i].grad = NULL
         for i in range(<size_t>len(self.containers)):
             if self.node[i].grads == NULL:
                 break
@@ -693,18 +1005,23 @@ cdef class Plan:
             self.node[i].grads = NULL
 
     cdef bint take(self, Py_ssize_t i, grads) except -1:
-        """Take and hold leaf i's gradient; False where it or its parameter cannot be
-        stepped."""
+        """Find, take and hold leaf i's gradient; False where it or its parameter cannot
+        be stepped."""
+        cdef leaf_t *leaf = self.leaf + i
+        cdef PyObject *g = <PyObject *>grads
+        if leaf.node >= 0:
+            g = child(<object>self.node[leaf.node].grads, self.keys[i], leaf.index)
+        return self.takes(i, g)
+
+    cdef bint takes(self, Py_ssize_t i, PyObject *g) except -1:
         cdef leaf_t *leaf = self.leaf + i
         cdef lrc_tensor *t = self.plan.tensor + i
         cdef cnp.ndarray p = <cnp.ndarray>self.params[i]
-        cdef PyObject *g = <PyObject *>grads
         cdef uintptr_t start
-        if leaf.node >= 0:
-            key = self.keys[i]
-            if child(self.containers[leaf.node], key, leaf.index) != <PyObject *>p:
-                return False
-            g = child(<object>self.node[leaf.node].grads, key, leaf.index)
+        if leaf.node >= 0 and child(
+            self.containers[leaf.node], self.keys[i], leaf.index
+        ) != <PyObject *>p:
+            return False
         if (
             g == NULL
             or cnp.PyArray_DATA(p) != t.p
@@ -720,9 +1037,23 @@ cdef class Plan:
             if self.overlaps(start, <size_t>cnp.PyArray_NBYTES(<cnp.ndarray>g)):
                 return False
             leaf.apart = start
+            self.apart = False
         Py_INCREF(<object>g)
         leaf.grad = g
         return True
+
+    cdef int check_zeroable(self) except -1:
+        """Check that the gradients can be zeroed: writable, and not of each other's
+        memory."""
+        cdef size_t i
+        cdef bint ok = self.apart
+        for i in range(self.plan.n_tensors):
+            ok = ok and cnp.PyArray_ISWRITEABLE(<cnp.ndarray>self.leaf[i].grad)
+        if not ok:
+            grads = [<object>self.leaf[i].grad for i in range(self.plan.n_tensors)]
+            _check.zeroable(self.tree, range(len(grads)), grads)
+            self.apart = True
+        return 0
 
     cdef bint overlaps(self, uintptr_t start, size_t size) noexcept:
         """Whether these bytes overlap one of the plan's own buffers."""

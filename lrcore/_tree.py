@@ -35,27 +35,30 @@ class Tree(NamedTuple):
     leaves: list[Leaf]
 
 
-def flatten(params: Any, *, grouped: bool = False) -> Tree:
-    """The tree of one structure, or of a list with one structure a group."""
+def flatten(params: Any, *, grouped: bool = False, name: str = "params") -> Tree:
+    """The tree of one structure, or of a list with one structure a group.
+
+    name: what an error calls it.
+    """
     tree = Tree([], [])
-    _walk(tree, params, -1, None, 0, "", grouped, ())
+    _walk(tree, params, -1, None, 0, "", grouped, (), name)
     return tree
 
 
 def _walk(
     tree: Tree, here: Any, parent: int, key: Any, group: int, path: str, grouped: bool,
-    within: tuple[int, ...],
+    within: tuple[int, ...], name: str,
 ) -> None:  # fmt: skip
     if not isinstance(here, (dict, list, tuple)):
         tree.leaves.append(Leaf(here, parent, key, group, path))
         return
     if id(here) in within:
-        raise ValueError(f"params{path}: found a container that contains itself")
+        raise ValueError(f"{name}{path}: found a container that contains itself")
     tree.nodes.append(Node(here, parent, key, path))
     node = len(tree.nodes) - 1
     for k, child in items(here):
         _walk(tree, child, node, k, k if grouped else group, f"{path}[{k!r}]", False,
-              (*within, id(here)))  # fmt: skip
+              (*within, id(here)), name)  # fmt: skip
 
 
 def items(container: dict[Any, Any] | Sequence[Any]) -> Iterator[tuple[Any, Any]]:
@@ -71,6 +74,18 @@ def get(container: Any, key: Any, default: Any = None) -> Any:
     if isinstance(container, dict):
         return container.get(key, default)
     return container[key] if key < len(container) else default
+
+
+def find(tree: Tree, keys: tuple[Any, ...]) -> int | None:
+    """Return the index of the leaf at these keys, from the outermost container on."""
+    for index, leaf in enumerate(tree.leaves):
+        path, node = [leaf.key], leaf.node
+        while node > 0:
+            path.append(tree.nodes[node].key)
+            node = tree.nodes[node].parent
+        if leaf.node >= 0 and tuple(reversed(path)) == keys:
+            return index
+    return None
 
 
 def rebuild(tree: Tree, arrays: Sequence[Any]) -> Any:

@@ -27,6 +27,7 @@ from lrcore._numbers import whole
 from lrcore._typing import Array
 from lrcore.optimizers._base import (
     AVERAGES,
+    CLIPS,
     Optimizer,
     check_denormals,
     check_num_threads,
@@ -80,7 +81,8 @@ def _make(kind: type[Optimizer]) -> Kernel:
     own = signature(kind).parameters.values()
     defaults: Hyper = {p.name: p.default for p in own if p.default is not p.empty}
     defaults |= kind._defaults()
-    taken = [k for k in defaults if k not in AVERAGES and k not in AT_CONSTRUCTION]
+    untaken = {*AVERAGES, *CLIPS, *AT_CONSTRUCTION}
+    taken = [k for k in defaults if k not in untaken]
 
     def part_for(given: Hyper) -> tuple[Hyper, Part]:
         """Check keywords; return them, with the numbers that they ask for."""
@@ -134,7 +136,7 @@ def _make(kind: type[Optimizer]) -> Kernel:
             check_denormals(denormals),
         )
 
-    rule, scale, averages = last[1].layout(defaults)
+    rule, scale, averages, *_ = last[1].layout
     states = [*_core.RULES[rule].states, *averages]
     states += ["u (scratch)"] if _core.SCALES[scale].emits else []
     states += [f"{state} (0-d, float64)" for state in _core.SCALES[scale].states]

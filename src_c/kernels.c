@@ -37,6 +37,8 @@
 #undef BITS
 #undef T
 
+#include "traffic.inc"
+
 #define RULE(name, n_state, states, coefs)                                             \
     {{name##_plain_f32, name##_scaled_f32, name##_coupled_f32, name##_emitted_f32},    \
      {name##_plain_f64, name##_scaled_f64, name##_coupled_f64, name##_emitted_f64}},
@@ -48,8 +50,16 @@ const lrc_table TABLE = {
 #include "rules.def"
         },
     .average = {average_f32, average_f64},
+    .sum = {sum_f32, sum_f64},
+    .clamp = {clamp_f32, clamp_f64},
+    .multiply = {multiply_f32, multiply_f64},
+    .multiply_units = {multiply_units_f32, multiply_units_f64},
     .squares = {squares_f32, squares_f64},
+    .add_squares = {add_squares_f32, add_squares_f64},
+    .nonfinite = {nonfinite_f32, nonfinite_f64},
+    .moved = {moved_f32, moved_f64},
     .unfactor = {unfactor_f32, unfactor_f64},
     .row_most = {row_most_f32, row_most_f64},
     .col_stat = {col_stat_f32, col_stat_f64},
+    .traffic = traffic,
 };

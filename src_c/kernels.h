@@ -24,8 +24,21 @@ typedef struct {
     lrc_kernel *kernel[LRC_N_RULES][LRC_N_DTYPES][LRC_N_FORMS];
     /* a += weight (p - a), of n elements; p = a where it pulls. */
     void (*average[LRC_N_DTYPES])(void *a, void *p, size_t n, double weight, int pulls);
-    /* The sum of n squares. */
+    /* x = a + b; x = a within [-most, most]; x = factor a: of n elements, x may be a. */
+    void (*sum[LRC_N_DTYPES])(const void *a, const void *b, size_t n, void *x);
+    void (*clamp[LRC_N_DTYPES])(const void *a, double most, size_t n, void *x);
+    void (*multiply[LRC_N_DTYPES])(const void *a, double factor, size_t n, void *x);
+    /* The same, by the factors of the units of elements [lo, lo + n) of a tensor. */
+    void (*multiply_units[LRC_N_DTYPES])(const lrc_tensor *t, const void *a, size_t lo,
+                                         size_t n, void *x);
+    /* The sum of n squares; for each of n elements, stat[j] += x[j]^2; how many of n are
+     * not finite. */
     double (*squares[LRC_N_DTYPES])(const void *x, size_t n);
+    void (*add_squares[LRC_N_DTYPES])(const void *x, size_t n, double *stat);
+    size_t (*nonfinite[LRC_N_DTYPES])(const void *x, size_t n);
+    /* The sums of squares of p, and of its difference from what it was. */
+    void (*moved[LRC_N_DTYPES])(const void *was, const void *p, size_t n,
+                                lrc_sums *sums);
     /* x: elements [lo, lo + n) of a tensor's gradient over their factored root. */
     void (*unfactor[LRC_N_DTYPES])(const lrc_tensor *t, size_t lo, size_t n, void *x);
     /* Of n elements from `lo` on, in one row: its largest second moment; and stat[j],
@@ -33,6 +46,9 @@ typedef struct {
     double (*row_most[LRC_N_DTYPES])(const lrc_tensor *t, size_t lo, size_t n);
     void (*col_stat[LRC_N_DTYPES])(const lrc_tensor *t, size_t lo, size_t n,
                                    double *stat);
+    /* Elements [lo, lo + n) of lrc_traffic(). */
+    void (*traffic)(const float *g, float *const *arrays, int n_arrays, size_t lo,
+                    size_t n);
 } lrc_table;
 
 const lrc_table *lrc_current_table(void);

@@ -13,21 +13,34 @@
  *
  *     a = a + weight (p - a);   p = a, where the average pulls
  *
+ * Before all that, gradients may be treated, in this order:
+ *
+ *     g = grad_scale (g + acc)                     gathered before: acc
+ *     g = max(-clip_value, min(clip_value, g))
+ *     g = g min(1, clip_norm / |g|)                |g| the tensor's: the group's clip_norm
+ *     g = g min(1, agc max(|p|, agc_eps) / |g|)    norms of each unit of the tensor
+ *     g = g min(1, clip_norm / (|g| + clip_eps))   |g| of all: the plan's clip_norm
+ *
+ * (a norm that is not finite clips nothing), or the step left undone where one of them is
+ * not finite.  That takes a pass over the gradients before the step's own.
+ *
  * A group of one tensor may have a scale, which makes its numbers from the tensor's
- * norms, each step anew: LARS, LAMB, NovoGrad, Adafactor (scales.def).  The norms are
- * sums of squares in double, infinite for numbers past 1e154.  A tensor may be a
+ * norms, each step anew: LARS, LAMB, NovoGrad, Adafactor (scales.def).  A tensor may be a
  * matrix whose second moment is factored into rows and columns; then, for g,
  *
  *     LRC_PRODUCT   g / sqrt(max(row[i] col[j], floor))
  *     LRC_LEAST     g / sqrt(min(row[i], col[j]) + g^2 + floor)
  *
+ * Norms are roots of sums of squares in double, in a fixed order: infinite for numbers
+ * past 1e154.
+ *
  * Contract.  Results are the same bits for every instruction set, number of threads,
  * alignment and floating-point mode of the caller; with keep_subnormals also for every
  * architecture, as they differ in which results count as subnormal.  The caller
  * guarantees that pointers are aligned to their type, lengths are right, and what belongs
- * to a tensor overlaps no other buffer of the plan (gradients may overlap each other).
- * Nothing here allocates, prints, exits or keeps a reference, and lrc_step() cannot
- * fail. */
+ * to a tensor overlaps no other buffer of the plan (gradients may overlap each other, where
+ * none is zeroed).  Nothing here allocates, prints, exits or keeps a reference, and
+ * lrc_step() cannot fail. */
 
 #ifndef LRCORE_H
 #define LRCORE_H
@@ -90,14 +103,27 @@ typedef struct {
     double floor;
 } lrc_factors;
 
+/* The units that adaptive clipping takes norms of: of a tensor of shape (outer, reduced,
+ * inner) those over `reduced`. */
 typedef struct {
-    void *p;       /* parameters, updated */
-    const void *g; /* gradients, read */
+    size_t outer, reduced, inner;
+    /* Scratch of outer * inner numbers, where these are more than one; factor: in the
+     * tensor's type. */
+    double *gg, *pp;
+    void *factor;
+} lrc_units;
+
+typedef struct {
+    void *p; /* parameters, updated */
+    void *g; /* gradients, read, or zeroed after they have been */
+    void *
+        acc; /* the sum of gradients gathered before, in a step that takes it; or NULL */
     void *s[LRC_MAX_STATES];
     void *a[LRC_MAX_AVERAGES]; /* averages, in the order of the group's; or NULL */
     void *u;                   /* scratch like p, where the group's scale emits */
     double *scale_state;       /* where the group's scale has any */
     lrc_factors factors;       /* none where the group's scale emits */
+    lrc_units units;           /* where the group has agc */
     size_t n;                  /* elements */
     size_t first;              /* elements in the tensors before, and */
     size_t first_strip;        /* strips: set by lrc_plan_tensors() */
@@ -113,22 +139,35 @@ typedef struct {
 typedef struct {
     lrc_rule rule;
     double coef[LRC_MAX_COEFS];
-    lrc_scale scale; /* not LRC_NO_SCALE: the group has one tensor */
+    lrc_scale scale;
     double scale_coef[LRC_MAX_SCALE_COEFS];
+    /* Clipping of elements, of the tensor, of its units; 0: none.  A group with a scale,
+     * clip_norm or agc has one tensor. */
+    double clip_value, clip_norm, agc, agc_eps;
     lrc_average average[LRC_MAX_AVERAGES];
-    /* Scratch of lrc_step(): the coefficients as scaled, and rounded; and the kernels
-     * they ask for. */
+    /* Scratch of a step: what g is multiplied by before gscale; the coefficients as
+     * scaled, and rounded; and the kernels they ask for. */
+    double factor;
     double coef_f64[LRC_MAX_COEFS];
     float coef_f32[LRC_MAX_COEFS];
     void (*kernel[LRC_N_DTYPES])(const lrc_tensor *t, size_t lo, size_t n,
                                  const void *c);
-    int averages; /* whether an average has a weight */
+    int plain; /* whether a step is the kernel alone */
 } lrc_group;
 
-/* The sums of squares of a strip: of what the scale divides by, and of p. */
+/* Of a strip: sums of squares of g, of g clipped by value or of what a scale divides by,
+ * of p, and of p's change by the rule; and the elements of g that are not finite. */
 typedef struct {
-    double x, p;
-} lrc_squares;
+    double g, x, p, u;
+    size_t nonfinite;
+} lrc_sums;
+
+/* Of a tensor, as a step leaves it: the same of g times grad_scale, of g as clipped, of
+ * p before averages pull at it, and of its change. */
+typedef struct {
+    double g, clipped, p, u;
+    size_t nonfinite;
+} lrc_report;
 
 /* What a scale is told of a tensor. */
 typedef struct {
@@ -143,11 +182,20 @@ typedef struct {
     size_t n_strips; /* strips of LRC_STRIP: set by lrc_plan_tensors() */
     lrc_group *group;
     size_t n_groups;
-    lrc_squares *squares; /* n_strips of them: scratch, where a group has a scale */
+    lrc_sums *sums; /* n_strips of them: scratch; or NULL where nothing is measured */
+    lrc_report *report; /* n_tensors of them, written; or NULL */
+    double grad_scale;
+    double clip_norm, clip_eps; /* 0: none */
+    int skip_nonfinite;   /* whether a gradient that is not finite undoes the step */
+    int zero_grads;       /* whether gradients are zeroed after use */
+    int treated;          /* whether lrc_treat() has made the gradients */
     int num_threads;      /* at most so many; 0: what lrc_num_threads() says */
-    int keep_subnormals;  /* 0: flushed to zero, as a dead unit's state would slow the
-                             step */
+    int keep_subnormals;  /* 0: flushed to zero, as a dead unit's state would slow
+                                   the step */
     size_t parallel_from; /* smallest total that is given to more than one thread */
+    /* Scratch of a step. */
+    void *const *out;
+    int measures, scales, applied;
 } lrc_plan;
 
 /* What stages work on while it is in the cache, and the unit in which norms are summed:
@@ -162,9 +210,20 @@ enum { LRC_PARALLEL_FROM = 65536 };
  * known. */
 void lrc_plan_tensors(lrc_plan *plan);
 
+/* Whether a step of this plan changes its gradients, or checks them. */
+int lrc_plan_treats(const lrc_plan *plan);
+
 /* One step.  The plan's tensors and group coefficients are set; two threads must not
- * step one plan at the same time. */
-void lrc_step(lrc_plan *plan);
+ * step one plan at the same time.  Returns whether it was taken: 0 where a gradient is not
+ * finite and the plan skips such steps, with nothing written but zeroed gradients. */
+int lrc_step(lrc_plan *plan);
+
+/* The treatment alone.  out: for each tensor where to write its gradient, which may be
+ * where it is; or NULL, for a report alone.  Returns as lrc_step() does. */
+int lrc_treat(lrc_plan *plan, void *const *out);
+
+/* Gather the gradients: acc = g the first time, then acc = acc + g. */
+void lrc_gather(lrc_plan *plan, int first);
 
 /* What the next factors are made from: of each row and of each column of a tensor's
  * matrices, the sum of g^2 (LRC_PRODUCT), or the largest min(row[i], col[j]) + g^2
@@ -182,11 +241,18 @@ int lrc_isa_runs(size_t i);
 const char *lrc_isa(void);
 int lrc_set_isa(const char *name);
 
-/* Threads: 1 in a build without OpenMP.  lrc_set_num_threads(0) returns to the default,
- * which is OpenMP's own (OMP_NUM_THREADS, the processor affinity, threadpoolctl). */
+/* Threads: 1 in a build without OpenMP.  lrc_set_num_threads(0) returns to the default:
+ * OpenMP's own (OMP_NUM_THREADS, threadpoolctl), but no more than the processor affinity
+ * allows now, and than lrc_limit_threads() says (0: any number). */
 int lrc_num_threads(void);
 void lrc_set_num_threads(int n);
+void lrc_limit_threads(int n);
 int lrc_has_openmp(void);
+
+/* For benchmarks: reads g and adds it to each of n_arrays arrays, 1 to 5, of n floats: the
+ * memory traffic of a step, and next to no arithmetic. */
+void lrc_traffic(const float *g, float *const *arrays, int n_arrays, size_t n,
+                 int num_threads);
 
 #ifdef __cplusplus
 }

@@ -1,77 +1,13 @@
-/* step.c: from a plan to kernel calls, in one parallel region, after another one where
- * norms are asked for.  The only OpenMP. */
+/* step.c: from a plan to kernel calls, in one parallel region.  Where gradients are
+ * treated, or a scale asks for norms, the threads meet in between, and one of them makes
+ * numbers from the sums of all. */
+
+#include <math.h>
+#include <string.h>
 
 #include "kernels.h"
 #include "portable.h"
-
-#include <stdatomic.h>
-
-#ifdef _OPENMP
-#include <omp.h>
-#include <pthread.h>
-#endif
-
-/* --- threads ---------------------------------------------------------------------- */
-
-static atomic_int num_threads; /* 0: the default */
-
-#ifdef _OPENMP
-
-#ifdef OPENMP_IS_LIBGOMP
-/* libgomp's pool of threads does not outlive a fork: a child that steps would wait for
- * threads that it does not have.  Resting the pool before each fork lets parent and child
- * make their own anew (about 0.5 ms).  One handler a process, for forks made in C too. */
-static void rest_pool(void) { (void)omp_pause_resource_all(omp_pause_hard); }
-
-__attribute__((constructor)) static void guard_fork(void)
-{
-    (void)pthread_atfork(rest_pool, NULL, NULL);
-}
-#endif
-
-int lrc_has_openmp(void) { return 1; }
-
-static int default_threads(void) { return omp_get_max_threads(); }
-
-/* More threads than these gain nothing, and OpenMP ends the process where it cannot make
- * one.  Asked only for great numbers, as the answer takes a system call. */
-static int most_threads(void) { return 4 * omp_get_num_procs(); }
-
-/* fn(ctx, k, n) for k in [0, n), side by side; n is at most n_threads, as OpenMP
- * grants. */
-static void parallel_for(int n_threads, void (*fn)(const void *, int, int),
-                         const void *ctx)
-{
-#pragma omp parallel num_threads(n_threads)
-    fn(ctx, omp_get_thread_num(), omp_get_num_threads());
-}
-
-#else
-
-int lrc_has_openmp(void) { return 0; }
-
-static int default_threads(void) { return 1; }
-
-static int most_threads(void) { return 1; }
-
-static void parallel_for(int n_threads, void (*fn)(const void *, int, int),
-                         const void *ctx)
-{
-    for (int k = 0; k < n_threads; k++) fn(ctx, k, n_threads);
-}
-
-#endif
-
-int lrc_num_threads(void)
-{
-    const int n = atomic_load_explicit(&num_threads, memory_order_relaxed);
-    return n > 0 && lrc_has_openmp() ? n : default_threads();
-}
-
-void lrc_set_num_threads(int n)
-{
-    atomic_store_explicit(&num_threads, n, memory_order_relaxed);
-}
+#include "threads.h"
 
 /* --- a plan's elements ------------------------------------------------------------ */
 
@@ -89,33 +25,6 @@ void lrc_plan_tensors(lrc_plan *plan)
     }
 }
 
-enum { LINE = 64 }; /* elements: whole cache lines in each dtype */
-
-/* Where thread k of n begins in a plan of `total` elements: even shares, in whole cache
- * lines, so that a shared line is the exception.
- *
- *     total = 1000, n = 3:     k     0    1    2     3
- *                              cut   0  320  640  1000  */
-static size_t cut(size_t total, int k, int n)
-{
-    return k == n ? total : total / (size_t)n * (size_t)k / LINE * LINE;
-}
-
-/* The last tensor whose first element, or strip, is `at` or one before. */
-static const lrc_tensor *tensor_at(const lrc_plan *plan, size_t at, int in_strips)
-{
-    size_t lo = 0, hi = plan->n_tensors;
-    while (hi - lo > 1) {
-        const size_t mid = lo + (hi - lo) / 2;
-        const lrc_tensor *t = plan->tensor + mid;
-        if ((in_strips ? t->first_strip : t->first) <= at)
-            lo = mid;
-        else
-            hi = mid;
-    }
-    return plan->tensor + lo;
-}
-
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
 static size_t size_of(lrc_dtype dtype)
@@ -123,126 +32,311 @@ static size_t size_of(lrc_dtype dtype)
     return dtype == LRC_F32 ? sizeof(float) : sizeof(double);
 }
 
-static void *at_element(void *array, lrc_dtype dtype, size_t i)
+static void *at_element(const void *array, lrc_dtype dtype, size_t i)
 {
     return (char *)array + i * size_of(dtype);
 }
 
-static const void *coefs(const lrc_group *group, lrc_dtype dtype)
-{
-    return dtype == LRC_F32 ? (const void *)group->coef_f32 : group->coef_f64;
-}
+/* A strip of one tensor: elements [lo, lo + n), and where its sums go. */
+typedef struct {
+    const lrc_tensor *t;
+    const lrc_group *group;
+    size_t lo, n;
+    lrc_sums *sums;
+} strip;
 
-/* A strip's gradient, where it has to be made. */
-typedef double strip_t[LRC_STRIP];
-
-/* The tensor that elements from `lo` on are by themselves, with that gradient. */
-static lrc_tensor strip_of(const lrc_tensor *t, size_t lo, const void *g)
+/* The last tensor whose first element is `at` or one before. */
+static const lrc_tensor *tensor_at(const lrc_plan *plan, size_t at)
 {
-    lrc_tensor strip = *t;
-    strip.p = at_element(t->p, t->dtype, lo);
-    strip.g = g;
-    for (int k = 0; k < LRC_MAX_STATES; k++)
-        if (t->s[k]) strip.s[k] = at_element(t->s[k], t->dtype, lo);
-    return strip;
-}
-
-/* Step elements [lo, lo + n) of a tensor: strip by strip, where there is more to do than
- * to run the kernel. */
-static void step_range(const lrc_table *table, const lrc_group *group,
-                       const lrc_tensor *t, size_t lo, size_t n)
-{
-    const lrc_tensor *from = t;
-    lrc_tensor emitted;
-    if (lrc_scales[group->scale].emits) {
-        emitted = *t;
-        emitted.g = t->u;
-        from = &emitted;
+    size_t lo = 0, hi = plan->n_tensors;
+    while (hi - lo > 1) {
+        const size_t mid = lo + (hi - lo) / 2;
+        if (plan->tensor[mid].first <= at)
+            lo = mid;
+        else
+            hi = mid;
     }
-    const int factored = t->factors.factoring != LRC_UNFACTORED;
-    const size_t strip = group->averages || factored ? LRC_STRIP : n;
-    const void *c = coefs(group, t->dtype);
+    return plan->tensor + lo;
+}
 
-    for (size_t done = 0; done < n; done += strip) {
-        const size_t at = lo + done, len = least(strip, n - done);
-        if (factored) {
-            strip_t g;
-            table->unfactor[t->dtype](t, at, len, g);
-            const lrc_tensor made = strip_of(t, at, g);
-            group->kernel[t->dtype](&made, 0, len, c);
-        } else {
-            group->kernel[t->dtype](from, at, len, c);
+/* The elements of a plan that thread k of n has: whole strips, so that sums by strips do
+ * not depend on n, in shares that are even but for that. */
+typedef struct {
+    const lrc_plan *plan;
+    const lrc_tensor *t, *last; /* where it is, and the tensor of its end, */
+    size_t lo, end;             /* with the places there */
+} share;
+
+static const lrc_tensor *cut(const lrc_plan *plan, int k, int n, size_t *lo)
+{
+    if (k == n || plan->n_tensors == 0) {
+        *lo = 0;
+        return plan->tensor + plan->n_tensors;
+    }
+    const size_t at = plan->total / (size_t)n * (size_t)k;
+    const lrc_tensor *t = k == 0 ? plan->tensor : tensor_at(plan, at);
+    *lo = (at - t->first) / LRC_STRIP * LRC_STRIP;
+    return t;
+}
+
+static share share_of(const lrc_plan *plan, int k, int n)
+{
+    share s = {.plan = plan};
+    s.t = cut(plan, k, n, &s.lo);
+    s.last = cut(plan, k + 1, n, &s.end);
+    return s;
+}
+
+/* Whether there is nothing to do but to run the kernel. */
+static int is_plain(const lrc_group *group, const lrc_tensor *t)
+{
+    return group->plain && !t->acc && t->factors.factoring == LRC_UNFACTORED;
+}
+
+/* The next strip, or where `runs` is set and the kernel has a tensor to itself, all its
+ * strips at once; 0 at the end. */
+static int next(share *s, int runs, strip *found)
+{
+    for (; s->t < s->last || (s->t == s->last && s->lo < s->end); s->t++, s->lo = 0) {
+        const size_t end = s->t == s->last ? s->end : s->t->n;
+        const size_t strip_of = s->t->first_strip + s->lo / LRC_STRIP;
+        if (s->lo == end) continue;
+        found->t = s->t;
+        found->group = s->plan->group + s->t->group;
+        found->lo = s->lo;
+        found->n = runs && is_plain(found->group, s->t) ? end - s->lo
+                                                        : least(LRC_STRIP, end - s->lo);
+        found->sums = s->plan->sums ? s->plan->sums + strip_of : NULL;
+        s->lo += found->n;
+        return 1;
+    }
+    return 0;
+}
+
+/* --- gradients -------------------------------------------------------------------- */
+
+/* What is made of a strip's gradient, in the cache. */
+typedef double made_t[LRC_STRIP];
+
+static int has_units(const strip *s)
+{
+    return s->group->agc != 0 && s->t->units.outer * s->t->units.inner > 1;
+}
+
+/* The gradient of a strip as gathered. */
+static const void *gathered(const lrc_table *table, const strip *s, void *made)
+{
+    const lrc_tensor *t = s->t;
+    const void *g = at_element(t->g, t->dtype, s->lo);
+    if (!t->acc) return g;
+    table->sum[t->dtype](at_element(t->acc, t->dtype, s->lo), g, s->n, made);
+    return made;
+}
+
+/* The same clipped by value. */
+static const void *clamped(const lrc_table *table, const lrc_plan *plan, const strip *s,
+                           const void *g, void *made)
+{
+    if (s->group->clip_value == 0) return g;
+    const double most = s->group->clip_value / fabs(plan->grad_scale);
+    table->clamp[s->t->dtype](g, most, s->n, made);
+    return made;
+}
+
+/* The gradient of a strip as the driver takes it, but for the factors of the whole
+ * tensor. */
+static const void *treated(const lrc_table *table, const lrc_plan *plan, const strip *s,
+                           void *made)
+{
+    if (plan->treated) return at_element(s->t->g, s->t->dtype, s->lo);
+    const void *g = gathered(table, s, made);
+    g = clamped(table, plan, s, g, made);
+    if (!has_units(s)) return g;
+    table->multiply_units[s->t->dtype](s->t, g, s->lo, s->n, made);
+    return made;
+}
+
+static void measure(const lrc_table *table, const strip *s, const void *g)
+{
+    s->sums->g = s->sums->x = table->squares[s->t->dtype](g, s->n);
+    s->sums->nonfinite =
+        isfinite(s->sums->g) ? 0 : table->nonfinite[s->t->dtype](g, s->n);
+}
+
+/* Sum the squares of gradients, and check them. */
+static void measure_share(const lrc_table *table, const lrc_plan *plan, int k, int n)
+{
+    share mine = share_of(plan, k, n);
+    made_t made;
+    for (strip s; next(&mine, 0, &s);) {
+        const lrc_dtype dtype = s.t->dtype;
+        const void *g = gathered(table, &s, made);
+        measure(table, &s, g);
+        if (s.group->clip_value != 0)
+            s.sums->x = table->squares[dtype](clamped(table, plan, &s, g, made), s.n);
+        if (s.group->agc != 0)
+            s.sums->p = table->squares[dtype](at_element(s.t->p, dtype, s.lo), s.n);
+    }
+}
+
+/* --- units of adaptive clipping --------------------------------------------------- */
+
+enum { LINE = 64 }; /* elements: whole cache lines in each dtype */
+
+/* Where thread k of n begins among `total` columns. */
+static size_t column(size_t total, int k, int n)
+{
+    return k == n ? total : total / (size_t)n * (size_t)k / LINE * LINE;
+}
+
+/* Sum the squares of unit u, whose elements follow each other. */
+static void measure_row(const lrc_table *table, const lrc_plan *plan, strip s, size_t u)
+{
+    const lrc_units *units = &s.t->units;
+    made_t made;
+    units->gg[u] = units->pp[u] = 0;
+    for (size_t done = 0; done < units->reduced; done += LRC_STRIP) {
+        s.lo = u * units->reduced + done;
+        s.n = least(LRC_STRIP, units->reduced - done);
+        const void *g = clamped(table, plan, &s, gathered(table, &s, made), made);
+        const void *p = at_element(s.t->p, s.t->dtype, s.lo);
+        units->gg[u] += table->squares[s.t->dtype](g, s.n);
+        units->pp[u] += table->squares[s.t->dtype](p, s.n);
+    }
+}
+
+/* Sum the squares of units [from, end) of those that lie side by side in `outer`. */
+static void measure_columns(const lrc_table *table, const lrc_plan *plan, strip s,
+                            size_t outer, size_t from, size_t end)
+{
+    const lrc_units *units = &s.t->units;
+    made_t made;
+    for (size_t at = from; at < end; at += LRC_STRIP) {
+        double *gg = units->gg + outer * units->inner + at;
+        double *pp = units->pp + outer * units->inner + at;
+        s.n = least(LRC_STRIP, end - at);
+        memset(gg, 0, s.n * sizeof *gg);
+        memset(pp, 0, s.n * sizeof *pp);
+        for (size_t i = 0; i < units->reduced; i++) {
+            s.lo = (outer * units->reduced + i) * units->inner + at;
+            const void *g = clamped(table, plan, &s, gathered(table, &s, made), made);
+            const void *p = at_element(s.t->p, s.t->dtype, s.lo);
+            table->add_squares[s.t->dtype](g, s.n, gg);
+            table->add_squares[s.t->dtype](p, s.n, pp);
         }
-        for (int k = 0; group->averages && k < LRC_MAX_AVERAGES; k++)
-            if (t->a[k] && group->average[k].weight != 0)
-                table->average[t->dtype](
-                    at_element(t->a[k], t->dtype, at), at_element(t->p, t->dtype, at),
-                    len, group->average[k].weight, group->average[k].pulls);
     }
 }
 
-/* Step the share of thread k of n. */
-static void step_share(const lrc_plan *plan, int k, int n)
+/* Sum the squares of units, each by one thread. */
+static void measure_units(const lrc_table *table, const lrc_plan *plan, int k, int n)
 {
-    const lrc_table *table = lrc_current_table();
-    const size_t end = cut(plan->total, k + 1, n);
-    size_t at = cut(plan->total, k, n);
-
-    for (const lrc_tensor *t = tensor_at(plan, at, 0); at < end; t++) {
-        const size_t lo = at - t->first, len = least(t->n - lo, end - at);
-        step_range(table, plan->group + t->group, t, lo, len);
-        at += len;
+    for (size_t i = 0; i < plan->n_tensors; i++) {
+        strip s = {.t = plan->tensor + i};
+        s.group = plan->group + s.t->group;
+        if (!has_units(&s) || s.t->n == 0) continue;
+        const lrc_units *units = &s.t->units;
+        const size_t from = column(units->inner, k, n);
+        const size_t end = column(units->inner, k + 1, n);
+        const size_t rows = units->inner == 1 ? units->outer : 0;
+        for (size_t u = rows * (size_t)k / (size_t)n;
+             u < rows * (size_t)(k + 1) / (size_t)n; u++)
+            measure_row(table, plan, s, u);
+        for (size_t outer = 0; !rows && outer < units->outer; outer++)
+            measure_columns(table, plan, s, outer, from, end);
     }
 }
 
-/* Sum the squares that scales ask for, strip by strip, in the share of thread k of n; and
- * emit where they ask for that. */
-static void measure_share(const lrc_plan *plan, int k, int n)
+/* Return the factor that makes a norm at most `most`, and make it so; 1 where the norm is
+ * of what is not finite. */
+static double clip(double *norm, double most, size_t nonfinite)
 {
-    const lrc_table *table = lrc_current_table();
-    const size_t first = plan->n_strips * (size_t)k / (size_t)n;
-    const size_t end = plan->n_strips * (size_t)(k + 1) / (size_t)n;
-    const lrc_tensor *t = tensor_at(plan, first, 1);
+    if (nonfinite > 0 || !(*norm > most)) return 1;
+    const double factor = most / *norm;
+    *norm = most;
+    return factor;
+}
 
-    for (size_t strip = first; strip < end; strip++) {
-        while (strip - t->first_strip >= strips(t->n)) t++;
-        const lrc_group *group = plan->group + t->group;
-        if (group->scale == LRC_NO_SCALE) continue;
-        const size_t lo = (strip - t->first_strip) * LRC_STRIP;
-        const size_t len = least(LRC_STRIP, t->n - lo);
-        const void *x = (const char *)t->g + lo * size_of(t->dtype);
-        strip_t made;
-        if (t->factors.factoring != LRC_UNFACTORED) {
-            table->unfactor[t->dtype](t, lo, len, made);
-            x = made;
-        } else if (lrc_scales[group->scale].emits) {
-            group->kernel[t->dtype](t, lo, len, coefs(group, t->dtype));
-            x = at_element(t->u, t->dtype, lo);
+static double agc_most(const lrc_group *group, double pp)
+{
+    const double p = sqrt(pp);
+    return group->agc * (p > group->agc_eps ? p : group->agc_eps);
+}
+
+/* Make the factors of a tensor's units.  scale: what g has been multiplied by.  Returns
+ * the sum of squares of what they leave. */
+static double clip_units(const lrc_group *group, const lrc_tensor *t, double scale,
+                         size_t nonfinite)
+{
+    const lrc_units *units = &t->units;
+    double left = 0;
+    for (size_t u = 0; t->n > 0 && u < units->outer * units->inner; u++) {
+        double g = scale * sqrt(units->gg[u]);
+        const double f = clip(&g, agc_most(group, units->pp[u]), nonfinite);
+        if (t->dtype == LRC_F32)
+            ((float *)units->factor)[u] = (float)f;
+        else
+            ((double *)units->factor)[u] = f;
+        left += g * g;
+    }
+    return left;
+}
+
+/* What a tensor's strips sum up to, in order. */
+static lrc_sums sums_of(const lrc_plan *plan, const lrc_tensor *t)
+{
+    lrc_sums all = {0};
+    const lrc_sums *part = plan->sums + t->first_strip;
+    for (size_t i = 0; i < strips(t->n); i++) {
+        all.g += part[i].g;
+        all.x += part[i].x;
+        all.p += part[i].p;
+        all.u += part[i].u;
+        all.nonfinite += part[i].nonfinite;
+    }
+    return all;
+}
+
+/* Make the factors by which gradients are clipped, and decide whether the step is
+ * taken. */
+static void treat(lrc_plan *plan)
+{
+    const double scale = fabs(plan->grad_scale);
+    size_t nonfinite = 0;
+    double total = 0;
+
+    for (size_t i = 0; i < plan->n_tensors; i++) {
+        const lrc_tensor *t = plan->tensor + i;
+        const strip whole = {.t = t, .group = plan->group + t->group};
+        lrc_group *group = plan->group + t->group;
+        const lrc_sums sums = sums_of(plan, t);
+        const size_t bad = sums.nonfinite;
+        double norm = scale * sqrt(sums.x), f = 1;
+        if (group->clip_norm != 0) f = clip(&norm, group->clip_norm, bad);
+        if (group->agc != 0 && !has_units(&whole))
+            f *= clip(&norm, agc_most(group, sums.p), bad);
+        double left = norm * norm;
+        if (has_units(&whole)) left = clip_units(group, t, f * scale, bad);
+        group->factor *= f; /* 1, where the group has more tensors */
+        total += left;
+        nonfinite += bad;
+        if (plan->report) {
+            lrc_report *report = plan->report + i;
+            report->g = scale * scale * sums.g;
+            report->clipped = left;
+            report->u = 0; /* p stays */
+            report->nonfinite = bad;
         }
-        plan->squares[strip].x = table->squares[t->dtype](x, len);
-        plan->squares[strip].p =
-            table->squares[t->dtype](at_element(t->p, t->dtype, lo), len);
     }
+
+    double norm = sqrt(total) + plan->clip_eps, f = 1;
+    if (plan->clip_norm != 0) f = clip(&norm, plan->clip_norm, nonfinite);
+    for (size_t i = 0; f != 1 && i < plan->n_groups; i++) plan->group[i].factor *= f;
+    for (size_t i = 0; plan->report && i < plan->n_tensors; i++)
+        plan->report[i].clipped *= f * f;
+    plan->applied = !(plan->skip_nonfinite && nonfinite > 0);
 }
 
-/* The same in a thread of its own, whose floating-point mode is not the caller's. */
-static void step_share_in_thread(const void *ctx, int k, int n)
-{
-    const lrc_plan *plan = ctx;
-    const fp_mode mode = fp_enter(plan->keep_subnormals);
-    step_share(plan, k, n);
-    fp_leave(mode);
-}
-
-static void measure_share_in_thread(const void *ctx, int k, int n)
-{
-    const lrc_plan *plan = ctx;
-    const fp_mode mode = fp_enter(plan->keep_subnormals);
-    measure_share(plan, k, n);
-    fp_leave(mode);
-}
-
-/* --- a step ----------------------------------------------------------------------- */
+/* --- numbers and kernels ---------------------------------------------------------- */
 
 static lrc_form form(double gscale, double l2, double decay)
 {
@@ -270,66 +364,309 @@ static int has_average(const lrc_group *group)
     return 0;
 }
 
-/* Make a tensor's numbers from its norms.  What has been emitted is a gradient now: see
- * step_range(). */
-static void scale(const lrc_plan *plan, const lrc_tensor *t, const lrc_table *table)
+static void prepare_all(const lrc_plan *plan, const lrc_table *table)
 {
-    lrc_group *group = plan->group + t->group;
-    if (group->scale == LRC_NO_SCALE) return;
-
-    lrc_norms norms = {0, 0, (double)t->n};
-    const lrc_squares *part = plan->squares + t->first_strip;
-    for (size_t i = 0; i < strips(t->n); i++) {
-        norms.xx += part[i].x;
-        norms.pp += part[i].p;
-    }
-    lrc_scale_fns[group->scale](group->scale_coef, &norms, t->scale_state,
-                                group->coef_f64);
-
-    const int emits = lrc_scales[group->scale].emits;
-    prepare(group, table, emits ? LRC_sgd : group->rule, 0);
-}
-
-/* How many threads share so many elements: what is asked for, within reason. */
-static int threads_for(size_t total, size_t parallel_from, int num_threads)
-{
-    enum { FEW = 8 };
-    if (total < parallel_from) return 1;
-    int n = num_threads > 0 ? num_threads : lrc_num_threads();
-    if (n > FEW) {
-        const int most = most_threads();
-        if (n > most) n = most > FEW ? most : FEW;
-    }
-    return n;
-}
-
-void lrc_step(lrc_plan *plan)
-{
-    const lrc_table *table = lrc_current_table();
-    const int n = threads_for(plan->total, plan->parallel_from, plan->num_threads);
-    const fp_mode caller = fp_enter(plan->keep_subnormals);
-    int scales = 0;
-
     for (size_t i = 0; i < plan->n_groups; i++) {
         lrc_group *group = plan->group + i;
-        for (int k = 0; k < LRC_MAX_COEFS; k++) group->coef_f64[k] = group->coef[k];
+        memcpy(group->coef_f64, group->coef, sizeof group->coef);
+        group->coef_f64[0] *= group->factor;
         prepare(group, table, group->rule, lrc_scales[group->scale].emits);
-        group->averages = has_average(group);
-        scales |= group->scale != LRC_NO_SCALE;
+        group->plain = !plan->report && !plan->zero_grads && group->clip_value == 0 &&
+                       group->agc == 0 && !has_average(group);
     }
-    if (scales) {
-        if (n > 1)
-            parallel_for(n, measure_share_in_thread, plan);
-        else if (plan->total > 0)
-            measure_share(plan, 0, 1);
-        for (size_t i = 0; i < plan->n_tensors; i++)
-            scale(plan, plan->tensor + i, table);
+}
+
+static const void *coefs(const lrc_group *group, lrc_dtype dtype)
+{
+    return dtype == LRC_F32 ? (const void *)group->coef_f32 : group->coef_f64;
+}
+
+/* --- a strip's step --------------------------------------------------------------- */
+
+/* The tensor that a strip is by itself, with the gradient `g`. */
+static lrc_tensor alone(const strip *s, const void *g)
+{
+    lrc_tensor t = *s->t;
+    t.p = at_element(t.p, t.dtype, s->lo);
+    t.g = (void *)g;
+    if (t.u) t.u = at_element(t.u, t.dtype, s->lo);
+    for (int k = 0; k < LRC_MAX_STATES; k++)
+        if (t.s[k]) t.s[k] = at_element(t.s[k], t.dtype, s->lo);
+    return t;
+}
+
+/* Run the rule on a strip with the gradient `g`, which may be where the tensor has it. */
+static void run_kernel(const strip *s, const void *g)
+{
+    const lrc_dtype dtype = s->t->dtype;
+    const void *c = coefs(s->group, dtype);
+    if (g == at_element(s->t->g, dtype, s->lo)) {
+        s->group->kernel[dtype](s->t, s->lo, s->n, c);
+    } else {
+        const lrc_tensor t = alone(s, g);
+        s->group->kernel[dtype](&t, 0, s->n, c);
     }
-    if (n > 1)
-        parallel_for(n, step_share_in_thread, plan);
-    else if (plan->total > 0)
-        step_share(plan, 0, 1);
+}
+
+/* The gradient that the rule takes: what was emitted, or is treated, or over its factored
+ * root. */
+static const void *direction(const lrc_table *table, const lrc_plan *plan,
+                             const strip *s, void *made)
+{
+    const lrc_tensor *t = s->t;
+    if (lrc_scales[s->group->scale].emits) return at_element(t->u, t->dtype, s->lo);
+    if (t->factors.factoring == LRC_UNFACTORED) return treated(table, plan, s, made);
+    table->unfactor[t->dtype](t, s->lo, s->n, made);
+    return made;
+}
+
+static void step_strip(const lrc_table *table, const lrc_plan *plan, const strip *s)
+{
+    const lrc_tensor *t = s->t;
+    const lrc_dtype dtype = t->dtype;
+    void *p = at_element(t->p, dtype, s->lo);
+    made_t made, was;
+
+    if (plan->report) {
+        memcpy(was, p, s->n * size_of(dtype));
+        if (!plan->measures && !plan->treated)
+            measure(table, s, gathered(table, s, made));
+    }
+    run_kernel(s, direction(table, plan, s, made));
+    if (plan->report) table->moved[dtype](was, p, s->n, s->sums);
+
+    for (int k = 0; k < LRC_MAX_AVERAGES; k++) {
+        const lrc_average *a = s->group->average + k;
+        if (t->a[k] && a->weight != 0)
+            table->average[dtype](at_element(t->a[k], dtype, s->lo), p, s->n, a->weight,
+                                  a->pulls);
+    }
+    if (plan->zero_grads)
+        memset(at_element(t->g, dtype, s->lo), 0, s->n * size_of(dtype));
+}
+
+static void step_share(const lrc_table *table, const lrc_plan *plan, int k, int n)
+{
+    share mine = share_of(plan, k, n);
+    for (strip s; next(&mine, 1, &s);) step_strip(table, plan, &s);
+}
+
+/* --- scales ----------------------------------------------------------------------- */
+
+/* Sum the squares that scales ask for; and emit where they ask for that. */
+static void scale_share(const lrc_table *table, const lrc_plan *plan, int k, int n)
+{
+    share mine = share_of(plan, k, n);
+    made_t made;
+    for (strip s; next(&mine, 0, &s);) {
+        const lrc_dtype dtype = s.t->dtype;
+        const void *x;
+        if (s.group->scale == LRC_NO_SCALE) continue;
+        if (lrc_scales[s.group->scale].emits) {
+            run_kernel(&s, treated(table, plan, &s, made));
+            x = at_element(s.t->u, dtype, s.lo);
+        } else {
+            x = direction(table, plan, &s, made);
+        }
+        s.sums->x = table->squares[dtype](x, s.n);
+        s.sums->p = table->squares[dtype](at_element(s.t->p, dtype, s.lo), s.n);
+    }
+}
+
+/* Make tensors' numbers from their norms.  What has been emitted is a gradient now: see
+ * direction(). */
+static void scale_all(const lrc_plan *plan, const lrc_table *table)
+{
+    for (size_t i = 0; i < plan->n_tensors; i++) {
+        const lrc_tensor *t = plan->tensor + i;
+        lrc_group *group = plan->group + t->group;
+        if (group->scale == LRC_NO_SCALE) continue;
+        const lrc_sums sums = sums_of(plan, t);
+        const lrc_norms norms = {sums.x, sums.p, (double)t->n};
+        lrc_scale_fns[group->scale](group->scale_coef, &norms, t->scale_state,
+                                    group->coef_f64);
+        const int emits = lrc_scales[group->scale].emits;
+        prepare(group, table, emits ? LRC_sgd : group->rule, 0);
+    }
+}
+
+/* --- a step ----------------------------------------------------------------------- */
+
+/* Whether clipping, or a report of it, takes norms that are known beforehand. */
+static int clips(const lrc_plan *plan)
+{
+    for (size_t i = 0; i < plan->n_groups; i++) {
+        const lrc_group *group = plan->group + i;
+        if (group->clip_norm != 0 || group->agc != 0) return 1;
+        if (plan->report && group->clip_value != 0) return 1;
+    }
+    return plan->clip_norm != 0;
+}
+
+static int has_scales(const lrc_plan *plan)
+{
+    for (size_t i = 0; i < plan->n_groups; i++)
+        if (plan->group[i].scale != LRC_NO_SCALE) return 1;
+    return 0;
+}
+
+/* Whether a pass over the gradients comes first. */
+static int measures(const lrc_plan *plan)
+{
+    return !plan->treated && (plan->skip_nonfinite || clips(plan));
+}
+
+int lrc_plan_treats(const lrc_plan *plan)
+{
+    int by_element = plan->grad_scale != 1;
+    for (size_t i = 0; i < plan->n_groups; i++)
+        by_element |= plan->group[i].clip_value != 0;
+    for (size_t i = 0; i < plan->n_tensors; i++)
+        by_element |= plan->tensor[i].acc != NULL;
+    return by_element || measures(plan);
+}
+
+static void begin(lrc_plan *plan, const lrc_table *table)
+{
+    plan->measures = measures(plan);
+    plan->scales = has_scales(plan);
+    plan->applied = 1;
+    for (size_t i = 0; i < plan->n_groups; i++)
+        plan->group[i].factor = plan->treated ? 1 : plan->grad_scale;
+    if (!plan->measures) prepare_all(plan, table);
+}
+
+static void zero_share(const lrc_plan *plan, int k, int n)
+{
+    share mine = share_of(plan, k, n);
+    for (strip s; next(&mine, 0, &s);)
+        memset(at_element(s.t->g, s.t->dtype, s.lo), 0, s.n * size_of(s.t->dtype));
+}
+
+/* What thread k of n does in lrc_treat() before it writes, and in lrc_step(). */
+static void run_treatment(lrc_plan *plan, const lrc_table *table, int k, int n)
+{
+    if (!plan->measures) return;
+    measure_share(table, plan, k, n);
+    measure_units(table, plan, k, n);
+    lrc_meet(n);
+    if (k == 0) {
+        treat(plan);
+        prepare_all(plan, table);
+    }
+    lrc_meet(n);
+}
+
+static void run_step(void *ctx, int k, int n)
+{
+    lrc_plan *plan = ctx;
+    const lrc_table *table = lrc_current_table();
+    const fp_mode caller = fp_enter(plan->keep_subnormals);
+    run_treatment(plan, table, k, n);
+    if (plan->applied) {
+        if (plan->scales) {
+            scale_share(table, plan, k, n);
+            lrc_meet(n);
+            if (k == 0) scale_all(plan, table);
+            lrc_meet(n);
+        }
+        step_share(table, plan, k, n);
+    } else if (plan->zero_grads) {
+        zero_share(plan, k, n);
+    }
     fp_leave(caller);
+}
+
+/* What the step itself has measured of each tensor. */
+static void report(const lrc_plan *plan)
+{
+    const double scale = plan->grad_scale * plan->grad_scale;
+    for (size_t i = 0; i < plan->n_tensors; i++) {
+        lrc_report *report = plan->report + i;
+        const lrc_sums sums = sums_of(plan, plan->tensor + i);
+        if (!plan->measures && !plan->treated) {
+            report->g = scale * sums.g;
+            report->clipped = scale * sums.x;
+            report->nonfinite = sums.nonfinite;
+        }
+        report->p = sums.p;
+        report->u = sums.u;
+    }
+}
+
+static int threads(const lrc_plan *plan)
+{
+    return lrc_threads_for(plan->total, plan->parallel_from, plan->num_threads);
+}
+
+int lrc_step(lrc_plan *plan)
+{
+    const fp_mode caller = fp_enter(plan->keep_subnormals);
+    begin(plan, lrc_current_table());
+    lrc_parallel_for(threads(plan), run_step, plan);
+    if (plan->report && plan->applied) report(plan);
+    fp_leave(caller);
+    return plan->applied;
+}
+
+static void run_treat(void *ctx, int k, int n)
+{
+    lrc_plan *plan = ctx;
+    const lrc_table *table = lrc_current_table();
+    const fp_mode caller = fp_enter(plan->keep_subnormals);
+    run_treatment(plan, table, k, n);
+    share mine = share_of(plan, k, n);
+    made_t made;
+    for (strip s; plan->applied && plan->out && next(&mine, 0, &s);) {
+        const void *g = treated(table, plan, &s, made);
+        void *out = at_element(plan->out[s.t - plan->tensor], s.t->dtype, s.lo);
+        if (g != out || s.group->factor != 1)
+            table->multiply[s.t->dtype](g, s.group->factor, s.n, out);
+    }
+    fp_leave(caller);
+}
+
+int lrc_treat(lrc_plan *plan, void *const *out)
+{
+    const fp_mode caller = fp_enter(plan->keep_subnormals);
+    begin(plan, lrc_current_table());
+    plan->out = out;
+    plan->measures |= plan->report != NULL;
+    lrc_parallel_for(threads(plan), run_treat, plan);
+    fp_leave(caller);
+    return plan->applied;
+}
+
+/* --- gathering -------------------------------------------------------------------- */
+
+typedef struct {
+    const lrc_plan *plan;
+    int first;
+} gathering;
+
+static void run_gather(void *ctx, int k, int n)
+{
+    const gathering *task = ctx;
+    const lrc_table *table = lrc_current_table();
+    const fp_mode caller = fp_enter(task->plan->keep_subnormals);
+    share mine = share_of(task->plan, k, n);
+    for (strip s; next(&mine, 0, &s);) {
+        const lrc_dtype dtype = s.t->dtype;
+        void *acc = at_element(s.t->acc, dtype, s.lo);
+        void *g = at_element(s.t->g, dtype, s.lo);
+        if (task->first)
+            memcpy(acc, g, s.n * size_of(dtype));
+        else
+            table->sum[dtype](acc, g, s.n, acc);
+        if (task->plan->zero_grads) memset(g, 0, s.n * size_of(dtype));
+    }
+    fp_leave(caller);
+}
+
+void lrc_gather(lrc_plan *plan, int first)
+{
+    gathering task = {plan, first};
+    lrc_parallel_for(threads(plan), run_gather, &task);
 }
 
 /* --- factored second moments ------------------------------------------------------ */
@@ -341,7 +678,7 @@ typedef struct {
 } factor_task;
 
 /* The rows that thread k of n has, then its columns: of them all rows, in order. */
-static void factor_share(const void *ctx, int k, int n)
+static void factor_share(void *ctx, int k, int n)
 {
     const factor_task *task = ctx;
     const lrc_tensor *t = task->t;
@@ -349,7 +686,8 @@ static void factor_share(const void *ctx, int k, int n)
     const lrc_table *table = lrc_current_table();
     const fp_mode mode = fp_enter(task->keep_subnormals);
     const size_t rows = t->n / f->n_cols;
-    const size_t from = cut(f->n_cols, k, n), len = cut(f->n_cols, k + 1, n) - from;
+    const size_t from = column(f->n_cols, k, n);
+    const size_t len = column(f->n_cols, k + 1, n) - from;
 
     for (size_t i = rows * (size_t)k / (size_t)n;
          i < rows * (size_t)(k + 1) / (size_t)n; i++) {
@@ -361,8 +699,7 @@ static void factor_share(const void *ctx, int k, int n)
     }
     for (size_t i = 0; len > 0 && i < rows; i++) {
         double *col = task->col + i / f->n_rows * f->n_cols + from;
-        if (i % f->n_rows == 0)
-            for (size_t j = 0; j < len; j++) col[j] = 0;
+        if (i % f->n_rows == 0) memset(col, 0, len * sizeof *col);
         table->col_stat[t->dtype](t, i * f->n_cols + from, len, col);
     }
     fp_leave(mode);
@@ -371,11 +708,33 @@ static void factor_share(const void *ctx, int k, int n)
 void lrc_factor_stats(const lrc_tensor *t, double *row, double *col, int num_threads,
                       int keep_subnormals)
 {
-    const factor_task task = {t, row, col, keep_subnormals};
-    const int n = threads_for(t->n, LRC_PARALLEL_FROM, num_threads);
+    factor_task task = {t, row, col, keep_subnormals};
     if (t->n == 0) return;
-    if (n > 1)
-        parallel_for(n, factor_share, &task);
-    else
-        factor_share(&task, 0, 1);
+    lrc_parallel_for(lrc_threads_for(t->n, LRC_PARALLEL_FROM, num_threads),
+                     factor_share, &task);
+}
+
+/* --- for benchmarks --------------------------------------------------------------- */
+
+typedef struct {
+    const float *g;
+    float *const *arrays;
+    int n_arrays;
+    size_t n;
+} traffic_task;
+
+static void traffic_share(void *ctx, int k, int n)
+{
+    const traffic_task *task = ctx;
+    const size_t from = column(task->n, k, n), end = column(task->n, k + 1, n);
+    lrc_current_table()->traffic(task->g, task->arrays, task->n_arrays, from,
+                                 end - from);
+}
+
+void lrc_traffic(const float *g, float *const *arrays, int n_arrays, size_t n,
+                 int num_threads)
+{
+    traffic_task task = {g, arrays, n_arrays, n};
+    lrc_parallel_for(lrc_threads_for(n, LRC_PARALLEL_FROM, num_threads), traffic_share,
+                     &task);
 }

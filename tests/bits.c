@@ -58,7 +58,7 @@ static uint64_t hash_of_steps(lrc_rule rule, lrc_dtype dtype, int form, lrc_scal
 {
     enum { ARRAYS = 5 + LRC_MAX_STATES };
     static double memory[ARRAYS][N];
-    static lrc_squares squares[1 + N / LRC_STRIP];
+    static lrc_sums sums[1 + N / LRC_STRIP];
     double scale_state = 0.5;
     static const double drivers[3][4] = {
         {1, 0, 1, 0.01}, {-0.75, 0, 0.99, 0.01}, {0.5, 0.125, 0.99, 0.01}};
@@ -86,7 +86,8 @@ static uint64_t hash_of_steps(lrc_rule rule, lrc_dtype dtype, int form, lrc_scal
                      .n_tensors = 1,
                      .group = &group,
                      .n_groups = 1,
-                     .squares = squares,
+                     .sums = sums,
+                     .grad_scale = 1,
                      .num_threads = 2,
                      .keep_subnormals = 1,
                      .parallel_from = 1};
@@ -107,7 +108,7 @@ static uint64_t hash_of_factored(lrc_dtype dtype, lrc_factoring factoring)
 {
     enum { ROWS = 40, COLS = 62, ALL = 2 * ROWS * COLS };
     static double memory[4][ALL], row[2 * ROWS], col[2 * COLS];
-    static lrc_squares squares[1 + ALL / LRC_STRIP];
+    static lrc_sums sums[1 + ALL / LRC_STRIP];
 
     random_state = 1;
     tame = 1;
@@ -133,7 +134,8 @@ static uint64_t hash_of_factored(lrc_dtype dtype, lrc_factoring factoring)
                      .n_tensors = 1,
                      .group = &group,
                      .n_groups = 1,
-                     .squares = squares,
+                     .sums = sums,
+                     .grad_scale = 1,
                      .num_threads = 2,
                      .keep_subnormals = 1,
                      .parallel_from = 1};

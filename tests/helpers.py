@@ -7,6 +7,7 @@ import pytest
 from table import ROWS
 
 import lrcore
+from lrcore.optimizers._base import OPTIONS
 
 AVAILABLE = lrcore.optimizers.available()
 KINDS = {name: found.kind for name, found in AVAILABLE.items()}
@@ -168,6 +169,10 @@ OTHERS = {
     "swa_every": 2,
     "lookahead_steps": 2,
     "lookahead_alpha": 0.25,
+    "clip_value": 0.3,
+    "clip_tensor_norm": 0.4,
+    "agc": 0.2,
+    "agc_eps": 20.0,
 }
 
 
@@ -176,7 +181,7 @@ def arguments(name):
     hints = typing.get_type_hints(KINDS[name].__init__)
     (keywords,) = typing.get_args(hints.pop("common"))
     hints |= typing.get_type_hints(keywords)
-    others = {"params", "return", "convention", "num_threads", "denormals"}
+    others = {"params", "return", "convention", "agc_axis", *OPTIONS}
     return {k: v for k, v in hints.items() if k not in others}
 
 

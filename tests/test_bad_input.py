@@ -380,7 +380,7 @@ HYPER = [
     ({"maximize": 2}, TypeError, "maximize"),
     ({"num_threads": 0}, ValueError, "num_threads: expected an int >= 1"),
     ({"num_threads": 1.5}, TypeError, "num_threads"),
-    ({"denormals": "drop"}, ValueError, 'denormals: expected "flush" or "keep"'),
+    ({"denormals": "drop"}, ValueError, "denormals: expected one of 'flush', 'keep'"),
     ({"momentum": 0.9}, TypeError, "unexpected keyword 'momentum'"),
 ]
 
@@ -580,7 +580,18 @@ def test_state_of_another_optimizer():
     cases = [
         ({}, "saved: expected a state_dict"),
         (None, "saved: expected a state_dict"),
-        (spoiled(denormals="drop"), "denormals: expected"),
+        (spoiled(version=0), "version: expected 1, found 0"),
+        (spoiled(gathered=1), "gathered: expected less than accumulate = 1, found 1"),
+        (spoiled(options={}), r"options: expected \['grad_scale'.*found \[\]"),
+        *(
+            (spoiled(options={**good["options"], name: value}), f"{name}: ")
+            for name, value in {
+                "denormals": "drop",
+                "clip_norm": -1.0,
+                "accumulate": 2,
+                "skip_nonfinite": None,
+            }.items()
+        ),
         (spoiled(optimizer="SGD"), "expected the state of Adam, found that of SGD"),
         (spoiled(t=-1), "t: expected an int >= 0"),
         (spoiled(t=1.5), "t: expected an int >= 0"),

@@ -93,6 +93,10 @@ DOMAINS = {
     "ns_steps": COUNT,
     "swa_every": NUMBER,
     "lookahead_steps": NUMBER,
+    "clip_value": POSITIVE,
+    "clip_tensor_norm": POSITIVE,
+    "agc": POSITIVE,
+    "agc_eps": POSITIVE,
 }
 
 # What an argument has no effect without.
@@ -114,6 +118,12 @@ NEEDS = {
     "independent_weight_decay": {"decoupled_weight_decay": True},
     "swa_every": {"swa_start": 1},
     "lookahead_alpha": {"lookahead_steps": 2},
+    "agc": {"agc_axis": 0},
+    "agc_eps": {"agc": 0.1, "agc_axis": 0},
+    "SignSGD.clip_value": {"l2": 5.0},  # or the size of g would not matter
+    "SignSGD.clip_tensor_norm": {"l2": 5.0},
+    "SignSGD.agc": {"l2": 5.0, "agc_axis": 0},
+    "SignSGD.agc_eps": {"l2": 5.0, "agc": 0.1, "agc_axis": 0},
 }
 
 
@@ -142,6 +152,11 @@ def numbers(name, argument):
         )
 
 
+def with_axis(argument, value):
+    """The argument, and what it cannot be given without."""
+    return {argument: value, **({"agc_axis": 0} if argument == "agc" else {})}
+
+
 def error_of(where, text, value):
     """What to match: the argument, its domain and the value found."""
     found = re.escape(repr(value))
@@ -152,9 +167,9 @@ def refuses(name, argument, given, error):
     """Whether for all or for one group."""
     p = np.ones((2, 2))
     with pytest.raises((TypeError, ValueError), match=error):
-        KINDS[name](p, **{argument: given})
+        KINDS[name](p, **with_axis(argument, given))
     with pytest.raises((TypeError, ValueError), match=error):
-        KINDS[name]([{"params": p, argument: given}])
+        KINDS[name]([{"params": p, **with_axis(argument, given)}])
 
 
 @each_argument
@@ -175,7 +190,8 @@ def test_a_value_outside_of_the_domain_is_refused_by_name(name, argument):
         accepted, refused = EDGES[text]
         optional = type(None) in typing.get_args(kind)
         for value in [*accepted, *([None] if optional else [])]:
-            assert hyper(name, **{argument: put(value)})[argument] == put(value)
+            given = with_axis(argument, put(value))
+            assert hyper(name, **given)[argument] == put(value)
         for value in [*refused, *STRANGE, *([] if optional else [None])]:
             refuses(name, argument, put(value), error_of(where, text, value))
     if len(kinds) > 1:
@@ -194,7 +210,11 @@ def test_a_schedule_out_of_the_domain_leaves_all_as_it_was(name, argument):
 
     def optimizer_of(params, value):
         return KINDS[name](
-            [{"params": params[:1]}, {"params": params[1:], argument: value}], lr=0.1
+            [
+                {"params": params[:1]},
+                {"params": params[1:], **with_axis(argument, value)},
+            ],
+            lr=0.1,
         )
 
     def split(grads):
@@ -243,8 +263,8 @@ def test_all_numbers_take_a_schedule_but_the_fixed(name, argument):
         with pytest.raises((TypeError, ValueError), match=error):
             KINDS[name](params, **{argument: lambda t: value})
         return
-    one = KINDS[name](params, **{argument: lambda t: value})
-    two = KINDS[name](twins, **{argument: value})
+    one = KINDS[name](params, **with_axis(argument, lambda t: value))
+    two = KINDS[name](twins, **with_axis(argument, value))
     for t in range(3):
         one.step(draw(params, t))
         two.step(draw(twins, t))

@@ -53,16 +53,17 @@ def run(
     gscale, l2, *rest = coefs
     averages = averages or {}
     weights = tuple(averages.values())
-    folded = (
-        lambda t, lr, decay: tuple(rest), 0.0, gscale, l2, 1.0,
-        lambda t: weights, lambda t: tuple(more), None,
+    folded = _core.Folded(
+        lambda t, lr, decay: tuple(rest), 0.0, 1.0, gscale, l2,
+        weights=lambda t: weights, scale=lambda t: tuple(more),
     )  # fmt: skip
     part = SimpleNamespace(
         rule=rule,
         scale=scale,
         averages=tuple(averages),
+        alone=bool(scale),
         folded=folded,
-        kind=SimpleNamespace(_one_kernel=True),
+        kind=SimpleNamespace(_one_kernel=True, _PULLS={"slow"}),
     )
     names = _core.RULES[rule].states + tuple(averages)
     names += ("u",) if _core.SCALES[scale].emits else ()
@@ -70,9 +71,19 @@ def run(
     named = [dict(zip(names, arrays, strict=True)) for arrays in states]
     group = SimpleNamespace(owner=None)
     tree = _tree.flatten(params)
-    plan = _core.Plan(tree, (group,), ((0, part),), [0] * len(params), named)
+    units = [None] * len(params)
+    plan = _core.Plan(tree, (group,), ((0, part),), [0] * len(params), named, units)
     plan.parallel_from = 1
-    plan.step(grads, threads, keep)
+    plan.set_options(
+        num_threads=threads,
+        keep_subnormals=keep,
+        skip_nonfinite=False,
+        zero_grads=False,
+        accumulate=1,
+        telemetry=False,
+        numbers=(1.0, 0.0, 0.0),
+    )
+    plan.step(grads)
     return params, states
 
 

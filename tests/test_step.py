@@ -50,11 +50,11 @@ def part_of(opt, p):
 
 def reference_step(part, t, p, g, states):
     """Take step t of a part by the reference; states by name."""
-    coefs, lr, gscale, l2, decay, weights, scale_coefs, prepare = part.folded
-    numbers = (gscale, l2, *coefs(t, lr, decay))
+    f = part.folded
+    numbers = (f.gscale, f.l2, *f.coefs(t, f.lr, f.decay))
     rule, scale = _core.RULES[part.rule], _core.SCALES[part.scale]
-    if prepare is not None:
-        (made,), writes = prepare(t, [(p, g, states)], (0, False))
+    if f.prepare is not None:
+        (made,), writes = f.prepare(t, [(p, g, states)], (0, False))
         factored = isinstance(made, _core.Factors)
         g = reference.unfactor(g, made) if factored else made
         for array, value in writes:
@@ -62,11 +62,13 @@ def reference_step(part, t, p, g, states):
     own = [states[name] for name in rule.states]
     if part.scale:
         own += [states[name] for name in scale.states]
-        reference.scaled_step(part.scale, scale_coefs(t), part.rule, p, g, own, numbers)
+        reference.scaled_step(part.scale, f.scale(t), part.rule, p, g, own, numbers)
     else:
         reference.step(part.rule, p, g, own, numbers)
     for k, name in enumerate(part.averages):
-        reference.average(states[name], p, weights(t)[k], pulls=name in _core.PULLS)
+        reference.average(
+            states[name], p, f.weights(t)[k], pulls=name in part.kind._PULLS
+        )
 
 
 @each_row

@@ -10,6 +10,17 @@ Weight = Callable[[int], float]
 """From the step, from 1, to the weight of the params in the average; 0: it stays."""
 
 
+PULLS = frozenset({"slow"})
+"""The averages that the params become."""
+
+ASKED_BY = {
+    "ema": "ema_decay=...",
+    "swa": "swa_start=...",
+    "slow": "lookahead_steps=...",
+}
+"""By average, the keyword that asks for it."""
+
+
 def common(h: Hyper) -> Mapping[str, Weight]:
     """Return the averages that hyper-parameters ask for, in the order of the step.
 

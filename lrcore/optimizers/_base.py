@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from inspect import Signature, signature
 from textwrap import fill, indent
@@ -23,10 +23,13 @@ from lrcore.optimizers._hyper import (
     Part,
     Prepare,
     Weights,
+    at,
     check,
     decay,
+    scheduled,
 )
 from lrcore.optimizers._memory import state_like
+from lrcore.optimizers._report import Report, report
 
 Scheduled = float | Callable[[int], float]
 """A number, or a schedule: any callable that takes the step and returns one."""
@@ -46,12 +49,25 @@ class Common(TypedDict, total=False):
     swa_every: int
     lookahead_steps: int | None
     lookahead_alpha: Scheduled
+    grad_scale: Scheduled
+    accumulate: int
+    clip_value: Scheduled | None
+    clip_tensor_norm: Scheduled | None
+    agc: Scheduled | None
+    agc_axis: int | tuple[int, ...] | None
+    agc_eps: Scheduled
+    clip_norm: Scheduled | None
+    clip_eps: Scheduled
+    skip_nonfinite: bool
+    zero_grads: bool
+    telemetry: bool
     convention: Literal["torch", "keras", "optax", "paper"]
     num_threads: int | None
     denormals: Literal["flush", "keep"]
 
 
-# What a kernel takes too, and what needs arrays of its own.
+# What a kernel takes too; what needs arrays of its own; what treats gradients; and how
+# the whole optimizer steps, whatever its groups.
 TERMS: Common = {
     "l2": 0.0,
     "maximize": False,
@@ -64,6 +80,24 @@ AVERAGES: Common = {
     "swa_every": 1,
     "lookahead_steps": None,
     "lookahead_alpha": 0.5,
+}
+CLIPS: Common = {
+    "clip_value": None,
+    "clip_tensor_norm": None,
+    "agc": None,
+    "agc_axis": None,
+    "agc_eps": 1e-3,
+}
+OPTIONS: Common = {
+    "grad_scale": 1.0,
+    "accumulate": 1,
+    "clip_norm": None,
+    "clip_eps": 0.0,
+    "skip_nonfinite": False,
+    "zero_grads": False,
+    "telemetry": False,
+    "num_threads": None,
+    "denormals": "flush",
 }
 
 # What docstrings have in common, where they say {params}, {common} and the like.
@@ -98,6 +132,33 @@ l2 : float or schedule
     lookahead_steps, lookahead_alpha : int or None, float or schedule
         Lookahead (Zhang et al. 2019, Algorithm 1): each `lookahead_steps` steps,
         ``slow = slow + lookahead_alpha (p - slow)``, ``p = slow``.  Default None, 0.5.
+    grad_scale : float or schedule
+        What gradients are multiplied by first: 1 / loss scale.  Default 1.
+    accumulate : int
+        Gather the gradients of so many calls of `step` and update with their mean in
+        the last; the others return False.  Default 1.
+    clip_value : float, schedule or None
+        Clip each element of the gradients to [-clip_value, clip_value].  Default None.
+    clip_tensor_norm : float, schedule or None
+        Scale each array's gradient down to this norm at most.  Default None.
+    agc, agc_axis, agc_eps : float, schedule or None; int or tuple of int; float
+        Adaptive gradient clipping (Brock et al. 2021, eq. 3): scale the gradient g of
+        each unit w down to the norm ``agc * max(|w|, agc_eps)``.  A unit's norm is
+        taken over `agc_axis`, neighbouring axes, which have to be given (those that an
+        array lacks are left out; one of at most one dimension is a unit): 0 for the
+        columns of a matrix, (1, 2, 3) for the filters of a convolution that axis 0
+        counts.  Default None: none; 1e-3.
+    clip_norm, clip_eps : float, schedule or None; float
+        Scale all gradients by ``min(1, clip_norm / (norm + clip_eps))``, with the norm
+        of all of them (Pascanu et al. 2013); torch has 1e-6.  Default None, 0.
+    skip_nonfinite : bool
+        Where an element of a gradient is infinite or NaN, leave params, states and `t`
+        as they are; `step` returns False.  Default False: it is not looked for, and a
+        norm that is not finite clips nothing.
+    zero_grads : bool
+        Set the gradients to 0 once they have been used, or skipped.  Default False.
+    telemetry : bool
+        Keep `report`: norms, clipping, the update-to-weight ratio.  Default False.
     convention : {{{conventions}}}
 {convention_notes}
     num_threads : int or None
@@ -113,6 +174,10 @@ l2 : float or schedule
         The first group's learning rate at the next step; setting it sets all groups'.
     t : int
         Steps taken.
+    grad_scale, clip_norm, skip_nonfinite, num_threads, ...
+        As given; settable, as are a group's own by ``param_groups[0][name]``.
+    report : Report or None
+        The last step in numbers (`telemetry`).
     param_groups : tuple of ParamGroup
         Params and hyper-parameters of each group, to read and set by name.
     state : tuple of mapping
@@ -129,7 +194,23 @@ l2 : float or schedule
     Notes
     -----
     A schedule is any callable that takes the number of steps taken before, 0 for the
-    first, and returns a number (betas: two): see ``lrcore.schedules``."""
+    first, and returns a number (betas: two): see ``lrcore.schedules``.
+
+    Gradients are treated in the order of the parameters above: grad_scale, the mean of
+    those gathered, clip_value, clip_tensor_norm, agc, clip_norm; then come weight decay
+    and the rule."""
+
+
+def _option(name: str, doc: str) -> Any:
+    """Return the property of an option."""
+
+    def get(self: Optimizer) -> Any:
+        return self._options[name]
+
+    def put(self: Optimizer, value: Any) -> None:
+        self._set_options({**self._options, name: check(name, value, self._domains)})
+
+    return property(get, put, doc=doc)
 
 
 class Optimizer:
@@ -145,13 +226,14 @@ class Optimizer:
     __slots__ = (
         "__weakref__",
         "_given",
-        "_keep_subnormals",
-        "_num_threads",
+        "_options",
         "_plan",
         "_tree",
         "param_groups",
         "state",
     )
+
+    _PULLS: ClassVar[frozenset[str]] = _average.PULLS
 
     _decoupled: ClassVar[bool] = False
     """Whether weight_decay is decoupled where the caller does not say."""
@@ -208,12 +290,13 @@ class Optimizer:
 
     def __init__(self, params: Any, hyper: Hyper, common: Common) -> None:
         own: dict[str, Any] = {**common}
-        self.num_threads = own.pop("num_threads", None)
-        self.denormals = own.pop("denormals", "flush")
+        options = {
+            name: check(name, own.pop(name, default), self._domains)
+            for name, default in OPTIONS.items()
+        }
         preset = self._preset(own.pop("convention", "torch"), {**hyper, **own})
         defaults = {**hyper, **self._defaults()}
-        extra = ("convention", "num_threads", "denormals")
-        _known(type(self).__name__, own, defaults, *extra)
+        _known(type(self).__name__, own, defaults, "convention", *OPTIONS)
         # A child's __init__ may give what its caller did not: no longer the default.
         defaults |= {
             name: value
@@ -243,19 +326,25 @@ class Optimizer:
             leaf.group * len(kinds) + kinds.index(self._kind_of(leaf.array))
             for leaf in leaves
         ]
+        units = [
+            _check.units("params" + leaf.path, leaf.array, parts[part][1].layout.axes)
+            for leaf, part in zip(leaves, part_of, strict=True)
+        ]
+        gathers = options["accumulate"] > 1
         self.state = tuple(
-            MappingProxyType(self._new_state(leaf.array, *parts[part]))
+            MappingProxyType(self._new_state(leaf.array, *parts[part], gathers))
             for leaf, part in zip(leaves, part_of, strict=True)
         )
         self._plan = _core.Plan(
-            self._tree, self.param_groups, tuple(parts), part_of, self.state
+            self._tree, self.param_groups, tuple(parts), part_of, self.state, units
         )
+        self._set_options(options)
 
     @classmethod
     def _defaults(cls) -> Hyper:
         """Return the keyword-only hyper-parameters of the class and of all."""
         own = {"decoupled_weight_decay": cls._decoupled}
-        return {**cls._flags, **TERMS, **AVERAGES, **own}
+        return {**cls._flags, **TERMS, **AVERAGES, **CLIPS, **own}
 
     @classmethod
     def _default_of(cls, name: str) -> Any:
@@ -340,7 +429,9 @@ class Optimizer:
         """Return the arrays of what is made beforehand, by name."""
         return {}
 
-    def _new_state(self, p: Array, group: int, part: Part) -> dict[str, Array]:
+    def _new_state(
+        self, p: Array, group: int, part: Part, gathers: bool
+    ) -> dict[str, Array]:
         """Return the arrays of a parameter, by name."""
         initial: Mapping[str, float | Literal["p"]]
         initial = part.kind._initial(self.param_groups[group].hyper)
@@ -350,7 +441,9 @@ class Optimizer:
             copied = name in part.averages
             state[name] = state_like(p, k, "p" if copied else initial.get(name, 0.0))
         if scale.emits:
-            state["u"] = state_like(p, len(state), 0.0)
+            state[_core.SCRATCH] = state_like(p, len(state), 0.0)
+        if gathers:
+            state["acc"] = state_like(p, len(state), 0.0)
         state |= {name: np.zeros(()).view() for name in scale.states}
         own = part.kind._own_state(p, self.param_groups[group].hyper)
         return {**own, **state}
@@ -360,7 +453,7 @@ class Optimizer:
         """Return a part's state arrays by name, and their bytes a weight in float32."""
         scale = _core.SCALES[part.scale]
         alike = _core.RULES[part.rule].states + part.averages
-        alike += ("u",) if scale.emits else ()
+        alike += (_core.SCRATCH,) if scale.emits else ()
         return alike + scale.states, 4 * len(alike)
 
     # --- how to run ----------------------------------------------------------------
@@ -374,23 +467,49 @@ class Optimizer:
     def t(self, value: int) -> None:
         self._plan.t = whole("t", value, "an int >= 0", least=0)
 
-    @property
-    def num_threads(self) -> int | None:
-        """At most so many threads a step; None for ``lrcore.get_num_threads()``."""
-        return self._num_threads or None
+    grad_scale = _option("grad_scale", "What gradients are multiplied by first.")
+    accumulate = _option("accumulate", "How many gradients an update is the mean of.")
+    clip_norm = _option("clip_norm", "The largest norm of all gradients, or None.")
+    clip_eps = _option("clip_eps", "What is added to the norm that is clipped.")
+    skip_nonfinite = _option(
+        "skip_nonfinite", "Whether gradients that are not finite undo the step."
+    )
+    zero_grads = _option("zero_grads", "Whether a step sets the gradients to 0.")
+    telemetry = _option("telemetry", "Whether a step leaves a report.")
+    num_threads = _option(
+        "num_threads",
+        "At most so many threads a step; None for ``lrcore.get_num_threads()``.",
+    )
+    denormals = _option("denormals", '``"flush"`` or ``"keep"``.')
 
-    @num_threads.setter
-    def num_threads(self, n: int | None) -> None:
-        self._num_threads = check_num_threads(n)
+    def _set_options(self, options: Hyper) -> None:
+        self._refuse_in_step()
+        gathers = any("acc" in state for state in self.state)
+        if gathers != (options["accumulate"] > 1):
+            raise ValueError(
+                f"accumulate: found {options['accumulate']}, and this optimizer was "
+                f"built {'to gather' if gathers else 'without arrays to gather in'}; "
+                "construct one with it"
+            )
 
-    @property
-    def denormals(self) -> str:
-        """``"flush"`` or ``"keep"``."""
-        return "keep" if self._keep_subnormals else "flush"
+        def numbers(t: int) -> tuple[float, float, float]:
+            scale, norm, eps = (
+                at(name, options[name], t, self._domains) for name in _NUMBERS
+            )
+            return scale, norm or 0.0, eps
 
-    @denormals.setter
-    def denormals(self, what: str) -> None:
-        self._keep_subnormals = check_denormals(what)
+        changes = any(scheduled(options[name]) for name in _NUMBERS)
+        self._plan.set_options(
+            num_threads=options["num_threads"] or 0,
+            keep_subnormals=options["denormals"] == "keep",
+            skip_nonfinite=options["skip_nonfinite"],
+            zero_grads=options["zero_grads"],
+            accumulate=options["accumulate"],
+            telemetry=options["telemetry"],
+            numbers=None if changes else numbers(0),
+            scheduled=numbers if changes else None,
+        )
+        self._options = options
 
     @property
     def lr(self) -> float:
@@ -417,16 +536,117 @@ class Optimizer:
         Returns
         -------
         bool
-            True: the step was applied.
+            True: the params were updated.  False: a gradient is not finite and such
+            steps are skipped (`skip_nonfinite`), or more gradients are gathered first
+            (`accumulate`).
 
         Raises
         ------
         TypeError, ValueError
             A gradient, a parameter or what a schedule returned cannot be used.  Nothing
             has been written then: not one parameter, not one state.
+        RuntimeError
+            It is in a step already, or `step_one` has begun one.
         """
-        self._plan.step(grads, self._num_threads, self._keep_subnormals)
-        return True
+        applied: bool = self._plan.step(grads)
+        return applied
+
+    def step_one(self, which: Any, grad: Array | None) -> bool:
+        """Update one array, as a part of a step that ends when each has had its turn.
+
+        For a backward pass that hands out gradients one layer at a time: the gradient
+        is still in the cache, and need not be kept.  The arrays come in any order, each
+        once; with the last of them `t` counts the step, and the result is that of
+        ``step``.
+
+        Parameters
+        ----------
+        which : int, or a key of params, or a tuple of keys
+            Its place in the order of params (as in `state`), or where it is: ``"W"``,
+            ``("layers", 0)``.
+        grad : ndarray or None
+            Its gradient; None: it has none this time, and stays as it is.
+
+        Returns
+        -------
+        bool
+            Whether it was updated: False for None, and where `skip_nonfinite` left it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As of ``step``; it had its turn already; `clip_norm` or `accumulate` needs
+            the gradients of all.
+
+        Examples
+        --------
+        >>> import numpy as np, lrcore
+        >>> params = {"W": np.ones((2, 2)), "b": np.ones(2)}
+        >>> opt = lrcore.SGD(params, lr=0.5)
+        >>> opt.step_one("b", np.ones(2)), opt.t
+        (True, 0)
+        >>> opt.step_one("W", np.ones((2, 2))), opt.t
+        (True, 1)
+        """
+        applied: bool = self._plan.step_one(self._index(which), grad)
+        return applied
+
+    def _index(self, which: Any) -> int:
+        leaves = self._tree.leaves
+        if isinstance(which, int) and not isinstance(which, bool):
+            if -len(leaves) <= which < len(leaves):
+                return which % len(leaves)
+        else:
+            keys = which if isinstance(which, tuple) else (which,)
+            found = _tree.find(self._tree, keys)
+            if found is not None:
+                return found
+        raise ValueError(
+            f"which: expected an int below {len(leaves)} or the keys of one of "
+            f"{', '.join('params' + leaf.path for leaf in leaves)}, found {which!r}"
+        )
+
+    # --- telemetry -----------------------------------------------------------------
+
+    @property
+    def report(self) -> Report | None:
+        """The last step in numbers (`telemetry`); None before the first."""
+        return self._report(range(len(self.state)))
+
+    def reports(self, per: Literal["group", "tensor"]) -> Any:
+        """Return the report of each group, as a tuple, or of each array, by its path.
+
+        Examples
+        --------
+        >>> import numpy as np, lrcore
+        >>> params = {"W": np.ones((2, 2)), "b": np.ones(2)}
+        >>> opt = lrcore.SGD(params, lr=0.5, telemetry=True)
+        >>> opt.step({"W": np.zeros((2, 2)), "b": np.array([3.0, 4.0])})
+        True
+        >>> opt.reports("tensor")["['b']"].grad_norm
+        5.0
+        """
+        leaves = self._tree.leaves
+        if per == "tensor":
+            return {leaf.path: self._report([i]) for i, leaf in enumerate(leaves)}
+        if per != "group":
+            raise ValueError(f'per: expected "group" or "tensor", found {per!r}')
+        return tuple(
+            self._report([i for i, leaf in enumerate(leaves) if leaf.group == index])
+            for index in range(len(self.param_groups))
+        )
+
+    def _report(self, leaves: Sequence[int]) -> Report | None:
+        if not self.telemetry:
+            raise AttributeError(
+                f"no report is kept; construct {type(self).__name__} with "
+                "telemetry=True"
+            )
+        self._refuse_in_step()
+        if not self._plan.reported:
+            return None
+        measured = [self._plan.report_of(i) for i in leaves]
+        return report(self.t, self._plan.applied, measured)
 
     # --- averages ------------------------------------------------------------------
 
@@ -455,7 +675,7 @@ class Optimizer:
         if name not in self._kept():
             raise AttributeError(
                 f"no {name} is kept; construct {type(self).__name__} with "
-                f"{_ASKED_BY.get(name, name)}"
+                f"{_average.ASKED_BY.get(name, name)}"
             )
         return _tree.rebuild(self._tree, [a for _, a in self._with_average(name)])
 
@@ -535,19 +755,23 @@ class Optimizer:
         Returns
         -------
         dict
-            ``optimizer`` (the class), ``t``, ``denormals``, ``param_groups`` (a dict of
-            hyper-parameters a group), ``names`` and ``state`` (of each array, in the
-            order of params).
+            ``version`` (of the layout), ``optimizer`` (the class), ``t``, ``gathered``
+            (gradients since), ``options``, ``param_groups`` (a dict of hyper-parameters
+            a group), ``names`` and ``state`` (of each array, in the order of params).
         """
         self._refuse_in_step()
+        if self._plan.to_come:
+            _check.unfinished(self._tree, self._plan.to_come)
         return {
+            "version": _VERSION,
             "optimizer": type(self).__name__,
             "t": self.t,
-            "denormals": self.denormals,
+            "gathered": self._plan.gathered,
+            "options": {name: self._options[name] for name in _SAVED},
             "param_groups": [group.hyper for group in self.param_groups],
             "names": [leaf.path for leaf in self._tree.leaves],
             "state": [
-                {name: array.copy() for name, array in state.items() if name != "u"}
+                {name: state[name].copy() for name in _kept_arrays(state)}
                 for state in self.state
             ],
         }
@@ -555,8 +779,9 @@ class Optimizer:
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
         """Continue where the optimizer that gave this ``state_dict()`` was.
 
-        Replaces the step count, the state arrays and all hyper-parameters, schedules
-        included.  The params are yours to restore, in place: ``p[...] = saved``.
+        Replaces the step count, the state arrays, all hyper-parameters, schedules
+        included, and the options that change results.  The params are yours to restore,
+        in place: ``p[...] = saved``.
 
         Raises
         ------
@@ -567,16 +792,29 @@ class Optimizer:
         self._refuse_in_step()
         if not isinstance(saved, Mapping):
             raise TypeError(f"saved: expected a state_dict(), found {saved!r}")
-        wanted = ("optimizer", "t", "denormals", "param_groups", "names", "state")
-        if missing := [key for key in wanted if key not in saved]:
+        if missing := [key for key in _ENTRIES if key not in saved]:
             raise ValueError(f"saved: expected a state_dict(), found none of {missing}")
+        if saved["version"] != _VERSION:
+            raise ValueError(
+                f"version: expected {_VERSION}, found {saved['version']!r}, which "
+                "another version of lrcore has saved"
+            )
         if saved["optimizer"] != type(self).__name__:
             raise ValueError(
                 f"optimizer: expected the state of {type(self).__name__}, "
                 f"found that of {saved['optimizer']}"
             )
         t = whole("t", saved["t"], "an int >= 0", least=0)
-        keep_subnormals = check_denormals(saved["denormals"])
+        gathered = whole("gathered", saved["gathered"], "an int >= 0", least=0)
+        if gathered >= self.accumulate:
+            raise ValueError(
+                f"gathered: expected less than accumulate = {self.accumulate}, "
+                f"found {gathered}"
+            )
+        given = saved["options"]
+        if not isinstance(given, Mapping) or given.keys() != set(_SAVED):
+            raise ValueError(f"options: expected {list(_SAVED)}, found {_keys(given)}")
+        options = {name: check(name, given[name], self._domains) for name in _SAVED}
         names = [leaf.path for leaf in self._tree.leaves]
         if list(saved["names"]) != names:
             raise ValueError(f"names: expected {names}, found {saved['names']}")
@@ -587,7 +825,7 @@ class Optimizer:
         for leaf, own, new in zip(
             self._tree.leaves, self.state, saved["state"], strict=True
         ):
-            wanted_keys = own.keys() - {"u"}  # scratch
+            wanted_keys = set(_kept_arrays(own))
             if not isinstance(new, Mapping) or wanted_keys != new.keys():
                 raise ValueError(
                     f"state of params{leaf.path}: "
@@ -609,8 +847,8 @@ class Optimizer:
         # Copied before anything is written: they may be views of each other.
         copies = [{name: new[name].copy() for name in new} for new in saved["state"]]
 
-        self._plan.t = t
-        self._keep_subnormals = keep_subnormals
+        self._set_options({**self._options, **options})  # which may refuse them
+        self._plan.t, self._plan.gathered = t, gathered
         for group, hyper in zip(self.param_groups, hypers, strict=True):
             group.replace(hyper)
         for own, new in zip(self.state, copies, strict=True):
@@ -637,11 +875,19 @@ class Optimizer:
         )
 
 
-_ASKED_BY = {
-    "ema": "ema_decay=...",
-    "swa": "swa_start=...",
-    "slow": "lookahead_steps=...",
-}
+_VERSION = 1
+"""Of state_dict()'s layout."""
+
+_ENTRIES = (
+    *("version", "optimizer", "t", "gathered", "options", "param_groups", "names"),
+    "state",
+)
+_NUMBERS = ("grad_scale", "clip_norm", "clip_eps")
+_SAVED = (*_NUMBERS, "accumulate", "skip_nonfinite", "denormals")
+
+
+def _kept_arrays(state: Mapping[str, Array]) -> list[str]:
+    return [name for name in state if name != _core.SCRATCH]
 
 
 def _swap(p: Array, a: Array) -> None:

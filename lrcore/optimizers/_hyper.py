@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, NamedTuple
 
+from lrcore._core import Folded
 from lrcore._numbers import real, whole
 
 Hyper = dict[str, Any]
@@ -21,11 +22,12 @@ class Domain(NamedTuple):
     fixed: bool = False  # not for a schedule
     least: int | None = None  # a whole number, at least this
     choices: tuple[str, ...] = ()  # or one of these
+    axes: bool = False  # or axes of an array
 
     @property
     def real(self) -> bool:
         """Whether its numbers are floats."""
-        return self.least is None and not self.choices
+        return self.least is None and not self.choices and not self.axes
 
     def or_none(self) -> Domain:
         """Return the domain with None."""
@@ -49,6 +51,10 @@ def choice(*names: str) -> Domain:
     text = "one of " + ", ".join(map(repr, names))
     return Domain(lambda _: True, text, fixed=True, choices=names)
 
+
+AXES = Domain(
+    lambda _: True, "an int or a tuple of them", fixed=True, optional=True, axes=True
+)
 
 Domains = Mapping[str, Domain | tuple[Domain, ...]]
 
@@ -74,6 +80,17 @@ _DOMAINS: Domains = {
     "swa_every": count(1),
     "lookahead_steps": count(1).or_none(),
     "lookahead_alpha": Domain(lambda x: 0 < x <= 1, "a number in (0, 1]"),
+    "clip_value": POSITIVE.or_none(),
+    "clip_tensor_norm": POSITIVE.or_none(),
+    "agc": POSITIVE.or_none(),
+    "agc_axis": AXES,
+    "agc_eps": POSITIVE,
+    "clip_norm": POSITIVE.or_none(),
+    "clip_eps": NONNEGATIVE,
+    "grad_scale": POSITIVE,
+    "accumulate": count(1),
+    "num_threads": count(1).or_none(),
+    "denormals": choice("flush", "keep"),
 }
 
 
@@ -120,6 +137,8 @@ def _is_schedule(value: Any) -> bool:
 
 
 def _number(name: str, value: Any, domain: Domain) -> Any:
+    if domain.axes:
+        return _axes(name, value, domain)
     if domain.choices:
         if value not in domain.choices:
             raise ValueError(f"{name}: expected {domain.text}, found {value!r}")
@@ -136,6 +155,14 @@ def _number(name: str, value: Any, domain: Domain) -> Any:
     return number
 
 
+def _axes(name: str, value: Any, domain: Domain) -> tuple[int, ...] | None:
+    if value is None:
+        return None
+    least = -(2**31)
+    axes = value if isinstance(value, (tuple, list)) and value else (value,)
+    return tuple(whole(name, axis, domain.text, least=least) for axis in axes)
+
+
 def _flag(name: str, value: Any) -> bool:
     if value not in (True, False):
         raise TypeError(f"{name}: expected True or False, found {value!r}")
@@ -145,6 +172,18 @@ def _flag(name: str, value: Any) -> bool:
 def scheduled(value: Any) -> bool:
     """Whether a value, or an element of it, depends on the step."""
     return callable(value) or (isinstance(value, tuple) and any(map(callable, value)))
+
+
+def at(name: str, value: Any, t: int, domains: Domains) -> Any:
+    """Return what a hyper-parameter is in the step that follows t others, checked."""
+    if not scheduled(value):
+        return value
+    now = check(name, _at(value, t), domains)
+    if now is None or scheduled(now):
+        raise TypeError(
+            f"{name}: expected its schedule to return numbers, found {now!r}"
+        )
+    return now
 
 
 def _at(value: Any, t: int) -> Any:
@@ -165,19 +204,6 @@ Prepare = Callable[[int, list[Any], tuple[int, bool]], tuple[list[Any], list[Any
 whether to keep subnormals; to what is stepped in the place of g, and to (array, value)
 pairs to be written then."""
 
-Folded = tuple[
-    Coefs,
-    float,
-    float,
-    float,
-    float,
-    Weights | None,
-    Weights | None,
-    Prepare | None,
-]
-"""A step's numbers: where to get the rule's, then lr, gscale, l2 and decay, then where
-to get those of averages and of the scale; last, what makes directions beforehand."""
-
 
 def decay(h: Hyper) -> tuple[float, float]:
     """Return l2 and the factor of p that weight decay comes to."""
@@ -187,25 +213,79 @@ def decay(h: Hyper) -> tuple[float, float]:
     return h["l2"], 1.0 - rate * h["weight_decay"]
 
 
-class Part:
-    """What is stepped alike in a group: the rule, and the numbers that it takes.
+class Layout(NamedTuple):
+    """What decides which arrays there are, and which share numbers.
 
     rule, scale : names of rules.def and scales.def; "" is no scale.
     averages : names of state arrays.
+    axes : over which adaptive clipping takes norms; None: it does not.
+    tensor_norm : whether gradients are clipped by each array's norm.
+    """
+
+    rule: str
+    scale: str
+    averages: tuple[str, ...]
+    axes: tuple[int, ...] | None
+    tensor_norm: bool
+
+    def __str__(self) -> str:
+        names = [repr(n) for n in (self.rule, self.scale, *self.averages) if n]
+        names += ["clip_tensor_norm"] if self.tensor_norm else []
+        names += [] if self.axes is None else [f"agc over axes {self.axes}"]
+        return " and ".join(names)
+
+
+class Part:
+    """What is stepped alike in a group: its layout, and the numbers that it takes.
+
     folded : the numbers of a step; None where something is scheduled.
     """
 
-    __slots__ = ("averages", "folded", "kind", "rule", "scale")
+    __slots__ = ("folded", "kind", "layout")
 
     def __init__(self, kind: Any, hyper: Hyper) -> None:
         self.kind = kind
-        self.rule, self.scale, self.averages = self.layout(hyper)
+        self.layout = self.layout_of(hyper)
         self.folded: Folded | None = None
 
-    def layout(self, hyper: Hyper) -> tuple[str, str, tuple[str, ...]]:
-        """Return what decides which state arrays there are."""
-        kind = self.kind
-        return kind._rule(hyper), kind._scale(hyper), tuple(kind._averages(hyper))
+    @property
+    def rule(self) -> str:
+        """Of rules.def."""
+        return self.layout.rule
+
+    @property
+    def scale(self) -> str:
+        """Of scales.def, or ""."""
+        return self.layout.scale
+
+    @property
+    def averages(self) -> tuple[str, ...]:
+        """Names of state arrays."""
+        return self.layout.averages
+
+    @property
+    def alone(self) -> bool:
+        """Whether each array takes numbers of its own."""
+        layout = self.layout
+        return bool(layout.scale) or layout.tensor_norm or layout.axes is not None
+
+    def layout_of(self, h: Hyper) -> Layout:
+        """Return the layout that hyper-parameters ask for."""
+        kind, axes = self.kind, None
+        if h["agc"] is not None:
+            axes = h["agc_axis"]
+            if axes is None:
+                raise ValueError(
+                    "agc_axis: expected the axes to take norms over with agc (0 for "
+                    "the columns of a matrix, 1 for its rows), found None"
+                )
+        return Layout(
+            kind._rule(h),
+            kind._scale(h),
+            tuple(kind._averages(h)),
+            axes,
+            h["clip_tensor_norm"] is not None,
+        )
 
     def fold(self, h: Hyper) -> Folded:
         """Fold the hyper-parameters into what the driver takes.
@@ -214,15 +294,19 @@ class Part:
         """
         kind, h = self.kind, {**h, "rule": self.rule}
         l2, decay = kind._decay(h)
-        return (
+        return Folded(
             kind._fold(h),
             h["lr"],
+            decay,
             -1.0 if h["maximize"] else 1.0,
             l2,
-            decay,
-            self._weights(h) if self.averages else None,
-            kind._fold_scale(h) if self.scale else None,
-            None if kind._one_kernel else kind._prepare(h),
+            weights=self._weights(h) if self.averages else None,
+            scale=kind._fold_scale(h) if self.scale else None,
+            prepare=None if kind._one_kernel else kind._prepare(h),
+            clip_value=h["clip_value"] or 0.0,
+            clip_norm=h["clip_tensor_norm"] or 0.0,
+            agc=h["agc"] or 0.0,
+            agc_eps=h["agc_eps"],
         )
 
     def _weights(self, h: Hyper) -> Weights:
@@ -237,8 +321,8 @@ class ParamGroup(MutableMapping[str, Any]):
     """A group's params and hyper-parameters, as a mapping that checks what is set.
 
     ``group["lr"] = 0.1`` takes effect at the next step; ``group["params"]`` is what was
-    given.  Made by the optimizer.  What decides which state
-    arrays there are (``amsgrad``, whether there is a momentum) stays as constructed.
+    given.  Made by the optimizer.  What decides which state arrays there are
+    (``amsgrad``, whether there is a momentum) stays as constructed.
     """
 
     __slots__ = ("_hyper", "_kind", "_scheduled", "owner", "params", "parts")
@@ -288,12 +372,11 @@ class ParamGroup(MutableMapping[str, Any]):
 
     def _keeps_layout(self, hyper: Hyper, what: str) -> None:
         for part in self.parts:
-            held, asked = (part.rule, part.scale, part.averages), part.layout(hyper)
-            if asked != held:
+            asked = part.layout_of(hyper)
+            if asked != part.layout:
                 raise ValueError(
-                    f"{what}: asks for the states of {_listed(asked)}, and this "
-                    f"optimizer was built with those of {_listed(held)}; "
-                    "construct one with it"
+                    f"{what}: asks for the states of {asked}, and this optimizer was "
+                    f"built with those of {part.layout}; construct one with it"
                 )
 
     def replace(self, hyper: Hyper) -> None:
@@ -331,21 +414,8 @@ class ParamGroup(MutableMapping[str, Any]):
 
     def at(self, name: str, t: int) -> Any:
         """Return a hyper-parameter's value for the step that follows t others."""
-        value = self._hyper[name]
-        if name not in self._scheduled:
-            return value
-        now = self._check(name, _at(value, t))
-        if now is None or scheduled(now):
-            raise TypeError(
-                f"{name}: expected its schedule to return numbers, found {now!r}"
-            )
-        return now
+        return at(name, self._hyper[name], t, self._kind._domains)
 
     def hyper_at(self, t: int) -> Hyper:
         """Return all hyper-parameters for the step that follows t others."""
         return {**self._hyper, **{name: self.at(name, t) for name in self._scheduled}}
-
-
-def _listed(layout: tuple[str, str, tuple[str, ...]]) -> str:
-    rule, scale, averages = layout
-    return " and ".join(repr(name) for name in (rule, scale, *averages) if name)

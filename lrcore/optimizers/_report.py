@@ -1,0 +1,62 @@
+"""What a step did, in numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import inf, nan, sqrt
+from typing import NamedTuple
+
+Measured = tuple[float, float, float, float, float, int]
+"""Of an array: its lr; sums of squares of the gradient, of that as clipped, of p, of
+its change; elements of the gradient that are not finite."""
+
+
+class Report(NamedTuple):
+    """The last step of an optimizer, of a group or of an array.
+
+    t : steps taken after it.
+    lr : learning rate, of the first group.
+    grad_norm : norm of the gradients times `grad_scale`, before they were clipped.
+    clip : the norm that clipping left, over that; 1 where it left all.
+    update_norm : norm of the change of the params by the rule and by weight decay,
+        before an average pulled at them; 0 where the step was skipped.
+    param_norm : norm of the params after that change.
+    update_ratio : update_norm / param_norm.  About 1e-3 is usual.
+    nonfinite : elements of the gradients that were infinite or NaN.
+    applied : whether the step was taken.
+    """
+
+    t: int
+    lr: float
+    grad_norm: float
+    clip: float
+    update_norm: float
+    param_norm: float
+    update_ratio: float
+    nonfinite: int
+    applied: bool
+
+
+def report(t: int, applied: bool, measured: Iterable[Measured]) -> Report:
+    """Return the report of arrays."""
+    rates, g, clipped, p, u, nonfinite = zip(*measured, strict=True)
+    grad_norm, left = sqrt(sum(g)), sqrt(sum(clipped))
+    update_norm, param_norm = sqrt(sum(u)), sqrt(sum(p))
+    bad = sum(nonfinite)
+    return Report(
+        t=t,
+        lr=rates[0],
+        grad_norm=grad_norm,
+        clip=1.0 if bad or left == grad_norm else left / grad_norm,
+        update_norm=update_norm,
+        param_norm=param_norm,
+        update_ratio=_ratio(update_norm, param_norm),
+        nonfinite=bad,
+        applied=applied,
+    )
+
+
+def _ratio(a: float, b: float) -> float:
+    if b != 0:
+        return a / b
+    return inf if a > 0 else nan

@@ -1,0 +1,291 @@
+"""What a step tells: opt.report and opt.reports(), against exact sums."""
+
+import math
+from math import inf, isnan, nan
+
+import numpy as np
+import pytest
+from composed import (
+    FEATURES,
+    FIRST,
+    SHAPES,
+    Feature,
+    composed,
+    gathered,
+    gradients,
+    merged,
+    norm,
+    optimizer,
+    own_of,
+    split,
+    weights,
+)
+from helpers import LENGTHS, all_same, bits_of, each_dtype, each_kind, wild
+
+import lrcore
+
+FIELDS = ("t", "lr", "grad_norm", "clip", "update_norm", "param_norm")
+FIELDS += ("update_ratio", "nonfinite", "applied")
+TELEMETRY = FEATURES["telemetry"]
+CLIPS = ["clip_value", "clip_tensor_norm", "agc", "clip_norm"]
+ALL = merged(FEATURES)
+CLIPPED = {name: merged([name, "telemetry"]) for name in CLIPS}
+
+
+def test_a_report_is_a_tuple_with_names():
+    assert lrcore.Report._fields == FIELDS
+    p = np.full(4, 3.0)
+    opt = lrcore.SGD(p, lr=0.5, clip_norm=1.0, telemetry=True)
+    assert opt.report is None
+    opt.step(np.full(4, 2.0))
+    assert opt.report == (1, 0.5, 4.0, 0.25, 0.5, 5.5, 0.5 / 5.5, 0, True)
+    assert isinstance(opt.report, lrcore.Report)
+    kinds = [type(value) for value in opt.report]
+    assert kinds == [int, *[float] * 6, int, bool]
+    assert opt.reports("tensor") == {"": opt.report}
+    assert opt.reports("group") == (opt.report,)
+
+
+def test_without_telemetry_it_says_how_to_have_one():
+    opt = lrcore.SGD(np.ones(2))
+    opt.step(np.ones(2))
+    with pytest.raises(AttributeError, match="telemetry=True"):
+        _ = opt.report
+    for by in ("tensor", "group"):
+        with pytest.raises(AttributeError, match="telemetry=True"):
+            opt.reports(by)
+
+
+def test_reports_are_by_tensor_or_by_group():
+    opt = lrcore.SGD(np.ones(2), telemetry=True)
+    opt.step(np.ones(2))
+    with pytest.raises(ValueError, match=r"expected .*'tensor'.*, found 'array'"):
+        opt.reports("array")
+
+
+def check(report, *, t, lr, before, after, old, new, rel):
+    """Hold a report to the gradients, and to the params before and after the step.
+
+    Norms and their quotients are good to 1e-12, which is what float64 makes of a sum
+    of some thousands of squares in any order; `rel` is for the clip factor.
+    """
+    moved = [b.astype(np.float64) - a for a, b in zip(old, new, strict=True)]
+    update, size = norm(moved), norm(new)
+    assert (report.t, report.lr) == (t, lr)
+    assert report.grad_norm == pytest.approx(norm(before), rel=1e-12, abs=0)
+    wanted = norm(after) / norm(before) if norm(before) else 1.0
+    assert report.clip == pytest.approx(wanted, rel=rel, abs=0)
+    assert report.update_norm == pytest.approx(update, rel=1e-12, abs=0)
+    assert report.param_norm == pytest.approx(size, rel=1e-12, abs=0)
+    assert report.update_ratio == report.update_norm / report.param_norm
+    assert (report.nonfinite, report.applied) == (0, True)
+
+
+def run(name, dtype, options, *, rel, shapes=SHAPES, steps=4, **more):
+    """Check all reports of some steps."""
+    params = weights(dtype, shapes)
+    lrs = (0.05, 0.03)
+    options = Feature(options.wide, options.first, {**options.second, "lr": lrs[1]})
+    opt = optimizer(name, params, options, lr=lambda t: lrs[0] / (1 + t), **more)
+    names = opt.state_dict()["names"]
+    assert opt.report is None
+    for t in range(steps):
+        count = options.wide.get("accumulate", 1)
+        calls = [gradients(params, t, k) for k in range(count)]
+        own = [
+            {k: v for k, v in o.items() if k != "lr"}
+            for o in own_of(options, len(params))
+        ]
+        before, after = composed(params, calls, own, **options.wide)
+        old = [p.copy() for p in params]
+        assert gathered(opt, calls)
+        now = [lrs[0] / (1 + t)] * FIRST + [lrs[1]] * (len(params) - FIRST)
+        parts = [before, after, old, params]
+
+        def given(at, parts=parts, now=now, t=t):
+            keys = ("before", "after", "old", "new")
+            some = dict(zip(keys, [part[at] for part in parts], strict=True))
+            return {"t": t + 1, "lr": now[at][0], "rel": rel, **some}
+
+        check(opt.report, **given(slice(None)))
+        by_tensor = opt.reports("tensor")
+        assert list(by_tensor) == names
+        for k, report in enumerate(by_tensor.values()):
+            check(report, **given(slice(k, k + 1)))
+        by_group = opt.reports("group")
+        assert len(by_group) == 2
+        for at, report in zip(
+            (slice(FIRST), slice(FIRST, None)), by_group, strict=True
+        ):
+            check(report, **given(at))
+
+
+@each_kind
+@pytest.mark.parametrize("option", [*CLIPS, "all"])
+def test_reports_are_of_exact_sums(name, option):
+    """float64: of all, of each group and of each array."""
+    options = ALL if option == "all" else CLIPPED[option]
+    run(name, "float64", options, rel=1e-12, weight_decay=0.1)
+
+
+@each_kind
+@pytest.mark.parametrize("option", CLIPS)
+def test_reports_of_float32_are_too(name, option):
+    """But the clip factor: each element is rounded twice, and the factor may be."""
+    run(name, "float32", CLIPPED[option], rel=3 * 2.0**-24, weight_decay=0.1)
+
+
+@each_dtype
+def test_reports_of_long_arrays(dtype):
+    shapes = [(100, 2049), (), (3, 5, 700), (30_011,)]
+    run("Adam", dtype, CLIPPED["clip_norm"], rel=2.0**-22, shapes=shapes, steps=2)
+
+
+@each_kind
+def test_a_report_is_of_the_params_before_averages_pull(name):
+    """Lookahead, in each second step; the averages are otherwise left out."""
+    params, twins = weights(), weights()
+    averages = {"lookahead_steps": 2, "lookahead_alpha": 0.25, "ema_decay": 0.5}
+    own = {"lr": 0.05, "weight_decay": 0.1}
+    opt = optimizer(name, params, TELEMETRY, **own, **averages)
+    twin = optimizer(name, twins, **own)
+    for t in range(6):
+        for p, q in zip(params, twins, strict=True):
+            q[...] = p
+        old = [p.copy() for p in params]
+        opt.step(split(gradients(params, t)))
+        twin.step(split(gradients(params, t)))
+        if t % 2 == 0:
+            assert all_same(params, twins)
+        moved = [b - a for a, b in zip(old, twins, strict=True)]
+        assert opt.report.update_norm == pytest.approx(norm(moved), rel=1e-12, abs=0)
+        assert opt.report.param_norm == pytest.approx(norm(twins), rel=1e-12, abs=0)
+
+
+@each_kind
+@each_dtype
+def test_to_report_changes_no_bit(name, dtype):
+    params, twins = weights(dtype), weights(dtype)
+    own = {"lr": 0.05, "weight_decay": 0.1, "lookahead_steps": 2}
+    opt = optimizer(name, params, TELEMETRY, **own)
+    twin = optimizer(name, twins, **own)
+    for t in range(3):
+        assert opt.step(split(gradients(params, t)))
+        assert twin.step(split(gradients(params, t)))
+    assert bits_of(opt, params) == bits_of(twin, twins)
+
+
+# --- what is not finite ---------------------------------------------------------------
+
+
+@each_kind
+def test_a_skipped_step_is_reported_as_that(name):
+    params = weights()
+    opt = optimizer(name, params, TELEMETRY, lr=0.05, skip_nonfinite=True)
+    assert opt.step(split(gradients(params, 0)))
+    grads = gradients(params, 1)
+    grads[0][0, :2] = nan, inf
+    grads[2][1, 1, 1] = -inf
+    assert not opt.step(split(grads))
+    report = opt.report
+    assert (report.t, report.lr, report.nonfinite) == (1, 0.05, 3)
+    assert report.applied is False
+    assert (report.update_norm, report.update_ratio) == (0, 0)
+    assert report.param_norm == pytest.approx(norm(params), rel=1e-12)
+    assert isnan(report.grad_norm)
+    by_tensor = opt.reports("tensor").values()
+    assert [r.nonfinite for r in by_tensor] == [2, 0, 1, 0]
+    assert [r.applied for r in by_tensor] == [False] * 4
+    assert [r.update_norm for r in by_tensor] == [0] * 4
+    assert [r.nonfinite for r in opt.reports("group")] == [2, 1]
+    assert opt.step(split(gradients(params, 1)))
+    assert (opt.report.t, opt.report.nonfinite, opt.report.applied) == (2, 0, True)
+
+
+@each_kind
+def test_what_is_not_finite_is_counted_where_it_is_stepped(name):
+    params = weights()
+    opt = optimizer(name, params, TELEMETRY, lr=0.05)
+    grads = gradients(params, 0)
+    grads[0][0, :2] = nan, inf
+    assert opt.step(split(grads))
+    assert (opt.report.nonfinite, opt.report.applied, opt.report.t) == (2, True, 1)
+    assert isnan(opt.report.grad_norm)
+
+
+@each_dtype
+@pytest.mark.parametrize("n", LENGTHS)
+def test_all_that_is_not_finite_is_counted(n, dtype):
+    """Among numbers of every magnitude."""
+    g = wild(np.random.default_rng(n), n, dtype)
+    for threads in (1, 2, 5):
+        p = np.zeros(n, dtype)
+        opt = lrcore.SGD(p, telemetry=True, skip_nonfinite=True, num_threads=threads)
+        opt._plan.parallel_from = 1
+        count = int((~np.isfinite(g)).sum())
+        assert opt.step(g) is (count == 0)
+        assert opt.report.nonfinite == count
+
+
+# --- quotients ------------------------------------------------------------------------
+
+
+def test_a_quotient_of_nothing():
+    """0 / 0 is nan as a ratio and 1 as a clip factor; x / 0 is inf."""
+    p = [np.zeros(2), np.ones(2), np.zeros(0)]
+    opt = lrcore.SGD(p, lr=1.0, clip_norm=9.0, telemetry=True)
+    opt.step([np.zeros(2), np.ones(2), np.zeros(0)])
+    nothing, gone, empty = opt.reports("tensor").values()
+    assert (nothing.grad_norm, nothing.clip, nothing.update_norm) == (0, 1, 0)
+    assert isnan(nothing.update_ratio)
+    assert (gone.param_norm, gone.update_ratio, gone.clip) == (0, inf, 1)
+    assert (empty.grad_norm, empty.clip, empty.param_norm) == (0, 1, 0)
+    assert isnan(empty.update_ratio)
+    assert opt.report.update_ratio == inf
+
+
+def test_clipping_to_0_is_a_factor_of_0():
+    opt = lrcore.SGD(np.ones(2), lr=1.0, clip_value=0.0, telemetry=True)
+    opt.step(np.ones(2))
+    assert opt.report[2:6] == (math.sqrt(2), 0, 0, math.sqrt(2))
+
+
+def test_where_nothing_is_clipped_the_factor_is_1():
+    params = weights("float32")
+    options = merged(["grad_scale", "telemetry"])
+    bounds = dict.fromkeys(CLIPS, 1000000000.0) | {"agc_axis": 0}
+    opt = optimizer("Adam", params, options, **bounds)
+    opt.step(split(gradients(params, 0)))
+    assert opt.report.clip == 1
+    assert all(report.clip == 1 for report in opt.reports("tensor").values())
+
+
+def test_paths_are_those_of_state_dict():
+    params = {"W": np.ones((2, 2)), "layers": [np.ones(3), {"b": np.ones(1)}]}
+    opt = lrcore.Adam(params, telemetry=True)
+    opt.step({"W": np.ones((2, 2)), "layers": [np.ones(3), {"b": np.ones(1)}]})
+    wanted = ["['W']", "['layers'][0]", "['layers'][1]['b']"]
+    assert list(opt.reports("tensor")) == opt.state_dict()["names"] == wanted
+
+
+def test_a_report_stays_what_it_was():
+    p = np.ones(2)
+    opt = lrcore.SGD(p, lr=0.1, telemetry=True)
+    opt.step(np.ones(2))
+    first, by_tensor = opt.report, opt.reports("tensor")
+    held = tuple(first)
+    opt.step(np.full(2, 5.0))
+    assert tuple(first) == held == tuple(by_tensor[""])
+    assert opt.report.t == 2
+    with pytest.raises(ValueError, match=r"^grads: "):
+        opt.step(np.ones(3))
+    assert opt.report.t == 2
+
+
+@each_dtype
+def test_norms_of_float32_do_not_overflow(dtype):
+    g = np.full(100, 1e30, dtype)
+    opt = lrcore.SGD(np.zeros_like(g), lr=1e-30, telemetry=True, clip_norm=1.0)
+    opt.step(g)
+    assert opt.report.grad_norm == pytest.approx(norm([g]), rel=1e-12)
+    assert opt.report.clip == pytest.approx(1 / norm([g]), rel=3 * 2.0**-24)

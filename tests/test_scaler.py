@@ -1,0 +1,190 @@
+"""The scale of the loss, and what is stepped by it."""
+
+import json
+import pickle
+from math import inf, isfinite, nan
+from pathlib import Path
+
+import numpy as np
+import pytest
+from composed import gradients, optimizer, split, weights
+from helpers import all_same, bits_of, each_kind, same_states
+
+import lrcore
+
+with np.load(Path(__file__).parent / "golden" / "clip.npz") as file:
+    GOLDEN = dict(file)
+ABOUT = json.loads(str(GOLDEN["about"]))
+
+
+@pytest.mark.parametrize("run", range(len(ABOUT["scalers"])))
+def test_the_scale_is_that_of_torch(run):
+    """And what is stepped: all are powers of 2 and small whole numbers."""
+    scaler = lrcore.LossScaler(*ABOUT["scalers"][run])
+    p = np.zeros(())
+    opt = lrcore.SGD(p, lr=0.125)
+    for step, (scale, stepped) in enumerate(
+        zip(GOLDEN["scale"][run], GOLDEN["stepped"][run], strict=True)
+    ):
+        spoilt = step in ABOUT["skipped"][run]
+        size = (nan if step % 2 else inf) if spoilt else 1.0 + step
+        assert scaler.step(opt, np.array(size * scaler.scale)) is not spoilt
+        assert (scaler.scale, p) == (scale, stepped)
+
+
+@pytest.mark.parametrize("run", range(len(ABOUT["scalers"])))
+@pytest.mark.parametrize("at", [1, 7, 18])
+def test_it_continues_from_its_state(run, at):
+    """The growth that is near, too; through a pickle."""
+    first = lrcore.LossScaler(*ABOUT["scalers"][run])
+    opt = lrcore.SGD(np.zeros(()))
+
+    def go(scaler, steps):
+        for step in steps:
+            spoilt = step in ABOUT["skipped"][run]
+            scaler.step(opt, np.array(nan if spoilt else 1.0))
+            yield scaler.scale
+
+    list(go(first, range(at)))
+    saved = pickle.loads(pickle.dumps(first.state_dict()))
+    list(go(first, [at]))  # what was saved is a copy
+    second = lrcore.LossScaler()
+    second.load_state_dict(saved)
+    wanted = GOLDEN["scale"][run][at:].tolist()
+    assert list(go(second, range(at, len(GOLDEN["scale"][run])))) == wanted
+
+
+def test_its_defaults_are_torchs():
+    scaler = lrcore.LossScaler()
+    assert scaler.scale == 65536.0
+    assert type(scaler.scale) is float
+    opt = lrcore.SGD(np.zeros(1))
+    scaler.step(opt, np.full(1, inf))
+    assert scaler.scale == 32768.0
+    for _ in range(1999):
+        scaler.step(opt, np.ones(1))
+    assert scaler.scale == 32768.0
+    scaler.step(opt, np.ones(1))
+    assert scaler.scale == 65536.0
+
+
+def test_the_scale_stays_finite():
+    scaler = lrcore.LossScaler(2.0**1023, growth_interval=1)
+    opt = lrcore.SGD(np.zeros(1))
+    for _ in range(3):
+        scaler.step(opt, np.ones(1))
+        assert isfinite(scaler.scale)
+
+
+@each_kind
+@pytest.mark.parametrize("own", [None, False, True])
+def test_a_step_is_that_of_the_gradients_of_the_loss(name, own):
+    """To the bit, as the scale is a power of 2; on top of grad_scale; skipped or not,
+    whatever the optimizer's own skip_nonfinite, which is as it was afterwards."""
+    params, twins = weights(), weights()
+    options = {"lr": 0.05, "grad_scale": 0.25, "clip_norm": 3.0, "weight_decay": 0.1}
+    skips = {} if own is None else {"skip_nonfinite": own}
+    opt = optimizer(name, params, **options, **skips)
+    twin = optimizer(name, twins, **options)
+    scaler = lrcore.LossScaler(1024.0, growth_interval=2)
+    for t in range(5):
+        grads = [np.asarray(g * scaler.scale) for g in gradients(params, t)]
+        if t == 3:
+            grads[2][0, 0, 0] = nan
+            before, scale = bits_of(opt, params), scaler.scale
+            assert scaler.step(opt, split(grads)) is False
+            assert bits_of(opt, params) == before
+            assert scaler.scale == scale / 2
+        else:
+            assert scaler.step(opt, split(grads)) is True
+            assert twin.step(split(gradients(params, t)))
+        assert opt.grad_scale == 0.25
+    assert all_same(params, twins)
+    assert same_states(opt.state, twin.state)
+    assert opt.t == twin.t == 4
+    spoilt = gradients(params, 0)
+    spoilt[0][0] = nan
+    assert opt.step(split(spoilt)) is not bool(own)
+
+
+def test_a_scheduled_grad_scale_is_there_too():
+    p = np.zeros(1)
+    opt = lrcore.SGD(p, lr=1.0, grad_scale=lambda t: 2.0 ** -(1 + t))
+    scaler = lrcore.LossScaler(4.0)
+    for _ in range(2):
+        assert scaler.step(opt, np.full(1, 4.0))
+    assert p.tolist() == [-0.75]
+    opt.step(np.ones(1))
+    assert p.tolist() == [-0.875]
+
+
+def test_gathering_changes_nothing_of_the_scaler():
+    params, twins = weights(), weights()
+    opt = optimizer("Adam", params, accumulate=3)
+    twin = optimizer("Adam", twins, accumulate=3)
+    scaler = lrcore.LossScaler(16.0, growth_interval=2)
+
+    def call(t, k, spoilt=False):
+        grads = [np.asarray(g * scaler.scale) for g in gradients(params, t, k)]
+        if spoilt:
+            grads[3][1] = inf
+        else:
+            twin.step(split(gradients(params, t, k)))
+        return scaler.step(opt, split(grads)), scaler.scale
+
+    # Growth after two steps, of three calls each.
+    assert [call(0, k) for k in range(3)] == [(False, 16), (False, 16), (True, 16)]
+    assert [call(1, k) for k in range(3)] == [(False, 16), (False, 16), (True, 32)]
+    assert all_same(params, twins)
+    saved = scaler.state_dict()
+    assert call(2, 0) == (False, 32)
+    assert scaler.state_dict() == saved
+    before = opt.t
+    assert call(2, 1, spoilt=True) == (False, 16), "dropped"
+    assert opt.t == before
+    assert opt.grad_scale == 1.0
+
+
+def test_gradients_are_zeroed_where_the_optimizer_does():
+    grads = [np.array([1.0, inf]), np.ones(2)]
+    opt = lrcore.SGD([np.zeros(2), np.zeros(2)], zero_grads=True)
+    assert lrcore.LossScaler().step(opt, grads) is False
+    assert not np.any(grads)
+
+
+def test_an_error_leaves_the_scaler_and_the_optimizer_as_they_were():
+    p = np.zeros(3)
+    opt = lrcore.SGD(p, lr=1.0, grad_scale=0.5)
+    scaler = lrcore.LossScaler(8.0, growth_interval=2)
+    scaler.step(opt, np.full(3, 8.0))
+    saved, before = scaler.state_dict(), bits_of(opt, [p])
+    with pytest.raises(ValueError, match=r"^grads: expected shape"):
+        scaler.step(opt, np.ones(4))
+    assert scaler.state_dict() == saved
+    assert bits_of(opt, [p]) == before
+    assert opt.grad_scale == 0.5
+    assert opt.step(np.full(3, nan)), "not skipped, as the optimizer does not"
+
+
+@pytest.mark.parametrize(
+    ("argument", "values"),
+    [
+        ("init_scale", [0.0, -1.0, nan, inf, "1", None]),
+        ("growth_factor", [0.5, nan, inf, "2", None]),
+        ("backoff_factor", [0.0, -0.5, 1.5, nan, "0.5", None]),
+        ("growth_interval", [0, -1, 1.5, "2", None]),
+    ],
+)
+def test_bad_arguments_are_refused_by_name(argument, values):
+    for value in values:
+        with pytest.raises((TypeError, ValueError), match=rf"^{argument}: expected"):
+            lrcore.LossScaler(**{argument: value})
+
+
+def test_what_is_no_state_of_a_scaler_is_refused():
+    scaler = lrcore.LossScaler(8.0)
+    saved = scaler.state_dict()
+    for bad in ({}, None, {**saved, "scale": -1.0}, {"scale": 4.0}):
+        with pytest.raises((KeyError, TypeError, ValueError)):
+            scaler.load_state_dict(bad)
+        assert scaler.state_dict() == saved

@@ -46,7 +46,7 @@ def left_of(p, g, **options):
 @pytest.mark.usefixtures("restore")
 @each_dtype
 @pytest.mark.parametrize("values", [ordinary, wild])
-@pytest.mark.parametrize("most", [2.0, 0.1, 0.0])
+@pytest.mark.parametrize("most", [2.0, 0.1])
 def test_clip_value_is_numpys_clip(dtype, values, most):
     """To the bit, with its bound rounded to the dtype; NaN stays."""
     real = np.dtype(dtype).type
@@ -167,8 +167,10 @@ def test_agc_is_by_units(shape, axes, dtype, order):
     twin = p.copy("K")
     lrcore.SGD(twin, lr=2.0**100, **options).step(g)
     wanted = clipped(p.astype(np.float64), g.astype(np.float64), **options)
-    # Roundings of the factor and of the product.
-    np.testing.assert_allclose(-twin / 2.0**100, wanted, rtol=np.finfo(dtype).eps)
+    # Roundings of the factor and of the product; in float64 those of two norms as well,
+    # whose sums of up to 2,145 squares are in another order.
+    rel = np.finfo(dtype).eps if dtype == "float32" else 2e-15
+    np.testing.assert_allclose(-twin / 2.0**100, wanted, rtol=rel)
     if sizes.size > 4:
         assert 0 < (abs(wanted) < abs(g)).mean() < 1
 
@@ -183,16 +185,19 @@ def test_agc_goes_by_the_params_before_the_step_and_by_agc_eps():
 
 
 @pytest.mark.parametrize(
-    ("shape", "axes"),
-    [
-        *(((2, 3, 4), axes) for axes in ((0, 2), 3, (2, 3), -4, (1, 1), "0", 0.0, ())),
-        *(((2, 3, 4), axes) for axes in ([0.5], True)),
-        *(((2, 3), axes) for axes in (2, (1, 2))),
-    ],
+    "axes", [(0, 2), (0, -1), 3, -4, (3, 4), (1, 1), "0", 0.0, (), (0.5,), True]
 )
-def test_axes_that_are_none_are_refused_by_name(shape, axes):
+def test_axes_that_are_none_are_refused_by_name(axes):
     with pytest.raises((TypeError, ValueError), match=r"^agc_axis\b"):
-        lrcore.SGD([np.ones(3), np.ones(shape)], agc=0.1, agc_axis=axes)
+        lrcore.SGD([np.ones(3), np.ones((2, 3, 4))], agc=0.1, agc_axis=axes)
+
+
+def test_axes_that_an_array_lacks_are_left_out():
+    """So that the same will do for matrices and for filters."""
+    p, g = np.ones((2, 3)), 10 * np.ones((2, 3))
+    many, one = (left_of(p, g, agc=0.1, agc_axis=axes) for axes in ((1, 2, 3), 1))
+    assert same_bits(many, one)
+    assert (many < 1).all()
 
 
 def test_agc_needs_an_axis():
@@ -356,7 +361,7 @@ def test_a_norm_is_clipped_in_any_structure(dtype):
 @each_dtype
 def test_what_is_within_the_norm_is_left_to_the_bit(dtype):
     g = np.array([3, 4], dtype)
-    for most in (5.0, 6, 1e300, inf):
+    for most in (5.0, 6, 1e300):
         assert lrcore.clip_by_global_norm([g], most) == 5.0
         assert g.tolist() == [3, 4]
     zeros = np.zeros(3, dtype)
@@ -371,6 +376,26 @@ def test_a_norm_that_is_not_finite_leaves_gradients_alone(value):
     found = lrcore.clip_by_global_norm(grads, 1.0)
     assert math.isnan(found) if math.isnan(value) else found == inf
     assert snapshot(grads.values()) == held
+
+
+def test_a_norm_that_overflows_leaves_gradients_alone():
+    """Squares past 1e308: by itself, and in a step."""
+    g = np.full(2, 1e200)
+    assert lrcore.global_norm(g) == inf
+    assert lrcore.clip_by_global_norm(g, 1.0) == inf
+    assert (g == 1e200).all()
+    for options in ({"clip_norm": 1.0}, {"clip_tensor_norm": 1.0}):
+        assert (left_of(np.zeros(2), g, **options) == 1e200).all()
+
+
+@pytest.mark.parametrize("value", [nan, inf])
+def test_a_norm_that_is_not_finite_clips_nothing(value):
+    """In a step that is not skipped: the other gradients are as they were."""
+    g = [np.array([3.0, value]), np.array([3.0, 4.0])]
+    for options in ({"clip_norm": 1.0}, {"clip_tensor_norm": 9.0}):
+        p = [np.zeros(2), np.zeros(2)]
+        lrcore.SGD(p, lr=1.0, **options).step(g)
+        np.testing.assert_array_equal([-p[0], -p[1]], g)
 
 
 @each_dtype
@@ -453,7 +478,7 @@ def test_an_array_that_stands_there_twice_is_refused(function):
     assert (buffer == 9).all()
 
 
-@pytest.mark.parametrize("value", [nan, -1.0, "1", None, [1.0]])
+@pytest.mark.parametrize("value", [nan, inf, 0.0, -1.0, "1", None, [1.0]])
 @pytest.mark.parametrize(
     ("function", "argument"),
     [("clip_by_global_norm", "max_norm"), ("clip_by_value", "clip_value")],

@@ -140,7 +140,9 @@ def test_gathering_changes_nothing_of_the_scaler():
     assert call(2, 0) == (False, 32)
     assert scaler.state_dict() == saved
     before = opt.t
-    assert call(2, 1, spoilt=True) == (False, 16), "dropped"
+    assert call(2, 1, spoilt=True) == (False, 32)
+    assert scaler.state_dict() == saved
+    assert call(2, 2) == (False, 16), "dropped, at its last call"
     assert opt.t == before
     assert opt.grad_scale == 1.0
 

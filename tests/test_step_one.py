@@ -222,6 +222,23 @@ def test_an_unfinished_round_says_what_is_to_come(name):
     assert saved["t"] == 1
 
 
+def test_what_is_loaded_does_not_leave_a_round_unfinished():
+    """Either it is refused, or the round is forgotten."""
+    params = [np.ones(2), np.ones(2)]
+    opt = lrcore.SGD(params, lr=0.5)
+    saved = opt.state_dict()
+    opt.step_one(0, np.ones(2))
+    try:
+        opt.load_state_dict(saved)
+    except RuntimeError as error:
+        assert "params[1]" in str(error)  # noqa: PT017 # one of two is right
+        opt.step_one(1, np.ones(2))
+        assert opt.t == 1
+    else:
+        assert opt.step([np.ones(2), np.ones(2)])
+        assert opt.t == 1
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [

@@ -156,13 +156,15 @@ def units(
         return None
     if p.ndim < 2:
         return 1, p.size, 1
-    own = sorted({a % p.ndim for a in axes if -p.ndim <= a < p.ndim})
+    own = sorted(a % p.ndim for a in axes if -p.ndim <= a < p.ndim)
     if not own:
         raise ValueError(
             f"agc_axis: expected axes of {name}, which has {p.ndim}, found {axes}"
         )
     if own != [*range(own[0], own[-1] + 1)]:
-        raise ValueError(f"agc_axis: expected neighbouring axes, found {axes}")
+        raise ValueError(
+            f"agc_axis: expected neighbouring axes of {name}, each once, found {axes}"
+        )
     shape, first, last = p.shape, own[0], own[-1] + 1
     if not p.flags.c_contiguous:
         shape, first, last = shape[::-1], p.ndim - last, p.ndim - first

@@ -117,6 +117,7 @@ cdef extern from "lrcore.h" nogil:
         double clip_eps
         bint skip_nonfinite
         bint zero_grads
+        bint gathered
         bint treated
         int num_threads
         bint keep_subnormals
@@ -198,7 +199,8 @@ SCALES = {
     )
     for i in range(LRC_N_SCALES)
 }
-SCRATCH = "u"  # the array of a scale that emits, beside the rule's states
+# Arrays beside the rule's states: of a scale that emits, of gradients gathered.
+SCRATCH, GATHERED = "u", "acc"
 
 cdef int N_COEFS[LRC_N_RULES]
 for _rule in RULES.values():
@@ -310,6 +312,8 @@ cdef int set_tensor(lrc_tensor *t, cnp.ndarray p, group, state) except -1:
         t.scale_state = <double *>data(state[name])
     if scale.emits:
         t.u = data(state[SCRATCH])
+    if GATHERED in state:
+        t.acc = data(state[GATHERED])
     return 0
 
 
@@ -588,7 +592,7 @@ cdef class Plan:
         numbers of a step; where that is None, `fold(hyper)`.
     part_of : each leaf's index into parts.
     states : each leaf's arrays by name: what its part's rule, scale and averages name,
-        and "acc", where gradients are gathered.  They do not own their memory, so that
+        and GATHERED, where gradients are.  They do not own their memory, so that
         it cannot be resized.
     units : each leaf's (outer, reduced, inner) for adaptive clipping, or None.
     t : steps taken.
@@ -601,7 +605,7 @@ cdef class Plan:
     cdef readonly tuple groups
     cdef public object t
     cdef public object busy
-    cdef public int gathered
+    cdef readonly int gathered
     cdef readonly set to_come
     cdef list params, states, named, parts, group_of, leaves_of, prepares, made, keys
     cdef list containers, node_keys, lengths, owners, rates
@@ -769,7 +773,7 @@ cdef class Plan:
                 self.gathered += 1
                 return False
             self.plan.grad_scale = self.grad_scale * grad_scale
-            self.set_gathered(self.gathered > 0)
+            self.plan.gathered = self.gathered > 0
             self.applied = self.run(&self.plan, 0, t, skip_nonfinite)
             self.gathered, self.reported = 0, True
             if self.applied:
@@ -792,10 +796,10 @@ cdef class Plan:
             if self.to_come and i not in self.to_come:
                 _check.stepped_twice(self.tree, self.to_come, i)
             t = self.t + 1
+            self.set_groups(t)
+            if self.plan.clip_norm:
+                _check.not_alone("clip_norm", self.plan.clip_norm)
             if g is not None:
-                self.set_groups(t)
-                if self.plan.clip_norm:
-                    _check.not_alone("clip_norm", self.plan.clip_norm)
                 if not self.takes(i, <PyObject *>g):
                     _check.one_gradient(self.tree, i, g, self.states)
                 if self.plan.zero_grads and not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>g):
@@ -821,18 +825,16 @@ cdef class Plan:
             self.release()
             self.busy = None
 
+    def restart(self, t, int gathered):
+        """Let t steps have been taken, so many gradients been gathered since, and no
+        round been begun."""
+        self.t, self.gathered = t, gathered
+        self.to_come.clear()
+
     cdef int enter(self) except -1:
         if self.busy is not None:
             raise RuntimeError(self.busy)
         self.busy = "this optimizer is in the middle of a step"
-        return 0
-
-    cdef int set_gathered(self, bint gathered) except -1:
-        """Let tensors take what was gathered, or not."""
-        cdef size_t i
-        if self.accumulate > 1:
-            for i in range(self.plan.n_tensors):
-                self.plan.tensor[i].acc = data(self.named[i]["acc"]) if gathered else NULL
         return 0
 
     cdef bint run(self, lrc_plan *plan, Py_ssize_t first, t, bint skip_nonfinite) except -1:

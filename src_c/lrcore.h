@@ -114,10 +114,9 @@ typedef struct {
 } lrc_units;
 
 typedef struct {
-    void *p; /* parameters, updated */
-    void *g; /* gradients, read, or zeroed after they have been */
-    void *
-        acc; /* the sum of gradients gathered before, in a step that takes it; or NULL */
+    void *p;   /* parameters, updated */
+    void *g;   /* gradients, read, or zeroed after they have been */
+    void *acc; /* the sum of the gradients that lrc_gather() has taken; or NULL */
     void *s[LRC_MAX_STATES];
     void *a[LRC_MAX_AVERAGES]; /* averages, in the order of the group's; or NULL */
     void *u;                   /* scratch like p, where the group's scale emits */
@@ -188,6 +187,7 @@ typedef struct {
     double clip_norm, clip_eps; /* 0: none */
     int skip_nonfinite;   /* whether a gradient that is not finite undoes the step */
     int zero_grads;       /* whether gradients are zeroed after use */
+    int gathered;         /* whether to add what was gathered */
     int treated;          /* whether lrc_treat() has made the gradients */
     int num_threads;      /* at most so many; 0: what lrc_num_threads() says */
     int keep_subnormals;  /* 0: flushed to zero, as a dead unit's state would slow

@@ -37,7 +37,7 @@
 #define INLINE inline __attribute__((always_inline))
 
 /* Ask for what is read soon; any address will do. */
-#define PREFETCH(address) __builtin_prefetch(address)
+#define PREFETCH(address) __builtin_prefetch(address, 0, 2)
 
 /* The floating-point mode belongs to a thread: round to nearest, exceptions masked, and
  * subnormals flushed to zero (as inputs and as results; x86-64 and aarch64 only) or kept.

@@ -90,7 +90,7 @@ static share share_of(const lrc_plan *plan, int k, int n)
 /* Whether there is nothing to do but to run the kernel. */
 static int is_plain(const lrc_group *group, const lrc_tensor *t)
 {
-    return group->plain && !t->acc && t->factors.factoring == LRC_UNFACTORED;
+    return group->plain && t->factors.factoring == LRC_UNFACTORED;
 }
 
 /* The next strip, or where `runs` is set and the kernel has a tensor to itself, all its
@@ -124,11 +124,12 @@ static int has_units(const strip *s)
 }
 
 /* The gradient of a strip as gathered. */
-static const void *gathered(const lrc_table *table, const strip *s, void *made)
+static const void *gathered(const lrc_table *table, const lrc_plan *plan,
+                            const strip *s, void *made)
 {
     const lrc_tensor *t = s->t;
     const void *g = at_element(t->g, t->dtype, s->lo);
-    if (!t->acc) return g;
+    if (!plan->gathered) return g;
     table->sum[t->dtype](at_element(t->acc, t->dtype, s->lo), g, s->n, made);
     return made;
 }
@@ -149,7 +150,7 @@ static const void *treated(const lrc_table *table, const lrc_plan *plan, const s
                            void *made)
 {
     if (plan->treated) return at_element(s->t->g, s->t->dtype, s->lo);
-    const void *g = gathered(table, s, made);
+    const void *g = gathered(table, plan, s, made);
     g = clamped(table, plan, s, g, made);
     if (!has_units(s)) return g;
     table->multiply_units[s->t->dtype](s->t, g, s->lo, s->n, made);
@@ -170,7 +171,7 @@ static void measure_share(const lrc_table *table, const lrc_plan *plan, int k, i
     made_t made;
     for (strip s; next(&mine, 0, &s);) {
         const lrc_dtype dtype = s.t->dtype;
-        const void *g = gathered(table, &s, made);
+        const void *g = gathered(table, plan, &s, made);
         measure(table, &s, g);
         if (s.group->clip_value != 0)
             s.sums->x = table->squares[dtype](clamped(table, plan, &s, g, made), s.n);
@@ -198,7 +199,7 @@ static void measure_row(const lrc_table *table, const lrc_plan *plan, strip s, s
     for (size_t done = 0; done < units->reduced; done += LRC_STRIP) {
         s.lo = u * units->reduced + done;
         s.n = least(LRC_STRIP, units->reduced - done);
-        const void *g = clamped(table, plan, &s, gathered(table, &s, made), made);
+        const void *g = clamped(table, plan, &s, gathered(table, plan, &s, made), made);
         const void *p = at_element(s.t->p, s.t->dtype, s.lo);
         units->gg[u] += table->squares[s.t->dtype](g, s.n);
         units->pp[u] += table->squares[s.t->dtype](p, s.n);
@@ -219,7 +220,8 @@ static void measure_columns(const lrc_table *table, const lrc_plan *plan, strip 
         memset(pp, 0, s.n * sizeof *pp);
         for (size_t i = 0; i < units->reduced; i++) {
             s.lo = (outer * units->reduced + i) * units->inner + at;
-            const void *g = clamped(table, plan, &s, gathered(table, &s, made), made);
+            const void *g =
+                clamped(table, plan, &s, gathered(table, plan, &s, made), made);
             const void *p = at_element(s.t->p, s.t->dtype, s.lo);
             table->add_squares[s.t->dtype](g, s.n, gg);
             table->add_squares[s.t->dtype](p, s.n, pp);
@@ -246,14 +248,10 @@ static void measure_units(const lrc_table *table, const lrc_plan *plan, int k, i
     }
 }
 
-/* Return the factor that makes a norm at most `most`, and make it so; 1 where the norm is
- * of what is not finite. */
-static double clip(double *norm, double most, size_t nonfinite)
+/* The factor that makes a norm at most `most`; 1 where it is not finite. */
+static double clip(double norm, double most)
 {
-    if (nonfinite > 0 || !(*norm > most)) return 1;
-    const double factor = most / *norm;
-    *norm = most;
-    return factor;
+    return norm > most && isfinite(norm) ? most / norm : 1;
 }
 
 static double agc_most(const lrc_group *group, double pp)
@@ -263,22 +261,24 @@ static double agc_most(const lrc_group *group, double pp)
 }
 
 /* Make the factors of a tensor's units.  scale: what g has been multiplied by.  Returns
- * the sum of squares of what they leave. */
+ * the sum of squares of what they leave of `total`. */
 static double clip_units(const lrc_group *group, const lrc_tensor *t, double scale,
-                         size_t nonfinite)
+                         double total)
 {
     const lrc_units *units = &t->units;
     double left = 0;
+    int clips = 0;
     for (size_t u = 0; t->n > 0 && u < units->outer * units->inner; u++) {
-        double g = scale * sqrt(units->gg[u]);
-        const double f = clip(&g, agc_most(group, units->pp[u]), nonfinite);
+        const double g = scale * sqrt(units->gg[u]);
+        const double f = clip(g, agc_most(group, units->pp[u]));
         if (t->dtype == LRC_F32)
             ((float *)units->factor)[u] = (float)f;
         else
             ((double *)units->factor)[u] = f;
-        left += g * g;
+        left += f * g * (f * g);
+        clips |= f != 1;
     }
-    return left;
+    return clips ? left : total;
 }
 
 /* What a tensor's strips sum up to, in order. */
@@ -309,27 +309,27 @@ static void treat(lrc_plan *plan)
         const strip whole = {.t = t, .group = plan->group + t->group};
         lrc_group *group = plan->group + t->group;
         const lrc_sums sums = sums_of(plan, t);
-        const size_t bad = sums.nonfinite;
-        double norm = scale * sqrt(sums.x), f = 1;
-        if (group->clip_norm != 0) f = clip(&norm, group->clip_norm, bad);
+        const double g = scale * scale * sums.x, norm = sqrt(g);
+        double f = 1;
+        if (group->clip_norm != 0) f = clip(norm, group->clip_norm);
         if (group->agc != 0 && !has_units(&whole))
-            f *= clip(&norm, agc_most(group, sums.p), bad);
-        double left = norm * norm;
-        if (has_units(&whole)) left = clip_units(group, t, f * scale, bad);
+            f *= clip(f * norm, agc_most(group, sums.p));
+        double left = f * f * g;
+        if (has_units(&whole)) left = clip_units(group, t, f * scale, left);
         group->factor *= f; /* 1, where the group has more tensors */
         total += left;
-        nonfinite += bad;
+        nonfinite += sums.nonfinite;
         if (plan->report) {
             lrc_report *report = plan->report + i;
             report->g = scale * scale * sums.g;
             report->clipped = left;
             report->u = 0; /* p stays */
-            report->nonfinite = bad;
+            report->nonfinite = sums.nonfinite;
         }
     }
 
-    double norm = sqrt(total) + plan->clip_eps, f = 1;
-    if (plan->clip_norm != 0) f = clip(&norm, plan->clip_norm, nonfinite);
+    const double f =
+        plan->clip_norm == 0 ? 1 : clip(sqrt(total) + plan->clip_eps, plan->clip_norm);
     for (size_t i = 0; f != 1 && i < plan->n_groups; i++) plan->group[i].factor *= f;
     for (size_t i = 0; plan->report && i < plan->n_tensors; i++)
         plan->report[i].clipped *= f * f;
@@ -371,8 +371,8 @@ static void prepare_all(const lrc_plan *plan, const lrc_table *table)
         memcpy(group->coef_f64, group->coef, sizeof group->coef);
         group->coef_f64[0] *= group->factor;
         prepare(group, table, group->rule, lrc_scales[group->scale].emits);
-        group->plain = !plan->report && !plan->zero_grads && group->clip_value == 0 &&
-                       group->agc == 0 && !has_average(group);
+        group->plain = !plan->report && !plan->zero_grads && !plan->gathered &&
+                       group->clip_value == 0 && group->agc == 0 && !has_average(group);
     }
 }
 
@@ -430,7 +430,7 @@ static void step_strip(const lrc_table *table, const lrc_plan *plan, const strip
     if (plan->report) {
         memcpy(was, p, s->n * size_of(dtype));
         if (!plan->measures && !plan->treated)
-            measure(table, s, gathered(table, s, made));
+            measure(table, s, gathered(table, plan, s, made));
     }
     run_kernel(s, direction(table, plan, s, made));
     if (plan->report) table->moved[dtype](was, p, s->n, s->sums);
@@ -518,11 +518,9 @@ static int measures(const lrc_plan *plan)
 
 int lrc_plan_treats(const lrc_plan *plan)
 {
-    int by_element = plan->grad_scale != 1;
+    int by_element = plan->gathered || plan->grad_scale != 1;
     for (size_t i = 0; i < plan->n_groups; i++)
         by_element |= plan->group[i].clip_value != 0;
-    for (size_t i = 0; i < plan->n_tensors; i++)
-        by_element |= plan->tensor[i].acc != NULL;
     return by_element || measures(plan);
 }
 

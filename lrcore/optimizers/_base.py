@@ -208,6 +208,11 @@ def _option(name: str, doc: str) -> Any:
         return self._options[name]
 
     def put(self: Optimizer, value: Any) -> None:
+        if name == "accumulate" and self._plan.gathered:
+            raise ValueError(
+                f"accumulate: found {value!r} after {self._plan.gathered} of "
+                f"{self.accumulate} gradients were gathered; set it after the update"
+            )
         self._set_options({**self._options, name: check(name, value, self._domains)})
 
     return property(get, put, doc=doc)
@@ -443,7 +448,7 @@ class Optimizer:
         if scale.emits:
             state[_core.SCRATCH] = state_like(p, len(state), 0.0)
         if gathers:
-            state["acc"] = state_like(p, len(state), 0.0)
+            state[_core.GATHERED] = state_like(p, len(state), 0.0)
         state |= {name: np.zeros(()).view() for name in scale.states}
         own = part.kind._own_state(p, self.param_groups[group].hyper)
         return {**own, **state}
@@ -484,7 +489,7 @@ class Optimizer:
 
     def _set_options(self, options: Hyper) -> None:
         self._refuse_in_step()
-        gathers = any("acc" in state for state in self.state)
+        gathers = any(_core.GATHERED in state for state in self.state)
         if gathers != (options["accumulate"] > 1):
             raise ValueError(
                 f"accumulate: found {options['accumulate']}, and this optimizer was "
@@ -805,16 +810,16 @@ class Optimizer:
                 f"found that of {saved['optimizer']}"
             )
         t = whole("t", saved["t"], "an int >= 0", least=0)
-        gathered = whole("gathered", saved["gathered"], "an int >= 0", least=0)
-        if gathered >= self.accumulate:
-            raise ValueError(
-                f"gathered: expected less than accumulate = {self.accumulate}, "
-                f"found {gathered}"
-            )
         given = saved["options"]
         if not isinstance(given, Mapping) or given.keys() != set(_SAVED):
             raise ValueError(f"options: expected {list(_SAVED)}, found {_keys(given)}")
         options = {name: check(name, given[name], self._domains) for name in _SAVED}
+        gathered = whole("gathered", saved["gathered"], "an int >= 0", least=0)
+        if gathered >= options["accumulate"]:
+            raise ValueError(
+                f"gathered: expected less than accumulate = {options['accumulate']}, "
+                f"found {gathered}"
+            )
         names = [leaf.path for leaf in self._tree.leaves]
         if list(saved["names"]) != names:
             raise ValueError(f"names: expected {names}, found {saved['names']}")
@@ -848,7 +853,7 @@ class Optimizer:
         copies = [{name: new[name].copy() for name in new} for new in saved["state"]]
 
         self._set_options({**self._options, **options})  # which may refuse them
-        self._plan.t, self._plan.gathered = t, gathered
+        self._plan.restart(t, gathered)
         for group, hyper in zip(self.param_groups, hypers, strict=True):
             group.replace(hyper)
         for own, new in zip(self.state, copies, strict=True):

@@ -1,0 +1,101 @@
+"""A preset of cases, and the ratios that are asked of each."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from lrcore.bench.peers import Traffic
+from lrcore.bench.run import Case, Result
+
+
+class Asked(NamedTuple):
+    """A bound on somebody's time over ours.
+
+    who : of those of this name, with whatever options and threads, the fastest.
+    bound : at least, or at most, this.
+    """
+
+    who: str
+    bound: float
+    at_most: bool = False
+
+
+class Found(NamedTuple):
+    """What was found of what is asked; who is None where nobody of the name ran."""
+
+    who: str | None
+    seconds: float
+    ratio: float
+    met: bool
+
+
+class Bar(NamedTuple):
+    """A case and what is asked in it."""
+
+    case: Case
+    asked: tuple[Asked, ...]
+
+
+def bars(threads: int) -> list[Bar]:
+    """Return the preset at a number of threads; what is asked is asked of two."""
+
+    def bar(
+        elements: int,
+        arrays: int,
+        *asked: Asked,
+        task: str = "step",
+        optimizer: str = "AdamW",
+        dtype: str = "float32",
+    ) -> Bar:
+        case = Case(task, optimizer, dtype, elements, arrays, threads)
+        return Bar(case, asked)
+
+    million, large = 1_000_000, 30_000_000
+    fused, numba, thinc = "torch fused", "numba", "thinc"
+    return [
+        bar(1000, 1, Asked(thinc, 4), Asked(fused, 30)),
+        bar(10_000, 100, Asked(thinc, 15), Asked(fused, 60)),
+        bar(million, 1000, Asked(fused, 4)),
+        bar(million, 100, Asked(fused, 4), Asked(numba, 3)),
+        bar(million, 1, Asked(fused, 1.6), Asked(numba, 1)),
+        bar(large, 1, Asked(fused, 1), Asked(Traffic.name, 0.95)),
+        bar(million, 1, Asked(fused, 1.3), optimizer="Adam", dtype="float64"),
+        bar(million, 1, Asked("torch", 5), task="whole step"),
+        bar(million, 100, Asked("torch", 5), task="whole step"),
+        bar(large, 1, Asked("torch", 1.4), task="whole step"),
+        bar(large, 1, Asked("lrcore, clipped", 1.25, at_most=True), task="clip"),
+        bar(million, 1, Asked("lrcore, telemetry", 1.15, at_most=True),
+            task="telemetry"),
+        bar(large, 1, Asked("lrcore, telemetry", 1.03, at_most=True),
+            task="telemetry"),
+        bar(million, 1, Asked("subnormal state", 1.05, at_most=True),
+            task="subnormal"),
+        *(
+            bar(elements, arrays, Asked("lrcore, 1 thread", 0.95), task="threads")
+            for arrays in (1, 100, 1000)
+            for elements in (10**k for k in range(2, 8))
+            if elements >= 10 * arrays and threads > 1
+        ),
+    ]  # fmt: skip
+
+
+def found(result: Result, asked: Asked) -> Found:
+    """Hold a result to what is asked."""
+    ours = next(iter(result.times.values())).median
+    best = fastest(result, asked.who)
+    if best is None:
+        return Found(None, float("nan"), float("nan"), False)
+    seconds = result.times[best].median
+    ratio = seconds / ours
+    met = ratio <= asked.bound if asked.at_most else ratio >= asked.bound
+    return Found(best, seconds, ratio, met)
+
+
+def fastest(result: Result, who: str | None = None) -> str | None:
+    """Return the fastest of a name, or of all others but the limit; None: nobody."""
+    _, *others = result.times
+    if who is None:
+        few = [name for name in others if not name.startswith(Traffic.name)]
+    else:
+        few = [name for name in others if name == who or name.startswith(f"{who}, ")]
+    return min(few, key=lambda name: result.times[name].median, default=None)

@@ -1,0 +1,458 @@
+"""Cases, and the clock: functions timed in turns."""
+
+from __future__ import annotations
+
+import gc
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import isqrt
+from pathlib import Path
+from statistics import quantiles
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import lrcore
+from lrcore._typing import Array
+from lrcore.bench import peers
+from lrcore.bench.peers import Arrays, Job, LeftOutError, Peer, Traffic
+from lrcore.bench.whole import TASKS
+
+SETTLE = 0.02
+"""Seconds of calls that do not count at the beginning of a turn.
+
+They bring the arrays back into the cache, and the threads of the one before stop
+spinning meanwhile: libgomp's do for 300,000 pauses, 16 ms here.
+"""
+
+SLOWEST = 1.0
+"""Seconds a call beyond which a peer is left out: the others' turns come too rarely."""
+
+FEED = 2e-5
+"""Seconds of calls for which gradients that a step changes last, at the least."""
+
+MEMORY_SHARE = 0.8
+"""Of the free memory, what a case may take."""
+
+CHECKED_STEPS = 5
+TOLERANCE = {"float32": 1e-3, "float64": 1e-5}
+"""Of the largest change in those steps: float32's rounding of p, eps within or beside a
+corrected root."""
+
+
+# --- turns ----------------------------------------------------------------------------
+
+
+class Turn(NamedTuple):
+    """A function to time.
+
+    call : takes nothing.
+    enter : called before each turn, not timed.
+    feed : called before each call, or each few where a call is short, not timed.
+    """
+
+    call: Callable[[], object]
+    enter: Callable[[], object] | None = None
+    feed: Callable[[], object] | None = None
+
+
+class Timing(NamedTuple):
+    """Seconds a call: median and quartiles over the rounds."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, times: Sequence[float]) -> Timing:
+        """Return the quartiles of the times of a function, one a round."""
+        if len(times) == 1:
+            return cls(times[0], times[0], times[0])
+        low, median, high = quantiles(times, n=4, method="inclusive")
+        return cls(median, low, high)
+
+
+def interleave(
+    turns: Mapping[str, Turn | Callable[[], object]],
+    rounds: int = 9,
+    seconds: float = 0.03,
+    tick: Callable[[], object] = lambda: None,
+) -> dict[str, Timing]:
+    """Time functions in turns.
+
+    In each of the rounds every function runs for some seconds (once at the least), so
+    that what else happens on the machine happens to all of them; who begins changes
+    from round to round.  A turn begins with calls that do not count (`SETTLE`).
+
+    Parameters
+    ----------
+    turns : mapping of Turn or callable
+        By name.
+    rounds, seconds
+        How many turns each has, and how long one is.
+    tick
+        Called after each round.
+    """
+    known = {k: t if isinstance(t, Turn) else Turn(t) for k, t in turns.items()}
+    order, times = list(known), {name: list[float]() for name in known}
+    collects = gc.isenabled()
+    try:
+        for _ in range(rounds):
+            for name in order:
+                gc.collect()
+                gc.disable()
+                times[name].append(_turn(known[name], seconds))
+                if collects:
+                    gc.enable()
+            order.append(order.pop(0))
+            tick()
+    finally:
+        if collects:
+            gc.enable()
+    return {name: Timing.of(values) for name, values in times.items()}
+
+
+def _turn(turn: Turn, seconds: float) -> float:
+    """Return the seconds a call of one turn."""
+    if turn.enter:
+        turn.enter()
+    calls, taken = 1, 0.0  # as many as last SETTLE, by doubling
+    begun = time.perf_counter()
+    while True:
+        taken = _timed(turn, calls, calls if turn.feed is None else 1)
+        if time.perf_counter() - begun >= SETTLE:
+            break
+        calls *= 2
+    each = taken / calls
+    n = max(1, round(seconds / each))
+    return _timed(turn, n, n if turn.feed is None else max(1, round(FEED / each))) / n
+
+
+def _timed(turn: Turn, calls: int, at_once: int) -> float:
+    """Return the seconds of so many calls, fed each time that so many are through."""
+    call, total = turn.call, 0.0
+    for first in range(0, calls, at_once):
+        if turn.feed:
+            turn.feed()
+        few = range(min(at_once, calls - first))
+        start = time.perf_counter()
+        for _ in few:
+            call()
+        total += time.perf_counter() - start
+    return total
+
+
+# --- cases ----------------------------------------------------------------------------
+
+
+class Case(NamedTuple):
+    """What is timed: a task of `whole.TASKS`, of which a bare step is one.
+
+    elements : of all arrays together.
+    """
+
+    task: str
+    optimizer: str
+    dtype: str
+    elements: int
+    arrays: int
+    threads: int
+
+    def __str__(self) -> str:
+        arrays = f"{self.arrays:,} array" + "s" * (self.arrays > 1)
+        threads = f"{self.threads} thread" + "s" * (self.threads > 1)
+        task = "" if self.task == "step" else f"{self.task}, "
+        what = f"{self.optimizer} {self.dtype}, {self.elements:,} in {arrays}"
+        return f"{task}{what}, {threads}"
+
+
+class Result(NamedTuple):
+    """What came of a case.
+
+    times : by name; the first is ours.
+    left_out : by name, why there is no time.
+    state_bytes : of our state arrays.
+    step_bytes : that a step reads and writes.
+    """
+
+    case: Case
+    times: dict[str, Timing]
+    left_out: dict[str, str]
+    state_bytes: int
+    step_bytes: int
+
+
+class Run(NamedTuple):
+    """All that a run has to tell: what `report` prints and keeps.
+
+    machine : what the times depend on.
+    settings : rounds and seconds.
+    results : of the cases.
+    left_out : by case, why there is no result.
+    """
+
+    machine: dict[str, Any]
+    settings: dict[str, Any]
+    results: list[Result]
+    left_out: dict[str, str]
+
+
+Tick = Callable[[str, int], object]
+"""Takes what is being done, and how many rounds more are done with."""
+
+
+def run(
+    cases: Iterable[Case],
+    wanted: Sequence[type[Peer]] = peers.PEERS,
+    rounds: int = 9,
+    seconds: float = 0.03,
+    tick: Tick = lambda what, n: None,
+) -> Run:
+    """Time each case by lrcore, the wanted peers and the limit.
+
+    Parameters
+    ----------
+    cases, wanted
+        What, and beside whom at a bare step.
+    rounds, seconds
+        Of `interleave`.
+    tick : Tick
+        Called as they go on, ``rounds + 1`` a case in all.
+    """
+    results, left_out = [], {}
+    agreed: dict[Any, str | None] = {}
+    for case in cases:
+        tick(str(case), 0)
+        try:
+            results.append(_result(case, wanted, rounds, seconds, tick, agreed))
+        except LeftOutError as reason:
+            left_out[str(case)] = str(reason)
+            tick(str(case), rounds + 1)
+    return Run(machine(), {"rounds": rounds, "seconds": seconds}, results, left_out)
+
+
+def _result(
+    case: Case,
+    wanted: Sequence[type[Peer]],
+    rounds: int,
+    seconds: float,
+    tick: Tick,
+    agreed: dict[Any, str | None],
+) -> Result:
+    shapes = _shapes(case)
+    kinds, left_out = _contestants(case, wanted, agreed, tick)
+    _check_memory(case, list(kinds.values()))
+    rng = np.random.default_rng(0)
+    params, grads = _network(rng, shapes, case.dtype), _network(rng, shapes, case.dtype)
+    made: dict[str, Peer] = {}
+    turns: dict[str, Turn] = {}
+    for name, (kind, threads) in kinds.items():
+        own = [g.copy() for g in grads] if kind.writes_grads else grads
+        hyper = peers.settings(case.optimizer)
+        copies = [p.copy() for p in params]
+        try:
+            peer = kind(Job(case.optimizer, hyper, copies, own, threads))
+            feed = _feeder(peer, grads) if kind.writes_grads else None
+            turn = Turn(peer.step, peer.enter, feed)
+            each = _first_calls(turn)
+        except LeftOutError as reason:
+            left_out[name] = str(reason)
+            continue
+        if each > SLOWEST:
+            left_out[name] = f"a call takes {each:.1f} s, too long to take turns"
+            continue
+        made[name], turns[name] = peer, turn
+    ours = next(iter(kinds))
+    if ours not in made:
+        raise LeftOutError(left_out[ours])
+    opt: Any = getattr(made[ours], "opt")  # noqa: B009 # ours have it, peers need not
+    state_bytes = sum(a.nbytes for state in opt.state for a in state.values())
+    step_bytes = peers.moved(params, opt.state)
+    tick(str(case), 1)
+    times = interleave(turns, rounds, seconds, lambda: tick(str(case), 1))
+    return Result(case, times, left_out, state_bytes, step_bytes)
+
+
+def _feeder(peer: Peer, grads: Arrays) -> Callable[[], None]:
+    return lambda: peer.feed(grads)
+
+
+def _first_calls(turn: Turn) -> float:
+    """Return the seconds of a second call; the first may compile."""
+    if turn.enter:
+        turn.enter()
+    _timed(turn, 1, 1)
+    return _timed(turn, 1, 1)
+
+
+Contestants = dict[str, tuple[type[Peer], int]]
+"""By name: who, and at how many threads."""
+
+
+def _contestants(
+    case: Case,
+    wanted: Sequence[type[Peer]],
+    agreed: dict[Any, str | None],
+    tick: Tick,
+) -> tuple[Contestants, dict[str, str]]:
+    """Return who takes part in a case, and why others do not."""
+    here: Contestants = {}
+    left_out: dict[str, str] = {}
+    ours, *others = TASKS[case.task]
+    others += [*wanted, Traffic] if case.task == "step" else []
+    here[ours.name] = (ours, case.threads)
+    for kind in others:
+        reason = kind.why_not(case.optimizer, case.dtype, case.threads)
+        if reason is None and kind.checked:
+            key = (kind, ours, case.optimizer, case.dtype, case.threads)
+            if key not in agreed:
+                tick(f"checking {kind.name}", 0)
+                agreed[key] = disagreement(kind, ours, *key[2:])
+            reason = agreed[key]
+        if reason is not None:
+            left_out[kind.name] = reason
+            continue
+        here[kind.name] = (kind, case.threads)
+        if kind.also_one_thread and case.threads > 1:
+            here[f"{kind.name}, 1 thread"] = (kind, 1)
+    return here, left_out
+
+
+def disagreement(
+    kind: type[Peer], ours: type[Peer], optimizer: str, dtype: str, threads: int
+) -> str | None:
+    """Return how a peer's steps differ from ours; None: they agree.
+
+    Each takes the same few steps, with other gradients in each.
+    """
+    rng = np.random.default_rng(1)
+    hyper = peers.settings(optimizer)
+    if not kind.decays and "weight_decay" in hyper:
+        hyper["weight_decay"] = 0.0
+    shapes = [(24, 40), (40, 24), (8, 8)]
+    start = _network(rng, shapes, dtype)
+    try:
+        both = [
+            each(
+                Job(
+                    optimizer,
+                    hyper,
+                    [p.copy() for p in start],
+                    [np.zeros_like(p) for p in start],
+                    threads,
+                )
+            )
+            for each in (ours, kind)
+        ]
+        for _ in range(CHECKED_STEPS):
+            grads = _network(rng, shapes, dtype)
+            for peer in both:
+                peer.enter()
+                peer.feed(grads)
+                peer.step()
+    except LeftOutError as reason:
+        return str(reason)
+    except Exception as error:  # the others can be timed without it
+        return f"it failed: {type(error).__name__}: {error}"
+    a, b = ([*map(np.asarray, peer.results())] for peer in both)
+    if len(a) != len(b) or any(x.shape != y.shape for x, y in zip(a, b, strict=True)):
+        return "its results have other shapes"
+    change = max(abs(x - p).max() for x, p in zip(a, start, strict=False))
+    off = max(abs(x - y).max() for x, y in zip(a, b, strict=True)) / change
+    if not off <= TOLERANCE[dtype]:
+        return f"its update differs from ours, by {off:.1g} of the step"
+    return None
+
+
+def _network(
+    rng: np.random.Generator, shapes: Iterable[tuple[int, ...]], dtype: str
+) -> list[Array]:
+    """Return arrays of magnitudes in [0.5, 2), of either sign."""
+    return [_signed(rng, shape, dtype) for shape in shapes]
+
+
+def _signed(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Array:
+    values: Array = rng.random(shape, dtype=np.dtype(dtype).type)
+    values *= 3
+    values -= 1.5
+    values += np.copysign(values.dtype.type(0.5), values)
+    return values
+
+
+def _shapes(case: Case) -> list[tuple[int, int]]:
+    """Return matrices, as square as their number of elements can be."""
+    if case.elements < case.arrays:
+        raise LeftOutError(f"fewer elements than {case.arrays} arrays")
+    each, more = divmod(case.elements, case.arrays)
+    sizes = [each + 1] * more + [each] * (case.arrays - more)
+    return [_near_square(n) for n in sizes]
+
+
+def _near_square(n: int) -> tuple[int, int]:
+    """Return the factors of n that are nearest to each other, the smaller first.
+
+    >>> _near_square(1000)
+    (25, 40)
+    """
+    rows = next(k for k in range(isqrt(n), 0, -1) if n % k == 0)
+    return rows, n // rows
+
+
+# --- memory, machine ------------------------------------------------------------------
+
+
+def _check_memory(case: Case, kinds: Sequence[tuple[type[Peer], int]]) -> None:
+    """Refuse a case whose peers do not all fit into memory."""
+    probe = getattr(lrcore, case.optimizer)(
+        np.ones((4, 4)), **peers.settings(case.optimizer)
+    )
+    n_states = len(peers.like_p(np.ones((4, 4)), probe.state[0]))
+    most = max(kind.scratch for kind, _ in kinds)
+    arrays = 2 + most + sum(1 + n_states + kind.writes_grads for kind, _ in kinds)
+    need = arrays * case.elements * np.dtype(case.dtype).itemsize
+    free = MEMORY_SHARE * free_memory()
+    if need > free:
+        raise LeftOutError(
+            f"{len(kinds)} at a time need {need / 1e9:.1f} GB of memory, and "
+            f"{free / 1e9:.1f} are to be had; name fewer with --peers"
+        )
+
+
+def free_memory() -> float:
+    """Return the bytes that can be had without swapping, in this container too."""
+    free = float("inf")
+    for line in _read("/proc/meminfo").splitlines():
+        if line.startswith("MemAvailable:"):
+            free = 1024.0 * int(line.split()[1])
+    limit, used = (_read(f"/sys/fs/cgroup/memory.{k}") for k in ("max", "current"))
+    if limit.strip().isdecimal() and used.strip().isdecimal():
+        free = min(free, float(limit) - float(used))
+    return free
+
+
+def machine() -> dict[str, Any]:
+    """Return what the times depend on, with nothing that says whose machine it is."""
+    config = lrcore.show_config("dict")
+    assert config is not None
+    models = [
+        line.partition(":")[2].strip()
+        for line in _read("/proc/cpuinfo").splitlines()
+        if line.startswith("model name")
+    ]
+    return {
+        "processor": models[0] if models else config["machine"],
+        "cores": len(os.sched_getaffinity(0)),
+        "isa": config["isa"],
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "versions": {"lrcore": config["lrcore"], **peers.versions()},
+    }
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""

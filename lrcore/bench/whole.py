@@ -1,0 +1,160 @@
+"""The whole step: finite check, global norm clipped to 1, AdamW, EMA, zeroed gradients.
+
+A gradient that has been zeroed would leave the next step less to do (m decays, after
+some 900 steps into subnormals), so the gradients are given anew before each call, or
+each few where a call takes microseconds, outside the time.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, ClassVar
+
+import numpy as np
+
+from lrcore._typing import Array
+from lrcore.bench.peers import Arrays, Job, Lrcore, LrcoreOneThread, Peer, TorchFused
+
+CLIP_NORM = 1.0
+EMA_DECAY = 0.999
+
+
+class LrcoreClipped(Lrcore):
+    """Ours with the finite check, the global norm and its clip."""
+
+    name = "lrcore, clipped"
+    options: ClassVar = {"clip_norm": CLIP_NORM, "skip_nonfinite": True}
+    checked = False
+
+
+class LrcoreWhole(Lrcore):
+    """Ours, all of it in one call."""
+
+    name = "lrcore, whole"
+    options: ClassVar = {
+        **LrcoreClipped.options, "ema_decay": EMA_DECAY, "zero_grads": True
+    }  # fmt: skip
+    writes_grads = True
+
+    def results(self) -> Arrays:
+        """Return params, averages and gradients."""
+        return [*self.params, *(state["ema"] for state in self.opt.state), *self.grads]
+
+
+class TorchWhole(TorchFused):
+    """torch's documented parts, each over all tensors at a time.
+
+    ``clip_grad_norm_(error_if_nonfinite=True, foreach=True)``, the fused AdamW,
+    ``_foreach_lerp_`` as in ``torch.optim.swa_utils``, ``_foreach_zero_`` as in
+    ``zero_grad(set_to_none=False)``.
+    """
+
+    name = "torch"
+    writes_grads = True
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job)
+        torch: Any = import_module("torch")
+        self.averages = [tensor.detach().clone() for tensor in self.tensors]
+        own_grads = [tensor.grad for tensor in self.tensors]
+        clip_and_update = self.clip_and_update(torch, own_grads)
+        begun = False
+
+        def step() -> None:
+            nonlocal begun
+            clip_and_update()
+            with torch.no_grad():
+                if begun:
+                    torch._foreach_lerp_(self.averages, self.tensors, 1 - EMA_DECAY)
+                else:
+                    torch._foreach_copy_(self.averages, self.tensors)
+                    begun = True
+                torch._foreach_zero_(own_grads)
+
+        self.step = step
+
+    def clip_and_update(self, torch: Any, own_grads: Any) -> Any:
+        """Return the first part of the step."""
+        clip, update = torch.nn.utils.clip_grad_norm_, self.opt.step
+
+        def run() -> None:
+            clip(self.tensors, CLIP_NORM, error_if_nonfinite=True, foreach=True)
+            update()
+
+        return run
+
+    def results(self) -> Arrays:
+        """Return params, averages and gradients."""
+        return [*self.params, *(a.numpy() for a in self.averages), *self.grads]
+
+
+class TorchScaled(TorchWhole):
+    """The same with a pass fewer: the fused kernel divides the gradient.
+
+    It takes the divisor (``grad_scale``) and a flag that skips the step (``found_inf``)
+    as torch's GradScaler gives them.
+    """
+
+    name = "torch, scaled"
+
+    def clip_and_update(self, torch: Any, own_grads: Any) -> Any:
+        """Return the first part of the step."""
+        total, norms, stack = torch.linalg.vector_norm, torch._foreach_norm, torch.stack
+        opt = self.opt
+
+        def run() -> None:
+            with torch.no_grad():
+                norm = total(stack(norms(own_grads)))
+                opt.grad_scale = ((norm + 1e-6) / CLIP_NORM).clamp(min=1.0)
+                opt.found_inf = norm.isfinite().logical_not().float()
+            opt.step()
+
+        return run
+
+
+class LrcoreTelemetry(Lrcore):
+    """Ours with the report of each step."""
+
+    name = "lrcore, telemetry"
+    options: ClassVar = {"telemetry": True}
+
+
+class LrcoreNormal(Lrcore):
+    """Ours where the gradient is 0 and the state is given anew: a normal number."""
+
+    name = "normal state"
+    value: ClassVar[float] = 1e-4
+    writes_grads = True
+    checked = False
+
+    def feed(self, grads: Arrays) -> None:
+        """Fill the state, and keep the gradients at 0."""
+        for g, state in zip(self.grads, self.opt.state, strict=True):
+            g[...] = 0
+            for a in state.values():
+                self.fill(a)
+
+    def fill(self, a: Array) -> None:
+        """Fill a state array."""
+        a[...] = self.value
+
+
+class LrcoreSubnormal(LrcoreNormal):
+    """Ours where the state is fully subnormal, as that of a dead unit becomes."""
+
+    name = "subnormal state"
+
+    def fill(self, a: Array) -> None:
+        """Fill a state array."""
+        a[...] = np.finfo(a.dtype).tiny / 8
+
+
+# By task, who takes part in it beside `peers.PEERS` at a bare step; the first is ours.
+TASKS: dict[str, tuple[type[Peer], ...]] = {
+    "step": (Lrcore,),
+    "whole step": (LrcoreWhole, TorchWhole, TorchScaled),
+    "clip": (Lrcore, LrcoreClipped),
+    "telemetry": (Lrcore, LrcoreTelemetry),
+    "subnormal": (LrcoreNormal, LrcoreSubnormal),
+    "threads": (Lrcore, LrcoreOneThread),
+}

@@ -28,7 +28,9 @@ demo: .venv/.core ## learn handwritten digits, then time the optimizer
 test: .venv/.test ## run the tests
 	.venv/bin/python -m pytest -q
 
-bench: .venv-bench/.bench ## time the core beside torch, numba and NumPy
+bench: .venv-bench/.bench ## time the core beside torch, numba, NumPy and others
+	.venv-bench/bin/lrcore bench --bars
+	.venv-bench/bin/lrcore bench
 	.venv-bench/bin/python -m pytest -q bench
 
 lint: .venv/.lint ## check style, types and that C compiles without a warning

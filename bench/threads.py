@@ -4,9 +4,9 @@ float32 Adam on one array, the two in turns, medians; what LRC_PARALLEL_FROM is 
 """
 
 import numpy as np
-from interleave import interleave
 
 import lrcore
+from lrcore.bench.run import interleave
 
 
 def stepper(elements, threads):
@@ -19,7 +19,7 @@ def stepper(elements, threads):
 if __name__ == "__main__":
     print("elements   1 thread   2 threads   ratio")
     for elements in (8192, 16384, 32768, 49152, 65536, 131072, 262144):
-        steps = {threads: stepper(elements, threads) for threads in (1, 2)}
-        times = interleave(steps, rounds=25, turn=0.01)
-        one, two = times[1] * 1e6, times[2] * 1e6
+        steps = {str(threads): stepper(elements, threads) for threads in (1, 2)}
+        times = interleave(steps, rounds=25, seconds=0.01)
+        one, two = (t.median * 1e6 for t in times.values())
         print(f"{elements:>8} {one:>8.1f} us {two:>8.1f} us {two / one:>7.2f}")

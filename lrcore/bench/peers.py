@@ -21,6 +21,7 @@ import lrcore
 from lrcore import _core
 from lrcore._timing import TextbookAdamW
 from lrcore._typing import Array
+from lrcore.optimizers._memory import state_like
 
 Arrays = Sequence[Array]
 
@@ -185,8 +186,8 @@ def like_p(p: Array, state: Mapping[str, Array]) -> list[str]:
 class Traffic(Peer):
     """The limit: a C loop that moves the bytes of the step, one addition an array.
 
-    Arrays of the total size, whatever the number of params.  Float64 is taken for twice
-    as many float32.
+    Arrays of the total size, whatever the number of params, placed as lrcore places
+    them.  Float64 is taken for twice as many float32.
     """
 
     name = "traffic only"
@@ -200,10 +201,13 @@ class Traffic(Peer):
         if loop is None:
             raise LeftOutError("this build has no traffic loop")
         opt = getattr(lrcore, optimizer)(params[0].copy(), **hyper)
-        n_states = len(like_p(params[0], opt.state[0]))
         words = sum(p.nbytes for p in params) // 4
-        g, *arrays = (np.zeros(words, np.float32) for _ in range(2 + n_states))
-        self.step = partial(loop, g, tuple(arrays), threads)
+        g = np.full(words, 1e-3, np.float32)  # zeros would be one page of memory
+        p = np.ones(words, np.float32)
+        states = [
+            state_like(p, k, 0.0) for k, _ in enumerate(like_p(params[0], opt.state[0]))
+        ]
+        self.step = partial(loop, g, [p, *states], threads)
 
 
 # --- NumPy ----------------------------------------------------------------------------

@@ -114,41 +114,41 @@ def _list(items: Iterable[tuple[str, str]]) -> str:
 def bars_table(run: Run, asked: Sequence[Bar], width: int = 80) -> str:
     """Return what is asked of each case beside what was found."""
     results = {result.case: result for result in run.results}
-    lines = [f"{'':<34}{'time':>11} {'x ours':>8}   {'asked':<14}"]
-    missed = []
+    lines = [_about(run, width), "", _bar_line("", "time", "x ours", "asked", "")]
+    met = [0, 0]
     for bar in asked:
         if (result := results.get(bar.case)) is None:
             continue
         ours, t = next(iter(result.times.items()))
-        lines.append(str(bar.case))
-        lines.append(f"  {ours:<32}{seconds(t.median):>11}")
-        best = fastest(result)
+        lines += [str(bar.case), _bar_line(ours, seconds(t.median))]
         named = set()
         for a in bar.asked:
             f = found(result, a)
             wanted = f"at {'most' if a.at_most else 'least'} {a.bound:g}"
             if f.who is None:
-                lines.append(f"  {a.who:<32}{'absent':>11} {'':>8}   {wanted:<14}")
+                lines.append(_bar_line(a.who, "absent", "", wanted))
                 continue
             named.add(f.who)
+            met[f.met] += 1
             verdict = "met" if f.met else "MISSED"
-            if not f.met:
-                missed.append(f"{bar.case}: {f.who} {figures(f.ratio)}, {wanted}")
-            lines.append(
-                f"  {f.who:<32}{seconds(f.seconds):>11} {figures(f.ratio):>8}   "
-                f"{wanted:<14} {verdict}"
-            )
+            ratio = figures(f.ratio)
+            lines.append(_bar_line(f.who, seconds(f.seconds), ratio, wanted, verdict))
+        best = fastest(result)
         if best is not None and best not in named:
             b = result.times[best].median
-            lines.append(
-                f"  {best:<32}{seconds(b):>11} {figures(b / t.median):>8}   "
-                "the best peer"
-            )
-    lines.append("")
-    lines += [f"missed: {what}" for what in missed] or ["nothing was missed"]
+            ratio = figures(b / t.median)
+            lines.append(_bar_line(best, seconds(b), ratio, "the best peer"))
+    total = sum(len(bar.asked) for bar in asked)
+    lines += ["", f"met: {met[True]}, missed: {met[False]}, of {total}"]
     if notes := _notes(run, width):
         lines.append(notes)
-    return "\n".join([_about(run, width), "", *lines])
+    return "\n".join(lines)
+
+
+def _bar_line(
+    who: str, time: str, ratio: str = "", wanted: str = "", verdict: str = ""
+) -> str:
+    return f"  {who:<28} {time:>11} {ratio:>8}   {wanted:<14} {verdict}".rstrip()
 
 
 def seconds(t: float) -> str:

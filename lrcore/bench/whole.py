@@ -105,7 +105,7 @@ class TorchScaled(TorchWhole):
         def run() -> None:
             with torch.no_grad():
                 norm = total(stack(norms(own_grads)))
-                opt.grad_scale = ((norm + 1e-6) / CLIP_NORM).clamp(min=1.0)
+                opt.grad_scale = ((norm + 1e-6) / CLIP_NORM).clamp(min=1.0).float()
                 opt.found_inf = norm.isfinite().logical_not().float()
             opt.step()
 

@@ -45,10 +45,6 @@ def settings(optimizer: str) -> dict[str, Any]:
     return {**defaults, **OPTIONS.get(optimizer, {})}
 
 
-class LeftOutError(Exception):
-    """Why a peer, or a case, has no times."""
-
-
 class Job(NamedTuple):
     """What a peer is made for.
 
@@ -146,14 +142,8 @@ class Lrcore(Peer):
         optimizer, hyper, params, grads, threads = job
         one = len(params) == 1
         kind = getattr(lrcore, optimizer)
-        try:
-            self.opt = kind(
-                params[0] if one else list(params),
-                num_threads=threads,
-                **{**hyper, **self.options},
-            )
-        except TypeError as error:  # an option of a later version
-            raise LeftOutError(str(error)) from None
+        options = {**hyper, **self.options, "num_threads": threads}
+        self.opt = kind(params[0] if one else list(params), **options)
         self.step = partial(self.opt.step, grads[0] if one else list(grads))
 
 
@@ -197,9 +187,6 @@ class Traffic(Peer):
     def __init__(self, job: Job) -> None:
         super().__init__(job)
         optimizer, hyper, params, _, threads = job
-        loop = getattr(_core, "traffic", None)
-        if loop is None:
-            raise LeftOutError("this build has no traffic loop")
         opt = getattr(lrcore, optimizer)(params[0].copy(), **hyper)
         words = sum(p.nbytes for p in params) // 4
         g = np.full(words, 1e-3, np.float32)  # zeros would be one page of memory
@@ -207,7 +194,7 @@ class Traffic(Peer):
         states = [
             state_like(p, k, 0.0) for k, _ in enumerate(like_p(params[0], opt.state[0]))
         ]
-        self.step = partial(loop, g, [p, *states], threads)
+        self.step = partial(_core.traffic, g, [p, *states], threads)
 
 
 # --- NumPy ----------------------------------------------------------------------------

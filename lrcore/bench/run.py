@@ -17,7 +17,7 @@ import numpy as np
 import lrcore
 from lrcore._typing import Array
 from lrcore.bench import peers
-from lrcore.bench.peers import Arrays, Job, LeftOutError, Peer, Traffic
+from lrcore.bench.peers import Arrays, Job, Peer, Traffic
 from lrcore.bench.whole import TASKS
 
 SETTLE = 0.02
@@ -28,7 +28,8 @@ spinning meanwhile: libgomp's do for 300,000 pauses, 16 ms here.
 """
 
 SLOWEST = 1.0
-"""Seconds a call beyond which a peer is left out: the others' turns come too rarely."""
+"""Seconds a call beyond which a peer is left out, as the others' turns come too rarely.
+"""
 
 FEED = 2e-5
 """Seconds of calls for which gradients that a step changes last, at the least."""
@@ -147,6 +148,10 @@ def _timed(turn: Turn, calls: int, at_once: int) -> float:
 # --- cases ----------------------------------------------------------------------------
 
 
+class LeftOutError(Exception):
+    """Why a case has no result."""
+
+
 class Case(NamedTuple):
     """What is timed: a task of `whole.TASKS`, of which a bare step is one.
 
@@ -257,22 +262,27 @@ def _result(
             feed = _feeder(peer, grads) if kind.writes_grads else None
             turn = Turn(peer.step, peer.enter, feed)
             each = _first_calls(turn)
-        except LeftOutError as reason:
-            left_out[name] = str(reason)
+        except Exception as error:
+            if not made:  # ours
+                raise
+            left_out[name] = _failed(error)
             continue
-        if each > SLOWEST:
+        if made and each > SLOWEST:
             left_out[name] = f"a call takes {each:.1f} s, too long to take turns"
             continue
         made[name], turns[name] = peer, turn
-    ours = next(iter(kinds))
-    if ours not in made:
-        raise LeftOutError(left_out[ours])
-    opt: Any = getattr(made[ours], "opt")  # noqa: B009 # ours have it, peers need not
+    ours = next(iter(made.values()))
+    assert isinstance(ours, peers.Lrcore)
+    opt = ours.opt
     state_bytes = sum(a.nbytes for state in opt.state for a in state.values())
     step_bytes = peers.moved(params, opt.state)
     tick(str(case), 1)
     times = interleave(turns, rounds, seconds, lambda: tick(str(case), 1))
     return Result(case, times, left_out, state_bytes, step_bytes)
+
+
+def _failed(error: Exception) -> str:
+    return f"it failed: {type(error).__name__}: {error}"
 
 
 def _feeder(peer: Peer, grads: Arrays) -> Callable[[], None]:
@@ -352,10 +362,8 @@ def disagreement(
                 peer.enter()
                 peer.feed(grads)
                 peer.step()
-    except LeftOutError as reason:
-        return str(reason)
     except Exception as error:  # the others can be timed without it
-        return f"it failed: {type(error).__name__}: {error}"
+        return _failed(error)
     a, b = ([*map(np.asarray, peer.results())] for peer in both)
     if len(a) != len(b) or any(x.shape != y.shape for x, y in zip(a, b, strict=True)):
         return "its results have other shapes"

@@ -137,7 +137,7 @@ def pairs():
     return [
         pytest.param(kind, optimizer, dtype, id=f"{kind.name}-{optimizer}-{dtype}")
         for kind in peers.PEERS
-        for optimizer in ("AdamW", "Adam", "SGD", "RMSprop", "Adagrad")
+        for optimizer in sorted(kind.optimizers or ["AdamW", "SGD", "RMSprop", "ASGD"])
         for dtype in kind.dtypes
         if kind.why_not(optimizer, dtype, lrcore.get_num_threads()) is None
     ]

@@ -105,9 +105,9 @@ class Peer:
         if not installed(cls.module or cls.package):
             return f"{cls.package} is not installed"
         if cls.optimizers is not None and optimizer not in cls.optimizers:
-            return f"it has no {optimizer}"
+            return f"no {optimizer}"
         if dtype not in cls.dtypes:
-            return f"it has no {dtype}"
+            return f"no {dtype}"
         if not cls.takes_threads and threads != lrcore.get_num_threads():
             return "its number of threads cannot be set"
         return None
@@ -343,12 +343,12 @@ class Torch(Peer):
             return reason
         kind = getattr(import_module("torch.optim"), optimizer, None)
         if kind is None:
-            return f"torch.optim has no {optimizer}"
+            return f"no {optimizer}"
         chosen = [name for name, on in cls.path.items() if on]
         if missing := [
             name for name in chosen if name not in signature(kind).parameters
         ]:
-            return f"torch.optim.{optimizer} has no {missing[0]} path"
+            return f"no {missing[0]} path of {optimizer}"
         return None
 
     def enter(self) -> None:
@@ -420,19 +420,18 @@ class DeepSpeed(Torch):
 
 # --- optax ----------------------------------------------------------------------------
 
-# By lrcore's name, those whose defaults or arguments can say lrcore's.
-_OPTAX = {
-    "Adam": "adam",
-    "AdamW": "adamw",
-    "SGD": "sgd",
-}
+# Those that take lrcore's steps when they are given its hyper-parameters.
+_OPTAX = frozenset(
+    ("AdaBelief", "Adadelta", "Adagrad", "Adam", "Adamax", "AdamW", "LAMB", "LARS",
+     "Lion", "NovoGrad", "RAdam", "SGD", "SignSGD", "Signum", "SM3", "Yogi")
+)  # fmt: skip
 
 
 class Optax(Peer):
     """optax: update and apply_updates in one ``jax.jit``, its buffers donated."""
 
     name = package = "optax"
-    optimizers = frozenset(_OPTAX)
+    optimizers = _OPTAX
     takes_threads = False
     scratch = 2
 
@@ -441,10 +440,9 @@ class Optax(Peer):
         optimizer, hyper, params, grads, _ = job
         jax, optax = import_module("jax"), import_module("optax")
         jax.config.update("jax_enable_x64", True)
-        kind = getattr(optax, _OPTAX[optimizer])
+        kind = getattr(optax, {"SignSGD": "sign_sgd"}.get(optimizer, optimizer.lower()))
         named = {**hyper, "learning_rate": hyper["lr"]}
-        if "betas" in hyper:
-            named["b1"], named["b2"] = hyper["betas"]
+        named |= {f"b{k}": beta for k, beta in enumerate(hyper.get("betas", ()), 1)}
         takes = signature(kind).parameters
         opt = kind(**{name: value for name, value in named.items() if name in takes})
 

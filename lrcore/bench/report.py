@@ -108,7 +108,11 @@ def _always(run: Run) -> list[tuple[str, str]]:
 
 
 def _list(items: Iterable[tuple[str, str]]) -> str:
-    return "; ".join(f"{name} ({why})" for name, why in items)
+    """Return names with their reasons, those of one reason together."""
+    names: dict[str, list[str]] = {}
+    for name, why in items:
+        names.setdefault(why, []).append(name)
+    return "; ".join(f"{', '.join(few)} ({why})" for why, few in names.items())
 
 
 def bars_table(run: Run, asked: Sequence[Bar], width: int = 80) -> str:

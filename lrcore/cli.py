@@ -100,7 +100,7 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="default: %(default)s",
     )  # fmt: skip
     what.add_argument(
-        "--sizes", type=_counts, default="1e3,1e4,1e5,1e6,1e7", metavar="N,N",
+        "--sizes", type=_counts, default="1e3,1e4,1e6,1e7", metavar="N,N",
         help="elements, of all arrays together (default: %(default)s)",
     )  # fmt: skip
     what.add_argument(
@@ -109,7 +109,7 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )  # fmt: skip
     what.add_argument(
         "--threads", type=_counts, metavar="N,N",
-        help=f"at most so many threads (default: all, {lrcore.get_num_threads()})",
+        help=f"at most so many threads (default: all, {peers.ALL_THREADS})",
     )  # fmt: skip
     what.add_argument(
         "--bars", action="store_true",
@@ -146,7 +146,7 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _bench(arguments: argparse.Namespace) -> None:
     if arguments.plot:
         _plot.require()  # now, not after the run
-    threads = arguments.threads or [lrcore.get_num_threads()]
+    threads = arguments.threads or [peers.ALL_THREADS]
     preset = [bar for n in threads for bar in bars.bars(n)] if arguments.bars else []
     names = [arguments.optimizer]
     if arguments.optimizer == "all":

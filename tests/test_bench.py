@@ -139,13 +139,13 @@ def pairs():
         for kind in peers.PEERS
         for optimizer in sorted(kind.optimizers or ["AdamW", "SGD", "RMSprop", "ASGD"])
         for dtype in kind.dtypes
-        if kind.why_not(optimizer, dtype, lrcore.get_num_threads()) is None
+        if kind.why_not(optimizer, dtype, peers.ALL_THREADS) is None
     ]
 
 
 @pytest.mark.parametrize(("kind", "optimizer", "dtype"), pairs())
 def test_peers_agree(kind, optimizer, dtype):
-    threads = lrcore.get_num_threads()
+    threads = peers.ALL_THREADS
     assert run.disagreement(kind, peers.Lrcore, optimizer, dtype, threads) is None
 
 

@@ -25,6 +25,9 @@ from lrcore.optimizers._memory import state_like
 
 Arrays = Sequence[Array]
 
+ALL_THREADS = lrcore.get_num_threads()
+"""As it was at first: torch sets OpenMP's default for the whole process."""
+
 # What makes an optimizer worth timing where its defaults leave out the state.
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "SGD": {"momentum": 0.9},
@@ -108,7 +111,7 @@ class Peer:
             return f"no {optimizer}"
         if dtype not in cls.dtypes:
             return f"no {dtype}"
-        if not cls.takes_threads and threads != lrcore.get_num_threads():
+        if not cls.takes_threads and threads != ALL_THREADS:
             return "its number of threads cannot be set"
         return None
 

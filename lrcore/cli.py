@@ -158,6 +158,12 @@ def _bench(arguments: argparse.Namespace) -> None:
         for arrays in arguments.arrays
         for elements in arguments.sizes
     ]
+    panels = len({case._replace(elements=0) for case in cases})
+    if arguments.plot and (arguments.bars or panels > _PANELS):
+        raise ValueError(
+            f"--plot: draws sizes of at most {_PANELS} pairings of optimizer, arrays and "
+            "threads; name fewer, and leave out --bars"
+        )
     width = shutil.get_terminal_size().columns
     total = len(cases) * (arguments.rounds + 1)
     with tqdm(total=total, disable=None, leave=False, bar_format=_BAR) as bar:
@@ -182,6 +188,7 @@ def _bench(arguments: argparse.Namespace) -> None:
         report.draw(run, arguments.plot)
 
 
+_PANELS = 6
 _BAR = "{desc}  {percentage:3.0f}% |{bar:12}| {elapsed}<{remaining}"
 
 

@@ -356,3 +356,9 @@ def test_a_wrong_argument_is_named_with_what_would_do(argv, message, capsys):
     assert stop.value.code == 2
     error = " ".join(capsys.readouterr().err.split())
     assert re.search(message, error), error
+
+
+@pytest.mark.parametrize("more", [["--bars"], ["--optimizer", "all"]])
+def test_a_picture_of_too_much_is_refused_before_the_run(more, capsys):
+    assert cli.main([*TINY, *more, "--plot", "a.png"]) == 1
+    assert capsys.readouterr().err.startswith("lrcore: --plot: draws sizes of at most")

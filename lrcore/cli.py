@@ -161,8 +161,8 @@ def _bench(arguments: argparse.Namespace) -> None:
     panels = len({case._replace(elements=0) for case in cases})
     if arguments.plot and (arguments.bars or panels > _PANELS):
         raise ValueError(
-            f"--plot: draws sizes of at most {_PANELS} pairings of optimizer, arrays and "
-            "threads; name fewer, and leave out --bars"
+            f"--plot: draws sizes of at most {_PANELS} pairings of optimizer, arrays "
+            "and threads; name fewer, and leave out --bars"
         )
     width = shutil.get_terminal_size().columns
     total = len(cases) * (arguments.rounds + 1)

@@ -79,7 +79,7 @@ def _notes(run: Run, width: int) -> str:
     """Return what holds for all cases, and the cases without a result."""
     lines = []
     if always := _always(run):
-        lines.append(f"absent: {_list(always)}")
+        lines.append(f"absent or left out: {_list(always)}")
     undecayed = {kind.name for kind in peers.PEERS if not kind.decays}
     if less := sorted(
         {

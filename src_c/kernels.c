@@ -11,11 +11,15 @@
 
 #include "portable.h"
 
+/* From so many elements on, a tensor is taken not to be in a cache. */
+enum { STREAMED = 1 << 22 };
+
 #define real    float
 #define SQRT    sqrtf
 #define ABS     fabsf
 #define BITS    uint32_t
 #define T(name) name##_f32
+#include "sums.inc"
 #include "drive.inc"
 #include "stages.inc"
 #undef real
@@ -29,6 +33,7 @@
 #define ABS     fabs
 #define BITS    uint64_t
 #define T(name) name##_f64
+#include "sums.inc"
 #include "drive.inc"
 #include "stages.inc"
 #undef real
@@ -40,8 +45,10 @@
 #include "traffic.inc"
 
 #define RULE(name, n_state, states, coefs)                                             \
-    {{name##_plain_f32, name##_scaled_f32, name##_coupled_f32, name##_emitted_f32},    \
-     {name##_plain_f64, name##_scaled_f64, name##_coupled_f64, name##_emitted_f64}},
+    {{name##_plain_f32, name##_scaled_f32, name##_coupled_f32, name##_emitted_f32,     \
+      name##_measured_f32},                                                            \
+     {name##_plain_f64, name##_scaled_f64, name##_coupled_f64, name##_emitted_f64,     \
+      name##_measured_f64}},
 extern const lrc_table TABLE;
 const lrc_table TABLE = {
     .isa = ISA,
@@ -57,7 +64,6 @@ const lrc_table TABLE = {
     .squares = {squares_f32, squares_f64},
     .add_squares = {add_squares_f32, add_squares_f64},
     .nonfinite = {nonfinite_f32, nonfinite_f64},
-    .moved = {moved_f32, moved_f64},
     .unfactor = {unfactor_f32, unfactor_f64},
     .row_most = {row_most_f32, row_most_f64},
     .col_stat = {col_stat_f32, col_stat_f64},

@@ -7,17 +7,21 @@
 
 /* Which terms of the driver a kernel has.  With gscale = decay = 1 the first two agree
  * to the bit, so the choice is one of speed; the third is taken where l2 is not 0.  The
- * fourth keeps p and writes a direction, for what a scale needs the norm of. */
+ * fourth keeps p and writes a direction, for what a scale needs the norm of.  The fifth is
+ * for a report: sums of squares of g, of p as updated and of its change, taken where the
+ * numbers are in registers, and the divider or the memory is what the loop waits for. */
 typedef enum {
-    LRC_PLAIN,   /* p -= lr rule(g) */
-    LRC_SCALED,  /* p = decay p - lr rule(gscale g) */
-    LRC_COUPLED, /* p = decay p - lr rule(gscale g + l2 p) */
-    LRC_EMITTED, /* u = rule(gscale g + l2 p) + decay p */
+    LRC_PLAIN,    /* p -= lr rule(g) */
+    LRC_SCALED,   /* p = decay p - lr rule(gscale g) */
+    LRC_COUPLED,  /* p = decay p - lr rule(gscale g + l2 p) */
+    LRC_EMITTED,  /* u = rule(gscale g + l2 p) + decay p */
+    LRC_MEASURED, /* as the first three, with the sums of a strip */
     LRC_N_FORMS
 } lrc_form;
 
 /* Steps elements [lo, lo + n) of a tensor; c: coefficients, in the tensor's type. */
-typedef void lrc_kernel(const lrc_tensor *t, size_t lo, size_t n, const void *c);
+typedef void lrc_kernel(const lrc_tensor *t, size_t lo, size_t n, const void *c,
+                        lrc_sums *sums);
 
 typedef struct {
     const char *isa;
@@ -36,9 +40,6 @@ typedef struct {
     double (*squares[LRC_N_DTYPES])(const void *x, size_t n);
     void (*add_squares[LRC_N_DTYPES])(const void *x, size_t n, double *stat);
     size_t (*nonfinite[LRC_N_DTYPES])(const void *x, size_t n);
-    /* The sums of squares of p, and of its difference from what it was. */
-    void (*moved[LRC_N_DTYPES])(const void *was, const void *p, size_t n,
-                                lrc_sums *sums);
     /* x: elements [lo, lo + n) of a tensor's gradient over their factored root. */
     void (*unfactor[LRC_N_DTYPES])(const lrc_tensor *t, size_t lo, size_t n, void *x);
     /* Of n elements from `lo` on, in one row: its largest second moment; and stat[j],

@@ -135,6 +135,13 @@ typedef struct {
     int pulls;     /* whether p becomes the average afterwards */
 } lrc_average;
 
+/* Of a strip: sums of squares of g, of g clipped by value or of what a scale divides by,
+ * of p, and of p's change by the rule; and the elements of g that are not finite. */
+typedef struct {
+    double g, x, p, u;
+    size_t nonfinite;
+} lrc_sums;
+
 typedef struct {
     lrc_rule rule;
     double coef[LRC_MAX_COEFS];
@@ -150,16 +157,9 @@ typedef struct {
     double coef_f64[LRC_MAX_COEFS];
     float coef_f32[LRC_MAX_COEFS];
     void (*kernel[LRC_N_DTYPES])(const lrc_tensor *t, size_t lo, size_t n,
-                                 const void *c);
+                                 const void *c, lrc_sums *sums);
     int plain; /* whether a step is the kernel alone */
 } lrc_group;
-
-/* Of a strip: sums of squares of g, of g clipped by value or of what a scale divides by,
- * of p, and of p's change by the rule; and the elements of g that are not finite. */
-typedef struct {
-    double g, x, p, u;
-    size_t nonfinite;
-} lrc_sums;
 
 /* Of a tensor, as a step leaves it: the same of g times grad_scale, of g as clipped, of
  * p before averages pull at it, and of its change. */

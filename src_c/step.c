@@ -157,11 +157,10 @@ static const void *treated(const lrc_table *table, const lrc_plan *plan, const s
     return made;
 }
 
-static void measure(const lrc_table *table, const strip *s, const void *g)
+/* How many elements of g, whose squares have been summed, are not finite. */
+static size_t count(const lrc_table *table, const strip *s, const void *g)
 {
-    s->sums->g = s->sums->x = table->squares[s->t->dtype](g, s->n);
-    s->sums->nonfinite =
-        isfinite(s->sums->g) ? 0 : table->nonfinite[s->t->dtype](g, s->n);
+    return isfinite(s->sums->g) ? 0 : table->nonfinite[s->t->dtype](g, s->n);
 }
 
 /* Sum the squares of gradients, and check them. */
@@ -172,7 +171,8 @@ static void measure_share(const lrc_table *table, const lrc_plan *plan, int k, i
     for (strip s; next(&mine, 0, &s);) {
         const lrc_dtype dtype = s.t->dtype;
         const void *g = gathered(table, plan, &s, made);
-        measure(table, &s, g);
+        s.sums->g = s.sums->x = table->squares[dtype](g, s.n);
+        s.sums->nonfinite = count(table, &s, g);
         if (s.group->clip_value != 0)
             s.sums->x = table->squares[dtype](clamped(table, plan, &s, g, made), s.n);
         if (s.group->agc != 0)
@@ -338,23 +338,26 @@ static void treat(lrc_plan *plan)
 
 /* --- numbers and kernels ---------------------------------------------------------- */
 
-static lrc_form form(double gscale, double l2, double decay)
+static lrc_form form(double gscale, double l2, double decay, int measured)
 {
+    if (measured) return LRC_MEASURED;
     if (l2 != 0) return LRC_COUPLED;
     return gscale == 1 && decay == 1 ? LRC_PLAIN : LRC_SCALED;
 }
 
 /* Round the coefficients and look up the kernels that they ask for, in each type. */
-static void prepare(lrc_group *group, const lrc_table *table, lrc_rule rule, int emit)
+static void prepare(const lrc_plan *plan, lrc_group *group, const lrc_table *table,
+                    lrc_rule rule, int emit)
 {
     const double *c = group->coef_f64;
     float *f = group->coef_f32;
+    const int measured = plan->report != NULL;
     for (int i = 0; i < LRC_MAX_COEFS; i++) f[i] = (float)c[i];
 
-    group->kernel[LRC_F32] =
-        table->kernel[rule][LRC_F32][emit ? LRC_EMITTED : form(f[0], f[1], f[2])];
-    group->kernel[LRC_F64] =
-        table->kernel[rule][LRC_F64][emit ? LRC_EMITTED : form(c[0], c[1], c[2])];
+    const lrc_form f32 = emit ? LRC_EMITTED : form(f[0], f[1], f[2], measured);
+    const lrc_form f64 = emit ? LRC_EMITTED : form(c[0], c[1], c[2], measured);
+    group->kernel[LRC_F32] = table->kernel[rule][LRC_F32][f32];
+    group->kernel[LRC_F64] = table->kernel[rule][LRC_F64][f64];
 }
 
 static int has_average(const lrc_group *group)
@@ -370,7 +373,7 @@ static void prepare_all(const lrc_plan *plan, const lrc_table *table)
         lrc_group *group = plan->group + i;
         memcpy(group->coef_f64, group->coef, sizeof group->coef);
         group->coef_f64[0] *= group->factor;
-        prepare(group, table, group->rule, lrc_scales[group->scale].emits);
+        prepare(plan, group, table, group->rule, lrc_scales[group->scale].emits);
         group->plain = !plan->report && !plan->zero_grads && !plan->gathered &&
                        group->clip_value == 0 && group->agc == 0 && !has_average(group);
     }
@@ -401,10 +404,10 @@ static void run_kernel(const strip *s, const void *g)
     const lrc_dtype dtype = s->t->dtype;
     const void *c = coefs(s->group, dtype);
     if (g == at_element(s->t->g, dtype, s->lo)) {
-        s->group->kernel[dtype](s->t, s->lo, s->n, c);
+        s->group->kernel[dtype](s->t, s->lo, s->n, c, s->sums);
     } else {
         const lrc_tensor t = alone(s, g);
-        s->group->kernel[dtype](&t, 0, s->n, c);
+        s->group->kernel[dtype](&t, 0, s->n, c, s->sums);
     }
 }
 
@@ -425,15 +428,11 @@ static void step_strip(const lrc_table *table, const lrc_plan *plan, const strip
     const lrc_tensor *t = s->t;
     const lrc_dtype dtype = t->dtype;
     void *p = at_element(t->p, dtype, s->lo);
-    made_t made, was;
+    made_t made;
 
-    if (plan->report) {
-        memcpy(was, p, s->n * size_of(dtype));
-        if (!plan->measures && !plan->treated)
-            measure(table, s, gathered(table, plan, s, made));
-    }
-    run_kernel(s, direction(table, plan, s, made));
-    if (plan->report) table->moved[dtype](was, p, s->n, s->sums);
+    const void *g = direction(table, plan, s, made);
+    run_kernel(s, g);
+    if (plan->report) s->sums->nonfinite = count(table, s, g);
 
     for (int k = 0; k < LRC_MAX_AVERAGES; k++) {
         const lrc_average *a = s->group->average + k;
@@ -486,19 +485,21 @@ static void scale_all(const lrc_plan *plan, const lrc_table *table)
         lrc_scale_fns[group->scale](group->scale_coef, &norms, t->scale_state,
                                     group->coef_f64);
         const int emits = lrc_scales[group->scale].emits;
-        prepare(group, table, emits ? LRC_sgd : group->rule, 0);
+        prepare(plan, group, table, emits ? LRC_sgd : group->rule, 0);
     }
 }
 
 /* --- a step ----------------------------------------------------------------------- */
 
-/* Whether clipping, or a report of it, takes norms that are known beforehand. */
+/* Whether clipping takes norms that are known beforehand; or a report, those of gradients
+ * that the rule is not given as they are. */
 static int clips(const lrc_plan *plan)
 {
     for (size_t i = 0; i < plan->n_groups; i++) {
         const lrc_group *group = plan->group + i;
         if (group->clip_norm != 0 || group->agc != 0) return 1;
-        if (plan->report && group->clip_value != 0) return 1;
+        if (plan->report && (group->clip_value != 0 || lrc_scales[group->scale].emits))
+            return 1;
     }
     return plan->clip_norm != 0;
 }

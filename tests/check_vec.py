@@ -31,7 +31,7 @@ def kernels() -> set[str]:
     assert forms
     stages = re.findall(r"^ +\.(\w+) = \{\w+_f32", text("kernels.c"), re.M)
     assert stages
-    names = [f"{r}_{f}" for r in rules for f in forms] + stages
+    names = [f"{r}_{f}" for r in rules for f in [*forms, "measured"]] + stages
     return {f"{name}_{d}" for name in names for d in ("f32", "f64")}
 
 

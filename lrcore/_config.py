@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lrcore import _core
+from lrcore import _core, _quota
 from lrcore.optimizers._base import check_num_threads
 
 try:
@@ -54,8 +54,9 @@ def set_num_threads(n: int | None) -> None:
     Parameters
     ----------
     n : int or None
-        1 or more; None for OpenMP's default, which heeds ``OMP_NUM_THREADS``, the
-        processor affinity and threadpoolctl.
+        1 or more; None for the default: OpenMP's (``OMP_NUM_THREADS``, threadpoolctl),
+        but no more than the processors of the affinity as it is at the step, and than
+        the container's CPU quota at import, which ``OMP_NUM_THREADS`` overrules.
 
     Raises
     ------
@@ -120,13 +121,15 @@ def show_config(mode: Literal["print", "dict"] = "print") -> dict[str, Any] | No
 
 
 def heed_environment() -> None:
-    """Take LRCORE_NUM_THREADS, and refuse an LRCORE_ISA that was not to be had."""
+    """Take LRCORE_NUM_THREADS and the CPU quota, and refuse an LRCORE_ISA that was not to be had."""
     wanted = os.environ.get("LRCORE_ISA")
     if wanted and wanted != get_isa():
         runs = [isa for isa, ok in _core.isas().items() if ok]
         raise ImportError(
             f"LRCORE_ISA: expected one of {runs}, which run here, found {wanted!r}"
         )
+    if not os.environ.get("OMP_NUM_THREADS"):
+        _core.limit_threads(_quota.cpus() or 0)
     if threads := os.environ.get("LRCORE_NUM_THREADS"):
         try:
             set_num_threads(int(threads))

@@ -153,6 +153,71 @@ static uint64_t hash_of_factored(lrc_dtype dtype, lrc_factoring factoring)
     return hash;
 }
 
+/* Two tensors of 12 by 62 by 7, gathered, clipped in each way, reported. */
+static uint64_t hash_of_treated(lrc_dtype dtype, int inner)
+{
+    enum { ALL = 12 * 62 * 7, UNITS = 12 * 62 };
+    static double memory[2][5][ALL], units[2][3][UNITS];
+    static lrc_sums sums[2 * (1 + ALL / LRC_STRIP)];
+    lrc_tensor tensor[2] = {{0}};
+    lrc_group group[2] = {{0}};
+    lrc_report report[2] = {{0}};
+    const double coefs[] = {-1, 0.125, 0.99, 0.01, 0.1, 0.001, 0, 1, 1e-8};
+
+    random_state = 1;
+    tame = 1;
+    for (int i = 0; i < 2; i++) {
+        for (int k = 0; k < 5; k++)
+            for (size_t j = 0; j < ALL; j++)
+                if (dtype == LRC_F32)
+                    ((float *)memory[i][k])[j] = fabsf(random_f32());
+                else
+                    memory[i][k][j] = fabs(random_f64());
+        tensor[i] = (lrc_tensor){.p = memory[i][0],
+                                 .g = memory[i][1],
+                                 .acc = memory[i][2],
+                                 .s = {memory[i][3], memory[i][4]},
+                                 .n = ALL,
+                                 .dtype = dtype,
+                                 .group = (unsigned)i};
+        tensor[i].units = (lrc_units){.outer = inner > 1 ? 1 : UNITS,
+                                      .reduced = inner > 1 ? 12 : 7,
+                                      .inner = inner > 1 ? 62 * 7 : 1,
+                                      .gg = units[i][0],
+                                      .pp = units[i][1],
+                                      .factor = units[i][2]};
+        group[i] = (lrc_group){.rule = LRC_adam, .agc = 0.25, .agc_eps = 1e-3};
+        group[i].clip_value = i ? 2 : 0;
+        group[i].clip_norm = i ? 0 : 30;
+        memcpy(group[i].coef, coefs, sizeof coefs);
+    }
+    lrc_plan plan = {.tensor = tensor,
+                     .n_tensors = 2,
+                     .group = group,
+                     .n_groups = 2,
+                     .sums = sums,
+                     .report = report,
+                     .grad_scale = 0.375,
+                     .clip_norm = 2,
+                     .skip_nonfinite = 1,
+                     .gathered = 1,
+                     .num_threads = 2,
+                     .keep_subnormals = 1,
+                     .parallel_from = 1};
+    lrc_plan_tensors(&plan);
+    lrc_gather(&plan, 0);
+    if (!lrc_step(&plan)) return 0;
+
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (int i = 0; i < 2; i++) {
+        for (size_t j = 0; j < ALL; j++)
+            hash = (hash ^ bits_of(memory[i][0], dtype, j)) * 0x100000001b3u;
+        for (size_t j = 0; j < 4; j++)
+            hash = (hash ^ bits_of(report + i, LRC_F64, j)) * 0x100000001b3u;
+    }
+    return hash;
+}
+
 int main(void)
 {
     for (size_t i = 0; i < lrc_isa_count(); i++) {
@@ -171,6 +236,11 @@ int main(void)
                        dtype ? 64 : 32,
                        (unsigned long long)hash_of_steps(LRC_adam, (lrc_dtype)dtype, 2,
                                                          (lrc_scale)scale));
+        for (int inner = 1; inner <= 2; inner++)
+            for (int dtype = 0; dtype < LRC_N_DTYPES; dtype++)
+                printf("%s treated %d f%d: %016llx\n", lrc_isa(), inner,
+                       dtype ? 64 : 32,
+                       (unsigned long long)hash_of_treated((lrc_dtype)dtype, inner));
         for (int kind = LRC_PRODUCT; kind <= LRC_LEAST; kind++)
             for (int dtype = 0; dtype < LRC_N_DTYPES; dtype++)
                 printf("%s factoring %d f%d: %016llx\n", lrc_isa(), kind,

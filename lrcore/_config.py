@@ -121,7 +121,7 @@ def show_config(mode: Literal["print", "dict"] = "print") -> dict[str, Any] | No
 
 
 def heed_environment() -> None:
-    """Take LRCORE_NUM_THREADS and the CPU quota, and refuse an LRCORE_ISA that was not to be had."""
+    """Take LRCORE_NUM_THREADS and the CPU quota; refuse an LRCORE_ISA not to be had."""
     wanted = os.environ.get("LRCORE_ISA")
     if wanted and wanted != get_isa():
         runs = [isa for isa, ok in _core.isas().items() if ok]

@@ -10,7 +10,7 @@ from pathlib import Path
 def cpus(
     own: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")
 ) -> int | None:
-    """Return the smallest CPU quota of the process's control groups; None: there is none.
+    """Return the smallest CPU quota of the process's control groups; None: no quota.
 
     In processors, rounded up: with 1.5 a second thread still gains.  Control groups of
     version 2 (``cpu.max``) and 1 (``cpu.cfs_quota_us``), with all groups above.

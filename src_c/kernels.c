@@ -11,9 +11,6 @@
 
 #include "portable.h"
 
-/* From so many elements on, a tensor is taken not to be in a cache. */
-enum { STREAMED = 1 << 22 };
-
 #define real    float
 #define SQRT    sqrtf
 #define ABS     fabsf

@@ -5,6 +5,9 @@
 
 #include "lrcore.h"
 
+/* Elements from which a tensor is taken to be in no cache. */
+enum { LRC_STREAMED = 1 << 22 };
+
 /* Which terms of the driver a kernel has.  With gscale = decay = 1 the first two agree
  * to the bit, so the choice is one of speed; the third is taken where l2 is not 0.  The
  * fourth keeps p and writes a direction, for what a scale needs the norm of.  The fifth is

@@ -34,7 +34,11 @@ V1 = "4:cpu,cpuacct:/a/b\n3:cpuset:/\n"
             },
             3,
         ),
-        ("4:cpu:/\n", {"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "1"}, None),
+        (
+            "4:cpu:/\n",
+            {"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "1"},
+            None,
+        ),
         (V1, {"cpu/cpu.cfs_quota_us": "5", "cpu/cpu.cfs_period_us": "1"}, 5),
         ("3:cpuset:/\n", {"cpuset/cpu.max": "1 1"}, None),
         ("0::/gone\n", {}, None),

@@ -107,11 +107,9 @@ def one_gradient(tree: Tree, i: int, g: Any, states: Sequence[Sequence[Any]]) ->
     raise _moved()
 
 
-def zeroable(tree: Tree, indices: Sequence[int], grads: Sequence[np.ndarray]) -> None:
+def zeroable(names: Sequence[str], grads: Sequence[np.ndarray]) -> None:
     """Check gradients that a step is to zero."""
-    named = [
-        ("grads" + tree.leaves[i].path, g) for i, g in zip(indices, grads, strict=True)
-    ]
+    named = list(zip(names, grads, strict=True))
     for name, g in named:
         if not g.flags.writeable:
             raise ValueError(

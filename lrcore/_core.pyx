@@ -474,7 +474,7 @@ def traffic(cnp.ndarray g, list arrays, int num_threads=0):
 def treat(list arrays, *, bint write, double clip_value=0, double clip_norm=0, double eps=0):
     """Clip arrays in place, which _check has passed, or only look at them.
 
-    Returns their norm before clipping by norm, and after clipping by value.
+    Returns their norm before.
     """
     cdef lrc_plan plan
     cdef lrc_group group
@@ -609,6 +609,7 @@ cdef class Plan:
     cdef readonly set to_come
     cdef list params, states, named, parts, group_of, leaves_of, prepares, made, keys
     cdef list containers, node_keys, lengths, owners, rates
+    cdef readonly list reported_rates  # the learning rates of groups in the last step
     cdef object scheduled  # t -> (grad_scale, clip_norm, clip_eps), where they change
     cdef double grad_scale
     cdef int accumulate
@@ -729,6 +730,7 @@ cdef class Plan:
             )
             for i in range(self.plan.n_tensors):
                 self.plan.report[i].p = NAN
+            self.reported = False
         if not telemetry:
             PyMem_Free(self.plan.report)
             self.plan.report = NULL
@@ -775,7 +777,8 @@ cdef class Plan:
             self.plan.grad_scale = self.grad_scale * grad_scale
             self.plan.gathered = self.gathered > 0
             self.applied = self.run(&self.plan, 0, t, skip_nonfinite)
-            self.gathered, self.reported = 0, True
+            self.gathered = 0
+            self.set_reported()
             if self.applied:
                 self.t = t  # here, where no signal handler comes between
             return self.applied
@@ -796,6 +799,7 @@ cdef class Plan:
             if self.to_come and i not in self.to_come:
                 _check.stepped_twice(self.tree, self.to_come, i)
             t = self.t + 1
+            begins = not self.to_come
             self.set_groups(t)
             if self.plan.clip_norm:
                 _check.not_alone("clip_norm", self.plan.clip_norm)
@@ -803,10 +807,14 @@ cdef class Plan:
                 if not self.takes(i, <PyObject *>g):
                     _check.one_gradient(self.tree, i, g, self.states)
                 if self.plan.zero_grads and not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>g):
-                    _check.zeroable(self.tree, [i], [g])
+                    _check.zeroable(["grad"], [g])
+            if begins:
+                self.clear_report()
+            if g is not None:
                 self.plan.tensor[i].g = cnp.PyArray_DATA(<cnp.ndarray>g)
                 one, tensor = self.plan, self.plan.tensor[i]
                 one.tensor, one.n_tensors = &tensor, 1
+                one.group, one.n_groups, tensor.group = one.group + tensor.group, 1, 0
                 one.grad_scale = self.grad_scale
                 if one.sums != NULL:
                     one.sums += tensor.first_strip
@@ -814,10 +822,11 @@ cdef class Plan:
                     one.report += i
                 lrc_plan_tensors(&one)
                 applied = self.run(&one, i, t, False)
-            if not self.to_come:
+            if begins:
                 self.to_come.update(range(self.plan.n_tensors))
             self.to_come.remove(i)
-            self.applied = self.reported = applied
+            self.applied = applied or (self.applied and not begins)
+            self.set_reported()
             if not self.to_come:
                 self.t = t
             return applied
@@ -828,13 +837,29 @@ cdef class Plan:
     def restart(self, t, int gathered):
         """Let t steps have been taken, so many gradients been gathered since, and no
         round been begun."""
-        self.t, self.gathered = t, gathered
+        self.t, self.gathered, self.reported = t, gathered, False
         self.to_come.clear()
 
     cdef int enter(self) except -1:
         if self.busy is not None:
             raise RuntimeError(self.busy)
         self.busy = "this optimizer is in the middle of a step"
+        return 0
+
+    cdef int set_reported(self) except -1:
+        """There is a report now, with the rates of this step."""
+        if self.plan.report != NULL:
+            self.reported, self.reported_rates = True, [*self.rates]
+        return 0
+
+    cdef int clear_report(self) noexcept:
+        """Forget what was measured, but for the params' norms."""
+        cdef size_t i
+        cdef double p
+        for i in range(self.plan.n_tensors if self.plan.report != NULL else 0):
+            p = self.plan.report[i].p
+            memset(self.plan.report + i, 0, sizeof(lrc_report))
+            self.plan.report[i].p = p
         return 0
 
     cdef bint run(self, lrc_plan *plan, Py_ssize_t first, t, bint skip_nonfinite) except -1:
@@ -878,6 +903,7 @@ cdef class Plan:
         taken."""
         cdef void **out = NULL
         cdef Py_ssize_t i
+        cdef bint applied
         if lrc_plan_treats(plan):
             grads[:] = [np.empty_like(g, subok=False) for g in grads]
             out = <void **>allocate(len(grads), sizeof(void *))
@@ -886,7 +912,8 @@ cdef class Plan:
         elif plan.report == NULL:
             return True
         try:
-            applied = lrc_treat(plan, out)
+            with nogil:
+                applied = lrc_treat(plan, out)
         finally:
             PyMem_Free(out)
         plan.treated = True
@@ -913,16 +940,16 @@ cdef class Plan:
                     set_factors(plan.tensor + (k - first), direction)
                 else:
                     plan.tensor[k - first].g = data(direction)
-        if writes:
-            with np.errstate(all="ignore"):  # nor can it stop between two of them
-                for array, value in writes:
-                    array[...] = value
+        with np.errstate(all="ignore"):
+            writes = [(array, np.asarray(value, array.dtype)) for array, value in writes]
+        for array, value in writes:  # where no signal handler comes between
+            array[...] = value
         return True
 
     def report_of(self, Py_ssize_t i):
-        """Of leaf i: its group's lr, then what lrc_report has."""
+        """What lrc_report has of leaf i."""
         cdef lrc_report *r = self.plan.report + i
-        return self.rates[self.tree.leaves[i].group], r.g, r.clipped, r.p, r.u, r.nonfinite
+        return r.g, r.clipped, r.p, r.u, r.nonfinite
 
     cdef int set_groups(self, t) except -1:
         """Set the numbers of step t, from 1.  Schedules run here, and may do anything."""
@@ -1053,7 +1080,8 @@ cdef class Plan:
             ok = ok and cnp.PyArray_ISWRITEABLE(<cnp.ndarray>self.leaf[i].grad)
         if not ok:
             grads = [<object>self.leaf[i].grad for i in range(self.plan.n_tensors)]
-            _check.zeroable(self.tree, range(len(grads)), grads)
+            names = ["grads" + leaf.path for leaf in self.tree.leaves]
+            _check.zeroable(names, grads)
             self.apart = True
         return 0
 

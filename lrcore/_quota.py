@@ -16,9 +16,10 @@ def cpus(
     version 2 (``cpu.max``) and 1 (``cpu.cfs_quota_us``), with all groups above.
     """
     try:
-        lines = own.read_text().splitlines()
+        lines = own.read_text(errors="replace").splitlines()
     except OSError:
         return None
+    lines = [line for line in lines if line.count(":") >= 2]
     found = [quota for line in lines for quota in _quotas(line, root)]
     return min(found, default=None)
 

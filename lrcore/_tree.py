@@ -76,16 +76,16 @@ def get(container: Any, key: Any, default: Any = None) -> Any:
     return container[key] if key < len(container) else default
 
 
-def find(tree: Tree, keys: tuple[Any, ...]) -> int | None:
-    """Return the index of the leaf at these keys, from the outermost container on."""
-    for index, leaf in enumerate(tree.leaves):
-        path, node = [leaf.key], leaf.node
-        while node > 0:
-            path.append(tree.nodes[node].key)
-            node = tree.nodes[node].parent
-        if leaf.node >= 0 and tuple(reversed(path)) == keys:
-            return index
-    return None
+def places(tree: Tree) -> dict[tuple[Any, ...], int]:
+    """Return each leaf's index by its keys, from the outermost container on."""
+    paths: list[tuple[Any, ...]] = []
+    for node in tree.nodes:
+        paths.append((*paths[node.parent], node.key) if node.parent >= 0 else ())
+    return {
+        (*paths[leaf.node], leaf.key): i
+        for i, leaf in enumerate(tree.leaves)
+        if leaf.node >= 0
+    }
 
 
 def rebuild(tree: Tree, arrays: Sequence[Any]) -> Any:

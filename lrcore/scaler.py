@@ -25,7 +25,7 @@ class LossScaler:
     Parameters
     ----------
     init_scale : float
-        The first scale, > 0.  Default 65536.
+        The first scale, > 0; below 2^-100 it is taken to be that.  Default 65536.
     growth_factor : float
         > 1.  Default 2.
     backoff_factor : float
@@ -76,7 +76,7 @@ class LossScaler:
         backoff_factor: float = 0.5,
         growth_interval: int = 2000,
     ) -> None:
-        self._scale = _within("init_scale", init_scale, 0.0, inf)
+        self._scale = max(_within("init_scale", init_scale, 0.0, inf), _LEAST)
         self.growth_factor = _within("growth_factor", growth_factor, 1.0, inf)
         self.backoff_factor = _within("backoff_factor", backoff_factor, 0.0, 1.0)
         self.growth_interval = whole(
@@ -91,7 +91,7 @@ class LossScaler:
 
     @scale.setter
     def scale(self, value: float) -> None:
-        self._scale = _within("scale", value, 0.0, inf)
+        self._scale = max(_within("scale", value, 0.0, inf), _LEAST)
 
     def step(self, opt: Optimizer, grads: Any) -> bool:
         """Step with gradients of the scaled loss, and update the scale.
@@ -108,13 +108,12 @@ class LossScaler:
         applied: bool = opt._plan.step(grads, 1 / self._scale, True)
         if applied:
             self.growth_tracker += 1
-            if self.growth_tracker == self.growth_interval:
+            if self.growth_tracker >= self.growth_interval:
                 self.growth_tracker = 0
                 grown = self._scale * self.growth_factor
                 self._scale = grown if grown < inf else self._scale
         elif not opt._plan.gathered:
             self.growth_tracker = 0
-            # Past the smallest normal number its inverse would be infinite.
             self._scale = max(self._scale * self.backoff_factor, _LEAST)
         return applied
 
@@ -156,7 +155,8 @@ class LossScaler:
         return f"<LossScaler scale={self._scale:g}, tracker={self.growth_tracker}>"
 
 
-_LEAST = 2.0**-1000
+# The inverse of a smaller one would soon be infinite in float32.
+_LEAST = 2.0**-100
 
 
 def _within(name: str, value: float, low: float, high: float) -> float:

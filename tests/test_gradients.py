@@ -3,12 +3,14 @@
 Clipping by itself is in test_clip.py, the report in test_report.py.
 """
 
+import gc
 import os
 import pickle
 import signal
 import subprocess
 import sys
 import textwrap
+import weakref
 from math import inf, nan
 
 import numpy as np
@@ -872,3 +874,20 @@ def test_a_step_with_norms_never_waits_for_threads_that_are_not_there(environmen
         check=False,
     )
     assert done.stdout.split() == ["6", "True"], done.stderr
+
+
+def test_a_scheduled_option_makes_no_cycle():
+    opt = lrcore.SGD(np.ones(2), lr=0.1, clip_norm=lambda t: 1.0)
+    opt.step(np.ones(2))
+    seen = weakref.ref(opt)
+    gc.disable()
+    try:
+        del opt
+        assert seen() is None
+    finally:
+        gc.enable()
+
+
+def test_great_numbers_of_threads_are_taken():
+    opt = lrcore.SGD(np.ones(2), lr=1.0, num_threads=2**40)
+    assert opt.step(np.ones(2))

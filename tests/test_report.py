@@ -296,3 +296,41 @@ def test_norms_of_float32_do_not_overflow(dtype):
     opt.step(g)
     assert opt.report.grad_norm == pytest.approx(norm([g]), rel=1e-12)
     assert opt.report.clip == pytest.approx(1 / norm([g]), rel=3 * 2.0**-24)
+
+
+def test_a_group_without_arrays_has_a_report_too():
+    p = np.ones(2)
+    opt = lrcore.SGD([{"params": []}, {"params": [p]}], lr=0.5, telemetry=True)
+    opt.step([[], [np.array([3.0, 4.0])]])
+    empty, full = opt.reports("group")
+    assert (empty.grad_norm, empty.lr, full.grad_norm) == (0.0, 0.5, 5.0)
+
+
+def test_a_round_of_step_one_reports_what_it_did_and_nothing_older():
+    params = [np.ones(2), np.ones(2)]
+    opt = lrcore.SGD(params, lr=0.1, telemetry=True, skip_nonfinite=True)
+    opt.step([np.full(2, 1e3), np.ones(2)])
+    opt.step_one(0, None)
+    opt.step_one(1, np.array([3.0, 4.0]))
+    report = opt.report
+    assert (report.t, report.grad_norm, report.applied) == (2, 5.0, True)
+    assert report.update_norm == pytest.approx(0.5, rel=1e-14)  # p's two roundings
+    opt.step_one(1, np.ones(2))
+    opt.step_one(0, np.array([np.nan, 1.0]))
+    assert (opt.report.nonfinite, opt.report.applied) == (1, True)
+
+
+def test_no_report_of_a_step_before_it_was_asked_for_or_before_a_load():
+    p = np.ones(2)
+    opt = lrcore.SGD(p, lr=0.1)
+    opt.step(np.ones(2))
+    opt.telemetry = True
+    assert opt.report is None
+    opt.step(np.ones(2))
+    saved, rates = opt.state_dict(), opt.report.lr
+    opt.lr = 0.2
+    with pytest.raises(ValueError, match="grads"):
+        opt.step(np.ones(3))
+    assert opt.report.lr == rates
+    opt.load_state_dict(saved)
+    assert opt.report is None

@@ -190,3 +190,13 @@ def test_what_is_no_state_of_a_scaler_is_refused():
         with pytest.raises((KeyError, TypeError, ValueError)):
             scaler.load_state_dict(bad)
         assert scaler.state_dict() == saved
+
+
+def test_the_scale_keeps_an_inverse_in_float32():
+    p = np.zeros(2, np.float32)
+    opt, scaler = lrcore.SGD(p, lr=1.0), lrcore.LossScaler(init_scale=1e-300)
+    for _ in range(3):
+        assert not scaler.step(opt, np.full(2, np.nan, np.float32))
+    assert scaler.scale == 2.0**-100
+    assert scaler.step(opt, np.zeros(2, np.float32))
+    assert not p.any()

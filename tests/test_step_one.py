@@ -347,3 +347,13 @@ def test_subnormals_are_left_to_the_caller():
     with pytest.raises(ValueError, match="grad"):
         opt.step_one(1, np.ones(4))
     assert (tiny / 4 * 4 == tiny).all()
+
+
+def test_t_cannot_be_set_within_a_round():
+    opt = lrcore.SGD([np.ones(2), np.ones(2)], lr=0.1)
+    opt.step_one(0, np.ones(2))
+    with pytest.raises(RuntimeError, match=r"params\[1\]"):
+        opt.t = 7
+    opt.step_one(1, None)
+    opt.t = 7
+    assert opt.t == 7

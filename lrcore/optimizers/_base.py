@@ -232,6 +232,7 @@ class Optimizer:
         "__weakref__",
         "_given",
         "_options",
+        "_places",
         "_plan",
         "_tree",
         "param_groups",
@@ -344,6 +345,7 @@ class Optimizer:
             self._tree, self.param_groups, tuple(parts), part_of, self.state, units
         )
         self._set_options(options)
+        self._places: dict[tuple[Any, ...], int] | None = None  # made where asked for
 
     @classmethod
     def _defaults(cls) -> Hyper:
@@ -470,6 +472,8 @@ class Optimizer:
 
     @t.setter
     def t(self, value: int) -> None:
+        if self._plan.to_come:
+            _check.unfinished(self._tree, self._plan.to_come)
         self._plan.t = whole("t", value, "an int >= 0", least=0)
 
     grad_scale = _option("grad_scale", "What gradients are multiplied by first.")
@@ -497,19 +501,21 @@ class Optimizer:
                 "construct one with it"
             )
 
+        domains = self._domains
+
         def numbers(t: int) -> tuple[float, float, float]:
             scale, norm, eps = (
-                at(name, options[name], t, self._domains) for name in _NUMBERS
+                at(name, options[name], t, domains) for name in _NUMBERS
             )
             return scale, norm or 0.0, eps
 
         changes = any(scheduled(options[name]) for name in _NUMBERS)
         self._plan.set_options(
-            num_threads=options["num_threads"] or 0,
+            num_threads=min(options["num_threads"] or 0, _MOST),
             keep_subnormals=options["denormals"] == "keep",
             skip_nonfinite=options["skip_nonfinite"],
             zero_grads=options["zero_grads"],
-            accumulate=options["accumulate"],
+            accumulate=min(options["accumulate"], _MOST),
             telemetry=options["telemetry"],
             numbers=None if changes else numbers(0),
             scheduled=numbers if changes else None,
@@ -536,7 +542,8 @@ class Optimizer:
         ----------
         grads : of the same structure as params
             Gradients of the same dtype, shape and memory order as their parameters,
-            read and left alone.  With groups: a list with one structure a group.
+            read, and zeroed where `zero_grads` says so.  With groups: a list with one
+            structure a group.
 
         Returns
         -------
@@ -561,8 +568,8 @@ class Optimizer:
 
         For a backward pass that hands out gradients one layer at a time: the gradient
         is still in the cache, and need not be kept.  The arrays come in any order, each
-        once; with the last of them `t` counts the step, and the result is that of
-        ``step``.
+        once; with the last of them `t` counts the step, and the arrays are what
+        ``step`` would have made of them.
 
         Parameters
         ----------
@@ -570,7 +577,9 @@ class Optimizer:
             Its place in the order of params (as in `state`), or where it is: ``"W"``,
             ``("layers", 0)``.
         grad : ndarray or None
-            Its gradient; None: it has none this time, and stays as it is.
+            Its gradient; None: it has none this time, and stays as it is, with its
+            state and averages.  (What they do in a certain step only, the first or
+            every k-th, they miss then; zeros are a gradient like others.)
 
         Returns
         -------
@@ -603,8 +612,9 @@ class Optimizer:
                 return which % len(leaves)
         else:
             keys = which if isinstance(which, tuple) else (which,)
-            found = _tree.find(self._tree, keys)
-            if found is not None:
+            if self._places is None:
+                self._places = _tree.places(self._tree)
+            if (found := self._places.get(keys)) is not None:
                 return found
         raise ValueError(
             f"which: expected an int below {len(leaves)} or the keys of one of "
@@ -616,7 +626,7 @@ class Optimizer:
     @property
     def report(self) -> Report | None:
         """The last step in numbers (`telemetry`); None before the first."""
-        return self._report(range(len(self.state)))
+        return self._report(0, range(len(self.state)))
 
     def reports(self, per: Literal["group", "tensor"]) -> Any:
         """Return the report of each group, as a tuple, or of each array, by its path.
@@ -633,15 +643,20 @@ class Optimizer:
         """
         leaves = self._tree.leaves
         if per == "tensor":
-            return {leaf.path: self._report([i]) for i, leaf in enumerate(leaves)}
+            return {
+                leaf.path: self._report(leaf.group, [i])
+                for i, leaf in enumerate(leaves)
+            }
         if per != "group":
             raise ValueError(f'per: expected "group" or "tensor", found {per!r}')
         return tuple(
-            self._report([i for i, leaf in enumerate(leaves) if leaf.group == index])
+            self._report(
+                index, [i for i, leaf in enumerate(leaves) if leaf.group == index]
+            )
             for index in range(len(self.param_groups))
         )
 
-    def _report(self, leaves: Sequence[int]) -> Report | None:
+    def _report(self, group: int, leaves: Sequence[int]) -> Report | None:
         if not self.telemetry:
             raise AttributeError(
                 f"no report is kept; construct {type(self).__name__} with "
@@ -651,7 +666,8 @@ class Optimizer:
         if not self._plan.reported:
             return None
         measured = [self._plan.report_of(i) for i in leaves]
-        return report(self.t, self._plan.applied, measured)
+        lr = self._plan.reported_rates[group]
+        return report(self.t, self._plan.applied, lr, measured)
 
     # --- averages ------------------------------------------------------------------
 
@@ -741,8 +757,8 @@ class Optimizer:
         swapped = []
         try:
             for pair in pairs:
-                swapped.append(pair)
                 _swap(*pair)
+                swapped.append(pair)
             yield
         finally:
             for pair in swapped:
@@ -880,6 +896,9 @@ class Optimizer:
         )
 
 
+_MOST = 2**31 - 1
+"""The largest int of the C core."""
+
 _VERSION = 1
 """Of state_dict()'s layout."""
 
@@ -932,7 +951,7 @@ def check_num_threads(n: int | None) -> int:
     """Return the number that the kernels take for it, 0 for None."""
     if n is None:
         return 0
-    return min(whole("num_threads", n, "an int >= 1 or None", least=1), 2**31 - 1)
+    return min(whole("num_threads", n, "an int >= 1 or None", least=1), _MOST)
 
 
 def check_denormals(what: str) -> bool:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from math import inf, nan, sqrt
 from typing import NamedTuple
 
-Measured = tuple[float, float, float, float, float, int]
-"""Of an array: its lr; sums of squares of the gradient, of that as clipped, of p, of
-its change; elements of the gradient that are not finite."""
+Measured = tuple[float, float, float, float, int]
+"""Of an array: sums of squares of the gradient, of that as clipped, of p, of its
+change; elements of the gradient that are not finite."""
 
 
 class Report(NamedTuple):
@@ -17,10 +17,11 @@ class Report(NamedTuple):
     t : steps taken after it.
     lr : learning rate, of the first group.
     grad_norm : norm of the gradients times `grad_scale`, before they were clipped.
-    clip : the norm that clipping left, over that; 1 where it left all.
+    clip : the norm that clipping left, over that; 1 where it left all, or where a
+        gradient is not finite.
     update_norm : norm of the change of the params by the rule and by weight decay,
         before an average pulled at them; 0 where the step was skipped.
-    param_norm : norm of the params after that change.
+    param_norm : norm of the params after that change; NaN where none has been made.
     update_ratio : update_norm / param_norm.  About 1e-3 is usual.
     nonfinite : elements of the gradients that were infinite or NaN.
     applied : whether the step was taken.
@@ -37,15 +38,16 @@ class Report(NamedTuple):
     applied: bool
 
 
-def report(t: int, applied: bool, measured: Iterable[Measured]) -> Report:
+def report(t: int, applied: bool, lr: float, measured: Iterable[Measured]) -> Report:
     """Return the report of arrays."""
-    rates, g, clipped, p, u, nonfinite = zip(*measured, strict=True)
-    grad_norm, left = sqrt(sum(g)), sqrt(sum(clipped))
-    update_norm, param_norm = sqrt(sum(u)), sqrt(sum(p))
-    bad = sum(nonfinite)
+    g, clipped, p, u, bad = map(
+        sum, zip((0.0, 0.0, 0.0, 0.0, 0), *measured, strict=True)
+    )
+    grad_norm, left = sqrt(g), sqrt(clipped)
+    update_norm, param_norm = sqrt(u), sqrt(p)
     return Report(
         t=t,
-        lr=rates[0],
+        lr=lr,
         grad_norm=grad_norm,
         clip=1.0 if bad or left == grad_norm else left / grad_norm,
         update_norm=update_norm,

@@ -25,6 +25,10 @@ def state_like(p: Array, k: int, value: float | Literal["p"]) -> Array:
     step that walks four or five such arrays side by side makes the processor take a
     load for the store of another, and memory open the same banks in turn: 4 to 8 % of a
     step of 3e7 weights here (Sapphire Rapids).
+
+    NumPy asks for huge pages for what it allocates, from 4 MiB on (its environment's
+    ``NUMPY_MADVISE_HUGEPAGE`` turns that off); writing the values here is what makes
+    the system hand them out.
     """
     fill = p if value == "p" else value
     if p.nbytes < _LARGE:

@@ -65,6 +65,7 @@ from lrcore.optimizers.layerwise import *
 from lrcore.optimizers.moments import *
 from lrcore.optimizers.muon import *
 from lrcore.optimizers.nadam import *
+from lrcore.optimizers.polyak import *
 from lrcore.optimizers.schedule_free import *
 from lrcore.optimizers.sgd import *
 from lrcore.optimizers.sign import *

@@ -658,6 +658,7 @@ cdef class Plan:
     cdef list pools  # of each part that has numbers of its past or a gauge
     cdef list folded  # of each part: what this step's numbers are made by
     cdef list written  # (0-d array, what it becomes where the step is taken)
+    cdef object loss  # what this step was told, over the number of gradients gathered
     cdef double *gauge_sums  # LRC_MAX_SUMS of each tensor, then of each strip
     cdef list containers, node_keys, lengths, owners, rates
     cdef readonly list reported_rates  # the learning rates of groups in the last step
@@ -823,11 +824,12 @@ cdef class Plan:
 
     # --- a step ------------------------------------------------------------------------
 
-    def step(self, grads, double grad_scale=1, bint skip_nonfinite=False):
+    def step(self, grads, double grad_scale=1, bint skip_nonfinite=False, loss=None):
         """Update every tensor and count the step; return whether that was done.
 
-        grad_scale, skip_nonfinite: on top of the options.  Where anything is wrong,
-        nothing has been written.
+        grad_scale, skip_nonfinite: on top of the options.  loss: where numbers are made
+        of it, the last of a gauge's sums; the first number carried gathers it.  Where
+        anything is wrong, nothing has been written.
         """
         self.enter()
         if self.to_come:
@@ -836,6 +838,7 @@ cdef class Plan:
         cdef bint gathers = self.gathered + 1 < self.accumulate
         try:
             t = self.t + 1
+            self.loss = None if loss is None else loss / self.accumulate
             if not gathers:
                 self.set_groups(t)
             if not (self.find(grads) and self.take_all(grads)):
@@ -845,6 +848,7 @@ cdef class Plan:
             if gathers:
                 with nogil:
                     lrc_gather(&self.plan, self.gathered == 0)
+                self.gather_loss()
                 self.gathered += 1
                 return False
             self.plan.grad_scale = self.grad_scale * grad_scale
@@ -917,6 +921,15 @@ cdef class Plan:
         round been begun."""
         self.t, self.gathered, self.reported = t, gathered, False
         self.to_come.clear()
+
+    cdef int gather_loss(self) except -1:
+        cdef double *sum
+        if self.loss is not None:
+            for pool in self.pools:
+                for _, arrays, _, _ in pool or ():
+                    sum = <double *>data(arrays[0])
+                    sum[0] = self.loss + (sum[0] if self.gathered > 0 else 0)
+        return 0
 
     cdef int carry(self) except -1:
         """Carry on what groups do."""
@@ -1100,6 +1113,8 @@ cdef class Plan:
                 for k in leaves:
                     total += self.gauge_sums[LRC_MAX_SUMS * k + j]
                 sums.append(total)
+            if self.loss is not None:
+                sums.append(self.loss)
             carried, numbers = folded.coefs(t, folded.lr, folded.decay, now, tuple(sums))
             self.written += [(array, <double>x) for array, x in zip(arrays, carried)]
             for k in range(lo, hi):

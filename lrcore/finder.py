@@ -349,7 +349,7 @@ def lr_find(
                 losses.append(loss)
                 if not isfinite(loss):
                     break
-                opt.step(grads)
+                opt._step(grads, loss)
             sweep.record(sum(losses) / len(losses))
     return sweep.result
 

@@ -285,6 +285,12 @@ def distance(
     return g * g, (p - p0) * (p - p0), p * p
 
 
+def norm(c: Sequence[float], g: Array, p: Array) -> tuple[Array]:
+    """``g^2``."""
+    (g,) = _wide(g)
+    return (g * g,)
+
+
 def along_way(
     c: Sequence[float], g: Array, p: Array, p0: Array, s: Array
 ) -> tuple[Array, Array]:

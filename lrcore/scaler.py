@@ -100,19 +100,20 @@ class LossScaler:
     def scale(self, value: float) -> None:
         self._scale: float = max(number("scale", value, _SCALE), _LEAST)
 
-    def step(self, opt: Optimizer, grads: Any) -> bool:
+    def step(self, opt: Optimizer, grads: Any, loss: float | None = None) -> bool:
         """Step with gradients of the scaled loss, and update the scale.
 
         Gradients are multiplied by ``opt.grad_scale / scale``, and the step is skipped
         where one is not finite, whatever ``opt.skip_nonfinite`` says.  While the
-        optimizer gathers (``accumulate``), the scale stays.
+        optimizer gathers (``accumulate``), the scale stays.  `loss` is for an optimizer
+        whose step takes one, unscaled.
 
         Returns
         -------
         bool
             As ``opt.step``: whether the params were updated.
         """
-        applied: bool = opt._plan.step(grads, 1 / self._scale, True)
+        applied = opt._step(grads, loss, 1 / self._scale, True)
         if applied:
             self.growth_tracker += 1
             if self.growth_tracker >= self.growth_interval:

@@ -263,6 +263,8 @@ ROWS = [
     optax("LAMB", {"lr": 0.02}),
     optax("NovoGrad", {"lr": 0.01}),
     optax("SM3", {"lr": 0.1, "momentum": 0.9}),
+    # Its losses are the numbers that the others take as rates.
+    optax("SPS", {"lr": 1.0, "max_lr": 0.3, "f_min": 0.6}),
     optax("SignSGD", {"lr": 0.01}),
     optax("Signum", {"lr": 0.01}),
     optax("Muon", {"lr": 0.02}, shapes=MATRICES),

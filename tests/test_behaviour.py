@@ -78,6 +78,7 @@ TABLE = {
     "SignSGD": Trial(0.04, Exponential(0.0034, gamma=0.99908), 0.035),
     "Signum": Trial(0.03, 0.003, 0.15),
     "SM3": Trial(2.5, Constant(0.8), 3.0),
+    "SPS": Trial(1.0, 1.0, 5.0),
     "Yogi": Trial(0.6, 0.25, 0.8),
 }
 

@@ -141,3 +141,97 @@ def test_the_estimate_is_of_the_distance_to_the_minimum(name):
     for _ in range(500):
         opt.step(2 * p)
     assert 0.2 * 5 < opt.state[0]["d"] < 2 * 5
+
+
+# --- Polyak's step, which takes the loss ----------------------------------------------
+
+
+def bowl(p):
+    """A loss of 0 at the least, and its gradients."""
+    return sum(float((q * q).sum()) for q in p), [np.asarray(2 * q) for q in p]
+
+
+def test_sps_is_the_papers_by_hand():
+    """Eq. 3, with the bounds of the rate, over losses on both sides of f_min."""
+    params, p = fresh(), fresh()
+    opt = lrcore.SPS(params, lr=0.7, f_min=0.5, c=0.2, max_lr=0.3, growth_rate=1.5)
+    last, met = 0.3 / 1.5, set()
+    for t, loss in enumerate([1e9, 2.0, 40.0, 0.1, 1.0, 1e9, 1e9, 1e9, 3.0]):
+        g = draw(p, t)
+        assert opt.step(g, loss)
+        bounds = {
+            "gap": max(loss - 0.5, 0) / (0.2 * sum((d * d).sum() for d in g) + 1e-8),
+            "max_lr": 0.3,
+            "growth": 1.5 * last,
+        }
+        rate = min(bounds.values())
+        met.add(min(bounds, key=bounds.get))
+        last = rate or last
+        p = [q - 0.7 * rate * d for q, d in zip(p, g, strict=True)]
+        close(params, p)
+        assert opt.state[0]["rate"] == pytest.approx(last)
+    assert met == {"gap", "max_lr", "growth"}
+
+
+def test_sps_reaches_the_least_of_a_bowl_where_it_is_known():
+    params = fresh()
+    opt = lrcore.SPS(params, c=1.0)  # half of the way in each step
+    first, _ = bowl(params)
+    for _ in range(10):
+        loss, grads = bowl(params)
+        opt.step(grads, loss)
+    assert bowl(params)[0] == pytest.approx(first / 4**10, rel=1e-5)  # eps
+
+
+def test_sps_takes_the_mean_of_the_losses_gathered():
+    params, twins = fresh(), fresh()
+    opt, twin = lrcore.SPS(params, accumulate=2), lrcore.SPS(twins)
+    losses = [3.0, 1.0, 0.5, 0.25]
+    for t in (0, 2):
+        halves = draw(params, t), draw(params, t + 1)
+        assert not opt.step(halves[0], losses[t])
+        saved = opt.state_dict()
+        opt.load_state_dict(saved)
+        assert opt.step(halves[1], losses[t + 1])
+        mean = [np.asarray((a + b) / 2) for a, b in zip(*halves, strict=True)]
+        twin.step(mean, (losses[t] + losses[t + 1]) / 2)
+        close(params, twins)
+
+
+def test_sps_steps_by_a_loss_scaler_with_the_loss_as_it_is():
+    params, twins = fresh(), fresh()
+    opt, twin, scaler = lrcore.SPS(params), lrcore.SPS(twins), lrcore.LossScaler(8.0)
+    for t in range(3):
+        grads = draw(params, t)
+        assert scaler.step(opt, [np.asarray(8 * g) for g in grads], 0.5)
+        twin.step(grads, 0.5)
+        assert all_same(params, twins)
+
+
+@pytest.mark.parametrize("loss", [None, "1", [1.0], np.ones(2), True])
+def test_sps_refuses_what_is_no_loss(loss):
+    params, first = fresh(), fresh()
+    opt = lrcore.SPS(params)
+    with pytest.raises(TypeError, match=r"^loss: expected a number, that of the batch"):
+        opt.step(draw(params, 0), loss)
+    assert all_same(params, first)
+    assert opt.t == 0
+
+
+def test_sps_makes_nan_of_a_loss_that_is_one_and_stays_within_max_lr_at_infinity():
+    params, twins = fresh(), fresh()
+    assert lrcore.SPS(params, max_lr=0.1).step(draw(params, 0), np.inf)
+    assert lrcore.SGD(twins, lr=0.1).step(draw(params, 0))
+    close(params, twins)
+    assert lrcore.SPS(params).step(draw(params, 0), np.nan)
+    assert all(np.isnan(p).all() for p in params)
+
+
+def test_the_range_test_hands_the_loss_on():
+    p = np.array([3.0, -4.0])
+    opt = lrcore.SPS(p)
+    found = lrcore.lr_find(
+        opt, lambda _: (float((p * p).sum()), 2 * p), [0], num=20, trial_steps=5
+    )
+    assert found.suggestion is not None
+    assert p.tolist() == [3.0, -4.0]

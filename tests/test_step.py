@@ -66,6 +66,8 @@ def numbers_of(part, t, items, states):
             for p, g, s in items
         ]
         sums = tuple(sum(values) for values in zip(*each, strict=True))
+    if "gathered_loss" in names:
+        sums += (1.0,)  # what it is told
     carried, numbers = f.coefs(t, f.lr, f.decay, now, sums)
     return numbers, dict(zip(names, carried, strict=True))
 

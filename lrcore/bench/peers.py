@@ -147,7 +147,8 @@ class Lrcore(Peer):
         kind = getattr(lrcore, optimizer)
         options = {**hyper, **self.options, "num_threads": threads}
         self.opt = kind(params[0] if one else list(params), **options)
-        self.step = partial(self.opt.step, grads[0] if one else list(grads))
+        told = [1.0] if "loss" in signature(kind.step).parameters else []
+        self.step = partial(self.opt.step, grads[0] if one else list(grads), *told)
 
 
 class LrcoreOneThread(Lrcore):

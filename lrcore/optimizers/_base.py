@@ -608,6 +608,17 @@ class Optimizer:
         applied: bool = self._plan.step(grads)
         return applied
 
+    def _step(
+        self,
+        grads: Any,
+        loss: float | None,
+        grad_scale: float = 1.0,
+        skip_nonfinite: bool = False,
+    ) -> bool:
+        """Step, whether or not this optimizer takes the loss, with options on top."""
+        applied: bool = self._plan.step(grads, grad_scale, skip_nonfinite)
+        return applied
+
     def step_one(self, which: Any, grad: Array | None) -> bool:
         """Update one array, as a part of a step that ends when each has had its turn.
 

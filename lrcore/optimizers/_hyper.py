@@ -39,6 +39,7 @@ FINITE = Domain(math.isfinite, "a finite number")
 NONNEGATIVE = Domain(lambda x: 0 <= x < math.inf, "a finite number >= 0")
 POSITIVE = Domain(lambda x: 0 < x < math.inf, "a finite number > 0")
 FRACTION = Domain(lambda x: 0 <= x < 1, "a number in [0, 1)")
+GROWTH = Domain(lambda x: x >= 1, "a number >= 1")
 ABOVE_ONE = Domain(lambda x: 1 < x < math.inf, "a finite number > 1")
 
 

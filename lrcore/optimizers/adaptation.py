@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Literal, Unpack
 from lrcore.optimizers._base import Betas, Common, Optimizer, Scheduled
 from lrcore.optimizers._hyper import (
     FRACTION,
+    GROWTH,
     POSITIVE,
     Adapt,
-    Domain,
     Domains,
     GaugeCoefs,
     Hyper,
@@ -20,8 +20,6 @@ from lrcore.optimizers._hyper import (
 )
 
 __all__ = ["DAdaptAdam", "DAdaptSGD", "Prodigy"]
-
-GROWTH = Domain(lambda x: x >= 1, "a number >= 1")
 
 _ESTIMATE_DOC = """\
 d0 : float

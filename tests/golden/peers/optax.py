@@ -31,6 +31,12 @@ def ldog(learning_rate, reps_rel, weight_decay):
     return optax.multi_transform(each, [*each])
 
 
+def sps(learning_rate, max_learning_rate, f_min):
+    """Return optax.polyak_sgd as documented; it takes the norm of lr g."""
+    step = optax.scale_by_polyak(f_min, max_learning_rate, variant="sps+")
+    return optax.chain(step, optax.scale_by_learning_rate(learning_rate))
+
+
 NAMES = {
     "convention": None,
     "lookahead_steps": None,
@@ -51,6 +57,7 @@ KINDS = {
     "DoG": (dog, {}),
     "LDoG": (ldog, {}),
     "DoWG": (optax.contrib.dowg, {}),
+    "SPS": (sps, {"max_lr": "max_learning_rate"}),
 }
 
 
@@ -81,9 +88,10 @@ def run(row, options, start, grads, lrs):
     state = opt.init(params)
     # Not compiled as a whole: an operation is then rounded as it stands here.
     with jax.disable_jit():
-        for step_grads in grads:
+        for t, step_grads in enumerate(grads):
+            told = {"value": lrs[t]} if row.name == "SPS" else {}
             updates, state = opt.update(
-                [jnp.array(g) for g in step_grads], state, params
+                [jnp.array(g) for g in step_grads], state, params, **told
             )
             params = optax.apply_updates(params, updates)
             yield getattr(params, "fast", params)

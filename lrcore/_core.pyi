@@ -38,6 +38,7 @@ class Folded:
     weights: Any
     scale: Any
     gauge: Any
+    tune: Any
     prepare: Any
     clip_value: float
     clip_norm: float
@@ -54,6 +55,7 @@ class Folded:
         weights: Any = ...,
         scale: Any = ...,
         gauge: Any = ...,
+        tune: Any = ...,
         prepare: Any = ...,
         clip_value: float = ...,
         clip_norm: float = ...,
@@ -65,6 +67,8 @@ RULES: dict[str, Rule]
 SCALES: dict[str, Scale]
 GAUGES: dict[str, Gauge]
 SCRATCH: str
+MECHANIC: tuple[str, str]
+MECHANIC_NUMBERS: str
 GATHERED: str
 
 def isas() -> dict[str, bool]: ...

@@ -88,6 +88,8 @@ cdef extern from "lrcore.h" nogil:
         void *s[LRC_MAX_STATES]
         void *a[LRC_MAX_AVERAGES]
         void *u
+        void *mechanic_delta
+        const void *mechanic_p0
         double *scale_state
         const void *gauged[LRC_MAX_GAUGED]
         lrc_factors factors
@@ -99,6 +101,10 @@ cdef extern from "lrcore.h" nogil:
     ctypedef struct lrc_average:
         double weight
         bint pulls
+    ctypedef struct lrc_mechanic:
+        double keep
+        double before
+        double now
     ctypedef struct lrc_group:
         lrc_rule rule
         double coef[LRC_MAX_COEFS]
@@ -110,6 +116,7 @@ cdef extern from "lrcore.h" nogil:
         double clip_norm
         double agc
         double agc_eps
+        lrc_mechanic mechanic
         lrc_average average[LRC_MAX_AVERAGES]
     ctypedef struct lrc_sums:
         pass
@@ -231,8 +238,11 @@ GAUGES = {
     )
     for i in range(LRC_N_GAUGES)
 }
-# Arrays beside the rule's states: of a scale that emits, of gradients gathered.
+# Arrays beside the rule's states: of a scale that emits, of gradients gathered; and of
+# Mechanic, with the numbers that its group carries.
 SCRATCH, GATHERED = "u", "acc"
+MECHANIC = ("mechanic_delta", "mechanic_p0")
+MECHANIC_NUMBERS = "mechanic"
 
 cdef int N_COEFS[LRC_N_RULES]
 for _rule in RULES.values():
@@ -348,6 +358,8 @@ cdef int set_tensor(lrc_tensor *t, cnp.ndarray p, group, state) except -1:
         t.u = data(state[SCRATCH])
     if GATHERED in state:
         t.acc = data(state[GATHERED])
+    if MECHANIC_NUMBERS in state:
+        t.mechanic_delta, t.mechanic_p0 = data(state[MECHANIC[0]]), data(state[MECHANIC[1]])
     return 0
 
 
@@ -370,20 +382,21 @@ cdef class Folded:
     lr, decay, gscale, l2 : see lrcore.h.
     weights, scale : step to the weights of averages, to a scale's numbers; or None.
     prepare : what makes directions beforehand, or None.
+    tune : Mechanic's: (its numbers, sums) to what they become and to those of the group.
     clip_value, clip_norm, agc, agc_eps : as in a group; 0 for none.
     """
 
-    cdef readonly object coefs, lr, decay, weights, scale, gauge, prepare
+    cdef readonly object coefs, lr, decay, weights, scale, gauge, prepare, tune
     cdef readonly double gscale, l2, clip_value, clip_norm, agc, agc_eps
 
     def __init__(
         self, coefs, lr, decay, double gscale, double l2, *, weights=None, scale=None,
-        gauge=None, prepare=None, double clip_value=0, double clip_norm=0, double agc=0,
+        gauge=None, prepare=None, tune=None, double clip_value=0, double clip_norm=0, double agc=0,
         double agc_eps=0,
     ):
         self.coefs, self.lr, self.decay, self.gscale, self.l2 = coefs, lr, decay, gscale, l2
         self.weights, self.scale, self.prepare = weights, scale, prepare
-        self.gauge = gauge
+        self.gauge, self.tune = gauge, tune
         self.clip_value, self.clip_norm = clip_value, clip_norm
         self.agc, self.agc_eps = agc, agc_eps
 
@@ -657,7 +670,7 @@ cdef class Plan:
     cdef list params, states, named, parts, group_of, leaves_of, prepares, made, keys
     cdef list pools  # of each part that has numbers of its past or a gauge
     cdef list folded  # of each part: what this step's numbers are made by
-    cdef list written  # (0-d array, what it becomes where the step is taken)
+    cdef list written  # (array, what it becomes where the step is taken)
     cdef object loss  # what this step was told, over the number of gradients gathered
     cdef double *gauge_sums  # LRC_MAX_SUMS of each tensor, then of each strip
     cdef list containers, node_keys, lengths, owners, rates
@@ -735,7 +748,7 @@ cdef class Plan:
         lrc_plan_tensors(&self.plan)
         self.plan.sums = <lrc_sums *>allocate(self.plan.n_strips, sizeof(lrc_sums))
         for i, (_, part) in enumerate(parts):
-            if part.kind._carries or part.gauge:
+            if part.carries or part.gauge:
                 self.pools[i] = self.pools_of(i, part)
         if any(part.gauge for _, part in parts):
             self.gauge_sums = <double *>allocate(
@@ -764,14 +777,14 @@ cdef class Plan:
         PyMem_Free(self.buffer)
 
     cdef list pools_of(self, Py_ssize_t i, part):
-        """Leaves that have numbers in common: (they, its 0-d arrays, groups in C)."""
+        """Leaves that have numbers in common: (they, its arrays, groups in C)."""
         cdef Py_ssize_t first = self.first_group[i], end = self.first_group[i + 1]
         leaves = self.leaves_of[i]
         groups = [(leaves, first, end)] if leaves else []
         if part.kind._apart:
             groups = [([leaf], first + k, first + k + 1) for k, leaf in enumerate(leaves)]
         return [
-            (own, [self.named[own[0]][name] for name in part.kind._carries], lo, hi)
+            (own, [self.named[own[0]][name] for name in part.carries], lo, hi)
             for own, lo, hi in groups
         ]
 
@@ -934,7 +947,7 @@ cdef class Plan:
     cdef int carry(self) except -1:
         """Carry on what groups do."""
         for array, value in self.written:
-            (<double *>cnp.PyArray_DATA(<cnp.ndarray>array))[0] = value
+            array[...] = value
         return 0
 
     cdef int enter(self) except -1:
@@ -985,7 +998,6 @@ cdef class Plan:
             plan.zero_grads = False
             applied = self.treat(plan, grads) and self.prepare(plan, first, t, grads)
             if applied:
-                self.read_gauges(plan, t)
                 with nogil:
                     lrc_step(plan)
         finally:
@@ -1018,12 +1030,14 @@ cdef class Plan:
         return applied
 
     cdef bint prepare(self, lrc_plan *plan, Py_ssize_t first, t, list grads) except -1:
-        """Have directions made where a part does that, then what goes with them written."""
+        """Read gauges; have directions made where a part does that, then what goes with
+        them written."""
         cdef Py_ssize_t i, k
         how = (plan.num_threads, plan.keep_subnormals)
         self.made, writes = [*grads], []  # held during the step
         for k in range(len(grads)):
             plan.tensor[k].g = data(grads[k])
+        self.read_gauges(plan, t)
         for i in range(len(self.prepares)):
             leaves = [k for k in self.leaves_of[i] if first <= k < first + len(grads)]
             if self.prepares[i] is None or not leaves:
@@ -1100,7 +1114,7 @@ cdef class Plan:
         cdef Py_ssize_t k, j, n_sum = GAUGES[self.parts[i].gauge].n_sum
         cdef double total
         for leaves, arrays, lo, hi in self.pools[i]:
-            now = tuple([(<double *>data(array))[0] for array in arrays])
+            now = () if folded.tune else tuple([(<double *>data(a))[0] for a in arrays])
             if n_sum > 0 and not gauged:
                 numbers = () if folded.gauge is None else folded.gauge(t, folded.lr, now)
                 for k in range(lo, hi):
@@ -1115,10 +1129,18 @@ cdef class Plan:
                 sums.append(total)
             if self.loss is not None:
                 sums.append(self.loss)
-            carried, numbers = folded.coefs(t, folded.lr, folded.decay, now, tuple(sums))
-            self.written += [(array, <double>x) for array, x in zip(arrays, carried)]
+            if folded.tune is None:
+                given = folded.lr, folded.decay, now, tuple(sums)
+                carried, numbers = folded.coefs(t, *given)
+                self.written += [(array, <double>x) for array, x in zip(arrays, carried)]
+            else:
+                numbers = folded.coefs(t, folded.lr, folded.decay)
+                carried, (keep, before, s) = folded.tune(arrays[0], tuple(sums))
+                self.written.append((arrays[0], carried))
             for k in range(lo, hi):
                 set_coefs(self.plan.group + k, numbers)
+                if folded.tune is not None:
+                    self.plan.group[k].mechanic = lrc_mechanic(keep, before, s)
         return 0
 
     cdef int read_gauges(self, lrc_plan *plan, t) except -1:

@@ -30,6 +30,7 @@ from lrcore._typing import Array
 from lrcore.optimizers._base import (
     AVERAGES,
     CLIPS,
+    MECHANIC,
     Optimizer,
     check_denormals,
     check_num_threads,
@@ -83,7 +84,7 @@ def _make(kind: type[Optimizer]) -> Kernel:
     own = signature(kind).parameters.values()
     defaults: Hyper = {p.name: p.default for p in own if p.default is not p.empty}
     defaults |= kind._defaults()
-    untaken = {*AVERAGES, *CLIPS, *AT_CONSTRUCTION}
+    untaken = {*AVERAGES, *MECHANIC, *CLIPS, *AT_CONSTRUCTION}
     taken = [k for k in defaults if k not in untaken]
 
     def part_for(given: Hyper) -> tuple[Hyper, Part]:

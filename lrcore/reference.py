@@ -83,7 +83,19 @@ def _direction(
     return u
 
 
-# --- averages and norms ---------------------------------------------------------------
+# --- after the rule, and norms --------------------------------------------------------
+
+
+def mechanic(p: Array, delta: Array, p0: Array, numbers: Sequence[float]) -> None:
+    """``was = p0 - before delta;  delta = keep delta + was - p;  p = p0 - s delta``.
+
+    numbers: keep, before and s.
+    """
+    with np.errstate(all="ignore"):
+        keep, before, s = np.asarray(numbers, dtype=p.dtype)
+        was = p0 - before * delta
+        delta[...] = keep * delta + (was - p)
+        p[...] = p0 - s * delta
 
 
 def average(a: Array, p: Array, weight: float, pulls: bool = False) -> None:
@@ -283,6 +295,14 @@ def distance(
     """``g^2, (p - p0)^2, p^2``."""
     g, p, p0 = _wide(g, p, p0)
     return g * g, (p - p0) * (p - p0), p * p
+
+
+def along_delta(
+    c: Sequence[float], g: Array, p: Array, delta: Array
+) -> tuple[Array, Array, Array, Array]:
+    """``g delta, g^2, p^2, p delta``."""
+    g, p, delta = _wide(g, p, delta)
+    return g * delta, g * g, p * p, p * delta
 
 
 def norm(c: Sequence[float], g: Array, p: Array) -> tuple[Array]:

@@ -9,6 +9,12 @@
  * lr and the rule's own) come as doubles and are rounded once to the tensor's type.  A
  * term whose l2 is 0 is absent: an infinite p does not become a NaN through it.
  *
+ * A tensor that has Mechanic's arrays is then moved by its scale s of such steps:
+ *
+ *     was = p0 - s_before delta;   delta = keep delta + (was - p);   p = p0 - s delta
+ *
+ * where `was` is p before the rule, or what p was last made, had it been changed since.
+ *
  * Then come averages of p, as many as a tensor has, each with a weight of the step:
  *
  *     a = a + weight (p - a);   p = a, where the average pulls
@@ -61,7 +67,7 @@ enum {
     LRC_MAX_AVERAGES = 4, /* averages of a tensor */
     LRC_MAX_SCALE_COEFS = 4,
     LRC_MAX_GAUGED = 2,     /* arrays that a gauge reads beside g and p, */
-    LRC_MAX_SUMS = 3,       /* its sums, */
+    LRC_MAX_SUMS = 4,       /* its sums, */
     LRC_MAX_GAUGE_COEFS = 3 /* and its coefficients */
 };
 
@@ -144,7 +150,9 @@ typedef struct {
     void *s[LRC_MAX_STATES];
     void *a[LRC_MAX_AVERAGES]; /* averages, in the order of the group's; or NULL */
     void *u;                   /* scratch like p, where the group's scale emits */
-    double *scale_state;       /* where the group's scale has any */
+    void *mechanic_delta;      /* Mechanic's arrays; or NULL */
+    const void *mechanic_p0;
+    double *scale_state;                /* where the group's scale has any */
     const void *gauged[LRC_MAX_GAUGED]; /* what the group's gauge reads: states too */
     lrc_factors factors;                /* none where the group's scale emits */
     lrc_units units;                    /* where the group has agc */
@@ -160,8 +168,12 @@ typedef struct {
     int pulls;     /* whether p becomes the average afterwards */
 } lrc_average;
 
+typedef struct {
+    double keep, before, now; /* of delta; s before and now */
+} lrc_mechanic;
+
 /* Of a strip: sums of squares of g, of g clipped by value or of what a scale divides by,
- * of p, and of p's change by the rule; and the elements of g that are not finite. */
+ * of p, and of p's change by the rule, or by Mechanic; and the elements of g that are not finite. */
 typedef struct {
     double g, x, p, u;
     size_t nonfinite;
@@ -177,6 +189,7 @@ typedef struct {
     /* Clipping of elements, of the tensor, of its units; 0: none.  A group with a scale,
      * clip_norm or agc has one tensor. */
     double clip_value, clip_norm, agc, agc_eps;
+    lrc_mechanic mechanic; /* where its tensors have the arrays */
     lrc_average average[LRC_MAX_AVERAGES];
     /* Scratch of a step: what g is multiplied by before gscale; the coefficients as
      * scaled, and rounded; and the kernels they ask for. */

@@ -93,7 +93,7 @@ static share share_of(const lrc_plan *plan, int k, int n)
 /* Whether there is nothing to do but to run the kernel. */
 static int is_plain(const lrc_group *group, const lrc_tensor *t)
 {
-    return group->plain && t->factors.factoring == LRC_UNFACTORED;
+    return group->plain && t->factors.factoring == LRC_UNFACTORED && !t->mechanic_delta;
 }
 
 /* The next strip, or where `runs` is set and the kernel has a tensor to itself, all its
@@ -435,7 +435,9 @@ static void step_strip(const lrc_table *table, const lrc_plan *plan, const strip
     const void *g = direction(table, plan, s, made);
     run_kernel(s, g);
     if (plan->report) s->sums->nonfinite = count(table, s, g);
-
+    if (t->mechanic_delta)
+        table->mechanic[dtype](t, s->lo, s->n, &s->group->mechanic,
+                               plan->report ? s->sums : NULL);
     for (int k = 0; k < LRC_MAX_AVERAGES; k++) {
         const lrc_average *a = s->group->average + k;
         if (t->a[k] && a->weight != 0)

@@ -7,7 +7,7 @@ import pytest
 from table import ROWS
 
 import lrcore
-from lrcore.optimizers._base import OPTIONS
+from lrcore.optimizers._base import MECHANIC, OPTIONS
 
 AVAILABLE = lrcore.optimizers.available()
 KINDS = {name: found.kind for name, found in AVAILABLE.items()}
@@ -206,6 +206,8 @@ OTHERS = {
     "swa_every": 2,
     "lookahead_steps": 2,
     "lookahead_alpha": 0.25,
+    "mechanic_s_init": 0.1,
+    "mechanic_decay": 0.5,
     "clip_value": 0.3,
     "clip_tensor_norm": 0.4,
     "agc": 0.2,
@@ -219,6 +221,8 @@ def arguments(name):
     (keywords,) = typing.get_args(hints.pop("common"))
     hints |= typing.get_type_hints(keywords)
     others = {"params", "return", "convention", "agc_axis", *OPTIONS}
+    if name not in ("Adam", "Muon"):  # of two; test_mechanic.py has all
+        others |= MECHANIC.keys()
     return {k: v for k, v in hints.items() if k not in others}
 
 

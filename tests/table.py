@@ -58,6 +58,9 @@ def by(library):
     return row
 
 
+# Optax makes delta of the params, which has to be exact there.
+MECHANIC = {"mechanic": True, "mechanic_s_init": 0.25}
+
 keras, optax = by("keras"), by("optax")
 
 ROWS = [
@@ -246,6 +249,9 @@ ROWS = [
     optax("Adam", {"lr": 0.02, "amsgrad": True}),
     optax("Adam", {"lr": 0.02, "lookahead_steps": 5}),
     optax("AdamW", {"lr": 0.02}),
+    optax("Adam", {"lr": 0.5, **MECHANIC}),
+    optax("AdamW", {"lr": 0.1, **MECHANIC, "mechanic_decay": 0.5}),
+    optax("Lion", {"lr": 0.1, **MECHANIC}),
     optax("Adamax", {"lr": 0.02}),
     optax("Adamax", {"lr": 0.02, "decoupled_weight_decay": True}),
     optax("NAdam", {"lr": 0.02}),

@@ -111,6 +111,7 @@ DOMAINS = {
     "ns_steps": COUNT,
     "swa_every": NUMBER,
     "lookahead_steps": NUMBER,
+    "mechanic_s_init": POSITIVE,
     "clip_value": POSITIVE,
     "clip_tensor_norm": POSITIVE,
     "agc": POSITIVE,
@@ -143,6 +144,8 @@ NEEDS = {
     "independent_weight_decay": {"decoupled_weight_decay": True},
     "swa_every": {"swa_start": 1},
     "lookahead_alpha": {"lookahead_steps": 2},
+    "mechanic_s_init": {"mechanic": True},
+    "mechanic_decay": {"mechanic": True, "mechanic_s_init": 0.1},
     "agc": {"agc_axis": 0},
     "agc_eps": {"agc": 0.1, "agc_axis": 0},
     "SignSGD.clip_value": {"l2": 5.0},  # or the size of g would not matter
@@ -274,7 +277,7 @@ def test_a_schedule_out_of_the_domain_leaves_all_as_it_was(name, argument):
 
 # No schedules: counts, names, and what is used at construction.
 FIXED = {"t0", "initial_accumulator_value", "d0", "ns_steps", "adjust_lr_fn"}
-FIXED |= {"swa_start", "swa_every", "lookahead_steps"}
+FIXED |= {"swa_start", "swa_every", "lookahead_steps", "mechanic_s_init"}
 
 
 @each_argument

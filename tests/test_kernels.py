@@ -12,13 +12,14 @@ from table import ROWS
 
 import lrcore
 from lrcore import _core
-from lrcore.optimizers._base import AVERAGES
+from lrcore.optimizers._base import AVERAGES, MECHANIC
 
 KINDS = lrcore.optimizers.available()
 KERNEL_ROWS = [
     row
     for row in ROWS
-    if KINDS[row.name].kind._is_a_kernel() and not AVERAGES.keys() & row.kwargs.keys()
+    if KINDS[row.name].kind._is_a_kernel()
+    and not {*AVERAGES, *MECHANIC} & row.kwargs.keys()
 ]
 
 

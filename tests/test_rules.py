@@ -64,7 +64,8 @@ def run(
         averages=tuple(averages),
         alone=bool(scale),
         folded=folded,
-        kind=SimpleNamespace(_staged=False, _PULLS={"slow"}, _carries=(), _apart=False),
+        carries=(),
+        kind=SimpleNamespace(_staged=False, _PULLS={"slow"}, _apart=False),
     )
     names = _core.RULES[rule].states + tuple(averages)
     names += ("u",) if _core.SCALES[scale].emits else ()
@@ -244,7 +245,7 @@ def read_by_a_step(gauge, coefs, params, grads, arrays, *, threads):
 
     gscale, l2, *own = coefs
     folded = _core.Folded(adapt, 0.0, 1.0, gscale, l2, gauge=lambda *_: tuple(own))
-    kind = SimpleNamespace(_staged=False, _PULLS=(), _carries=(), _apart=False)
+    kind = SimpleNamespace(_staged=False, _PULLS=(), _apart=False)
     part = SimpleNamespace(
         rule="sgd",
         scale="",
@@ -253,6 +254,7 @@ def read_by_a_step(gauge, coefs, params, grads, arrays, *, threads):
         alone=False,
         folded=folded,
         kind=kind,
+        carries=(),
     )
     names = _core.GAUGES[gauge].arrays
     states = [dict(zip(names, own, strict=True)) for own in arrays]

@@ -49,14 +49,14 @@ def part_of(opt, p):
 
 
 def numbers_of(part, t, items, states):
-    """What coefs gives, and what the numbers carried become, by name.
+    """What coefs gives, and what the numbers carried become, by name; and Mechanic's.
 
     items: (p, g, states) of the arrays that have them in common.
     """
-    f, names = part.folded, part.kind._carries
+    f, names = part.folded, part.carries
     if not (names or part.gauge):
-        return f.coefs(t, f.lr, f.decay), {}
-    now = tuple(float(states[name]) for name in names)
+        return f.coefs(t, f.lr, f.decay), {}, None
+    now = () if f.tune else tuple(float(states[name]) for name in names)
     sums = ()
     if part.gauge:
         coefs = (f.gscale, f.l2, *(f.gauge(t, f.lr, now) if f.gauge else ()))
@@ -68,11 +68,14 @@ def numbers_of(part, t, items, states):
         sums = tuple(sum(values) for values in zip(*each, strict=True))
     if "gathered_loss" in names:
         sums += (1.0,)  # what it is told
+    if f.tune:
+        carried, tuned = f.tune(states["mechanic"], sums)
+        return f.coefs(t, f.lr, f.decay), {"mechanic": carried}, tuned
     carried, numbers = f.coefs(t, f.lr, f.decay, now, sums)
-    return numbers, dict(zip(names, carried, strict=True))
+    return numbers, dict(zip(names, carried, strict=True)), None
 
 
-def reference_step(part, t, p, g, states, numbers):
+def reference_step(part, t, p, g, states, numbers, tuned):
     """Take step t of a part by the reference; states by name."""
     f = part.folded
     numbers = (f.gscale, f.l2, *numbers)
@@ -89,6 +92,8 @@ def reference_step(part, t, p, g, states, numbers):
         reference.scaled_step(part.scale, f.scale(t), part.rule, p, g, own, numbers)
     else:
         reference.step(part.rule, p, g, own, numbers)
+    if tuned:
+        reference.mechanic(p, *(states[name] for name in _core.MECHANIC), tuned)
     for k, name in enumerate(part.averages):
         reference.average(
             states[name], p, f.weights(t)[k], pulls=name in part.kind._PULLS
@@ -115,8 +120,8 @@ def test_every_optimizer_is_its_rule_with_its_numbers(row, dtype, monkeypatch):
                 for item in items
                 for p, _, s in [item]
             ]
-            for (p, g, s), (numbers, carried) in zip(items, found, strict=True):
-                reference_step(part_of(opt, p), t, p, g, s, numbers)
+            for (p, g, s), (numbers, carried, tuned) in zip(items, found, strict=True):
+                reference_step(part_of(opt, p), t, p, g, s, numbers, tuned)
                 for name, value in carried.items():
                     s[name][...] = value
     assert opt.t == 5

@@ -14,7 +14,7 @@ import numpy as np
 from lrcore import _check, _core, _tree
 from lrcore._numbers import whole
 from lrcore._typing import Array
-from lrcore.optimizers import _average
+from lrcore.optimizers import _average, _mechanic
 from lrcore.optimizers._hyper import (
     Adapt,
     Coefs,
@@ -53,6 +53,9 @@ class Common(TypedDict, total=False):
     swa_every: int
     lookahead_steps: int | None
     lookahead_alpha: Scheduled
+    mechanic: bool
+    mechanic_s_init: float
+    mechanic_decay: Scheduled
     grad_scale: Scheduled
     accumulate: int
     clip_value: Scheduled | None
@@ -70,8 +73,8 @@ class Common(TypedDict, total=False):
     denormals: Literal["flush", "keep"]
 
 
-# What a kernel takes too; what needs arrays of its own; what treats gradients; and how
-# the whole optimizer steps, whatever its groups.
+# What a kernel takes too; averages, and Mechanic, which need arrays of their own; what
+# treats gradients; and how the whole optimizer steps, whatever its groups.
 TERMS: Common = {
     "l2": 0.0,
     "maximize": False,
@@ -84,6 +87,11 @@ AVERAGES: Common = {
     "swa_every": 1,
     "lookahead_steps": None,
     "lookahead_alpha": 0.5,
+}
+MECHANIC: Common = {
+    "mechanic": False,
+    "mechanic_s_init": 1e-6,
+    "mechanic_decay": 0.01,
 }
 CLIPS: Common = {
     "clip_value": None,
@@ -136,6 +144,13 @@ l2 : float or schedule
     lookahead_steps, lookahead_alpha : int or None, float or schedule
         Lookahead (Zhang et al. 2019, Algorithm 1): each `lookahead_steps` steps,
         ``slow = slow + lookahead_alpha (p - slow)``, ``p = slow``.  Default None, 0.5.
+    mechanic, mechanic_s_init, mechanic_decay : bool, float, float or schedule
+        Mechanic (Cutkosky, Defazio & Mehta 2023, Algorithm 1, as in optax): with u the
+        step that the rule makes at `lr`, ``delta = delta - u``, ``p = p0 - s delta``,
+        where the scale s, of all arrays of a group, is learned from mechanic_s_init on,
+        so that lr can stay at 1, or fall from there.  mechanic_decay draws p to 0.  Not
+        for an optimizer that finds its rate, FTRL or MADGRAD.  Default False, 1e-6,
+        0.01.
     grad_scale : float or schedule
         What gradients are multiplied by first: 1 / loss scale.  Default 1.
     accumulate : int
@@ -255,6 +270,9 @@ class Optimizer:
     """Numbers that a group carries from step to step: 0-d arrays of float64, among the
     states of its arrays, which share them."""
 
+    _steps: ClassVar[bool] = True
+    """Whether a step goes on from where the params are."""
+
     _apart: ClassVar[bool] = False
     """Whether each array has such numbers of its own."""
 
@@ -351,7 +369,7 @@ class Optimizer:
             for leaf, part in zip(leaves, part_of, strict=True)
         ]
         gathers = options["accumulate"] > 1
-        shared = [part.kind._new_numbers(groups[i].hyper) for i, part in parts]
+        shared = [self._new_numbers(part, groups[i].hyper) for i, part in parts]
         self.state = tuple(
             MappingProxyType(
                 self._new_state(leaf.array, *parts[part], gathers, shared[part])
@@ -368,7 +386,7 @@ class Optimizer:
     def _defaults(cls) -> Hyper:
         """Return the keyword-only hyper-parameters of the class and of all."""
         own = {"decoupled_weight_decay": cls._decoupled}
-        return {**cls._flags, **TERMS, **AVERAGES, **CLIPS, **own}
+        return {**cls._flags, **TERMS, **AVERAGES, **MECHANIC, **CLIPS, **own}
 
     @classmethod
     def _default_of(cls, name: str) -> Any:
@@ -452,6 +470,16 @@ class Optimizer:
         """Return ``coefs(t, lr, numbers)`` of the gauge."""
         return None
 
+    @classmethod
+    def _takes_mechanic(cls) -> bool:
+        """Whether it makes steps to be scaled."""
+        return cls._steps and not (cls._gauge or cls._carries)
+
+    @staticmethod
+    def _fold_mechanic(h: Hyper) -> _mechanic.Tune:
+        """Return what learns the scale of the steps."""
+        return _mechanic.fold(h)
+
     @staticmethod
     def _prepare(h: Hyper) -> Prepare | None:
         """Return what makes directions before the step, if anything."""
@@ -476,7 +504,7 @@ class Optimizer:
         scale = _core.SCALES[part.scale]
         state = {}
         for k, name in enumerate((*part.arrays, *part.averages)):
-            copied = name in part.averages
+            copied = name in (*part.averages, _core.MECHANIC[1])
             state[name] = state_like(p, k, "p" if copied else initial.get(name, 0.0))
         if scale.emits:
             state[_core.SCRATCH] = state_like(p, len(state), 0.0)
@@ -484,15 +512,17 @@ class Optimizer:
             state[_core.GATHERED] = state_like(p, len(state), 0.0)
         state |= {name: np.zeros(()).view() for name in scale.states}
         own = part.kind._own_state(p, self.param_groups[group].hyper)
-        numbers = part.kind._new_numbers(self.param_groups[group].hyper)
+        numbers = self._new_numbers(part, self.param_groups[group].hyper)
         return {**own, **state, **(numbers if part.kind._apart else shared)}
 
-    @classmethod
-    def _new_numbers(cls, h: Hyper) -> dict[str, Array]:
+    @staticmethod
+    def _new_numbers(part: Part, h: Hyper) -> dict[str, Array]:
         """Return what a group carries, by name."""
-        initial = cls._initial(h)
+        if part.layout.mechanic:
+            return {_core.MECHANIC_NUMBERS: _mechanic.begin(h)}
+        initial = part.kind._initial(h)
         return {
-            name: np.full((), initial.get(name, 0.0)).view() for name in cls._carries
+            name: np.full((), initial.get(name, 0.0)).view() for name in part.carries
         }
 
     @classmethod

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, NamedTuple, Self
 
-from lrcore._core import GAUGES, RULES, Folded
+from lrcore._core import GAUGES, MECHANIC, MECHANIC_NUMBERS, RULES, Folded
 from lrcore._numbers import real, whole
 
 Hyper = dict[str, Any]
@@ -81,6 +81,8 @@ _DOMAINS: Domains = {
     "swa_start": count(0).or_none(),
     "swa_every": count(1),
     "lookahead_steps": count(1).or_none(),
+    "mechanic_s_init": POSITIVE,
+    "mechanic_decay": NONNEGATIVE,
     "lookahead_alpha": Domain(lambda x: 0 < x <= 1, "a number in (0, 1]"),
     "clip_value": POSITIVE.or_none(),
     "clip_tensor_norm": POSITIVE.or_none(),
@@ -97,7 +99,7 @@ _DOMAINS: Domains = {
 
 
 # Used at construction only: neither scheduled nor set.
-AT_CONSTRUCTION = frozenset({"initial_accumulator_value", "d0"})
+AT_CONSTRUCTION = frozenset({"initial_accumulator_value", "d0", "mechanic_s_init"})
 
 
 def check(name: str, value: Any, domains: Domains) -> Any:
@@ -314,6 +316,7 @@ class Layout(NamedTuple):
     averages : names of state arrays.
     axes : over which adaptive clipping takes norms; None: it does not.
     tensor_norm : whether gradients are clipped by each array's norm.
+    mechanic : whether Mechanic scales the steps.
     """
 
     rule: str
@@ -321,10 +324,12 @@ class Layout(NamedTuple):
     averages: tuple[str, ...]
     axes: tuple[int, ...] | None
     tensor_norm: bool
+    mechanic: bool
 
     def __str__(self) -> str:
         names = [repr(n) for n in (self.rule, self.scale, *self.averages) if n]
         names += ["clip_tensor_norm"] if self.tensor_norm else []
+        names += ["mechanic"] if self.mechanic else []
         names += [] if self.axes is None else [f"agc over axes {self.axes}"]
         return " and ".join(names)
 
@@ -355,14 +360,20 @@ class Part:
     @property
     def gauge(self) -> str:
         """Of gauges.def, or ""."""
-        gauge: str = self.kind._gauge
+        gauge: str = "along_delta" if self.layout.mechanic else self.kind._gauge
         return gauge
+
+    @property
+    def carries(self) -> tuple[str, ...]:
+        """Names of what its arrays have in common, and carry from step to step."""
+        own: tuple[str, ...] = self.kind._carries
+        return (MECHANIC_NUMBERS,) if self.layout.mechanic else own
 
     @property
     def arrays(self) -> tuple[str, ...]:
         """Names of the rule's state arrays, and of what else the gauge reads."""
         states = RULES[self.rule].states
-        gauged = GAUGES[self.gauge].arrays
+        gauged = MECHANIC if self.layout.mechanic else GAUGES[self.gauge].arrays
         return states + tuple(name for name in gauged if name not in states)
 
     @property
@@ -387,12 +398,18 @@ class Part:
                     "agc_axis: expected the axes to take norms over with agc (0 for "
                     "the columns of a matrix, 1 for its rows), found None"
                 )
+        if h["mechanic"] and not kind._takes_mechanic():
+            raise ValueError(
+                f"mechanic: expected False for {kind.__name__}, which finds its rate "
+                "by itself or makes the params anew in each step, found True"
+            )
         return Layout(
             kind._rule(h),
             kind._scale(h),
             tuple(kind._averages(h)),
             axes,
             h["clip_tensor_norm"] is not None,
+            h["mechanic"],
         )
 
     def fold(self, h: Hyper) -> Folded:
@@ -410,8 +427,9 @@ class Part:
             l2,
             weights=self._weights(h) if self.averages else None,
             scale=kind._fold_scale(h) if self.scale else None,
-            gauge=kind._fold_gauge(h) if self.gauge else None,
+            gauge=kind._fold_gauge(h) if kind._gauge else None,
             prepare=kind._prepare(h) if kind._staged else None,
+            tune=kind._fold_mechanic(h) if self.layout.mechanic else None,
             clip_value=h["clip_value"] or 0.0,
             clip_norm=h["clip_tensor_norm"] or 0.0,
             agc=h["agc"] or 0.0,

@@ -73,6 +73,7 @@ class FTRL(Optimizer):
     """
 
     __slots__ = ()
+    _steps = False
     _flags: ClassVar[Hyper] = {"double_l2": False}
     _domains: ClassVar[Domains] = {
         "lr": POSITIVE,
@@ -168,6 +169,7 @@ class MADGRAD(Optimizer):
     """
 
     __slots__ = ()
+    _steps = False
     _domains: ClassVar[Domains] = {"momentum": FRACTION}
 
     def __init__(

@@ -40,6 +40,9 @@ def sps(learning_rate, max_learning_rate, f_min):
 NAMES = {
     "convention": None,
     "lookahead_steps": None,
+    "mechanic": None,
+    "mechanic_s_init": None,
+    "mechanic_decay": None,
     "amsgrad": None,
     "decoupled_weight_decay": None,
     "lr": "learning_rate",
@@ -85,6 +88,10 @@ def run(row, options, start, grads, lrs):
     if "lookahead_steps" in row.kwargs:
         opt = optax.lookahead(opt, row.kwargs["lookahead_steps"], 0.5)
         params = optax.LookaheadParams.init_synced(params)
+    if "mechanic" in row.kwargs:
+        decay = row.kwargs.get("mechanic_decay", 0.01)
+        s_init = row.kwargs["mechanic_s_init"]
+        opt = optax.contrib.mechanize(opt, decay, s_init=s_init)
     state = opt.init(params)
     # Not compiled as a whole: an operation is then rounded as it stands here.
     with jax.disable_jit():

@@ -1,0 +1,57 @@
+"""Mechanic beside any optimizer: the scale of its steps, learned.
+
+With u the step of the rule, and h the gradient along ``delta``, against which it is
+weighed whether the way so far was right::
+
+    delta = s / (s + eps) delta - u;   p = p0 - s delta,   s of the step's end
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import sqrt
+from typing import Any
+
+import numpy as np
+
+from lrcore._typing import Array
+from lrcore.optimizers._hyper import Hyper, Numbers
+
+BETAS = tuple(1 - 10.0**-k for k in range(1, 7))
+"""How long the scales of which s is the sum remember."""
+
+EPS = 1e-8
+
+Tune = Callable[[Array, Numbers], tuple[Any, Numbers]]
+"""From what is carried and the gauge's sums to what is carried on, and to the numbers
+of the driver's stage: what is kept of delta, s before and s now."""
+
+
+def begin(h: Hyper) -> Array:
+    """Return what a group carries: a row each of s, r, m and v."""
+    carried = np.zeros((4, len(BETAS)))
+    carried[0] = h["mechanic_s_init"] / len(BETAS)
+    return carried.view()
+
+
+def fold(h: Hyper) -> Tune:
+    """Return what makes a step's numbers."""
+    least, decay = h["mechanic_s_init"] / len(BETAS), h["mechanic_decay"]
+
+    def tune(carried: Array, sums: Numbers) -> tuple[Any, Numbers]:
+        along, gg, pp, along_p = sums
+        old = carried.tolist()
+        before = sum(old[0])
+        keep = before / (before + EPS)
+        weight = decay * before * sqrt(gg) / (sqrt(pp) + EPS)
+        h = keep * (along + weight * along_p)
+        new = []
+        for beta, s, r, m, v in zip(BETAS, *old, strict=True):
+            r = beta * r + max(-m, min(h, m)) * s
+            m = max(beta * m, abs(h) + EPS)
+            v = beta * beta * v + h * h
+            new.append(((least * m + max(r, 0.0)) / (sqrt(v) + EPS), r, m, v))
+        rows = np.array(new).T
+        return rows, (keep, before, sum(rows[0].tolist()))
+
+    return tune

@@ -33,10 +33,25 @@ each_kind = pytest.mark.parametrize("name", KINDS)
 each_alone = pytest.mark.parametrize(
     "name", [name for name, kind in KINDS.items() if not kind._gauge]
 )
+# What classes refuse to take.
+LOOKAHEAD = {"lookahead_steps", "lookahead_alpha"}
+REFUSED = {
+    "AdamWScheduleFree": LOOKAHEAD,
+    "DAdaptSGD": {*LOOKAHEAD, "decoupled_weight_decay", "independent_weight_decay"},
+    "SGDScheduleFree": LOOKAHEAD,
+}
+each_pulled = pytest.mark.parametrize(
+    "name", [name for name in KINDS if not LOOKAHEAD & REFUSED.get(name, set())]
+)
 each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.label)
 each_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 LENGTHS = [0, 1, 15, 16, 17, 511, 512, 513, 10007, 100003]
+
+
+def taken(name, **kwargs):
+    """The arguments that a class does not refuse."""
+    return {k: v for k, v in kwargs.items() if k not in REFUSED.get(name, ())}
 
 
 def make(row, params, **more):
@@ -221,6 +236,7 @@ def arguments(name):
     (keywords,) = typing.get_args(hints.pop("common"))
     hints |= typing.get_type_hints(keywords)
     others = {"params", "return", "convention", "agc_axis", *OPTIONS}
+    others |= REFUSED.get(name, set())
     if name not in ("Adam", "Muon"):  # of two; test_mechanic.py has all
         others |= MECHANIC.keys()
     return {k: v for k, v in hints.items() if k not in others}

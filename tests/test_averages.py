@@ -11,9 +11,11 @@ from helpers import (
     close,
     draw,
     each_kind,
+    each_pulled,
     fresh,
     same_bits,
     same_states,
+    taken,
 )
 
 import lrcore
@@ -38,7 +40,7 @@ def test_averages_are_those_of_the_params_after_each_step(
         ema_decay=decay,
         swa_start=start,
         swa_every=every,
-        lookahead_steps=lookahead,
+        **taken(name, lookahead_steps=lookahead),
     )
     assert all_same(opt.ema, first)
     for t in range(1, 11):
@@ -54,7 +56,7 @@ def test_averages_are_those_of_the_params_after_each_step(
         close(opt.swa, swa or params)
 
 
-@each_kind
+@each_pulled
 @pytest.mark.parametrize(("steps", "alpha"), [(1, 0.5), (3, 0.25), (4, 1.0)])
 def test_lookahead_pulls_the_params_to_the_slow_ones(name, steps, alpha):
     """As by hand, in an optimizer without it."""
@@ -73,7 +75,7 @@ def test_lookahead_pulls_the_params_to_the_slow_ones(name, steps, alpha):
         close(opt.slow, slow)
 
 
-@each_kind
+@each_pulled
 def test_averages_are_lent_and_given_back(name):
     """To the bit, after an exception too; what would step or save is refused."""
     params = fresh()
@@ -124,7 +126,7 @@ def test_the_only_average_needs_no_name():
         lrcore.Adam(params).averaged().__enter__()
 
 
-@each_kind
+@each_pulled
 def test_a_run_with_averages_continues_from_its_state_to_the_bit(name):
     """Through a pickle, from between two steps of Lookahead."""
     averages = {"ema_decay": 0.9, "swa_start": 3, "swa_every": 2, "lookahead_steps": 3}

@@ -39,6 +39,7 @@ from helpers import (
     same_bits,
     same_states,
     snapshot,
+    taken,
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -439,7 +440,8 @@ def test_an_interrupt_loses_no_call():
 def test_a_step_that_is_not_finite_is_skipped(name, value, zero):
     """As if it had not been: whichever gradient it is, and whatever the schedule."""
     params, twins = weights("float32"), weights("float32")
-    own = {"lr": lambda t: 0.05 / (1 + t), "ema_decay": 0.5, "lookahead_steps": 2}
+    own = {"lr": lambda t: 0.05 / (1 + t), "ema_decay": 0.5}
+    own |= taken(name, lookahead_steps=2)
     opt = optimizer(name, params, skip_nonfinite=True, zero_grads=zero, **own)
     twin = optimizer(name, twins, **own)
     for t in range(2 * len(SHAPES)):

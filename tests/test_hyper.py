@@ -137,10 +137,6 @@ NEEDS = {
     "Prodigy.growth_rate": {"d_coef": 1e3, "lr": 1.0},  # or d grows once at most
     "DAdaptAdam.growth_rate": {"lr": 100.0},
     "DAdaptSGD.growth_rate": {"lr": 100.0},
-    "DAdaptSGD.independent_weight_decay": {
-        "decoupled_weight_decay": True,
-        "momentum": 0.9,
-    },
     "independent_weight_decay": {"decoupled_weight_decay": True},
     "swa_every": {"swa_start": 1},
     "lookahead_alpha": {"lookahead_steps": 2},

@@ -143,6 +143,11 @@ def test_the_estimate_is_of_the_distance_to_the_minimum(name):
     assert 0.2 * 5 < opt.state[0]["d"] < 2 * 5
 
 
+def test_decoupled_decay_is_refused_where_p_is_made_anew():
+    with pytest.raises(ValueError, match=r"^decoupled_weight_decay: expected False"):
+        lrcore.DAdaptSGD(np.ones(2), decoupled_weight_decay=True)
+
+
 # --- Polyak's step, which takes the loss ----------------------------------------------
 
 

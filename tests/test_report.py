@@ -19,7 +19,16 @@ from composed import (
     split,
     weights,
 )
-from helpers import LENGTHS, all_same, bits_of, each_dtype, each_kind, wild
+from helpers import (
+    LENGTHS,
+    all_same,
+    bits_of,
+    each_dtype,
+    each_kind,
+    each_pulled,
+    taken,
+    wild,
+)
 
 import lrcore
 
@@ -152,7 +161,7 @@ def test_reports_of_long_arrays(dtype):
     run("Adam", dtype, CLIPPED["clip_norm"], rel=2.0**-22, shapes=shapes, steps=2)
 
 
-@each_kind
+@each_pulled
 def test_a_report_is_of_the_params_before_averages_pull(name):
     """Lookahead, in each second step; the averages are otherwise left out."""
     params, twins = weights(), weights()
@@ -177,7 +186,7 @@ def test_a_report_is_of_the_params_before_averages_pull(name):
 @each_dtype
 def test_to_report_changes_no_bit(name, dtype):
     params, twins = weights(dtype), weights(dtype)
-    own = {"lr": 0.05, "weight_decay": 0.1, "lookahead_steps": 2}
+    own = taken(name, lr=0.05, weight_decay=0.1, lookahead_steps=2)
     opt = optimizer(name, params, TELEMETRY, **own)
     twin = optimizer(name, twins, **own)
     for t in range(3):

@@ -13,13 +13,18 @@ each_name = pytest.mark.parametrize("name", NAMES)
 
 @each_name
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
-def test_params_and_average_are_the_papers(name, weight_decay):
+@pytest.mark.parametrize("momentum", [lambda t: 0.9, lambda t: 0.9 - 0.08 * t])
+def test_params_and_average_are_the_papers(name, weight_decay, momentum):
     """x, y and z kept by hand, each by its own equation."""
     params = fresh()
     y = [p.copy() for p in params]
     x, z, v = [p.copy() for p in y], [p.copy() for p in y], [0 * p for p in y]
-    lr, b, sum_of_weights, lr_max = Linear(0.01, 0.1, steps=5), 0.9, 0.0, 0.0
-    opt = getattr(lrcore, name)(params, lr=lr, r=1.0, weight_decay=weight_decay)
+    lr, sum_of_weights, lr_max = Linear(0.01, 0.1, steps=5), 0.0, 0.0
+    own = {"lr": lr, "r": 1.0, "weight_decay": weight_decay}
+    if name == "AdamWScheduleFree":
+        opt = lrcore.AdamWScheduleFree(params, betas=(momentum, 0.999), **own)
+    else:
+        opt = lrcore.SGDScheduleFree(params, momentum=momentum, **own)
     assert all_same(opt.x, params)
     for t in range(1, 11):
         grads = draw(params, t)
@@ -34,6 +39,7 @@ def test_params_and_average_are_the_papers(name, weight_decay):
                 d = g / (np.sqrt(v[k] / (1 - 0.999**t)) + 1e-8)
             z[k] = z[k] - lr(t - 1) * (d + weight_decay * y[k])
             x[k] = x[k] + weight / sum_of_weights * (z[k] - x[k])
+            b = momentum(t - 1)
             y[k] = (1 - b) * z[k] + b * x[k]
         close(params, y)
         close(opt.x, x)
@@ -72,6 +78,24 @@ def test_each_group_has_a_momentum_and_weights_of_its_own(name):
     assert all_same([q, opt.x[1]], [alone, twin.x])
     assert opt.state[0]["weight_sum"] == pytest.approx(3 * 0.1**2)
     assert opt.state[1]["weight_sum"] == pytest.approx(3 * 0.5**2)
+
+
+@each_name
+def test_to_set_the_momentum_moves_nothing_before_the_next_step(name):
+    params = fresh()
+    opt = getattr(lrcore, name)(params, lr=0.1)
+    for t in range(4):
+        opt.step(draw(params, t))
+    x = opt.x
+    adam = name == "AdamWScheduleFree"
+    opt.param_groups[0]["betas" if adam else "momentum"] = (0.5, 0.9) if adam else 0.5
+    assert all_same(opt.x, x)
+
+
+@pytest.mark.parametrize("name", [*NAMES, "DAdaptSGD"])
+def test_lookahead_is_refused(name):
+    with pytest.raises(ValueError, match=r"^lookahead_steps: expected None"):
+        getattr(lrcore, name)(np.ones(2), lookahead_steps=2)
 
 
 def test_a_step_that_is_skipped_weighs_nothing():

@@ -36,6 +36,22 @@ def common(h: Hyper) -> Mapping[str, Weight]:
     return averages
 
 
+def common_but_lookahead(h: Hyper, name: str) -> Mapping[str, Weight]:
+    """Return the same for a class whose states say where the params are.
+
+    Raises
+    ------
+    ValueError
+        Lookahead is asked for.
+    """
+    if h["lookahead_steps"] is not None:
+        raise ValueError(
+            f"lookahead_steps: expected None for {name}, whose states say where the "
+            f"params are, found {h['lookahead_steps']}"
+        )
+    return common(h)
+
+
 def begins(h: Hyper) -> Mapping[str, int]:
     """Return the first steps of averages that begin late: until then they are p."""
     return {} if h["swa_start"] is None else {"swa": max(h["swa_start"], 1)}

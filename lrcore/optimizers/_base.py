@@ -838,7 +838,10 @@ class Optimizer:
         pairs = [(p, a) for p, a in self._with_average(name) if a is not p]
         for leaf in self._tree.leaves:
             _check.writable("params" + leaf.path, leaf.array)
-        self._plan.busy = "this optimizer's params are lent to `with opt.averaged()`"
+        self._plan.busy = (
+            "this optimizer's params are lent to `with opt.averaged()`; do it after "
+            "that block"
+        )
         swapped = []
         try:
             for pair in pairs:

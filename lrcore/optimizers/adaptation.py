@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from math import inf, sqrt
 from typing import Any, ClassVar, Literal, Unpack
 
+from lrcore.optimizers import _average
 from lrcore.optimizers._base import Betas, Common, Optimizer, Scheduled
 from lrcore.optimizers._hyper import (
     FRACTION,
@@ -85,7 +86,8 @@ class Prodigy(Optimizer):
     References
     ----------
     Mishchenko & Defazio 2024, "Prodigy: an expeditiously adaptive parameter-free
-    learner", Algorithm 4; the rest is that of the authors' code.
+    learner", Algorithm 4; the rest is that of the authors' code, but that it has one d
+    for all groups.
 
     Examples
     --------
@@ -221,7 +223,8 @@ class DAdaptAdam(Optimizer):
     References
     ----------
     Defazio & Mishchenko 2023, "Learning-rate-free learning by D-adaptation",
-    Algorithm 5; as in the authors' code.
+    Algorithm 5; as in the authors' code, but
+    that it has one d for all groups.
 
     Examples
     --------
@@ -320,7 +323,8 @@ class DAdaptSGD(Optimizer):
         p = momentum p + (1 - momentum) (p0 - s)
 
     with products and norms of all arrays of a group, and p0 the params at the
-    beginning.  ``opt.state[0]["d"]`` is d.
+    beginning.  ``opt.state[0]["d"]`` is d.  Decoupled weight decay and Lookahead are
+    refused.
 
     Parameters
     ----------
@@ -336,7 +340,8 @@ class DAdaptSGD(Optimizer):
     References
     ----------
     Defazio & Mishchenko 2023, "Learning-rate-free learning by D-adaptation",
-    Algorithm 4; as in the authors' code.
+    Algorithm 4; as in the authors' code, but
+    that it has one d for all groups.
 
     Examples
     --------
@@ -380,7 +385,16 @@ class DAdaptSGD(Optimizer):
 
     @staticmethod
     def _rule(h: Hyper) -> str:
+        if h["decoupled_weight_decay"]:
+            raise ValueError(
+                "decoupled_weight_decay: expected False for DAdaptSGD, which makes p "
+                "anew from p0 and s in each step, found True"
+            )
         return "dadapt_sgd"
+
+    @staticmethod
+    def _averages(h: Hyper) -> Mapping[str, _average.Weight]:
+        return _average.common_but_lookahead(h, "DAdaptSGD")
 
     @staticmethod
     def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:
@@ -409,6 +423,6 @@ class DAdaptSGD(Optimizer):
             numerator += rate * along
             if lr > 0 and size > 0:
                 d = max(d, min(2 * numerator / size, d * growth))
-            return (d, numerator, norm), (mu * decay, mu - 1, rate)
+            return (d, numerator, norm), (mu, mu - 1, rate)
 
         return coefs

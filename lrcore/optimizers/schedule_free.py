@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Unpack
 import numpy as np
 
 from lrcore._typing import Array
+from lrcore.optimizers import _average
 from lrcore.optimizers._base import Betas, Common, Optimizer, Scheduled
 from lrcore.optimizers._hyper import (
     FRACTION,
@@ -17,7 +18,6 @@ from lrcore.optimizers._hyper import (
     Domains,
     Hyper,
     Numbers,
-    ParamGroup,
 )
 
 __all__ = ["AdamWScheduleFree", "SGDScheduleFree"]
@@ -37,7 +37,9 @@ class SGDScheduleFree(Optimizer):
 
     The params are y, where gradients are to be taken; x is the result, in the place of
     what a falling lr would lead to: ``with opt.averaged():`` has it in the params, to
-    evaluate or to save it, and ``opt.x`` returns it.  lr may warm up, and stays then.
+    evaluate it or to hand it on, and ``opt.x`` returns it.  (To go on from, save y: the
+    params outside of the block, with ``state_dict()``.)  lr may warm up, and stays
+    then.  Lookahead is refused.
 
     Parameters
     ----------
@@ -71,7 +73,7 @@ class SGDScheduleFree(Optimizer):
     """
 
     __slots__ = ()
-    _carries = ("weight_sum", "lr_max")
+    _carries = ("weight_sum", "lr_max", "momentum")
     _domains: ClassVar[Domains] = {
         "momentum": INSIDE,
         "r": NONNEGATIVE,
@@ -112,13 +114,16 @@ class SGDScheduleFree(Optimizer):
         def coefs(
             t: int, lr: float, decay: float, carried: Numbers, sums: Numbers
         ) -> tuple[Numbers, Numbers]:
-            weight_sum, lr_max = carried
+            weight_sum, lr_max, old = carried
             lr_max = max(lr, lr_max)
             weight = t**r * lr_max**power
             weight_sum += weight
             c = weight / weight_sum if weight_sum else 0.0
-            numbers = (1.0, 1.0, c, 1 - b * (1 - c), lr, 1 - decay)
-            return (weight_sum, lr_max), numbers
+            # y is anew between z and x, which follows from how it was between them.
+            apart = 1 - b / (old or b)
+            towards = c + apart * (1 - c)
+            numbers = (1.0, 1.0, towards, 1 - b * (1 - c), lr, 1 - decay)
+            return (weight_sum, lr_max, b), numbers
 
         return coefs
 
@@ -130,9 +135,8 @@ class SGDScheduleFree(Optimizer):
         return self._average("x")
 
     @staticmethod
-    def _momentum_of(group: ParamGroup, t: int) -> float:
-        """Return where y is between z and x, in the step that follows t others."""
-        return float(group.at("momentum", t))
+    def _averages(h: Hyper) -> Mapping[str, _average.Weight]:
+        return _average.common_but_lookahead(h, "Schedule-Free learning")
 
     def _kept(self) -> set[str]:
         return {*super()._kept(), "x"}
@@ -140,12 +144,10 @@ class SGDScheduleFree(Optimizer):
     def _with_average(self, name: str) -> list[tuple[Array, Array]]:
         if name != "x":
             return super()._with_average(name)
-        before = max(self.t - 1, 0)
-        towards = [1 - 1 / self._momentum_of(g, before) for g in self.param_groups]
         return [
-            (y, np.asarray(y + y.dtype.type(towards[leaf.group]) * (state["z"] - y)))
+            (y, np.asarray(y + y.dtype.type(towards) * (state["z"] - y)))
             for leaf, state in zip(self._tree.leaves, self.state, strict=True)
-            for y in [leaf.array]
+            for y, towards in [(leaf.array, 1 - 1 / (float(state["momentum"]) or 1.0))]
         ]
 
 
@@ -236,7 +238,3 @@ class AdamWScheduleFree(SGDScheduleFree):
             return carried, (*numbers, w2, (1 - b2**t) ** -0.5, eps)
 
         return coefs
-
-    @staticmethod
-    def _momentum_of(group: ParamGroup, t: int) -> float:
-        return float(group.at("betas", t)[0])

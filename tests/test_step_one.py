@@ -21,6 +21,7 @@ from helpers import (
     each_dtype,
     same_states,
     snapshot,
+    taken,
 )
 
 import lrcore
@@ -38,7 +39,7 @@ def test_a_round_in_any_order_is_a_step(name, dtype, features):
     options = merged(features)
     params, twins = weights(dtype), weights(dtype)
     own = {"lr": lambda t: 0.05 / (1 + t), "weight_decay": 0.1, "ema_decay": 0.5}
-    own |= {"lookahead_steps": 2, "swa_start": 1}
+    own |= taken(name, lookahead_steps=2, swa_start=1)
     opt = optimizer(name, params, options, **own)
     twin = optimizer(name, twins, options, **own)
     for t, order in enumerate(ORDERS * 2):

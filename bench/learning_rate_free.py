@@ -1,6 +1,6 @@
 """How near optimizers without a learning rate come to AdamW with its best one.
 
-    python bench/learning_rate_free.py [--cosine] [--only NAME ...] [--cases NAME ...]
+    python bench/learning_rate_free.py [--cosine] [--times N] [--cases ROW ...]
 
 Every problem of problems.py is trained from two seeds, by each optimizer at its
 defaults, and by AdamW at 13 rates from 1e-5 to 10, half a decade apart.  The best of
@@ -18,7 +18,7 @@ failed           cases with a loss that is not finite, or higher than before
 Baselines, too: AdamW at its default rate, at the median of the best rates (known only
 afterwards), and at what lrcore.lr_find suggests; SGD at the best of the same rates.
 --cosine adds those that a cosine to 0 is advised for, and AdamW at its best rate with
-one; --cases prints every case of a row.
+one; --times trains so many times as long; --cases prints every case of a row.
 """
 
 import argparse
@@ -89,15 +89,15 @@ WAYS = {
     "SGDHD": default(lrcore.SGDHD),
     "AdamHD": default(lrcore.AdamHD),
 }
-COSINE = {
+TUNED = {"SGD, best rate": [default(lrcore.SGD, lr=lr) for lr in RATES]}
+ADAMW = [default(lrcore.AdamW, lr=lr) for lr in RATES]
+WITH_COSINE = {
     "Prodigy, cosine": annealed(lrcore.Prodigy),
     "DAdaptAdam, cosine": annealed(lrcore.DAdaptAdam),
     "DAdaptSGD, cosine": annealed(lrcore.DAdaptSGD),
 }
-TUNED = {
-    "AdamW": {lr: default(lrcore.AdamW, lr=lr) for lr in RATES},
-    "SGD, best rate": {lr: default(lrcore.SGD, lr=lr) for lr in RATES},
-    "AdamW, best rate, cosine": {lr: annealed(lrcore.AdamW, lr) for lr in RATES},
+TUNED_WITH_COSINE = {
+    "AdamW, best rate, cosine": [annealed(lrcore.AdamW, lr) for lr in RATES]
 }
 
 
@@ -116,36 +116,36 @@ def train(problem, seed, way):
 
 
 def measure(job):
-    """Return a case's first loss, AdamW's last by rate, and the last of each way."""
-    name, seed, ways, cosine = job
+    """Return a case's first loss, AdamW's last by rate, and the last of each row."""
+    name, seed, times, cosine = job
     problem = by_name(name)
+    problem = problem._replace(steps=times * problem.steps)
 
     def last(way):
         return train(problem, seed, way)[1]
 
+    tuned = TUNED | TUNED_WITH_COSINE if cosine else TUNED
+    ways = WAYS | WITH_COSINE if cosine else WAYS
     with np.errstate(all="ignore"):
-        first, _ = train(problem, seed, TUNED["AdamW"][RATES[0]])
-        grid = [last(way) for way in TUNED["AdamW"].values()]
-        lasts = {name: last((WAYS | COSINE)[name]) for name in ways}
+        first, grid = zip(*(train(problem, seed, way) for way in ADAMW), strict=True)
+        lasts = {name: min(map(last, ways)) for name, ways in tuned.items()}
         found, _ = tested(problem, "AdamW", seed)
         lasts["AdamW, lr_find"] = last(default(lrcore.AdamW, lr=found.suggestion))
-        for tuned in list(TUNED)[1 : 3 if cosine else 2]:
-            lasts[tuned] = min(map(last, TUNED[tuned].values()))
-    return first, grid, lasts
+        lasts |= {name: last(way) for name, way in ways.items()}
+    return first[0], grid, lasts
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cosine", action="store_true", help="with schedules, too")
-    parser.add_argument("--only", nargs="+", choices=WAYS, default=list(WAYS))
+    parser.add_argument("--times", type=int, default=1, help="train so much longer")
     parser.add_argument("--cases", nargs="+", default=[], help="rows to print whole")
     arguments = parser.parse_args()
     # Read where NumPy is imported: in the processes.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     start = time.perf_counter()
-    ways = arguments.only + list(COSINE) * arguments.cosine
     cases = [(problem.name, seed) for problem in PROBLEMS for seed in SEEDS]
-    jobs = [(*case, ways, arguments.cosine) for case in cases]
+    jobs = [(*case, arguments.times, arguments.cosine) for case in cases]
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         firsts, grids, lasts = zip(*pool.map(measure, jobs, 1), strict=True)
     print(f"{len(PROBLEMS)} problems, {len(cases)} cases, "
@@ -153,24 +153,17 @@ def main():
 
     first, grid = np.array(firsts), np.array(grids)
     least, best = grid.min(axis=1), grid.argmin(axis=1)
-    rows = {name: np.array([last[name] for last in lasts]) for name in lasts[0]}
-
-    def descent(last):
-        return (first - last) / (first - least)
-
     middle = int(np.median(best))
-    rows[f"AdamW, median best rate ({RATES[middle]:g})"] = grid[:, middle]
+    rows = {f"AdamW, median best rate ({RATES[middle]:g})": grid[:, middle]}
+    rows |= {name: np.array([last[name] for last in lasts]) for name in lasts[0]}
     heads = [*QUANTILES, "<= 1.1", "reached", "q", "failed"]
     print("|  | " + " | ".join(heads) + " |\n|---" + "|---:" * len(heads) + "|")
     for name, last in rows.items():
-        ratio, q = last / least, descent(last)
-        told = [
-            f"{x:.3g}"
-            for x in np.quantile(ratio, list(QUANTILES.values()), method="nearest")
-        ]
+        ratio, q = last / least, (first - last) / (first - least)
+        found = np.quantile(ratio, list(QUANTILES.values()), method="nearest")
         shares = np.mean(ratio <= 1.1), np.mean(q >= 0.95), np.median(q)
-        told += [*(f"{share:.2f}" for share in shares), f"{np.sum(q < 0)}"]
-        print(f"| {name} | " + " | ".join(told) + " |")
+        told = [f"{x:.3g}" for x in found] + [f"{x:.2f}" for x in shares]
+        print(f"| {name} | " + " | ".join(told) + f" | {np.sum(q < 0)} |")
     for name in arguments.cases:
         print(f"\n{name}")
         for case, *told in zip(cases, first, least, rows[name], strict=True):

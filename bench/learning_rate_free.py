@@ -86,6 +86,9 @@ WAYS = {
     "Prodigy": default(lrcore.Prodigy),
     "DAdaptAdam": default(lrcore.DAdaptAdam),
     "DAdaptSGD": default(lrcore.DAdaptSGD),
+    "SPS": default(lrcore.SPS)._replace(
+        step=lambda opt, grads, loss: opt.step(grads, loss=loss)
+    ),
     "SGDHD": default(lrcore.SGDHD),
     "AdamHD": default(lrcore.AdamHD),
 }

@@ -84,7 +84,9 @@ WAYS = {
     "LDoG, averaged": averaged(lrcore.LDoG, ema_decay=polynomial),
     "DoWG": default(lrcore.DoWG),
     "Prodigy": default(lrcore.Prodigy),
+    "Prodigy, bias-corrected": default(lrcore.Prodigy, use_bias_correction=True),
     "DAdaptAdam": default(lrcore.DAdaptAdam),
+    "DAdaptAdam, bias-corrected": default(lrcore.DAdaptAdam, use_bias_correction=True),
     "DAdaptSGD": default(lrcore.DAdaptSGD),
     "SPS": default(lrcore.SPS)._replace(
         step=lambda opt, grads, loss: opt.step(grads, loss=loss)

@@ -140,6 +140,12 @@ def measure(job):
     return first[0], grid, lasts
 
 
+def short(ratio):
+    if np.isfinite(ratio) and not 1e-6 <= ratio <= 1e6:
+        return "> 1e6" if ratio > 1 else "< 1e-6"
+    return f"{ratio:.3g}" if 0.1 <= ratio < 1000 else f"{ratio:.2g}"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cosine", action="store_true", help="with schedules, too")
@@ -167,7 +173,7 @@ def main():
         ratio, q = last / least, (first - last) / (first - least)
         found = np.quantile(ratio, list(QUANTILES.values()), method="nearest")
         shares = np.mean(ratio <= 1.1), np.mean(q >= 0.95), np.median(q)
-        told = [f"{x:.3g}" for x in found] + [f"{x:.2f}" for x in shares]
+        told = [short(x) for x in found] + [f"{x:.2f}" for x in shares]
         print(f"| {name} | " + " | ".join(told) + f" | {np.sum(q < 0)} |")
     for name in arguments.cases:
         print(f"\n{name}")

@@ -3,8 +3,8 @@
     python bench/learning_rate_free.py [--cosine] [--times N] [--cases ROW ...]
 
 Every problem of problems.py is trained from two seeds, by each optimizer at its
-defaults, and by AdamW at 13 rates from 1e-5 to 10, half a decade apart.  The best of
-those, least, is that of the problem and the seed.  With first and last the full losses
+defaults but for what its row names, and by AdamW at 13 rates from 1e-5 to 10, half a
+decade apart.  The best of those, least, is that of the problem and the seed.  With first and last the full losses
 before and after a training,
 
     ratio = last / least,   q = (first - last) / (first - least)
@@ -64,9 +64,9 @@ def averaged(kind, **more):
     return default(kind, **more)._replace(result=lambda opt: opt.averaged())
 
 
-def annealed(kind, lr=1.0):
+def annealed(kind, lr=1.0, **more):
     """Return the same, with a cosine to 0."""
-    return Way(lambda params, steps: kind(params, lr=Cosine(lr, total=steps)))
+    return Way(lambda params, n: kind(params, lr=Cosine(lr, total=n), **more))
 
 
 def polynomial(t):
@@ -91,6 +91,8 @@ WAYS = {
     "SPS": default(lrcore.SPS)._replace(
         step=lambda opt, grads, loss: opt.step(grads, loss=loss)
     ),
+    "SGD, Mechanic": default(lrcore.SGD, lr=1.0, mechanic=True),
+    "AdamW, Mechanic": default(lrcore.AdamW, lr=1.0, mechanic=True),
     "SGDHD": default(lrcore.SGDHD),
     "AdamHD": default(lrcore.AdamHD),
 }
@@ -100,6 +102,8 @@ WITH_COSINE = {
     "Prodigy, cosine": annealed(lrcore.Prodigy),
     "DAdaptAdam, cosine": annealed(lrcore.DAdaptAdam),
     "DAdaptSGD, cosine": annealed(lrcore.DAdaptSGD),
+    "SGD, Mechanic, cosine": annealed(lrcore.SGD, mechanic=True),
+    "AdamW, Mechanic, cosine": annealed(lrcore.AdamW, mechanic=True),
 }
 TUNED_WITH_COSINE = {
     "AdamW, best rate, cosine": [annealed(lrcore.AdamW, lr) for lr in RATES]

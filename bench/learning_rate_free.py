@@ -4,8 +4,8 @@
 
 Every problem of problems.py is trained from two seeds, by each optimizer at its
 defaults but for what its row names, and by AdamW at 13 rates from 1e-5 to 10, half a
-decade apart.  The best of those, least, is that of the problem and the seed.  With first
-and last the full losses before and after a training,
+decade apart.  The best of those, least, is that of the problem and the seed.  With
+first and last the full losses before and after a training,
 
     ratio = last / least,   q = (first - last) / (first - least)
 

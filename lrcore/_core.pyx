@@ -377,7 +377,7 @@ cdef class Folded:
 
     coefs : (step from 1, lr, decay) to the driver's decay and lr, and the rule's own;
         where the group carries numbers or has a gauge, (step, lr, decay, numbers, sums)
-        to what the numbers become and the same.
+        to what the numbers become, the same, and the rate to report.
     gauge : (step, lr, numbers) to the gauge's coefficients, or None.
     lr, decay, gscale, l2 : see lrcore.h.
     weights, scale : step to the weights of averages, to a scale's numbers; or None.
@@ -1089,7 +1089,7 @@ cdef class Plan:
                     asked = self.group_of[i]
                     hyper = self.groups[asked].hyper_at(t - 1)
                 folded = part.fold(hyper)
-            if i == 0 or self.group_of[i] != self.group_of[i - 1]:
+            if self.first_in_group(i):
                 self.rates[self.group_of[i]] = (<Folded>folded).lr
             first = self.first_group[i]
             if first == self.first_group[i + 1]:
@@ -1106,6 +1106,9 @@ cdef class Plan:
             if self.pools[i] is not None:
                 self.set_pools(i, t, False)
         return 0
+
+    cdef bint first_in_group(self, Py_ssize_t i):
+        return i == 0 or self.group_of[i] != self.group_of[i - 1]
 
     cdef int set_pools(self, Py_ssize_t i, t, bint gauged) except -1:
         """Set a part's numbers of step t, from 1, and what it carries on from there; or,
@@ -1131,12 +1134,15 @@ cdef class Plan:
                 sums.append(self.loss)
             if folded.tune is None:
                 given = folded.lr, folded.decay, now, tuple(sums)
-                carried, numbers = folded.coefs(t, *given)
+                carried, numbers, rate = folded.coefs(t, *given)
                 self.written += [(array, <double>x) for array, x in zip(arrays, carried)]
             else:
                 numbers = folded.coefs(t, folded.lr, folded.decay)
                 carried, (keep, before, s) = folded.tune(arrays[0], tuple(sums))
                 self.written.append((arrays[0], carried))
+                rate = folded.lr * s
+            if self.first_in_group(i) and lo == self.first_group[i]:
+                self.rates[self.group_of[i]] = rate
             for k in range(lo, hi):
                 set_coefs(self.plan.group + k, numbers)
                 if folded.tune is not None:

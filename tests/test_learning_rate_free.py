@@ -74,6 +74,33 @@ def test_sums_are_of_gradients_as_treated(name, options):
     np.testing.assert_allclose(found(opt), found(twin), rtol=1e-9)
 
 
+def test_a_report_has_the_rate_that_was_found():
+    """By which plain descent goes from the same params to the same ones."""
+    for name in ("DoG", "DoWG", "SPS", "SGDHD"):
+        params = fresh()
+        opt = KINDS[name](params, telemetry=True)
+        for t in range(3):
+            before = [p.copy() for p in params]
+            opt.step(draw(params, t))
+            lrcore.SGD(before, lr=opt.report.lr).step(draw(params, t))
+            close(params, before)
+    p = np.array([3.0, -4.0])
+    opt = lrcore.Prodigy(p, telemetry=True)
+    for _ in range(50):
+        d = float(opt.state[0]["d"])
+        opt.step(2 * p)
+        assert opt.report.lr == d
+    p = np.array([3.0, -4.0])
+    opt = lrcore.AdamHD(p, hypergrad_lr=1e-3, telemetry=True)
+    mech = lrcore.Adam(p.copy(), lr=0.5, mechanic=True, telemetry=True)
+    for _ in range(5):
+        opt.step(2 * p)
+        mech.step(2 * p)
+    assert opt.report.lr == 1e-3 + opt.state[0]["lr_change"]
+    assert mech.report.lr == 0.5 * sum(mech.state[0]["mechanic"][0].tolist())
+    assert mech.reports("group")[0].lr == mech.report.lr
+
+
 @each_gauged
 def test_a_skipped_step_carries_nothing_on(name):
     params = fresh()

@@ -241,7 +241,7 @@ def read_by_a_step(gauge, coefs, params, grads, arrays, *, threads):
 
     def adapt(t, lr, decay, carried, sums):
         found.append(sums)
-        return (), (1.0, 0.0)
+        return (), (1.0, 0.0), 0.0
 
     gscale, l2, *own = coefs
     folded = _core.Folded(adapt, 0.0, 1.0, gscale, l2, gauge=lambda *_: tuple(own))

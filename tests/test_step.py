@@ -71,7 +71,7 @@ def numbers_of(part, t, items, states):
     if f.tune:
         carried, tuned = f.tune(states["mechanic"], sums)
         return f.coefs(t, f.lr, f.decay), {"mechanic": carried}, tuned
-    carried, numbers = f.coefs(t, f.lr, f.decay, now, sums)
+    carried, numbers, _ = f.coefs(t, f.lr, f.decay, now, sums)
     return numbers, dict(zip(names, carried, strict=True)), None
 
 

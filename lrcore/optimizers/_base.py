@@ -456,7 +456,7 @@ class Optimizer:
         """Return ``coefs(t, lr, decay)``, which gives the numbers of a step.
 
         Where the class carries numbers or has a gauge, ``coefs(t, lr, decay, numbers,
-        sums)``, which gives what the numbers become, too.
+        sums)``, which gives what the numbers become, too, and the rate to report.
         """
         raise NotImplementedError
 

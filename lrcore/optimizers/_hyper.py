@@ -277,9 +277,9 @@ decay and lr, and the rule's own coefficients."""
 
 Numbers = tuple[float, ...]
 
-Adapt = Callable[[int, float, float, Numbers, Numbers], tuple[Numbers, Numbers]]
+Adapt = Callable[[int, float, float, Numbers, Numbers], tuple[Numbers, Numbers, float]]
 """The same where a group carries numbers from step to step: from these and the sums of
-its gauge also; and to what they become, beside what Coefs gives."""
+its gauge also; and to what they become, what Coefs gives, and the rate to report."""
 
 GaugeCoefs = Callable[[int, float, Numbers], Numbers]
 """From the step, counted from 1, its learning rate and the numbers carried to the

@@ -14,7 +14,7 @@ class Report(NamedTuple):
     """The last step of an optimizer, of a group or of an array.
 
     t : steps taken after it.
-    lr : learning rate, of the first group.
+    lr : learning rate, of the first group: that which its optimizer has found, if any.
     grad_norm : norm of the gradients times `grad_scale`, before they were clipped.
     clip : the norm that clipping left, over that; 1 where it left all, or where a
         gradient is not finite.

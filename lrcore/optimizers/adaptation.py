@@ -26,8 +26,8 @@ _ESTIMATE_DOC = """\
 d0 : float
         The first estimate of the distance, surely too small.  Default 1e-6.
     growth_rate : float or schedule
-        By which factor the estimate may grow in a step, at least 1; 1.02 warms up.
-        Default inf."""
+        By which factor the estimate may grow in a step, at least 1; 1.02 warms
+        up, to a million times d0 in 700 steps.  Default inf."""
 
 
 class ProdigyFlags(Common, total=False):
@@ -172,7 +172,7 @@ class Prodigy(Optimizer):
 
         def coefs(
             t: int, lr: float, decay: float, carried: Numbers, sums: Numbers
-        ) -> tuple[Numbers, Numbers]:
+        ) -> tuple[Numbers, Numbers, float]:
             (old, d_max, numerator), (along, size) = carried, sums
             b3, w = gauge(t, lr, carried)
             rate = old * lr * _correction(h, t)
@@ -185,7 +185,7 @@ class Prodigy(Optimizer):
                 d_max = max(d_max, found)
                 d = min(d_max, d * growth)
             numbers = (decay_by(rate), rate, 1 - b1, 1 - b2, old, old, b3, w, d * eps)
-            return (d, d_max, numerator), numbers
+            return (d, d_max, numerator), numbers, rate
 
         return coefs
 
@@ -298,7 +298,7 @@ class DAdaptAdam(Optimizer):
 
         def coefs(
             t: int, lr: float, decay: float, carried: Numbers, sums: Numbers
-        ) -> tuple[Numbers, Numbers]:
+        ) -> tuple[Numbers, Numbers, float]:
             (d, numerator), (along, size) = carried, sums
             b, w, eps = gauge(t, lr, carried)
             rate = d * lr * _correction(h, t)
@@ -306,7 +306,7 @@ class DAdaptAdam(Optimizer):
             numbers = (decay_by(rate), 1.0, 1 - b1, 1 - b2, rate, 1.0, b, w, eps)
             if lr > 0 and size > 0:
                 d = max(d, min(numerator / ((1 - b) * size), d * growth))
-            return (d, numerator), numbers
+            return (d, numerator), numbers, rate
 
         return coefs
 
@@ -414,7 +414,7 @@ class DAdaptSGD(Optimizer):
 
         def coefs(
             t: int, lr: float, decay: float, carried: Numbers, sums: Numbers
-        ) -> tuple[Numbers, Numbers]:
+        ) -> tuple[Numbers, Numbers, float]:
             (d, numerator, norm), (along, size2, gg) = carried, sums
             first = norm == 0
             norm = norm or sqrt(gg)
@@ -423,6 +423,6 @@ class DAdaptSGD(Optimizer):
             numerator += rate * along
             if lr > 0 and size > 0:
                 d = max(d, min(2 * numerator / size, d * growth))
-            return (d, numerator, norm), (mu, mu - 1, rate)
+            return (d, numerator, norm), (mu, mu - 1, rate), rate
 
         return coefs

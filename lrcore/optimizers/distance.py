@@ -97,13 +97,13 @@ class DoG(Optimizer):
 
         def coefs(
             t: int, lr: float, decay: float, carried: Numbers, sums: Numbers
-        ) -> tuple[Numbers, Numbers]:
+        ) -> tuple[Numbers, Numbers, float]:
             (distance, total), (gg, rr, pp) = carried, sums
             distance = max(distance or reps_rel * (1 + sqrt(pp)), sqrt(rr))
             total += gg
             root = sqrt(total + eps)
             rate = lr * distance / root if root else 0.0
-            return (distance, total), (decay_by(rate), rate)
+            return (distance, total), (decay_by(rate), rate), rate
 
         return coefs
 
@@ -205,11 +205,11 @@ class DoWG(Optimizer):
 
         def coefs(
             t: int, lr: float, decay: float, carried: Numbers, sums: Numbers
-        ) -> tuple[Numbers, Numbers]:
+        ) -> tuple[Numbers, Numbers, float]:
             (distance2, total), (gg, rr, _) = carried, sums
             distance2 = max(distance2 or eps, rr)
             total += distance2 * gg
             rate = lr * distance2 / (sqrt(total) + eps)
-            return (distance2, total), (decay_by(rate), rate)
+            return (distance2, total), (decay_by(rate), rate), rate
 
         return coefs

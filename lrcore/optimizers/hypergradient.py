@@ -87,10 +87,10 @@ class SGDHD(Optimizer):
 
         def coefs(
             t: int, lr: float, decay: float, carried: Numbers, sums: Numbers
-        ) -> tuple[Numbers, Numbers]:
+        ) -> tuple[Numbers, Numbers, float]:
             change = carried[0] + beta * sums[0]
             rate = lr + change
-            return (change,), (decay_by(rate), rate)
+            return (change,), (decay_by(rate), rate), rate
 
         return coefs
 
@@ -185,11 +185,11 @@ class AdamHD(Optimizer):
 
         def coefs(
             t: int, lr: float, decay: float, carried: Numbers, sums: Numbers
-        ) -> tuple[Numbers, Numbers]:
+        ) -> tuple[Numbers, Numbers, float]:
             (change,), (along,) = carried, sums
             if t > 1:  # there is a last step
                 change += beta * fold(t - 1, 1.0, 1.0)[1] * along
             rate = lr + change
-            return (change,), fold(t, rate, decay_by(rate))
+            return (change,), fold(t, rate, decay_by(rate)), rate
 
         return coefs

@@ -120,7 +120,7 @@ class SPS(Optimizer):
 
         def coefs(
             t: int, lr: float, decay: float, carried: Numbers, sums: Numbers
-        ) -> tuple[Numbers, Numbers]:
+        ) -> tuple[Numbers, Numbers, float]:
             (gathered, last), (gg, loss) = carried, sums
             gap = max(gathered + loss - f_min, 0.0)
             below = c * gg + eps
@@ -128,7 +128,8 @@ class SPS(Optimizer):
             rate = 0.0
             if gg:
                 rate = most if gap >= most * below else gap / below
-            return (0.0, rate or last), (decay_by(lr * rate), lr * rate)
+            last, rate = rate or last, lr * rate
+            return (0.0, last), (decay_by(rate), rate), rate
 
         return coefs
 

@@ -113,7 +113,7 @@ class SGDScheduleFree(Optimizer):
 
         def coefs(
             t: int, lr: float, decay: float, carried: Numbers, sums: Numbers
-        ) -> tuple[Numbers, Numbers]:
+        ) -> tuple[Numbers, Numbers, float]:
             weight_sum, lr_max, old = carried
             lr_max = max(lr, lr_max)
             weight = t**r * lr_max**power
@@ -123,7 +123,7 @@ class SGDScheduleFree(Optimizer):
             apart = 1 - b / (old or b)
             towards = c + apart * (1 - c)
             numbers = (1.0, 1.0, towards, 1 - b * (1 - c), lr, 1 - decay)
-            return (weight_sum, lr_max, b), numbers
+            return (weight_sum, lr_max, b), numbers, lr
 
         return coefs
 
@@ -233,8 +233,8 @@ class AdamWScheduleFree(SGDScheduleFree):
 
         def coefs(
             t: int, lr: float, decay: float, carried: Numbers, sums: Numbers
-        ) -> tuple[Numbers, Numbers]:
-            carried, numbers = average(t, lr, decay, carried, sums)
-            return carried, (*numbers, w2, (1 - b2**t) ** -0.5, eps)
+        ) -> tuple[Numbers, Numbers, float]:
+            carried, numbers, _ = average(t, lr, decay, carried, sums)
+            return carried, (*numbers, w2, (1 - b2**t) ** -0.5, eps), lr
 
         return coefs

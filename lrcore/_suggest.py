@@ -6,19 +6,22 @@ spacing of all of them where the rates were spread exponentially.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import inf, isfinite, log10, nan
 from os import PathLike
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from textwrap import fill
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from lrcore._typing import Array
+from lrcore.optimizers._base import Optimizer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FEWEST = 20
-"""Points that a curve needs."""
+"""Points that a curve needs, and steps a trial."""
 
 Ended = Literal["", "diverged", "not finite"]
 """How a sweep ended before its last rate."""
@@ -38,11 +41,16 @@ _LONGER, _LOSS = 3, 0.25
 _ALONE = 0.7
 # A fall of so many standard errors is none of chance; of the least of many means.
 _CLEAR, _CLEAR_OF_MANY = 2.0, 3.0
+# Nor one below so much of the loss, of either sign: some roundings of a float32.
+_ROUNDING = 1e-6
+# Losses whose median has to be too high for a divergence that the average lags behind.
+_WINDOW = 9
 # log10 of what each rule gives over the best rate: the median of the tuning half.
 _BIAS = {"valley": -0.7, "slide": -0.3, "minimum": -0.2, "steep": 0.35}
 
 
-class RangeTest(NamedTuple):
+@dataclass(frozen=True, eq=False, repr=False)
+class RangeTest:
     """What a range test found.
 
     Attributes
@@ -80,8 +88,72 @@ class RangeTest(NamedTuple):
 
         return plots.range_test(self, path)
 
-    def __str__(self) -> str:
+    def apply(self, opt: Optimizer) -> None:
+        """Set the rate suggested: the first group's; others' keep their ratio to it.
+
+        To train by a schedule with this peak, make it of each group's rate then::
+
+            found.apply(opt)
+            for group in opt.param_groups:
+                group["lr"] = Cosine(group["lr"], total=1000).warmup(100)
+
+        Raises
+        ------
+        TypeError, ValueError
+            It is no optimizer, there is no suggestion, a group's lr is a schedule, or
+            the first's is 0 where there are others.  Nothing is set then.
+
+        Examples
+        --------
+        >>> import numpy as np, lrcore
+        >>> W, b = np.ones(2), np.ones(1)
+        >>> groups = [{"params": W}, {"params": b, "lr": 0.01}]
+        >>> opt = lrcore.SGD(groups, lr=0.1)
+        >>> def loss_and_grad(_):
+        ...     return (W @ W + b @ b) / 2, [W.copy(), b.copy()]
+        >>> lrcore.lr_find(opt, loss_and_grad, [0]).apply(opt)
+        >>> [round(group["lr"], 3) for group in opt.param_groups]
+        [0.125, 0.012]
+        """
+        kept = ratios(opt)
+        if not isfinite(self.suggestion):
+            raise ValueError(
+                f"suggestion: expected a rate, found {self.suggestion}: {self.reason}"
+            )
+        for k, group in enumerate(opt.param_groups):
+            if callable(group["lr"]):
+                raise ValueError(
+                    f"opt: expected a number as the lr of param_groups[{k}], found "
+                    f"{group['lr']!r}, which the suggestion would replace; set a "
+                    "number, apply, and make the schedule of what is set then"
+                )
+        for group, ratio in zip(opt.param_groups, kept, strict=True):
+            group["lr"] = self.suggestion * ratio
+
+    def __repr__(self) -> str:
         return _text(self)
+
+
+def ratios(opt: Optimizer) -> list[float]:
+    """Return each group's learning rate over the first's, at the next step.
+
+    Raises
+    ------
+    TypeError, ValueError
+        It is no optimizer; the first's is 0, and there are others.
+    """
+    if not isinstance(opt, Optimizer):
+        raise TypeError(f"opt: expected an optimizer of lrcore, found {opt!r}")
+    now = [float(group.at("lr", opt.t)) for group in opt.param_groups]
+    if len(now) == 1:
+        return [1.0]
+    if not now[0] > 0:
+        raise ValueError(
+            "opt: expected the first group's lr > 0 at the next step, as the others' "
+            f"keep their ratio to it, found {now}; set numbers for the range test, "
+            "and schedules after it"
+        )
+    return [lr / now[0] for lr in now]
 
 
 # --- the curve ------------------------------------------------------------------------
@@ -115,12 +187,33 @@ class Curve:
         self.losses.append(loss)
         self.smoothed.append(value)
         self._best = min(self._best, value)
-        # Above so many times the best, of any sign, and above the first.
-        limit = self._best + (self._stop - 1) * abs(self._best)
         if not isfinite(loss):
             self.ended = "not finite"
-        elif value > max(self.smoothed[0], limit):
+        elif value > self._limit(self.smoothed[0], self._best):
             self.ended = "diverged"
+
+    def _limit(self, least: float, best: float) -> float:
+        """Return so many times the best, of any sign, and no less than that."""
+        if self._stop == inf:
+            return inf
+        return max(least, best + (self._stop - 1) * abs(best))
+
+    @property
+    def rise(self) -> float | None:
+        """The rate from which losses stay too high, by the median of some.
+
+        Above the limit, that is, and all before the best.  None where they do not, or
+        where their average ended the sweep.
+        """
+        if self.ended or len(self.losses) < _WINDOW:
+            return None
+        windows = np.lib.stride_tricks.sliding_window_view(self.losses, _WINDOW)
+        medians = np.median(windows, axis=1)
+        before = medians[: medians.argmin() + 1]
+        low = medians <= self._limit(float(before.max()), float(before[-1]))
+        if low[-1]:
+            return None
+        return float(self.lrs[np.flatnonzero(low)[-1] + 1 + _WINDOW // 2])
 
     @property
     def arrays(self) -> tuple[Array, Array, Array]:
@@ -205,7 +298,7 @@ class Trials:
         self._held: set[int] = set()
         self._place = 0
         self._longer = False
-        self._first = self._clear = nan
+        self.first = self.error = self._clear = nan
 
     def begin(self, sweep: Curve) -> None:
         """Begin at what the sweep says, if it says anything."""
@@ -213,8 +306,8 @@ class Trials:
         guess = read(lrs, losses, smoothed).get("minimum")
         if guess is not None and self.steps:
             self._guess = min(max(guess, self._start), self._end)
-            self._first, error = beginning(losses, self.tail)
-            self._clear = fall_of_chance(self._first, _CLEAR * error)
+            self.first, self.error = beginning(losses, self.tail)
+            self._clear = fall_of_chance(self.first, _CLEAR * self.error)
 
     @property
     def tail(self) -> int:
@@ -239,7 +332,7 @@ class Trials:
             if inside and place not in self.scores:
                 self._place, self._longer = place, False
                 return self.rate(place), self.steps
-        place = self.chosen(self._first)
+        place = self.chosen
         if place in self._held or self.scores[place] == inf:
             return None
         self._place, self._longer = place, True
@@ -251,8 +344,8 @@ class Trials:
         best, top = self.best, max(self.scores)
         near = [best - 2, best + 2] if best % 2 == 0 else []
         near += [best - 1, best + 1]
-        flat = abs(self.scores[top] - self._first) <= self._clear
-        if flat and self.scores[best] >= self._first - self._clear:
+        flat = abs(self.scores[top] - self.first) <= self._clear
+        if flat and self.scores[best] >= self.first - self._clear:
             return [top + _LATTICE, top + 1]
         return near
 
@@ -269,15 +362,16 @@ class Trials:
 
     def _may_rise(self, place: int) -> float:
         """Return how much above its score a rate may be that holds."""
-        return max(self._clear, _LOSS * (self._first - self.scores[place]))
+        return max(self._clear, _LOSS * (self.first - self.scores[place]))
 
     @property
     def best(self) -> int:
         """The place of the least score, the lowest of equal ones."""
         return min(self.scores, key=lambda place: (self.scores[place], place))
 
-    def chosen(self, first: float) -> int:
-        """Return the lowest place whose descent, and of all up to the best, is near.
+    @property
+    def chosen(self) -> int:
+        """The lowest place whose descent, and of all up to the best, is near.
 
         What is best for few steps is rather too high for more.
         """
@@ -285,10 +379,15 @@ class Trials:
         k = order.index(self.best)
         least = self.scores[self.best]
         while k > 0 and self.scores[order[k - 1]] <= least + _TOLERANCE * (
-            first - least
+            self.first - least
         ):
             k -= 1
         return order[k]
+
+    @property
+    def at_start(self) -> bool:
+        """Whether the rate chosen is the lowest that there could be."""
+        return self.rate(self.chosen - 1) < self._start
 
 
 # --- the verdict ----------------------------------------------------------------------
@@ -317,67 +416,100 @@ def beginning(losses: Array, meant: int) -> tuple[float, float]:
 
 def fall_of_chance(first: float, error: float) -> float:
     """Return the largest fall that counts as none."""
-    return max(error, 1e-3 * abs(first))
+    return max(error, _ROUNDING * abs(first))
 
 
-def conclude(sweep: Curve, trials: Trials) -> RangeTest:
-    """Return the result of a sweep, and of the trials after it."""
+def conclude(sweep: Curve, trials: Trials, cut: str = "") -> RangeTest:
+    """Return the result of a sweep, and of the trials after it.
+
+    cut : what cut them short, if anything.
+    """
     lrs, losses, smoothed = sweep.arrays
     finite = int(np.isfinite(losses).sum())
-    found, tried, steps = read(lrs, losses, smoothed), trials.scores, trials.steps
+    found, tried, how = read(lrs, losses, smoothed), trials.scores, _ending(sweep)
     trial_lrs = [trials.rate(place) for place in sorted(tried)]
     trial_losses = [tried[place] for place in sorted(tried)]
 
     def told(suggestion: float, confidence: float, *reasons: str) -> RangeTest:
         return RangeTest(
-            lrs, losses, smoothed, found, suggestion, confidence, "; ".join(reasons),
+            lrs, losses, smoothed, found, suggestion, confidence,
+            "; ".join(filter(None, (*reasons, cut))),
             np.array(trial_lrs, float), np.array(trial_losses, float),
         )  # fmt: skip
 
-    last = float(lrs[-1]) if len(lrs) else nan
-    how = {
-        "": f"no divergence up to {last:.2g}",
-        "diverged": f"diverged at {last:.2g}",
-        "not finite": f"loss not finite at {last:.2g}",
-    }[sweep.ended]
+    def none(*reasons: str) -> RangeTest:
+        return told(nan, 0.0, *reasons)
+
+    if sweep.ended and not finite:
+        return none(
+            "the loss is not finite before the first step: look at the data, the "
+            "params or loss_and_grad"
+        )
     if not found:
-        advice = "lower start, or raise num" if sweep.ended else "hand in more batches"
-        return told(nan, 0.0, f"too few points ({finite})", how, advice)
+        advice = {
+            "": "",
+            "diverged": "lower start, or raise num",
+            "not finite": "look at the gradients, lower start, or raise num",
+        }[sweep.ended]
+        return none(f"too few points ({finite})", how, advice)
 
     if tried:
-        least, meant, clear = min(trial_losses), trials.tail, _CLEAR
+        first, error, clear = trials.first, trials.error, _CLEAR
+        least = min(trial_losses)
     else:
         meant, clear = few(len(losses)), _CLEAR_OF_MANY
+        first, error = beginning(losses[:finite], meant)
         means = np.convolve(losses[:finite], np.full(meant, 1 / meant), "valid")
         least = float(means.min())
-    first, error = beginning(losses[:finite], meant)
     if least == inf:
-        return told(nan, 0.0, how, f"so did {len(tried)} trials: lower start")
+        return none(how, "no trial held: lower start")
     fall = first - least
     flat = not fall > fall_of_chance(first, clear * error)
     if flat and not sweep.ended:
-        return told(nan, 0.0, "flat: raise end, or look at the gradients", how)
+        advice = "" if cut or sweep.rise else "raise end, or "
+        return none(f"flat: {advice}look at the gradients", how)
+    if flat and (trials.at_start if tried else fall <= fall_of_chance(first, 0.0)):
+        return none(how, "no rate descends: look at the gradients and their sign")
     sure = max(fall, 0.0) / (max(fall, 0.0) + error) if error else 1.0
+    higher = "" if cut else ": raise end"
     if not tried:
         bases = [log10(found[name]) - bias for name, bias in _BIAS.items()]
         confidence = _ALONE * sure / (1 + float(np.std(bases)))
+        falls = not sweep.ended and int(smoothed.argmin()) >= finite - 1 - _SKIP_LAST
+        confidence /= 2 if flat or falls else 1
+        basis = "a tenth of the rate of the least loss"
         if flat:
-            basis, confidence = "no clear descent before that", confidence / 2
-        elif not sweep.ended and int(smoothed.argmin()) >= finite - 1 - _SKIP_LAST:
-            basis, confidence = "still falling there: raise end", confidence / 2
-        else:
-            basis = "a tenth of the rate of the least loss"
+            basis = "no clear descent before that"
+        elif falls and not sweep.rise:
+            basis = f"still falling there{higher}"
         return told(found["minimum"], confidence, how, basis)
-    place = trials.chosen(first)
     near = [k for k, value in tried.items() if value <= least + 0.1 * abs(fall)]
     width = (max(near) - min(near) + 1) / _LATTICE
     inside = max(tried) > trials.best
     confidence = sure * width / (width + 0.25) * (1.0 if inside else 0.5)
-    basis = f"best of {len(tried)} trials of {steps} steps"
-    basis += "" if inside else " and the highest of them: raise end"
+    number = f"{len(tried)} trials" if len(tried) > 1 else "1 trial"
+    basis = f"best of {number} of {trials.steps} steps"
+    if trials.chosen != trials.best:
+        basis = f"lowest rate within {100 * _TOLERANCE:g} % of the {basis}"
+    if not inside:
+        basis += f"; the highest is the best{higher}"
     if flat:
         basis, confidence = f"no clear descent before that; {basis}", confidence / 2
-    return told(trials.rate(place), confidence, how, basis)
+    return told(trials.rate(trials.chosen), confidence, how, basis)
+
+
+def _ending(sweep: Curve) -> str:
+    """Say how a sweep ended."""
+    if not sweep.losses:
+        return ""
+    last = f"{sweep.lrs[len(sweep.losses) - 1]:.2g}"
+    if sweep.rise:
+        return f"loss diverged at {sweep.rise:.2g}, its average not up to {last}"
+    return {
+        "": f"no divergence up to {last}",
+        "diverged": f"diverged at {last}",
+        "not finite": f"loss not finite at {last}",
+    }[sweep.ended]
 
 
 def loss_range(losses: Array, others: Array) -> tuple[float, float]:
@@ -389,7 +521,7 @@ def loss_range(losses: Array, others: Array) -> tuple[float, float]:
 
 
 def _text(test: RangeTest) -> str:
-    """Return a table of a dozen rates, with bars, and what is suggested."""
+    """Return a table of 16 rates, with bars, and what is suggested."""
     lines = [f"{'lr':>9} {'loss':>10} {'smoothed':>10}"]
     rows = np.unique(np.linspace(0, max(0, len(test.lrs) - 1), 16).astype(int))
     shown = test.smoothed[np.isfinite(test.smoothed)]
@@ -407,8 +539,6 @@ def _text(test: RangeTest) -> str:
             lines.append(f"{lr:>9.2g} {loss:>10.4g}{mark}")
     told = [f"{name} {lr:.2g}" for name, lr in test.suggestions.items()]
     lines += ["", ", ".join(told) or "no rule can read it"]
-    lines += [
-        f"suggestion {test.suggestion:.3g}, confidence {test.confidence:.2f}: "
-        f"{test.reason}"
-    ]
+    verdict = f"suggestion {test.suggestion:.3g}, confidence {test.confidence:.2f}"
+    lines += [fill(f"{verdict}: {test.reason}", 80)]
     return "\n".join(lines)

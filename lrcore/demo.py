@@ -1,7 +1,7 @@
 """Learn handwritten digits in plain NumPy with an lrcore optimizer, then time it.
 
 ``lrcore demo`` runs this file.  It is an example to copy: ordinary NumPy throughout,
-with lrcore in the lines of `train` that speak of `opt` and `monitor`.
+with lrcore in the lines of `train` that speak of `opt`, `found` and `monitor`.
 """
 
 from __future__ import annotations
@@ -105,7 +105,8 @@ def train(optimizer: str, lr: float | None, epochs: int, find: bool = False) -> 
         found = lrcore.lr_find(
             opt, lambda batch: loss_and_grads(params, x[batch], y[batch]), rows
         )
-        opt.lr = found.suggestion if found.confidence else opt.lr
+        if found.confidence:
+            found.apply(opt)
     opt.lr = Cosine(opt.lr, total=max(1, steps - warmup)).warmup(warmup)
 
     monitor = lrcore.Monitor(opt)

@@ -11,13 +11,13 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from lrcore import _suggest
+from lrcore import _check, _suggest
 from lrcore._numbers import real, whole
-from lrcore._suggest import Curve, Trials, conclude
+from lrcore._suggest import Curve, Trials, conclude, ratios
 from lrcore._suggest import RangeTest as RangeTest
 from lrcore._typing import Array
 from lrcore.optimizers._base import Optimizer
-from lrcore.optimizers._hyper import FRACTION, POSITIVE, choice, number
+from lrcore.optimizers._hyper import FRACTION, Domain, choice, number
 
 __all__ = ["LRSweep", "RangeTest", "lr_find"]
 
@@ -27,6 +27,12 @@ _SPACED: dict[str, Callable[[float, float, int], Array]] = {
     "exponential": np.geomspace,
     "linear": np.linspace,
 }
+
+# Far enough from what a float cannot be for quotients and powers of them.
+_RATE = Domain(
+    lambda x: 1e-100 <= x <= 1e100, "a number from 1e-100 to 1e100", fixed=True
+)
+_WIDTH = 1.1  # of the sweep, end over start, at least
 
 _TRIAL_SMOOTHING = 0.9
 
@@ -41,7 +47,7 @@ class LRSweep:
                 loss, grads = loss_and_grad(next(batches))
                 opt.step(grads)
                 sweep.record(loss)
-        opt.lr = sweep.result.suggestion
+        sweep.result.apply(opt)
 
     `lr_find` has the parameters, and what it does; it is this loop.  At the end of the
     block, and before each trial, all is put back to the bit but your batches: where
@@ -91,12 +97,12 @@ class LRSweep:
         rng: Rng | Iterable[Rng] | None = None,
         progress: bool = False,
     ) -> None:
-        if not isinstance(opt, Optimizer):
-            raise TypeError(f"opt: expected an optimizer of lrcore, found {opt!r}")
-        low = number("start", start, POSITIVE._replace(fixed=True))
-        high = number("end", end, POSITIVE._replace(fixed=True))
-        if not low < high:
-            raise ValueError(f"end: expected a rate above start = {low}, found {end!r}")
+        ratios(opt)  # which may refuse it
+        low, high = number("start", start, _RATE), number("end", end, _RATE)
+        if not _WIDTH * low <= high:
+            raise ValueError(
+                f"end: expected at least {_WIDTH} times start = {low}, found {end!r}"
+            )
         least = _suggest.FEWEST
         num = whole("num", num, f"an int >= {least}", least=least)
         schedule = number("schedule", schedule, choice(*_SPACED))
@@ -104,7 +110,10 @@ class LRSweep:
         self._stop = real("stop", stop, "a number > 1")
         if not self._stop > 1:
             raise ValueError(f"stop: expected a number > 1, found {stop!r}")
-        self._trial_steps = whole("trial_steps", trial_steps, "an int >= 0", least=0)
+        wanted = f"0, or an int >= {least}"
+        self._trial_steps = whole("trial_steps", trial_steps, wanted, least=0)
+        if 0 < self._trial_steps < least:
+            raise ValueError(f"trial_steps: expected {wanted}, found {trial_steps!r}")
         self._rngs = _rngs(rng)
         self._opt = opt
         self._swept = Curve(_SPACED[schedule](low, high, num), smoothing, self._stop)
@@ -113,12 +122,13 @@ class LRSweep:
         self._hidden = not progress
         self._kept: _Kept | None = None
         self._begun = self._waiting = False
+        self._cut = "the loop has not come to its end"
         self.begins = False
 
     @property
     def result(self) -> RangeTest:
         """What the losses so far say."""
-        return conclude(self._swept, self._trials)
+        return conclude(self._swept, self._trials, self._cut)
 
     # --- the block --------------------------------------------------------------------
 
@@ -128,7 +138,10 @@ class LRSweep:
         from tqdm import tqdm  # not where lrcore is imported
 
         self._kept = _Kept(self._opt, self._rngs)
-        self._bar = tqdm(unit=" steps", disable=self._hidden, leave=False)
+        self._bar = tqdm(
+            desc="range test", total=len(self._swept.lrs), unit=" steps",
+            disable=self._hidden, leave=False,
+        )  # fmt: skip
         self._errstate = np.errstate(all="ignore")  # to overflow is what ends a sweep
         self._errstate.__enter__()
         return self
@@ -139,12 +152,19 @@ class LRSweep:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        interrupt = None
         try:
-            self._block().put_back()
+            while self._kept:  # wholly, also where a Ctrl-C comes in between
+                try:
+                    self._kept.put_back()
+                    self._kept = None
+                except KeyboardInterrupt as later:
+                    interrupt = later
         finally:
-            self._kept = None
             self._errstate.__exit__(kind, error, trace)
             self._bar.close()
+        if interrupt is not None:
+            raise interrupt
 
     def __iter__(self) -> Iterator[float]:
         if self._begun:
@@ -190,11 +210,13 @@ class LRSweep:
             self._now = Curve(np.full(steps, lr), _TRIAL_SMOOTHING, self._stop)
             yield from self._run(f"trial of {lr:.2g}")
             self._trials.add(self._now)
+        self._cut = ""
 
     def _run(self, name: str) -> Iterator[float]:
         """Hand out the rates of what is under way, until that ends."""
-        self._bar.set_description(name)
-        self._bar.total = (self._bar.total or 0) + len(self._now.lrs)
+        self._bar.set_description(name, refresh=False)
+        self._bar.reset(len(self._now.lrs))
+        self._block().begin()
         self.begins = True
         for lr in self._now.lrs.tolist():
             self._block().set_rate(lr)
@@ -209,7 +231,6 @@ class LRSweep:
             self.begins = False
             if self._now.ended:
                 break
-        self._bar.total -= len(self._now.lrs) - len(self._now.losses)
 
 
 def lr_find(
@@ -234,11 +255,15 @@ def lr_find(
     than in two cases of three, trials then decide: so many steps at a constant rate, a
     quarter or half a decade apart, until the best has no better neighbour.  What is
     suggested has to hold for three times as long.  In all some 1,800 steps.
+    ``found.apply(opt)`` sets it, and says how to train by a schedule of that peak.  (An
+    optimizer that finds its rate by itself, as Prodigy or DoG, needs no test: leave its
+    lr at 1.)
 
     Everything is put back to the bit before each trial and at the end, also after an
     exception or Ctrl-C: params, the optimizer's state, step count, averages, gathered
     gradients, learning rates and schedules, and random generators.  (``opt.report`` is
-    None until the next step.)
+    None until the next step.)  Copies of the params and of the optimizer's state are
+    held for that, and a second one of the state for a moment when it is put back.
 
     Parameters
     ----------
@@ -250,11 +275,13 @@ def lr_find(
     batches : iterable, or callable that returns one
         A list, a loader, or a function such as ``lambda: loader(seed=0)`` starts anew
         for the sweep and for each trial, and again at its end.  An iterator or
-        generator cannot: its batches are used up, and its end ends the test.  One that
-        has ``state_dict`` and ``load_state_dict`` is put back by them.
+        generator cannot: its batches are used up, and its end cuts the test short.  One
+        that has ``state_dict`` and ``load_state_dict`` is put back by them.
     start, end : float
-        The lowest and the highest rate of the sweep, and the bounds of the trials.  It
-        is the first group's; other groups' keep their ratio to it.  Default 1e-7, 10.
+        The lowest and the highest rate of the sweep, and the bounds of the trials, from
+        1e-100 to 1e100; end is 1.1 times start at least.  It is the first group's;
+        other groups' keep their ratio to it, which is that at the next step.  Default
+        1e-7, 10.
     num : int
         Rates of the sweep, >= 20.  Default 100.
     schedule : {"exponential", "linear"}
@@ -266,12 +293,13 @@ def lr_find(
         End the sweep where the smoothed loss is above `stop` times its best (and its
         first), > 1; inf: only where a loss is not finite.  Default 4.
     trial_steps : int
-        Steps of a trial; 0: none, the sweep alone, which is right less often.  The
-        more, the nearer the suggestion is to what is best for a long training.  Default
-        200.
+        Steps of a trial, >= 20; 0: none, the sweep alone, which is right less often.
+        The more, the nearer the suggestion is to what is best for a long training.
+        Default 200.
     rng : numpy.random.Generator, or several, optional
         To be put back too (RandomState and BitGenerator as well).  The global ones of
-        NumPy and of Python always are.
+        NumPy and of Python always are.  How many children a Generator has spawned
+        cannot be set back: spawn from a new one in each call of `batches`.
     progress : bool
         Show a bar.  Default False.
 
@@ -285,8 +313,9 @@ def lr_find(
     Raises
     ------
     TypeError, ValueError
-        An argument is out of its domain, a loss is no scalar, there is no batch, or a
-        gradient cannot be used.  All is as it was then.
+        An argument is out of its domain, a loss is no scalar, there is no batch, a
+        gradient cannot be used, or the first of several groups has lr 0 at the next
+        step.  All is as it was then, but arrays that the loop made read-only.
 
     Notes
     -----
@@ -321,9 +350,11 @@ def lr_find(
     >>> found = lrcore.lr_find(opt, loss_and_grad, batches)
     >>> w, opt.t                                # as before
     (array([0., 0.]), 0)
-    >>> round(found.suggestion, 3), found.reason
-    (0.002, 'diverged at 6.9; best of 8 trials of 200 steps')
-    >>> opt.lr = found.suggestion
+    >>> round(found.suggestion, 3)
+    0.002
+    >>> print(found.reason)
+    diverged at 6.9; lowest rate within 2 % of the best of 8 trials of 200 steps
+    >>> found.apply(opt)
     """
     sweep = LRSweep(
         opt, start, end, num, schedule=schedule, smoothing=smoothing, stop=stop,
@@ -344,6 +375,10 @@ def lr_find(
                 try:
                     batch = source.next()
                 except StopIteration:
+                    sweep._cut = (
+                        "the batches ended: hand in a list, or a function that returns "
+                        "an iterator"
+                    )
                     return sweep.result
                 loss, grads = _called(loss_and_grad, batch, not sweep.begins)
                 losses.append(loss)
@@ -373,9 +408,9 @@ def _called(
 
 
 def _scalar(loss: Any) -> float:
-    if np.ndim(loss):
+    if getattr(loss, "ndim", 0):
         raise TypeError(
-            f"loss: expected a scalar, found an array of shape {np.shape(loss)}; "
+            f"loss: expected a scalar, found an array of shape {loss.shape}; "
             "take its mean"
         )
     return real("loss", loss, "a scalar")
@@ -390,13 +425,16 @@ class _Kept:
     def __init__(self, opt: Optimizer, rngs: Sequence[Rng]) -> None:
         self._opt = opt
         self._saved = opt.state_dict()
-        self._arrays = [(a.array, a.array.copy()) for a in opt._tree.leaves]
+        self._params = [(leaf, leaf.array.copy()) for leaf in opt._tree.leaves]
         self._rates = [group["lr"] for group in opt.param_groups]
-        now = [float(group.at("lr", opt.t)) for group in opt.param_groups]
-        self._ratios = [lr / now[0] if now[0] > 0 else 1.0 for lr in now]
+        self._ratios = ratios(opt)
         self._rngs = [(rng, _state_of(rng)) for rng in rngs]
         self._global = np.random.get_state(legacy=False)  # noqa: NPY002 # the user's
         self._python = random.getstate()
+
+    def begin(self) -> None:
+        """Leave out gradients that were gathered before: a mean is of one rate's."""
+        self._opt._plan.restart(self._opt.t, 0)
 
     def set_rate(self, lr: float) -> None:
         """Give the first group this rate, and the others theirs in proportion."""
@@ -404,20 +442,7 @@ class _Kept:
             group["lr"] = lr * ratio
 
     def put_back(self) -> None:
-        """Put all back: wholly, also where a Ctrl-C comes in between."""
-        interrupt = None
-        while True:
-            try:
-                self._put_back()
-                break
-            except KeyboardInterrupt as error:
-                interrupt = error
-        if interrupt is not None:
-            raise interrupt
-
-    def _put_back(self) -> None:
-        for array, copied in self._arrays:
-            array[...] = copied
+        """Put all back; an array that is read-only now is named at the end."""
         # First the schedules themselves: a stateful one then takes its old state.
         for group, lr in zip(self._opt.param_groups, self._rates, strict=True):
             group["lr"] = lr
@@ -426,6 +451,11 @@ class _Kept:
             _set_state(rng, state)
         np.random.set_state(self._global)  # noqa: NPY002
         random.setstate(self._python)
+        for leaf, copied in self._params:
+            if leaf.array.flags.writeable:
+                leaf.array[...] = copied
+        for leaf, _ in self._params:
+            _check.writable("params" + leaf.path, leaf.array)
 
 
 def _rngs(rng: Rng | Iterable[Rng] | None) -> list[Rng]:
@@ -462,7 +492,7 @@ class _Batches:
 
     def __init__(self, source: Any) -> None:
         self._source = source
-        iterable = isinstance(source, Iterable)
+        iterable = _is_iterable(source)
         if not iterable and not callable(source):
             raise TypeError(
                 "batches: expected an iterable of batches, or a function that returns "
@@ -479,18 +509,22 @@ class _Batches:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._saved is not None:
-            self._source.load_state_dict(self._saved)
+        self._put_back()
+
+    def _put_back(self) -> None:
+        if self._saved is not None:  # a copy, as it may be changed in place
+            self._source.load_state_dict(copy.deepcopy(self._saved))
 
     def begin(self) -> None:
         """Begin anew, or go on where the source is an iterator."""
-        if self._saved is not None:
-            self._source.load_state_dict(self._saved)
-        self._iterator, self._any = self._anew(), False
+        self._put_back()
+        again = self._anew()
+        self._any = self._any and again is self._iterator
+        self._iterator = again
 
     def _anew(self) -> Iterator[Any]:
         made = self._function() if self._function else self._source
-        if not isinstance(made, Iterable):
+        if not _is_iterable(made):
             raise TypeError(
                 f"batches: expected it to return an iterable, found {made!r}"
             )
@@ -508,6 +542,11 @@ class _Batches:
             raise StopIteration
         self._iterator, self._any = again, False
         return self.next()
+
+
+def _is_iterable(source: Any) -> bool:
+    """Whether `iter` takes it, which is not called: a loader may draw numbers then."""
+    return isinstance(source, Iterable) or hasattr(type(source), "__getitem__")
 
 
 def _has_state(source: Any) -> bool:

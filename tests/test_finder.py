@@ -185,6 +185,43 @@ def test_ctrl_c_while_it_is_put_back_waits_until_it_is(task, monkeypatch):
     assert_same(before, task.everything())
 
 
+@pytest.mark.usefixtures("ctrl_c")
+def test_ctrl_c_before_it_is_put_back_waits_too(task, monkeypatch):
+    before = task.everything()
+    put_back, times = lrcore.finder._Kept.put_back, itertools.count()
+
+    def interrupted(kept):
+        if next(times) == 0:
+            signal.raise_signal(signal.SIGINT)
+        put_back(kept)
+
+    monkeypatch.setattr(lrcore.finder._Kept, "put_back", interrupted)
+    with np.errstate(over="raise"):
+        with pytest.raises(KeyboardInterrupt):
+            find(task, trial_steps=0)
+        assert np.geterr()["over"] == "raise"
+    assert next(times) == 2
+    assert_same(before, task.everything())
+
+
+def test_what_can_be_is_put_back_where_an_array_is_read_only_by_then(task):
+    before = task.everything()
+
+    def freezes(rows):
+        if task.calls == 10:
+            task.body["W"].flags.writeable = False
+        return task.loss_and_grad(rows)
+
+    with pytest.raises(
+        ValueError, match=r"params\[0\]\['W'\]: found a read-only array"
+    ):
+        lr_find(task.opt, freezes, task.batches(), rng=[task.rng, task.legacy])
+    after = task.everything()
+    assert (after[0][0] != before[0][0]).any()
+    before[0][0] = after[0][0]
+    assert_same(before, after)
+
+
 def test_a_stateful_schedule_stays_the_users_object():
     task = Task(plateau)
     schedule = task.opt.param_groups[0]["lr"]
@@ -236,10 +273,28 @@ def test_gradients_are_gathered_at_each_rate():
     assert len(found.losses) == 20
 
 
+def test_what_was_gathered_before_is_left_out():
+    """Each rate's loss is of the params before all of its own calls."""
+    w = np.array([8.0])
+    opt = lrcore.SGD(w, lr=1.0, accumulate=2)
+    opt.step(np.array([100.0]))
+    seen = []
+
+    def loss_and_grad(_):
+        seen.append(w[0])
+        return w[0], np.ones(1)
+
+    lr_find(opt, loss_and_grad, [0], 0.01, 0.1, 20, trial_steps=0)
+    assert len(seen) == 40
+    assert seen[::2] == seen[1::2]
+    opt.step(np.array([102.0]))
+    assert w[0] == 8 - 101  # it was put back
+
+
 def test_trials_start_from_the_same_params_and_batches():
     task = Task(BUILDS["SGD"])
     seen, begun = [], []
-    with LRSweep(task.opt, rng=task.rng, trial_steps=15) as sweep:
+    with LRSweep(task.opt, rng=task.rng, trial_steps=20) as sweep:
         for lr in sweep:
             if sweep.begins:
                 batches = itertools.cycle(task.batches())
@@ -256,7 +311,7 @@ def test_trials_start_from_the_same_params_and_batches():
     assert sorted(lr for lr, *_ in short) == found.trial_lrs.tolist()
     whole = np.isfinite(found.trial_losses)
     for lr, finite in zip(found.trial_lrs, whole, strict=True):
-        steps = 15 + 45 * (lr == held)
+        steps = 20 + 60 * (lr == held)
         assert seen.count(lr) == steps if finite else seen.count(lr) <= steps
 
 
@@ -289,12 +344,56 @@ def test_an_iterator_is_used_up_as_far_as_it_was_read(task):
     assert next(batches) == 20
 
 
+CUT = "; the batches ended: hand in a list, or a function that returns an iterator"
+
+
+def noisy_line(sign=1.0, offset=0.0):
+    """SGD on a linear regression, its loss and gradient, and 10 batches."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(100, 3))
+    y = x @ [1.0, -2.0, 3.0] + rng.normal(0, 0.3, 100)
+    w = np.zeros(3)
+
+    def loss_and_grad(rows):
+        error = x[rows] @ w - y[rows]
+        return error @ error / 20 + offset, sign * (x[rows].T @ error) / 10
+
+    return lrcore.SGD(w), loss_and_grad, list(np.arange(100).reshape(10, 10))
+
+
+def used_up(number):
+    """The test of `noisy_line` by an iterator of so many batches."""
+    opt, loss_and_grad, batches = noisy_line()
+    return lr_find(
+        opt, loss_and_grad, itertools.islice(itertools.cycle(batches), number), end=1.0
+    )
+
+
+@pytest.mark.parametrize("number", [100, 300, 500])
+def test_as_many_batches_as_steps_of_the_sweep_or_of_a_trial_are_no_mistake(number):
+    """Where the next part has none: it is not that there were none at all."""
+    found = used_up(number)
+    assert len(found.losses) == 100
+    assert len(found.trial_lrs) == (number - 100) // 200
+    assert found.suggestion > 0
+    assert found.reason.endswith(CUT)
+
+
+@pytest.mark.parametrize("number", [60, 99, 100, 310, 710])
+def test_nothing_is_blamed_on_the_rates_where_the_batches_ended(number):
+    found = used_up(number)
+    assert found.reason.endswith(CUT)
+    assert "raise end" not in found.reason
+    if number == 60:
+        assert found.reason.startswith("flat: look at the gradients; no divergence")
+
+
 def test_an_iterator_that_ends_ends_the_test(task):
     before = task.everything()
     found = lr_find(task.opt, task.loss_and_grad, iter(task.batches()))
     assert len(found.losses) == 8
     assert found.reason.startswith("too few points (8)")
-    assert "more batches" in found.reason
+    assert found.reason.endswith(CUT)
     assert math.isnan(found.suggestion)
     after = task.everything()
     assert all_same(before[0], after[0])
@@ -326,8 +425,41 @@ class Loader:
         self.at = saved["at"]
 
 
-def test_a_loader_with_a_state_is_put_back(task):
-    assert_same_position(Loader(), task)
+class LentLoader(Loader):
+    """One that hands out its state itself, and takes over what it is given."""
+
+    def __init__(self):
+        self.own = {"at": 3}
+
+    def __next__(self):
+        self.own["at"] += 1
+        return self.own["at"] - 1
+
+    def state_dict(self):
+        return self.own
+
+    def load_state_dict(self, saved):
+        self.own = saved
+
+
+@pytest.mark.parametrize("kind", [Loader, LentLoader])
+def test_a_loader_with_a_state_is_put_back(task, kind):
+    assert_same_position(kind(), task)
+
+
+class Items:
+    """A sequence by its items alone, as torch's data sets."""
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, k):
+        return [7, 8, 9][k]
+
+
+def test_a_sequence_need_not_have_an_iterator(task):
+    assert counted(task, Items()) == [7, 8, 9] * 6 + [7, 8]
+    assert counted(task, Items) == [7, 8, 9] * 6 + [7, 8]
 
 
 # --- the end of a sweep ---------------------------------------------------------------
@@ -360,6 +492,24 @@ def test_a_loss_above_several_times_the_best_ends_the_sweep(offset):
     assert len(found.losses) == 51
     assert found.reason.startswith(f"diverged at {found.lrs[-1]:.2g}")
     assert len(swept([*falling, 1e3], stop=math.inf, smoothing=0.0).losses) == 100
+
+
+def test_no_loss_is_too_high_where_stop_is_inf():
+    assert len(swept([*[0.0] * 50, 1.0, 1e9], stop=math.inf).losses) == 100
+
+
+def test_losses_that_diverge_before_their_average_are_told():
+    """The average lags: of smoothing 0.98, by a decade."""
+    losses = [*np.linspace(2.3, 0.4, 80), *np.geomspace(2.5, 10, 20)]
+    found = swept(losses)
+    assert len(found.losses) == 100
+    assert found.reason.startswith(
+        f"loss diverged at {found.lrs[80]:.2g}, its average not up to 10; "
+    )
+    losses[-10:] = [0.4] * 10  # those that come back did not diverge
+    assert swept(losses).reason.startswith("no divergence up to 10")
+    losses[-4:] = [9.0] * 4  # nor did so few
+    assert swept(losses).reason.startswith("no divergence up to 10")
 
 
 def test_a_noisy_start_does_not_end_the_sweep():
@@ -417,6 +567,14 @@ def test_the_reasons():
     assert swept(noise).reason.startswith("flat")
     assert math.isnan(swept(noise).suggestion)
     assert "still falling there: raise end" in swept(falls).reason
+    assert swept([math.nan]).reason == (
+        "the loss is not finite before the first step: look at the data, the params "
+        "or loss_and_grad"
+    )
+    assert swept([1.0, math.nan]).reason == (
+        f"too few points (1); loss not finite at {np.geomspace(1e-7, 10, 100)[1]:.2g}; "
+        "look at the gradients, lower start, or raise num"
+    )
     early = swept([*falls[:15], 1e9], num=20)
     assert early.reason.startswith("too few points (16); diverged at ")
     assert "lower start" in early.reason
@@ -424,6 +582,28 @@ def test_the_reasons():
     assert early.confidence == 0
     v = np.concatenate([falls[:70], np.linspace(1.6, 4, 30)])
     assert swept(v, smoothing=0.5).reason.endswith("of the least loss")
+
+
+@pytest.mark.parametrize("trial_steps", [0, 20])
+def test_gradients_of_the_wrong_sign_are_told(trial_steps):
+    opt, loss_and_grad, batches = noisy_line(sign=-1.0)
+    if not trial_steps:  # the sweep alone cannot tell it from noise
+        batches = batches[:1]
+    found = lr_find(opt, loss_and_grad, batches, trial_steps=trial_steps)
+    assert math.isnan(found.suggestion)
+    assert found.confidence == 0
+    assert found.reason.endswith(
+        "no rate descends: look at the gradients and their sign"
+    )
+
+
+@pytest.mark.parametrize("offset", [-100.0, 1e4])
+def test_what_is_added_to_the_loss_changes_nothing(offset):
+    """As the constants of a likelihood; to the bits, only its rounding differs."""
+    plain, shifted = (lr_find(*noisy_line(offset=c), end=0.5) for c in (0.0, offset))
+    assert plain.confidence > 0.5
+    assert shifted.suggestion == pytest.approx(plain.suggestion, rel=1e-9)
+    assert shifted.confidence == pytest.approx(plain.confidence, rel=1e-3)
 
 
 # --- rules ----------------------------------------------------------------------------
@@ -540,7 +720,7 @@ def tried(losses_of, guess=1e-3, start=1e-7, end=10.0):
             curve.add(losses_of(lr, k))
         trials.add(curve)
         assert len(rates) < 99
-    return rates, trials.rate(trials.chosen(first=10.0))
+    return rates, trials.rate(trials.chosen)
 
 
 @pytest.mark.parametrize("best", [1e-6, 3e-4, 1e-3, 0.05, 2.0])
@@ -598,12 +778,45 @@ def test_noise_without_descent_is_told_with_little_confidence(seed):
 def test_where_every_trial_diverges_start_is_too_high():
     """A sweep that diverges late, as each of its rates is taken only once."""
     opt = lrcore.SGD(np.zeros(1))
-    with LRSweep(opt, 0.1, 1.0, trial_steps=5) as sweep:
+    with LRSweep(opt, 0.1, 1.0, trial_steps=20) as sweep:
         falling = iter(np.linspace(3, 1, 100))
         for _ in sweep:
             sweep.record(next(falling, math.nan))
     assert math.isnan(sweep.result.suggestion)
-    assert sweep.result.reason.endswith("trials: lower start")
+    assert sweep.result.reason == "no divergence up to 1; no trial held: lower start"
+
+
+def after_trials(scores, first):
+    """The result after trials of these losses, at rising rates."""
+    trials = _suggest.Trials(1e-7, 10.0, 20)
+    sweep = _suggest.Curve(np.geomspace(1e-7, 1.0, 100), 0.0, math.inf)
+    for loss in [*[first] * 5, 100.0, *np.linspace(first, 1, 53), math.nan]:
+        sweep.add(loss)
+    trials.begin(sweep)
+    trials.scores = dict(enumerate(scores))
+    return _suggest.conclude(sweep, trials), trials
+
+
+@pytest.mark.parametrize(
+    ("scores", "chosen", "words"),
+    [
+        ([2.0, 1.0, 3.0], 1, "best of 3 trials of 20 steps"),
+        ([1.01, 1.0, 3.0], 0,
+         "lowest rate within 2 % of the best of 3 trials of 20 steps"),
+        ([1.0], 0, "best of 1 trial of 20 steps; the highest is the best: raise end"),
+    ],
+)  # fmt: skip
+def test_the_trial_that_is_suggested_is_named_for_what_it_is(scores, chosen, words):
+    result, trials = after_trials(scores, first=4.0)
+    assert result.suggestion == trials.rate(chosen)
+    assert result.reason.split("; ", 1)[1].endswith(words)
+
+
+def test_what_is_suggested_is_what_was_held():
+    """Of 60 losses, the last not finite: their first tenth is 6, of 59 it is 5."""
+    result, trials = after_trials([1.3, 1.0, 3.0], first=4.0)
+    assert trials.first == 20.0  # 5 losses of 4 and one of 100
+    assert result.suggestion == trials.rate(trials.chosen) == trials.rate(0)
 
 
 def test_an_optimizer_that_maximizes_ascends():
@@ -673,12 +886,21 @@ def test_numbers_are_plain(found):
 def test_the_text(found):
     text = str(found)
     assert f"suggestion {found.suggestion:.3g}" in text
-    assert found.reason in text
+    assert " ".join(found.reason.split()) in " ".join(text.split())
     assert all(name in text for name in found.suggestions)
-    assert max(map(len, text.splitlines())) < 100
+    assert max(map(len, text.splitlines())) <= 80
+    assert len(found.reason) > 50  # the last line is wrapped
     rows = [line.split() for line in text.splitlines() if "#" in line]
     assert len(rows) == 16
     assert len(rows[0][-1]) > len(min(rows, key=lambda row: len(row[-1]))[-1])
+
+
+def test_a_result_is_a_value_of_its_own(found):
+    assert repr(found) == str(found)
+    assert found == found  # a comparison of arrays would raise
+    assert found != find(Task(BUILDS["SGD"]), trial_steps=0)
+    assert {found: 1}[found] == 1
+    assert str(pickle.loads(pickle.dumps(found))) == str(found)
 
 
 @pytest.mark.parametrize("losses", [[math.nan], [1.0, math.inf], [2.0], [0.0]])
@@ -713,23 +935,68 @@ def test_progress_is_shown_on_request(capsys):
     find(task, num=20, trial_steps=0)
     assert capsys.readouterr().err == ""
     find(task, num=20, trial_steps=0, progress=True)
-    assert "range test" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "range test" in shown
+    assert "/20 [" in shown
+    assert "? steps" not in re.sub(r"\b0/20.*", "", shown)
+
+
+# --- the rate is set ------------------------------------------------------------------
+
+
+def test_groups_keep_their_ratio_at_the_rate_found(found):
+    opt = Task(BUILDS["SGD"]).opt
+    found.apply(opt)
+    rates = [group["lr"] for group in opt.param_groups]
+    assert rates == [found.suggestion, found.suggestion * (0.003 / 0.01)]
+
+
+def test_a_rate_that_cannot_be_set_is_refused(found):
+    def refused(test, lrs, words):
+        groups = [{"params": np.zeros(1), "lr": lr} for lr in lrs]
+        opt = lrcore.SGD(groups)
+        with pytest.raises(ValueError, match=words):
+            test.apply(opt)
+        assert [group["lr"] for group in opt.param_groups] == lrs
+
+    refused(swept([2.0]), [0.1], "suggestion: expected a rate, found nan: flat")
+    refused(found, [0.1, Cosine(0.1, total=9)], r"param_groups\[1\], found Cosine")
+    refused(found, [0.0, 0.1], r"the first group's lr > 0 .*, found \[0.0, 0.1\]")
+    with pytest.raises(TypeError, match="opt: expected an optimizer"):
+        found.apply(0.1)
+
+
+@pytest.mark.parametrize("lr", [0.0, Cosine(0.1, total=9).warmup(3, first=0)])
+def test_a_first_group_without_a_rate_has_no_ratio_to_keep(lr):
+    w, b = np.zeros(1), np.zeros(1)
+    opt = lrcore.SGD([{"params": w, "lr": lr}, {"params": b, "lr": 0.1}])
+    with pytest.raises(ValueError, match="opt: expected the first group's lr > 0"):
+        lr_find(opt, lambda _: (1.0, [w, b]), [0])
+    assert opt.param_groups[0]["lr"] is lr
+    alone = lrcore.SGD(w, lr=lr)  # its rate needs no ratio
+    with LRSweep(alone, trial_steps=0) as sweep:
+        assert next(iter(sweep)) == alone.lr == pytest.approx(1e-7)
+    assert alone.param_groups[0]["lr"] is lr
 
 
 # --- bad input ------------------------------------------------------------------------
 
 BAD = [
-    ({"start": 0}, "start: expected a finite number > 0, found 0"),
-    ({"start": "1"}, "start: expected a finite number > 0"),
-    ({"start": 1.0, "end": 1.0}, "end: expected a rate above start = 1.0, found 1.0"),
-    ({"end": math.inf}, "end: expected a finite number > 0, found inf"),
+    ({"start": 0}, "start: expected a number from 1e-100 to 1e100, found 0"),
+    ({"start": "1"}, "start: expected a number from 1e-100 to 1e100"),
+    ({"start": 5e-324}, "start: expected a number from 1e-100 to 1e100, found 5e-324"),
+    ({"start": 1.0, "end": 1.0},
+     "end: expected at least 1.1 times start = 1.0, found 1.0"),
+    ({"start": 1e-3, "end": 1e-3 * (1 + 1e-15)}, "end: expected at least 1.1 times"),
+    ({"end": math.inf}, "end: expected a number from 1e-100 to 1e100, found inf"),
     ({"num": 19}, "num: expected an int >= 20, found 19"),
     ({"num": 20.0}, "num: expected an int >= 20, found 20.0"),
     ({"schedule": "log"}, "schedule: expected one of 'exponential', 'linear', found"),
     ({"smoothing": 1}, r"smoothing: expected a number in \[0, 1\), found 1"),
     ({"stop": 1}, "stop: expected a number > 1, found 1"),
     ({"stop": math.nan}, "stop: expected a number > 1, found nan"),
-    ({"trial_steps": -1}, "trial_steps: expected an int >= 0, found -1"),
+    ({"trial_steps": -1}, "trial_steps: expected 0, or an int >= 20, found -1"),
+    ({"trial_steps": 19}, "trial_steps: expected 0, or an int >= 20, found 19"),
     ({"rng": 3}, "rng: expected a numpy.random.Generator, or several, found 3"),
     ({"rng": [None]}, "rng: expected a numpy.random.Generator, or several, found None"),
     ({"batches": 3}, "batches: expected an iterable of batches, or a function"),
@@ -741,6 +1008,8 @@ BAD = [
     ({"loss_and_grad": lambda _: (np.ones(3), 0)},
      r"loss: expected a scalar, found an array of shape \(3,\); take its mean"),
     ({"loss_and_grad": lambda _: ("1", 0)}, "loss: expected a scalar, found '1'"),
+    ({"loss_and_grad": lambda _: ([1.0, 2.0], 0)},
+     r"loss: expected a scalar, found \[1.0, 2.0\]"),
     ({"loss_and_grad": lambda _: (1.0, [1])}, "grads"),
     ({"opt": np.ones(3)}, "opt: expected an optimizer of lrcore, found"),
 ]  # fmt: skip
@@ -790,6 +1059,7 @@ def test_a_loop_may_be_left_early(task):
             if k == 9:
                 break
     assert len(sweep.result.losses) == 10
+    assert sweep.result.reason.endswith("; the loop has not come to its end")
     assert_same(before, task.everything())
 
 

@@ -222,8 +222,9 @@ def smoothed(values: Array, half: int = 12) -> Array:
 
 def draw_range_test(axes: Axes, test: RangeTest) -> None:
     """Draw the curve, the rates suggested and the trials."""
-    if not len(test.lrs):
-        axes.text(0.5, 0.5, "no step yet", transform=axes.transAxes, ha="center")
+    if not np.isfinite(test.losses).any():
+        why = "no finite loss" if len(test.losses) else "no step yet"
+        axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center")
         axes.set(xticks=[], yticks=[])
         return
     losses, smoothed, trials = (

@@ -907,7 +907,12 @@ def test_a_result_is_a_value_of_its_own(found):
 def test_the_text_and_picture_of_what_has_no_curve(losses):
     found = swept(losses)
     assert "suggestion nan" in str(found)
-    found.plot()._repr_png_()  # drawn, where a warning is an error
+    figure = found.plot()
+    figure._repr_png_()  # drawn, where a warning is an error
+    (axes,) = figure.axes
+    told = [text.get_text() for text in axes.texts]
+    assert told == (["no finite loss"] if math.isnan(losses[0]) else [])
+    assert bool(axes.lines) == (not told)
 
 
 def test_the_text_and_picture_of_nothing():

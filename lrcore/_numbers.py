@@ -6,6 +6,9 @@ import math
 import operator
 from typing import Any
 
+# NumPy's kinds that float() takes for numbers: bool, complex, times, strings.
+_NO_REALS = ("b", "c", "m", "M", "S", "U")
+
 
 def real(name: str, value: Any, what: str) -> float:
     """Return a float (inf where it is too large); strings, bools and None are none.
@@ -13,10 +16,13 @@ def real(name: str, value: Any, what: str) -> float:
     Raises
     ------
     TypeError
-        It is no number; the message says that `what` was expected.
+        It is no real number; the message says that `what` was expected.
     """
     try:
-        if isinstance(value, (str, bytes, bool, type)):
+        dtype = getattr(value, "dtype", None)
+        if isinstance(value, (str, bytes, bool, type)) or (
+            getattr(dtype, "kind", "") in _NO_REALS
+        ):
             raise TypeError
         return float(value)
     except OverflowError:

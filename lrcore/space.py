@@ -88,7 +88,8 @@ class Real(Dimension):
     Parameters
     ----------
     low, high : float
-        Finite, low < high; both > 0 on the scale "log", and in [0, 1) on "complement".
+        Finite, low < high, and so is high - low; both > 0 on the scale "log", and in
+        [0, 1) on "complement".
     scale : {"linear", "log", "complement"}
         Default "linear".  "complement" is that of momentum, betas and other decays per
         step, where 0.9, 0.99 and 0.999 are equally far from each other.
@@ -127,6 +128,10 @@ class Real(Dimension):
             raise ValueError(
                 f"high: expected more than low = {low:g}, found {high!r}; a fixed "
                 f"value is the list [{low:g}]"
+            )
+        if math.isinf(high - low):
+            raise ValueError(
+                f"high: expected a finite distance to low = {low:g}, found {high!r}"
             )
         object.__setattr__(self, "low", low)
         object.__setattr__(self, "high", high)
@@ -170,7 +175,7 @@ class Real(Dimension):
     def _middle(self) -> float:
         low, high = self.low, self.high
         if self.scale == "linear":
-            return (low + high) / 2
+            return low + (high - low) / 2
         if self.scale == "log":
             return math.sqrt(low) * math.sqrt(high)
         return 1 - math.sqrt((1 - low) * (1 - high))
@@ -183,7 +188,8 @@ class Integer(Dimension):
     Parameters
     ----------
     low, high : int
-        low < high; both >= 1 on the scale "log", and powers of 2 on "powers of 2".
+        low < high, in size at most 2**53, as floats count them; both >= 1 on the scale
+        "log", and powers of 2 on "powers of 2".
     scale : {"linear", "log", "powers of 2"}
         Default "linear".
 
@@ -204,10 +210,13 @@ class Integer(Dimension):
 
     def __post_init__(self) -> None:
         one_of("scale", self.scale, get_args(IntegerScale))
-        least = -(2**53) if self.scale == "linear" else 1
+        most = 2**53
+        least, text = (-most, "-2**53") if self.scale == "linear" else (1, "1")
         for name in ("low", "high"):
-            text = "an int" if self.scale == "linear" else "an int >= 1"
-            value = whole(name, getattr(self, name), text, least=least)
+            wanted = f"an int in [{text}, 2**53]"
+            value = whole(name, getattr(self, name), wanted, least=least)
+            if value > most:
+                raise ValueError(f"{name}: expected {wanted}, found {value}")
             if self.scale == "powers of 2" and value & (value - 1):
                 raise ValueError(f"{name}: expected a power of 2, found {value}")
             object.__setattr__(self, name, value)
@@ -495,7 +504,8 @@ def check(space: Any) -> dict[str, Dimension]:
     Raises
     ------
     TypeError, ValueError
-        It is no dict of dimensions by strings, or an empty one.
+        It is no dict of dimensions by strings, or an empty one, or two of them have a
+        parameter of Optuna's in common.
     """
     if not isinstance(space, Mapping):
         raise TypeError(
@@ -519,10 +529,21 @@ def check(space: Any) -> dict[str, Dimension]:
             except (TypeError, ValueError) as error:
                 raise type(error)(f"space[{name!r}]: {error}") from None
         else:
+            advice = "call it" if callable(given) else f"a fixed value is [{given!r}]"
             raise TypeError(
                 f"space[{name!r}]: expected a dimension such as lrcore.space.lr(), or "
-                f"a list of values, found {given!r}; a fixed value is [{given!r}]"
+                f"a list of values, found {given!r}; {advice}"
             )
+    owners: dict[str, str] = {}
+    for name, dimension in checked.items():
+        for key in dimension.keys(name):
+            other = owners.setdefault(key, name)
+            if other != name:
+                raise ValueError(
+                    f"space[{name!r}]: expected a name whose parameters in Optuna's "
+                    f"study are its own, found {key!r}, which is of {other!r} too; "
+                    "rename one"
+                )
     return checked
 
 

@@ -119,6 +119,7 @@ def test_points():
     assert Integer(0, 3).points(10) == [0, 1, 2, 3]
     assert Integer(16, 128, "powers of 2").points(2) == [16, 128]
     assert Choice("a", None, 3, True).points(1) == ["a", None, 3, True]
+    assert Real(1e308, 1.5e308).points(1) == [1.25e308]
     assert Tuple(Real(0, 1), Integer(1, 2)).points(2) == [
         (0.0, 1), (0.0, 2), (1.0, 1), (1.0, 2),
     ]  # fmt: skip
@@ -137,9 +138,21 @@ def test_points():
         (lambda: space.betas((0.5, 1.5)), r"beta1: high: expected numbers in \[0, 1\)"),
         (lambda: space.betas(0.5), "beta1: expected two bounds, found 0.5"),
         (lambda: space.batch_size(10, 100), "low: expected a power of 2, found 10"),
-        (lambda: space.batch_size(16.0, 32), "low: expected an int >= 1, found 16.0"),
+        (
+            lambda: space.batch_size(16.0, 32),
+            r"low: expected an int in \[1,.*found 16.0",
+        ),
         (lambda: Integer(3, 2), "high: expected more than low = 3, found 2"),
-        (lambda: Integer(0, 2, "log"), "low: expected an int >= 1, found 0"),
+        (
+            lambda: Integer(0, 2, "log"),
+            r"low: expected an int in \[1, 2\*\*53\], found 0",
+        ),
+        (
+            lambda: Integer(-(2**60), 0),
+            r"low: expected an int in \[-2\*\*53, 2\*\*53\]",
+        ),
+        (lambda: Integer(0, 2**70), r"high: expected an int in \[-2\*\*53, 2\*\*53\]"),
+        (lambda: Real(-1e308, 1e308), "high: expected a finite distance to low = -1e"),
         (lambda: Real(0, 1, "exp"), "scale: expected one of 'linear', 'log'"),
         (lambda: Choice(), "values: expected at least one, found none"),
         (lambda: Choice(1, 2, 1), r"values\[2\]: expected each once, found 1"),
@@ -157,6 +170,15 @@ def test_points():
     ],
 )
 def test_impossible_spaces(make, message):
+        (lambda: space.check({"lr": space.lr}), r"'lr'\]: expected .*lr.*; call it$"),
+        (
+            lambda: space.check({"a": Tuple(space.lr()), "a[0]": space.lr()}),
+            r"space\['a\[0\]'\]: expected a name .*, which is of 'a' too; rename one",
+        ),
+        (
+            lambda: space.check({"m": space.momentum(), "1 - m": Real(0, 1)}),
+            r"space\['1 - m'\]: expected a name .*found '1 - m', which is of 'm' too",
+        ),
     with pytest.raises((TypeError, ValueError), match=message):
         make()
 
@@ -265,6 +287,9 @@ def test_grid_takes_each_combination_once():
     seen = {tuple(np.round(p, 12) if isinstance(p, float) else p for p in c.values())
             for c in calls}  # fmt: skip
     assert len(seen) == 64
+        (np.True_, "found np.True_"),
+        (np.complex64(1), "found np.complex64"),
+        (np.array("1"), "found array"),
     assert [list(c) for c in calls] == [list(given)] * 64
     assert sorted(map(str, calls)) == sorted(str(t.params) for t in found.trials)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from itertools import count
+from typing import Any, TypeVar
 
 import numpy as np
 
 from lrcore._numbers import real
 
+T = TypeVar("T")
 Report = Callable[[int, float], None]
 """Takes each loss with its step, counted from 1."""
 
@@ -31,14 +33,14 @@ def follow(what: str, run: Callable[[], Any], report: Report) -> float:
     """
     losses: Any = None
     try:
-        given = run()
+        given = _in_range(run)
         if not (isinstance(given, list) or hasattr(given, "__next__")):
             return _finite(what, given)
         losses = iter(given)
         value = None
-        for step in range(1, 2**62):
+        for step in count(1):
             try:
-                item = next(losses)
+                item = _in_range(losses.__next__)
             except StopIteration as end:
                 if end.value is not None:
                     return _finite(what, end.value)
@@ -46,14 +48,19 @@ def follow(what: str, run: Callable[[], Any], report: Report) -> float:
             value = _scalar(what, item)
             report(step, value)
             value = _finite(what, value)
-    except (OverflowError, FloatingPointError) as error:
-        raise Diverged(f"{type(error).__name__}: {error}") from error
     finally:
         if hasattr(losses, "close"):
             losses.close()
     if value is None:
         raise ValueError(f"{what}: expected at least one loss, found none")
     return value
+
+
+def _in_range(call: Callable[[], T]) -> T:
+    try:
+        return call()
+    except (OverflowError, FloatingPointError) as error:
+        raise Diverged(f"{type(error).__name__}: {error}") from error
 
 
 def _scalar(what: str, value: Any) -> float:

@@ -12,16 +12,19 @@ Needs Optuna: imported where a study is run.
 
 from __future__ import annotations
 
+import json
 import math
 import multiprocessing
 import os
 import pickle
 import platform
+import re
 import signal
 import sys
 import time
 import traceback
 import warnings
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
@@ -86,16 +89,29 @@ def open_storage(storage: Any) -> Any:
         return optuna.storages.InMemoryStorage()
     if isinstance(storage, optuna.storages.BaseStorage):
         return storage
-    if isinstance(storage, str) and "://" in storage:
-        return optuna.storages.RDBStorage(storage, heartbeat_interval=HEARTBEAT)
+    wanted = (
+        "storage: expected a database's URL, a journal file's path or a storage of "
+        "Optuna, found"
+    )
+    if not isinstance(storage, (str, bytes, os.PathLike)):
+        raise TypeError(f"{wanted} {storage!r}")
+    place = os.fsdecode(storage)
     try:
-        path = os.fspath(storage)
-    except TypeError:
-        raise TypeError(
-            "storage: expected a database's URL, a journal file's path or a storage of "
-            f"Optuna, found {storage!r}"
-        ) from None
-    return optuna.storages.JournalStorage(JournalFileBackend(path))
+        if "://" in place:
+            return optuna.storages.RDBStorage(place, heartbeat_interval=HEARTBEAT)
+        journal = JournalFileBackend(place)
+        with open(place, "rb") as file:
+            if file.read(1) not in (b"", b"{"):  # Optuna would append to it
+                raise ValueError("it is a file, but no journal of Optuna")
+        return optuna.storages.JournalStorage(journal)
+    except Exception as error:
+        kind = ImportError if isinstance(error, ImportError) else ValueError
+        why = traceback.format_exception_only(error)[0].partition("\n")[0]
+        shown = re.sub(r"(://[^/]*):[^/]*@", r"\1:***@", place)  # no password
+        raise kind(
+            f"{wanted} {shown!r}, which cannot be opened: {why}; an SQLite database is "
+            "named as 'sqlite:///study.db'"
+        ) from error
 
 
 def open_study(plan: Plan, storage: Any, worker: int = 0) -> optuna.Study:
@@ -113,24 +129,30 @@ def open_study(plan: Plan, storage: Any, worker: int = 0) -> optuna.Study:
         direction="maximize" if plan.maximize else "minimize",
         load_if_exists=True,
     )
-    grid = plan.points if any(plan.points) else None
     about = {
-        "space": {name: repr(d) for name, d in plan.space.items()},
         "mode": "max" if plan.maximize else "min",
-        "points": grid,
+        "space": {name: repr(d) for name, d in plan.space.items()},
+        "grid": _digest(plan.points) if any(plan.points) else "none",
     }
+    trials = study.get_trials(deepcopy=False)  # first: who queues some has set `about`
     kept = study.user_attrs.get("lrcore")
-    trials = study.get_trials(deepcopy=False)
     if kept is None and not trials:
-        study.set_user_attr("lrcore", about)
-    else:
-        for what, now in about.items():
-            before = None if kept is None else kept[what]
-            if before != now:
-                raise ValueError(
-                    f"name: the storage has a study {plan.name!r} of another {what}: "
-                    f"expected {before!r}, found {now!r}; give this one another name"
-                )
+        study.set_user_attr("lrcore", kept := about)
+    theirs = f"name: the storage has a study {plan.name!r}"
+    if kept is None:
+        raise ValueError(
+            f"{theirs} that is not of lrcore.tune: expected none, or one without "
+            f"trials, found {len(trials)}; give this one another name"
+        )
+    # One that was empty has modes too: its directions.
+    modes = " and ".join(each.name[:3].lower() for each in study.directions)
+    before = {**kept, "mode": modes}
+    for what, now in about.items():
+        if before.get(what) != now:
+            raise ValueError(
+                f"{theirs} of another {what}: expected {before.get(what)!r}, found "
+                f"{now!r}; give this one another name"
+            )
     # Not the same trials again where a study is continued, nor by each worker.
     seed = plan.seed
     if seed is not None:
@@ -139,6 +161,11 @@ def open_study(plan: Plan, storage: Any, worker: int = 0) -> optuna.Study:
         seed = int(mixed.generate_state(1)[0])
     study.sampler = _sampler(plan.method, seed)
     return study
+
+
+def _digest(points: list[dict[str, Any]]) -> str:
+    """Return what tells a grid from others, however large it is."""
+    return f"{len(points)} points, {zlib.crc32(json.dumps(points).encode()):08x}"
 
 
 def _sampler(method: str, seed: int | None) -> Any:
@@ -319,20 +346,32 @@ def _evaluate(trial: Trial, plan: Plan) -> float:
         fill(trial.study, plan)
     params = {name: d.suggest(name, trial) for name, d in plan.space.items()}
 
+    reported = False
+
     def report(step: int, value: float) -> None:
+        nonlocal reported
+        reported = True
         trial.report(value if math.isfinite(value) else plan.worst, step)
         if trial.should_prune() and math.isfinite(value):
             raise optuna.TrialPruned
 
     try:
-        return follow("objective", lambda: plan.objective(params), report)
+        value = follow("objective", lambda: plan.objective(params), report)
     except Diverged as why:
         trial.set_user_attr("diverged", str(why))
         return plan.worst
+    if not (reported or isinstance(trial.study.pruner, optuna.pruners.NopPruner)):
+        raise TypeError(
+            "objective: expected to yield a number after each step, by which "
+            f"{plan.method!r} ends trials, found that it returned {value!r} only; "
+            "yield them, or take another method"
+        )
+    return value
 
 
 # --- several processes ----------------------------------------------------------------
 
+_TERMINATED = 128 + signal.SIGTERM  # the exit code of a worker that SIGTERM ended
 _LEAST_DEATHS = 3  # in a row, without a finished trial, before a study gives up
 
 
@@ -373,11 +412,13 @@ def work_together(
                     kind, what = ours.recv()
                 except (EOFError, OSError):
                     code = _ended(workers.pop(ours))
-                    if code:
-                        deaths += 1
-                        _check_death(code, deaths, n_jobs)
-                        bury(study)
-                        fill(study, plan)
+                    deaths += 1
+                    bury(study)
+                    _check_death(code, deaths, n_jobs)
+                    fill(study, plan)
+                    continue
+                if kind == "ended":
+                    workers.pop(ours).join()
                     continue
                 if kind == "raised":
                     raise what
@@ -420,17 +461,19 @@ def _ready(workers: Mapping[Connection, BaseProcess]) -> list[Connection]:
 
 
 def _ended(process: BaseProcess) -> int:
+    """Return how a process died: its exit code, or minus the signal that killed it."""
     process.join()
     code = process.exitcode
     assert code is not None
-    return code
+    return -signal.SIGTERM if code == _TERMINATED else code
 
 
 def _check_death(code: int, deaths: int, n_jobs: int) -> None:
-    if code > 0:
+    if code >= 0:
         raise RuntimeError(
             f"a worker ended by itself with exit code {code}: its messages are above; "
-            'a script that calls tune with n_jobs needs `if __name__ == "__main__":`'
+            'a script that calls tune with n_jobs needs `if __name__ == "__main__":`, '
+            "and an objective must not exit"
         )
     if deaths >= max(_LEAST_DEATHS, 2 * n_jobs):
         name = signal.Signals(-code).name
@@ -441,10 +484,15 @@ def _check_death(code: int, deaths: int, n_jobs: int) -> None:
         )
 
 
+def _exit(*_: Any) -> None:
+    """End as SIGTERM asks for, and let go of locks before."""
+    sys.exit(_TERMINATED)
+
+
 def _worker(payload: bytes, number: int, pipe: Connection, parent: int) -> None:
     """Run trials in a process of its own, and tell its parent of each."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent sees to Ctrl-C
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # locks are let go of
+    signal.signal(signal.SIGTERM, _exit)
     try:
         plan, storage = pickle.loads(payload)
 
@@ -458,6 +506,8 @@ def _worker(payload: bytes, number: int, pipe: Connection, parent: int) -> None:
             study = open_study(plan, storage, number)
             _check_shared(bool(study.get_trials(deepcopy=False)), storage)
             work(study, plan, done)
+        with suppress(BrokenPipeError):  # the parent may be dead
+            pipe.send(("ended", None))
     except Exception as error:
         error.add_note("in a worker process:\n" + traceback.format_exc())
         try:
@@ -483,7 +533,11 @@ def in_memory(study: optuna.Study) -> optuna.Study:
 def importance(study: optuna.Study) -> dict[str, float]:
     """Return the importance of each of Optuna's parameters."""
     with quiet():
-        return optuna.importance.get_param_importances(study)
+        # It warns where trials are so few, or so alike, that all are among the best.
+        warnings.simplefilter("ignore", UserWarning)
+        return optuna.importance.get_param_importances(
+            study, evaluator=optuna.importance.PedAnovaImportanceEvaluator()
+        )
 
 
 def draw(study: optuna.Study, kind: str) -> Figure:
@@ -510,6 +564,6 @@ def draw(study: optuna.Study, kind: str) -> Figure:
             pyplot.close(number)
     figure: Figure = axes.figure
     legend = axes.get_legend()
-    if kind == "intermediate" and len(legend.get_texts()) > 12:
+    if kind == "intermediate" and legend and len(legend.get_texts()) > 12:
         legend.remove()  # it would take the picture's room
     return figure

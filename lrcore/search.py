@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import sys
 import time
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -123,6 +124,10 @@ class Search:
         """The value of the best trial."""
         return self.best.value
 
+    @property
+    def _finished(self) -> int:
+        return sum(trial.state == "finished" for trial in self.trials)
+
     def table(self, most: int | None = None) -> str:
         """Return the trials as text, the best first.
 
@@ -175,11 +180,10 @@ class Search:
         Watanabe et al. 2023, "PED-ANOVA: efficiently quantifying hyperparameter
         importance in arbitrary subspaces".
         """
-        finished = sum(trial.state == "finished" for trial in self.trials)
-        if finished < 2:
+        if self._finished < 2:
             raise ValueError(
                 "importance: expected at least 2 trials that finished, "
-                f"found {finished}"
+                f"found {self._finished}"
             )
         if self.study is None or len(self.space) == 1:
             return dict.fromkeys(self.space, 1.0 / len(self.space))
@@ -240,6 +244,16 @@ class Search:
             raise ValueError(f"kind: expected 'loss' of a sweep, found {kind!r}")
         if not self.trials:
             raise ValueError("plot: expected at least one trial, found none")
+        if kind == "intermediate" and not any(t.losses for t in self.trials):
+            raise ValueError(
+                "kind: expected another than 'intermediate', as no objective yielded "
+                "losses by steps"
+            )
+        if kind not in ("loss", "intermediate") and not self._finished:
+            raise ValueError(
+                f"plot: expected a trial that finished, as {kind!r} draws those, found "
+                f"{len(self.trials)} that did not"
+            )
         _plot.check_path(path)
         _plot.require()
         if self.study is None or kind == "loss":
@@ -337,10 +351,22 @@ def _sorted(trials: Sequence[Trial], mode: str) -> tuple[Trial, ...]:
 
     def rank(trial: Trial) -> tuple[float, ...]:
         longest = -len(trial.losses) if trial.state == "pruned" else 0
-        value = 0.0 if trial.state == "diverged" else sign * trial.value
+        value = math.inf if math.isnan(trial.value) else sign * trial.value
         return states.index(trial.state), longest, value, trial.number
 
     return tuple(sorted(trials, key=rank))
+
+
+def _note(
+    error: BaseException,
+    found: Sequence[Trial],
+    space: Mapping[str, Dimension],
+    mode: Literal["min", "max"],
+) -> None:
+    """Add the table of what was found to an error that would lose it."""
+    if found:
+        table = Search(_sorted(found, mode), space, mode).table(20)
+        error.add_note(f"after these trials:\n{table}")
 
 
 @contextmanager
@@ -378,6 +404,7 @@ def sweep(
         reached; or it is a generator (or returns an iterator, or a list) of losses, of
         which the last counts.  A run whose loss is not finite, or which raises
         OverflowError or FloatingPointError, has diverged; it is not continued.
+        Whatever else it raises (so would numpy.linalg.LinAlgError) ends the sweep.
     lrs : sequence of float
         Learning rates, finite and > 0, each once: usually a factor of 2 to 10 apart, as
         those of ``np.geomspace(1e-5, 1, 11)`` or ``lrcore.space.lr().points(11)``.
@@ -394,6 +421,9 @@ def sweep(
     TypeError, ValueError
         `make_run` cannot be called or gives no number, there are no rates, or one is
         out of its domain.
+    Exception
+        What `make_run` raises (or Ctrl-C), with a note (``__notes__``) of the rate and
+        the table of the runs before it.
 
     Examples
     --------
@@ -409,6 +439,10 @@ def sweep(
     """
     _callable("make_run", make_run)
     rates = sorted(_rates(lrs))
+    low, high = rates[0], rates[-1]
+    if low == high:  # one rate spans no range; the dimension says how to draw it
+        low, high = (low, 2 * low) if low < 1 else (low / 2, low)
+    space = {"lr": Real(low, high, "log")}
     found: list[Trial] = []
     with _bar(progress, len(rates)) as advance:
         for i, lr in enumerate(rates):
@@ -423,14 +457,15 @@ def sweep(
                 value = follow("make_run", partial(make_run, lr), record)
             except Diverged:
                 value, state = math.nan, "diverged"
+            except BaseException as error:
+                error.add_note(f"in make_run({lr!r})")
+                _note(error, found, space, "min")
+                raise
             seconds = time.perf_counter() - start
             found.append(Trial(i, {"lr": lr}, value, state, tuple(losses), seconds))
             done = [t.value for t in found if t.state == "finished"]
             advance(min(done, default=math.nan))
-    low, high = rates[0], rates[-1]
-    # A single rate spans no range; the dimension says how to draw it.
-    dimension = Real(low, high if high > low else 2 * low, "log")
-    return Search(_sorted(found, "min"), {"lr": dimension})
+    return Search(_sorted(found, "min"), space)
 
 
 def _rates(lrs: Any) -> list[float]:
@@ -468,10 +503,10 @@ def tune(
     *,
     mode: Literal["min", "max"] = "min",
     seed: int | None = None,
-    points: int = 5,
-    min_steps: int = 1,
+    points: int | None = None,
+    min_steps: int | None = None,
     max_steps: int | None = None,
-    reduction: int = 3,
+    reduction: int | None = None,
     n_jobs: int = 1,
     storage: Any = None,
     name: str | None = None,
@@ -493,7 +528,7 @@ def tune(
         )
         print(found)                        # the table; found.best_params, found.plot()
 
-    Needs Optuna: ``pip install "lrcore[search]"``.
+    Needs Optuna: ``pip install optuna``.
 
     Parameters
     ----------
@@ -526,13 +561,13 @@ def tune(
         Of the sampler, >= 0: by it a study of one process is reproducible, as far as
         the objective is.  Each worker draws from another one, and so does a study that
         is continued; machines at one study each need another (or None).  Default None.
-    points : int
-        Of a grid, for each dimension that is a number, >= 1.  Default 5.
-    min_steps : int
+    points : int, optional
+        "grid": values of each dimension that is a number, >= 1.  Default 5.
+    min_steps : int, optional
         "hyperband", "asha": no trial ends before so many steps, >= 1.  Default 1.
     max_steps : int, optional
         "hyperband": steps of a whole trial, > min_steps.  No default.
-    reduction : int
+    reduction : int, optional
         "hyperband", "asha": at steps min_steps * reduction^k the best ``1 / reduction``
         go on, >= 2.  Default 3.
     n_jobs : int
@@ -544,7 +579,9 @@ def tune(
         Where the study is kept: the URL of a database
         (``"postgresql+psycopg2://user@host/database"``, ``"sqlite:///study.db"``), the
         path of a journal file, or any storage of Optuna's.  Several machines can work
-        on one study by the same call.  Default: in memory.
+        on one study by the same call.  Default: in memory, where of an exception or
+        Ctrl-C only the table of the trials before it is left, as its note
+        (``__notes__``).
     name : str, optional
         The study's, in its storage: one of that name is continued.  Needed with
         `storage`.
@@ -605,6 +642,13 @@ def tune(
     dimensions = check(space)
     one_of("method", method, get_args(Method))
     number("mode", mode, MODES)
+    _check_used(
+        method, points=points, min_steps=min_steps, max_steps=max_steps,
+        reduction=reduction,
+    )  # fmt: skip
+    points = 5 if points is None else points
+    min_steps = 1 if min_steps is None else min_steps
+    reduction = 3 if reduction is None else reduction
     slots = _slots(dimensions, method, trials, points)
     if seed is not None:
         whole("seed", seed, "an int >= 0, or None", least=0)
@@ -644,16 +688,33 @@ def tune(
         objective, dimensions, method, mode == "max", slots, name or "lrcore", seed,
         min_steps, max_steps, reduction, deadline,
     )  # fmt: skip
+    lost = storage is None
     with _study.quiet():
-        if storage is None and n_jobs > 1:
+        if lost and n_jobs > 1:
             with TemporaryDirectory(prefix="lrcore-") as directory:
                 shared = _study.open_storage(Path(directory) / "journal")
-                study = _study.in_memory(_run(plan, shared, n_jobs, progress))
+                study = _study.in_memory(_run(plan, shared, n_jobs, progress, lost))
         else:
-            study = _run(plan, _study.open_storage(storage), n_jobs, progress)
-        every = study.get_trials(deepcopy=False)
-    found = [trial for each in every if (trial := _trial(each, plan)) is not None]
+            study = _run(plan, _study.open_storage(storage), n_jobs, progress, lost)
+        found = _trials(study.get_trials(deepcopy=False), plan)
     return Search(_sorted(found, mode), dimensions, mode, study)
+
+
+_USED_BY = {
+    "points": ("grid",),
+    "min_steps": ("hyperband", "asha"),
+    "max_steps": ("hyperband",),
+    "reduction": ("hyperband", "asha"),
+}
+
+
+def _check_used(method: str, **given: int | None) -> None:
+    for name, value in given.items():
+        if value is not None and method not in _USED_BY[name]:
+            raise ValueError(
+                f"{name}: expected None for {method!r}, as it is of "
+                f"{' and '.join(map(repr, _USED_BY[name]))}, found {value!r}"
+            )
 
 
 def _slots(
@@ -686,6 +747,16 @@ def _slots(
 
 
 def _pickles(objective: Any) -> None:
+    function = objective
+    while isinstance(function, partial):
+        function = function.func
+    main = getattr(sys.modules["__main__"], "__file__", None) or ""
+    if getattr(function, "__module__", "") == "__main__" and not Path(main).is_file():
+        raise TypeError(
+            "objective: expected one of a module that other processes can import, as "
+            f"n_jobs > 1 needs it, found {objective!r}, which was defined at the "
+            "prompt or in a notebook; put it into a file and import it"
+        )
     try:
         pickle.dumps(objective)
     except Exception as error:
@@ -699,7 +770,7 @@ def _pickles(objective: Any) -> None:
 def _require(method: str) -> None:
     if find_spec("optuna") is None:
         raise ImportError(
-            'tune needs Optuna: pip install "lrcore[search]"; lrcore.sweep does without'
+            "tune needs Optuna: pip install optuna; lrcore.sweep does without"
         )
     if method == "gp":
         missing = [each for each in ("torch", "scipy") if find_spec(each) is None]
@@ -711,41 +782,43 @@ def _require(method: str) -> None:
             )
 
 
-def _run(plan: Plan, storage: Any, n_jobs: int, progress: bool) -> optuna.Study:
-    """Run what is left of a study."""
+def _run(
+    plan: Plan, storage: Any, n_jobs: int, progress: bool, lost: bool
+) -> optuna.Study:
+    """Run what is left of a study; note it on an error by which it is lost."""
     from lrcore import _study
 
     study = _study.open_study(plan, storage)
     _study.bury(study)
     _study.fill(study, plan)
-    every = study.get_trials(deepcopy=False)
-    found = [trial for each in every if (trial := _trial(each, plan)) is not None]
-    sign = -1 if plan.maximize else 1
-    best = min(
-        (sign * t.value for t in found if t.state == "finished"), default=math.nan
-    )
+    found = _trials(study.get_trials(deepcopy=False), plan)
     with _bar(progress, len(plan.points), len(found)) as advance:
 
         def done(each: FrozenTrial) -> bool:
-            nonlocal best
-            trial = _trial(each, plan)
-            if trial is not None and trial.state == "finished":
-                value = sign * trial.value
-                best = value if math.isnan(best) else min(best, value)
-            advance(sign * best)
+            found.extend(_trials([each], plan))
+            finished = [t.value for t in found if t.state == "finished"]
+            best = max if plan.maximize else min
+            advance(best(finished, default=math.nan))
             return True
 
-        if n_jobs == 1:
-            _study.work(study, plan, done)
-        else:
-            _study.work_together(study, plan, storage, n_jobs, done)
+        try:
+            if n_jobs == 1:
+                _study.work(study, plan, done)
+            else:
+                _study.work_together(study, plan, storage, n_jobs, done)
+        except BaseException as error:
+            if lost:
+                _note(error, found, plan.space, "max" if plan.maximize else "min")
+            raise
     return study
 
 
-def _trial(trial: FrozenTrial, plan: Plan) -> Trial | None:
-    """Return a trial of Optuna as ours; None of one that is not at its end."""
-    if trial.state.name not in ("COMPLETE", "PRUNED"):
-        return None
+def _trials(every: Sequence[FrozenTrial], plan: Plan) -> list[Trial]:
+    """Return those of Optuna's trials that are at their end, as ours."""
+    return [_trial(t, plan) for t in every if t.state.name in ("COMPLETE", "PRUNED")]
+
+
+def _trial(trial: FrozenTrial, plan: Plan) -> Trial:
     state: State = "pruned" if trial.state.name == "PRUNED" else "finished"
     value = math.nan if trial.value is None else trial.value
     reported = [x for _, x in sorted(trial.intermediate_values.items())]

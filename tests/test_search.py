@@ -7,9 +7,12 @@ import re
 import signal
 import subprocess
 import sys
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, dataclass
+from functools import partial
 from importlib.util import find_spec
+from itertools import permutations
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import optuna
@@ -18,7 +21,8 @@ from matplotlib import image, pyplot
 
 import lrcore
 from lrcore import _study, space
-from lrcore.search import Search, Trial, sweep, tune
+from lrcore._losses import follow
+from lrcore.search import Search, Trial, _sorted, sweep, tune
 from lrcore.space import Choice, Integer, Real, Tuple
 
 READY = {
@@ -115,11 +119,11 @@ def test_scales_are_uniform_in_what_they_say():
 def test_points():
     assert Real(1e-5, 1, "log").points(6) == [1e-5, 1e-4, 1e-3, 0.01, 0.1, 1]
     assert Real(1e-4, 1, "log").points(1) == [pytest.approx(0.01)]
+    assert Real(1e308, 1.5e308).points(1) == [1.25e308]
     assert Real(0.9, 0.999, "complement").points(1) == [pytest.approx(0.99)]
     assert Integer(0, 3).points(10) == [0, 1, 2, 3]
     assert Integer(16, 128, "powers of 2").points(2) == [16, 128]
     assert Choice("a", None, 3, True).points(1) == ["a", None, 3, True]
-    assert Real(1e308, 1.5e308).points(1) == [1.25e308]
     assert Tuple(Real(0, 1), Integer(1, 2)).points(2) == [
         (0.0, 1), (0.0, 2), (1.0, 1), (1.0, 2),
     ]  # fmt: skip
@@ -166,10 +170,6 @@ def test_points():
         (lambda: space.check([1]), "space: expected a dict of dimensions"),
         (lambda: space.check({1: space.lr()}), "space: expected strings as names"),
         (lambda: space.check({"lr": 0.1}), r"'lr'\]: expected.*fixed value is \[0.1\]"),
-        (lambda: space.check({"lr": []}), r"space\['lr'\]: values: expected at least"),
-    ],
-)
-def test_impossible_spaces(make, message):
         (lambda: space.check({"lr": space.lr}), r"'lr'\]: expected .*lr.*; call it$"),
         (
             lambda: space.check({"a": Tuple(space.lr()), "a[0]": space.lr()}),
@@ -179,6 +179,10 @@ def test_impossible_spaces(make, message):
             lambda: space.check({"m": space.momentum(), "1 - m": Real(0, 1)}),
             r"space\['1 - m'\]: expected a name .*found '1 - m', which is of 'm' too",
         ),
+        (lambda: space.check({"lr": []}), r"space\['lr'\]: values: expected at least"),
+    ],
+)
+def test_impossible_spaces(make, message):
     with pytest.raises((TypeError, ValueError), match=message):
         make()
 
@@ -230,6 +234,52 @@ def test_leaving_the_range_of_floats_is_diverging(error):
     assert [t.state for t in found.trials] == ["diverged"] * 2
 
 
+@pytest.mark.parametrize("error", [np.linalg.LinAlgError, KeyboardInterrupt])
+def test_what_is_raised_tells_of_the_trials_before_it(error):
+    def run(lr):
+        if lr == 4:
+            raise error
+        return lr
+
+    with pytest.raises(error) as raised:
+        sweep(run, [1.0, 2.0, 4.0, 8.0])
+    where, table = raised.value.__notes__
+    assert where == "in make_run(4.0)"
+    assert [row.split()[:3] for row in table.splitlines()[1:]] == [
+        ["trial", "lr", "loss"], ["0", "1", "1"], ["1", "2", "2"],
+    ]  # fmt: skip
+    with pytest.raises(error) as raised:
+        tune(lambda params: run(params["x"]), {"x": [1, 2, 4, 8]}, "grid")
+    (table,) = raised.value.__notes__
+    assert [row.split()[:3] for row in table.splitlines()[1:]] == [
+        ["trial", "x", "loss"], ["0", "1", "1"], ["1", "2", "2"],
+    ]  # fmt: skip
+
+
+def test_an_error_of_a_report_is_no_divergence():
+    """As one of the storage."""
+
+    def report(step, loss):
+        raise FloatingPointError
+
+    with pytest.raises(FloatingPointError):
+        follow("objective", lambda: [1.0], report)
+
+
+def test_a_sweep_of_one_rate_of_any_size():
+    for lr in (5e-324, 0.1, 1e308):
+        found = sweep(abs, [lr])
+        assert found.best_params == {"lr": lr}
+
+
+def test_what_was_pruned_before_it_reported_comes_last_of_those():
+    given = [("finished", 1.0), ("pruned", math.nan), ("pruned", 0.5), ("pruned", 0.1)]
+    trials = [Trial(i, {}, value, state) for i, (state, value) in enumerate(given)]
+    for order in permutations(trials):
+        assert [t.number for t in _sorted(order, "min")] == [0, 3, 2, 1]
+        assert [t.number for t in _sorted(order, "max")] == [0, 2, 3, 1]
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -237,6 +287,9 @@ def test_leaving_the_range_of_floats_is_diverging(error):
         ((1.0, 0.9), r"found \(1.0, 0.9\); return the one number to compare by"),
         ("0.1", "found '0.1'"),
         (True, "found True"),
+        (np.True_, "found np.True_"),
+        (np.complex64(1), "found np.complex64"),
+        (np.array("1"), "found array"),
         (np.ones(3), r"found an array of shape \(3,\); reduce it, as by .mean\(\)"),
         ({"loss": 1.0}, "found {'loss': 1.0}"),
         ([], "expected at least one loss, found none"),
@@ -287,9 +340,6 @@ def test_grid_takes_each_combination_once():
     seen = {tuple(np.round(p, 12) if isinstance(p, float) else p for p in c.values())
             for c in calls}  # fmt: skip
     assert len(seen) == 64
-        (np.True_, "found np.True_"),
-        (np.complex64(1), "found np.complex64"),
-        (np.array("1"), "found array"),
     assert [list(c) for c in calls] == [list(given)] * 64
     assert sorted(map(str, calls)) == sorted(str(t.params) for t in found.trials)
 
@@ -306,7 +356,8 @@ def test_log_sweep_is_a_sweep():
 @pytest.mark.parametrize("method", ["random", "tpe", "hyperband", "asha"])
 def test_a_seed_makes_a_study_reproducible(method):
     def search(seed):
-        return tune(bowl, LR, method, 15, seed=seed, max_steps=9)
+        steps = {"max_steps": 9} if method == "hyperband" else {}
+        return tune(bowl, LR, method, 15, seed=seed, **steps)
 
     assert search(3).trials == search(3).trials
     rates = [{t.params["lr"] for t in search(seed).trials} for seed in (3, 4, None)]
@@ -368,6 +419,16 @@ def test_pruning_ends_the_worse_trials(method, steps):
     assert found.trials[len(values)].state == "pruned"
 
 
+@pytest.mark.parametrize("steps", [{"method": "asha"}, {"method": "hyperband"}])
+def test_what_yields_nothing_cannot_be_pruned(steps):
+    if steps["method"] == "hyperband":
+        steps["max_steps"] = 9
+    with pytest.raises(TypeError, match=f"objective: .*yield.*{steps['method']}.*2.5"):
+        tune(lambda params: 2.5, LR, trials=1, **steps)
+    found = tune(lambda params: math.inf, LR, trials=1, **steps)
+    assert found.trials[0].state == "diverged"  # perhaps before its first yield
+
+
 def test_min_steps_and_reduction():
     found = tune(bowl, LR, "asha", 30, seed=1, min_steps=2, reduction=2)
     steps = {len(t.losses) for t in found.trials if t.state == "pruned"}
@@ -395,7 +456,8 @@ def test_what_diverges_is_kept_and_breaks_nothing(method, bad, mode):
         yield params["lr"]
 
     trials = None if method == "grid" else 20
-    found = tune(objective, LR, method, trials, mode=mode, seed=0, max_steps=3)
+    steps = {"max_steps": 3} if method == "hyperband" else {}
+    found = tune(objective, LR, method, trials, mode=mode, seed=0, **steps)
     assert len(found.trials) == (trials or 5)
     diverged = [t for t in found.trials if t.state == "diverged"]
     reached = [t for t in found.trials if t.params["lr"] > 0.1 and len(t.losses) > 1]
@@ -439,6 +501,26 @@ def test_importance_is_of_the_dimension_that_matters():
     assert found.importance()["betas"] > 0.8
 
 
+def test_importance_of_trials_that_are_alike():
+    """They are the best and all of them, of which Optuna warns."""
+    found = tune(lambda params: 1.0, {"x": [1, 2], "y": [1, 2]}, "grid")
+    assert found.importance() == {"x": 0.5, "y": 0.5}
+
+
+def test_importance_is_by_the_estimator_that_needs_nothing_else(monkeypatch):
+    """Whatever Optuna's own default is: once it was one that needs scikit-learn."""
+    seen = []
+    plain = optuna.importance.get_param_importances
+
+    def spy(study, **given):
+        seen.append(type(given["evaluator"]).__name__)
+        return plain(study, **given)
+
+    monkeypatch.setattr(optuna.importance, "get_param_importances", spy)
+    tune(lambda params: 1.0, {"x": [1, 2], "y": [1, 2]}, "grid").importance()
+    assert seen == ["PedAnovaImportanceEvaluator"]
+
+
 def test_progress(capsys):
     tune(final, LR, "random", 3, progress=True)
     assert re.search(r"searching: 100%.*3/3.*best=", capsys.readouterr().err)
@@ -458,10 +540,26 @@ def test_progress(capsys):
         ({"trials": 0}, "trials: expected an int >= 1, or None, found 0"),
         ({"trials": 2.5}, "trials: expected an int >= 1, or None, found 2.5"),
         ({"seed": -1}, "seed: expected an int >= 0, or None, found -1"),
-        ({"points": 0}, "points: expected an int >= 1, found 0"),
-        ({"min_steps": 0}, "min_steps: expected an int >= 1, found 0"),
-        ({"reduction": 1}, "reduction: expected an int >= 2, found 1"),
-        ({"max_steps": 1}, "max_steps: expected an int > min_steps = 1, found 1"),
+        ({"method": "grid", "points": 0}, "points: expected an int >= 1, found 0"),
+        (
+            {"method": "asha", "min_steps": 0},
+            "min_steps: expected an int >= 1, found 0",
+        ),
+        (
+            {"method": "asha", "reduction": 1},
+            "reduction: expected an int >= 2, found 1",
+        ),
+        (
+            {"method": "hyperband", "max_steps": 1},
+            "max_steps: expected an int > min_steps = 1, found 1",
+        ),
+        ({"points": 3}, "points: expected None for 'tpe', as it is of 'grid', found 3"),
+        (
+            {"max_steps": 9},
+            "max_steps: expected None for 'tpe', .*'hyperband', found 9",
+        ),
+        ({"min_steps": 1}, "min_steps: expected None .* 'hyperband' and 'asha', found"),
+        ({"method": "grid", "reduction": 2}, "reduction: expected None for 'grid'"),
         ({"method": "hyperband"}, "max_steps: expected how many numbers.*found None"),
         ({"n_jobs": 0}, "n_jobs: expected an int >= 1, found 0"),
         ({"timeout": 0}, "timeout: expected a number of seconds > 0, found 0"),
@@ -491,7 +589,7 @@ def test_bad_input(given, message):
 
 def test_without_optuna(monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(ImportError, match=r'pip install "lrcore\[search\]"'):
+    with pytest.raises(ImportError, match=r"Optuna: pip install optuna;"):
         tune(final, LR)
     assert sweep(lambda lr: lr, [1.0, 2.0]).best_params == {"lr": 1.0}
 
@@ -546,7 +644,10 @@ def test_any_storage_of_optuna():
     [
         ({"space": {"lr": space.lr(1e-3, 1)}}, "of another space: expected .*0.0001"),
         ({"mode": "max"}, "of another mode: expected 'min', found 'max'"),
-        ({"method": "grid", "trials": None}, "of another points"),
+        (
+            {"method": "grid", "trials": None},
+            "of another grid: expected 'none', found '5 ",
+        ),
     ],
 )
 def test_another_study_of_that_name(journal, change, message):
@@ -554,6 +655,64 @@ def test_another_study_of_that_name(journal, change, message):
     tune(final, **given, **journal)
     with pytest.raises(ValueError, match=f"name: .*'study' {message}"):
         tune(final, **{**given, **change}, **journal)
+
+
+@pytest.mark.parametrize(
+    ("directions", "found"),
+    [(["maximize"], "'max'"), (["minimize", "maximize"], "'min and max'")],
+)
+def test_a_study_of_other_directions(directions, found):
+    """It is empty, so that there is no other trace of its mode."""
+    storage = optuna.storages.InMemoryStorage()
+    optuna.create_study(study_name="s", storage=storage, directions=directions)
+    with pytest.raises(
+        ValueError, match=f"of another mode: expected {found}, found 'min'"
+    ):
+        tune(final, LR, "random", 2, storage=storage, name="s")
+
+
+def test_a_study_that_is_not_of_tune():
+    storage = optuna.storages.InMemoryStorage()
+    theirs = optuna.create_study(study_name="s", storage=storage)
+    found = tune(final, LR, "random", 1, storage=storage, name="s")
+    assert found.study.trials  # it was empty
+    theirs = optuna.create_study(study_name="t", storage=storage)
+    theirs.add_trial(optuna.trial.create_trial(value=1.0))
+    with pytest.raises(
+        ValueError, match=r"'t' that is not of lrcore.tune: .* found 1;"
+    ):
+        tune(final, LR, "random", 1, storage=storage, name="t")
+
+
+@pytest.mark.parametrize(
+    ("storage", "error"),
+    [
+        ("folder", ValueError),
+        ("folder/none/journal", ValueError),
+        ("text", ValueError),
+        (b"text", ValueError),
+        ("study.db", ValueError),
+        ("nosuch://user@host/name", ValueError),
+        ("mysql+nosuch://user@host/name", ValueError),
+        ("mysql://user:secret@host/name", ImportError),
+    ],
+)
+def test_a_storage_that_cannot_be_opened(storage, error, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    Path("text").write_text("no journal\n")
+    Path("study.db").write_bytes(b"SQLite format 3\0\xfb\n")
+    with pytest.raises(error) as raised:
+        tune(final, LR, "random", 1, storage=storage, name="s")
+    found = re.escape(repr(os.fsdecode(storage)).replace("secret", "***"))
+    wanted = f"storage: expected a database's URL, .* found {found}, which cannot be "
+    assert re.match(f"{wanted}opened: .*'sqlite:///study.db'$", str(raised.value))
+    assert Path("text").read_text() == "no journal\n"
+
+
+def test_a_path_may_be_bytes(tmp_path):
+    path = os.fsencode(tmp_path / "journal")
+    assert tune(final, LR, "random", 1, storage=path, name="s").trials
 
 
 def test_what_was_interrupted_is_tried_again(journal):
@@ -650,8 +809,21 @@ def test_more_slots_than_are_queued_at_once():
 # --- processes ------------------------------------------------------------------------
 
 
-def exits(params):
-    os._exit(3)
+def exits(code, params):
+    sys.exit(code)
+
+
+@dataclass(frozen=True)
+class Terminated:
+    """What asks itself to end at its first call, as a machine's scheduler may."""
+
+    mark: Path
+
+    def __call__(self, params):
+        if not self.mark.exists():
+            self.mark.touch()
+            os.kill(os.getpid(), signal.SIGTERM)
+        return 1.0
 
 
 def test_processes_in_memory():
@@ -663,9 +835,24 @@ def test_processes_in_memory():
     assert found.study.best_params == found.best_params
 
 
-def test_a_worker_that_ends_by_itself():
-    with pytest.raises(RuntimeError, match=r"exit code 3.*__main__"):
-        tune(exits, LR, "random", 2, n_jobs=2)
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_worker_that_ends_by_itself(code):
+    with pytest.raises(RuntimeError, match=f"exit code {code}.*__main__.*not exit"):
+        tune(partial(exits, code), LR, "random", 1, n_jobs=2)
+
+
+def test_a_worker_that_is_terminated_is_replaced(tmp_path):
+    found = tune(Terminated(tmp_path / "mark"), LR, "random", 1, n_jobs=2)
+    assert [t.state.name for t in found.study.trials] == ["FAIL", "COMPLETE"]
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, lambda f: partial(f, 0)])
+def test_an_objective_of_the_prompt_is_refused_for_processes(monkeypatch, wrap):
+    """As processes cannot import it from there."""
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
+    monkeypatch.setattr(exits, "__module__", "__main__")
+    with pytest.raises(TypeError, match=r"objective: .*found .*at the prompt.*a file"):
+        tune(wrap(exits), LR, n_jobs=2)
 
 
 def test_workers_that_are_killed_again_and_again():
@@ -746,6 +933,12 @@ def test_pictures_of_bad_input(wide):
         one.plot("x.jpg")
     with pytest.raises(ValueError, match="plot: expected at least one trial"):
         Search((), LR).plot()
+    silent = tune(lambda params: math.inf, {**LR, "x": [1, 2]}, "random", 3)
+    with pytest.raises(ValueError, match="kind: expected another than 'intermediate'"):
+        silent.plot(kind="intermediate")
+    for kind in ("slice", "contour", "parallel", "history", "importance"):
+        with pytest.raises(ValueError, match=f"finished, as '{kind}' .* found 3 that"):
+            silent.plot(kind=kind)
     with pytest.raises(
         ValueError, match="most: expected an int >= 1, or None, found 0"
     ):

@@ -599,13 +599,14 @@ def tune(
     Raises
     ------
     TypeError, ValueError
-        An argument is out of its domain, the objective gives no number, or the storage
-        has a study of that name with another space or mode.
+        An argument is out of its domain, or none of the method's; the objective gives
+        no number, or none by steps where these end trials; the storage cannot be
+        opened, or has a study of that name with another space, grid or mode.
     ImportError
         Optuna, or what the method needs, is missing.
     RuntimeError
-        Workers end without an exception: they are killed again and again, or the
-        script lacks its guard.
+        Workers end without an exception: they are killed again and again, the objective
+        exits, or the script lacks its guard.
     Exception
         What the objective raises.  Its trial is marked as failed; to continue the study
         by its name tries those parameters again.

@@ -2,7 +2,7 @@
 
 Of many trials most are ended after an epoch or three, so that the best of them can have
 all of theirs (Li et al. 2018).  The network is that of `lrcore demo`.  Needs the extra
-`search`: pip install "lrcore[search]".
+`search`: pip install optuna.
 """
 
 import argparse

@@ -263,7 +263,7 @@ def test_the_range_test_hands_the_loss_on():
     p = np.array([3.0, -4.0])
     opt = lrcore.SPS(p)
     found = lrcore.lr_find(
-        opt, lambda _: (float((p * p).sum()), 2 * p), [0], num=20, trial_steps=5
+        opt, lambda _: (float((p * p).sum()), 2 * p), [0], num=20, trial_steps=20
     )
     assert found.suggestion is not None
     assert p.tolist() == [3.0, -4.0]

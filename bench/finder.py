@@ -25,6 +25,7 @@ import argparse
 import multiprocessing
 import os
 import time
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 from problems import by_name
@@ -221,8 +222,8 @@ def main():
         if pair[2] == arguments.half
         for seed in SEEDS
     ]
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        results = pool.map(measure, jobs, 1)
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        results = list(pool.map(measure, jobs))
     seconds = time.perf_counter() - start
     problems = len({pair[0] for pair, *_ in jobs})
     print(f"{arguments.half}: {problems} problems, {len(jobs)} cases, {seconds:.0f} s")

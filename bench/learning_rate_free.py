@@ -26,6 +26,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
@@ -161,8 +162,8 @@ def main():
     start = time.perf_counter()
     cases = [(problem.name, seed) for problem in PROBLEMS for seed in SEEDS]
     jobs = [(*case, arguments.times, arguments.cosine) for case in cases]
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        firsts, grids, lasts = zip(*pool.map(measure, jobs, 1), strict=True)
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        firsts, grids, lasts = zip(*pool.map(measure, jobs), strict=True)
     print(f"{len(PROBLEMS)} problems, {len(cases)} cases, "
           f"{time.perf_counter() - start:.0f} s\n")  # fmt: skip
 

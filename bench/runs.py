@@ -24,6 +24,7 @@ import multiprocessing
 import os
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -132,8 +133,8 @@ def build(processes=2):
     # Read where NumPy is imported: in the processes.  Products this small are slower on
     # more threads.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        trained = [run for runs in pool.map(sweep, pairs(), 1) for run in runs]
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+        trained = [run for runs in pool.map(sweep, pairs()) for run in runs]
     first, last, rows = zip(*trained, strict=True)
     CACHE.parent.mkdir(exist_ok=True)
     np.savez(

@@ -119,6 +119,7 @@ class Plan:
         part_of: Sequence[int],
         states: Sequence[Mapping[str, Any]],
         units: Sequence[tuple[int, int, int] | None],
+        copies: list[list[Any]] = ...,
     ) -> None: ...
     @property
     def total(self) -> int: ...

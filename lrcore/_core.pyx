@@ -14,9 +14,9 @@ from lrcore import _check
 cimport numpy as cnp
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
-from libc.math cimport NAN, sqrt
+from libc.math cimport NAN, isfinite, sqrt
 from libc.stdint cimport uintptr_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 cnp.import_array()
 
@@ -89,7 +89,7 @@ cdef extern from "lrcore.h" nogil:
         void *a[LRC_MAX_AVERAGES]
         void *u
         void *mechanic_delta
-        const void *mechanic_p0
+        void *mechanic_p0
         double *scale_state
         const void *gauged[LRC_MAX_GAUGED]
         lrc_factors factors
@@ -391,8 +391,8 @@ cdef class Folded:
 
     def __init__(
         self, coefs, lr, decay, double gscale, double l2, *, weights=None, scale=None,
-        gauge=None, prepare=None, tune=None, double clip_value=0, double clip_norm=0, double agc=0,
-        double agc_eps=0,
+        gauge=None, prepare=None, tune=None, double clip_value=0, double clip_norm=0,
+        double agc=0, double agc_eps=0,
     ):
         self.coefs, self.lr, self.decay, self.gscale, self.l2 = coefs, lr, decay, gscale, l2
         self.weights, self.scale, self.prepare = weights, scale, prepare
@@ -655,6 +655,7 @@ cdef class Plan:
         and GATHERED, where gradients are.  They do not own their memory, so that
         it cannot be resized.
     units : each leaf's (outer, reduced, inner) for adaptive clipping, or None.
+    copies : each leaf's arrays that begin as copies of it: of what it is in its first step.
     t : steps taken.
     gathered : gradients gathered since.
     to_come : leaves that step_one() has yet to step, in a round that it has begun.
@@ -672,6 +673,8 @@ cdef class Plan:
     cdef list folded  # of each part: what this step's numbers are made by
     cdef list written  # (array, what it becomes where the step is taken)
     cdef object loss  # what this step was told, over the number of gradients gathered
+    cdef list copies  # of each leaf: what begins as a copy of it, in the first step
+    cdef list leads  # of each part: whether its rate is its group's
     cdef double *gauge_sums  # LRC_MAX_SUMS of each tensor, then of each strip
     cdef list containers, node_keys, lengths, owners, rates
     cdef readonly list reported_rates  # the learning rates of groups in the last step
@@ -687,7 +690,9 @@ cdef class Plan:
     cdef Py_ssize_t n_buffers
     cdef Py_ssize_t *first_group  # of each part, in plan.group
 
-    def __cinit__(self, tree, tuple groups, tuple parts, part_of, states, units):
+    def __cinit__(
+        self, tree, tuple groups, tuple parts, part_of, states, units, list copies=[]
+    ):
         cdef Py_ssize_t i, k
         self.tree = tree
         self.groups = groups
@@ -703,6 +708,12 @@ cdef class Plan:
         for i, k in enumerate(part_of):
             self.leaves_of[k].append(i)
         self.pools, self.folded = [None] * len(parts), [None] * len(parts)
+        self.leads = [
+            self.leaves_of[i] and not any(self.leaves_of[k] for k in range(i)
+                                          if parts[k][0] == index)
+            for i, (index, _) in enumerate(parts)
+        ]
+        self.copies = copies
         self.written = []
         staged = any(part.kind._staged or part.gauge for _, part in parts)
         self.prepares = [None] * len(parts) if staged else None
@@ -849,6 +860,7 @@ cdef class Plan:
             self.busy = None
             _check.unfinished(self.tree, self.to_come)
         cdef bint gathers = self.gathered + 1 < self.accumulate
+        cdef Py_ssize_t i
         try:
             t = self.t + 1
             self.loss = None if loss is None else loss / self.accumulate
@@ -864,6 +876,9 @@ cdef class Plan:
                 self.gather_loss()
                 self.gathered += 1
                 return False
+            if self.t == 0:
+                for i in range(len(self.copies)):
+                    self.copy(i)
             self.plan.grad_scale = self.grad_scale * grad_scale
             self.plan.gathered = self.gathered > 0
             self.applied = self.run(&self.plan, 0, t, skip_nonfinite)
@@ -884,7 +899,7 @@ cdef class Plan:
         cdef lrc_tensor tensor
         cdef bint applied = False
         if self.gauge_sums != NULL:
-            _check.not_alone("this optimizer")
+            _check.not_alone("this optimizer, or mechanic,")
         self.enter()
         try:
             if self.accumulate > 1:
@@ -904,6 +919,8 @@ cdef class Plan:
             if begins:
                 self.clear_report()
             if g is not None:
+                if self.t == 0 and self.copies:
+                    self.copy(i)
                 self.plan.tensor[i].g = cnp.PyArray_DATA(<cnp.ndarray>g)
                 one, tensor = self.plan, self.plan.tensor[i]
                 one.tensor, one.n_tensors = &tensor, 1
@@ -935,6 +952,14 @@ cdef class Plan:
         self.t, self.gathered, self.reported = t, gathered, False
         self.to_come.clear()
 
+    cdef int copy(self, Py_ssize_t i) except -1:
+        """Begin with leaf i as it is now: it may have been loaded since construction."""
+        cdef lrc_tensor *t = self.plan.tensor + i
+        cdef size_t size = cnp.PyArray_NBYTES(<cnp.ndarray>self.params[i])
+        for array in self.copies[i]:
+            memcpy(data(array), t.p, size)
+        return 0
+
     cdef int gather_loss(self) except -1:
         cdef double *sum
         if self.loss is not None:
@@ -947,7 +972,10 @@ cdef class Plan:
     cdef int carry(self) except -1:
         """Carry on what groups do."""
         for array, value in self.written:
-            array[...] = value
+            if type(value) is float:
+                (<double *>data(array))[0] = value
+            else:
+                memcpy(data(array), data(value), cnp.PyArray_NBYTES(<cnp.ndarray>array))
         return 0
 
     cdef int enter(self) except -1:
@@ -996,7 +1024,11 @@ cdef class Plan:
         cdef list grads = [<object>self.leaf[first + i].grad for i in range(n)]
         try:
             plan.zero_grads = False
-            applied = self.treat(plan, grads) and self.prepare(plan, first, t, grads)
+            applied = (
+                self.treat(plan, grads)
+                and not (plan.skip_nonfinite and self.lost())
+                and self.prepare(plan, first, t, grads)
+            )
             if applied:
                 with nogil:
                     lrc_step(plan)
@@ -1007,6 +1039,14 @@ cdef class Plan:
                 g = <cnp.ndarray>self.leaf[first + i].grad
                 memset(cnp.PyArray_DATA(g), 0, cnp.PyArray_NBYTES(g))
         return applied
+
+    cdef bint lost(self) except -1:
+        """Whether the loss, with those gathered, is not finite."""
+        cdef double sum = 0 if self.loss is None else self.loss
+        for pool in self.pools if self.loss is not None and self.gathered > 0 else ():
+            for _, arrays, _, _ in pool or ():
+                sum += (<double *>data(arrays[0]))[0]
+        return not isfinite(sum)
 
     cdef bint treat(self, lrc_plan *plan, list grads) except -1:
         """Put what a step takes into the place of the gradients; return whether it is
@@ -1089,7 +1129,10 @@ cdef class Plan:
                     asked = self.group_of[i]
                     hyper = self.groups[asked].hyper_at(t - 1)
                 folded = part.fold(hyper)
-            if self.first_in_group(i):
+            # Where it is found in the step, the last one stays until then.
+            if self.rates[self.group_of[i]] is None or (
+                self.leads[i] and self.pools[i] is None
+            ):
                 self.rates[self.group_of[i]] = (<Folded>folded).lr
             first = self.first_group[i]
             if first == self.first_group[i + 1]:
@@ -1107,9 +1150,6 @@ cdef class Plan:
                 self.set_pools(i, t, False)
         return 0
 
-    cdef bint first_in_group(self, Py_ssize_t i):
-        return i == 0 or self.group_of[i] != self.group_of[i - 1]
-
     cdef int set_pools(self, Py_ssize_t i, t, bint gauged) except -1:
         """Set a part's numbers of step t, from 1, and what it carries on from there; or,
         where it has a gauge that is not read yet, the gauge's."""
@@ -1117,6 +1157,8 @@ cdef class Plan:
         cdef Py_ssize_t k, j, n_sum = GAUGES[self.parts[i].gauge].n_sum
         cdef double total
         for leaves, arrays, lo, hi in self.pools[i]:
+            if self.parts[i].kind._sums_all:
+                leaves = range(<Py_ssize_t>self.plan.n_tensors)
             now = () if folded.tune else tuple([(<double *>data(a))[0] for a in arrays])
             if n_sum > 0 and not gauged:
                 numbers = () if folded.gauge is None else folded.gauge(t, folded.lr, now)
@@ -1133,15 +1175,16 @@ cdef class Plan:
             if self.loss is not None:
                 sums.append(self.loss)
             if folded.tune is None:
-                given = folded.lr, folded.decay, now, tuple(sums)
-                carried, numbers, rate = folded.coefs(t, *given)
+                carried, numbers, rate = folded.coefs(
+                    t, folded.lr, folded.decay, now, tuple(sums)
+                )
                 self.written += [(array, <double>x) for array, x in zip(arrays, carried)]
             else:
                 numbers = folded.coefs(t, folded.lr, folded.decay)
                 carried, (keep, before, s) = folded.tune(arrays[0], tuple(sums))
-                self.written.append((arrays[0], carried))
+                self.written.append((arrays[0], np.ascontiguousarray(carried)))
                 rate = folded.lr * s
-            if self.first_in_group(i) and lo == self.first_group[i]:
+            if self.leads[i] and lo == self.first_group[i]:
                 self.rates[self.group_of[i]] = rate
             for k in range(lo, hi):
                 set_coefs(self.plan.group + k, numbers)

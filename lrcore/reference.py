@@ -83,7 +83,14 @@ def _direction(
     return u
 
 
-# --- after the rule, and norms --------------------------------------------------------
+# --- around the rule, and norms -------------------------------------------------------
+
+
+def mechanic_begin(p: Array, delta: Array, p0: Array, numbers: Sequence[float]) -> None:
+    """``p0 += p - (p0 - before delta)``, before the rule; numbers: as of mechanic."""
+    with np.errstate(all="ignore"):
+        before = p.dtype.type(numbers[1])
+        p0 += p - (p0 - before * delta)
 
 
 def mechanic(p: Array, delta: Array, p0: Array, numbers: Sequence[float]) -> None:

@@ -61,6 +61,7 @@ const lrc_table TABLE = {
             {NULL, NULL},
 #include "gauges.def"
         },
+    .mechanic_begin = {mechanic_begin_f32, mechanic_begin_f64},
     .mechanic = {mechanic_f32, mechanic_f64},
     .average = {average_f32, average_f64},
     .sum = {sum_f32, sum_f64},

@@ -33,8 +33,10 @@ typedef struct {
      * gauge's own, in the tensor's type. */
     void (*gauge[LRC_N_GAUGES][LRC_N_DTYPES])(const lrc_tensor *t, size_t lo, size_t n,
                                               const void *c, double *sums);
-    /* Mechanic's step of elements [lo, lo + n), which the rule has moved; sums: those of p
-     * and of its change, or NULL. */
+    /* Mechanic's part in the step of elements [lo, lo + n): before the rule, and after it;
+     * sums: those of p and of its change, or NULL. */
+    void (*mechanic_begin[LRC_N_DTYPES])(const lrc_tensor *t, size_t lo, size_t n,
+                                         const lrc_mechanic *by);
     void (*mechanic[LRC_N_DTYPES])(const lrc_tensor *t, size_t lo, size_t n,
                                    const lrc_mechanic *by, lrc_sums *sums);
     /* a += weight (p - a), of n elements; p = a where it pulls. */

@@ -9,11 +9,12 @@
  * lr and the rule's own) come as doubles and are rounded once to the tensor's type.  A
  * term whose l2 is 0 is absent: an infinite p does not become a NaN through it.
  *
- * A tensor that has Mechanic's arrays is then moved by its scale s of such steps:
+ * A tensor that has Mechanic's arrays is moved by its scale s of such steps.  With `was` for
+ * p0 - s_before delta, before the rule and after it:
  *
- *     was = p0 - s_before delta;   delta = keep delta + (was - p);   p = p0 - s delta
+ *     p0 = p0 + (p - was);   rule;   delta = keep delta + (was - p);   p = p0 - s delta
  *
- * where `was` is p before the rule, or what p was last made, had it been changed since.
+ * so that p0 moves with a p that was changed since the last step, and stays otherwise.
  *
  * Then come averages of p, as many as a tensor has, each with a weight of the step:
  *
@@ -151,7 +152,7 @@ typedef struct {
     void *a[LRC_MAX_AVERAGES]; /* averages, in the order of the group's; or NULL */
     void *u;                   /* scratch like p, where the group's scale emits */
     void *mechanic_delta;      /* Mechanic's arrays; or NULL */
-    const void *mechanic_p0;
+    void *mechanic_p0;
     double *scale_state;                /* where the group's scale has any */
     const void *gauged[LRC_MAX_GAUGED]; /* what the group's gauge reads: states too */
     lrc_factors factors;                /* none where the group's scale emits */
@@ -173,7 +174,8 @@ typedef struct {
 } lrc_mechanic;
 
 /* Of a strip: sums of squares of g, of g clipped by value or of what a scale divides by,
- * of p, and of p's change by the rule, or by Mechanic; and the elements of g that are not finite. */
+ * of p, and of p's change by the rule, or by Mechanic; and the elements of g that are not
+ * finite. */
 typedef struct {
     double g, x, p, u;
     size_t nonfinite;

@@ -1,4 +1,5 @@
-/* rules.c: what rules.def, scales.def and gauges.def say, as tables, and the scales' functions. */
+/* rules.c: what rules.def, scales.def and gauges.def say, as tables, and the scales'
+ * functions. */
 
 #include "kernels.h"
 

@@ -433,6 +433,8 @@ static void step_strip(const lrc_table *table, const lrc_plan *plan, const strip
     made_t made;
 
     const void *g = direction(table, plan, s, made);
+    if (t->mechanic_delta)
+        table->mechanic_begin[dtype](t, s->lo, s->n, &s->group->mechanic);
     run_kernel(s, g);
     if (plan->report) s->sums->nonfinite = count(table, s, g);
     if (t->mechanic_delta)

@@ -1,5 +1,7 @@
 """The core and bits.c as programs, compiled beside the tests."""
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -26,8 +28,14 @@ class Program(NamedTuple):
     compiling: subprocess.Popen
 
     def path(self):
-        assert self.compiling.wait() == 0
+        assert self.compiling.wait() == 0, self.compiling.args
         return self.folder / "bits"
+
+    def end(self):
+        """End its compiler, too."""
+        if self.compiling.poll() is None:
+            os.killpg(self.compiling.pid, signal.SIGKILL)
+            self.compiling.wait()
 
 
 def start(folder_of):
@@ -37,7 +45,9 @@ def start(folder_of):
         if which(compiler):
             folder = folder_of(name)
             commands = " && ".join(map(join, compilations(folder, compiler, *how)))
-            process = subprocess.Popen(["nice", "sh", "-c", commands])
+            process = subprocess.Popen(
+                ["nice", "sh", "-c", commands], start_new_session=True
+            )
             programs[name] = Program(folder, process)
     return programs
 

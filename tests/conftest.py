@@ -19,5 +19,4 @@ def programs(request, tmp_path_factory):
     started = compiled.start(tmp_path_factory.mktemp) if wanted else {}
     yield started
     for program in started.values():
-        program.compiling.kill()
-        program.compiling.wait()
+        program.end()

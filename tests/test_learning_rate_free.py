@@ -267,3 +267,71 @@ def test_the_range_test_hands_the_loss_on():
     )
     assert found.suggestion is not None
     assert p.tolist() == [3.0, -4.0]
+
+
+def test_sps_takes_the_norm_of_all_groups():
+    """Groups do not change the step, but for bounds and factors of their own."""
+    params, twins = fresh(), fresh()
+    opt, twin = lrcore.SPS([{"params": p} for p in params]), lrcore.SPS(twins)
+    for _ in range(4):
+        loss, grads = bowl(params)
+        assert opt.step(grads, loss)
+        assert twin.step(bowl(twins)[1], bowl(twins)[0])
+        close(params, twins)
+
+
+@pytest.mark.parametrize("loss", [np.nan, np.inf, -np.inf])
+def test_sps_skips_a_loss_that_is_not_finite_where_that_is_asked_for(loss):
+    params, first = fresh(), fresh()
+    opt = lrcore.SPS(params, skip_nonfinite=True, zero_grads=True)
+    grads = draw(params, 0)
+    assert not opt.step(grads, loss)
+    assert all_same(params, first)
+    assert not any(g.any() for g in grads)
+    assert not lrcore.LossScaler().step(lrcore.SPS(params), draw(params, 0), loss)
+    gathers = lrcore.SPS(params, skip_nonfinite=True, accumulate=2)
+    assert not gathers.step(draw(params, 0), loss)
+    assert not gathers.step(draw(params, 1), 1.0)
+    assert all_same(params, first)
+    assert (gathers.t, gathers._plan.gathered) == (0, 0)
+
+
+def test_a_skipped_step_reports_the_rate_found_before():
+    p = np.array([3.0, -4.0])
+    opt = lrcore.SPS(p, telemetry=True, skip_nonfinite=True)
+    opt.step(2 * p, 25.0)
+    found = opt.report.lr
+    assert not opt.step(np.array([np.nan, 1.0]), 1.0)
+    assert opt.report.lr == found
+
+
+def test_the_rate_reported_is_of_the_first_arrays_that_there_are():
+    """Muon's own part of this group is empty."""
+    vector = np.ones(3)
+    opt = lrcore.Muon(vector, lr=1.0, mechanic=True, telemetry=True)
+    opt.step(np.ones(3))
+    assert opt.report.lr == sum(opt.state[0]["mechanic"][0].tolist())
+
+
+LATE = ["AdamWScheduleFree", "DAdaptSGD", "DoG", "DoWG", "LDoG", "MADGRAD", "Prodigy"]
+LATE += ["SGDScheduleFree"]
+
+
+@pytest.mark.parametrize("name", LATE)
+@pytest.mark.parametrize("one_by_one", [False, True])
+def test_params_may_be_loaded_after_the_construction(name, one_by_one):
+    """As where they were there before."""
+    one_by_one = one_by_one and not KINDS[name]._gauge
+    params, wanted = fresh(), [np.asarray(p + 100.0) for p in fresh()]
+    opt, twin = KINDS[name](params), KINDS[name](wanted)
+    for p, loaded in zip(params, wanted, strict=True):
+        p[...] = loaded
+    for t in range(3):
+        if one_by_one:
+            for k, g in enumerate(draw(params, t)):
+                opt.step_one(k, g)
+        else:
+            opt.step(draw(params, t))
+        twin.step(draw(wanted, t))
+    assert all_same(params, wanted)
+    assert same_states(opt.state, twin.state)

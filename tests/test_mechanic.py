@@ -113,44 +113,91 @@ def test_it_finds_a_rate_for_adam():
 
 @each_dtype
 @pytest.mark.parametrize("n", LENGTHS)
-def test_the_stage_equals_the_reference(n, dtype):
-    """To the bit: after the rule, whatever the instruction set and the threads."""
+def test_the_stages_equal_the_reference(n, dtype):
+    """To the bit: around the rule, whatever the instruction set and the threads."""
     rng = np.random.default_rng(n)
-    first, g, delta = (ordinary(rng, n, dtype) for _ in range(3))
+    first, g, delta, start = (ordinary(rng, n, dtype) for _ in range(4))
     for isa in ISAS:
         lrcore.set_isa(isa)
         for threads in (1, 3):
             p = first.copy()
             opt = scaled("SGD", p, lr=0.25, num_threads=threads)
-            opt._plan.parallel_from = 1
+            opt._plan.parallel_from, opt.t = 1, 1
             state = opt.state[0]
-            state["mechanic_delta"][...] = delta
+            state["mechanic_delta"][...], state["mechanic_p0"][...] = delta, start
             state["mechanic"][1:] = 0.125
-            carried, sums = state["mechanic"].copy(), None
-            twin, own = first.copy(), delta.copy()
+            twin, own, p0 = first.copy(), delta.copy(), start.copy()
             sums = reference.read_gauge("along_delta", twin, g, [own], (1.0, 0.0))
             folded = opt.param_groups[0].parts[0].folded
-            rows, numbers = folded.tune(carried, sums)
+            rows, numbers = folded.tune(state["mechanic"].copy(), sums)
+            reference.mechanic_begin(twin, own, p0, numbers)
             reference.step("sgd", twin, g, [], (1.0, 0.0, 1.0, 0.25))
-            reference.mechanic(twin, own, first, numbers)
+            reference.mechanic(twin, own, p0, numbers)
             opt.step(g)
-            assert same_bits(p, twin)
-            assert same_bits(state["mechanic_delta"], own)
-            assert same_bits(state["mechanic"], rows)
+            assert all_same([p, state["mechanic_delta"]], [twin, own])
+            assert all_same([state["mechanic_p0"], state["mechanic"]], [p0, rows])
     lrcore.set_isa(None)
 
 
-def test_params_changed_in_between_are_taken_as_they_are():
-    """What was added by hand is part of the way, and scaled with it."""
-    p = np.array([1.0, 2.0])
-    opt = lrcore.SGD(p, lr=0.1, mechanic=True, mechanic_s_init=0.5)
+@each_dtype
+def test_where_it_began_stays_to_the_bit_while_nobody_touches_the_params(dtype):
+    params = fresh(dtype)
+    first = [p.copy() for p in params]
+    opt = scaled("Adam", params, lr=1.0)
+    for t in range(20):
+        opt.step(draw(params, t))
+    assert not all_same(params, first)
+    assert all_same([state["mechanic_p0"] for state in opt.state], first)
+
+
+@pytest.mark.parametrize("steps", [0, 5])
+def test_params_changed_in_between_are_taken_as_they_are(steps):
+    """Loaded after the construction, or later: the next step goes on from there."""
+    params, loaded = fresh(), [np.asarray(100.0 + p) for p in fresh()]
+    opt = scaled("SGD", params, lr=1e-3, mechanic_s_init=0.1)
+    for t in range(steps):
+        opt.step(draw(params, t))
+    delta = [state["mechanic_delta"].copy() for state in opt.state]
+    for p, new in zip(params, loaded, strict=True):
+        p[...] = new
+    opt.step([np.zeros_like(p) for p in params])
+    for p, new in zip(params, loaded, strict=True):
+        np.testing.assert_allclose(p, new, atol=0.02)
+    close([state["mechanic_delta"] for state in opt.state], delta, rel=1e-5)
+
+
+def test_it_keeps_what_lookahead_has_pulled():
+    """A step without a gradient, after the pull, leaves the params there."""
+    params = fresh()
+    opt = scaled("SGD", params, lr=0.1, lookahead_steps=3)
+    for t in range(3):
+        opt.step(draw(params, t))
+    pulled = [p.copy() for p in params]
+    opt.step([np.zeros_like(p) for p in params])
+    moved = [abs(p - q).max() for p, q in zip(params, pulled, strict=True)]
+    assert max(moved) < 1e-7  # of eps beside s
+
+
+def test_sums_that_are_too_large_leave_the_scale_as_it_is():
+    """And with it the arrays whose gradients are finite."""
+    params = [np.ones(2), np.ones(2)]
+    opt = lrcore.SignSGD(params, lr=0.1, mechanic=True, mechanic_s_init=0.5)
     for _ in range(3):
-        opt.step(p.copy())
-    delta, s = opt.state[0]["mechanic_delta"].copy(), opt.state[0]["mechanic"][0].sum()
-    p += 0.25
-    opt.step(np.zeros(2))
-    keep = s / (s + 1e-8)
-    close([opt.state[0]["mechanic_delta"]], [keep * delta - 0.25], rel=1e-12)
+        opt.step([np.ones(2), np.ones(2)])
+    before = opt.state[0]["mechanic"].copy()
+    opt.step([np.array([1e200, 0.0]), np.ones(2)])
+    assert same_bits(opt.state[0]["mechanic"], before)
+    opt.step([np.array([np.inf, 0.0]), np.ones(2)])
+    assert same_bits(opt.state[0]["mechanic"], before)
+    assert np.isfinite(params).all()
+
+
+def test_one_array_alone_is_refused():
+    opt = lrcore.SGD([np.ones(2), np.ones(3)], lr=1.0, mechanic=True)
+    with pytest.raises(
+        ValueError, match=r"mechanic, needs the gradients of all arrays"
+    ):
+        opt.step_one(0, np.ones(2))
 
 
 def test_groups_have_scales_of_their_own_and_may_be_without():

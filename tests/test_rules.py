@@ -65,7 +65,9 @@ def run(
         alone=bool(scale),
         folded=folded,
         carries=(),
-        kind=SimpleNamespace(_staged=False, _PULLS={"slow"}, _apart=False),
+        kind=SimpleNamespace(
+            _staged=False, _PULLS={"slow"}, _apart=False, _sums_all=False
+        ),
     )
     names = _core.RULES[rule].states + tuple(averages)
     names += ("u",) if _core.SCALES[scale].emits else ()
@@ -245,7 +247,7 @@ def read_by_a_step(gauge, coefs, params, grads, arrays, *, threads):
 
     gscale, l2, *own = coefs
     folded = _core.Folded(adapt, 0.0, 1.0, gscale, l2, gauge=lambda *_: tuple(own))
-    kind = SimpleNamespace(_staged=False, _PULLS=(), _apart=False)
+    kind = SimpleNamespace(_staged=False, _PULLS=(), _apart=False, _sums_all=False)
     part = SimpleNamespace(
         rule="sgd",
         scale="",

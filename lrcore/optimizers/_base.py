@@ -145,12 +145,14 @@ l2 : float or schedule
         Lookahead (Zhang et al. 2019, Algorithm 1): each `lookahead_steps` steps,
         ``slow = slow + lookahead_alpha (p - slow)``, ``p = slow``.  Default None, 0.5.
     mechanic, mechanic_s_init, mechanic_decay : bool, float, float or schedule
-        Mechanic (Cutkosky, Defazio & Mehta 2023, Algorithm 1, as in optax): with u the
-        step that the rule makes at `lr`, ``delta = delta - u``, ``p = p0 - s delta``,
-        where the scale s, of all arrays of a group, is learned from mechanic_s_init on,
-        so that lr can stay at 1, or fall from there.  mechanic_decay draws p to 0.  Not
-        for an optimizer that finds its rate, FTRL or MADGRAD.  Default False, 1e-6,
-        0.01.
+        Mechanic (Cutkosky, Defazio & Mehta 2023, Algorithm 1, as in optax): where the
+        rule moves p by -u, ``delta = delta + u``, ``p = p0 - s delta``, where the scale
+        s, of all arrays of a group (of Muon's: that its rule is for, and the others),
+        is learned from mechanic_s_init on.  Set lr to 1, or let it fall from there: u
+        passes through p, in whose rounding a smaller one is lost.  mechanic_decay draws
+        p to 0.  ``report.lr`` is lr s.  It keeps two more arrays like p; not for an
+        optimizer that finds its rate, FTRL or MADGRAD, and not advised for LARS and
+        LAMB.  Default False, 1e-6, 0.01.
     grad_scale : float or schedule
         What gradients are multiplied by first: 1 / loss scale.  Default 1.
     accumulate : int
@@ -268,10 +270,13 @@ class Optimizer:
 
     _carries: ClassVar[tuple[str, ...]] = ()
     """Numbers that a group carries from step to step: 0-d arrays of float64, among the
-    states of its arrays, which share them."""
+    states of its arrays, which share them.  (Mechanic's are one array.)"""
 
     _steps: ClassVar[bool] = True
     """Whether a step goes on from where the params are."""
+
+    _sums_all: ClassVar[bool] = False
+    """Whether the gauge's sums are of all groups."""
 
     _apart: ClassVar[bool] = False
     """Whether each array has such numbers of its own."""
@@ -376,8 +381,19 @@ class Optimizer:
             )
             for leaf, part in zip(leaves, part_of, strict=True)
         )
+        copied = [part.kind._copied(part, groups[i].hyper) for i, part in parts]
+        copies = [
+            [array for name, array in state.items() if name in copied[part]]
+            for part, state in zip(part_of, self.state, strict=True)
+        ]
         self._plan = _core.Plan(
-            self._tree, self.param_groups, tuple(parts), part_of, self.state, units
+            self._tree,
+            self.param_groups,
+            tuple(parts),
+            part_of,
+            self.state,
+            units,
+            copies,
         )
         self._set_options(options)
         self._places: dict[tuple[Any, ...], int] | None = None  # made where asked for
@@ -504,7 +520,7 @@ class Optimizer:
         scale = _core.SCALES[part.scale]
         state = {}
         for k, name in enumerate((*part.arrays, *part.averages)):
-            copied = name in (*part.averages, _core.MECHANIC[1])
+            copied = name in self._copied(part, self.param_groups[group].hyper)
             state[name] = state_like(p, k, "p" if copied else initial.get(name, 0.0))
         if scale.emits:
             state[_core.SCRATCH] = state_like(p, len(state), 0.0)
@@ -514,6 +530,13 @@ class Optimizer:
         own = part.kind._own_state(p, self.param_groups[group].hyper)
         numbers = self._new_numbers(part, self.param_groups[group].hyper)
         return {**own, **state, **(numbers if part.kind._apart else shared)}
+
+    @staticmethod
+    def _copied(part: Part, h: Hyper) -> set[str]:
+        """Return the states that begin as copies of the parameter."""
+        own = {name for name, value in part.kind._initial(h).items() if value == "p"}
+        mechanic = {_core.MECHANIC[1]} if part.layout.mechanic else set()
+        return {*part.averages, *own, *mechanic}
 
     @staticmethod
     def _new_numbers(part: Part, h: Hyper) -> dict[str, Array]:
@@ -675,8 +698,9 @@ class Optimizer:
         Raises
         ------
         TypeError, ValueError
-            As of ``step``; it had its turn already; `clip_norm`, `accumulate` or the
-            optimizer (one that finds its rate by sums) needs the gradients of all.
+            As of ``step``; it had its turn already; `clip_norm`, `accumulate`,
+            `mechanic` or the optimizer (one that finds its rate by sums) needs the
+            gradients of all.
 
         Examples
         --------

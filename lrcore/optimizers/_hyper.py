@@ -401,7 +401,7 @@ class Part:
         if h["mechanic"] and not kind._takes_mechanic():
             raise ValueError(
                 f"mechanic: expected False for {kind.__name__}, which finds its rate "
-                "by itself or makes the params anew in each step, found True"
+                "or makes the params anew in each step, found True; leave it out"
             )
         return Layout(
             kind._rule(h),

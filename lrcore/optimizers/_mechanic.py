@@ -1,15 +1,22 @@
 """Mechanic beside any optimizer: the scale of its steps, learned.
 
-With u the step of the rule, and h the gradient along ``delta``, against which it is
-weighed whether the way so far was right::
+Where the rule moves p by -u, and with sums over all arrays of a group, for six beta::
 
-    delta = s / (s + eps) delta - u;   p = p0 - s delta,   s of the step's end
+    keep = s / (s + eps)
+    h = keep (g.delta + decay s |g| / (|p| + eps) p.delta)
+    r = beta r + s_beta max(-m, min(h, m))
+    m = max(beta m, |h| + eps);   v = beta^2 v + h^2
+    s_beta = (s_init / 6 m + max(r, 0)) / (sqrt(v) + eps);   s = sum of all s_beta
+    delta = keep delta + u;   p = p0 - s delta
+
+h says whether the way so far was right.  Algorithm 1 of Cutkosky, Defazio & Mehta 2023,
+with the bounds of h and with keep as in optax.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import sqrt
+from math import isfinite, sqrt
 from typing import Any
 
 import numpy as np
@@ -51,6 +58,8 @@ def fold(h: Hyper) -> Tune:
             m = max(beta * m, abs(h) + EPS)
             v = beta * beta * v + h * h
             new.append(((least * m + max(r, 0.0)) / (sqrt(v) + EPS), r, m, v))
+        if not isfinite(h * h):  # which s would never forget
+            return carried.copy(), (keep, before, before)
         rows = np.array(new).T
         return rows, (keep, before, sum(rows[0].tolist()))
 

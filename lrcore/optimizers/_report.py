@@ -18,7 +18,7 @@ class Report(NamedTuple):
     grad_norm : norm of the gradients times `grad_scale`, before they were clipped.
     clip : the norm that clipping left, over that; 1 where it left all, or where a
         gradient is not finite.
-    update_norm : norm of the change of the params by the rule and by weight decay,
+    update_norm : norm of the change of the params by the rule, weight decay, mechanic,
         before an average pulled at them; 0 where the step was skipped.
     param_norm : norm of the params after that change; NaN where none has been made.
     update_ratio : update_norm / param_norm.  About 1e-3 is usual.

@@ -14,6 +14,7 @@ from lrcore.optimizers._hyper import (
     NONNEGATIVE,
     POSITIVE,
     Adapt,
+    Domain,
     Domains,
     Hyper,
     Numbers,
@@ -31,9 +32,10 @@ class SPS(Optimizer):
         rate = min((loss - f_min) / (c |g|^2 + eps), max_lr, growth_rate rate)
         p = p - lr rate g
 
-    with the norm of all arrays of a group.  `step` takes the loss that the gradients
+    with the norm of all arrays of all groups.  `step` takes the loss that the gradients
     are of, and no step is made where it is below f_min.  The last rate above 0 is
-    ``opt.state[0]["rate"]``.
+    ``opt.state[0]["rate"]``.  The gradients are those treated: clipping them makes the
+    rate higher, so bound steps by max_lr.
 
     Parameters
     ----------
@@ -48,8 +50,8 @@ class SPS(Optimizer):
     max_lr : float or schedule
         The highest rate: what bounds it where f_min is too low.  Default 1.
     growth_rate : float or schedule
-        By which factor the rate may grow in a step, at least 1; the authors' code takes
-        2^(1 / steps per epoch).  Default inf.
+        By which factor the rate may grow from one step to the next, at least 1; the
+        authors' code takes 2^(1 / steps per epoch).  Default inf.
     eps : float or schedule
         In units of |g|^2.  Default 1e-8.
     {decoupled}
@@ -76,11 +78,12 @@ class SPS(Optimizer):
     __slots__ = ()
     _decoupled = True
     _gauge = "norm"
+    _sums_all = True
     _carries = ("gathered_loss", "rate")
     _domains: ClassVar[Domains] = {
         "f_min": FINITE,
         "c": POSITIVE,
-        "max_lr": POSITIVE,
+        "max_lr": Domain(lambda x: x > 0, "a number > 0"),
         "growth_rate": GROWTH,
         "eps": NONNEGATIVE,
     }
@@ -141,8 +144,10 @@ class SPS(Optimizer):
         grads : of the same structure as params
             As of every optimizer.
         loss : float
-            The loss that they are of: of the same batch, without the loss scale; with
-            `maximize`, minus what is ascended.
+            The loss that they are of: of the same batch, without the loss scale, with
+            the penalty where there is an `l2`; with `maximize`, minus what is ascended.
+            Where it is not finite, `skip_nonfinite` and a LossScaler skip the step;
+            otherwise infinity asks for max_lr, and NaN makes all params NaN.
 
         Returns
         -------

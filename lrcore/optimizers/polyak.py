@@ -136,7 +136,7 @@ class SPS(Optimizer):
 
         return coefs
 
-    def step(self, grads: Any, loss: float) -> bool:  # type: ignore[override]
+    def step(self, grads: Any, loss: float) -> bool:  # type: ignore[override] # more
         """Update the params in place from the loss and its gradients.
 
         Parameters

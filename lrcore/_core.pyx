@@ -1182,7 +1182,7 @@ cdef class Plan:
             else:
                 numbers = folded.coefs(t, folded.lr, folded.decay)
                 carried, (keep, before, s) = folded.tune(arrays[0], tuple(sums))
-                self.written.append((arrays[0], np.ascontiguousarray(carried)))
+                self.written.append((arrays[0], carried))
                 rate = folded.lr * s
             if self.leads[i] and lo == self.first_group[i]:
                 self.rates[self.group_of[i]] = rate

@@ -90,6 +90,20 @@ def test_a_report_has_the_rate_that_was_found():
         d = float(opt.state[0]["d"])
         opt.step(2 * p)
         assert opt.report.lr == d
+    p, q, r = (np.array([3.0, -4.0]) for _ in range(3))
+    adam = lrcore.DAdaptAdam(p, lr=0.5, telemetry=True)
+    sgd = lrcore.DAdaptSGD(q, lr=0.5, telemetry=True)
+    apart = lrcore.LDoG(r, telemetry=True)
+    for _ in range(50):
+        d, e = float(adam.state[0]["d"]), float(sgd.state[0]["d"])
+        before = r.copy()
+        adam.step(2 * p)
+        sgd.step(2 * q)
+        apart.step(2 * r)
+        assert adam.report.lr == 0.5 * d
+        assert sgd.report.lr == 0.5 * e / 10  # the norm of the first gradient
+        lrcore.SGD(before, lr=apart.report.lr).step(2 * before)
+        close([r], [before])
     p = np.array([3.0, -4.0])
     opt = lrcore.AdamHD(p, hypergrad_lr=1e-3, telemetry=True)
     mech = lrcore.Adam(p.copy(), lr=0.5, mechanic=True, telemetry=True)
@@ -270,7 +284,7 @@ def test_the_range_test_hands_the_loss_on():
 
 
 def test_sps_takes_the_norm_of_all_groups():
-    """Groups do not change the step, but for bounds and factors of their own."""
+    """Groups do not change the step."""
     params, twins = fresh(), fresh()
     opt, twin = lrcore.SPS([{"params": p} for p in params]), lrcore.SPS(twins)
     for _ in range(4):
@@ -278,6 +292,18 @@ def test_sps_takes_the_norm_of_all_groups():
         assert opt.step(grads, loss)
         assert twin.step(bowl(twins)[1], bowl(twins)[0])
         close(params, twins)
+
+
+def test_groups_of_sps_have_bounds_and_factors_of_their_own():
+    params, first = fresh(), fresh()
+    own = [{}, {"max_lr": 1e-3}, {"c": 2.0, "lr": 0.5, "f_min": 1.0}]
+    groups = [{"params": p, **o} for p, o in zip(params, own, strict=True)]
+    loss, (_, grads) = 7.0, bowl(params)
+    assert lrcore.SPS(groups, eps=0.0).step(grads, loss)
+    gg = sum((g * g).sum() for g in grads)
+    rates = [2 * loss / gg, 1e-3, 0.5 * (loss - 1) / (2 * gg)]
+    want = [p - r * g for p, r, g in zip(first, rates, grads, strict=True)]
+    close(params, want)
 
 
 @pytest.mark.parametrize("loss", [np.nan, np.inf, -np.inf])

@@ -206,7 +206,7 @@ def test_a_skipped_step_is_reported_as_that(name):
     params = weights()
     opt = optimizer(name, params, TELEMETRY, lr=0.05, skip_nonfinite=True)
     assert opt.step(split(gradients(params, 0)))
-    lr = opt.report.lr
+    lr = opt.report.lr if KINDS[name]._gauge else 0.05
     grads = gradients(params, 1)
     grads[0][0, :2] = nan, inf
     grads[2][1, 1, 1] = -inf

@@ -375,13 +375,15 @@ class Optimizer:
         ]
         gathers = options["accumulate"] > 1
         shared = [self._new_numbers(part, groups[i].hyper) for i, part in parts]
+        copied = [self._copied(part, groups[i].hyper) for i, part in parts]
         self.state = tuple(
             MappingProxyType(
-                self._new_state(leaf.array, *parts[part], gathers, shared[part])
+                self._new_state(
+                    leaf.array, *parts[part], gathers, copied[part], shared[part]
+                )
             )
             for leaf, part in zip(leaves, part_of, strict=True)
         )
-        copied = [part.kind._copied(part, groups[i].hyper) for i, part in parts]
         copies = [
             [array for name, array in state.items() if name in copied[part]]
             for part, state in zip(part_of, self.state, strict=True)
@@ -512,24 +514,28 @@ class Optimizer:
         group: int,
         part: Part,
         gathers: bool,
+        copied: set[str],
         shared: Mapping[str, Array],
     ) -> dict[str, Array]:
-        """Return the arrays of a parameter, by name; shared: what its group carries."""
-        initial: Mapping[str, float | Literal["p"]]
-        initial = part.kind._initial(self.param_groups[group].hyper)
+        """Return the arrays of a parameter, by name.
+
+        copied: those that begin as copies of it; shared: what its group carries.
+        """
+        hyper = self.param_groups[group].hyper
+        initial = part.kind._initial(hyper)
         scale = _core.SCALES[part.scale]
         state = {}
         for k, name in enumerate((*part.arrays, *part.averages)):
-            copied = name in self._copied(part, self.param_groups[group].hyper)
-            state[name] = state_like(p, k, "p" if copied else initial.get(name, 0.0))
+            first: float | Literal["p"] = initial.get(name, 0.0)
+            state[name] = state_like(p, k, "p" if name in copied else first)
         if scale.emits:
             state[_core.SCRATCH] = state_like(p, len(state), 0.0)
         if gathers:
             state[_core.GATHERED] = state_like(p, len(state), 0.0)
         state |= {name: np.zeros(()).view() for name in scale.states}
-        own = part.kind._own_state(p, self.param_groups[group].hyper)
-        numbers = self._new_numbers(part, self.param_groups[group].hyper)
-        return {**own, **state, **(numbers if part.kind._apart else shared)}
+        own = part.kind._own_state(p, hyper)
+        numbers = self._new_numbers(part, hyper) if part.kind._apart else shared
+        return {**own, **state, **numbers}
 
     @staticmethod
     def _copied(part: Part, h: Hyper) -> set[str]:

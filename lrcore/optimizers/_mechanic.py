@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import isfinite, sqrt
-from typing import Any
 
 import numpy as np
 
@@ -29,7 +28,7 @@ BETAS = tuple(1 - 10.0**-k for k in range(1, 7))
 
 EPS = 1e-8
 
-Tune = Callable[[Array, Numbers], tuple[Any, Numbers]]
+Tune = Callable[[Array, Numbers], tuple[Array, Numbers]]
 """From what is carried and the gauge's sums to what is carried on, and to the numbers
 of the driver's stage: what is kept of delta, s before and s now."""
 
@@ -45,22 +44,22 @@ def fold(h: Hyper) -> Tune:
     """Return what makes a step's numbers."""
     least, decay = h["mechanic_s_init"] / len(BETAS), h["mechanic_decay"]
 
-    def tune(carried: Array, sums: Numbers) -> tuple[Any, Numbers]:
+    def tune(carried: Array, sums: Numbers) -> tuple[Array, Numbers]:
         along, gg, pp, along_p = sums
         old = carried.tolist()
         before = sum(old[0])
         keep = before / (before + EPS)
         weight = decay * before * sqrt(gg) / (sqrt(pp) + EPS)
         h = keep * (along + weight * along_p)
+        if not isfinite(h * h):  # which s would never forget
+            return carried.copy(), (keep, before, before)
         new = []
         for beta, s, r, m, v in zip(BETAS, *old, strict=True):
             r = beta * r + max(-m, min(h, m)) * s
             m = max(beta * m, abs(h) + EPS)
             v = beta * beta * v + h * h
             new.append(((least * m + max(r, 0.0)) / (sqrt(v) + EPS), r, m, v))
-        if not isfinite(h * h):  # which s would never forget
-            return carried.copy(), (keep, before, before)
-        rows = np.array(new).T
-        return rows, (keep, before, sum(rows[0].tolist()))
+        rows = [*zip(*new, strict=True)]
+        return np.array(rows), (keep, before, sum(rows[0]))
 
     return tune

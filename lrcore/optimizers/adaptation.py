@@ -86,8 +86,8 @@ class Prodigy(Optimizer):
     References
     ----------
     Mishchenko & Defazio 2024, "Prodigy: an expeditiously adaptive parameter-free
-    learner", Algorithm 4; the rest is that of the authors' code, where all groups
-    have one d.
+    learner", Algorithm 4; the rest is that of the authors' code, but that there all
+    groups have one d.
 
     Examples
     --------
@@ -223,8 +223,7 @@ class DAdaptAdam(Optimizer):
     References
     ----------
     Defazio & Mishchenko 2023, "Learning-rate-free learning by D-adaptation",
-    Algorithm 5; as in the authors' code, where
-    all groups have one d.
+    Algorithm 5; as in the authors' code, but that there all groups have one d.
 
     Examples
     --------
@@ -340,8 +339,7 @@ class DAdaptSGD(Optimizer):
     References
     ----------
     Defazio & Mishchenko 2023, "Learning-rate-free learning by D-adaptation",
-    Algorithm 4; as in the authors' code, where
-    all groups have one d.
+    Algorithm 4; as in the authors' code, but that there all groups have one d.
 
     Examples
     --------

@@ -136,7 +136,9 @@ class SPS(Optimizer):
 
         return coefs
 
-    def step(self, grads: Any, loss: float) -> bool:  # type: ignore[override] # more
+    def step(  # type: ignore[override] # it takes the loss, too
+        self, grads: Any, loss: float
+    ) -> bool:
         """Update the params in place from the loss and its gradients.
 
         Parameters

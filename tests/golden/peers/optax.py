@@ -37,12 +37,12 @@ def sps(learning_rate, max_learning_rate, f_min):
     return optax.chain(step, optax.scale_by_learning_rate(learning_rate))
 
 
+MECHANIC = {"mechanic_s_init": "s_init", "mechanic_decay": "weight_decay"}
 NAMES = {
     "convention": None,
     "lookahead_steps": None,
     "mechanic": None,
-    "mechanic_s_init": None,
-    "mechanic_decay": None,
+    **dict.fromkeys(MECHANIC),
     "amsgrad": None,
     "decoupled_weight_decay": None,
     "lr": "learning_rate",
@@ -89,9 +89,8 @@ def run(row, options, start, grads, lrs):
         opt = optax.lookahead(opt, row.kwargs["lookahead_steps"], 0.5)
         params = optax.LookaheadParams.init_synced(params)
     if "mechanic" in row.kwargs:
-        decay = row.kwargs.get("mechanic_decay", 0.01)
-        s_init = row.kwargs["mechanic_s_init"]
-        opt = optax.contrib.mechanize(opt, decay, s_init=s_init)
+        own = {name: row.kwargs[k] for k, name in MECHANIC.items() if k in row.kwargs}
+        opt = optax.contrib.mechanize(opt, **own)
     state = opt.init(params)
     # Not compiled as a whole: an operation is then rounded as it stands here.
     with jax.disable_jit():

@@ -34,9 +34,9 @@ def postgresql():
     """The URL of a new server, which listens on a socket in a temporary folder."""
     if not INITDB:
         pytest.skip("there is no PostgreSQL server: apt install postgresql")
-    become = []
+    become = {}
     if os.geteuid() == 0:  # it refuses to run as root
-        become = ["runuser", "-u", "postgres", "--"]
+        become = {"user": "postgres", "group": "postgres", "extra_groups": []}
     with tempfile.TemporaryDirectory(prefix="pg") as folder:
         if become:
             shutil.chown(folder, "postgres")
@@ -44,8 +44,8 @@ def postgresql():
         def run(program, *arguments):
             path = Path(INITDB).with_name(program)
             subprocess.run(
-                [*become, path, "-D", f"{folder}/data", *arguments],
-                check=True, stdout=subprocess.DEVNULL, cwd="/",
+                [path, "-D", f"{folder}/data", *arguments],
+                check=True, stdout=subprocess.DEVNULL, cwd="/", **become,
             )  # fmt: skip
 
         run("initdb", "-A", "trust", "-U", "lrcore", "-E", "UTF8", "--no-locale", "-N")

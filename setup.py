@@ -1,4 +1,4 @@
-"""Compile src_c/kernels.c once per instruction set, and an extension around them."""
+"""Compile kernels.c once per instruction set and dtype, and an extension of them."""
 
 import os
 import platform
@@ -14,7 +14,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CCompilerError, PlatformError
 
-# Each table asks of the processor what its flags let the compiler use: see src_c/cpu.c.
+# Each asks of the processor what its flags let the compiler use: see src_c/portable.h.
 ISAS = {"baseline": []}
 if platform.machine() in ("x86_64", "AMD64"):
     ISAS["baseline"] = ["-march=x86-64"]
@@ -23,6 +23,8 @@ if platform.machine() in ("x86_64", "AMD64"):
         *("-march=x86-64", "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl"),
         "-mprefer-vector-width=512",
     ]
+
+DTYPES = {"f32": 32, "f64": 64}
 
 # The same bits everywhere: no contraction to FMA, no fast-math, whatever CFLAGS says.
 # Without -fno-math-errno sqrtf is a call, and gcc 12 vectorises nothing below -O3.
@@ -43,6 +45,15 @@ int main(void) { return omp_pause_resource_all(omp_pause_hard); }
 """
 
 
+def kernels(isas):
+    """By name, the flags of each object that kernels.c is compiled to."""
+    return {
+        f"{isa}_{dtype}": [*flags, f"-DREAL={bits}", f"-DTABLE=lrc_{isa}_{dtype}"]
+        for isa, flags in isas.items()
+        for dtype, bits in DTYPES.items()
+    }
+
+
 class BuildExt(build_ext):
     """build_ext, with the kernels' objects, and OpenMP where the compiler has it."""
 
@@ -57,11 +68,10 @@ class BuildExt(build_ext):
         super().build_extensions()
 
     def build_extension(self, extension):
-        for isa, flags in ISAS.items():
+        for name, flags in kernels(ISAS).items():
             extension.extra_objects += self.compiler.compile(
                 ["src_c/kernels.c"],
-                output_dir=os.path.join(self.build_temp, isa),
-                macros=[("ISA", f'"{isa}"'), ("TABLE", f"lrc_{isa}")],
+                output_dir=os.path.join(self.build_temp, name),
                 extra_postargs=[*CFLAGS, *flags],
             )
         super().build_extension(extension)

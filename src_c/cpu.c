@@ -1,4 +1,4 @@
-/* cpu.c: which tables of kernels this processor runs, and which one is in use. */
+/* cpu.c: which instruction sets this processor runs, and whose tables are in use. */
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -8,57 +8,64 @@
 #include "portable.h"
 
 #define X(isa, needs)                                                                  \
-    extern const lrc_table lrc_##isa;                                                  \
+    extern const lrc_table lrc_##isa##_f32, lrc_##isa##_f64;                           \
     static int runs_##isa(void) { return (needs) != 0; }
 FOR_EACH_ISA(X)
 #undef X
 
-static const struct {
-    const lrc_table *table;
+typedef struct {
+    const char *name;
     int (*runs)(void);
-} tables[] = {
-#define X(isa, needs) {&lrc_##isa, runs_##isa},
+    const lrc_table *tables[LRC_N_DTYPES];
+} instruction_set;
+
+static const instruction_set isas[] = {
+#define X(isa, needs)                                                                  \
+    {#isa, runs_##isa, {[LRC_F32] = &lrc_##isa##_f32, [LRC_F64] = &lrc_##isa##_f64}},
     FOR_EACH_ISA(X)
 #undef X
 };
 
-size_t lrc_isa_count(void) { return sizeof tables / sizeof *tables; }
+size_t lrc_isa_count(void) { return sizeof isas / sizeof *isas; }
 
-const char *lrc_isa_name(size_t i) { return tables[i].table->isa; }
+const char *lrc_isa_name(size_t i) { return isas[i].name; }
 
-int lrc_isa_runs(size_t i) { return tables[i].runs(); }
+int lrc_isa_runs(size_t i) { return isas[i].runs(); }
 
-/* The best table that runs, or the one of that name; NULL where there is none. */
-static const lrc_table *find(const char *name)
+/* The best instruction set that runs, or the one of that name; NULL where there is none. */
+static const instruction_set *find(const char *name)
 {
     for (size_t i = lrc_isa_count(); i-- > 0;)
-        if ((!name || strcmp(name, lrc_isa_name(i)) == 0) && lrc_isa_runs(i))
-            return tables[i].table;
+        if ((!name || strcmp(name, isas[i].name) == 0) && isas[i].runs())
+            return isas + i;
     return NULL;
 }
 
 /* The library's one mutable global besides the number of threads.  Chosen on first use;
  * two threads that come first together choose the same. */
-static _Atomic(const lrc_table *) current;
+static _Atomic(const instruction_set *) current;
 
-const lrc_table *lrc_current_table(void)
+static const instruction_set *in_use(void)
 {
-    const lrc_table *table = atomic_load_explicit(&current, memory_order_relaxed);
-    if (!table) {
+    const instruction_set *isa = atomic_load_explicit(&current, memory_order_relaxed);
+    if (!isa) {
         const char *wanted = getenv("LRCORE_ISA");
-        table = wanted ? find(wanted) : NULL;
-        if (!table) table = find(NULL);
-        atomic_store_explicit(&current, table, memory_order_relaxed);
+        isa = wanted ? find(wanted) : NULL;
+        if (!isa) isa = find(NULL);
+        atomic_store_explicit(&current, isa, memory_order_relaxed);
     }
-    return table;
+    return isa;
 }
 
-const char *lrc_isa(void) { return lrc_current_table()->isa; }
+const lrc_table *const *lrc_current_tables(void) { return in_use()->tables; }
+
+const char *lrc_isa(void) { return in_use()->name; }
 
 int lrc_set_isa(const char *name)
 {
-    const lrc_table *table = name ? find(name) : NULL; /* NULL: chosen anew on use */
-    if (name && !table) return -1;
-    atomic_store_explicit(&current, table, memory_order_relaxed);
+    const instruction_set *isa =
+        name ? find(name) : NULL; /* NULL: chosen anew on use */
+    if (name && !isa) return -1;
+    atomic_store_explicit(&current, isa, memory_order_relaxed);
     return 0;
 }

@@ -1,7 +1,9 @@
-/* kernels.c: every kernel, for the instruction set that the compiler is told to use.
+/* kernels.c: every kernel, for one instruction set and one dtype.
  *
- * Compiled once per instruction set, with TABLE the name of the table to export and ISA
- * its instruction set's name. */
+ * Compiled once for each pair of them, by the flags of the instruction set and with
+ *
+ *     REAL    32 or 64: the bits of the dtype
+ *     TABLE   the name of the table to export, as cpu.c knows it: lrc_avx2_f32 */
 
 #include "kernels.h"
 
@@ -11,68 +13,55 @@
 
 #include "portable.h"
 
+#if REAL == 32
 #define real    float
 #define SQRT    sqrtf
 #define ABS     fabsf
 #define BITS    uint32_t
 #define T(name) name##_f32
-#include "sums.inc"
-#include "drive.inc"
-#include "stages.inc"
-#include "gauge.inc"
-#undef real
-#undef SQRT
-#undef ABS
-#undef BITS
-#undef T
-
+#elif REAL == 64
 #define real    double
 #define SQRT    sqrt
 #define ABS     fabs
 #define BITS    uint64_t
 #define T(name) name##_f64
+#else
+#error "REAL has to be 32 or 64"
+#endif
+
 #include "sums.inc"
 #include "drive.inc"
 #include "stages.inc"
 #include "gauge.inc"
-#undef real
-#undef SQRT
-#undef ABS
-#undef BITS
-#undef T
-
 #include "traffic.inc"
 
 #define RULE(name, n_state, states, coefs)                                             \
-    {{name##_plain_f32, name##_scaled_f32, name##_coupled_f32, name##_emitted_f32,     \
-      name##_measured_f32},                                                            \
-     {name##_plain_f64, name##_scaled_f64, name##_coupled_f64, name##_emitted_f64,     \
-      name##_measured_f64}},
-#define GAUGE(name, n_array, arrays, n_sum, coefs) {name##_gauge_f32, name##_gauge_f64},
+    {T(name##_plain), T(name##_scaled), T(name##_coupled), T(name##_emitted),          \
+     T(name##_measured)},
+#define GAUGE(name, n_array, arrays, n_sum, coefs) T(name##_gauge),
 extern const lrc_table TABLE;
 const lrc_table TABLE = {
-    .isa = ISA,
     .kernel =
         {
 #include "rules.def"
         },
     .gauge =
         {
-            {NULL, NULL},
+            NULL,
 #include "gauges.def"
         },
-    .mechanic_begin = {mechanic_begin_f32, mechanic_begin_f64},
-    .mechanic = {mechanic_f32, mechanic_f64},
-    .average = {average_f32, average_f64},
-    .sum = {sum_f32, sum_f64},
-    .clamp = {clamp_f32, clamp_f64},
-    .multiply = {multiply_f32, multiply_f64},
-    .multiply_units = {multiply_units_f32, multiply_units_f64},
-    .squares = {squares_f32, squares_f64},
-    .add_squares = {add_squares_f32, add_squares_f64},
-    .nonfinite = {nonfinite_f32, nonfinite_f64},
-    .unfactor = {unfactor_f32, unfactor_f64},
-    .row_most = {row_most_f32, row_most_f64},
-    .col_stat = {col_stat_f32, col_stat_f64},
+    .mechanic_begin = T(mechanic_begin),
+    .mechanic = T(mechanic),
+    .average = T(average),
+    .sum = T(sum),
+    .clamp = T(clamp),
+    .multiply = T(multiply),
+    .multiply_units = T(multiply_units),
+    .squares = T(squares),
+    .add_squares = T(add_squares),
+    .nonfinite = T(nonfinite),
+    .unfactor = T(unfactor),
+    .row_most = T(row_most),
+    .col_stat = T(col_stat),
     .traffic = traffic,
 };

@@ -126,59 +126,60 @@ static int has_units(const strip *s)
 }
 
 /* The gradient of a strip as gathered. */
-static const void *gathered(const lrc_table *table, const lrc_plan *plan,
+static const void *gathered(const lrc_table *const *tables, const lrc_plan *plan,
                             const strip *s, void *made)
 {
     const lrc_tensor *t = s->t;
     const void *g = at_element(t->g, t->dtype, s->lo);
     if (!plan->gathered) return g;
-    table->sum[t->dtype](at_element(t->acc, t->dtype, s->lo), g, s->n, made);
+    tables[t->dtype]->sum(at_element(t->acc, t->dtype, s->lo), g, s->n, made);
     return made;
 }
 
 /* The same clipped by value. */
-static const void *clamped(const lrc_table *table, const lrc_plan *plan, const strip *s,
-                           const void *g, void *made)
+static const void *clamped(const lrc_table *const *tables, const lrc_plan *plan,
+                           const strip *s, const void *g, void *made)
 {
     if (s->group->clip_value == 0) return g;
     const double most = s->group->clip_value / fabs(plan->grad_scale);
-    table->clamp[s->t->dtype](g, most, s->n, made);
+    tables[s->t->dtype]->clamp(g, most, s->n, made);
     return made;
 }
 
 /* The gradient of a strip as the driver takes it, but for the factors of the whole
  * tensor. */
-static const void *treated(const lrc_table *table, const lrc_plan *plan, const strip *s,
-                           void *made)
+static const void *treated(const lrc_table *const *tables, const lrc_plan *plan,
+                           const strip *s, void *made)
 {
     if (plan->treated) return at_element(s->t->g, s->t->dtype, s->lo);
-    const void *g = gathered(table, plan, s, made);
-    g = clamped(table, plan, s, g, made);
+    const void *g = gathered(tables, plan, s, made);
+    g = clamped(tables, plan, s, g, made);
     if (!has_units(s)) return g;
-    table->multiply_units[s->t->dtype](s->t, g, s->lo, s->n, made);
+    tables[s->t->dtype]->multiply_units(s->t, g, s->lo, s->n, made);
     return made;
 }
 
 /* How many elements of g, whose squares have been summed, are not finite. */
-static size_t count(const lrc_table *table, const strip *s, const void *g)
+static size_t count(const lrc_table *const *tables, const strip *s, const void *g)
 {
-    return isfinite(s->sums->g) ? 0 : table->nonfinite[s->t->dtype](g, s->n);
+    return isfinite(s->sums->g) ? 0 : tables[s->t->dtype]->nonfinite(g, s->n);
 }
 
 /* Sum the squares of gradients, and check them. */
-static void measure_share(const lrc_table *table, const lrc_plan *plan, int k, int n)
+static void measure_share(const lrc_table *const *tables, const lrc_plan *plan, int k,
+                          int n)
 {
     share mine = share_of(plan, k, n);
     made_t made;
     for (strip s; next(&mine, 0, &s);) {
         const lrc_dtype dtype = s.t->dtype;
-        const void *g = gathered(table, plan, &s, made);
-        s.sums->g = s.sums->x = table->squares[dtype](g, s.n);
-        s.sums->nonfinite = count(table, &s, g);
+        const void *g = gathered(tables, plan, &s, made);
+        s.sums->g = s.sums->x = tables[dtype]->squares(g, s.n);
+        s.sums->nonfinite = count(tables, &s, g);
         if (s.group->clip_value != 0)
-            s.sums->x = table->squares[dtype](clamped(table, plan, &s, g, made), s.n);
+            s.sums->x = tables[dtype]->squares(clamped(tables, plan, &s, g, made), s.n);
         if (s.group->agc != 0)
-            s.sums->p = table->squares[dtype](at_element(s.t->p, dtype, s.lo), s.n);
+            s.sums->p = tables[dtype]->squares(at_element(s.t->p, dtype, s.lo), s.n);
     }
 }
 
@@ -193,7 +194,8 @@ static size_t column(size_t total, int k, int n)
 }
 
 /* Sum the squares of unit u, whose elements follow each other. */
-static void measure_row(const lrc_table *table, const lrc_plan *plan, strip s, size_t u)
+static void measure_row(const lrc_table *const *tables, const lrc_plan *plan, strip s,
+                        size_t u)
 {
     const lrc_units *units = &s.t->units;
     made_t made;
@@ -201,16 +203,17 @@ static void measure_row(const lrc_table *table, const lrc_plan *plan, strip s, s
     for (size_t done = 0; done < units->reduced; done += LRC_STRIP) {
         s.lo = u * units->reduced + done;
         s.n = least(LRC_STRIP, units->reduced - done);
-        const void *g = clamped(table, plan, &s, gathered(table, plan, &s, made), made);
+        const void *g =
+            clamped(tables, plan, &s, gathered(tables, plan, &s, made), made);
         const void *p = at_element(s.t->p, s.t->dtype, s.lo);
-        units->gg[u] += table->squares[s.t->dtype](g, s.n);
-        units->pp[u] += table->squares[s.t->dtype](p, s.n);
+        units->gg[u] += tables[s.t->dtype]->squares(g, s.n);
+        units->pp[u] += tables[s.t->dtype]->squares(p, s.n);
     }
 }
 
 /* Sum the squares of units [from, end) of those that lie side by side in `outer`. */
-static void measure_columns(const lrc_table *table, const lrc_plan *plan, strip s,
-                            size_t outer, size_t from, size_t end)
+static void measure_columns(const lrc_table *const *tables, const lrc_plan *plan,
+                            strip s, size_t outer, size_t from, size_t end)
 {
     const lrc_units *units = &s.t->units;
     made_t made;
@@ -223,16 +226,17 @@ static void measure_columns(const lrc_table *table, const lrc_plan *plan, strip 
         for (size_t i = 0; i < units->reduced; i++) {
             s.lo = (outer * units->reduced + i) * units->inner + at;
             const void *g =
-                clamped(table, plan, &s, gathered(table, plan, &s, made), made);
+                clamped(tables, plan, &s, gathered(tables, plan, &s, made), made);
             const void *p = at_element(s.t->p, s.t->dtype, s.lo);
-            table->add_squares[s.t->dtype](g, s.n, gg);
-            table->add_squares[s.t->dtype](p, s.n, pp);
+            tables[s.t->dtype]->add_squares(g, s.n, gg);
+            tables[s.t->dtype]->add_squares(p, s.n, pp);
         }
     }
 }
 
 /* Sum the squares of units, each by one thread. */
-static void measure_units(const lrc_table *table, const lrc_plan *plan, int k, int n)
+static void measure_units(const lrc_table *const *tables, const lrc_plan *plan, int k,
+                          int n)
 {
     for (size_t i = 0; i < plan->n_tensors; i++) {
         strip s = {.t = plan->tensor + i};
@@ -244,9 +248,9 @@ static void measure_units(const lrc_table *table, const lrc_plan *plan, int k, i
         const size_t rows = units->inner == 1 ? units->outer : 0;
         for (size_t u = rows * (size_t)k / (size_t)n;
              u < rows * (size_t)(k + 1) / (size_t)n; u++)
-            measure_row(table, plan, s, u);
+            measure_row(tables, plan, s, u);
         for (size_t outer = 0; !rows && outer < units->outer; outer++)
-            measure_columns(table, plan, s, outer, from, end);
+            measure_columns(tables, plan, s, outer, from, end);
     }
 }
 
@@ -348,8 +352,8 @@ static lrc_form form(double gscale, double l2, double decay, int measured)
 }
 
 /* Round the coefficients and look up the kernels that they ask for, in each type. */
-static void prepare(const lrc_plan *plan, lrc_group *group, const lrc_table *table,
-                    lrc_rule rule, int emit)
+static void prepare(const lrc_plan *plan, lrc_group *group,
+                    const lrc_table *const *tables, lrc_rule rule, int emit)
 {
     const double *c = group->coef_f64;
     float *f = group->coef_f32;
@@ -358,8 +362,8 @@ static void prepare(const lrc_plan *plan, lrc_group *group, const lrc_table *tab
 
     const lrc_form f32 = emit ? LRC_EMITTED : form(f[0], f[1], f[2], measured);
     const lrc_form f64 = emit ? LRC_EMITTED : form(c[0], c[1], c[2], measured);
-    group->kernel[LRC_F32] = table->kernel[rule][LRC_F32][f32];
-    group->kernel[LRC_F64] = table->kernel[rule][LRC_F64][f64];
+    group->kernel[LRC_F32] = tables[LRC_F32]->kernel[rule][f32];
+    group->kernel[LRC_F64] = tables[LRC_F64]->kernel[rule][f64];
 }
 
 static int has_average(const lrc_group *group)
@@ -369,13 +373,13 @@ static int has_average(const lrc_group *group)
     return 0;
 }
 
-static void prepare_all(const lrc_plan *plan, const lrc_table *table)
+static void prepare_all(const lrc_plan *plan, const lrc_table *const *tables)
 {
     for (size_t i = 0; i < plan->n_groups; i++) {
         lrc_group *group = plan->group + i;
         memcpy(group->coef_f64, group->coef, sizeof group->coef);
         group->coef_f64[0] *= group->factor;
-        prepare(plan, group, table, group->rule, lrc_scales[group->scale].emits);
+        prepare(plan, group, tables, group->rule, lrc_scales[group->scale].emits);
         group->plain = !plan->report && !plan->zero_grads && !plan->gathered &&
                        group->clip_value == 0 && group->agc == 0 && !has_average(group);
     }
@@ -415,51 +419,54 @@ static void run_kernel(const strip *s, const void *g)
 
 /* The gradient that the rule takes: what was emitted, or is treated, or over its factored
  * root. */
-static const void *direction(const lrc_table *table, const lrc_plan *plan,
+static const void *direction(const lrc_table *const *tables, const lrc_plan *plan,
                              const strip *s, void *made)
 {
     const lrc_tensor *t = s->t;
     if (lrc_scales[s->group->scale].emits) return at_element(t->u, t->dtype, s->lo);
-    if (t->factors.factoring == LRC_UNFACTORED) return treated(table, plan, s, made);
-    table->unfactor[t->dtype](t, s->lo, s->n, made);
+    if (t->factors.factoring == LRC_UNFACTORED) return treated(tables, plan, s, made);
+    tables[t->dtype]->unfactor(t, s->lo, s->n, made);
     return made;
 }
 
-static void step_strip(const lrc_table *table, const lrc_plan *plan, const strip *s)
+static void step_strip(const lrc_table *const *tables, const lrc_plan *plan,
+                       const strip *s)
 {
     const lrc_tensor *t = s->t;
     const lrc_dtype dtype = t->dtype;
     void *p = at_element(t->p, dtype, s->lo);
     made_t made;
 
-    const void *g = direction(table, plan, s, made);
+    const void *g = direction(tables, plan, s, made);
     if (t->mechanic_delta)
-        table->mechanic_begin[dtype](t, s->lo, s->n, &s->group->mechanic);
+        tables[dtype]->mechanic_begin(t, s->lo, s->n, &s->group->mechanic);
     run_kernel(s, g);
-    if (plan->report) s->sums->nonfinite = count(table, s, g);
+    if (plan->report) s->sums->nonfinite = count(tables, s, g);
     if (t->mechanic_delta)
-        table->mechanic[dtype](t, s->lo, s->n, &s->group->mechanic,
-                               plan->report ? s->sums : NULL);
+        tables[dtype]->mechanic(t, s->lo, s->n, &s->group->mechanic,
+                                plan->report ? s->sums : NULL);
     for (int k = 0; k < LRC_MAX_AVERAGES; k++) {
         const lrc_average *a = s->group->average + k;
         if (t->a[k] && a->weight != 0)
-            table->average[dtype](at_element(t->a[k], dtype, s->lo), p, s->n, a->weight,
-                                  a->pulls);
+            tables[dtype]->average(at_element(t->a[k], dtype, s->lo), p, s->n,
+                                   a->weight, a->pulls);
     }
     if (plan->zero_grads)
         memset(at_element(t->g, dtype, s->lo), 0, s->n * size_of(dtype));
 }
 
-static void step_share(const lrc_table *table, const lrc_plan *plan, int k, int n)
+static void step_share(const lrc_table *const *tables, const lrc_plan *plan, int k,
+                       int n)
 {
     share mine = share_of(plan, k, n);
-    for (strip s; next(&mine, 1, &s);) step_strip(table, plan, &s);
+    for (strip s; next(&mine, 1, &s);) step_strip(tables, plan, &s);
 }
 
 /* --- scales ----------------------------------------------------------------------- */
 
 /* Sum the squares that scales ask for; and emit where they ask for that. */
-static void scale_share(const lrc_table *table, const lrc_plan *plan, int k, int n)
+static void scale_share(const lrc_table *const *tables, const lrc_plan *plan, int k,
+                        int n)
 {
     share mine = share_of(plan, k, n);
     made_t made;
@@ -468,19 +475,19 @@ static void scale_share(const lrc_table *table, const lrc_plan *plan, int k, int
         const void *x;
         if (s.group->scale == LRC_NO_SCALE) continue;
         if (lrc_scales[s.group->scale].emits) {
-            run_kernel(&s, treated(table, plan, &s, made));
+            run_kernel(&s, treated(tables, plan, &s, made));
             x = at_element(s.t->u, dtype, s.lo);
         } else {
-            x = direction(table, plan, &s, made);
+            x = direction(tables, plan, &s, made);
         }
-        s.sums->x = table->squares[dtype](x, s.n);
-        s.sums->p = table->squares[dtype](at_element(s.t->p, dtype, s.lo), s.n);
+        s.sums->x = tables[dtype]->squares(x, s.n);
+        s.sums->p = tables[dtype]->squares(at_element(s.t->p, dtype, s.lo), s.n);
     }
 }
 
 /* Make tensors' numbers from their norms.  What has been emitted is a gradient now: see
  * direction(). */
-static void scale_all(const lrc_plan *plan, const lrc_table *table)
+static void scale_all(const lrc_plan *plan, const lrc_table *const *tables)
 {
     for (size_t i = 0; i < plan->n_tensors; i++) {
         const lrc_tensor *t = plan->tensor + i;
@@ -491,7 +498,7 @@ static void scale_all(const lrc_plan *plan, const lrc_table *table)
         lrc_scale_fns[group->scale](group->scale_coef, &norms, t->scale_state,
                                     group->coef_f64);
         const int emits = lrc_scales[group->scale].emits;
-        prepare(plan, group, table, emits ? LRC_sgd : group->rule, 0);
+        prepare(plan, group, tables, emits ? LRC_sgd : group->rule, 0);
     }
 }
 
@@ -531,14 +538,14 @@ int lrc_plan_treats(const lrc_plan *plan)
     return by_element || measures(plan);
 }
 
-static void begin(lrc_plan *plan, const lrc_table *table)
+static void begin(lrc_plan *plan, const lrc_table *const *tables)
 {
     plan->measures = measures(plan);
     plan->scales = has_scales(plan);
     plan->applied = 1;
     for (size_t i = 0; i < plan->n_groups; i++)
         plan->group[i].factor = plan->treated ? 1 : plan->grad_scale;
-    if (!plan->measures) prepare_all(plan, table);
+    if (!plan->measures) prepare_all(plan, tables);
 }
 
 static void zero_share(const lrc_plan *plan, int k, int n)
@@ -549,15 +556,15 @@ static void zero_share(const lrc_plan *plan, int k, int n)
 }
 
 /* What thread k of n does in lrc_treat() before it writes, and in lrc_step(). */
-static void run_treatment(lrc_plan *plan, const lrc_table *table, int k, int n)
+static void run_treatment(lrc_plan *plan, const lrc_table *const *tables, int k, int n)
 {
     if (!plan->measures) return;
-    measure_share(table, plan, k, n);
-    measure_units(table, plan, k, n);
+    measure_share(tables, plan, k, n);
+    measure_units(tables, plan, k, n);
     lrc_meet(n);
     if (k == 0) {
         treat(plan);
-        prepare_all(plan, table);
+        prepare_all(plan, tables);
     }
     lrc_meet(n);
 }
@@ -565,17 +572,17 @@ static void run_treatment(lrc_plan *plan, const lrc_table *table, int k, int n)
 static void run_step(void *ctx, int k, int n)
 {
     lrc_plan *plan = ctx;
-    const lrc_table *table = lrc_current_table();
+    const lrc_table *const *tables = lrc_current_tables();
     const fp_mode caller = fp_enter(plan->keep_subnormals);
-    run_treatment(plan, table, k, n);
+    run_treatment(plan, tables, k, n);
     if (plan->applied) {
         if (plan->scales) {
-            scale_share(table, plan, k, n);
+            scale_share(tables, plan, k, n);
             lrc_meet(n);
-            if (k == 0) scale_all(plan, table);
+            if (k == 0) scale_all(plan, tables);
             lrc_meet(n);
         }
-        step_share(table, plan, k, n);
+        step_share(tables, plan, k, n);
     } else if (plan->zero_grads) {
         zero_share(plan, k, n);
     }
@@ -607,7 +614,7 @@ static int threads(const lrc_plan *plan)
 int lrc_step(lrc_plan *plan)
 {
     const fp_mode caller = fp_enter(plan->keep_subnormals);
-    begin(plan, lrc_current_table());
+    begin(plan, lrc_current_tables());
     lrc_parallel_for(threads(plan), run_step, plan);
     if (plan->report && plan->applied) report(plan);
     fp_leave(caller);
@@ -617,16 +624,16 @@ int lrc_step(lrc_plan *plan)
 static void run_treat(void *ctx, int k, int n)
 {
     lrc_plan *plan = ctx;
-    const lrc_table *table = lrc_current_table();
+    const lrc_table *const *tables = lrc_current_tables();
     const fp_mode caller = fp_enter(plan->keep_subnormals);
-    run_treatment(plan, table, k, n);
+    run_treatment(plan, tables, k, n);
     share mine = share_of(plan, k, n);
     made_t made;
     for (strip s; plan->applied && plan->out && next(&mine, 0, &s);) {
-        const void *g = treated(table, plan, &s, made);
+        const void *g = treated(tables, plan, &s, made);
         void *out = at_element(plan->out[s.t - plan->tensor], s.t->dtype, s.lo);
         if (g != out || s.group->factor != 1)
-            table->multiply[s.t->dtype](g, s.group->factor, s.n, out);
+            tables[s.t->dtype]->multiply(g, s.group->factor, s.n, out);
     }
     fp_leave(caller);
 }
@@ -634,7 +641,7 @@ static void run_treat(void *ctx, int k, int n)
 int lrc_treat(lrc_plan *plan, void *const *out)
 {
     const fp_mode caller = fp_enter(plan->keep_subnormals);
-    begin(plan, lrc_current_table());
+    begin(plan, lrc_current_tables());
     plan->out = out;
     plan->measures |= plan->report != NULL;
     lrc_parallel_for(threads(plan), run_treat, plan);
@@ -652,7 +659,7 @@ typedef struct {
 static void run_gather(void *ctx, int k, int n)
 {
     const gathering *task = ctx;
-    const lrc_table *table = lrc_current_table();
+    const lrc_table *const *tables = lrc_current_tables();
     const fp_mode caller = fp_enter(task->plan->keep_subnormals);
     share mine = share_of(task->plan, k, n);
     for (strip s; next(&mine, 0, &s);) {
@@ -662,7 +669,7 @@ static void run_gather(void *ctx, int k, int n)
         if (task->first)
             memcpy(acc, g, s.n * size_of(dtype));
         else
-            table->sum[dtype](acc, g, s.n, acc);
+            tables[dtype]->sum(acc, g, s.n, acc);
         if (task->plan->zero_grads) memset(g, 0, s.n * size_of(dtype));
     }
     fp_leave(caller);
@@ -681,7 +688,7 @@ typedef struct {
     double *part;
 } gauge_task;
 
-static void gauge_strip(const lrc_table *table, const strip *s, double *part)
+static void gauge_strip(const lrc_table *const *tables, const strip *s, double *part)
 {
     const lrc_group *group = s->group;
     const lrc_dtype dtype = s->t->dtype;
@@ -691,19 +698,19 @@ static void gauge_strip(const lrc_table *table, const strip *s, double *part)
     memcpy(c, group->coef, 2 * sizeof *c);
     memcpy(c + 2, group->gauge_coef, sizeof group->gauge_coef);
     for (int i = 0; i < 2 + LRC_MAX_GAUGE_COEFS; i++) f[i] = (float)c[i];
-    table->gauge[group->gauge][dtype](s->t, s->lo, s->n,
-                                      dtype == LRC_F32 ? (const void *)f : c, part);
+    tables[dtype]->gauge[group->gauge](s->t, s->lo, s->n,
+                                       dtype == LRC_F32 ? (const void *)f : c, part);
 }
 
 static void gauge_share(void *ctx, int k, int n)
 {
     const gauge_task *task = ctx;
-    const lrc_table *table = lrc_current_table();
+    const lrc_table *const *tables = lrc_current_tables();
     const fp_mode caller = fp_enter(task->plan->keep_subnormals);
     share mine = share_of(task->plan, k, n);
     for (strip s; next(&mine, 0, &s);)
         if (s.group->gauge != LRC_NO_GAUGE)
-            gauge_strip(table, &s, task->part + LRC_MAX_SUMS * strip_of(&s));
+            gauge_strip(tables, &s, task->part + LRC_MAX_SUMS * strip_of(&s));
     fp_leave(caller);
 }
 
@@ -737,7 +744,7 @@ static void factor_share(void *ctx, int k, int n)
     const factor_task *task = ctx;
     const lrc_tensor *t = task->t;
     const lrc_factors *f = &t->factors;
-    const lrc_table *table = lrc_current_table();
+    const lrc_table *const *tables = lrc_current_tables();
     const fp_mode mode = fp_enter(task->keep_subnormals);
     const size_t rows = t->n / f->n_cols;
     const size_t from = column(f->n_cols, k, n);
@@ -748,13 +755,13 @@ static void factor_share(void *ctx, int k, int n)
         const size_t lo = i * f->n_cols;
         const char *g = (const char *)t->g + lo * size_of(t->dtype);
         task->row[i] = f->factoring == LRC_LEAST
-                           ? table->row_most[t->dtype](t, lo, f->n_cols)
-                           : table->squares[t->dtype](g, f->n_cols);
+                           ? tables[t->dtype]->row_most(t, lo, f->n_cols)
+                           : tables[t->dtype]->squares(g, f->n_cols);
     }
     for (size_t i = 0; len > 0 && i < rows; i++) {
         double *col = task->col + i / f->n_rows * f->n_cols + from;
         if (i % f->n_rows == 0) memset(col, 0, len * sizeof *col);
-        table->col_stat[t->dtype](t, i * f->n_cols + from, len, col);
+        tables[t->dtype]->col_stat(t, i * f->n_cols + from, len, col);
     }
     fp_leave(mode);
 }
@@ -781,8 +788,8 @@ static void traffic_share(void *ctx, int k, int n)
 {
     const traffic_task *task = ctx;
     const size_t from = column(task->n, k, n), end = column(task->n, k + 1, n);
-    lrc_current_table()->traffic(task->g, task->arrays, task->n_arrays, from,
-                                 end - from);
+    lrc_current_tables()[LRC_F32]->traffic(task->g, task->arrays, task->n_arrays, from,
+                                           end - from);
 }
 
 void lrc_traffic(const float *g, float *const *arrays, int n_arrays, size_t n,

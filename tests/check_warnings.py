@@ -1,7 +1,7 @@
 """Compile src_c/ with every compiler that is here, warnings being errors.
 
-`make lint` runs it.  The kernels are compiled for each instruction set, at the
-optimisation that the build uses, since some warnings come from the optimiser.
+`make lint` runs it.  The kernels are compiled for each instruction set and dtype, at
+the optimisation that the build uses, since some warnings come from the optimiser.
 """
 
 import shutil
@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-from setup import C_SOURCES, CFLAGS, ISAS  # noqa: E402 # found by the line above
+from setup import C_SOURCES, CFLAGS, ISAS, kernels  # noqa: E402 # found by the line above
 
 STRICT = ["-Wall", "-Wextra", "-Wconversion", "-Werror", "-pedantic"]
 OPENMP = {"gcc": ["-fopenmp"], "clang": ["-fopenmp=libgomp"]}
@@ -27,10 +27,7 @@ def main() -> int:
         failed = False
         jobs = [(source, []) for source in C_SOURCES]
         jobs += [(source, OPENMP[compiler]) for source in C_SOURCES]
-        jobs += [
-            ("src_c/kernels.c", [f'-DISA="{isa}"', f"-DTABLE=lrc_{isa}", *flags])
-            for isa, flags in ISAS.items()
-        ]
+        jobs += [("src_c/kernels.c", flags) for flags in kernels(ISAS).values()]
         for source, flags in jobs:
             with tempfile.TemporaryDirectory() as folder:
                 command = [compiler, *CFLAGS, *STRICT, *flags, "-Isrc_c"]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-from setup import C_SOURCES, CFLAGS, ISAS  # noqa: E402 # found by the line above
+from setup import C_SOURCES, CFLAGS, ISAS, kernels  # noqa: E402 # found by the line above
 
 # By name: the compiler, instruction sets, further flags.
 PROGRAMS = {
@@ -55,10 +55,10 @@ def start(folder_of):
 def compilations(folder, compiler, isas, flags):
     """Yield the commands that make a program."""
     common = [compiler, *CFLAGS, *flags, f"-I{ROOT / 'src_c'}"]
-    objects = [str(folder / f"{isa}.o") for isa in isas]
-    for target, (isa, isa_flags) in zip(objects, isas.items(), strict=True):
-        names = [f'-DISA="{isa}"', f"-DTABLE=lrc_{isa}"]
+    objects = []
+    for name, kernel_flags in kernels(isas).items():
+        objects.append(str(folder / f"{name}.o"))
         source = str(ROOT / "src_c/kernels.c")
-        yield [*common, *isa_flags, *names, "-c", source, "-o", target]
+        yield [*common, *kernel_flags, "-c", source, "-o", objects[-1]]
     sources = [str(ROOT / source) for source in (*C_SOURCES, "tests/bits.c")]
     yield [*common, *sources, *objects, "-o", str(folder / "bits"), "-lm"]

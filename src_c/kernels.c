@@ -35,10 +35,10 @@
 #include "gauge.inc"
 #include "traffic.inc"
 
-#define RULE(name, n_state, states, coefs)                                             \
-    {T(name##_plain), T(name##_scaled), T(name##_coupled), T(name##_emitted),          \
-     T(name##_measured)},
-#define GAUGE(name, n_array, arrays, n_sum, coefs) T(name##_gauge),
+#define LRC_RULE(id, name, n_state, states, coefs)                                     \
+    [id] = {T(name##_plain), T(name##_scaled), T(name##_coupled), T(name##_emitted),   \
+            T(name##_measured)},
+#define LRC_GAUGE(id, name, n_array, arrays, n_sum, coefs) [id] = T(name##_gauge),
 extern const lrc_table TABLE;
 const lrc_table TABLE = {
     .kernel =
@@ -47,7 +47,6 @@ const lrc_table TABLE = {
         },
     .gauge =
         {
-            NULL,
 #include "gauges.def"
         },
     .mechanic_begin = T(mechanic_begin),

@@ -20,7 +20,7 @@
  *
  *     a = a + weight (p - a);   p = a, where the average pulls
  *
- * Before all that, gradients may be treated, in this order:
+ * Before all that come, in this order,
  *
  *     g = grad_scale (g + acc)                     gathered before: acc
  *     g = max(-clip_value, min(clip_value, g))
@@ -28,8 +28,11 @@
  *     g = g min(1, agc max(|p|, agc_eps) / |g|)    norms of each unit of the tensor
  *     g = g min(1, clip_norm / (|g| + clip_eps))   |g| of all: the plan's clip_norm
  *
- * (a norm that is not finite clips nothing), or the step left undone where one of them is
- * not finite.  That takes a pass over the gradients before the step's own.
+ * (a norm that is not finite clips nothing), and the step is left undone where one of the
+ * gradients is not finite then.  That takes a pass over the gradients before the step's
+ * own.  A finite gradient of any size is clipped to a finite one: norms are taken once more
+ * of 2^-600 g or 2^600 g where squares leave the range of a double, and a factor that is no
+ * normal number of the tensor's type is applied in two.
  *
  * A group of one tensor may have a scale, which makes its numbers from the tensor's
  * norms, each step anew: LARS, LAMB, NovoGrad, Adafactor (scales.def).  A tensor may be a
@@ -38,19 +41,29 @@
  *     LRC_PRODUCT   g / sqrt(max(row[i] col[j], floor))
  *     LRC_LEAST     g / sqrt(min(row[i], col[j]) + g^2 + floor)
  *
- * A group may have a gauge: sums over its tensors, read before the step, from which the
- * caller makes its numbers (gauges.def).
+ * A group may have a gauge: sums over its tensors, from which the caller makes its numbers
+ * (gauges.def).  Or its directions are made by the caller as wholes.  What the caller makes
+ * in the middle of a step is asked for by a function of the plan, see lrc_ask.
  *
- * Norms are roots of sums of squares in double, in a fixed order: infinite for numbers
- * past 1e154.
+ * Sums of squares are taken in double, in a fixed order.
  *
  * Contract.  Results are the same bits for every instruction set, number of threads,
  * alignment and floating-point mode of the caller; with keep_subnormals also for every
  * architecture, as they differ in which results count as subnormal.  The caller
  * guarantees that pointers are aligned to their type, lengths are right, and what belongs
  * to a tensor overlaps no other buffer of the plan (gradients may overlap each other, where
- * none is zeroed).  Nothing here allocates, prints, exits or keeps a reference, and
- * lrc_step() cannot fail. */
+ * none is zeroed).  Two threads may step two plans at the same time, but not one.
+ *
+ * Nothing here allocates, prints or keeps a reference.  Nothing exits but OpenMP: its
+ * runtime ends the process where the system refuses it a thread (as OMP_STACKSIZE=60000G
+ * makes it do), so let num_threads be 1 where that may happen.
+ *
+ * Fork.  A child that steps after its parent has stepped by several threads would wait for
+ * threads that it does not have, where the runtime is libgomp.  So before each fork of a
+ * process that has run lrcore by several threads, libgomp's pool is ended by
+ * omp_pause_resource_all(omp_pause_soft): it is made anew by the next parallel region, in
+ * parent and child (0.5 ms).  What the host program keeps in threadprivate data of threads
+ * other than the one that forks is lost with the pool; nothing else is reset. */
 
 #ifndef LRCORE_H
 #define LRCORE_H
@@ -74,28 +87,29 @@ enum {
 
 typedef enum { LRC_F32, LRC_F64, LRC_N_DTYPES } lrc_dtype;
 
-#define RULE(name, n_state, states, coefs) LRC_##name,
+/* The registries.  A number, once given, keeps its meaning: it stands in their lines. */
+#define LRC_RULE(id, name, n_state, states, coefs) LRC_##name = id,
 typedef enum {
 #include "rules.def"
     LRC_N_RULES
 } lrc_rule;
-#undef RULE
+#undef LRC_RULE
 
-#define SCALE(name, emits, n_state, states, coefs) LRC_SCALE_##name,
+#define LRC_SCALE(id, name, emits, n_state, states, coefs) LRC_SCALE_##name = id,
 typedef enum {
     LRC_NO_SCALE,
 #include "scales.def"
     LRC_N_SCALES
 } lrc_scale;
-#undef SCALE
+#undef LRC_SCALE
 
-#define GAUGE(name, n_array, arrays, n_sum, coefs) LRC_GAUGE_##name,
+#define LRC_GAUGE(id, name, n_array, arrays, n_sum, coefs) LRC_GAUGE_##name = id,
 typedef enum {
     LRC_NO_GAUGE,
 #include "gauges.def"
     LRC_N_GAUGES
 } lrc_gauge;
-#undef GAUGE
+#undef LRC_GAUGE
 
 /* What rules.def says of each rule. */
 typedef struct {
@@ -128,20 +142,19 @@ extern const lrc_gauge_info lrc_gauges[LRC_N_GAUGES];
 typedef enum { LRC_UNFACTORED, LRC_PRODUCT, LRC_LEAST } lrc_factoring;
 
 typedef struct {
-    lrc_factoring factoring;
     const void *row, *col; /* like p: n_rows, n_cols of each matrix in a row */
     size_t n_rows, n_cols; /* of a matrix; a tensor is one or many of them */
     double floor;
+    /* What the next factors are made from, written: of each row and of each column of
+     * each matrix, the sum of g^2 (LRC_PRODUCT), or the largest min(row[i], col[j]) + g^2
+     * (LRC_LEAST). */
+    double *row_stat, *col_stat;
 } lrc_factors;
 
 /* The units that adaptive clipping takes norms of: of a tensor of shape (outer, reduced,
  * inner) those over `reduced`. */
 typedef struct {
     size_t outer, reduced, inner;
-    /* Scratch of outer * inner numbers, where these are more than one; factor: in the
-     * tensor's type. */
-    double *gg, *pp;
-    void *factor;
 } lrc_units;
 
 typedef struct {
@@ -150,18 +163,19 @@ typedef struct {
     void *acc; /* the sum of the gradients that lrc_gather() has taken; or NULL */
     void *s[LRC_MAX_STATES];
     void *a[LRC_MAX_AVERAGES]; /* averages, in the order of the group's; or NULL */
-    void *u;                   /* scratch like p, where the group's scale emits */
+    void *u;                   /* scratch like p, where the group's scale emits or its
+                                * directions are the caller's */
     void *mechanic_delta;      /* Mechanic's arrays; or NULL */
     void *mechanic_p0;
     double *scale_state;                /* where the group's scale has any */
     const void *gauged[LRC_MAX_GAUGED]; /* what the group's gauge reads: states too */
-    lrc_factors factors;                /* none where the group's scale emits */
+    lrc_factors factors;                /* where the group is factored */
     lrc_units units;                    /* where the group has agc */
     size_t n;                           /* elements */
-    size_t first;                       /* elements in the tensors before, and */
-    size_t first_strip;                 /* strips: set by lrc_plan_tensors() */
     lrc_dtype dtype;
     unsigned group; /* index into the plan's groups */
+    /* Elements, strips and units in the tensors before: set by lrc_plan_tensors(). */
+    size_t first, first_strip, first_unit;
 } lrc_tensor;
 
 typedef struct {
@@ -173,14 +187,6 @@ typedef struct {
     double keep, before, now; /* of delta; s before and now */
 } lrc_mechanic;
 
-/* Of a strip: sums of squares of g, of g clipped by value or of what a scale divides by,
- * of p, and of p's change by the rule, or by Mechanic; and the elements of g that are not
- * finite. */
-typedef struct {
-    double g, x, p, u;
-    size_t nonfinite;
-} lrc_sums;
-
 typedef struct {
     lrc_rule rule;
     double coef[LRC_MAX_COEFS];
@@ -188,57 +194,66 @@ typedef struct {
     double scale_coef[LRC_MAX_SCALE_COEFS];
     lrc_gauge gauge;
     double gauge_coef[LRC_MAX_GAUGE_COEFS];
+    lrc_factoring factoring; /* not beside a scale that emits */
+    int directed;            /* whether the caller makes the directions, in u */
     /* Clipping of elements, of the tensor, of its units; 0: none.  A group with a scale,
      * clip_norm or agc has one tensor. */
     double clip_value, clip_norm, agc, agc_eps;
     lrc_mechanic mechanic; /* where its tensors have the arrays */
     lrc_average average[LRC_MAX_AVERAGES];
-    /* Scratch of a step: what g is multiplied by before gscale; the coefficients as
-     * scaled, and rounded; and the kernels they ask for. */
-    double factor;
-    double coef_f64[LRC_MAX_COEFS];
-    float coef_f32[LRC_MAX_COEFS];
-    void (*kernel[LRC_N_DTYPES])(const lrc_tensor *t, size_t lo, size_t n,
-                                 const void *c, lrc_sums *sums);
-    int plain; /* whether a step is the kernel alone */
 } lrc_group;
+
+/* A sum of squares, in three parts so that no finite one is out of range: strips of which
+ * it is ordinary in `mid`; of the others (2^600 x)^2 in `small` or (2^-600 x)^2 in `large`
+ * (Blue 1978, "A portable Fortran program to find the Euclidean norm of a vector"). */
+typedef struct {
+    double mid, small, large;
+} lrc_squares;
+
+/* a += b; and the root of a sum: infinite where the exact one is. */
+void lrc_add_squares(lrc_squares *a, const lrc_squares *b);
+double lrc_norm(const lrc_squares *sum);
 
 /* Of a tensor, as a step leaves it: the same of g times grad_scale, of g as clipped, of
  * p before averages pull at it, and of its change. */
 typedef struct {
-    double g, clipped, p, u;
-    size_t nonfinite;
+    lrc_squares g, clipped, p, u;
+    size_t nonfinite; /* elements of g */
 } lrc_report;
 
-/* What a scale is told of a tensor. */
-typedef struct {
-    double xx, pp; /* sums of squares */
-    double n;      /* elements */
-} lrc_norms;
+typedef struct lrc_plan lrc_plan;
 
-typedef struct {
+/* What the caller is asked to make in the middle of a step, from what the step has read:
+ * the groups' coefficients and Mechanic's numbers, from gauge_sums; the tensors' row and
+ * col, from row_stat and col_stat; the directions, from the gradients that stand in u. */
+typedef enum { LRC_ASK_GAUGED, LRC_ASK_FACTORED, LRC_ASK_DIRECTED } lrc_ask;
+
+struct lrc_plan {
     lrc_tensor *tensor;
     size_t n_tensors;
     size_t total;    /* elements in all tensors, and */
     size_t n_strips; /* strips of LRC_STRIP: set by lrc_plan_tensors() */
     lrc_group *group;
     size_t n_groups;
-    lrc_sums *sums; /* n_strips of them: scratch; or NULL where nothing is measured */
+    void *work;         /* lrc_plan_tensors() says how many bytes: a step's own */
     lrc_report *report; /* n_tensors of them, written; or NULL */
-    double grad_scale;
+    double *gauge_sums; /* where groups have gauges: LRC_MAX_SUMS of each tensor, written */
+    /* Returns 0 to go on; otherwise the step is refused.  It is called in the thread that
+     * called lrc_step(), with that thread's floating-point mode, before anything has been
+     * written but u. */
+    int (*ask)(void *caller, lrc_plan *plan, lrc_ask what);
+    void *caller;
+    double grad_scale;          /* 0 counts as 1 */
     double clip_norm, clip_eps; /* 0: none */
-    int skip_nonfinite;   /* whether a gradient that is not finite undoes the step */
-    int zero_grads;       /* whether gradients are zeroed after use */
-    int gathered;         /* whether to add what was gathered */
-    int treated;          /* whether lrc_treat() has made the gradients */
-    int num_threads;      /* at most so many; 0: what lrc_num_threads() says */
-    int keep_subnormals;  /* 0: flushed to zero, as a dead unit's state would slow
-                                   the step */
-    size_t parallel_from; /* smallest total that is given to more than one thread */
-    /* Scratch of a step. */
-    void *const *out;
-    int measures, scales, applied;
-} lrc_plan;
+    int skip_nonfinite;         /* whether a gradient that is not finite undoes the step */
+    int zero_grads;             /* whether gradients are zeroed after use */
+    int gathered;               /* whether to add what was gathered */
+    int num_threads;            /* at most so many; 0: what lrc_num_threads() says */
+    int keep_subnormals;        /* 0: flushed to zero, as a dead unit's state would slow
+                                 * the step */
+    size_t parallel_from; /* smallest total that is given to more than one thread; 0:
+                           * LRC_PARALLEL_FROM */
+};
 
 /* What stages work on while it is in the cache, and the unit in which norms are summed:
  * elements of one tensor. */
@@ -248,35 +263,27 @@ enum { LRC_STRIP = 2048 };
  * it is awake; here it takes a quarter to a third off the step (bench/threads.py). */
 enum { LRC_PARALLEL_FROM = 65536 };
 
-/* Number the elements and strips of a plan's tensors: once, when their lengths are
- * known. */
-void lrc_plan_tensors(lrc_plan *plan);
+/* Number the elements, strips and units of a plan's tensors: once, when their lengths and
+ * units are known.  Returns the bytes of work that its steps need, aligned as a double. */
+size_t lrc_plan_tensors(lrc_plan *plan);
 
-/* Whether a step of this plan changes its gradients, or checks them. */
-int lrc_plan_treats(const lrc_plan *plan);
+/* What lrc_step() returns. */
+enum { LRC_REFUSED = -1, LRC_SKIPPED, LRC_TAKEN };
 
-/* One step.  The plan's tensors and group coefficients are set; two threads must not
- * step one plan at the same time.  Returns whether it was taken: 0 where a gradient is not
- * finite and the plan skips such steps, with nothing written but zeroed gradients. */
+/* One step.  The plan's tensors and group coefficients are set.  LRC_SKIPPED: a gradient is
+ * not finite and the plan skips such steps; nothing has been written but zeroed gradients.
+ * LRC_REFUSED: the plan has no work, or `ask` said so; nothing has been written. */
 int lrc_step(lrc_plan *plan);
 
-/* The treatment alone.  out: for each tensor where to write its gradient, which may be
- * where it is; or NULL, for a report alone.  Returns as lrc_step() does. */
-int lrc_treat(lrc_plan *plan, void *const *out);
+/* Look at the gradients as a step would, and write nothing but what it reads: the report's
+ * part on gradients, the gauges' sums, the factors' row_stat and col_stat. */
+int lrc_measure(lrc_plan *plan);
 
-/* Read the gauges of a plan's groups, from which the caller makes the coefficients of a
- * step to come: the gradients are taken as they are, but for gscale and l2.
- * sums: LRC_MAX_SUMS of each tensor, written; part: as many of each strip, scratch. */
-void lrc_read_gauges(const lrc_plan *plan, double *part, double *sums);
+/* Clip the gradients in place, and step nothing. */
+int lrc_clip(lrc_plan *plan);
 
 /* Gather the gradients: acc = g the first time, then acc = acc + g. */
-void lrc_gather(lrc_plan *plan, int first);
-
-/* What the next factors are made from: of each row and of each column of a tensor's
- * matrices, the sum of g^2 (LRC_PRODUCT), or the largest min(row[i], col[j]) + g^2
- * (LRC_LEAST).  At most num_threads, as in a plan; the order of the sums is fixed. */
-void lrc_factor_stats(const lrc_tensor *tensor, double *row, double *col,
-                      int num_threads, int keep_subnormals);
+int lrc_gather(lrc_plan *plan, int first);
 
 /* Instruction sets: the tables of this build, best last.  lrc_isa() is the one in use:
  * the environment's LRCORE_ISA where that runs here, else the best that does.

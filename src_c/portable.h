@@ -4,6 +4,7 @@
 #define LRC_PORTABLE_H
 
 #include <float.h>
+#include <stdint.h>
 
 #if FLT_EVAL_METHOD != 0
 #error "lrcore needs float arithmetic in float, not in x87's long double"
@@ -26,18 +27,14 @@
 #define FOR_EACH_ISA(X) X(baseline, 1)
 #endif
 
-/* clang's -fopenmp brings LLVM's runtime, which takes care of forks itself, and hangs in
- * a fork handler that calls it. */
-#if defined(_OPENMP) && defined(__GNUC__) && !defined(__clang__)
-#define OPENMP_IS_LIBGOMP
-#endif
-
 /* The driver must vanish into each kernel, or its rule would be called through a
  * pointer. */
 #define INLINE inline __attribute__((always_inline))
 
-/* Ask for what is read soon; any address will do. */
-#define PREFETCH(address) __builtin_prefetch(address, 0, 2)
+/* Ask for element i of an array, which is read soon.  Its address is made as an integer,
+ * since it may lie past the array; any address will do. */
+#define PREFETCH(array, i)                                                             \
+    __builtin_prefetch((const void *)((uintptr_t)(array) + (i) * sizeof *(array)), 0, 2)
 
 /* The floating-point mode belongs to a thread: round to nearest, exceptions masked, and
  * subnormals flushed to zero (as inputs and as results; x86-64 and aarch64 only) or kept.

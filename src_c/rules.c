@@ -1,38 +1,26 @@
-/* rules.c: what rules.def, scales.def and gauges.def say, as tables, and the scales'
- * functions. */
+/* rules.c: what rules.def and gauges.def say, as tables. */
 
-#include "kernels.h"
+#include "lrcore.h"
 
-#include <math.h>
+#define LRC_RULE(id, name, n_state, states, coefs)                                     \
+    _Static_assert(n_state <= LRC_MAX_STATES, #name " has too many states");
+#include "rules.def"
+#undef LRC_RULE
 
-#define RULE(name, n_state, states, coefs) {#name, n_state, states, coefs},
+#define LRC_RULE(id, name, n_state, states, coefs) [id] = {#name, n_state, states, coefs},
 const lrc_rule_info lrc_rules[LRC_N_RULES] = {
 #include "rules.def"
 };
-#undef RULE
 
-#define GAUGE(name, n_array, arrays, n_sum, coefs)                                     \
-    {#name, n_array, arrays, n_sum, coefs},
-const lrc_gauge_info lrc_gauges[LRC_N_GAUGES] = {
-    {"", 0, "", 0, ""},
+#define LRC_GAUGE(id, name, n_array, arrays, n_sum, coefs)                             \
+    _Static_assert(n_array <= LRC_MAX_GAUGED, #name " reads too many arrays");         \
+    _Static_assert(n_sum <= LRC_MAX_SUMS, #name " has too many sums");
 #include "gauges.def"
-};
-#undef GAUGE
+#undef LRC_GAUGE
 
-#define SCALE_FILES
-#include "scales.def"
-#undef SCALE_FILES
-
-#define SCALE(name, emits, n_state, states, coefs)                                     \
-    {#name, emits, n_state, states, coefs},
-const lrc_scale_info lrc_scales[LRC_N_SCALES] = {
-    {"", 0, 0, "", ""},
-#include "scales.def"
-};
-#undef SCALE
-
-#define SCALE(name, emits, n_state, states, coefs) name,
-lrc_scale_fn *const lrc_scale_fns[LRC_N_SCALES] = {
-    NULL,
-#include "scales.def"
+#define LRC_GAUGE(id, name, n_array, arrays, n_sum, coefs)                             \
+    [id] = {#name, n_array, arrays, n_sum, coefs},
+const lrc_gauge_info lrc_gauges[LRC_N_GAUGES] = {
+    [LRC_NO_GAUGE] = {"", 0, "", 0, ""},
+#include "gauges.def"
 };

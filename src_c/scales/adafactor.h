@@ -9,7 +9,7 @@ static void adafactor(const double *c, const lrc_norms *norms, double *state,
                       double *coef)
 {
     (void)state;
-    const double p = fabs(c[2]) * sqrt(norms->pp / norms->n);
-    const double u = sqrt(norms->xx / norms->n) / c[1];
+    const double p = fabs(c[2]) * root_mean(&norms->pp, norms->n);
+    const double u = root_mean(&norms->xx, norms->n) / c[1];
     coef[3] *= (p > c[0] ? p : c[0]) / (u > 1 ? u : 1);
 }

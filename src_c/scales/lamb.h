@@ -8,7 +8,7 @@
 static void lamb(const double *c, const lrc_norms *norms, double *state, double *coef)
 {
     (void)state;
-    const double p = fabs(c[0]) * sqrt(norms->pp), u = c[2] * sqrt(norms->xx);
+    const double p = fabs(c[0]) * lrc_norm(&norms->pp), u = c[2] * lrc_norm(&norms->xx);
     if (p != 0 && u != 0) {
         const double r = p / u;
         coef[3] *= r > c[1] ? c[1] : r;

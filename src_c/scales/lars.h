@@ -7,7 +7,7 @@
 static void lars(const double *c, const lrc_norms *norms, double *state, double *coef)
 {
     (void)state;
-    const double p = sqrt(norms->pp), g = fabs(coef[0]) * sqrt(norms->xx);
+    const double p = lrc_norm(&norms->pp), g = fabs(coef[0]) * lrc_norm(&norms->xx);
     if (p == 0 || g == 0) return;
     const double r = c[0] * p / (g + coef[1] * p + c[1]);
     coef[0] *= r;

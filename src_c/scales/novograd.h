@@ -7,6 +7,6 @@
 static void novograd(const double *c, const lrc_norms *norms, double *state,
                      double *coef)
 {
-    *state += c[0] * (coef[0] * coef[0] * norms->xx - *state);
+    *state += c[0] * (within_double(coef[0], &norms->xx) - *state);
     coef[0] /= sqrt(*state) + c[1];
 }

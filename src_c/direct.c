@@ -1,0 +1,48 @@
+/* direct.c: directions that the caller makes of whole gradients, as Muon's products of
+ * matrices: the gradients, gathered and clipped, are put into u, and the directions come in
+ * their place.  And gradients that are clipped in place, for lrc_clip(). */
+
+#include <string.h>
+
+#include "run.h"
+
+/* Write a strip's gradient, as its rule would be given it. */
+static void write_strip(const lrc_run *run, lrc_view *v, double factor, void *out)
+{
+    const lrc_dtype dtype = v->tensor->dtype;
+    lrc_scratch made;
+    const void *g = lrc_gradient(run, v, &made);
+    if (factor != 1)
+        run->table[dtype]->multiply(g, factor, v->n, out);
+    else if (g != out)
+        memcpy(out, g, v->n * lrc_size_of(dtype));
+}
+
+static int direct_wanted(const lrc_run *run)
+{
+    return run->directs && run->result == LRC_TAKEN;
+}
+
+static void direct_share(lrc_run *run, const lrc_team *team)
+{
+    lrc_share mine = lrc_share_of(run->plan, team);
+    for (lrc_view v; lrc_next(&mine, 0, &v);)
+        if (lrc_group_of(run, &v)->directed) write_strip(run, &v, 1, v.u);
+}
+
+static void direct_meet(lrc_run *run) { lrc_ask_caller(run, LRC_ASK_DIRECTED); }
+
+const lrc_pass lrc_direct_pass = {direct_wanted, direct_share, direct_meet};
+
+static int clip_wanted(const lrc_run *run) { return run->result == LRC_TAKEN; }
+
+static void clip_share(lrc_run *run, const lrc_team *team)
+{
+    lrc_share mine = lrc_share_of(run->plan, team);
+    for (lrc_view v; lrc_next(&mine, 0, &v);) {
+        const double gscale = run->numbers[v.tensor->group].f64[0];
+        write_strip(run, &v, gscale, v.g);
+    }
+}
+
+const lrc_pass lrc_clip_pass = {clip_wanted, clip_share, NULL};

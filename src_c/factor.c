@@ -1,0 +1,81 @@
+/* factor.c: second moments that are factored into rows and columns: what the next factors
+ * are made from.  Each row and each column is summed by one thread, in order. */
+
+#include <string.h>
+
+#include "run.h"
+
+/* Columns that stay with one thread: their sums fill a cache line. */
+enum { LINE = 8 };
+
+static int wanted(const lrc_run *run)
+{
+    return run->factors && run->result == LRC_TAKEN;
+}
+
+static lrc_factoring factoring_of(const lrc_run *run, const lrc_tensor *t)
+{
+    return run->plan->group[t->group].factoring;
+}
+
+static double row_of(const lrc_run *run, const lrc_tensor *t, size_t row)
+{
+    const lrc_table *table = run->table[t->dtype];
+    const size_t n = t->factors.n_cols;
+    double lane[LRC_LANES] = {0}, most = 0;
+    lrc_scratch made;
+
+    for (size_t done = 0; done < n; done += LRC_STRIP) {
+        lrc_view v;
+        lrc_view_of(t, row * n + done, n - done < LRC_STRIP ? n - done : LRC_STRIP, &v);
+        const void *g = lrc_gradient(run, &v, &made);
+        if (factoring_of(run, t) == LRC_LEAST)
+            most = table->row_most(&v, g, most);
+        else
+            table->squares(g, v.n, lane);
+    }
+    return factoring_of(run, t) == LRC_LEAST ? most : lrc_total(lane);
+}
+
+/* Columns [from, from + n) of each matrix in a row. */
+static void add_columns(const lrc_run *run, const lrc_tensor *t, size_t from, size_t n)
+{
+    const lrc_factors *f = &t->factors;
+    const lrc_factoring factoring = factoring_of(run, t);
+    lrc_scratch made;
+
+    for (size_t row = 0; row < t->n / f->n_cols; row++) {
+        double *stat = f->col_stat + row / f->n_rows * f->n_cols + from;
+        lrc_view v;
+        lrc_view_of(t, row * f->n_cols + from, n, &v);
+        if (row % f->n_rows == 0) memset(stat, 0, n * sizeof *stat);
+        run->table[t->dtype]->col_stat(&v, factoring, lrc_gradient(run, &v, &made),
+                                       stat);
+    }
+}
+
+static void read_tensor(const lrc_run *run, const lrc_tensor *t, const lrc_team *team)
+{
+    const lrc_factors *f = &t->factors;
+    const size_t rows = t->n / f->n_cols;
+    const size_t last = lrc_begin(rows, 1, team->k + 1, team->n);
+    const size_t end = lrc_begin(f->n_cols, LINE, team->k + 1, team->n);
+    size_t at = lrc_begin(f->n_cols, LINE, team->k, team->n);
+
+    for (size_t row = lrc_begin(rows, 1, team->k, team->n); row < last; row++)
+        f->row_stat[row] = row_of(run, t, row);
+    for (; at < end; at += LRC_STRIP)
+        add_columns(run, t, at, end - at < LRC_STRIP ? end - at : LRC_STRIP);
+}
+
+static void share(lrc_run *run, const lrc_team *team)
+{
+    for (size_t i = 0; i < run->plan->n_tensors; i++) {
+        const lrc_tensor *t = run->plan->tensor + i;
+        if (factoring_of(run, t) && t->n > 0) read_tensor(run, t, team);
+    }
+}
+
+static void meet(lrc_run *run) { lrc_ask_caller(run, LRC_ASK_FACTORED); }
+
+const lrc_pass lrc_factor_pass = {wanted, share, meet};

@@ -1,0 +1,23 @@
+/* gather.c: the sum of the gradients of several calls. */
+
+#include <string.h>
+
+#include "run.h"
+
+static int wanted(const lrc_run *run) { return run->result == LRC_TAKEN; }
+
+static void share(lrc_run *run, const lrc_team *team)
+{
+    lrc_share mine = lrc_share_of(run->plan, team);
+    for (lrc_view v; lrc_next(&mine, 0, &v);) {
+        const lrc_dtype dtype = v.tensor->dtype;
+        const size_t bytes = v.n * lrc_size_of(dtype);
+        if (run->first)
+            memcpy(v.acc, v.g, bytes);
+        else
+            run->table[dtype]->sum(v.acc, v.g, v.n, v.acc);
+        if (run->plan->zero_grads) memset(v.g, 0, bytes);
+    }
+}
+
+const lrc_pass lrc_gather_pass = {wanted, share, NULL};

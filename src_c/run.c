@@ -1,0 +1,134 @@
+/* run.c: the driver of passes, and the work that they share. */
+
+#include "run.h"
+
+#include <string.h>
+
+/* --- the work of a plan ----------------------------------------------------------- */
+
+static size_t units_of(const lrc_tensor *t)
+{
+    const size_t n = t->units.outer * t->units.inner;
+    return n > 1 ? n : 0;
+}
+
+/* Lay out the arrays of a run from `work` on; returns the bytes. */
+static size_t lay_out(lrc_run *run, const lrc_plan *plan, size_t n_units, char *work)
+{
+    const size_t numbers = plan->n_groups * sizeof(lrc_numbers);
+    const size_t strips = plan->n_strips * sizeof(lrc_measured);
+    const size_t gauge = plan->n_strips * LRC_MAX_SUMS * sizeof(double);
+    const size_t units = n_units * sizeof(lrc_unit);
+    const size_t factors = n_units * sizeof(double);
+
+    if (work) {
+        run->numbers = (void *)work;
+        run->strip = (void *)(work += numbers);
+        run->gauge = (void *)(work += strips);
+        run->unit = (void *)(work += gauge);
+        run->unit_factor[0] = (void *)(work += units);
+        run->unit_factor[1] = (void *)(work += factors);
+    }
+    return numbers + strips + gauge + units + 2 * factors;
+}
+
+size_t lrc_plan_tensors(lrc_plan *plan)
+{
+    size_t units = 0;
+    plan->total = plan->n_strips = 0;
+    for (size_t i = 0; i < plan->n_tensors; i++) {
+        lrc_tensor *t = plan->tensor + i;
+        t->first = plan->total;
+        t->first_strip = plan->n_strips;
+        t->first_unit = units;
+        plan->total += t->n;
+        plan->n_strips += lrc_strips(t->n);
+        units += units_of(t);
+    }
+    return lay_out(NULL, plan, units, NULL);
+}
+
+static size_t all_units(const lrc_plan *plan)
+{
+    if (plan->n_tensors == 0) return 0;
+    const lrc_tensor *last = plan->tensor + plan->n_tensors - 1;
+    return last->first_unit + units_of(last);
+}
+
+/* --- the driver ------------------------------------------------------------------- */
+
+const lrc_group *lrc_group_of(const lrc_run *run, const lrc_view *v)
+{
+    return run->plan->group + v->tensor->group;
+}
+
+double lrc_grad_scale(const lrc_run *run)
+{
+    return run->plan->grad_scale == 0 ? 1 : run->plan->grad_scale;
+}
+
+void lrc_ask_caller(lrc_run *run, lrc_ask what)
+{
+    lrc_plan *plan = run->plan;
+    if (!plan->ask) return;
+    const fp_mode mode = fp_get();
+    fp_leave(run->caller);
+    if (plan->ask(plan->caller, plan, what) != 0) run->result = LRC_REFUSED;
+    fp_leave(mode);
+}
+
+/* Which passes the groups ask for. */
+static void look_at_groups(lrc_run *run)
+{
+    const lrc_plan *plan = run->plan;
+    run->measures |= plan->skip_nonfinite || plan->clip_norm != 0;
+    for (size_t i = 0; i < plan->n_groups; i++) {
+        const lrc_group *group = plan->group + i;
+        const int scales = group->scale != LRC_NO_SCALE;
+        run->measures |= group->clip_norm != 0 || group->agc != 0;
+        /* The kernel measures the gradient that it is given, and no other. */
+        run->measures |=
+            plan->report && (group->clip_value != 0 || group->factoring ||
+                             group->directed || lrc_scales[group->scale].emits);
+        run->scales |= scales;
+        run->gauges |= group->gauge != LRC_NO_GAUGE && plan->gauge_sums;
+        run->factors |= group->factoring != LRC_UNFACTORED;
+        run->directs |= group->directed;
+    }
+}
+
+/* What each thread does; thread 0 does more in between. */
+static void run_passes(void *ctx, const lrc_team *team)
+{
+    lrc_run *run = ctx;
+    const fp_mode mode = fp_enter(run->plan->keep_subnormals);
+    for (const lrc_pass *const *pass = run->passes; *pass; pass++) {
+        if (!(*pass)->wanted(run)) continue;
+        if ((*pass)->share) (*pass)->share(run, team);
+        if (!(*pass)->meet) continue;
+        lrc_meet(team);
+        if (team->k == 0) (*pass)->meet(run);
+        lrc_meet(team);
+    }
+    fp_leave(mode);
+}
+
+int lrc_run_passes(lrc_run *run, lrc_plan *plan, const lrc_pass *const *passes)
+{
+    if (!plan->work) return LRC_REFUSED;
+    run->plan = plan;
+    run->passes = passes;
+    run->table = lrc_current_tables();
+    run->result = LRC_TAKEN;
+    lay_out(run, plan, all_units(plan), plan->work);
+    look_at_groups(run);
+    run->caller = fp_enter(plan->keep_subnormals);
+    lrc_begin_numbers(run);
+    /* A kernel that is given a gradient times a factor does not measure the gradient. */
+    for (size_t i = 0; plan->report && i < plan->n_groups; i++)
+        run->measures |= run->numbers[i].apart[0] != 1;
+    lrc_parallel(lrc_threads_for(plan->total, plan->parallel_from, plan->num_threads),
+                 run_passes, run);
+    fp_leave(run->caller);
+    return run->result;
+}

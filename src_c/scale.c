@@ -1,0 +1,97 @@
+/* scale.c: numbers that a tensor's norms make, each step anew: the scales' functions, and
+ * the pass that takes the norms. */
+
+#include "scale.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "run.h"
+
+/* The root of a mean square; and factor^2 times a sum, where that is out of range as the
+ * largest double. */
+static double root_mean(const lrc_squares *sum, double n)
+{
+    const lrc_squares mean = {sum->mid / n, sum->small / n, sum->large / n};
+    return lrc_norm(&mean);
+}
+
+static double within_double(double factor, const lrc_squares *sum)
+{
+    const double size = factor * lrc_norm(sum), all = factor * factor * sum->mid;
+    if (sum->large == 0 && all == all && all <= DBL_MAX) return all;
+    return size > 0 && size <= DBL_MAX ? DBL_MAX : size;
+}
+
+#define LRC_SCALE_FILES
+#include "scales.def"
+#undef LRC_SCALE_FILES
+
+#define LRC_SCALE(id, name, emits, n_state, states, coefs)                             \
+    _Static_assert(n_state <= 1, #name " has too many states");
+#include "scales.def"
+#undef LRC_SCALE
+
+#define LRC_SCALE(id, name, emits, n_state, states, coefs)                             \
+    [id] = {#name, emits, n_state, states, coefs},
+const lrc_scale_info lrc_scales[LRC_N_SCALES] = {
+    [LRC_NO_SCALE] = {"", 0, 0, "", ""},
+#include "scales.def"
+};
+#undef LRC_SCALE
+
+#define LRC_SCALE(id, name, emits, n_state, states, coefs) [id] = name,
+static void (*const functions[LRC_N_SCALES])(const double *, const lrc_norms *,
+                                             double *, double *) = {
+#include "scales.def"
+};
+
+static int emits(const lrc_run *run, const lrc_view *v)
+{
+    return lrc_scales[lrc_group_of(run, v)->scale].emits;
+}
+
+static int wanted(const lrc_run *run) { return run->scales && run->result == LRC_TAKEN; }
+
+/* Sum the squares of the gradient that a scale divides by, or of the direction that is
+ * emitted. */
+static void share(lrc_run *run, const lrc_team *team)
+{
+    lrc_share mine = lrc_share_of(run->plan, team);
+    lrc_scratch made[2];
+    for (lrc_view v; lrc_next(&mine, 0, &v);) {
+        const lrc_dtype dtype = v.tensor->dtype;
+        lrc_measured *sums = run->strip + lrc_strip_of(&v);
+        size_t ignored;
+        if (lrc_group_of(run, &v)->scale == LRC_NO_SCALE) continue;
+
+        const void *x = lrc_direction(run, &v, made);
+        if (emits(run, &v)) {
+            const lrc_numbers *by = run->numbers + v.tensor->group;
+            v.g = (void *)x;
+            by->kernel[dtype](&v, lrc_coefs(by, dtype), NULL);
+            x = v.u;
+        }
+        sums->x = lrc_squares_of(run->table[dtype], dtype, x, v.n, &ignored);
+        sums->p = lrc_squares_of(run->table[dtype], dtype, v.p, v.n, &ignored);
+    }
+}
+
+/* Make the tensors' numbers.  What has been emitted is a gradient now: see step.c. */
+static void meet(lrc_run *run)
+{
+    const lrc_plan *plan = run->plan;
+    for (size_t i = 0; i < plan->n_tensors; i++) {
+        const lrc_tensor *t = plan->tensor + i;
+        const lrc_group *group = plan->group + t->group;
+        lrc_numbers *by = run->numbers + t->group;
+        if (group->scale == LRC_NO_SCALE) continue;
+        const lrc_measured sums = lrc_sum_up(run, t);
+        const lrc_norms norms = {sums.x, sums.p, (double)t->n};
+        functions[group->scale](group->scale_coef, &norms, t->scale_state, by->f64);
+        const int emitted = lrc_scales[group->scale].emits;
+        lrc_round_numbers(run, t->group, emitted ? LRC_sgd : group->rule, 0);
+    }
+}
+
+const lrc_pass lrc_scale_pass = {wanted, share, meet};

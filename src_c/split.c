@@ -1,0 +1,70 @@
+/* split.c: which part of the work a thread has. */
+
+#include "split.h"
+
+size_t lrc_begin(size_t total, size_t block, int k, int n)
+{
+    const size_t blocks = total / block + (total % block != 0);
+    const size_t all = (size_t)n, part = (size_t)k;
+    return k == n ? total : (blocks / all * part + blocks % all * part / all) * block;
+}
+
+/* The last tensor whose first element is `at` or one before. */
+static const lrc_tensor *tensor_at(const lrc_plan *plan, size_t at)
+{
+    size_t lo = 0, hi = plan->n_tensors;
+    while (hi - lo > 1) {
+        const size_t mid = lo + (hi - lo) / 2;
+        if (plan->tensor[mid].first <= at)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return plan->tensor + lo;
+}
+
+/* Where thread k of n begins: the tensor, and the place in it. */
+static const lrc_tensor *begin_of(const lrc_plan *plan, int k, int n, size_t *place)
+{
+    *place = 0;
+    if (k == 0 || plan->n_tensors == 0) return plan->tensor;
+    if (k == n) return plan->tensor + plan->n_tensors;
+    const size_t at = lrc_begin(plan->total, 1, k, n);
+    const lrc_tensor *t = tensor_at(plan, at);
+    *place = (at - t->first) / LRC_STRIP * LRC_STRIP;
+    return t;
+}
+
+lrc_share lrc_share_of(const lrc_plan *plan, const lrc_team *team)
+{
+    lrc_share s;
+    s.t = begin_of(plan, team->k, team->n, &s.at);
+    s.last = begin_of(plan, team->k + 1, team->n, &s.end);
+    return s;
+}
+
+static size_t end_of(const lrc_share *s) { return s->t == s->last ? s->end : s->t->n; }
+
+const lrc_tensor *lrc_next_tensor(lrc_share *s)
+{
+    for (; s->t < s->last || (s->t == s->last && s->at < s->end); s->t++, s->at = 0)
+        if (s->at < end_of(s)) return s->t;
+    return NULL;
+}
+
+int lrc_next(lrc_share *s, int whole, lrc_view *view)
+{
+    if (!lrc_next_tensor(s)) return 0;
+    const size_t left = end_of(s) - s->at;
+    const size_t n = whole || left < LRC_STRIP ? left : LRC_STRIP;
+    lrc_view_of(s->t, s->at, n, view);
+    s->at += n;
+    return 1;
+}
+
+size_t lrc_strips(size_t n) { return n / LRC_STRIP + (n % LRC_STRIP != 0); }
+
+size_t lrc_strip_of(const lrc_view *v)
+{
+    return v->tensor->first_strip + v->at / LRC_STRIP;
+}

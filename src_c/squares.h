@@ -1,0 +1,33 @@
+/* squares.h: sums of squares, and numbers past a double's range. */
+
+#ifndef LRC_SQUARES_H
+#define LRC_SQUARES_H
+
+#include "kernels.h"
+
+/* The number x 2^e: for norms and factors that a double does not hold. */
+typedef struct {
+    double x;
+    int e;
+} lrc_scaled;
+
+/* a b, and the number itself, as near as a double comes. */
+lrc_scaled lrc_times(lrc_scaled a, lrc_scaled b);
+double lrc_value(lrc_scaled a);
+
+/* The sum of squares of n elements.  nonfinite: how many of them are infinite or NaN. */
+lrc_squares lrc_squares_of(const lrc_table *table, lrc_dtype dtype, const void *x,
+                           size_t n, size_t *nonfinite);
+
+/* Whether a kernel's sum of squares can be kept as it is: it is finite, and lost nothing. */
+int lrc_is_ordinary(lrc_dtype dtype, double sum);
+
+/* What lanes add up to. */
+double lrc_total(double *lane);
+
+/* The root of a sum of squares; the square of a number; and factor^2 times a sum. */
+lrc_scaled lrc_root(const lrc_squares *sum);
+lrc_squares lrc_square(lrc_scaled a);
+lrc_squares lrc_times_squared(lrc_scaled factor, const lrc_squares *sum);
+
+#endif

@@ -1,0 +1,28 @@
+/* traffic.c: lrc_traffic(), for benchmarks. */
+
+#include "kernels.h"
+#include "split.h"
+
+typedef struct {
+    const float *g;
+    float *const *arrays;
+    int n_arrays;
+    size_t n;
+} task;
+
+static void share(void *ctx, const lrc_team *team)
+{
+    enum { LINE = 64 };
+    const task *it = ctx;
+    const size_t from = lrc_begin(it->n, LINE, team->k, team->n);
+    const size_t end = lrc_begin(it->n, LINE, team->k + 1, team->n);
+    lrc_current_tables()[LRC_F32]->traffic(it->g, it->arrays, it->n_arrays, from,
+                                           end - from);
+}
+
+void lrc_traffic(const float *g, float *const *arrays, int n_arrays, size_t n,
+                 int num_threads)
+{
+    task it = {g, arrays, n_arrays, n};
+    lrc_parallel(lrc_threads_for(n, 0, num_threads), share, &it);
+}

@@ -51,12 +51,12 @@ from lrcore.batch_size import scale_lr as scale_lr
 from lrcore.clip import *
 from lrcore.finder import *
 from lrcore.monitor import *
-from lrcore.optimizers._base import Optimizer as Optimizer
-from lrcore.optimizers._hyper import ParamGroup as ParamGroup
-from lrcore.optimizers._report import Report as Report
 from lrcore.optimizers.adagrad import *
 from lrcore.optimizers.adam import *
 from lrcore.optimizers.adaptation import *
+from lrcore.optimizers.base.group import ParamGroup as ParamGroup
+from lrcore.optimizers.base.optimizer import Optimizer as Optimizer
+from lrcore.optimizers.base.report import Report as Report
 from lrcore.optimizers.distance import *
 from lrcore.optimizers.dual import *
 from lrcore.optimizers.factored import *

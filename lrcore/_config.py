@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from lrcore import _core, _quota
-from lrcore.optimizers._base import check_num_threads
+from lrcore.optimizers.base.options import check_num_threads
 
 try:
     __version__ = version("lrcore")

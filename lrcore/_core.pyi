@@ -2,7 +2,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lrcore._tree import Tree
-from lrcore.optimizers._report import Measured
+from lrcore.optimizers.base.report import Measured
 
 class Rule(NamedTuple):
     id: int

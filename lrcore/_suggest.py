@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from lrcore._typing import Array
-from lrcore.optimizers._base import Optimizer
+from lrcore.optimizers.base.optimizer import Optimizer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -18,7 +18,7 @@ from lrcore import _check
 from lrcore._numbers import real, whole
 from lrcore._typing import Array
 from lrcore.clip import global_norm
-from lrcore.optimizers._hyper import (
+from lrcore.optimizers.base.domains import (
     FINITE,
     FRACTION,
     NONNEGATIVE,

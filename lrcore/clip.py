@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from lrcore import _check, _core
-from lrcore.optimizers._hyper import NONNEGATIVE, POSITIVE, number
+from lrcore.optimizers.base.domains import NONNEGATIVE, POSITIVE, number
 
 _MOST = POSITIVE._replace(fixed=True)
 

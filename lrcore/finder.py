@@ -16,8 +16,8 @@ from lrcore._numbers import real, whole
 from lrcore._suggest import Curve, Trials, conclude, ratios
 from lrcore._suggest import RangeTest as RangeTest
 from lrcore._typing import Array
-from lrcore.optimizers._base import Optimizer
-from lrcore.optimizers._hyper import FRACTION, Domain, choice, number
+from lrcore.optimizers.base.domains import FRACTION, Domain, choice, number
+from lrcore.optimizers.base.optimizer import Optimizer
 
 __all__ = ["LRSweep", "RangeTest", "lr_find"]
 

@@ -27,15 +27,11 @@ from typing import Any, Protocol
 from lrcore import _core, optimizers
 from lrcore._numbers import whole
 from lrcore._typing import Array
-from lrcore.optimizers._base import (
-    AVERAGES,
-    CLIPS,
-    MECHANIC,
-    Optimizer,
-    check_denormals,
-    check_num_threads,
-)
-from lrcore.optimizers._hyper import AT_CONSTRUCTION, Hyper, Part, check, scheduled
+from lrcore.optimizers.base.domains import AT_CONSTRUCTION, check, scheduled
+from lrcore.optimizers.base.keywords import AVERAGES, CLIPS, MECHANIC, Hyper
+from lrcore.optimizers.base.optimizer import Optimizer
+from lrcore.optimizers.base.options import check_denormals, check_num_threads
+from lrcore.optimizers.base.part import Part
 
 _DOC = """Take one step of {name} in place, on arrays of your own.
 

@@ -12,9 +12,9 @@ from lrcore._diagnosis import Finding, Rate, diagnose, healthy, well
 from lrcore._history import CHUNK, History, Recorder
 from lrcore._numbers import real, whole
 from lrcore._typing import Array
-from lrcore.optimizers._base import Optimizer
-from lrcore.optimizers._hyper import StatefulSchedule
-from lrcore.optimizers._report import Report
+from lrcore.optimizers.base.optimizer import Optimizer
+from lrcore.optimizers.base.report import Report
+from lrcore.optimizers.base.stateful import StatefulSchedule
 from lrcore.schedules import Schedule
 
 if TYPE_CHECKING:

@@ -10,13 +10,8 @@ import numpy as np
 
 from lrcore._numbers import real, whole
 from lrcore._typing import Array
-from lrcore.optimizers._hyper import (
-    FRACTION,
-    NONNEGATIVE,
-    StatefulSchedule,
-    choice,
-    number,
-)
+from lrcore.optimizers.base.domains import FRACTION, NONNEGATIVE, choice, number
+from lrcore.optimizers.base.stateful import StatefulSchedule
 
 MODES = choice("min", "max")
 _THRESHOLD_MODES = choice("rel", "abs")

@@ -7,8 +7,8 @@ from math import inf
 from typing import Any
 
 from lrcore._numbers import whole
-from lrcore.optimizers._base import Optimizer
-from lrcore.optimizers._hyper import ABOVE_ONE, POSITIVE, Domain, number
+from lrcore.optimizers.base.domains import ABOVE_ONE, POSITIVE, Domain, number
+from lrcore.optimizers.base.optimizer import Optimizer
 
 # The inverse of a smaller one would soon be infinite in float32.
 _LEAST = 2.0**-100

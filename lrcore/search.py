@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from lrcore import _plot
 from lrcore._losses import Diverged, follow
 from lrcore._numbers import real, whole
-from lrcore.optimizers._hyper import number
+from lrcore.optimizers.base.domains import number
 from lrcore.plateau import MODES
 from lrcore.space import Dimension, Integer, Real, check, one_of
 

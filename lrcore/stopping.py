@@ -11,7 +11,7 @@ import numpy as np
 from lrcore import _check, _tree
 from lrcore._numbers import real, whole
 from lrcore._typing import Array
-from lrcore.optimizers._hyper import NONNEGATIVE, number
+from lrcore.optimizers.base.domains import NONNEGATIVE, number
 from lrcore.plateau import MODES, improves, known
 
 _MISSING = object()

@@ -7,7 +7,7 @@ import pytest
 from table import ROWS
 
 import lrcore
-from lrcore.optimizers._base import MECHANIC, OPTIONS
+from lrcore.optimizers.base.keywords import MECHANIC, OPTIONS
 
 AVAILABLE = lrcore.optimizers.available()
 KINDS = {name: found.kind for name, found in AVAILABLE.items()}

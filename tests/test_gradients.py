@@ -620,7 +620,7 @@ OPTIONS = {
 
 
 def test_every_option_is_in_the_table():
-    assert list(OPTIONS) == list(lrcore.optimizers._base.OPTIONS)
+    assert list(OPTIONS) == list(lrcore.optimizers.base.keywords.OPTIONS)
 
 
 @pytest.mark.parametrize("option", OPTIONS)

@@ -12,7 +12,7 @@ from table import ROWS
 
 import lrcore
 from lrcore import _core
-from lrcore.optimizers._base import AVERAGES, MECHANIC
+from lrcore.optimizers.base.keywords import AVERAGES, MECHANIC
 
 KINDS = lrcore.optimizers.available()
 KERNEL_ROWS = [

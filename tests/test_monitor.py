@@ -16,7 +16,7 @@ from helpers import bits_of
 import lrcore
 from lrcore import LossScaler, Monitor, ReduceOnPlateau
 from lrcore.monitor import Finding
-from lrcore.optimizers._report import Report
+from lrcore.optimizers.base.report import Report
 from lrcore.schedules import Cosine
 
 

@@ -21,7 +21,7 @@ import lrcore
 from lrcore import _core
 from lrcore._timing import TextbookAdamW
 from lrcore._typing import Array
-from lrcore.optimizers._memory import state_like
+from lrcore.optimizers.base.memory import state_like
 
 Arrays = Sequence[Array]
 

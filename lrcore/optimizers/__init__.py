@@ -3,11 +3,11 @@
 from lrcore.optimizers._available import Available as Available
 from lrcore.optimizers._available import describe
 from lrcore.optimizers._available import table as _table
-from lrcore.optimizers._base import Optimizer as Optimizer
-from lrcore.optimizers._hyper import ParamGroup as ParamGroup
 from lrcore.optimizers.adagrad import *
 from lrcore.optimizers.adam import *
 from lrcore.optimizers.adaptation import *
+from lrcore.optimizers.base.group import ParamGroup as ParamGroup
+from lrcore.optimizers.base.optimizer import Optimizer as Optimizer
 from lrcore.optimizers.distance import *
 from lrcore.optimizers.dual import *
 from lrcore.optimizers.factored import *

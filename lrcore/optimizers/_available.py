@@ -5,8 +5,9 @@ from __future__ import annotations
 from inspect import signature
 from typing import NamedTuple
 
-from lrcore.optimizers._base import Optimizer
-from lrcore.optimizers._hyper import Hyper, Part
+from lrcore.optimizers.base.keywords import Hyper
+from lrcore.optimizers.base.optimizer import Optimizer
+from lrcore.optimizers.base.part import Part
 
 
 class Available(NamedTuple):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from math import sqrt
 from typing import Any, ClassVar, Unpack
 
-from lrcore.optimizers._base import Betas, Common, Optimizer, Scheduled
-from lrcore.optimizers._hyper import Coefs, Hyper
+from lrcore.optimizers.base.fold import Coefs
+from lrcore.optimizers.base.keywords import Betas, Common, Hyper, Scheduled
+from lrcore.optimizers.base.optimizer import Optimizer
 
 __all__ = ["Adam", "AdamW", "Adamax"]
 

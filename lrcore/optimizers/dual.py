@@ -6,15 +6,10 @@ from collections.abc import Mapping
 from math import sqrt
 from typing import Any, ClassVar, Literal, Unpack
 
-from lrcore.optimizers._base import Common, Optimizer, Scheduled
-from lrcore.optimizers._hyper import (
-    FRACTION,
-    NONNEGATIVE,
-    POSITIVE,
-    Coefs,
-    Domains,
-    Hyper,
-)
+from lrcore.optimizers.base.domains import FRACTION, NONNEGATIVE, POSITIVE, Domains
+from lrcore.optimizers.base.fold import Coefs
+from lrcore.optimizers.base.keywords import Common, Hyper, Scheduled
+from lrcore.optimizers.base.optimizer import Optimizer
 
 __all__ = ["FTRL", "MADGRAD"]
 

@@ -10,19 +10,17 @@ import numpy as np
 from lrcore import _core
 from lrcore._core import Factors
 from lrcore._typing import Array
-from lrcore.optimizers._base import Common, Optimizer, Scheduled
-from lrcore.optimizers._hyper import (
+from lrcore.optimizers.base.domains import (
     FRACTION,
     NONNEGATIVE,
     POSITIVE,
-    Coefs,
     Domain,
     Domains,
-    Hyper,
-    Part,
-    Prepare,
-    Weights,
 )
+from lrcore.optimizers.base.fold import Coefs, Prepare, Weights
+from lrcore.optimizers.base.keywords import Common, Hyper, Scheduled
+from lrcore.optimizers.base.optimizer import Optimizer
+from lrcore.optimizers.base.part import Part
 
 __all__ = ["SM3", "Adafactor"]
 

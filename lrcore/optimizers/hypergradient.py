@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Unpack
 
-from lrcore.optimizers._base import Betas, Common, Optimizer, Scheduled
-from lrcore.optimizers._hyper import (
-    NONNEGATIVE,
-    Adapt,
-    Domains,
-    GaugeCoefs,
-    Hyper,
-    Numbers,
-    decay_at,
-)
 from lrcore.optimizers.adam import (
     ADAM_FLAGS,
     ADAM_FLAGS_DOC,
     AdamFlags,
     fold_adam,
 )
+from lrcore.optimizers.base.domains import NONNEGATIVE, Domains
+from lrcore.optimizers.base.fold import Adapt, GaugeCoefs, Numbers, decay_at
+from lrcore.optimizers.base.keywords import Betas, Common, Hyper, Scheduled
+from lrcore.optimizers.base.optimizer import Optimizer
 
 __all__ = ["SGDHD", "AdamHD"]
 

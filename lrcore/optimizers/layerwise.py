@@ -5,21 +5,16 @@ from __future__ import annotations
 from math import inf
 from typing import Any, ClassVar, Unpack
 
-from lrcore.optimizers._base import Betas, Common, Optimizer, Scheduled
-from lrcore.optimizers._hyper import (
-    NONNEGATIVE,
-    POSITIVE,
-    Coefs,
-    Domains,
-    Hyper,
-    Weights,
-)
 from lrcore.optimizers.adam import (
     ADAM_FLAGS,
     ADAM_FLAGS_DOC,
     AdamFlags,
     fold_adam,
 )
+from lrcore.optimizers.base.domains import NONNEGATIVE, POSITIVE, Domains
+from lrcore.optimizers.base.fold import Coefs, Weights
+from lrcore.optimizers.base.keywords import Betas, Common, Hyper, Scheduled
+from lrcore.optimizers.base.optimizer import Optimizer
 from lrcore.optimizers.sgd import SGD, MomentumFlags
 
 __all__ = ["LAMB", "LARS", "NovoGrad"]

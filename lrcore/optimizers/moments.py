@@ -6,20 +6,16 @@ from collections.abc import Callable, Mapping
 from math import exp, inf, log, sqrt
 from typing import Any, ClassVar, Literal, Unpack
 
-from lrcore.optimizers._base import Betas, Common, Optimizer, Scheduled
-from lrcore.optimizers._hyper import (
-    FRACTION,
-    NONNEGATIVE,
-    Coefs,
-    Domains,
-    Hyper,
-)
 from lrcore.optimizers.adam import (
     ADAM_FLAGS,
     ADAM_FLAGS_DOC,
     AdamFlags,
     fold_adam,
 )
+from lrcore.optimizers.base.domains import FRACTION, NONNEGATIVE, Domains
+from lrcore.optimizers.base.fold import Coefs
+from lrcore.optimizers.base.keywords import Betas, Common, Hyper, Scheduled
+from lrcore.optimizers.base.optimizer import Optimizer
 
 __all__ = ["ADOPT", "AdEMAMix", "AdaBelief", "Adan", "LaProp", "Yogi"]
 

@@ -8,21 +8,20 @@ from typing import Any, ClassVar, Literal, Unpack
 import numpy as np
 
 from lrcore._typing import Array
-from lrcore.optimizers._base import Betas, Common, Optimizer, Scheduled
-from lrcore.optimizers._hyper import (
+from lrcore.optimizers.adam import fold_adam
+from lrcore.optimizers.base.domains import (
     FINITE,
     FRACTION,
     NONNEGATIVE,
-    Coefs,
     Domains,
-    Hyper,
-    Part,
-    Prepare,
     choice,
     count,
 )
-from lrcore.optimizers._memory import state_like
-from lrcore.optimizers.adam import fold_adam
+from lrcore.optimizers.base.fold import Coefs, Prepare
+from lrcore.optimizers.base.keywords import Betas, Common, Hyper, Scheduled
+from lrcore.optimizers.base.memory import state_like
+from lrcore.optimizers.base.optimizer import Optimizer
+from lrcore.optimizers.base.part import Part
 
 __all__ = ["Muon"]
 

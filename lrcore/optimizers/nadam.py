@@ -7,14 +7,16 @@ from functools import lru_cache
 from math import inf, sqrt
 from typing import Any, ClassVar, Unpack
 
-from lrcore.optimizers._base import Betas, Optimizer, Scheduled
-from lrcore.optimizers._hyper import FINITE, Coefs, Domain, Domains, Hyper
 from lrcore.optimizers.adam import (
     ADAM_FLAGS,
     ADAM_FLAGS_DOC,
     AdamFlags,
     fold_adam,
 )
+from lrcore.optimizers.base.domains import FINITE, Domain, Domains
+from lrcore.optimizers.base.fold import Coefs
+from lrcore.optimizers.base.keywords import Betas, Hyper, Scheduled
+from lrcore.optimizers.base.optimizer import Optimizer
 
 __all__ = ["NAdam", "NAdamW", "RAdam", "RAdamW"]
 

@@ -7,19 +7,17 @@ from math import inf
 from typing import Any, ClassVar, Unpack
 
 from lrcore._numbers import real
-from lrcore.optimizers._base import Common, Optimizer, Scheduled
-from lrcore.optimizers._hyper import (
+from lrcore.optimizers.base.domains import (
     FINITE,
     GROWTH,
     NONNEGATIVE,
     POSITIVE,
-    Adapt,
     Domain,
     Domains,
-    Hyper,
-    Numbers,
-    decay_at,
 )
+from lrcore.optimizers.base.fold import Adapt, Numbers, decay_at
+from lrcore.optimizers.base.keywords import Common, Hyper, Scheduled
+from lrcore.optimizers.base.optimizer import Optimizer
 
 __all__ = ["SPS"]
 

@@ -8,17 +8,11 @@ from typing import Any, ClassVar, Literal, Unpack
 import numpy as np
 
 from lrcore._typing import Array
-from lrcore.optimizers import _average
-from lrcore.optimizers._base import Betas, Common, Optimizer, Scheduled
-from lrcore.optimizers._hyper import (
-    FRACTION,
-    NONNEGATIVE,
-    Adapt,
-    Domain,
-    Domains,
-    Hyper,
-    Numbers,
-)
+from lrcore.optimizers.base import averages
+from lrcore.optimizers.base.domains import FRACTION, NONNEGATIVE, Domain, Domains
+from lrcore.optimizers.base.fold import Adapt, Numbers
+from lrcore.optimizers.base.keywords import Betas, Common, Hyper, Scheduled
+from lrcore.optimizers.base.optimizer import Optimizer
 
 __all__ = ["AdamWScheduleFree", "SGDScheduleFree"]
 
@@ -135,8 +129,8 @@ class SGDScheduleFree(Optimizer):
         return self._average("x")
 
     @staticmethod
-    def _averages(h: Hyper) -> Mapping[str, _average.Weight]:
-        return _average.common_but_lookahead(h, "Schedule-Free learning")
+    def _averages(h: Hyper) -> Mapping[str, averages.Weight]:
+        return averages.common_but_lookahead(h, "Schedule-Free learning")
 
     def _kept(self) -> set[str]:
         return {*super()._kept(), "x"}

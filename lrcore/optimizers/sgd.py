@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Unpack
 
-from lrcore.optimizers import _average
-from lrcore.optimizers._base import Common, Optimizer, Scheduled
-from lrcore.optimizers._hyper import NONNEGATIVE, Coefs, Domains, Hyper
+from lrcore.optimizers.base import averages
+from lrcore.optimizers.base.domains import NONNEGATIVE, Domains
+from lrcore.optimizers.base.fold import Coefs
+from lrcore.optimizers.base.keywords import Common, Hyper, Scheduled
+from lrcore.optimizers.base.optimizer import Optimizer
 
 __all__ = ["ASGD", "SGD", "SGDW"]
 
@@ -250,17 +252,17 @@ class ASGD(Optimizer):
         return "sgd"
 
     @staticmethod
-    def _averages(h: Hyper) -> Mapping[str, _average.Weight]:
+    def _averages(h: Hyper) -> Mapping[str, averages.Weight]:
         t0, first = h["t0"], _first(h)
 
         def weight(t: int) -> float:
             return 0.0 if t < first else 1 / max(1, t - 1 - t0)
 
-        return {**_average.common(h), "ax": weight}
+        return {**averages.common(h), "ax": weight}
 
     @staticmethod
     def _begins(h: Hyper) -> Mapping[str, int]:
-        return {**_average.begins(h), "ax": _first(h)}
+        return {**averages.begins(h), "ax": _first(h)}
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Unpack
 
-from lrcore.optimizers._base import Betas, Common, Optimizer, Scheduled
-from lrcore.optimizers._hyper import FRACTION, Coefs, Domains, Hyper
+from lrcore.optimizers.base.domains import FRACTION, Domains
+from lrcore.optimizers.base.fold import Coefs
+from lrcore.optimizers.base.keywords import Betas, Common, Hyper, Scheduled
+from lrcore.optimizers.base.optimizer import Optimizer
 
 __all__ = ["Lion", "Rprop", "SignSGD", "Signum"]
 

@@ -21,7 +21,8 @@ from math import isfinite, sqrt
 import numpy as np
 
 from lrcore._typing import Array
-from lrcore.optimizers._hyper import Hyper, Numbers
+from lrcore.optimizers.base.fold import Numbers
+from lrcore.optimizers.base.keywords import Hyper
 
 BETAS = tuple(1 - 10.0**-k for k in range(1, 7))
 """How long the scales of which s is the sum remember."""

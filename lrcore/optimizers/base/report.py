@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf, nan, sqrt
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from lrcore.optimizers.base.optimizer import Optimizer
 
 Measured = tuple[float, float, float, float, int]
 """Of arrays: sums of squares of the gradient, of that as clipped, of p, of its change;
@@ -37,8 +41,40 @@ class Report(NamedTuple):
     applied: bool
 
 
-def report(t: int, applied: bool, lr: float, measured: Measured) -> Report:
-    """Return the report of arrays."""
+def of_all(opt: Optimizer) -> Report | None:
+    """Return the report of all arrays; None before the first step."""
+    return _of(opt, 0, range(len(opt.state)))
+
+
+def of_each(opt: Optimizer, per: str) -> Any:
+    """Return the report of each group, as a tuple, or of each array, by its path."""
+    leaves = opt._tree.leaves
+    if per == "tensor":
+        return {leaf.path: _of(opt, leaf.group, [i]) for i, leaf in enumerate(leaves)}
+    if per != "group":
+        raise ValueError(f'per: expected "group" or "tensor", found {per!r}')
+    return tuple(
+        _of(opt, index, [i for i, leaf in enumerate(leaves) if leaf.group == index])
+        for index in range(len(opt.param_groups))
+    )
+
+
+def _of(opt: Optimizer, group: int, leaves: Sequence[int]) -> Report | None:
+    """Return the report of some arrays, with the learning rate of a group."""
+    if not opt.telemetry:
+        raise AttributeError(
+            f"no report is kept; construct {type(opt).__name__} with telemetry=True"
+        )
+    opt._refuse_in_step()
+    plan = opt._plan
+    if not plan.reported:
+        return None
+    lr = plan.reported_rates[group]
+    return _from(opt.t, plan.applied, lr, plan.report_of(leaves))
+
+
+def _from(t: int, applied: bool, lr: float, measured: Measured) -> Report:
+    """Make a report of what was measured."""
     g, clipped, p, u, bad = measured
     grad_norm, left = sqrt(g), sqrt(clipped)
     update_norm, param_norm = sqrt(u), sqrt(p)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from lrcore.optimizers._hyper import Hyper
+from lrcore.optimizers.base.keywords import Hyper
 
 Weight = Callable[[int], float]
 """From the step, from 1, to the weight of the params in the average; 0: it stays."""

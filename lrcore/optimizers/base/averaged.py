@@ -1,0 +1,76 @@
+"""Reading averages of the params, and putting them into the params for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from lrcore import _check, _tree
+from lrcore._typing import Array
+from lrcore.optimizers.base import averages
+
+if TYPE_CHECKING:
+    from lrcore.optimizers.base.optimizer import Optimizer
+
+
+def kept(opt: Optimizer) -> set[str]:
+    """Return the names of the averages that a group has."""
+    groups = opt.param_groups
+    return {a for group in groups for part in group.parts for a in part.averages}
+
+
+def pairs(opt: Optimizer, name: str) -> list[tuple[Array, Array]]:
+    """Return each parameter with its average, or itself where it has none yet."""
+    begins = [
+        group.parts[0].kind._begins(group.hyper).get(name, 0)
+        for group in opt.param_groups
+    ]
+    return [
+        (
+            p.array,
+            state[name] if name in state and opt.t >= begins[p.group] else p.array,
+        )
+        for p, state in zip(opt._tree.leaves, opt.state, strict=True)
+    ]
+
+
+def read(opt: Optimizer, name: str) -> Any:
+    """Return an average in the structure of params; p where a group has none."""
+    if name not in opt._kept():
+        raise AttributeError(
+            f"no {name} is kept; construct {type(opt).__name__} with "
+            f"{averages.ASKED_BY.get(name, name)}"
+        )
+    return _tree.rebuild(opt._tree, [a for _, a in opt._with_average(name)])
+
+
+def lend(opt: Optimizer, name: str | None) -> Iterator[None]:
+    """Put an average into the params, yield once, and put the params back."""
+    there = opt._kept()
+    if name is None:
+        if len(there) > 1:
+            raise ValueError(f"name: expected one of {sorted(there)}, found None")
+        name = next(iter(there), "ema")
+    opt._average(name)
+    opt._refuse_in_step()
+    to_swap = [(p, a) for p, a in opt._with_average(name) if a is not p]
+    for leaf in opt._tree.leaves:
+        _check.writable("params" + leaf.path, leaf.array)
+    opt._plan.busy = (
+        "this optimizer's params are lent to `with opt.averaged()`; do it after "
+        "that block"
+    )
+    swapped = []
+    try:
+        for pair in to_swap:
+            _swap(*pair)
+            swapped.append(pair)
+        yield
+    finally:
+        for pair in swapped:
+            _swap(*pair)
+        opt._plan.busy = None
+
+
+def _swap(p: Array, a: Array) -> None:
+    p[...], a[...] = a.copy(), p.copy()

@@ -1,0 +1,151 @@
+"""Saving an optimizer as a dict, and restoring it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from lrcore import _check
+from lrcore._numbers import whole
+from lrcore._typing import Array
+from lrcore.optimizers.base import options, stateful
+from lrcore.optimizers.base.domains import check
+from lrcore.optimizers.base.keywords import Hyper
+from lrcore.optimizers.base.states import saved as saved_arrays
+
+if TYPE_CHECKING:
+    from lrcore.optimizers.base.optimizer import Optimizer
+
+_VERSION = 1
+"""Of the layout of the dict."""
+
+_ENTRIES = (
+    *("version", "optimizer", "t", "gathered", "options", "param_groups", "names"),
+    "state",
+)
+
+
+class _Checked(NamedTuple):
+    """What a saved dict holds, once it is known to fit the optimizer."""
+
+    t: int
+    gathered: int
+    options: Hyper
+    groups: list[Hyper]
+    states: Sequence[Mapping[str, Array]]
+
+
+def save(opt: Optimizer) -> dict[str, Any]:
+    """Return copies of all that the next steps depend on, except the params."""
+    opt._refuse_in_step()
+    if opt._plan.to_come:
+        _check.unfinished(opt._tree, opt._plan.to_come)
+    own, *groups = stateful.copied(_sets(opt))
+    return {
+        "version": _VERSION,
+        "optimizer": type(opt).__name__,
+        "t": opt.t,
+        "gathered": opt._plan.gathered,
+        "options": own,
+        "param_groups": groups,
+        "names": [leaf.path for leaf in opt._tree.leaves],
+        "state": [
+            {name: state[name].copy() for name in saved_arrays(state)}
+            for state in opt.state
+        ],
+    }
+
+
+def load(opt: Optimizer, saved: Mapping[str, Any]) -> None:
+    """Let an optimizer continue where the one that was saved stood."""
+    opt._refuse_in_step()
+    found = _checked(opt, saved)
+    # Copied before anything is written: they may be views of each other.
+    copies = [{name: new[name].copy() for name in new} for new in found.states]
+    (own, *hypers), takes = stateful.inherited(
+        _sets(opt), [found.options, *found.groups]
+    )
+
+    options.replace(opt, {**opt._options, **own})  # which may refuse them
+    for own_schedule, new_schedule in takes:
+        own_schedule._take(new_schedule)
+    opt._plan.restart(found.t, found.gathered)
+    for group, hyper in zip(opt.param_groups, hypers, strict=True):
+        group.replace(hyper)
+    for state, new in zip(opt.state, copies, strict=True):
+        for name, array in new.items():
+            state[name][...] = array
+
+
+def _sets(opt: Optimizer) -> list[Hyper]:
+    """Return the options that are saved, and the hyper-parameters of each group."""
+    own = {name: opt._options[name] for name in options.SAVED}
+    return [own, *(group.hyper for group in opt.param_groups)]
+
+
+def _checked(opt: Optimizer, saved: Mapping[str, Any]) -> _Checked:
+    """Check all of a saved dict against the optimizer that is to take it."""
+    if not isinstance(saved, Mapping):
+        raise TypeError(f"saved: expected a state_dict(), found {saved!r}")
+    if missing := [key for key in _ENTRIES if key not in saved]:
+        raise ValueError(f"saved: expected a state_dict(), found none of {missing}")
+    if saved["version"] != _VERSION:
+        raise ValueError(
+            f"version: expected {_VERSION}, found {saved['version']!r}, which "
+            "another version of lrcore has saved"
+        )
+    if saved["optimizer"] != type(opt).__name__:
+        raise ValueError(
+            f"optimizer: expected the state of {type(opt).__name__}, "
+            f"found that of {saved['optimizer']}"
+        )
+    t = whole("t", saved["t"], "an int >= 0", least=0)
+    own = _checked_options(opt, saved["options"])
+    gathered = whole("gathered", saved["gathered"], "an int >= 0", least=0)
+    if gathered >= own["accumulate"]:
+        raise ValueError(
+            f"gathered: expected less than accumulate = {own['accumulate']}, "
+            f"found {gathered}"
+        )
+    names = [leaf.path for leaf in opt._tree.leaves]
+    if list(saved["names"]) != names:
+        raise ValueError(f"names: expected {names}, found {saved['names']}")
+    _check_states(opt, saved["state"])
+    if len(saved["param_groups"]) != len(opt.param_groups):
+        raise ValueError(
+            f"param_groups: expected {len(opt.param_groups)}, "
+            f"found {len(saved['param_groups'])}"
+        )
+    pairs = list(zip(opt.param_groups, saved["param_groups"], strict=True))
+    groups = [group.checked(new) for group, new in pairs]
+    return _Checked(t, gathered, own, groups, saved["state"])
+
+
+def _checked_options(opt: Optimizer, given: Any) -> Hyper:
+    wanted = options.SAVED
+    if not isinstance(given, Mapping) or given.keys() != set(wanted):
+        raise ValueError(f"options: expected {list(wanted)}, found {_keys(given)}")
+    return {name: check(name, given[name], opt._domains) for name in wanted}
+
+
+def _check_states(opt: Optimizer, states: Sequence[Any]) -> None:
+    if len(states) != len(opt.state):
+        raise ValueError(
+            f"state: expected {len(opt.state)} entries, found {len(states)}"
+        )
+    for leaf, own, new in zip(opt._tree.leaves, opt.state, states, strict=True):
+        wanted = set(saved_arrays(own))
+        if not isinstance(new, Mapping) or wanted != new.keys():
+            raise ValueError(
+                f"state of params{leaf.path}: "
+                f"expected arrays {sorted(wanted)}, found {_keys(new)}"
+            )
+        for name in new:
+            where = f"state of params{leaf.path}: {name}"
+            if not own[name].flags.writeable:
+                raise ValueError(f"{where} is read-only")
+            _check.state(where, new[name], own[name])
+
+
+def _keys(mapping: Any) -> Any:
+    return list(mapping) if isinstance(mapping, Mapping) else mapping

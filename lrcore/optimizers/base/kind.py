@@ -1,0 +1,181 @@
+"""What a class of optimizers says of itself: its rule, its arrays, its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from lrcore import _core
+from lrcore._typing import Array
+from lrcore.optimizers.base import averages
+from lrcore.optimizers.base.domains import Domains
+from lrcore.optimizers.base.fold import (
+    Adapt,
+    Coefs,
+    GaugeCoefs,
+    Prepare,
+    Weights,
+    decay,
+)
+from lrcore.optimizers.base.keywords import AVERAGES, CLIPS, MECHANIC, TERMS, Hyper
+
+if TYPE_CHECKING:
+    from lrcore.optimizers.base.part import Part
+
+
+class Kind:
+    """How arrays are stepped: what an optimizer, or a part of it, says as a class.
+
+    Methods that take `h`, hyper-parameters by name, depend on nothing else.
+    """
+
+    __slots__ = ()
+
+    _PULLS: ClassVar[frozenset[str]] = averages.PULLS
+    """The averages that the params become."""
+
+    _decoupled: ClassVar[bool] = False
+    """Whether weight_decay is decoupled where the caller does not say."""
+
+    _staged: ClassVar[bool] = False
+    """Whether something is made of the gradients before the step, in Python."""
+
+    _carries: ClassVar[tuple[str, ...]] = ()
+    """Numbers that a group carries from step to step: 0-d arrays of float64, among the
+    states of its arrays, which share them.  (Mechanic's are one array.)"""
+
+    _steps: ClassVar[bool] = True
+    """Whether a step goes on from where the params are."""
+
+    _sums_all: ClassVar[bool] = False
+    """Whether the gauge's sums are of all groups."""
+
+    _apart: ClassVar[bool] = False
+    """Whether each array has such numbers of its own."""
+
+    _gauge: ClassVar[str] = ""
+    """The gauge of gauges.def from whose sums a step's numbers are made, or ""."""
+
+    _flags: ClassVar[Hyper] = {}
+    """Keyword-only hyper-parameters of the class, and their defaults."""
+
+    _flags_doc: ClassVar[str] = ""
+    """What the docstrings of the class and its children say of the flags."""
+
+    _domains: ClassVar[Domains] = {}
+    """Domains of hyper-parameters, where they are not the usual ones."""
+
+    _conventions: ClassVar[Mapping[str, Hyper]] = {}
+    """By library: the defaults and flags in which it is not the class's own."""
+
+    # --- keywords and conventions --------------------------------------------------
+
+    @classmethod
+    def _defaults(cls) -> Hyper:
+        """Return the keyword-only hyper-parameters of the class and of all."""
+        own = {"decoupled_weight_decay": cls._decoupled}
+        return {**cls._flags, **TERMS, **AVERAGES, **MECHANIC, **CLIPS, **own}
+
+    @classmethod
+    def _known_conventions(cls) -> list[str]:
+        return ["torch", *(name for name in cls._conventions if name != "torch")]
+
+    @classmethod
+    def _preset(cls, convention: str, hyper: Hyper) -> Hyper:
+        """Return the defaults and flags of a convention; hyper: what else was asked."""
+        if convention not in cls._known_conventions():
+            raise ValueError(
+                f"convention: expected one of {cls._known_conventions()} "
+                f"for {cls.__name__}, found {convention!r}"
+            )
+        return cls._conventions.get(convention, {})
+
+    # --- rule, arrays and numbers --------------------------------------------------
+
+    @classmethod
+    def _kinds(cls) -> tuple[type[Kind], ...]:
+        """Return the classes by whose rules arrays are stepped; its own first."""
+        return (cls,)
+
+    def _kind_of(self, p: Array) -> type[Kind]:
+        """Return the class whose rule an array is stepped by."""
+        return type(self)
+
+    @staticmethod
+    def _rule(h: Hyper) -> str:
+        """Return the rule of rules.def that these hyper-parameters ask for."""
+        raise NotImplementedError
+
+    @staticmethod
+    def _scale(h: Hyper) -> str:
+        """Return the scale of scales.def, or ""."""
+        return ""
+
+    @staticmethod
+    def _averages(h: Hyper) -> Mapping[str, averages.Weight]:
+        """Return the averages of the params to keep, by name."""
+        return averages.common(h)
+
+    @staticmethod
+    def _begins(h: Hyper) -> Mapping[str, int]:
+        """Return the step from which an average is no longer p, where that is late."""
+        return averages.begins(h)
+
+    @staticmethod
+    def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:
+        """Return what states begin with where that is not 0; "p": a copy of p."""
+        return {}
+
+    @staticmethod
+    def _decay(h: Hyper) -> tuple[float, float]:
+        """Return l2 and the driver's decay."""
+        return decay(h)
+
+    @staticmethod
+    def _fold(h: Hyper) -> Coefs | Adapt:
+        """Return ``coefs(t, lr, decay)``, which gives the numbers of a step.
+
+        Where the class carries numbers or has a gauge, ``coefs(t, lr, decay, numbers,
+        sums)``, which gives what the numbers become, too, and the rate to report.
+        """
+        raise NotImplementedError
+
+    @staticmethod
+    def _fold_scale(h: Hyper) -> Weights | None:
+        """Return ``coefs(t)`` of the scale."""
+        return None
+
+    @staticmethod
+    def _fold_gauge(h: Hyper) -> GaugeCoefs | None:
+        """Return ``coefs(t, lr, numbers)`` of the gauge."""
+        return None
+
+    @classmethod
+    def _takes_mechanic(cls) -> bool:
+        """Whether it makes steps to be scaled."""
+        return cls._steps and not (cls._gauge or cls._carries)
+
+    @staticmethod
+    def _prepare(h: Hyper) -> Prepare | None:
+        """Return what makes directions before the step, if anything."""
+        return None
+
+    @staticmethod
+    def _own_state(p: Array, h: Hyper) -> dict[str, Array]:
+        """Return the arrays of what is made beforehand, by name."""
+        return {}
+
+    # --- what follows from that ----------------------------------------------------
+
+    @classmethod
+    def _is_a_kernel(cls) -> bool:
+        """Whether a step of one array is a kernel and the numbers of its t."""
+        return not (cls._staged or cls._gauge or cls._carries)
+
+    @classmethod
+    def _states_of(cls, part: Part) -> tuple[tuple[str, ...], int]:
+        """Return a part's state arrays by name, and their bytes a weight in float32."""
+        scale = _core.SCALES[part.scale]
+        alike = part.arrays + part.averages
+        alike += (_core.SCRATCH,) if scale.emits else ()
+        return alike + scale.states + cls._carries, 4 * len(alike)

@@ -1,0 +1,80 @@
+"""How the whole optimizer steps, whatever its groups: scaling, clipping, threads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lrcore import _core
+from lrcore.optimizers.base.domains import at, check, scheduled
+from lrcore.optimizers.base.keywords import Hyper
+
+if TYPE_CHECKING:
+    from lrcore.optimizers.base.optimizer import Optimizer
+
+_MOST = 2**31 - 1
+"""The largest int of the C core."""
+
+_NUMBERS = ("grad_scale", "clip_norm", "clip_eps")
+"""What can be a schedule."""
+
+SAVED = (*_NUMBERS, "accumulate", "skip_nonfinite", "denormals")
+"""What changes results."""
+
+
+def option(name: str, doc: str) -> Any:
+    """Return the property of an option."""
+
+    def get(self: Optimizer) -> Any:
+        return self._options[name]
+
+    def put(self: Optimizer, value: Any) -> None:
+        if name == "accumulate" and self._plan.gathered:
+            raise ValueError(
+                f"accumulate: found {value!r} after {self._plan.gathered} of "
+                f"{self.accumulate} gradients were gathered; set it after the update"
+            )
+        checked = check(name, value, self._domains)
+        replace(self, {**self._options, name: checked})
+
+    return property(get, put, doc=doc)
+
+
+def replace(opt: Optimizer, options: Hyper) -> None:
+    """Set the options of an optimizer, which `check` has passed."""
+    opt._refuse_in_step()
+    gathers = any(_core.GATHERED in state for state in opt.state)
+    if gathers != (options["accumulate"] > 1):
+        raise ValueError(
+            f"accumulate: found {options['accumulate']}, and this optimizer was "
+            f"built {'to gather' if gathers else 'without arrays to gather in'}; "
+            "construct one with it"
+        )
+
+    domains = opt._domains
+
+    def numbers(t: int) -> tuple[float, float, float]:
+        scale, norm, eps = (at(name, options[name], t, domains) for name in _NUMBERS)
+        return scale, norm or 0.0, eps
+
+    changes = any(scheduled(options[name]) for name in _NUMBERS)
+    opt._plan.set_options(
+        num_threads=check_num_threads(options["num_threads"]),
+        keep_subnormals=check_denormals(options["denormals"]),
+        skip_nonfinite=options["skip_nonfinite"],
+        zero_grads=options["zero_grads"],
+        accumulate=min(options["accumulate"], _MOST),
+        telemetry=options["telemetry"],
+        numbers=None if changes else numbers(0),
+        scheduled=numbers if changes else None,
+    )
+    opt._options = options
+
+
+def check_num_threads(n: int | None) -> int:
+    """Return the number that the kernels take for it, 0 for None."""
+    return min(check("num_threads", n, {}) or 0, _MOST)
+
+
+def check_denormals(what: str) -> bool:
+    """Return whether subnormals are kept."""
+    return bool(check("denormals", what, {}) == "keep")

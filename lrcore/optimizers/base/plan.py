@@ -1,0 +1,48 @@
+"""From params, groups and kinds to the plan that a step follows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from lrcore import _check, _core
+from lrcore._tree import Tree
+from lrcore._typing import Array
+from lrcore.optimizers.base import states
+from lrcore.optimizers.base.group import ParamGroup
+from lrcore.optimizers.base.kind import Kind
+
+State = tuple[Mapping[str, Array], ...]
+"""Of each parameter, its arrays by name."""
+
+
+def make(
+    tree: Tree,
+    groups: tuple[ParamGroup, ...],
+    kinds: Sequence[type[Kind]],
+    gathers: bool,
+) -> tuple[_core.Plan, State]:
+    """Return the plan, and the arrays that it has made.
+
+    kinds : of each parameter, the class by whose rule it is stepped.
+    gathers : whether gradients are gathered before a step.
+    """
+    leaves = tree.leaves
+    parts = [(i, part) for i, group in enumerate(groups) for part in group.parts]
+    index_of = {(i, part.kind): k for k, (i, part) in enumerate(parts)}
+    part_of = [
+        index_of[leaf.group, kind] for leaf, kind in zip(leaves, kinds, strict=True)
+    ]
+    units = [
+        _check.units("params" + leaf.path, leaf.array, parts[k][1].layout.axes)
+        for leaf, k in zip(leaves, part_of, strict=True)
+    ]
+    arrays, copies = states.make(
+        [leaf.array for leaf in leaves],
+        [(groups[i].hyper, part) for i, part in parts],
+        part_of,
+        gathers,
+    )
+    state = tuple(MappingProxyType(own) for own in arrays)
+    plan = _core.Plan(tree, groups, tuple(parts), part_of, state, units, copies)
+    return plan, state

@@ -1,0 +1,82 @@
+"""Schedules that change between steps: how they are saved and restored."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
+
+from lrcore.optimizers.base.keywords import Hyper
+
+
+class StatefulSchedule(ABC):
+    """A schedule that changes between steps: saved and restored with an optimizer."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def _copy(self) -> Self:
+        """Return one that what becomes of this one does not change."""
+
+    @abstractmethod
+    def _take(self, other: Self) -> None:
+        """Become what the other is; it cannot fail."""
+
+    @abstractmethod
+    def _scale_by(self, factor: float) -> None:
+        """Multiply what it gives from now on."""
+
+
+def copied(sets: Sequence[Mapping[str, Any]]) -> list[Hyper]:
+    """Copy sets of hyper-parameters with their stateful schedules, one for one."""
+    copies: dict[int, StatefulSchedule] = {}
+
+    def copy(value: Any) -> Any:
+        if not isinstance(value, StatefulSchedule):
+            return value
+        return copies.setdefault(id(value), value._copy())
+
+    return [{name: _each(value, copy) for name, value in h.items()} for h in sets]
+
+
+def inherited(
+    own: Sequence[Mapping[str, Any]], saved: Sequence[Mapping[str, Any]]
+) -> tuple[list[Hyper], list[tuple[StatefulSchedule, StatefulSchedule]]]:
+    """Return the saved sets with what takes their stateful schedules' places.
+
+    That is the object at the same place of our own sets, where it is of the same kind
+    and does not stand for another one, or else a copy.  What is one object in the saved
+    sets is one again.  The pairs are (object, what it is to take).
+    """
+    heirs: dict[int, StatefulSchedule] = {}
+    takes: list[tuple[StatefulSchedule, StatefulSchedule]] = []
+    for mine, theirs in zip(own, saved, strict=True):
+        for name, value in theirs.items():
+            for old, new in zip(_elements(mine[name]), _elements(value), strict=False):
+                if not isinstance(new, StatefulSchedule) or id(new) in heirs:
+                    continue
+                if type(old) is type(new) and all(old is not o for o, _ in takes):
+                    heirs[id(new)] = old
+                    takes.append((old, new))
+    # Copies come last: an object further on may still be the heir.
+    copies = {
+        id(new): new._copy()
+        for theirs in saved
+        for value in theirs.values()
+        for new in _elements(value)
+        if isinstance(new, StatefulSchedule) and id(new) not in heirs
+    }
+    heirs |= copies
+
+    def heir(value: Any) -> Any:
+        return heirs.get(id(value), value)
+
+    return [{n: _each(value, heir) for n, value in h.items()} for h in saved], takes
+
+
+def _elements(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _each(value: Any, f: Callable[[Any], Any]) -> Any:
+    return tuple(map(f, value)) if isinstance(value, tuple) else f(value)

@@ -2,12 +2,13 @@
 
 Each function returns where all is well, and raises TypeError or ValueError with the
 argument's name, what was found and how to mend it, before anything has been written.
+A message is short whatever the user passed, and takes time linear in what was passed.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import pairwise
 from math import prod
 from operator import itemgetter
@@ -15,31 +16,38 @@ from typing import Any
 
 import numpy as np
 
-from lrcore._tree import Leaf, Tree, flatten, get
+from lrcore._tree import Leaf, Place, Tree, flatten, get
+from lrcore._words import error, kind, listed, shortened, shown
 
 _DTYPES = ("float32", "float64")
 _MISSING = object()
+
+Name = str | Place
+"""What a message calls an array or a container."""
+
+Named = tuple[Name, np.ndarray]
 
 
 def params(tree: Tree) -> None:
     """Check the arrays that an optimizer is to update."""
     if not tree.leaves:
         raise ValueError("params: found no array in it")
-    for leaf in tree.leaves:
-        name, a = "params" + leaf.path, leaf.array
+    named = _named("params", tree)
+    for name, a in named:
         if not isinstance(a, np.ndarray) and isinstance(a, Iterable):
-            raise TypeError(
-                f"{name}: expected an array, or a list, tuple or dict of them, "
-                f"found {_kind(a)}; pass list(...) of its arrays"
+            raise error(
+                TypeError,
+                name,
+                "expected an array, or a list, tuple or dict of them, "
+                f"found {kind(a)}; pass list(...) of its arrays",
             )
         writable(name, a, keep=True)
-    _apart([("params" + leaf.path, leaf.array) for leaf in tree.leaves])
+    _apart(named)
 
 
 def gradients(grads: Any, name: str, *, writes: bool = False) -> list[np.ndarray]:
     """Return the arrays of nested gradients, which can be read, or written."""
-    tree = flatten(grads, name=name)
-    named = [(name + leaf.path, leaf.array) for leaf in tree.leaves]
+    named = _named(name, flatten(grads, name=name))
     for where, a in named:
         if writes:
             writable(where, a)
@@ -50,6 +58,10 @@ def gradients(grads: Any, name: str, *, writes: bool = False) -> list[np.ndarray
     return [a for _, a in named]
 
 
+def _named(root: str, tree: Tree) -> list[Named]:
+    return [(Place(root, leaf), leaf.array) for leaf in tree.leaves]
+
+
 def step_arguments(
     tree: Tree, groups: Sequence[Any], grads: Any, states: Sequence[Sequence[Any]]
 ) -> None:
@@ -58,29 +70,28 @@ def step_arguments(
         if group.owner is not None:
             found = group.owner.get("params", _MISSING)
             _rebound(f"params[{index}]['params']", found, group.params)
-    _containers(tree, grads)
+    like = _containers(tree, grads)
     spans = _spans(_owned(tree, states))
     for leaf in tree.leaves:
         _steppable(tree, leaf)
-        g = _descend(tree, leaf.node, leaf.key, grads)
-        _matches("grads" + leaf.path, g, "params" + leaf.path, leaf.array)
-        _apart_from(spans, "grads" + leaf.path, g)
+        g = get(like[leaf.node], leaf.key) if leaf.node >= 0 else grads
+        name = Place("grads", leaf)
+        _matches(name, g, Place("params", leaf), leaf.array)
+        _apart_from(spans, name, g)
     raise _moved()
 
 
-def _owned(
-    tree: Tree, states: Sequence[Sequence[np.ndarray]]
-) -> list[tuple[str, np.ndarray]]:
+def _owned(tree: Tree, states: Sequence[Sequence[np.ndarray]]) -> list[Named]:
     """Return what an optimizer has, with names."""
-    owned = [("params" + leaf.path, leaf.array) for leaf in tree.leaves]
+    owned = _named("params", tree)
     for leaf, arrays in zip(tree.leaves, states, strict=True):
-        owned += [(f"the state of params{leaf.path}", array) for array in arrays]
+        owned += [(Place("the state of params", leaf), array) for array in arrays]
     return owned
 
 
 def _steppable(tree: Tree, leaf: Leaf) -> None:
     """A parameter is still where it was, and can be written."""
-    name = "params" + leaf.path
+    name = Place("params", leaf)
     if leaf.node >= 0:
         container = tree.nodes[leaf.node].container
         _rebound(name, get(container, leaf.key, _MISSING), leaf.array)
@@ -94,27 +105,33 @@ def _moved() -> ValueError:
     )
 
 
-def _paths(tree: Tree, indices: Iterable[int]) -> str:
-    return ", ".join(f"params{tree.leaves[i].path}" for i in sorted(indices))
+def _param(tree: Tree, i: int) -> str:
+    return str(Place("params", tree.leaves[i]))
+
+
+def _params(tree: Tree, indices: Iterable[int]) -> str:
+    return listed(sorted(indices), lambda i: _param(tree, i))
 
 
 def one_gradient(tree: Tree, i: int, g: Any, states: Sequence[Sequence[Any]]) -> None:
     """Say why the step of one array was refused.  Always raises."""
     leaf = tree.leaves[i]
     _steppable(tree, leaf)
-    _matches("grad", g, "params" + leaf.path, leaf.array)
+    _matches("grad", g, Place("params", leaf), leaf.array)
     _apart_from(_spans(_owned(tree, states)), "grad", g)
     raise _moved()
 
 
 def zeroable(names: Sequence[str], grads: Sequence[np.ndarray]) -> None:
     """Check gradients that a step is to zero."""
-    named = list(zip(names, grads, strict=True))
+    named: list[Named] = list(zip(names, grads, strict=True))
     for name, g in named:
         if not g.flags.writeable:
-            raise ValueError(
-                f"{name}: found a read-only array, which zero_grads could not zero; "
-                "pass ....copy()"
+            raise error(
+                ValueError,
+                name,
+                "found a read-only array, which zero_grads could not zero; "
+                "pass ....copy()",
             )
     _apart(named)
 
@@ -122,7 +139,7 @@ def zeroable(names: Sequence[str], grads: Sequence[np.ndarray]) -> None:
 def unfinished(tree: Tree, to_come: Iterable[int]) -> None:
     """Say that a step of all arrays came between those of each.  Always raises."""
     raise RuntimeError(
-        f"step_one has yet to step {_paths(tree, to_come)}; pass it None for an array "
+        f"step_one has yet to step {_params(tree, to_come)}; pass it None for an array "
         "without a gradient"
     )
 
@@ -130,8 +147,8 @@ def unfinished(tree: Tree, to_come: Iterable[int]) -> None:
 def stepped_twice(tree: Tree, to_come: Iterable[int], i: int) -> None:
     """Say that an array was stepped twice in a round.  Always raises."""
     raise ValueError(
-        f"which: params{tree.leaves[i].path} has been stepped in this round, "
-        f"{_paths(tree, to_come)} not yet"
+        f"which: {_param(tree, i)} has been stepped in this round, "
+        f"{_params(tree, to_come)} not yet"
     )
 
 
@@ -156,11 +173,13 @@ def units(
     own = sorted(a % p.ndim for a in axes if -p.ndim <= a < p.ndim)
     if not own:
         raise ValueError(
-            f"agc_axis: expected axes of {name}, which has {p.ndim}, found {axes}"
+            f"agc_axis: expected axes of {shortened(name)}, which has {p.ndim}, "
+            f"found {shown(axes)}"
         )
     if own != [*range(own[0], own[-1] + 1)]:
         raise ValueError(
-            f"agc_axis: expected neighbouring axes of {name}, each once, found {axes}"
+            f"agc_axis: expected neighbouring axes of {shortened(name)}, each once, "
+            f"found {shown(axes)}"
         )
     shape, first, last = p.shape, own[0], own[-1] + 1
     if not p.flags.c_contiguous:
@@ -182,7 +201,7 @@ def kernel_arguments(
         )
     writable("p", p)
     _matches("g", g, "p", p)
-    named = [("p", p), ("g", g)]
+    named: list[Named] = [("p", p), ("g", g)]
     for index, (name, state) in enumerate(zip(names, states, strict=True)):
         if index < alike:
             _matches(name, state, "p", p)
@@ -197,11 +216,13 @@ def kernel_arguments(
 def state(name: str, value: Any, own: np.ndarray) -> None:
     """Check a saved state array against the optimizer's: type and shape, not layout."""
     if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{name}: expected a numpy.ndarray, found {_kind(value)}")
+        raise error(TypeError, name, f"expected a numpy.ndarray, found {kind(value)}")
     if value.dtype != own.dtype:
-        raise TypeError(f"{name}: expected dtype {own.dtype}, found {value.dtype}")
+        found = shortened(str(value.dtype))
+        raise error(TypeError, name, f"expected dtype {own.dtype}, found {found}")
     if value.shape != own.shape:
-        raise ValueError(f"{name}: expected shape {own.shape}, found {value.shape}")
+        wanted, found = shown(own.shape), shown(value.shape)
+        raise error(ValueError, name, f"expected shape {wanted}, found {found}")
 
 
 def buffers(arrays: Sequence[np.ndarray]) -> list[tuple[int, int]]:
@@ -212,41 +233,53 @@ def buffers(arrays: Sequence[np.ndarray]) -> list[tuple[int, int]]:
 # --- one array ------------------------------------------------------------------------
 
 
-def _array(name: str, a: Any, *, like: str = "float32", keep: bool = False) -> None:
+def _array(name: Name, a: Any, *, like: str = "float32", keep: bool = False) -> None:
     """Check for an array that a kernel can read.
 
     like: the dtype to advise; keep: whether the caller has to keep what he converts.
     """
     if a is None and not keep:
-        raise TypeError(f"{name}: found None; where there is no gradient pass zeros")
+        raise error(
+            TypeError, name, "found None; where there is no gradient pass zeros"
+        )
     if isinstance(a, np.ma.MaskedArray):
-        raise TypeError(f"{name}: found a masked array; fill it first: .filled(0)")
+        raise error(
+            TypeError, name, "found a masked array; fill it first: .filled(0)"
+        )
     if not isinstance(a, np.ndarray):
-        raise TypeError(
-            f"{name}: expected a numpy.ndarray, found {_kind(a)}; "
-            + _mend(keep, f"numpy.asarray({{}}, numpy.{like})")
+        raise error(
+            TypeError,
+            name,
+            f"expected a numpy.ndarray, found {kind(a)}; "
+            + _mend(keep, f"numpy.asarray({{}}, numpy.{like})"),
         )
     if a.dtype.name not in _DTYPES or not a.dtype.isnative:
+        found = shortened(a.dtype.name)
         order = "" if a.dtype.isnative else " in foreign byte order"
-        raise TypeError(
-            f"{name}: expected dtype float32 or float64, found {a.dtype.name}{order}; "
-            + _mend(keep, f"{{}}.astype(numpy.{like})")
+        raise error(
+            TypeError,
+            name,
+            f"expected dtype float32 or float64, found {found}{order}; "
+            + _mend(keep, f"{{}}.astype(numpy.{like})"),
         )
     if not (a.flags.c_contiguous or a.flags.f_contiguous):
-        raise ValueError(
-            f"{name}: found a non-contiguous array with strides {a.strides}; "
-            + _mend(keep, "numpy.ascontiguousarray({})")
+        raise error(
+            ValueError,
+            name,
+            f"found a non-contiguous array with strides {shown(a.strides)}; "
+            + _mend(keep, "numpy.ascontiguousarray({})"),
         )
     if not a.flags.aligned:
-        raise ValueError(f"{name}: found a misaligned array; " + _mend(keep))
+        raise error(ValueError, name, "found a misaligned array; " + _mend(keep))
 
 
-def writable(name: str, a: Any, *, keep: bool = False) -> None:
+def writable(name: Name, a: Any, *, keep: bool = False) -> None:
     _array(name, a, keep=keep)
     if not a.flags.writeable:
-        raise ValueError(
-            f"{name}: found a read-only array, which a step could not update; "
-            + _mend(keep)
+        raise error(
+            ValueError,
+            name,
+            "found a read-only array, which a step could not update; " + _mend(keep),
         )
 
 
@@ -257,33 +290,32 @@ def _mend(keep: bool, how: str = "{}.copy()") -> str:
     return f"pass {how.format('...')}"
 
 
-def _matches(name: str, a: Any, of: str, p: np.ndarray) -> None:
+def _matches(name: Name, a: Any, of: Name, p: np.ndarray) -> None:
     """`a` belongs to the parameter `p`: same type, shape and memory order."""
     _array(name, a, like=p.dtype.name)
     if a.dtype != p.dtype:
-        raise TypeError(
-            f"{name}: expected dtype {p.dtype} as {of} has, found {a.dtype}; "
-            f"pass ....astype(numpy.{p.dtype})"
+        raise error(
+            TypeError,
+            name,
+            f"expected dtype {p.dtype} as {of} has, found {a.dtype}; "
+            f"pass ....astype(numpy.{p.dtype})",
         )
     if a.shape != p.shape:
         turned = ", the shape of its transpose" if a.T.shape == p.shape else ""
-        raise ValueError(
-            f"{name}: expected shape {p.shape} as {of} has, found {a.shape}{turned}"
+        raise error(
+            ValueError,
+            name,
+            f"expected shape {shown(p.shape)} as {of} has, "
+            f"found {shown(a.shape)}{turned}",
         )
     order, other = ("C", "F") if p.flags.c_contiguous else ("F", "C")
     if not a.flags[f"{order}_CONTIGUOUS"]:
-        raise ValueError(
-            f"{name}: expected memory order {order} as {of} has, found {other} "
-            f'(a transposed view?); pass numpy.asarray(..., order="{order}")'
+        raise error(
+            ValueError,
+            name,
+            f"expected memory order {order} as {of} has, found {other} "
+            f'(a transposed view?); pass numpy.asarray(..., order="{order}")',
         )
-
-
-def _kind(obj: Any) -> str:
-    return (
-        "None"
-        if obj is None
-        else f"{type(obj).__module__}.{type(obj).__qualname__}".replace("builtins.", "")
-    )
 
 
 # --- arrays among each other ----------------------------------------------------------
@@ -294,93 +326,112 @@ def _extent(a: np.ndarray) -> tuple[int, int]:
     return start, start + a.nbytes
 
 
-Span = tuple[int, int, str]
+Span = tuple[int, int, Name]
 """An array's addresses [start, end), and its name."""
 
 
-def _spans(named: Sequence[tuple[str, np.ndarray]]) -> list[Span]:
+def _spans(named: Sequence[Named]) -> list[Span]:
     """Return the spans of arrays that hold anything, in order of address."""
-    return sorted((*_extent(a), name) for name, a in named if a.nbytes)
+    spans = [(*_extent(a), name) for name, a in named if a.nbytes]
+    return sorted(spans, key=itemgetter(0, 1))
 
 
-def _apart(named: Sequence[tuple[str, np.ndarray]]) -> None:
+def _apart(named: Sequence[Named]) -> None:
     """No two of these arrays overlap."""
     for (_, end, first), (start, _, second) in pairwise(_spans(named)):
         if start < end:
-            raise ValueError(
-                f"{second}: found to share memory with {first}; copy one: .copy()"
+            raise error(
+                ValueError,
+                second,
+                f"found to share memory with {shortened(str(first))}; "
+                "copy one: .copy()",
             )
 
 
-def _apart_from(spans: list[Span], name: str, a: np.ndarray) -> None:
+def _apart_from(spans: list[Span], name: Name, a: np.ndarray) -> None:
     """An array overlaps none of these spans, which do not overlap each other."""
     start, end = _extent(a)
     if start == end:
         return
     at = bisect_left(spans, end, key=itemgetter(0))  # those before begin before its end
     if at and spans[at - 1][1] > start:
-        raise ValueError(
-            f"{name}: found to share memory with {spans[at - 1][2]}; copy it: .copy()"
+        raise error(
+            ValueError,
+            name,
+            f"found to share memory with {spans[at - 1][2]}; copy it: .copy()",
         )
 
 
 # --- containers -----------------------------------------------------------------------
 
 
-def _rebound(name: str, found: Any, wanted: Any) -> None:
+def _rebound(name: Name, found: Any, wanted: Any) -> None:
     if found is not wanted:
         what = "nothing there now" if found is _MISSING else "another object there now"
-        raise ValueError(
-            f"{name}: found {what}; the optimizer updates the object it was given. "
-            "Assign in place (p[...] = value), or construct the optimizer after it"
+        raise error(
+            ValueError,
+            name,
+            f"found {what}; the optimizer updates the object it was given. "
+            "Assign in place (p[...] = value), or construct the optimizer after it",
         )
 
 
-def _descend(tree: Tree, node: int, key: Any, grads: Any) -> Any:
-    """What stands in the gradients where the params have (node, key)."""
-    if node < 0:
-        return grads
-    parent = tree.nodes[node]
-    return get(_descend(tree, parent.parent, parent.key, grads), key)
+def _containers(tree: Tree, grads: Any) -> list[Any]:
+    """The params' containers are as they were, and the gradients' are like them.
 
-
-def _containers(tree: Tree, grads: Any) -> None:
-    """The params' containers are as they were, and the gradients' are like them."""
-    for index, node in enumerate(tree.nodes):
-        name = "params" + node.path
-        if index:
-            parent = tree.nodes[node.parent].container
-            _rebound(name, get(parent, node.key, _MISSING), node.container)
-        known = {n.key for n in tree.nodes if n.parent == index}
-        known |= {leaf.key for leaf in tree.leaves if leaf.node == index}
-        now = set(_keys(node.container))
-        if now != known:
-            raise ValueError(
-                f"{name}: found {_listed(now - known, known - now)} "
-                "since construction; construct the optimizer after the change"
+    Return the gradients' containers, in the order of the tree's nodes.
+    """
+    known: list[list[Any]] = [[] for _ in tree.nodes]  # the keys at construction
+    for node in tree.nodes[1:]:
+        known[node.parent].append(node.key)
+    for leaf in tree.leaves:
+        if leaf.node >= 0:
+            known[leaf.node].append(leaf.key)
+    like: list[Any] = []
+    for node, keys in zip(tree.nodes, known, strict=True):
+        name = Place("params", node)
+        g = grads
+        if node.parent >= 0:
+            above = tree.nodes[node.parent].container
+            _rebound(name, get(above, node.key, _MISSING), node.container)
+            g = get(like[node.parent], node.key)
+        if changes := _differences(_keys(node.container), keys):
+            raise error(
+                ValueError,
+                name,
+                f"found {changes} since construction; "
+                "construct the optimizer after the change",
             )
-        g = _descend(tree, node.parent, node.key, grads)
-        _like("grads" + node.path, g, name, node.container)
+        _like(Place("grads", node), g, name, node.container)
+        like.append(g)
+    return like
 
 
-def _like(name: str, g: Any, of: str, container: Any) -> None:
+def _like(name: Name, g: Any, of: Name, container: Any) -> None:
     kinds: tuple[type, ...] = (dict,) if isinstance(container, dict) else (list, tuple)
     if not isinstance(g, kinds):
-        wanted = " or ".join(kind.__name__ for kind in kinds)
-        raise TypeError(f"{name}: expected a {wanted} as {of} is, found {_kind(g)}")
-    wanted_keys, found = set(_keys(container)), set(_keys(g))
-    if found != wanted_keys:
-        raise ValueError(
-            f"{name}: expected the {len(wanted_keys)} entries of {of}, "
-            f"found {_listed(found - wanted_keys, wanted_keys - found)}"
+        wanted = " or ".join(each.__name__ for each in kinds)
+        raise error(
+            TypeError, name, f"expected a {wanted} as {of} is, found {kind(g)}"
+        )
+    keys = _keys(container)
+    if differences := _differences(_keys(g), keys):
+        raise error(
+            ValueError,
+            name,
+            f"expected the {len(keys)} entries of {of}, found {differences}",
         )
 
 
-def _keys(container: Any) -> Any:
+def _keys(container: Any) -> Collection[Any]:
     return container if isinstance(container, dict) else range(len(container))
 
 
-def _listed(extra: set[Any], missing: set[Any]) -> str:
-    parts = [f"{word} {sorted(keys, key=repr)}" for word, keys in
-             (("extra", extra), ("missing", missing)) if keys]  # fmt: skip
-    return " and ".join(parts)
+def _differences(found: Collection[Any], wanted: Collection[Any]) -> str:
+    """Say which keys are too many and which are too few; "" where there are none."""
+    differences = []
+    for word, some, others in (("extra", found, wanted), ("missing", wanted, found)):
+        others = set(others)
+        if only := [key for key in some if key not in others]:
+            differences.append(f"{word} [{listed(only)}]")
+    return " and ".join(differences)

@@ -1,9 +1,14 @@
-"""Params as users hold them, in nested lists, tuples and dicts, flattened once."""
+"""Params as users hold them, in nested lists, tuples and dicts, flattened once.
+
+Nothing here recurses, so that containers may be nested as deep as memory allows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
+
+from lrcore._words import shortened, shown, spelled
 
 
 class Node(NamedTuple):
@@ -12,7 +17,12 @@ class Node(NamedTuple):
     container: Any
     parent: int
     key: Any
-    path: str
+    above: Node | None  # the parent itself
+
+    @property
+    def path(self) -> str:
+        """The keys from the outermost container on, as in ``['W'][0]``."""
+        return _path(self)
 
 
 class Leaf(NamedTuple):
@@ -22,7 +32,32 @@ class Leaf(NamedTuple):
     node: int
     key: Any
     group: int
-    path: str
+    above: Node | None  # its container
+
+    @property
+    def path(self) -> str:
+        """The keys from the outermost container on, as in ``['W'][0]``."""
+        return _path(self)
+
+
+class Place(NamedTuple):
+    """What a message calls a container or an array: made when it is printed.
+
+    Names of all arrays would take quadratic time and memory where arrays are nested.
+    """
+
+    root: str
+    of: Node | Leaf
+
+    def __str__(self) -> str:
+        keys = _keys_to(self.of)
+        if len(keys) > _ENDS:
+            keys = [*keys[: _ENDS // 2], *keys[-_ENDS // 2 :]]
+        return shortened(self.root + "".join(f"[{shown(key)}]" for key in keys))
+
+
+_ENDS = 200
+"""Of more keys than that, those in the middle are left out of a name anyhow."""
 
 
 class Tree(NamedTuple):
@@ -40,25 +75,55 @@ def flatten(params: Any, *, grouped: bool = False, name: str = "params") -> Tree
 
     name: what an error calls it.
     """
-    tree = Tree([], [])
-    _walk(tree, params, -1, None, 0, "", grouped, (), name)
+    nodes, leaves = tree = Tree([], [])
+    if not _holds(params):
+        leaves.append(Leaf(params, -1, None, 0, None))
+        return tree
+    nodes.append(Node(params, -1, None, None))
+    # What is left of each container from the outermost one to the present one.
+    opened = [(0, 0, items(params))]
+    within = {id(params)}
+    while opened:
+        parent, group, rest = opened[-1]
+        above = nodes[parent]
+        for key, child in rest:
+            if grouped and parent == 0:
+                group = key
+            if not _holds(child):
+                leaves.append(Leaf(child, parent, key, group, above))
+                continue
+            node = Node(child, parent, key, above)
+            if id(child) in within:
+                raise ValueError(
+                    f"{Place(name, node)}: found a container that contains itself"
+                )
+            opened.append((len(nodes), group, items(child)))
+            within.add(id(child))
+            nodes.append(node)
+            break
+        else:
+            opened.pop()
+            within.remove(id(above.container))
     return tree
 
 
-def _walk(
-    tree: Tree, here: Any, parent: int, key: Any, group: int, path: str, grouped: bool,
-    within: tuple[int, ...], name: str,
-) -> None:  # fmt: skip
-    if not isinstance(here, (dict, list, tuple)):
-        tree.leaves.append(Leaf(here, parent, key, group, path))
-        return
-    if id(here) in within:
-        raise ValueError(f"{name}{path}: found a container that contains itself")
-    tree.nodes.append(Node(here, parent, key, path))
-    node = len(tree.nodes) - 1
-    for k, child in items(here):
-        _walk(tree, child, node, k, k if grouped else group, f"{path}[{k!r}]", False,
-              (*within, id(here)), name)  # fmt: skip
+def _holds(here: Any) -> bool:
+    """Whether an object is a container; all else is taken for an array."""
+    return isinstance(here, (dict, list, tuple))
+
+
+def _path(here: Node | Leaf) -> str:
+    return "".join(f"[{spelled(key)}]" for key in _keys_to(here))
+
+
+def _keys_to(here: Node | Leaf) -> list[Any]:
+    """Return the keys of a container or an array, from the outermost container on."""
+    keys = []
+    at: Node | Leaf | None = here
+    while at is not None and at.above is not None:
+        keys.append(at.key)
+        at = at.above
+    return keys[::-1]
 
 
 def items(container: dict[Any, Any] | Sequence[Any]) -> Iterator[tuple[Any, Any]]:

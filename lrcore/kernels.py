@@ -24,9 +24,12 @@ from __future__ import annotations
 from inspect import Parameter, Signature, signature
 from typing import Any, Protocol
 
+import numpy as np
+
 from lrcore import _core, optimizers
 from lrcore._numbers import whole
 from lrcore._typing import Array
+from lrcore._words import shown
 from lrcore.optimizers.base.domains import AT_CONSTRUCTION, check, scheduled
 from lrcore.optimizers.base.keywords import AVERAGES, CLIPS, MECHANIC, Hyper
 from lrcore.optimizers.base.optimizer import Optimizer
@@ -83,14 +86,14 @@ def _make(kind: type[Optimizer]) -> Kernel:
     untaken = {*AVERAGES, *MECHANIC, *CLIPS, *AT_CONSTRUCTION}
     taken = [k for k in defaults if k not in untaken]
 
-    def part_for(given: Hyper) -> tuple[Hyper, Part]:
-        """Check keywords; return them, with the numbers that they ask for."""
+    def part_for(given: Hyper) -> tuple[Hyper | None, Part]:
+        """Return keywords to compare the next ones with, and the numbers they mean."""
         own = dict(given)
         preset = kind._preset(own.pop("convention", "torch"), {**defaults, **own})
         for keyword in own:
             if keyword not in taken:
                 raise TypeError(
-                    f"{name}: unexpected keyword {keyword!r}; there are "
+                    f"{name}: unexpected keyword {shown(keyword)}; there are "
                     f"{', '.join(taken)}"
                 )
         own = {k: check(k, value, kind._domains) for k, value in own.items()}
@@ -99,12 +102,10 @@ def _make(kind: type[Optimizer]) -> Kernel:
                 raise TypeError(
                     f"{keyword}: a kernel takes numbers; call the schedule first"
                 )
-        # What is remembered is ours: the caller may change his in place.
-        mine = {**own, **{k: v for k, v in given.items() if k == "convention"}}
         hyper = {**defaults, **preset, **own}
         part = Part(kind, hyper)
         part.folded = part.fold(hyper)
-        return mine, part
+        return _kept(given), part
 
     # Folding takes longer than a small step: remember the last keywords.
     last = part_for({})
@@ -157,11 +158,37 @@ def _make(kind: type[Optimizer]) -> Kernel:
     return kernel
 
 
-def _same(a: Hyper, b: Hyper) -> bool:
-    try:
-        return a == b
-    except ValueError:  # an array among them, which answers element by element
+_FIXED = {float, int, bool, str, type(None), np.float64, np.float32}
+"""Types whose objects nobody can change."""
+
+
+def _kept(given: Hyper) -> Hyper | None:
+    """Return keywords to compare the next ones with; None where one may be changed."""
+    types: set[type] = set()
+    for value in given.values():
+        types.update(map(type, value if type(value) is tuple else (value,)))
+    return given if types <= _FIXED else None
+
+
+def _same(given: Hyper, last: Hyper | None) -> bool:
+    """Whether keywords are the last ones again."""
+    if last is None or len(given) != len(last):
         return False
+    return all(name in last and _alike(x, last[name]) for name, x in given.items())
+
+
+def _alike(x: Any, y: Any) -> bool:
+    """Whether a keyword is one of `_FIXED` or a tuple of them, in type and bits.
+
+    True is not 1, which may be refused, and -0.0 is not 0.0: a step with it differs.
+    """
+    if x is y:
+        return True
+    if type(x) is not type(y):
+        return False
+    if type(x) is tuple:
+        return len(x) == len(y) and all(map(_alike, x, y))
+    return bool(x == y) and (bool(x) or repr(x) == repr(y))
 
 
 _KERNELS = {
@@ -177,7 +204,7 @@ def __getattr__(name: str) -> Kernel:
         return _KERNELS[name]
     except KeyError:
         raise AttributeError(
-            f"lrcore.kernels has no {name!r}; there are {', '.join(__all__)}"
+            f"lrcore.kernels has no {shown(name)}; there are {', '.join(__all__)}"
         ) from None
 
 

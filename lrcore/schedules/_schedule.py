@@ -22,6 +22,7 @@ from typing import (
 import numpy as np
 
 from lrcore._numbers import real
+from lrcore._sums import in_order
 from lrcore._typing import Array
 from lrcore.schedules._formulas import ARRAYS, NUMBERS, between
 from lrcore.schedules._parameters import (
@@ -452,7 +453,7 @@ class Sum(Schedule):
 
     def _at(self, t: Any, xp: Any) -> Any:
         first, *others = (s._at(t, xp) for s in self.terms)
-        return sum(others, first)
+        return in_order(others, first)
 
     @property
     def _length(self) -> int:

@@ -20,6 +20,7 @@ from math import isfinite, sqrt
 
 import numpy as np
 
+from lrcore._sums import in_order
 from lrcore._typing import Array
 from lrcore.optimizers.base.fold import Numbers
 from lrcore.optimizers.base.keywords import Hyper
@@ -48,7 +49,7 @@ def fold(h: Hyper) -> Tune:
     def tune(carried: Array, sums: Numbers) -> tuple[Array, Numbers]:
         along, gg, pp, along_p = sums
         old = carried.tolist()
-        before = sum(old[0])
+        before = in_order(old[0])
         keep = before / (before + EPS)
         weight = decay * before * sqrt(gg) / (sqrt(pp) + EPS)
         h = keep * (along + weight * along_p)
@@ -61,6 +62,6 @@ def fold(h: Hyper) -> Tune:
             v = beta * beta * v + h * h
             new.append(((least * m + max(r, 0.0)) / (sqrt(v) + EPS), r, m, v))
         rows = [*zip(*new, strict=True)]
-        return np.array(rows), (keep, before, sum(rows[0]))
+        return np.array(rows), (keep, before, in_order(rows[0]))
 
     return tune

@@ -1,0 +1,92 @@
+"""Words for what users hand over, cut so that an error message stays readable.
+
+A message is made of a few such pieces, a name, a finding and a remedy, and has at most
+2,048 characters, whatever the user passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from itertools import islice
+from reprlib import Repr
+from typing import Any
+
+MOST = 200
+"""Characters of one piece."""
+
+_LIST = 300
+"""Characters of a list, if its first entry is not longer."""
+
+
+def shortened(text: str) -> str:
+    """Return a text of at most `MOST` characters: a long one loses its middle."""
+    if len(text) <= MOST:
+        return text
+    half = (MOST - len(" ... ")) // 2
+    return f"{text[:half]} ... {text[-half:]}"
+
+
+class _Brief(Repr):
+    """Looks at the first entries of a container only, and a few levels deep."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 3
+        self.maxdict = self.maxlist = self.maxtuple = self.maxarray = 20
+        self.maxset = self.maxfrozenset = self.maxdeque = 20
+        self.maxstring = self.maxlong = self.maxother = MOST
+
+    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
+        """Keep the order of the entries, which the parent's method sorts."""
+        if not x or level <= 0:
+            return "{...}" if x else "{}"
+        pieces = [
+            f"{self.repr1(key, level - 1)}: {self.repr1(value, level - 1)}"
+            for key, value in islice(x.items(), self.maxdict)
+        ]
+        return f"{{{', '.join(pieces)}{', ...' if len(x) > self.maxdict else ''}}}"
+
+
+_brief = _Brief()
+
+
+def shown(value: Any) -> str:
+    """Return the repr of any object, shortened; its type where it has no repr."""
+    try:
+        return shortened(_brief.repr(value))
+    except Exception:  # the object's own; or an int of too many digits
+        return f"<{kind(value)}>"
+
+
+def spelled(key: Any) -> str:
+    """Return the whole repr of a key; its type where it has no repr."""
+    try:
+        return repr(key)
+    except Exception:
+        return f"<{kind(key)}>"
+
+
+def kind(obj: Any) -> str:
+    """Return the name of an object's type, with its module if that is not builtins."""
+    if obj is None:
+        return "None"
+    name = f"{type(obj).__module__}.{type(obj).__qualname__}"
+    return shortened(name.removeprefix("builtins."))
+
+
+def listed(items: Collection[Any], word: Callable[[Any], str] = shown) -> str:
+    """Return the words of items with commas between; of many, how many more follow."""
+    words: list[str] = []
+    room = _LIST
+    for item in items:
+        text = word(item)
+        room -= len(text) + len(", ")
+        if words and room < 0:
+            return f"{', '.join(words)}, ... and {len(items) - len(words)} more"
+        words.append(text)
+    return ", ".join(words)
+
+
+def error(exception: type[Exception], name: object, text: str) -> Exception:
+    """Return an exception that names an argument, whose path may be long."""
+    return exception(f"{shortened(str(name))}: {text}")

@@ -15,6 +15,15 @@ from typing import Any
 
 import numpy as np
 
+from lrcore._bounds import (
+    capped,
+    difference,
+    largest,
+    saturated,
+    squarable,
+    toward,
+    within,
+)
 from lrcore._core import Factors
 from lrcore._typing import Array
 
@@ -101,7 +110,7 @@ def mechanic(p: Array, delta: Array, p0: Array, numbers: Sequence[float]) -> Non
     with np.errstate(all="ignore"):
         keep, before, s = np.asarray(numbers, dtype=p.dtype)
         was = p0 - before * delta
-        delta[...] = keep * delta + (was - p)
+        delta[...] = saturated(keep * delta + (was - p), p)
         p[...] = p0 - s * delta
 
 
@@ -113,7 +122,7 @@ def average(a: Array, p: Array, weight: float, pulls: bool = False) -> None:
     if weight == 0:
         return
     with np.errstate(all="ignore"):
-        a[...] = p if weight == 1 else a + p.dtype.type(weight) * (p - a)
+        a[...] = p if weight == 1 else toward(a, p, p.dtype.type(weight))
         if pulls:
             p[...] = a
 
@@ -159,7 +168,8 @@ def unfactor(g: Array, factors: Factors) -> Array:
     floor = g.dtype.type(factors.floor)
     with np.errstate(all="ignore"):
         if factors.least:
-            v = np.where(row < col, row, col) + x * x + floor
+            x = squarable(x)
+            v = capped(np.where(row < col, row, col) + x * x + floor)
         else:
             v = row * col
             v = np.where(v < floor, floor, v)
@@ -178,7 +188,8 @@ def factor_stats(g: Array, factors: Factors) -> tuple[Array, Array]:
     with np.errstate(all="ignore"):
         if factors.least:
             row, col = _factors_of(factors, shape)
-            v = (np.where(row < col, row, col) + x * x).astype(np.float64)
+            x = squarable(x)
+            v = capped(np.where(row < col, row, col) + x * x).astype(np.float64)
             return v.max(axis=2).ravel(), v.max(axis=1).ravel()
         rows = np.array([_squares_of(r) for r in x.reshape(-1, factors.n_cols)])
         wide = x.astype(np.float64)
@@ -374,13 +385,14 @@ def sgd_hd(c: Sequence[float], g: Array, g_old: Array) -> Array:
 
 def momentum(c: Sequence[float], g: Array, m: Array) -> Array:
     """``m = mu m + w g;  u = m``."""
-    m[...] = c[0] * m + c[1] * g
+    m[...] = saturated(c[0] * m + c[1] * g, g)
     return m
 
 
 def nesterov(c: Sequence[float], g: Array, m: Array) -> Array:
     """``m = mu m + w g;  u = x g + mu m``."""
-    return c[2] * g + c[3] * momentum(c, g, m)
+    u = c[2] * g + c[3] * momentum(c, g, m)
+    return within(u, largest(u))
 
 
 def sign(c: Sequence[float], g: Array) -> Array:
@@ -390,19 +402,21 @@ def sign(c: Sequence[float], g: Array) -> Array:
 
 def signum(c: Sequence[float], g: Array, m: Array) -> Array:
     """``m += (1-b)(g-m);  u = sign(m)``."""
-    m += c[0] * (g - m)
+    m[...] = toward(m, g, c[0])
     return sign(c, m)
 
 
 def lion(c: Sequence[float], g: Array, m: Array) -> Array:
     """``u = sign(m + (1-b1)(g-m));  m += (1-b2)(g-m)``."""
-    mix = m + c[0] * (g - m)
-    m += c[1] * (g - m)
+    d = difference(g, m)
+    mix = m + c[0] * d
+    m += c[1] * d
     return sign(c, mix)
 
 
 def adam(c: Sequence[float], g: Array, m: Array, v: Array) -> Array:
     """``m += (1-b1)(g-m);  v += (1-b2)(g^2-v);  u = m / (sqrt(v + root) r + eps)``."""
+    g = squarable(g)
     m += c[0] * (g - m)
     v += c[1] * (g * g - v)
     return m / (np.sqrt(v + c[2]) * c[3] + c[4])
@@ -419,18 +433,19 @@ def amsgrad(c: Sequence[float], g: Array, m: Array, v: Array, v_max: Array) -> A
 def nadam(c: Sequence[float], g: Array, m: Array, v: Array) -> Array:
     """As adam, with ``x g + y m`` in the numerator."""
     adam(c, g, m, v)
-    return (c[5] * g + c[6] * m) / (np.sqrt(v + c[2]) * c[3] + c[4])
+    return (c[5] * squarable(g) + c[6] * m) / (np.sqrt(v + c[2]) * c[3] + c[4])
 
 
 def ademamix(c: Sequence[float], g: Array, m: Array, v: Array, m_slow: Array) -> Array:
     """As adam, with ``m + alpha m_slow``;  ``m_slow += (1-b3)(g-m_slow)``."""
     adam(c, g, m, v)
-    m_slow += c[5] * (g - m_slow)
+    m_slow += c[5] * (squarable(g) - m_slow)
     return (m + c[6] * m_slow) / (np.sqrt(v + c[2]) * c[3] + c[4])
 
 
 def laprop(c: Sequence[float], g: Array, m: Array, v: Array) -> Array:
     """``v += (1-b2)(g^2-v);  m += (1-b1)(g / (sqrt(v + root) r + eps) - m)``."""
+    g = squarable(g)
     v += c[1] * (g * g - v)
     m += c[0] * (g / (np.sqrt(v + c[2]) * c[3] + c[4]) - m)
     return m
@@ -438,6 +453,7 @@ def laprop(c: Sequence[float], g: Array, m: Array, v: Array) -> Array:
 
 def adabelief(c: Sequence[float], g: Array, m: Array, v: Array) -> Array:
     """As adam, with ``v += (1-b2)((g-m)^2-v) + grow``."""
+    g = squarable(g)
     m += c[0] * (g - m)
     surprise = g - m
     v += c[1] * (surprise * surprise - v)
@@ -447,6 +463,7 @@ def adabelief(c: Sequence[float], g: Array, m: Array, v: Array) -> Array:
 
 def yogi(c: Sequence[float], g: Array, m: Array, v: Array) -> Array:
     """As adam, with ``v += (1-b2) sign(g^2-v) g^2``."""
+    g = squarable(g)
     m += c[0] * (g - m)
     square = g * g
     v += c[1] * (sign(c, square - v) * square)
@@ -455,7 +472,7 @@ def yogi(c: Sequence[float], g: Array, m: Array, v: Array) -> Array:
 
 def adamax(c: Sequence[float], g: Array, m: Array, n: Array) -> Array:
     """``m += (1-b1)(g-m);  n = max(b2 n, |g| + eps);  u = m / (n + outside)``."""
-    m += c[0] * (g - m)
+    m[...] = toward(m, g, c[0])
     old, new = c[1] * n, np.abs(g) + c[2]
     n[...] = np.where(old > new, old, new)
     return m / (n + c[3])
@@ -468,6 +485,7 @@ def adan(
 
     With m, d and n the running means of g, e and ``(g + b2 e)^2``.
     """
+    g = squarable(g)
     e = c[3] * (g - g_old)
     ahead = g + c[4] * e
     m += c[0] * (g - m)
@@ -479,10 +497,9 @@ def adan(
 
 def adopt(c: Sequence[float], g: Array, m: Array, v: Array) -> Array:
     """``x = g / max(sqrt(v), eps)`` within +-most;  ``m += (1-b1)(x-m)``;  then v."""
+    g = squarable(g)
     root = np.sqrt(v)
-    x = g / np.where(root < c[2], c[2], root)
-    x = np.where(x > c[3], c[3], x)
-    x = np.where(x < -c[3], -c[3], x)
+    x = within(g / np.where(root < c[2], c[2], root), c[3])
     m += c[0] * (x - m)
     v += c[1] * (g * g - v)
     return m
@@ -501,18 +518,21 @@ def rprop(c: Sequence[float], g: Array, g_old: Array, d: Array) -> Array:
 
 def adagrad(c: Sequence[float], g: Array, a: Array) -> Array:
     """``a += g^2;  u = g / (sqrt(a + root) + eps)``."""
-    a += g * g
+    g = squarable(g)
+    a[...] = capped(a + g * g)
     return g / (np.sqrt(a + c[0]) + c[1])
 
 
 def rmsprop(c: Sequence[float], g: Array, v: Array) -> Array:
     """``v += (1-a)(g^2-v);  u = g / (sqrt(v + root) + eps)``."""
+    g = squarable(g)
     v += c[0] * (g * g - v)
     return g / (np.sqrt(v + c[1]) + c[2])
 
 
 def rmsprop_centered(c: Sequence[float], g: Array, v: Array, mg: Array) -> Array:
     """As rmsprop, with ``mg += (1-a)(g-mg)`` and ``v - mg^2`` in the place of v."""
+    g = squarable(g)
     v += c[0] * (g * g - v)
     mg += c[0] * (g - mg)
     variance = v - mg * mg
@@ -535,6 +555,7 @@ def rmsprop_centered_momentum(
 
 def adadelta(c: Sequence[float], g: Array, v: Array, d: Array) -> Array:
     """``v += (1-rho)(g^2-v);  u = sqrt((d+eps)/(v+eps)) g;  d += (1-rho)(u^2-d)``."""
+    g = squarable(g)
     v += c[0] * (g * g - v)
     u = np.sqrt((d + c[1]) / (v + c[1])) * g
     d += c[0] * (u * u - d)
@@ -542,49 +563,57 @@ def adadelta(c: Sequence[float], g: Array, v: Array, d: Array) -> Array:
 
 
 def ftrl(c: Sequence[float], g: Array, n: Array, z: Array, p: Array) -> Array:
-    """``z += g - (sqrt(n + g^2) - sqrt(n)) / alpha p;  n += g^2;  u`` the new p."""
+    """``z += g - (sqrt(n + g^2) - sqrt(n)) / alpha p;  n += g^2;  u`` the new p.
+
+    g counts w times.
+    """
     old = np.sqrt(n)
-    n += g * g
+    g = c[4] * squarable(g)
+    n[...] = capped(n + g * g)
     root = np.sqrt(n)
-    z += g - (root - old) * c[0] * (c[3] * p)
-    u = (np.where(z < 0, -c[2], c[2]) - z) / (root * c[0] + c[1])
-    return np.where(np.abs(z) <= c[2], 0, u)
+    sigma = within((root - old) * c[0], largest(g))
+    z[...] = within(z + (g - sigma * (c[3] * p)), largest(g))
+    under = root * c[0] + c[1]
+    u = (np.where(z < 0, -c[2], c[2]) - z) / under
+    return np.where((np.abs(z) <= c[2]) | (under == 0), 0, u)
 
 
 def madgrad(c: Sequence[float], g: Array, s: Array, v: Array, p0: Array) -> Array:
     """``s += w g;  v += w g^2;  u = p0 - s / (cbrt(v) + eps)``."""
+    g = squarable(g)
     s += c[0] * g
-    v += c[0] * (g * g)
+    v[...] = capped(v + c[0] * (g * g))
     return p0 - s / (_cbrt(v) + c[1])
 
 
 def prodigy(c: Sequence[float], g: Array, m: Array, v: Array, s: Array) -> Array:
-    """As adam, of ``a g`` in m and ``b g`` in v;  ``s = b3 s + w g``."""
-    weighed = c[3] * g
-    m += c[0] * (c[2] * g - m)
-    v += c[1] * (weighed * weighed - v)
-    s[...] = c[4] * s + c[5] * g
+    """As adam, of ``x = b g`` in v and ``a x`` in m;  ``s = b3 s + w g``."""
+    x = squarable(g, c[3])
+    m += c[0] * (c[2] * x - m)
+    v += c[1] * (x * x - v)
+    s[...] = saturated(c[4] * s + c[5] * g, g)
     return m / (np.sqrt(v) + c[6])
 
 
 def dadapt_sgd(c: Sequence[float], g: Array, s: Array, p0: Array) -> Array:
     """``s += w g;  u = p0 - s``."""
-    s += c[0] * g
-    return p0 - s
+    s[...] = saturated(s + c[0] * g, g)
+    return within(p0 - s, largest(s))
 
 
 def schedule_free(c: Sequence[float], g: Array, z: Array, p: Array) -> Array:
     """``e = lr g + w p;  u = c (p - z) + share e;  z -= e``."""
-    e = c[2] * g + c[3] * p
-    u = c[0] * (p - z) + c[1] * e
-    z -= e
-    return u
+    e = saturated(c[2] * g + c[3] * p, g)
+    apart = within(p - z, largest(z))
+    z[...] = within(z - e, largest(z))
+    return within(c[0] * apart + c[1] * e, largest(z))
 
 
 def schedule_free_adam(
     c: Sequence[float], g: Array, z: Array, v: Array, p: Array
 ) -> Array:
     """As schedule_free, of g over the root of ``v += (1-b2)(g^2-v)``."""
+    g = squarable(g)
     v += c[4] * (g * g - v)
     return schedule_free(c, g / (np.sqrt(v) * c[5] + c[6]), z, p)
 

@@ -6,11 +6,28 @@ from collections.abc import Mapping
 from math import inf, sqrt
 from typing import Any, ClassVar, Literal, Unpack
 
+<<<<<<< HEAD
 from lrcore.optimizers.base import averages as _average
 from lrcore.optimizers.base.domains import FRACTION, GROWTH, POSITIVE, Domains
 from lrcore.optimizers.base.fold import Adapt, GaugeCoefs, Numbers, decay_at
 from lrcore.optimizers.base.keywords import Betas, Common, Hyper, Scheduled
 from lrcore.optimizers.base.optimizer import Optimizer
+=======
+from lrcore._bounds import LARGEST_RATE, finite
+from lrcore.optimizers import _average
+from lrcore.optimizers._base import Betas, Common, Optimizer, Scheduled
+from lrcore.optimizers._hyper import (
+    FRACTION,
+    GROWTH,
+    POSITIVE,
+    Adapt,
+    Domains,
+    GaugeCoefs,
+    Hyper,
+    Numbers,
+    decay_at,
+)
+>>>>>>> rules
 
 __all__ = ["DAdaptAdam", "DAdaptSGD", "Prodigy"]
 
@@ -39,6 +56,16 @@ def _correction(h: Hyper, t: int) -> float:
     """Return what Adam's bias correction multiplies the rate by."""
     b1, b2 = h["betas"]
     return sqrt(1 - b2**t) / (1 - b1**t) if h["use_bias_correction"] else 1.0
+
+
+def _kept(new: Numbers, old: Numbers, sums: Numbers) -> Numbers:
+    """Return what a group carries on: `old` where something is not finite."""
+    return new if finite(*new, *sums) else old
+
+
+def _over(d: float, norm: float) -> float:
+    """Return D-Adaptation's rate; 0 where the norm is none."""
+    return min(d / norm, LARGEST_RATE) if 0 < norm < inf else 0.0
 
 
 class Prodigy(Optimizer):
@@ -176,8 +203,10 @@ class Prodigy(Optimizer):
                     d = max(d, found)
                 d_max = max(d_max, found)
                 d = min(d_max, d * growth)
-            numbers = (decay_by(rate), rate, 1 - b1, 1 - b2, old, old, b3, w, d * eps)
-            return (d, d_max, numerator), numbers, rate
+            carried = _kept((d, d_max, numerator), carried, sums)
+            eps_now = carried[0] * eps
+            numbers = (decay_by(rate), rate, 1 - b1, 1 - b2, 1.0, old, b3, w, eps_now)
+            return carried, numbers, rate
 
         return coefs
 
@@ -297,7 +326,7 @@ class DAdaptAdam(Optimizer):
             numbers = (decay_by(rate), 1.0, 1 - b1, 1 - b2, rate, 1.0, b, w, eps)
             if lr > 0 and size > 0:
                 d = max(d, min(numerator / ((1 - b) * size), d * growth))
-            return (d, numerator), numbers, rate
+            return _kept((d, numerator), carried, sums), numbers, rate
 
         return coefs
 
@@ -394,7 +423,7 @@ class DAdaptSGD(Optimizer):
     def _fold_gauge(h: Hyper) -> GaugeCoefs:
         def coefs(t: int, lr: float, carried: Numbers) -> Numbers:
             d, _, norm = carried
-            return (d * lr / norm if norm else 0.0,)
+            return (_over(d * lr, norm),)
 
         return coefs
 
@@ -408,11 +437,12 @@ class DAdaptSGD(Optimizer):
             (d, numerator, norm), (along, size2, gg) = carried, sums
             first = norm == 0
             norm = norm or sqrt(gg)
-            rate = d * lr / norm if norm else 0.0
+            rate = _over(d * lr, norm)
             size = rate * sqrt(gg) if first else sqrt(size2)
             numerator += rate * along
             if lr > 0 and size > 0:
                 d = max(d, min(2 * numerator / size, d * growth))
-            return (d, numerator, norm), (mu, mu - 1, rate), rate
+            carried = _kept((d, numerator, norm), carried, sums)
+            return carried, (*((mu, mu - 1) if lr > 0 else (1.0, 0.0)), rate), rate
 
         return coefs

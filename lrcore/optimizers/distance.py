@@ -6,10 +6,24 @@ from collections.abc import Mapping
 from math import sqrt
 from typing import Any, ClassVar, Literal, Unpack
 
+<<<<<<< HEAD
 from lrcore.optimizers.base.domains import NONNEGATIVE, POSITIVE, Domains
 from lrcore.optimizers.base.fold import Adapt, Numbers, decay_at
 from lrcore.optimizers.base.keywords import Common, Hyper, Scheduled
 from lrcore.optimizers.base.optimizer import Optimizer
+=======
+from lrcore._bounds import LARGEST_RATE, finite
+from lrcore.optimizers._base import Common, Optimizer, Scheduled
+from lrcore.optimizers._hyper import (
+    NONNEGATIVE,
+    POSITIVE,
+    Adapt,
+    Domains,
+    Hyper,
+    Numbers,
+    decay_at,
+)
+>>>>>>> rules
 
 __all__ = ["DoG", "DoWG", "LDoG"]
 
@@ -95,8 +109,10 @@ class DoG(Optimizer):
             (distance, total), (gg, rr, pp) = carried, sums
             distance = max(distance or reps_rel * (1 + sqrt(pp)), sqrt(rr))
             total += gg
+            if not finite(distance, total, *sums):
+                return carried, (decay_by(0.0), 0.0), 0.0
             root = sqrt(total + eps)
-            rate = lr * distance / root if root else 0.0
+            rate = min(lr * distance / root, LARGEST_RATE) if root else 0.0
             return (distance, total), (decay_by(rate), rate), rate
 
         return coefs
@@ -203,6 +219,8 @@ class DoWG(Optimizer):
             (distance2, total), (gg, rr, _) = carried, sums
             distance2 = max(distance2 or eps, rr)
             total += distance2 * gg
+            if not finite(total, *sums):
+                return carried, (decay_by(0.0), 0.0), 0.0
             rate = lr * distance2 / (sqrt(total) + eps)
             return (distance2, total), (decay_by(rate), rate), rate
 

@@ -6,10 +6,22 @@ from collections.abc import Mapping
 from math import sqrt
 from typing import Any, ClassVar, Literal, Unpack
 
+<<<<<<< HEAD
 from lrcore.optimizers.base.domains import FRACTION, NONNEGATIVE, POSITIVE, Domains
 from lrcore.optimizers.base.fold import Coefs
 from lrcore.optimizers.base.keywords import Common, Hyper, Scheduled
 from lrcore.optimizers.base.optimizer import Optimizer
+=======
+from lrcore._bounds import LARGEST_RATE
+from lrcore.optimizers._base import Common, Optimizer, Scheduled
+from lrcore.optimizers._hyper import (
+    FRACTION,
+    NONNEGATIVE,
+    Coefs,
+    Domains,
+    Hyper,
+)
+>>>>>>> rules
 
 __all__ = ["FTRL", "MADGRAD"]
 
@@ -37,7 +49,8 @@ class FTRL(Optimizer):
     ----------
     {params}
     lr : float or schedule
-        Learning rate, the paper's alpha; above 0.  Default 0.1.
+        Learning rate, the paper's alpha.  A step of rate 0 leaves p, n and z as they
+        are.  Default 0.1.
     beta : float or schedule
         Makes the first steps smaller.  Default 1.
     l1 : float or schedule
@@ -70,11 +83,7 @@ class FTRL(Optimizer):
     __slots__ = ()
     _steps = False
     _flags: ClassVar[Hyper] = {"double_l2": False}
-    _domains: ClassVar[Domains] = {
-        "lr": POSITIVE,
-        "beta": NONNEGATIVE,
-        "l1": NONNEGATIVE,
-    }
+    _domains: ClassVar[Domains] = {"beta": NONNEGATIVE, "l1": NONNEGATIVE}
     _conventions: ClassVar[dict[str, Hyper]] = {
         "keras": {
             "lr": 1e-3,
@@ -120,7 +129,14 @@ class FTRL(Optimizer):
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
         beta, l1, l2 = h["beta"], h["l1"], h["l2"] * (1 + h["double_l2"])
-        return lambda t, lr, decay: (0.0, -1.0, 1 / lr, beta / lr + l2, l1, decay)
+
+        def coefs(t: int, lr: float, decay: float) -> tuple[float, ...]:
+            if lr == 0:
+                return decay, 0.0, 0.0, 1.0, l1, decay, 0.0
+            lr = max(lr, 1 / LARGEST_RATE)  # so that 1 / lr is in range
+            return 0.0, -1.0, 1 / lr, beta / lr + l2, l1, decay, 1.0
+
+        return coefs
 
 
 class MADGRAD(Optimizer):
@@ -134,7 +150,8 @@ class MADGRAD(Optimizer):
         z = p0 - s / (cbrt(v) + eps)
         p = momentum p + (1 - momentum) z
 
-    where p0 is the parameter at the beginning.
+    where p0 is the parameter at the beginning.  A step of rate 0 leaves p, s and v as
+    they are.
 
     Parameters
     ----------
@@ -197,6 +214,8 @@ class MADGRAD(Optimizer):
         mu, eps = h["momentum"], h["eps"]
 
         def coefs(t: int, lr: float, decay: float) -> tuple[float, ...]:
+            if lr == 0:
+                return decay, 0.0, 0.0, 1.0
             return mu * decay, mu - 1, (lr + eps) * sqrt(t), eps
 
         return coefs

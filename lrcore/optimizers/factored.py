@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Unpack
 import numpy as np
 
 from lrcore import _core
+from lrcore._bounds import largest
 from lrcore._core import Factors
 from lrcore._typing import Array
 from lrcore.optimizers.base.domains import (
@@ -211,11 +212,12 @@ def _row_col(
     """
     if g.size == 0:
         return Factors(False, np.ones(1, g.dtype), np.ones(1, g.dtype), 1, 1, 0.0), {}
+    most = largest(g) / g.size  # so that the factors' product is in range
     if g.ndim < 2:
         one = np.ones(1, g.dtype)
         _, square = factor_stats(g, Factors(False, one, one, 1, g.size, 0.0), *how)
         v = state["v"].astype(np.float64)
-        v += w * (square.reshape(v.shape) + more - v)
+        v += w * (np.minimum(square.reshape(v.shape) + more, most) - v)
         col = np.ascontiguousarray(v, g.dtype)
         return Factors(False, one, col, 1, g.size, least**2), {"v": col}
     swapped = not g.flags.c_contiguous
@@ -230,7 +232,7 @@ def _row_col(
     new = {}
     for name, mean in means.items():
         old = state[name].astype(np.float64)
-        new[name] = old + w * (mean.reshape(old.shape) + more - old)
+        new[name] = old + w * (np.minimum(mean.reshape(old.shape) + more, most) - old)
     mean = new["row"].mean(axis=-1, keepdims=True)
     share = new["row"] / np.maximum(mean, least)
     row, col = (np.ascontiguousarray(f, g.dtype) for f in (share, new["col"]))

@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Unpack
 
+<<<<<<< HEAD
+=======
+from lrcore._bounds import LARGEST_RATE
+from lrcore.optimizers._base import Betas, Common, Optimizer, Scheduled
+from lrcore.optimizers._hyper import (
+    NONNEGATIVE,
+    Adapt,
+    Domains,
+    GaugeCoefs,
+    Hyper,
+    Numbers,
+    decay_at,
+)
+>>>>>>> rules
 from lrcore.optimizers.adam import (
     ADAM_FLAGS,
     ADAM_FLAGS_DOC,
@@ -16,6 +30,18 @@ from lrcore.optimizers.base.keywords import Betas, Common, Hyper, Scheduled
 from lrcore.optimizers.base.optimizer import Optimizer
 
 __all__ = ["SGDHD", "AdamHD"]
+
+
+def _changed(lr: float, change: float, more: float) -> tuple[float, float]:
+    """Return the change of lr, and the rate that it makes; both rest where lr is 0.
+
+    A change that is out of range is not made.
+    """
+    if lr == 0:
+        return change, 0.0
+    if abs(change + more) <= LARGEST_RATE:
+        change += more
+    return change, lr + change
 
 
 class SGDHD(Optimizer):
@@ -82,8 +108,7 @@ class SGDHD(Optimizer):
         def coefs(
             t: int, lr: float, decay: float, carried: Numbers, sums: Numbers
         ) -> tuple[Numbers, Numbers, float]:
-            change = carried[0] + beta * sums[0]
-            rate = lr + change
+            change, rate = _changed(lr, carried[0], beta * sums[0])
             return (change,), (decay_by(rate), rate), rate
 
         return coefs
@@ -180,10 +205,10 @@ class AdamHD(Optimizer):
         def coefs(
             t: int, lr: float, decay: float, carried: Numbers, sums: Numbers
         ) -> tuple[Numbers, Numbers, float]:
-            (change,), (along,) = carried, sums
+            more = 0.0
             if t > 1:  # there is a last step
-                change += beta * fold(t - 1, 1.0, 1.0)[1] * along
-            rate = lr + change
+                more = beta * fold(t - 1, 1.0, 1.0)[1] * sums[0]
+            change, rate = _changed(lr, carried[0], more)
             return (change,), fold(t, rate, decay_by(rate)), rate
 
         return coefs

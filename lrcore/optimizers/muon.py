@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal, Unpack
 
 import numpy as np
 
+from lrcore._bounds import saturated, toward
 from lrcore._typing import Array
 from lrcore.optimizers.adam import fold_adam
 from lrcore.optimizers.base.domains import (
@@ -216,13 +217,13 @@ def _momentum(h: Hyper, t: int, g: Array, m: Array) -> tuple[Array, Array]:
     """Return the new momentum, and the direction it gives."""
     mu = h["momentum"]
     w = 1 - mu if h["dampen"] else 1.0
-    m = m + w * (g - m) if h["dampen"] else mu * m + g
+    m = toward(m, g, w) if h["dampen"] else saturated(mu * m + g, g)
     now, ahead = 1.0, 1.0
     if h["bias_correction"]:
         now, ahead = 1 - mu**t, 1 - mu ** (t + 1)
     if not h["nesterov"]:
-        return m, m / now
-    return m, (mu / ahead) * m + (w / now) * g
+        return m, saturated(m / now, m)
+    return m, saturated((mu / ahead) * m + (w / now) * g, g)
 
 
 def _orthogonal(h: Hyper, x: Array) -> Array:
@@ -231,6 +232,9 @@ def _orthogonal(h: Hyper, x: Array) -> Array:
     wide = x.shape[0] <= x.shape[1]
     x = x if wide else x.T
     norm, eps = np.linalg.norm(x), x.dtype.type(h["eps"])
+    if not np.isfinite(norm):  # by squares that are out of range
+        x = x / np.abs(x).max()
+        norm = np.linalg.norm(x)
     x = x / (norm + eps if h["eps_added"] else max(norm, eps))
     for _ in range(h["ns_steps"]):
         square = x @ x.T

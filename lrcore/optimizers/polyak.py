@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from math import inf
 from typing import Any, ClassVar, Unpack
 
+from lrcore._bounds import LARGEST_RATE
 from lrcore._numbers import real
 from lrcore.optimizers.base.domains import (
     FINITE,
@@ -127,8 +128,9 @@ class SPS(Optimizer):
             below = c * gg + eps
             most = min(max_lr, growth * last) if last else max_lr
             rate = 0.0
-            if gg:
+            if 0 < gg < inf:
                 rate = most if gap >= most * below else gap / below
+                rate = min(rate, LARGEST_RATE)
             last, rate = rate or last, lr * rate
             return (0.0, last), (decay_by(rate), rate), rate
 

@@ -82,7 +82,7 @@ class Rprop(Optimizer):
 
         def coefs(t: int, lr: float, decay: float) -> tuple[float, ...]:
             first, again = (lr, 0.0) if t == 1 else (0.0, 1.0)
-            return decay, 1.0, first, again, *numbers
+            return decay, 1.0 if lr > 0 else 0.0, first, again, *numbers
 
         return coefs
 

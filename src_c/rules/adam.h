@@ -4,7 +4,8 @@
  *
  * r = 1/sqrt(1 - b2^t), and the driver's lr carries 1/(1 - b1^t): one division and one
  * square root an element.  v cannot turn negative: g^2 - v >= -v survives each rounding.
- * It is finite while g^2 is: |g| < 1.8e19 in float32; past that v, then m/v, is NaN.
+ * g counts as squarable at most, in m as in v, so that a larger one makes a step of
+ * ordinary size.
  *
  *     amsgrad    (Reddi et al. 2018, Algorithm 2)  the largest x v so far for v
  *     nadam      (Dozat 2016, Algorithm 2)         x g + y m for m: a look ahead
@@ -15,25 +16,22 @@
  *     adabelief  (Zhuang et al. 2020, Algorithm 2) v += (1-b2) ((g - m)^2 - v) + grow
  *     yogi       (Zaheer et al. 2018, Algorithm 2) v += (1-b2) sign(g^2 - v) g^2 */
 
-static INLINE real T(toward)(real from, real to, real weight)
-{
-    return from + weight * (to - from);
-}
-
 static INLINE void T(adam_moments)(const real *c, real g, real *s)
 {
-    s[0] = T(toward)(s[0], g, c[0]);
-    s[1] = T(toward)(s[1], g * g, c[1]);
+    s[0] = T(blend)(s[0], g, c[0]);
+    s[1] = T(blend)(s[1], g * g, c[1]);
 }
 
 static INLINE real T(adam)(const real *c, real g, real *s)
 {
+    g = T(squarable)(g);
     T(adam_moments)(c, g, s);
     return s[0] / (SQRT(s[1] + c[2]) * c[3] + c[4]);
 }
 
 static INLINE real T(amsgrad)(const real *c, real g, real *s)
 {
+    g = T(squarable)(g);
     T(adam_moments)(c, g, s);
     const real v = c[5] * s[1];
     s[2] = s[2] > v ? s[2] : v;
@@ -42,35 +40,40 @@ static INLINE real T(amsgrad)(const real *c, real g, real *s)
 
 static INLINE real T(nadam)(const real *c, real g, real *s)
 {
+    g = T(squarable)(g);
     T(adam_moments)(c, g, s);
     return (c[5] * g + c[6] * s[0]) / (SQRT(s[1] + c[2]) * c[3] + c[4]);
 }
 
 static INLINE real T(ademamix)(const real *c, real g, real *s)
 {
+    g = T(squarable)(g);
     T(adam_moments)(c, g, s);
-    s[2] = T(toward)(s[2], g, c[5]);
+    s[2] = T(blend)(s[2], g, c[5]);
     return (s[0] + c[6] * s[2]) / (SQRT(s[1] + c[2]) * c[3] + c[4]);
 }
 
 static INLINE real T(laprop)(const real *c, real g, real *s)
 {
-    s[1] = T(toward)(s[1], g * g, c[1]);
-    s[0] = T(toward)(s[0], g / (SQRT(s[1] + c[2]) * c[3] + c[4]), c[0]);
+    g = T(squarable)(g);
+    s[1] = T(blend)(s[1], g * g, c[1]);
+    s[0] = T(blend)(s[0], g / (SQRT(s[1] + c[2]) * c[3] + c[4]), c[0]);
     return s[0];
 }
 
 static INLINE real T(adabelief)(const real *c, real g, real *s)
 {
-    s[0] = T(toward)(s[0], g, c[0]);
+    g = T(squarable)(g);
+    s[0] = T(blend)(s[0], g, c[0]);
     const real surprise = g - s[0];
-    s[1] = T(toward)(s[1], surprise * surprise, c[1]) + c[5];
+    s[1] = T(blend)(s[1], surprise * surprise, c[1]) + c[5];
     return s[0] / (SQRT(s[1] + c[2]) * c[3] + c[4]);
 }
 
 static INLINE real T(yogi)(const real *c, real g, real *s)
 {
-    s[0] = T(toward)(s[0], g, c[0]);
+    g = T(squarable)(g);
+    s[0] = T(blend)(s[0], g, c[0]);
     const real square = g * g;
     s[1] = s[1] + c[1] * (T(sign_of)(square - s[1]) * square);
     return s[0] / (SQRT(s[1] + c[2]) * c[3] + c[4]);

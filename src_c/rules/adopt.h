@@ -8,12 +8,11 @@
 static INLINE real T(adopt)(const real *c, real g, real *s)
 {
     const real eps = c[2], most = c[3];
+    g = T(squarable)(g);
     real root = SQRT(s[1]);
     root = root < eps ? eps : root;
-    real x = g / root;
-    x = x > most ? most : x;
-    x = x < -most ? -most : x;
-    s[0] = s[0] + c[0] * (x - s[0]);
-    s[1] = s[1] + c[1] * (g * g - s[1]);
+    const real x = T(within)(g / root, most);
+    s[0] = T(blend)(s[0], x, c[0]);
+    s[1] = T(blend)(s[1], g * g, c[1]);
     return s[0];
 }

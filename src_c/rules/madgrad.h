@@ -2,8 +2,8 @@
  *
  *     s += w g;   v += w g^2;   u = p0 - s / (cbrt(v) + eps)
  *
- * w = lr sqrt(t).  u is where the parameter is drawn to: the driver has decay = 1 - c and
- * lr = -c.
+ * w = (lr + eps) sqrt(t), or 0 where lr is.  u is where the parameter is drawn to: the
+ * driver has decay = 1 - c and lr = -c.
  *
  * There is no cube root that every processor rounds alike, so this one is made of what
  * all do: Newton's y <- y (4 - v y^3) / 3 for y = v^(-1/3), from a start that divides the
@@ -27,7 +27,8 @@ static INLINE real T(cbrt_of)(real v)
 
 static INLINE real T(madgrad)(const real *c, real g, real *s)
 {
+    g = T(squarable)(g);
     s[0] = s[0] + c[0] * g;
-    s[1] = s[1] + c[0] * (g * g);
+    s[1] = T(capped)(s[1] + c[0] * (g * g));
     return s[2] - s[0] / (T(cbrt_of)(s[1]) + c[1]);
 }

@@ -2,24 +2,25 @@
  * (Defazio & Mishchenko 2023, Algorithms 4 and 5): gradients weighed by an estimate d of
  * the distance to go, which is made of their sum s.
  *
- *     prodigy      m += (1-b1) (a g - m);   v += (1-b2) ((b g)^2 - v);   s = b3 s + w g;
+ *     prodigy      x = b g;   m += (1-b1) (a x - m);   v += (1-b2) (x^2 - v);
+ *                  s = b3 s + w g;
  *                  u = m / (sqrt(v) + eps)
  *     dadapt_sgd   s = s + w g;   u = p0 - s
  *
- * Prodigy has a = b = d, and D-Adaptation of Adam a = d lr and b = 1.  In the last rule u
- * is where the parameter is drawn to, as MADGRAD's. */
+ * Prodigy has a = 1 and b = d, and D-Adaptation of Adam a = d lr and b = 1.  In the last
+ * rule u is where the parameter is drawn to, as MADGRAD's. */
 
 static INLINE real T(prodigy)(const real *c, real g, real *s)
 {
-    const real weighed = c[3] * g;
-    s[0] = T(toward)(s[0], c[2] * g, c[0]);
-    s[1] = T(toward)(s[1], weighed * weighed, c[1]);
-    s[2] = c[4] * s[2] + c[5] * g;
+    const real x = T(if_finite)(T(within)(c[3] * g, T(SQUARABLE)), g);
+    s[0] = T(blend)(s[0], c[2] * x, c[0]);
+    s[1] = T(blend)(s[1], x * x, c[1]);
+    s[2] = T(saturated)(c[4] * s[2] + c[5] * g, g);
     return s[0] / (SQRT(s[1]) + c[6]);
 }
 
 static INLINE real T(dadapt_sgd)(const real *c, real g, real *s)
 {
-    s[0] = s[0] + c[0] * g;
-    return s[1] - s[0];
+    s[0] = T(saturated)(s[0] + c[0] * g, g);
+    return T(within)(s[1] - s[0], T(LARGEST));
 }

@@ -11,10 +11,10 @@
 
 static INLINE real T(average_ahead)(const real *c, real d, real y, real *z)
 {
-    const real e = c[2] * d + c[3] * y;
-    const real u = c[0] * (y - *z) + c[1] * e;
-    *z = *z - e;
-    return u;
+    const real e = T(saturated)(c[2] * d + c[3] * y, d);
+    const real apart = T(within)(y - *z, T(LARGEST));
+    *z = T(within)(*z - e, T(LARGEST));
+    return T(within)(c[0] * apart + c[1] * e, T(LARGEST));
 }
 
 static INLINE real T(schedule_free)(const real *c, real g, real *s)
@@ -24,6 +24,7 @@ static INLINE real T(schedule_free)(const real *c, real g, real *s)
 
 static INLINE real T(schedule_free_adam)(const real *c, real g, real *s)
 {
-    s[1] = T(toward)(s[1], g * g, c[4]);
+    g = T(squarable)(g);
+    s[1] = T(blend)(s[1], g * g, c[4]);
     return T(average_ahead)(c, g / (SQRT(s[1]) * c[5] + c[6]), s[2], s);
 }

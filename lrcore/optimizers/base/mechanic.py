@@ -16,11 +16,15 @@ with the bounds of h and with keep as in optax.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import isfinite, sqrt
+from math import sqrt
 
 import numpy as np
 
+<<<<<<< HEAD:lrcore/optimizers/base/mechanic.py
 from lrcore._sums import in_order
+=======
+from lrcore._bounds import finite
+>>>>>>> rules:lrcore/optimizers/_mechanic.py
 from lrcore._typing import Array
 from lrcore.optimizers.base.fold import Numbers
 from lrcore.optimizers.base.keywords import Hyper
@@ -53,8 +57,6 @@ def fold(h: Hyper) -> Tune:
         keep = before / (before + EPS)
         weight = decay * before * sqrt(gg) / (sqrt(pp) + EPS)
         h = keep * (along + weight * along_p)
-        if not isfinite(h * h):  # which s would never forget
-            return carried.copy(), (keep, before, before)
         new = []
         for beta, s, r, m, v in zip(BETAS, *old, strict=True):
             r = beta * r + max(-m, min(h, m)) * s
@@ -62,6 +64,12 @@ def fold(h: Hyper) -> Tune:
             v = beta * beta * v + h * h
             new.append(((least * m + max(r, 0.0)) / (sqrt(v) + EPS), r, m, v))
         rows = [*zip(*new, strict=True)]
+<<<<<<< HEAD:lrcore/optimizers/base/mechanic.py
         return np.array(rows), (keep, before, in_order(rows[0]))
+=======
+        if not finite(h, *(x for row in rows for x in row)):
+            return carried.copy(), (keep, before, before)
+        return np.array(rows), (keep, before, sum(rows[0]))
+>>>>>>> rules:lrcore/optimizers/_mechanic.py
 
     return tune

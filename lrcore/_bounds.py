@@ -1,0 +1,67 @@
+"""What keeps finite gradients from making a NaN, in Python: see src_c/bounds.inc.
+
+Of arrays, as the kernels have it, to the bit; and of the numbers that a group carries.
+"""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from lrcore._typing import Array
+
+LARGEST_RATE = float(np.finfo(np.float32).max)
+"""The largest rate that is in range in both types."""
+
+
+def finite(*numbers: float) -> bool:
+    """Whether all of them are.
+
+    Sums over gradients of 1e154 and more are not, nor is what is made of them: then a
+    group's numbers stay as they are, which would not forget it.
+    """
+    return all(map(isfinite, numbers))
+
+
+def largest(x: Array) -> Any:
+    """Return the largest number of x's type."""
+    return np.finfo(x.dtype).max
+
+
+def within(x: Array, most: Any) -> Array:
+    """Return x within +-most; NaN stays."""
+    x = np.where(x > most, most, x)
+    return np.where(x < -most, -most, x)
+
+
+def if_finite(x: Array, g: Array) -> Array:
+    """Return x, or NaN where g, of which x is made, is not finite."""
+    return np.asarray(x - (g - g))
+
+
+def squarable(g: Array, factor: Any = 1) -> Array:
+    """Return factor g, as large as it can be squared at most."""
+    most = 2.0**62 if g.dtype == np.float32 else 2.0**510
+    return if_finite(within(factor * g, g.dtype.type(most)), g)
+
+
+def saturated(x: Array, g: Array) -> Array:
+    """Return a sum that g enters, in the range of its type."""
+    return if_finite(within(x, largest(x)), g)
+
+
+def capped(x: Array) -> Array:
+    """Return a sum of squares, in the range of its type."""
+    return np.where(x > largest(x), largest(x), x)
+
+
+def difference(to: Array, start: Array) -> Array:
+    """Return to - start, in the range of their type."""
+    return saturated(to - start, to)
+
+
+def toward(start: Array, to: Array, weight: Any) -> Array:
+    """Return a running mean of any numbers: start, moved by a share of the way to `to`."""
+    return np.asarray(start + weight * difference(to, start))

@@ -37,7 +37,7 @@ def global_norm(grads: Any) -> float:
     >>> lrcore.global_norm({"W": np.full((2, 2), 2.0), "b": np.array([3.0])})
     5.0
     """
-    return _core.treat(_check.gradients(grads, "grads"), write=False)
+    return _core.clip(_check.gradients(grads, "grads"), write=False)
 
 
 def clip_by_global_norm(grads: Any, max_norm: float, eps: float = 0.0) -> float:
@@ -80,7 +80,7 @@ def clip_by_global_norm(grads: Any, max_norm: float, eps: float = 0.0) -> float:
     most = number("max_norm", max_norm, _MOST)
     added = number("eps", eps, NONNEGATIVE._replace(fixed=True))
     arrays = _check.gradients(grads, "grads", writes=True)
-    return _core.treat(arrays, write=True, clip_norm=most, eps=added)
+    return _core.clip(arrays, write=True, clip_norm=most, eps=added)
 
 
 def clip_by_value(grads: Any, clip_value: float) -> None:
@@ -103,7 +103,7 @@ def clip_by_value(grads: Any, clip_value: float) -> None:
     """
     most = number("clip_value", clip_value, _MOST)
     arrays = _check.gradients(grads, "grads", writes=True)
-    _core.treat(arrays, write=True, clip_value=most)
+    _core.clip(arrays, write=True, clip_value=most)
 
 
 __all__ = ["clip_by_global_norm", "clip_by_value", "global_norm"]

@@ -316,7 +316,7 @@ def _reader(opt: Optimizer | None) -> Callable[[], Read] | None:
     def read() -> Read:
         if plan.reported and not plan.gathered:  # of this call, not of one before
             g, _, p, u, bad = plan.report_of(leaves)
-            return plan.reported_rates[0], g, p, u, bad
+            return plan.reported_rates[0], g * g, p * p, u * u, bad
         return group.at("lr", max(opt.t - 1, 0)), *_NOTHING
 
     return read

@@ -6,28 +6,12 @@ from collections.abc import Mapping
 from math import inf, sqrt
 from typing import Any, ClassVar, Literal, Unpack
 
-<<<<<<< HEAD
+from lrcore._bounds import LARGEST_RATE, finite
 from lrcore.optimizers.base import averages as _average
 from lrcore.optimizers.base.domains import FRACTION, GROWTH, POSITIVE, Domains
 from lrcore.optimizers.base.fold import Adapt, GaugeCoefs, Numbers, decay_at
 from lrcore.optimizers.base.keywords import Betas, Common, Hyper, Scheduled
 from lrcore.optimizers.base.optimizer import Optimizer
-=======
-from lrcore._bounds import LARGEST_RATE, finite
-from lrcore.optimizers import _average
-from lrcore.optimizers._base import Betas, Common, Optimizer, Scheduled
-from lrcore.optimizers._hyper import (
-    FRACTION,
-    GROWTH,
-    POSITIVE,
-    Adapt,
-    Domains,
-    GaugeCoefs,
-    Hyper,
-    Numbers,
-    decay_at,
-)
->>>>>>> rules
 
 __all__ = ["DAdaptAdam", "DAdaptSGD", "Prodigy"]
 

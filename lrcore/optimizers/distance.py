@@ -6,24 +6,11 @@ from collections.abc import Mapping
 from math import sqrt
 from typing import Any, ClassVar, Literal, Unpack
 
-<<<<<<< HEAD
+from lrcore._bounds import LARGEST_RATE, finite
 from lrcore.optimizers.base.domains import NONNEGATIVE, POSITIVE, Domains
 from lrcore.optimizers.base.fold import Adapt, Numbers, decay_at
 from lrcore.optimizers.base.keywords import Common, Hyper, Scheduled
 from lrcore.optimizers.base.optimizer import Optimizer
-=======
-from lrcore._bounds import LARGEST_RATE, finite
-from lrcore.optimizers._base import Common, Optimizer, Scheduled
-from lrcore.optimizers._hyper import (
-    NONNEGATIVE,
-    POSITIVE,
-    Adapt,
-    Domains,
-    Hyper,
-    Numbers,
-    decay_at,
-)
->>>>>>> rules
 
 __all__ = ["DoG", "DoWG", "LDoG"]
 
@@ -145,7 +132,7 @@ class LDoG(DoG):
     """
 
     __slots__ = ()
-    _apart = True
+    _carries_per_array = True
 
 
 class DoWG(Optimizer):

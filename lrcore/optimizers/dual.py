@@ -6,22 +6,11 @@ from collections.abc import Mapping
 from math import sqrt
 from typing import Any, ClassVar, Literal, Unpack
 
-<<<<<<< HEAD
+from lrcore._bounds import LARGEST_RATE
 from lrcore.optimizers.base.domains import FRACTION, NONNEGATIVE, POSITIVE, Domains
 from lrcore.optimizers.base.fold import Coefs
 from lrcore.optimizers.base.keywords import Common, Hyper, Scheduled
 from lrcore.optimizers.base.optimizer import Optimizer
-=======
-from lrcore._bounds import LARGEST_RATE
-from lrcore.optimizers._base import Common, Optimizer, Scheduled
-from lrcore.optimizers._hyper import (
-    FRACTION,
-    NONNEGATIVE,
-    Coefs,
-    Domains,
-    Hyper,
-)
->>>>>>> rules
 
 __all__ = ["FTRL", "MADGRAD"]
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import inf, sqrt
 from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
-from lrcore import _core
 from lrcore._bounds import largest
 from lrcore._core import Factors
 from lrcore._typing import Array
@@ -18,15 +18,14 @@ from lrcore.optimizers.base.domains import (
     Domain,
     Domains,
 )
-from lrcore.optimizers.base.fold import Coefs, Prepare, Weights
+from lrcore.optimizers.base.fold import Coefs, Factor, Weights, Writes
 from lrcore.optimizers.base.keywords import Common, Hyper, Scheduled
 from lrcore.optimizers.base.optimizer import Optimizer
 from lrcore.optimizers.base.part import Part
 
 __all__ = ["SM3", "Adafactor"]
 
-# What counts the squares; the tests put the reference here.
-factor_stats = _core.factor_stats
+State = Mapping[str, Array]
 
 
 class AdafactorFlags(Common, total=False):
@@ -90,7 +89,7 @@ class Adafactor(Optimizer):
 
     __slots__ = ()
     _decoupled = True
-    _staged = True
+    _factoring = "product"
     _flags: ClassVar[Hyper] = {
         "relative_step": True,
         "scale_parameter": True,
@@ -167,22 +166,22 @@ relative_step : bool
         }
 
     @staticmethod
-    def _prepare(h: Hyper) -> Prepare:
+    def _fold_factors(h: Hyper) -> Factor:
         power, (floor, _), added = h["beta2_decay"], h["eps"], h["eps_added"]
 
-        def prepare(
-            t: int, items: list[Any], how: tuple[int, bool]
-        ) -> tuple[list[Any], list[Any]]:
-            made, writes = [], []
-            for p, g, state in items:
-                eps = np.finfo(p.dtype).eps if floor is None else floor
-                more, least = (eps, 0.0) if added else (0.0, float(eps))
-                factors, new = _row_col(g, state, t**power, more, least, how)
-                made.append(factors)
-                writes += [(state[name], value) for name, value in new.items()]
-            return made, writes
+        def before(t: int, p: Array, state: State) -> Factors:
+            nothing = np.ones(1, p.dtype)
+            rows, cols = _sides(p)
+            return Factors(False, nothing, nothing, rows, cols, 0.0)
 
-        return prepare
+        def after(
+            t: int, p: Array, state: State, factors: Factors, rows: Array, cols: Array
+        ) -> tuple[Factors, Writes]:
+            eps = np.finfo(p.dtype).eps if floor is None else floor
+            more, least = (eps, 0.0) if added else (0.0, float(eps))
+            return _row_col(p, state, t**power, more, least, rows, cols)
+
+        return before, after
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
@@ -202,30 +201,41 @@ relative_step : bool
         return lambda t: (least, most, after)
 
 
+def _sides(p: Array) -> tuple[int, int]:
+    """Return the rows and columns of an array's matrices, in the order of its memory."""
+    if p.size == 0:
+        return 1, 1
+    if p.ndim < 2:
+        return 1, p.size
+    rows, cols = p.shape[-2:] if p.flags.c_contiguous else p.T.shape
+    return rows, cols
+
+
 def _row_col(
-    g: Array, state: Any, w: float, more: float, least: float, how: tuple[int, bool]
-) -> tuple[Factors, dict[str, Array]]:
-    """Return Adafactor's factors of g, and its new state.
+    p: Array,
+    state: State,
+    w: float,
+    more: float,
+    least: float,
+    row_sum: Array,
+    col_sum: Array,
+) -> tuple[Factors, Writes]:
+    """Return Adafactor's factors of an array's gradient, and its new state.
 
     more : what is added to g^2.  least : the bound of the mean, and the root of v's.
-    how : the number of threads, and whether to keep subnormals.
+    row_sum, col_sum : sums of g^2 over the rows and the columns of its matrices.
     """
-    if g.size == 0:
-        return Factors(False, np.ones(1, g.dtype), np.ones(1, g.dtype), 1, 1, 0.0), {}
-    most = largest(g) / g.size  # so that the factors' product is in range
-    if g.ndim < 2:
-        one = np.ones(1, g.dtype)
-        _, square = factor_stats(g, Factors(False, one, one, 1, g.size, 0.0), *how)
+    nothing = np.ones(1, p.dtype)
+    rows, cols = _sides(p)
+    if p.size == 0:
+        return Factors(False, nothing, nothing, rows, cols, 0.0), []
+    most = largest(p) / p.size  # so that the factors' product is in range
+    if p.ndim < 2:
         v = state["v"].astype(np.float64)
-        v += w * (np.minimum(square.reshape(v.shape) + more, most) - v)
-        col = np.ascontiguousarray(v, g.dtype)
-        return Factors(False, one, col, 1, g.size, least**2), {"v": col}
-    swapped = not g.flags.c_contiguous
-    rows, cols = g.T.shape if swapped else g.shape[-2:]
-    nothing = np.ones(1, g.dtype)
-    row_sum, col_sum = factor_stats(
-        g, Factors(False, nothing, nothing, rows, cols, 0.0), *how
-    )
+        v += w * (np.minimum(col_sum.reshape(v.shape) + more, most) - v)
+        col = np.ascontiguousarray(v, p.dtype)
+        return Factors(False, nothing, col, rows, cols, least**2), [(state["v"], col)]
+    swapped = not p.flags.c_contiguous
     means = {"row": row_sum / cols, "col": col_sum / rows}
     if swapped:
         means = {"row": means["col"], "col": means["row"]}
@@ -235,10 +245,11 @@ def _row_col(
         new[name] = old + w * (np.minimum(mean.reshape(old.shape) + more, most) - old)
     mean = new["row"].mean(axis=-1, keepdims=True)
     share = new["row"] / np.maximum(mean, least)
-    row, col = (np.ascontiguousarray(f, g.dtype) for f in (share, new["col"]))
+    row, col = (np.ascontiguousarray(f, p.dtype) for f in (share, new["col"]))
     if swapped:
         row, col = col, row
-    return Factors(False, row, col, rows, cols, least**2), new
+    writes = [(state[name], value) for name, value in new.items()]
+    return Factors(False, row, col, rows, cols, least**2), writes
 
 
 class SM3(Optimizer):
@@ -285,7 +296,7 @@ class SM3(Optimizer):
 
     __slots__ = ()
     _decoupled = True
-    _staged = True
+    _factoring = "least"
     _domains: ClassVar[Domains] = {"momentum": FRACTION}
     _conventions: ClassVar[dict[str, Hyper]] = {
         "optax": {"momentum": 0.9, "eps": 1e-8},
@@ -324,23 +335,18 @@ class SM3(Optimizer):
         return {f"acc_{k}": np.zeros(n, p.dtype).view() for k, n in enumerate(sides)}
 
     @staticmethod
-    def _prepare(h: Hyper) -> Prepare:
+    def _fold_factors(h: Hyper) -> Factor:
         eps = h["eps"]
 
-        def prepare(
-            t: int, items: list[Any], how: tuple[int, bool]
-        ) -> tuple[list[Any], list[Any]]:
-            made, writes = [], []
-            for _, g, state in items:
-                names = [f"acc_{k}" for k in range(max(g.ndim, 1))]
-                if not g.flags.c_contiguous:  # in the order of the memory
-                    names.reverse()
-                factors, new = _least(g, [state[n] for n in names], eps, how)
-                made.append(factors)
-                writes += [(state[n], v) for n, v in zip(names, new, strict=False)]
-            return made, writes
+        def before(t: int, p: Array, state: State) -> Factors:
+            return _least(p, [side.copy() for side in _accumulators(p, state)], eps)
 
-        return prepare
+        def after(
+            t: int, p: Array, state: State, factors: Factors, rows: Array, cols: Array
+        ) -> tuple[Factors, Writes]:
+            return factors, _largest(_accumulators(p, state), rows, cols)
+
+        return before, after
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
@@ -348,18 +354,29 @@ class SM3(Optimizer):
         return lambda t, lr, decay: (decay, lr, mu, 1 - mu)
 
 
-def _least(
-    g: Array, sides: list[Array], eps: float, how: tuple[int, bool]
-) -> tuple[Factors, list[Array]]:
-    """Return SM3's factors of g, and its new accumulators."""
-    *leading, last = [side.copy() for side in sides]
-    if g.size == 0:
-        return Factors(True, last, last, 1, 1, eps), []
-    row = np.full([side.size for side in leading], inf, g.dtype)
+def _accumulators(p: Array, state: State) -> list[Array]:
+    """Return SM3's accumulators of each side, in the order of the memory."""
+    names = [f"acc_{k}" for k in range(max(p.ndim, 1))]
+    return [state[name] for name in (names if p.flags.c_contiguous else names[::-1])]
+
+
+def _least(p: Array, sides: list[Array], eps: float) -> Factors:
+    """Return SM3's factors: all sides but the last make the rows."""
+    *leading, last = sides
+    if p.size == 0:
+        return Factors(True, last, last, 1, 1, eps)
+    row = np.full([side.size for side in leading], inf, p.dtype)
     for k, side in enumerate(leading):
         row = np.minimum(row, side.reshape(-1, *[1] * (len(leading) - 1 - k)))
-    factors = Factors(True, row.ravel(), last, row.size, last.size, eps)
-    row_most, col_most = factor_stats(g, factors, *how)
-    row_most = row_most.reshape(row.shape)
-    others = [tuple(j for j in range(row.ndim) if j != k) for k in range(row.ndim)]
-    return factors, [*(row_most.max(axis=axes) for axes in others), col_most]
+    return Factors(True, row.ravel(), last, row.size, last.size, eps)
+
+
+def _largest(sides: list[Array], rows: Array, cols: Array) -> Writes:
+    """Return what SM3's accumulators become: the largest of rows and of columns."""
+    *leading, last = sides
+    if cols.size == 0:
+        return []
+    most = rows.reshape([side.size for side in leading])
+    others = [tuple(j for j in range(most.ndim) if j != k) for k in range(most.ndim)]
+    largest = [*(most.max(axis=axes) for axes in others), cols]
+    return list(zip(sides, largest, strict=True))

@@ -4,20 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Unpack
 
-<<<<<<< HEAD
-=======
 from lrcore._bounds import LARGEST_RATE
-from lrcore.optimizers._base import Betas, Common, Optimizer, Scheduled
-from lrcore.optimizers._hyper import (
-    NONNEGATIVE,
-    Adapt,
-    Domains,
-    GaugeCoefs,
-    Hyper,
-    Numbers,
-    decay_at,
-)
->>>>>>> rules
 from lrcore.optimizers.adam import (
     ADAM_FLAGS,
     ADAM_FLAGS_DOC,

@@ -18,7 +18,7 @@ from lrcore.optimizers.base.domains import (
     choice,
     count,
 )
-from lrcore.optimizers.base.fold import Coefs, Prepare
+from lrcore.optimizers.base.fold import Coefs, Direct, Writes
 from lrcore.optimizers.base.keywords import Betas, Common, Hyper, Scheduled
 from lrcore.optimizers.base.memory import state_like
 from lrcore.optimizers.base.optimizer import Optimizer
@@ -101,12 +101,12 @@ class Muon(Optimizer):
     >>> opt.step({"W": np.array([[3.0, 0, 0], [0, 0, 0.5]]), "b": np.ones(2)})
     True
     >>> [list(state) for state in opt.state]
-    [['m'], ['m', 'v']]
+    [['m', 'u'], ['m', 'v']]
     """
 
     __slots__ = ()
     _decoupled = True
-    _staged = True
+    _directed = True
     _flags: ClassVar[Hyper] = {
         "dampen": True,
         "bias_correction": False,
@@ -193,20 +193,16 @@ class Muon(Optimizer):
         return {"m": state_like(p, 0, 0.0)}
 
     @staticmethod
-    def _prepare(h: Hyper) -> Prepare:
-        def prepare(
-            t: int, items: list[Any], how: tuple[int, bool]
-        ) -> tuple[list[Any], list[Any]]:
-            made, writes = [], []
-            for p, g, state in items:
-                m, x = _momentum(h, t, g, state["m"])
-                direction = np.empty_like(p, subok=False)
-                direction[...] = _spread(h, *p.shape) * _orthogonal(h, x)
-                made.append(direction)
+    def _fold_directions(h: Hyper) -> Direct:
+        def direct(t: int, items: list[Any]) -> Writes:
+            writes = []
+            for p, x, state in items:
+                m, ahead = _momentum(h, t, x, state["m"])
+                x[...] = _spread(h, *p.shape) * _orthogonal(h, ahead)
                 writes.append((state["m"], m))
-            return made, writes
+            return writes
 
-        return prepare
+        return direct
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from lrcore._core import Factors
+from lrcore._typing import Array
 from lrcore.optimizers.base.keywords import Hyper
 
 Coefs = Callable[[int, float, float], tuple[float, ...]]
@@ -24,10 +26,23 @@ coefficients of the gauge."""
 Weights = Callable[[int], tuple[float, ...]]
 """From the step, counted from 1, to the coefficients of averages, or of a scale."""
 
-Prepare = Callable[[int, list[Any], tuple[int, bool]], tuple[list[Any], list[Any]]]
-"""From the step, from 1, (p, g, state) of each array, and the number of threads with
-whether to keep subnormals; to what is stepped in the place of g, and to (array, value)
-pairs to be written then."""
+Writes = list[tuple[Array, Any]]
+"""Arrays, and what they become where the step is taken."""
+
+Factor = tuple[
+    Callable[[int, Array, Mapping[str, Array]], Factors],
+    Callable[
+        [int, Array, Mapping[str, Array], Factors, Array, Array],
+        tuple[Factors, Writes],
+    ],
+]
+"""From the step, from 1, p and its state to the factors that are read; and from these
+also, and what was read of the rows and of the columns of the gradient, to the factors that
+it is divided by."""
+
+Direct = Callable[[int, list[tuple[Array, Array, Mapping[str, Array]]]], Writes]
+"""From the step, from 1, and (p, x, state) of each array: it puts directions in the place
+of the gradients x."""
 
 
 def decay(h: Hyper) -> tuple[float, float]:

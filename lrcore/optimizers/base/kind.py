@@ -12,8 +12,9 @@ from lrcore.optimizers.base.domains import Domains
 from lrcore.optimizers.base.fold import (
     Adapt,
     Coefs,
+    Direct,
+    Factor,
     GaugeCoefs,
-    Prepare,
     Weights,
     decay,
 )
@@ -37,8 +38,11 @@ class Kind:
     _decoupled: ClassVar[bool] = False
     """Whether weight_decay is decoupled where the caller does not say."""
 
-    _staged: ClassVar[bool] = False
-    """Whether something is made of the gradients before the step, in Python."""
+    _factoring: ClassVar[str] = ""
+    """How second moments are factored: "product" or "least" (see lrcore.h); or ""."""
+
+    _directed: ClassVar[bool] = False
+    """Whether directions are made of whole gradients, in Python."""
 
     _carries: ClassVar[tuple[str, ...]] = ()
     """Numbers that a group carries from step to step: 0-d arrays of float64, among the
@@ -50,7 +54,7 @@ class Kind:
     _sums_all: ClassVar[bool] = False
     """Whether the gauge's sums are of all groups."""
 
-    _apart: ClassVar[bool] = False
+    _carries_per_array: ClassVar[bool] = False
     """Whether each array has such numbers of its own."""
 
     _gauge: ClassVar[str] = ""
@@ -156,13 +160,18 @@ class Kind:
         return cls._steps and not (cls._gauge or cls._carries)
 
     @staticmethod
-    def _prepare(h: Hyper) -> Prepare | None:
-        """Return what makes directions before the step, if anything."""
+    def _fold_factors(h: Hyper) -> Factor | None:
+        """Return what makes the factors of a step (`_factoring`)."""
+        return None
+
+    @staticmethod
+    def _fold_directions(h: Hyper) -> Direct | None:
+        """Return what makes the directions of a step (`_directed`)."""
         return None
 
     @staticmethod
     def _own_state(p: Array, h: Hyper) -> dict[str, Array]:
-        """Return the arrays of what is made beforehand, by name."""
+        """Return the arrays that only Python reads and writes, by name."""
         return {}
 
     # --- what follows from that ----------------------------------------------------
@@ -170,12 +179,13 @@ class Kind:
     @classmethod
     def _is_a_kernel(cls) -> bool:
         """Whether a step of one array is a kernel and the numbers of its t."""
-        return not (cls._staged or cls._gauge or cls._carries)
+        made_in_python = cls._factoring or cls._directed
+        return not (made_in_python or cls._gauge or cls._carries)
 
     @classmethod
     def _states_of(cls, part: Part) -> tuple[tuple[str, ...], int]:
         """Return a part's state arrays by name, and their bytes a weight in float32."""
         scale = _core.SCALES[part.scale]
         alike = part.arrays + part.averages
-        alike += (_core.SCRATCH,) if scale.emits else ()
+        alike += (_core.SCRATCH,) if scale.emits or part.directed else ()
         return alike + scale.states + cls._carries, 4 * len(alike)

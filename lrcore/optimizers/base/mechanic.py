@@ -20,11 +20,8 @@ from math import sqrt
 
 import numpy as np
 
-<<<<<<< HEAD:lrcore/optimizers/base/mechanic.py
-from lrcore._sums import in_order
-=======
 from lrcore._bounds import finite
->>>>>>> rules:lrcore/optimizers/_mechanic.py
+from lrcore._sums import in_order
 from lrcore._typing import Array
 from lrcore.optimizers.base.fold import Numbers
 from lrcore.optimizers.base.keywords import Hyper
@@ -64,12 +61,8 @@ def fold(h: Hyper) -> Tune:
             v = beta * beta * v + h * h
             new.append(((least * m + max(r, 0.0)) / (sqrt(v) + EPS), r, m, v))
         rows = [*zip(*new, strict=True)]
-<<<<<<< HEAD:lrcore/optimizers/base/mechanic.py
-        return np.array(rows), (keep, before, in_order(rows[0]))
-=======
         if not finite(h, *(x for row in rows for x in row)):
             return carried.copy(), (keep, before, before)
-        return np.array(rows), (keep, before, sum(rows[0]))
->>>>>>> rules:lrcore/optimizers/_mechanic.py
+        return np.array(rows), (keep, before, in_order(rows[0]))
 
     return tune

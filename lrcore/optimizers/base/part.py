@@ -82,11 +82,36 @@ class Part:
         return self.layout.averages
 
     @property
-    def alone(self) -> bool:
+    def pulls(self) -> frozenset[str]:
+        """The averages that the params become."""
+        return self.kind._PULLS
+
+    @property
+    def factoring(self) -> str:
+        """How its second moments are factored: see lrcore.h; or ""."""
+        return self.kind._factoring
+
+    @property
+    def directed(self) -> bool:
+        """Whether its directions are made in Python."""
+        return self.kind._directed
+
+    @property
+    def sums_all(self) -> bool:
+        """Whether the gauge's sums are of all groups."""
+        return self.kind._sums_all
+
+    @property
+    def carries_per_array(self) -> bool:
+        """Whether each array has numbers of its own that it carries."""
+        return self.kind._carries_per_array
+
+    @property
+    def per_array(self) -> bool:
         """Whether each array takes numbers of its own."""
         layout = self.layout
-        apart = bool(layout.scale) or self.kind._apart
-        return apart or layout.tensor_norm or layout.axes is not None
+        own = bool(layout.scale) or self.carries_per_array
+        return own or layout.tensor_norm or layout.axes is not None
 
     def layout_of(self, h: Hyper) -> Layout:
         """Return the layout that hyper-parameters ask for."""
@@ -128,7 +153,8 @@ class Part:
             weights=self._weights(h) if self.averages else None,
             scale=kind._fold_scale(h) if self.scale else None,
             gauge=kind._fold_gauge(h) if kind._gauge else None,
-            prepare=kind._prepare(h) if kind._staged else None,
+            factor=kind._fold_factors(h) if kind._factoring else None,
+            direct=kind._fold_directions(h) if kind._directed else None,
             tune=mechanic.fold(h) if self.layout.mechanic else None,
             clip_value=h["clip_value"] or 0.0,
             clip_norm=h["clip_tensor_norm"] or 0.0,

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf, nan, sqrt
+from math import inf, nan
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from lrcore.optimizers.base.optimizer import Optimizer
 
 Measured = tuple[float, float, float, float, int]
-"""Of arrays: sums of squares of the gradient, of that as clipped, of p, of its change;
-elements of the gradient that are not finite."""
+"""Of arrays: norms of the gradient, of that as clipped, of p, of its change; elements of
+the gradient that are not finite."""
 
 
 class Report(NamedTuple):
@@ -75,9 +75,7 @@ def _of(opt: Optimizer, group: int, leaves: Sequence[int]) -> Report | None:
 
 def _from(t: int, applied: bool, lr: float, measured: Measured) -> Report:
     """Make a report of what was measured."""
-    g, clipped, p, u, bad = measured
-    grad_norm, left = sqrt(g), sqrt(clipped)
-    update_norm, param_norm = sqrt(u), sqrt(p)
+    grad_norm, left, param_norm, update_norm, bad = measured
     return Report(
         t=t,
         lr=lr,

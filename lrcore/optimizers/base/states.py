@@ -32,7 +32,7 @@ def make(
     states = []
     for p, k in zip(params, part_of, strict=True):
         h, part = parts[k]
-        numbers = _numbers(h, part) if part.kind._apart else shared[k]
+        numbers = _numbers(h, part) if part.carries_per_array else shared[k]
         states.append({**_arrays(p, h, part, copied[k], gathers), **numbers})
     copies = [
         [array for name, array in state.items() if name in copied[k]]
@@ -56,7 +56,7 @@ def _arrays(
     for k, name in enumerate((*part.arrays, *part.averages)):
         first: float | Literal["p"] = initial.get(name, 0.0)
         state[name] = state_like(p, k, "p" if name in copied else first)
-    if scale.emits:
+    if scale.emits or part.directed:
         state[_core.SCRATCH] = state_like(p, len(state), 0.0)
     if gathers:
         state[_core.GATHERED] = state_like(p, len(state), 0.0)

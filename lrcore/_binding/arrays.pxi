@@ -1,0 +1,73 @@
+# What a kernel may be given: the checks of one array, in a few nanoseconds.
+
+cdef extern from "Python.h":
+    bint PyObject_TypeCheck(object, type)
+
+cdef type MASKED = np.ma.MaskedArray
+SCALAR = np.zeros(())
+
+
+cdef int layout(cnp.ndarray a) noexcept:
+    """The flags that an array laid out like `a` has; 0 where no kernel can read it."""
+    if cnp.PyArray_CHKFLAGS(a, cnp.NPY_ARRAY_C_CONTIGUOUS | cnp.NPY_ARRAY_ALIGNED):
+        return cnp.NPY_ARRAY_C_CONTIGUOUS | cnp.NPY_ARRAY_ALIGNED
+    if cnp.PyArray_CHKFLAGS(a, cnp.NPY_ARRAY_F_CONTIGUOUS | cnp.NPY_ARRAY_ALIGNED):
+        return cnp.NPY_ARRAY_F_CONTIGUOUS | cnp.NPY_ARRAY_ALIGNED
+    return 0
+
+
+cdef bint plain(obj):
+    """Whether it is an array whose elements are what its buffer holds."""
+    return cnp.PyArray_CheckExact(obj) or (
+        cnp.PyArray_Check(obj) and not PyObject_TypeCheck(obj, MASKED)
+    )
+
+
+cdef bint fits(obj, cnp.ndarray p, int flags):
+    """Whether it is an array of p's type and shape that has these flags."""
+    if not plain(obj):
+        return False
+    cdef cnp.ndarray a = <cnp.ndarray>obj
+    cdef int i, ndim = cnp.PyArray_NDIM(p)
+    if (
+        cnp.PyArray_TYPE(a) != cnp.PyArray_TYPE(p)
+        or cnp.PyArray_ISBYTESWAPPED(a)
+        or not cnp.PyArray_CHKFLAGS(a, flags)
+        or cnp.PyArray_NDIM(a) != ndim
+    ):
+        return False
+    for i in range(ndim):
+        if cnp.PyArray_DIM(a, i) != cnp.PyArray_DIM(p, i):
+            return False
+    return True
+
+
+cdef bint disjoint(tuple arrays):
+    """Whether no two of these arrays overlap."""
+    cdef Py_ssize_t i, j
+    cdef uintptr_t a, b
+    for i in range(len(arrays)):
+        a = <uintptr_t>cnp.PyArray_DATA(<cnp.ndarray>arrays[i])
+        for j in range(i):
+            b = <uintptr_t>cnp.PyArray_DATA(<cnp.ndarray>arrays[j])
+            if (
+                a < b + <size_t>cnp.PyArray_NBYTES(<cnp.ndarray>arrays[j])
+                and b < a + <size_t>cnp.PyArray_NBYTES(<cnp.ndarray>arrays[i])
+            ):
+                return False
+    return True
+
+
+cdef void *data(array) except? NULL:
+    return cnp.PyArray_DATA(<cnp.ndarray?>array)
+
+
+cdef lrc_dtype dtype_of(cnp.ndarray a) noexcept:
+    return LRC_F32 if cnp.PyArray_TYPE(a) == cnp.NPY_FLOAT32 else LRC_F64
+
+
+cdef void *allocate(size_t n, size_t size) except NULL:
+    cdef void *memory = PyMem_Calloc(n if n else 1, size)
+    if memory == NULL:
+        raise MemoryError
+    return memory

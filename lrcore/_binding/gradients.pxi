@@ -1,0 +1,239 @@
+# The gradients of a step: found in containers like the params', held, and checked.
+#
+# Looking up a key may run the user's code, which may change anything.  So all is found and
+# held first, and checked, without running any code, when nothing is looked up any more.
+
+cdef extern from "Python.h":
+    PyObject *PyDict_GetItemWithError(object, object) except? NULL
+    PyObject *PyList_GET_ITEM(object, Py_ssize_t)
+    PyObject *PyTuple_GET_ITEM(object, Py_ssize_t)
+    bint PyDict_Check(object)
+    bint PyList_Check(object)
+    bint PyTuple_Check(object)
+    Py_ssize_t PyDict_Size(object)
+    Py_ssize_t PyList_GET_SIZE(object)
+    Py_ssize_t PyTuple_GET_SIZE(object)
+
+cdef struct leaf_t:
+    int node  # its container, -1 where the tree is one array
+    Py_ssize_t index  # its key, where that is a sequence
+    int type_num
+    int flags  # what its gradient must have
+    uintptr_t clear  # where its gradient was when last seen to overlap nothing
+    PyObject *grad  # held during a step
+
+cdef struct node_t:
+    int parent
+    Py_ssize_t index
+    PyObject *grads  # what stands in its place in the gradients, held during a step
+
+cdef struct buffer_t:
+    uintptr_t start
+    uintptr_t end
+
+
+cdef PyObject *child(container, key, Py_ssize_t index) except? NULL:
+    """container[key], borrowed; NULL where there is none.  index: the key of a sequence."""
+    if PyList_Check(container):
+        if index < PyList_GET_SIZE(container):
+            return PyList_GET_ITEM(container, index)
+    elif PyTuple_Check(container):
+        if index < PyTuple_GET_SIZE(container):
+            return PyTuple_GET_ITEM(container, index)
+    else:
+        return PyDict_GetItemWithError(container, key)
+    return NULL
+
+
+cdef Py_ssize_t index_of(container, key):
+    return 0 if PyDict_Check(container) else key
+
+
+cdef Py_ssize_t length(obj, bint as_dict):
+    """Its length; -1 where it is no dict, or no list or tuple."""
+    if as_dict:
+        return PyDict_Size(obj) if PyDict_Check(obj) else -1
+    if PyList_Check(obj):
+        return PyList_GET_SIZE(obj)
+    return PyTuple_GET_SIZE(obj) if PyTuple_Check(obj) else -1
+
+
+cdef class Gradients:
+    """Where the gradients of a tree of params are, during a step."""
+
+    cdef object tree
+    cdef tuple groups
+    cdef list params, states, keys, containers, node_keys, lengths, owners
+    cdef lrc_tensor *tensor  # the plan's
+    cdef Py_ssize_t n, n_nodes, n_buffers
+    cdef Py_ssize_t held, held_nodes  # how many leaves and nodes are held
+    cdef bint disjoint  # whether the gradients were found not to overlap each other
+    cdef leaf_t *leaf
+    cdef node_t *node
+    cdef buffer_t *buffer  # the plan's own, by address
+
+    def __cinit__(self, tree, tuple groups, list states):
+        self.tree, self.groups, self.states = tree, groups, states
+        self.params = [leaf.array for leaf in tree.leaves]
+        self.keys = [leaf.key for leaf in tree.leaves]
+        self.containers = [node.container for node in tree.nodes]
+        self.node_keys = [node.key for node in tree.nodes]
+        self.lengths = [length(c, PyDict_Check(c)) for c in self.containers]
+        self.owners = [group.owner for group in groups]
+        self.n, self.n_nodes = len(self.params), len(self.containers)
+        self.node = <node_t *>allocate(self.n_nodes, sizeof(node_t))
+        for i, node in enumerate(tree.nodes):
+            self.node[i].parent = node.parent
+            if node.parent >= 0:
+                self.node[i].index = index_of(self.containers[node.parent], node.key)
+        self.leaf = <leaf_t *>allocate(self.n, sizeof(leaf_t))
+        for i, leaf in enumerate(tree.leaves):
+            self.leaf[i].node = leaf.node
+            if leaf.node >= 0:
+                self.leaf[i].index = index_of(self.containers[leaf.node], leaf.key)
+            self.leaf[i].flags = layout(leaf.array)
+            self.leaf[i].type_num = cnp.PyArray_TYPE(<cnp.ndarray>leaf.array)
+        owned = [array for arrays in states for array in arrays]
+        buffers = _check.buffers([*self.params, *owned])
+        self.n_buffers = len(buffers)
+        self.buffer = <buffer_t *>allocate(len(buffers), sizeof(buffer_t))
+        for i, (start, end) in enumerate(buffers):
+            self.buffer[i].start, self.buffer[i].end = start, end
+
+    def __dealloc__(self):
+        PyMem_Free(self.leaf)
+        PyMem_Free(self.node)
+        PyMem_Free(self.buffer)
+
+    cdef int take(self, grads) except -1:
+        """Let the tensors have these gradients, which are held until release()."""
+        cdef Py_ssize_t i
+        if not (self.find_nodes(grads) and self.find_leaves(grads)):
+            _check.step_arguments(self.tree, self.groups, grads, self.states)
+        for i in range(self.n):
+            if not self.accept(i, <object>self.leaf[i].grad):
+                _check.step_arguments(self.tree, self.groups, grads, self.states)
+        return 0
+
+    cdef int take_one(self, Py_ssize_t i, g) except -1:
+        """Let tensor i have this gradient, which the caller holds."""
+        if not (self.is_in_place(i) and self.accept(i, g)):
+            _check.one_gradient(self.tree, i, g, self.states)
+        return 0
+
+    cdef bint find_nodes(self, grads) except -1:
+        """Find and hold the gradients' containers; False where they are not as in the
+        params, or the params' own are no longer as they were."""
+        cdef Py_ssize_t i, size, index
+        cdef int up
+        cdef bint is_dict
+        cdef PyObject *here = <PyObject *>grads
+        for i in range(len(self.owners)):
+            owner = self.owners[i]
+            if owner is not None and owner.get("params") is not self.groups[i].params:
+                return False
+        for i in range(self.n_nodes):
+            container, size = self.containers[i], self.lengths[i]
+            if i > 0:
+                up, index = self.node[i].parent, self.node[i].index
+                here = child(<object>self.node[up].grads, self.node_keys[i], index)
+                if here == NULL:
+                    return False
+            Py_INCREF(<object>here)
+            self.node[i].grads = here
+            self.held_nodes = i + 1
+            if i > 0 and child(self.containers[up], self.node_keys[i], index) != (
+                <PyObject *>container
+            ):
+                return False
+            is_dict = PyDict_Check(container)
+            if not size == length(container, is_dict) == length(<object>here, is_dict):
+                return False
+        return True
+
+    cdef bint find_leaves(self, grads) except -1:
+        """Find and hold the gradients; False where one is missing, or a parameter is not in
+        its place."""
+        cdef Py_ssize_t i
+        cdef leaf_t *leaf
+        cdef PyObject *g = <PyObject *>grads
+        for i in range(self.n):
+            leaf = self.leaf + i
+            if leaf.node >= 0:
+                g = child(<object>self.node[leaf.node].grads, self.keys[i], leaf.index)
+                if g == NULL:
+                    return False
+            Py_INCREF(<object>g)
+            leaf.grad = g
+            self.held = i + 1
+            if not self.is_in_place(i):
+                return False
+        return True
+
+    cdef bint is_in_place(self, Py_ssize_t i) except -1:
+        """Whether its container still has the parameter that it had."""
+        cdef leaf_t *leaf = self.leaf + i
+        return leaf.node < 0 or child(
+            self.containers[leaf.node], self.keys[i], leaf.index
+        ) == <PyObject *>self.params[i]
+
+    cdef bint accept(self, Py_ssize_t i, g) except -1:
+        """Point tensor i to its gradient; False where that or its parameter cannot be
+        stepped.  This runs no code of the user's."""
+        cdef leaf_t *leaf = self.leaf + i
+        cdef lrc_tensor *t = self.tensor + i
+        cdef cnp.ndarray p = <cnp.ndarray>self.params[i]
+        cdef uintptr_t start
+        if (
+            cnp.PyArray_DATA(p) != t.p
+            or cnp.PyArray_SIZE(p) != <Py_ssize_t>t.n
+            or cnp.PyArray_TYPE(p) != leaf.type_num
+            or cnp.PyArray_ISBYTESWAPPED(p)
+            or not cnp.PyArray_CHKFLAGS(p, leaf.flags | cnp.NPY_ARRAY_WRITEABLE)
+            or not fits(g, p, leaf.flags)
+        ):
+            return False
+        t.g = cnp.PyArray_DATA(<cnp.ndarray>g)
+        start = <uintptr_t>t.g
+        if start != leaf.clear:
+            if self.overlaps(start, <size_t>cnp.PyArray_NBYTES(<cnp.ndarray>g)):
+                return False
+            leaf.clear = start
+            self.disjoint = False
+        return True
+
+    cdef bint overlaps(self, uintptr_t start, size_t size) noexcept:
+        """Whether these bytes overlap one of the plan's own buffers."""
+        if size == 0:
+            return False
+        cdef Py_ssize_t lo = 0, hi = self.n_buffers, mid
+        while lo < hi:  # the first buffer that ends after `start`
+            mid = (lo + hi) // 2
+            if self.buffer[mid].end <= start:
+                lo = mid + 1
+            else:
+                hi = mid
+        return lo < self.n_buffers and self.buffer[lo].start < start + size
+
+    cdef int check_zeroable(self) except -1:
+        """Check that the gradients can be zeroed: writable, and not of each other's
+        memory."""
+        cdef Py_ssize_t i
+        cdef bint ok = self.disjoint
+        for i in range(self.n):
+            ok = ok and cnp.PyArray_ISWRITEABLE(<cnp.ndarray>self.leaf[i].grad)
+        if not ok:
+            grads = [<object>self.leaf[i].grad for i in range(self.n)]
+            names = ["grads" + leaf.path for leaf in self.tree.leaves]
+            _check.zeroable(names, grads)
+            self.disjoint = True
+        return 0
+
+    cdef void release(self) noexcept:
+        """Let go of what a step holds."""
+        while self.held > 0:
+            self.held -= 1
+            Py_DECREF(<object>self.leaf[self.held].grad)
+        while self.held_nodes > 0:
+            self.held_nodes -= 1
+            Py_DECREF(<object>self.node[self.held_nodes].grads)

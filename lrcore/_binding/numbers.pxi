@@ -1,0 +1,322 @@
+# The numbers of a step: what is folded of hyper-parameters is put into the C groups, and
+# what only the step itself can tell is made when the core asks for it.
+
+
+cdef int answer(void *caller, lrc_plan *plan, lrc_ask what) noexcept with gil:
+    """What a plan's `ask` is, in the thread that steps."""
+    cdef Numbers numbers = <Numbers>caller
+    try:
+        return numbers.answer(plan, what)
+    except BaseException as error:
+        numbers.error = error
+        return LRC_REFUSED
+
+
+cdef class Numbers:
+    """The numbers of a plan's groups, part by part; see Plan for what it is made of."""
+
+    cdef lrc_plan *plan  # its own
+    cdef list parts, group_of, leaves_of, part_of, groups, params, states
+    cdef list pools  # of each part that has numbers of its past or a gauge
+    cdef list folded  # of each part: what this step's numbers are made by
+    cdef list leads  # of each part: whether its rate is its group's
+    cdef list rates  # of each group
+    cdef list written  # (array, what it becomes where the step is taken)
+    cdef list stats  # of each factored leaf: row_stat and col_stat
+    cdef dict read, made  # by leaf, the factors of this step: their addresses are the core's
+    cdef object t, loss, error
+    cdef Py_ssize_t first  # the leaf that the plan being stepped begins with
+    cdef int gathered
+    cdef bint sums  # whether a part has a gauge
+    cdef Py_ssize_t *first_group  # of each part, in plan.group
+
+    def __cinit__(self, tree, tuple groups, tuple parts, list part_of, list states):
+        cdef Py_ssize_t i, k
+        self.groups, self.states, self.part_of = list(groups), states, part_of
+        self.parts = [part for _, part in parts]
+        self.group_of = [index for index, _ in parts]
+        self.params = [leaf.array for leaf in tree.leaves]
+        self.leaves_of = [[] for _ in parts]
+        for i, k in enumerate(part_of):
+            self.leaves_of[k].append(i)
+        self.rates = [None] * len(groups)
+        self.pools, self.folded = [None] * len(parts), [None] * len(parts)
+        self.stats = [None] * len(part_of)
+        self.written = []
+        leading = {}  # of each group, the first part with leaves, or the first
+        for i, index in enumerate(self.group_of):
+            if index not in leading or not self.leaves_of[leading[index]]:
+                if index not in leading or self.leaves_of[i]:
+                    leading[index] = i
+        self.leads = [leading[index] == i for i, index in enumerate(self.group_of)]
+
+    def __dealloc__(self):
+        PyMem_Free(self.first_group)
+
+    cdef int attach(self, lrc_plan *plan) except -1:
+        """Make the plan's groups: a part whose leaves take numbers of their own has one for
+        each."""
+        cdef Py_ssize_t i, k, n
+        self.plan = plan
+        self.first_group = <Py_ssize_t *>allocate(len(self.parts) + 1, sizeof(Py_ssize_t))
+        for i, part in enumerate(self.parts):
+            n = len(self.leaves_of[i]) if part.per_array else 1
+            self.first_group[i + 1] = self.first_group[i] + n
+        plan.n_groups = self.first_group[len(self.parts)]
+        plan.group = <lrc_group *>allocate(plan.n_groups, sizeof(lrc_group))
+        for i, part in enumerate(self.parts):
+            for k in range(self.first_group[i], self.first_group[i + 1]):
+                set_group(plan.group + k, part)
+            for n, k in enumerate(self.leaves_of[i]):
+                plan.tensor[k].group = self.first_group[i] + (n if part.per_array else 0)
+            if part.carries or part.gauge:
+                self.pools[i] = self.pools_of(i)
+            self.sums = self.sums or bool(part.gauge)
+            if part.gauge or part.factoring or part.directed:
+                plan.ask, plan.caller = answer, <void *>self
+        if self.sums:
+            plan.gauge_sums = <double *>allocate(
+                LRC_MAX_SUMS * plan.n_tensors, sizeof(double)
+            )
+        return 0
+
+    cdef list pools_of(self, Py_ssize_t i):
+        """Leaves that have numbers in common: (they, its arrays, groups in C)."""
+        cdef Py_ssize_t first = self.first_group[i], end = self.first_group[i + 1]
+        part, leaves = self.parts[i], self.leaves_of[i]
+        pools = [(leaves, first, end)] if leaves else []
+        if part.carries_per_array:
+            pools = [([leaf], first + k, first + k + 1) for k, leaf in enumerate(leaves)]
+        return [
+            (own, [self.states[own[0]][name] for name in part.carries], lo, hi)
+            for own, lo, hi in pools
+        ]
+
+    # --- before the step ---------------------------------------------------------------
+
+    cdef int begin(self, t, loss) except -1:
+        """Step t, from 1, begins.  Schedules run from here on, and may do anything."""
+        self.t, self.loss, self.written, self.read, self.made = t, loss, [], {}, {}
+        return 0
+
+    cdef int set_all(self) except -1:
+        """Set the numbers of all parts."""
+        cdef Py_ssize_t i
+        cdef Py_ssize_t asked = -1  # the last group that had to be, and what it said
+        hyper = None
+        for i in range(len(self.parts)):
+            if self.parts[i].folded is None and asked != self.group_of[i]:
+                asked = self.group_of[i]
+                hyper = self.groups[asked].hyper_at(self.t - 1)
+            self.set_part(i, self.first_group[i], self.first_group[i + 1], hyper)
+        return 0
+
+    cdef int set_one(self, Py_ssize_t leaf) except -1:
+        """Set those of the part of one leaf, or of its group alone."""
+        cdef Py_ssize_t i = self.part_of[leaf], k = self.plan.tensor[leaf].group
+        hyper = None
+        if self.parts[i].folded is None:
+            hyper = self.groups[self.group_of[i]].hyper_at(self.t - 1)
+        return self.set_part(i, k, k + 1, hyper)
+
+    cdef int set_part(self, Py_ssize_t i, Py_ssize_t lo, Py_ssize_t hi, hyper) except -1:
+        """Set the numbers of a part's groups [lo, hi)."""
+        cdef Py_ssize_t k
+        cdef lrc_group *group = self.plan.group
+        cdef Folded folded
+        part = self.parts[i]
+        folded = part.fold(hyper) if part.folded is None else part.folded
+        self.folded[i] = folded
+        # Where it is found in the step, the last one stays until then.
+        if self.rates[self.group_of[i]] is None or (
+            self.leads[i] and not (self.pools[i] and self.leaves_of[i])
+        ):
+            self.rates[self.group_of[i]] = folded.lr
+        if lo == hi:
+            return 0
+        set_numbers(group + lo, folded, self.t)
+        if self.pools[i] is None:
+            set_coefs(group + lo, folded.coefs(self.t, folded.lr, folded.decay))
+        for k in range(lo + 1, hi):
+            group[k] = group[lo]
+        if self.pools[i] is not None:
+            self.set_gauges(i)
+        return 0
+
+    cdef int set_gauges(self, Py_ssize_t i) except -1:
+        """Set the coefficients of a part's gauge; without one, its numbers."""
+        cdef Folded folded = self.folded[i]
+        cdef Py_ssize_t k, j
+        if not self.parts[i].gauge:
+            return self.set_pools(i)
+        if folded.gauge is None:
+            return 0
+        for _, arrays, lo, hi in self.pools[i]:
+            numbers = folded.gauge(self.t, folded.lr, carried(folded, arrays))
+            for k in range(lo, hi):
+                for j in range(min(<Py_ssize_t>LRC_MAX_GAUGE_COEFS, len(numbers))):
+                    self.plan.group[k].gauge_coef[j] = numbers[j]
+        return 0
+
+    cdef int set_factors(self, lrc_plan *plan, Py_ssize_t first) except -1:
+        """Let the tensors of a plan, the first of which is that of leaf `first`, have the
+        factors that are read."""
+        cdef Py_ssize_t i, k
+        self.first = first
+        if plan.ask == NULL:
+            return 0
+        with np.errstate(all="ignore"):  # as in the kernels
+            for k in range(<Py_ssize_t>plan.n_tensors):
+                i = self.part_of[first + k]
+                if self.parts[i].factoring:
+                    before = self.folded[i].factor[0]
+                    self.set_leaf_factors(plan.tensor + k, first + k, before)
+        return 0
+
+    cdef int set_leaf_factors(self, lrc_tensor *t, Py_ssize_t leaf, before) except -1:
+        cdef size_t rows
+        self.read[leaf] = factors = before(self.t, self.params[leaf], self.states[leaf])
+        set_factors(t, factors)
+        if self.stats[leaf] is None:
+            rows = t.n // factors.n_cols
+            self.stats[leaf] = (
+                np.zeros(rows), np.zeros(rows // factors.n_rows * factors.n_cols)
+            )
+        t.factors.row_stat = <double *>data(self.stats[leaf][0])
+        t.factors.col_stat = <double *>data(self.stats[leaf][1])
+        return 0
+
+    # --- in the middle of the step -----------------------------------------------------
+
+    cdef int answer(self, lrc_plan *plan, lrc_ask what) except LRC_REFUSED:
+        if what == LRC_ASK_GAUGED:
+            if plan.skip_nonfinite and self.is_lost():
+                return LRC_SKIPPED
+            self.answer_gauged()
+        elif what == LRC_ASK_FACTORED:
+            with np.errstate(all="ignore"):
+                self.answer_factored(plan)
+        else:
+            with np.errstate(all="ignore"):
+                self.answer_directed(plan)
+        return LRC_TAKEN
+
+    cdef bint is_lost(self) except -1:
+        """Whether the loss, with those gathered, is not finite."""
+        cdef double total = 0 if self.loss is None else self.loss
+        for pool in self.pools if self.loss is not None and self.gathered > 0 else ():
+            for _, arrays, _, _ in pool or ():
+                total += (<double *>data(arrays[0]))[0]
+        return not isfinite(total)
+
+    cdef int answer_gauged(self) except -1:
+        cdef Py_ssize_t i
+        for i in range(len(self.parts)):
+            if self.parts[i].gauge and self.leaves_of[i]:
+                self.set_pools(i)
+        return 0
+
+    cdef int set_pools(self, Py_ssize_t i) except -1:
+        """Set a part's numbers, from what it carries and the sums of its gauge, and keep
+        what it carries on from there."""
+        cdef Folded folded = self.folded[i]
+        cdef Py_ssize_t k
+        for leaves, arrays, lo, hi in self.pools[i]:
+            sums = self.sums_of(i, leaves)
+            if folded.tune is None:
+                new, numbers, rate = folded.coefs(
+                    self.t, folded.lr, folded.decay, carried(folded, arrays), sums
+                )
+                self.written += [(array, <double>x) for array, x in zip(arrays, new)]
+            else:
+                numbers = folded.coefs(self.t, folded.lr, folded.decay)
+                new, (keep, before, s) = folded.tune(arrays[0], sums)
+                self.written.append((arrays[0], new))
+                rate = folded.lr * s
+            if self.leads[i] and lo == self.first_group[i]:
+                self.rates[self.group_of[i]] = rate
+            for k in range(lo, hi):
+                set_coefs(self.plan.group + k, numbers)
+                if folded.tune is not None:
+                    self.plan.group[k].mechanic = lrc_mechanic(keep, before, s)
+        return 0
+
+    cdef tuple sums_of(self, Py_ssize_t i, leaves):
+        """The sums of a gauge over leaves, and the loss where it was told."""
+        cdef Py_ssize_t j, k
+        cdef double total
+        cdef list sums = []
+        part = self.parts[i]
+        if part.sums_all:
+            leaves = range(<Py_ssize_t>self.plan.n_tensors)
+        for j in range(GAUGES[part.gauge].n_sum):
+            total = 0
+            for k in leaves:
+                total += self.plan.gauge_sums[LRC_MAX_SUMS * k + j]
+            sums.append(total)
+        if self.loss is not None:
+            sums.append(self.loss)
+        return tuple(sums)
+
+    cdef int answer_factored(self, lrc_plan *plan) except -1:
+        cdef Py_ssize_t i, k, leaf
+        for k in range(<Py_ssize_t>plan.n_tensors):
+            leaf = self.first + k
+            i = self.part_of[leaf]
+            if self.parts[i].factoring:
+                self.made[leaf], writes = self.folded[i].factor[1](
+                    self.t, self.params[leaf], self.states[leaf], self.read[leaf],
+                    *self.stats[leaf],
+                )
+                set_factors(plan.tensor + k, self.made[leaf])
+                self.keep(writes)
+        return 0
+
+    cdef int answer_directed(self, lrc_plan *plan) except -1:
+        cdef Py_ssize_t i, leaf
+        end = self.first + <Py_ssize_t>plan.n_tensors
+        for i in range(len(self.parts)):
+            if not self.parts[i].directed:
+                continue
+            items = [
+                (self.params[leaf], self.states[leaf][SCRATCH], self.states[leaf])
+                for leaf in self.leaves_of[i] if self.first <= leaf < end
+            ]
+            if items:
+                self.keep(self.folded[i].direct(self.t, items))
+        return 0
+
+    cdef int keep(self, writes) except -1:
+        """Keep (array, value) pairs for the end of the step."""
+        for array, value in writes:
+            like = np.empty_like(array, subok=False)  # in its memory order, too
+            like[...] = value
+            self.written.append((array, like))
+        return 0
+
+    # --- after the step ----------------------------------------------------------------
+
+    cdef int carry(self) except -1:
+        """Carry on what groups do.  This runs no code of the user's."""
+        for array, value in self.written:
+            if type(value) is float:
+                (<double *>data(array))[0] = value
+            else:
+                memcpy(data(array), data(value), cnp.PyArray_NBYTES(<cnp.ndarray>array))
+        return 0
+
+    cdef int gather_loss(self) except -1:
+        cdef double *total
+        if self.loss is not None:
+            for pool in self.pools:
+                for _, arrays, _, _ in pool or ():
+                    total = <double *>data(arrays[0])
+                    total[0] = self.loss + (total[0] if self.gathered > 0 else 0)
+        return 0
+
+
+cdef tuple carried(Folded folded, list arrays):
+    """The numbers that a group carries; Mechanic's are read by itself."""
+    if folded.tune is not None:
+        return ()
+    return tuple([(<double *>data(a))[0] for a in arrays])

@@ -1,0 +1,341 @@
+# A plan: the tensors of an optimizer, resolved once, updated by one call a step.
+
+cdef unsigned int forks = 0  # of which this process is the child
+
+
+def _forked():
+    global forks
+    forks += 1
+
+
+os.register_at_fork(after_in_child=_forked)
+
+
+cdef class Plan:
+    """The tensors of an optimizer.
+
+    tree : the flattened params (_tree.Tree), which _check.params() has passed.
+    groups : the user's; `hyper_at(t)` is asked where a part's numbers are scheduled.
+    parts : (index of the group, part): what has `rule`, `scale`, `gauge`, `averages` and
+        `pulls`, those of them that the params become, and `carries`, all by name;
+        `factoring`, a name of FACTORINGS; `directed`, whether it makes directions itself;
+        `per_array`, whether each of its leaves takes numbers of its own;
+        `carries_per_array`, whether it carries such; `sums_all`, whether its gauge's sums
+        are of all parts; `folded`, the numbers of a step; where that is None,
+        `fold(hyper)`.
+    part_of : each leaf's index into parts.
+    states : each leaf's arrays by name: what its part's rule, scale and averages name,
+        and GATHERED, where gradients are.  They do not own their memory, so that
+        it cannot be resized.
+    units : each leaf's (outer, reduced, inner) for adaptive clipping, or None.
+    copies : each leaf's arrays that begin as copies of it: of what it is in its first step.
+    t : steps taken.
+    gathered : gradients gathered since.
+    to_come : leaves that step_one() has yet to step, in a round that it has begun.
+    busy : why it cannot step now, or None.
+    torn : whether a fork has left it in the middle of a step.
+    """
+
+    cdef readonly object tree
+    cdef readonly tuple groups
+    cdef public object t
+    cdef readonly int gathered
+    cdef readonly set to_come
+    cdef readonly list reported_rates  # the learning rates of groups in the last step
+    cdef readonly bint reported, applied  # whether there was a step; whether it was taken
+    cdef Gradients gradients
+    cdef Numbers numbers
+    cdef list copies
+    cdef object lent  # why it cannot step, but for a step
+    cdef bint stepping
+    cdef unsigned int forks  # as they were when the step began
+    cdef object scheduled  # t -> (grad_scale, clip_norm, clip_eps), where they change
+    cdef double grad_scale
+    cdef int accumulate
+    cdef lrc_plan plan
+
+    def __cinit__(
+        self, tree, tuple groups, tuple parts, part_of, states, units, list copies=[]
+    ):
+        cdef Py_ssize_t i
+        self.tree, self.groups, self.copies = tree, groups, copies
+        self.t = 0
+        self.to_come = set()
+        self.plan.n_tensors = len(tree.leaves)
+        self.plan.tensor = <lrc_tensor *>allocate(len(tree.leaves), sizeof(lrc_tensor))
+        for i, leaf in enumerate(tree.leaves):
+            set_tensor(self.plan.tensor + i, leaf.array, parts[part_of[i]][1], states[i])
+            if units[i] is not None:
+                set_units(self.plan.tensor + i, units[i])
+        self.numbers = Numbers(tree, groups, parts, list(part_of), list(states))
+        self.numbers.attach(&self.plan)
+        self.plan.work = allocate(lrc_plan_tensors(&self.plan), 1)
+        arrays = [tuple(state.values()) for state in states]
+        self.gradients = Gradients(tree, groups, arrays)
+        self.gradients.tensor = self.plan.tensor
+
+    def __dealloc__(self):
+        PyMem_Free(self.plan.group)
+        PyMem_Free(self.plan.tensor)
+        PyMem_Free(self.plan.work)
+        PyMem_Free(self.plan.report)
+        PyMem_Free(self.plan.gauge_sums)
+
+    @property
+    def total(self):
+        """Elements in all tensors."""
+        return self.plan.total
+
+    @property
+    def parallel_from(self):
+        """The least number of elements that more than one thread shares."""
+        return self.plan.parallel_from or LRC_PARALLEL_FROM
+
+    @parallel_from.setter
+    def parallel_from(self, size_t n):
+        self.plan.parallel_from = n
+
+    @property
+    def torn(self):
+        return self.stepping and self.forks != forks
+
+    @property
+    def busy(self):
+        if self.torn:
+            return (
+                "this process was forked while another thread was in the middle of a step "
+                "of this optimizer, whose arrays may be half updated: restore the params, "
+                "then load_state_dict()"
+            )
+        return "this optimizer is in the middle of a step" if self.stepping else self.lent
+
+    @busy.setter
+    def busy(self, why):
+        self.lent = why
+
+    def set_options(
+        self, *, num_threads, bint keep_subnormals, bint skip_nonfinite, bint zero_grads,
+        int accumulate, bint telemetry, numbers=None, scheduled=None,
+    ):
+        """Set how to step.
+
+        numbers: grad_scale, clip_norm and clip_eps (0: none); or `scheduled`, from the
+        steps taken before to these.
+        """
+        if telemetry and self.plan.report == NULL:
+            self.plan.report = <lrc_report *>allocate(
+                self.plan.n_tensors, sizeof(lrc_report)
+            )
+            for i in range(self.plan.n_tensors):
+                self.plan.report[i].p.mid = NAN
+            self.reported = False
+        if not telemetry:
+            PyMem_Free(self.plan.report)
+            self.plan.report, self.reported = NULL, False
+        self.plan.num_threads = num_threads
+        self.plan.keep_subnormals = keep_subnormals
+        self.plan.skip_nonfinite = skip_nonfinite
+        self.plan.zero_grads = zero_grads
+        self.accumulate = accumulate
+        self.scheduled = scheduled
+        if scheduled is None:
+            self.set_clipping(numbers)
+
+    cdef int set_clipping(self, tuple numbers) except -1:
+        self.grad_scale, self.plan.clip_norm, self.plan.clip_eps = numbers
+        self.grad_scale /= self.accumulate
+        return 0
+
+    # --- a step ------------------------------------------------------------------------
+
+    def step(self, grads, double grad_scale=1, bint skip_nonfinite=False, loss=None):
+        """Update every tensor and count the step; return whether that was done.
+
+        grad_scale, skip_nonfinite: on top of the options.  loss: where numbers are made
+        of it, the last of a gauge's sums; the first number carried gathers it.  Where
+        anything is wrong, nothing has been written.
+        """
+        self.enter()
+        cdef bint gathers = self.gathered + 1 < self.accumulate
+        try:
+            if self.to_come:
+                _check.unfinished(self.tree, self.to_come)
+            self.begin(None if loss is None else loss / self.accumulate)
+            if not gathers:
+                self.numbers.set_all()
+            self.gradients.take(grads)
+            if self.plan.zero_grads:
+                self.gradients.check_zeroable()
+            if gathers:
+                self.gather()
+                return False
+            if self.t == 0:
+                self.copy_all()
+            self.plan.grad_scale = self.grad_scale * grad_scale
+            self.plan.gathered = self.gathered > 0
+            self.applied = self.run(&self.plan, 0, skip_nonfinite)
+            self.gathered = 0
+            self.set_reported()
+            if self.applied:  # here, where no signal handler comes between
+                self.t = self.numbers.t
+                self.numbers.carry()
+            return self.applied
+        finally:
+            self.leave()
+
+    def step_one(self, Py_ssize_t i, g):
+        """Update leaf i alone, as a part of the step in which all others follow; None
+        for g leaves it as it is.  Return whether it was updated."""
+        cdef bint applied = False, begins
+        if self.numbers.sums:
+            _check.not_alone("this optimizer, or mechanic,")
+        self.enter()
+        try:
+            if self.accumulate > 1:
+                _check.not_alone(f"accumulate: found {self.accumulate}, which")
+            if self.to_come and i not in self.to_come:
+                _check.stepped_twice(self.tree, self.to_come, i)
+            begins = not self.to_come
+            self.begin(None)
+            if begins:
+                self.numbers.set_all()
+            else:
+                self.numbers.set_one(i)
+            if self.plan.clip_norm:
+                _check.not_alone(f"clip_norm: found {self.plan.clip_norm:g}, which")
+            if g is not None:
+                self.gradients.take_one(i, g)
+                if self.plan.zero_grads and not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>g):
+                    _check.zeroable(["grad"], [g])
+            if begins:
+                self.clear_report()
+            if g is not None:
+                if self.t == 0 and self.copies:
+                    self.copy(i)
+                applied = self.run_one(i)
+            if begins:
+                self.to_come.update(range(self.plan.n_tensors))
+            self.to_come.remove(i)
+            self.applied = applied or (self.applied and not begins)
+            self.set_reported()
+            if applied:
+                self.numbers.carry()
+            if not self.to_come:
+                self.t = self.numbers.t
+            return applied
+        finally:
+            self.leave()
+
+    cdef int enter(self) except -1:
+        if self.stepping or self.lent is not None:
+            raise RuntimeError(self.busy)
+        self.stepping, self.forks = True, forks
+        return 0
+
+    cdef int leave(self) except -1:
+        self.gradients.release()
+        self.stepping = False
+        return 0
+
+    cdef int begin(self, loss) except -1:
+        self.numbers.begin(self.t + 1, loss)
+        self.numbers.gathered = self.gathered
+        if self.scheduled is not None and not self.gathered + 1 < self.accumulate:
+            self.set_clipping(self.scheduled(self.t))
+        return 0
+
+    cdef int gather(self) except -1:
+        with nogil:
+            lrc_gather(&self.plan, self.gathered == 0)
+        self.numbers.gather_loss()
+        self.gathered += 1
+        return 0
+
+    cdef bint run(self, lrc_plan *plan, Py_ssize_t first, bint skip_nonfinite) except -1:
+        """Step the tensors of a plan, the first of which is that of leaf `first`; return
+        whether the step was taken."""
+        cdef int result
+        cdef int checks = plan.skip_nonfinite
+        cdef size_t shared = plan.parallel_from if plan.parallel_from else LRC_PARALLEL_FROM
+        self.numbers.set_factors(plan, first)
+        plan.skip_nonfinite = checks or skip_nonfinite
+        if plan.total < shared:
+            result = lrc_step(plan)  # too short for another thread to be worth waking
+        else:
+            with nogil:
+                result = lrc_step(plan)
+        plan.skip_nonfinite = checks
+        if result == LRC_REFUSED:
+            error, self.numbers.error = self.numbers.error, None
+            raise error
+        return result == LRC_TAKEN
+
+    cdef bint run_one(self, Py_ssize_t i) except -1:
+        """Step tensor i by itself."""
+        cdef lrc_plan one = self.plan
+        cdef lrc_tensor tensor = self.plan.tensor[i]
+        one.tensor, one.n_tensors = &tensor, 1
+        one.group, one.n_groups, tensor.group = one.group + tensor.group, 1, 0
+        one.grad_scale = self.grad_scale
+        if one.report != NULL:
+            one.report += i
+        lrc_plan_tensors(&one)
+        return self.run(&one, i, False)
+
+    def restart(self, t, int gathered):
+        """Let t steps have been taken, so many gradients been gathered since, and no
+        round been begun."""
+        if self.torn:
+            self.leave()
+        self.t, self.gathered, self.reported = t, gathered, False
+        self.to_come.clear()
+
+    cdef int copy_all(self) except -1:
+        cdef Py_ssize_t i
+        for i in range(len(self.copies)):
+            self.copy(i)
+        return 0
+
+    cdef int copy(self, Py_ssize_t i) except -1:
+        """Begin with leaf i as it is now: it may have been loaded since construction."""
+        cdef lrc_tensor *t = self.plan.tensor + i
+        for array in self.copies[i]:
+            memcpy(data(array), t.p, cnp.PyArray_NBYTES(<cnp.ndarray>array))
+        return 0
+
+    # --- reports -----------------------------------------------------------------------
+
+    cdef int set_reported(self) except -1:
+        """There is a report now, with the rates of this step."""
+        if self.plan.report != NULL:
+            self.reported, self.reported_rates = True, [*self.numbers.rates]
+        return 0
+
+    cdef int clear_report(self) noexcept:
+        """Forget what was measured, but for the params' norms."""
+        cdef size_t i
+        cdef lrc_squares p
+        for i in range(self.plan.n_tensors if self.plan.report != NULL else 0):
+            p = self.plan.report[i].p
+            memset(self.plan.report + i, 0, sizeof(lrc_report))
+            self.plan.report[i].p = p
+        return 0
+
+    def report_of(self, leaves):
+        """Of some leaves: the norms of gradient, clipped gradient, params and update, and
+        how many elements of the gradient are not finite."""
+        cdef lrc_report all
+        cdef lrc_report *r
+        cdef Py_ssize_t i
+        memset(&all, 0, sizeof(all))
+        for i in leaves:
+            r = self.plan.report + i
+            lrc_add_squares(&all.g, &r.g)
+            lrc_add_squares(&all.clipped, &r.clipped)
+            lrc_add_squares(&all.p, &r.p)
+            lrc_add_squares(&all.u, &r.u)
+            all.nonfinite += r.nonfinite
+        return (
+            lrc_norm(&all.g), lrc_norm(&all.clipped), lrc_norm(&all.p), lrc_norm(&all.u),
+            all.nonfinite,
+        )

@@ -214,14 +214,15 @@ def _row_col(
     """
     if g.size == 0:
         return Factors(False, np.ones(1, g.dtype), np.ones(1, g.dtype), 1, 1, 0.0), {}
-    most = largest(g) / g.size  # so that the factors' product is in range
+    # So that the factors' product is in range, and not 0 where a share underflows.
+    most, floor = largest(g) / g.size, max(least**2, float(np.finfo(g.dtype).tiny))
     if g.ndim < 2:
         one = np.ones(1, g.dtype)
         _, square = factor_stats(g, Factors(False, one, one, 1, g.size, 0.0), *how)
         v = state["v"].astype(np.float64)
         v += w * (np.minimum(square.reshape(v.shape) + more, most) - v)
         col = np.ascontiguousarray(v, g.dtype)
-        return Factors(False, one, col, 1, g.size, least**2), {"v": col}
+        return Factors(False, one, col, 1, g.size, floor), {"v": col}
     swapped = not g.flags.c_contiguous
     rows, cols = g.T.shape if swapped else g.shape[-2:]
     nothing = np.ones(1, g.dtype)
@@ -240,7 +241,7 @@ def _row_col(
     row, col = (np.ascontiguousarray(f, g.dtype) for f in (share, new["col"]))
     if swapped:
         row, col = col, row
-    return Factors(False, row, col, rows, cols, least**2), new
+    return Factors(False, row, col, rows, cols, floor), new
 
 
 class SM3(Optimizer):

@@ -42,9 +42,10 @@ OPTIONS = {
     "mechanic": {"mechanic": True},
 }
 
-# Their rates may become so large that the exact params are out of range: by g.g_old, by
-# g.u, and by |p - p0|^2 over eps where all gradients are 0 and p decays.
-DIVERGE = {"SGDHD", "AdamHD", "DoWG"}
+# The exact params of these can be out of range: their rates grow with g.g_old and g.u, or
+# are |p - p0| over eps where all gradients are 0, by which p decays then.
+DIVERGE = {(name, option) for name in ("SGDHD", "AdamHD") for option in OPTIONS}
+DIVERGE |= {(name, "decoupled") for name in ("DoG", "LDoG", "DoWG")}
 # So that the sum of all steps of lr g is in range.
 SMALL = {name: {"lr": 1e-3} for name in ("SGD", "SGDW", "SGDScheduleFree", "LARS")}
 
@@ -59,12 +60,12 @@ def optimizer(row, params, option="alone", **more):
     return make(row, params, **{**SMALL.get(row.name, {}), **OPTIONS[option], **more})
 
 
-def stays_finite(opt, params, steps):
-    """Step, until the params are out of range, where that may be."""
+def stays_finite(opt, params, steps, diverges):
+    """Step, until the params are out of range, where they may be."""
     for grads in steps:
         assert opt.step(grads)
         found = all(np.isfinite(p).all() for p in params)
-        if type(opt).__name__ in DIVERGE and not found:
+        if diverges and not found:
             return
         assert found
         for state in opt.state:
@@ -95,6 +96,7 @@ def test_any_three_finite_gradients_make_no_nan(row, dtype, option):
             [np.ascontiguousarray(g).reshape(shape) for shape in shapes]
             for g in np.concatenate(rounds, axis=1).T
         ],
+        (row.name, option) in DIVERGE,
     )
 
 
@@ -117,11 +119,12 @@ def test_finite_gradients_of_one_size_make_no_nan(name, dtype, data):
     if data.draw(st.booleans()):  # one element has none
         for grads in steps:
             grads[0][0, 1] = 0
-    stays_finite(opt, params, steps)
+    stays_finite(opt, params, steps, (name, option) in DIVERGE)
 
 
-# Those whose step does not depend on the size of all gradients.
-SCALE_FREE = ["AdEMAMix", "ADOPT", "AMSGrad", "AdaBelief", "Adadelta", "Adafactor"]
+# Those whose step does not depend on the size of all gradients.  Adadelta's is not among
+# them, as it underflows to 0: see src_c/rules/adadelta.h.
+SCALE_FREE = ["AdEMAMix", "ADOPT", "AMSGrad", "AdaBelief", "Adafactor"]
 SCALE_FREE += ["Adagrad", "Adam", "AdamW", "Adamax", "Adan", "FTRL", "LAMB", "LaProp"]
 SCALE_FREE += ["Lion", "Muon", "NAdam", "NAdamW", "RMSprop", "Rprop", "SM3", "SignSGD"]
 SCALE_FREE += ["Signum", "Yogi", "AdamWScheduleFree", "DAdaptAdam", "Prodigy"]
@@ -162,7 +165,8 @@ def test_adam_goes_on_after_a_huge_gradient():
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
 def test_a_gradient_that_is_not_finite_shows(row, dtype, value):
     """At once, and for ever; but for those that go by the sign of each gradient."""
-    if row.name in ("Rprop", "SignSGD") and not np.isnan(value):
+    signs = row.name in ("Rprop", "SignSGD")
+    if signs and not np.isnan(value):
         pytest.skip("goes by signs")
     params = [np.ones((2, 3), dtype), np.ones(3, dtype)]
     opt = make(row, params)
@@ -171,9 +175,7 @@ def test_a_gradient_that_is_not_finite_shows(row, dtype, value):
         if t == 1:
             grads[0][1, 1] = value
         assert opt.step(grads)
-        assert np.isfinite(params[0][1, 1]) == (
-            t < 1 or row.name in ("Rprop", "SignSGD")
-        )
+        assert np.isfinite(params[0][1, 1]) == (t < 1)
 
 
 # --- a learning rate of 0 -------------------------------------------------------------

@@ -42,8 +42,8 @@ OPTIONS = {
     "mechanic": {"mechanic": True},
 }
 
-# The exact params of these can be out of range: their rates grow with g.g_old and g.u, or
-# are |p - p0| over eps where all gradients are 0, by which p decays then.
+# The exact params of these can be out of range: their rates grow with g.g_old and g.u,
+# or are |p - p0| over eps where all gradients are 0, by which p decays then.
 DIVERGE = {(name, option) for name in ("SGDHD", "AdamHD") for option in OPTIONS}
 DIVERGE |= {(name, "decoupled") for name in ("DoG", "LDoG", "DoWG")}
 # So that the sum of all steps of lr g is in range.
@@ -122,8 +122,8 @@ def test_finite_gradients_of_one_size_make_no_nan(name, dtype, data):
     stays_finite(opt, params, steps, (name, option) in DIVERGE)
 
 
-# Those whose step does not depend on the size of all gradients.  Adadelta's is not among
-# them, as it underflows to 0: see src_c/rules/adadelta.h.
+# Those whose step does not depend on the size of all gradients.  Adadelta is not among
+# them, as its step underflows to 0: see src_c/rules/adadelta.h.
 SCALE_FREE = ["AdEMAMix", "ADOPT", "AMSGrad", "AdaBelief", "Adafactor"]
 SCALE_FREE += ["Adagrad", "Adam", "AdamW", "Adamax", "Adan", "FTRL", "LAMB", "LaProp"]
 SCALE_FREE += ["Lion", "Muon", "NAdam", "NAdamW", "RMSprop", "Rprop", "SM3", "SignSGD"]

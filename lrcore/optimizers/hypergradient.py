@@ -46,8 +46,8 @@ class SGDHD(Optimizer):
         p = p - (lr + c) g
 
     with the product over all arrays of a group; ``opt.state[0]["lr_change"]`` is c.
-    The rate may fall below 0, where hypergrad_lr is too large.  Where lr is 0, so is the
-    rate, and c stays.
+    The rate may fall below 0, where hypergrad_lr is too large.  Where lr is 0, the rate
+    is 0, too, and c stays.
 
     Parameters
     ----------
@@ -119,8 +119,8 @@ class AdamHD(Optimizer):
         p = p - (lr + c) u
 
     with the product over all arrays of a group; ``opt.state[0]["lr_change"]`` is c.
-    The rate may fall below 0, where hypergrad_lr is too large.  Where lr is 0, so is the
-    rate, and c stays.
+    The rate may fall below 0, where hypergrad_lr is too large.  Where lr is 0, the rate
+    is 0, too, and c stays.
 
     Parameters
     ----------

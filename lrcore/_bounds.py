@@ -41,10 +41,14 @@ def if_finite(x: Array, g: Array) -> Array:
     return np.asarray(x - (g - g))
 
 
-def squarable(g: Array, factor: Any = 1) -> Array:
-    """Return factor g, as large as it can be squared at most."""
-    most = 2.0**62 if g.dtype == np.float32 else 2.0**510
-    return if_finite(within(factor * g, g.dtype.type(most)), g)
+def most_squarable(x: Array) -> Any:
+    """Return what can be squared, three times over, in x's type."""
+    return x.dtype.type(2.0**62 if x.dtype == np.float32 else 2.0**510)
+
+
+def squarable(g: Array) -> Array:
+    """Return g, as large as it can be squared at most."""
+    return if_finite(within(g, most_squarable(g)), g)
 
 
 def saturated(x: Array, g: Array) -> Array:
@@ -63,5 +67,5 @@ def difference(to: Array, start: Array) -> Array:
 
 
 def toward(start: Array, to: Array, weight: Any) -> Array:
-    """Return a running mean of any numbers: start, moved by a share of the way to `to`."""
+    """Return start, moved by a share of its way to `to`: a mean of any numbers."""
     return np.asarray(start + weight * difference(to, start))

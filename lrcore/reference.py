@@ -19,6 +19,7 @@ from lrcore._bounds import (
     capped,
     difference,
     largest,
+    most_squarable,
     saturated,
     squarable,
     toward,
@@ -333,6 +334,7 @@ def along_way(
     c: Sequence[float], g: Array, p: Array, p0: Array, s: Array
 ) -> tuple[Array, Array]:
     """``g (p0 - p), |b3 s + w g|``."""
+    g = squarable(g)
     after = c[0] * s + c[1] * g
     g, p, p0 = _wide(g, p, p0)
     return g * (p0 - p), *_wide(np.abs(after))
@@ -342,6 +344,7 @@ def along_adam(
     c: Sequence[float], g: Array, p: Array, v: Array, s: Array
 ) -> tuple[Array, Array]:
     """``g s / (sqrt(v) + eps), |b3 s + w g|``."""
+    g = squarable(g)
     way, after = s / (np.sqrt(v) + c[2]), c[0] * s + c[1] * g
     g, way, size = _wide(g, way, np.abs(after))
     return g * way, size
@@ -588,7 +591,8 @@ def madgrad(c: Sequence[float], g: Array, s: Array, v: Array, p0: Array) -> Arra
 
 def prodigy(c: Sequence[float], g: Array, m: Array, v: Array, s: Array) -> Array:
     """As adam, of ``x = b g`` in v and ``a x`` in m;  ``s = b3 s + w g``."""
-    x = squarable(g, c[3])
+    g = squarable(g)
+    x = within(c[3] * g, most_squarable(g))
     m += c[0] * (c[2] * x - m)
     v += c[1] * (x * x - v)
     s[...] = saturated(c[4] * s + c[5] * g, g)

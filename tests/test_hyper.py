@@ -91,7 +91,6 @@ DOMAINS = {
     "Prodigy.eps": POSITIVE,
     "DAdaptAdam.eps": POSITIVE,
     "DoWG.eps": POSITIVE,
-    "FTRL.lr": POSITIVE,
     "etas[0]": FRACTION,
     "etas[1]": ABOVE_ONE,
     "betas": FRACTION,

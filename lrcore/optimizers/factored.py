@@ -229,12 +229,13 @@ def _row_col(
     rows, cols = _sides(p)
     if p.size == 0:
         return Factors(False, nothing, nothing, rows, cols, 0.0), []
-    most = largest(p) / p.size  # so that the factors' product is in range
+    # So that the factors' product is in range, and not 0 where a share underflows.
+    most, floor = largest(p) / p.size, max(least**2, float(np.finfo(p.dtype).tiny))
     if p.ndim < 2:
         v = state["v"].astype(np.float64)
         v += w * (np.minimum(col_sum.reshape(v.shape) + more, most) - v)
         col = np.ascontiguousarray(v, p.dtype)
-        return Factors(False, nothing, col, rows, cols, least**2), [(state["v"], col)]
+        return Factors(False, nothing, col, rows, cols, floor), [(state["v"], col)]
     swapped = not p.flags.c_contiguous
     means = {"row": row_sum / cols, "col": col_sum / rows}
     if swapped:
@@ -249,7 +250,7 @@ def _row_col(
     if swapped:
         row, col = col, row
     writes = [(state[name], value) for name, value in new.items()]
-    return Factors(False, row, col, rows, cols, least**2), writes
+    return Factors(False, row, col, rows, cols, floor), writes
 
 
 class SM3(Optimizer):

@@ -40,7 +40,8 @@ class SGDHD(Optimizer):
         p = p - (lr + c) g
 
     with the product over all arrays of a group; ``opt.state[0]["lr_change"]`` is c.
-    The rate may fall below 0, where hypergrad_lr is too large.
+    The rate may fall below 0, where hypergrad_lr is too large.  Where lr is 0, the rate
+    is 0, too, and c stays.
 
     Parameters
     ----------
@@ -112,7 +113,8 @@ class AdamHD(Optimizer):
         p = p - (lr + c) u
 
     with the product over all arrays of a group; ``opt.state[0]["lr_change"]`` is c.
-    The rate may fall below 0, where hypergrad_lr is too large.
+    The rate may fall below 0, where hypergrad_lr is too large.  Where lr is 0, the rate
+    is 0, too, and c stays.
 
     Parameters
     ----------

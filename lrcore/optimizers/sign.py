@@ -26,8 +26,8 @@ class Rprop(Optimizer):
     ----------
     {params}
     lr : float or schedule
-        Step size of the first step; later ones grow and shrink from there.  Default
-        1e-2.
+        Step size of the first step; later ones grow and shrink from there.  A step of
+        lr 0 moves nothing.  Default 1e-2.
     etas : (float, float)
         Factors eta- in [0, 1) and eta+ above 1.  Default (0.5, 1.2).
     step_sizes : (float, float)

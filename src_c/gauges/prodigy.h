@@ -3,10 +3,13 @@
  *
  *     along_way    g (p0 - p),                  |b3 s + w g|     (Prodigy)
  *     along_adam   g s / (sqrt(v) + eps),       |b3 s + w g|     (D-Adaptation of Adam)
- *     along_sum    g s,   (s + w g)^2,   g^2                     (D-Adaptation of SGD) */
+ *     along_sum    g s,   (s + w g)^2,   g^2                     (D-Adaptation of SGD)
+ *
+ * The rule of the first two takes g as squarable at most, and so do these. */
 
 static INLINE void T(along_way)(const real *c, real g, real p, const real *a, double *x)
 {
+    g = T(squarable)(g);
     x[0] = (double)g * ((double)a[0] - (double)p);
     x[1] = (double)ABS(c[0] * a[1] + c[1] * g);
 }
@@ -15,6 +18,7 @@ static INLINE void T(along_adam)(const real *c, real g, real p, const real *a,
                                  double *x)
 {
     (void)p;
+    g = T(squarable)(g);
     x[0] = (double)g * (double)(a[1] / (SQRT(a[0]) + c[2]));
     x[1] = (double)ABS(c[0] * a[1] + c[1] * g);
 }

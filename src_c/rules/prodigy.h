@@ -12,7 +12,8 @@
 
 static INLINE real T(prodigy)(const real *c, real g, real *s)
 {
-    const real x = T(if_finite)(T(within)(c[3] * g, T(SQUARABLE)), g);
+    g = T(squarable)(g); /* in s, too: d is made of s over sqrt(v) */
+    const real x = T(within)(c[3] * g, T(SQUARABLE));
     s[0] = T(blend)(s[0], c[2] * x, c[0]);
     s[1] = T(blend)(s[1], x * x, c[1]);
     s[2] = T(saturated)(c[4] * s[2] + c[5] * g, g);

@@ -19,7 +19,7 @@ import numpy as np
 from lrcore._tree import Leaf, Place, Tree, flatten, get
 from lrcore._words import error, kind, listed, shortened, shown
 
-_DTYPES = ("float32", "float64")
+_FLOAT32, _FLOAT64 = np.dtype("float32"), np.dtype("float64")
 _MISSING = object()
 
 Name = str | Place
@@ -233,7 +233,9 @@ def buffers(arrays: Sequence[np.ndarray]) -> list[tuple[int, int]]:
 # --- one array ------------------------------------------------------------------------
 
 
-def _array(name: Name, a: Any, *, like: str = "float32", keep: bool = False) -> None:
+def _array(
+    name: Name, a: Any, *, like: np.dtype[Any] = _FLOAT32, keep: bool = False
+) -> None:
     """Check for an array that a kernel can read.
 
     like: the dtype to advise; keep: whether the caller has to keep what he converts.
@@ -243,9 +245,7 @@ def _array(name: Name, a: Any, *, like: str = "float32", keep: bool = False) -> 
             TypeError, name, "found None; where there is no gradient pass zeros"
         )
     if isinstance(a, np.ma.MaskedArray):
-        raise error(
-            TypeError, name, "found a masked array; fill it first: .filled(0)"
-        )
+        raise error(TypeError, name, "found a masked array; fill it first: .filled(0)")
     if not isinstance(a, np.ndarray):
         raise error(
             TypeError,
@@ -253,7 +253,7 @@ def _array(name: Name, a: Any, *, like: str = "float32", keep: bool = False) -> 
             f"expected a numpy.ndarray, found {kind(a)}; "
             + _mend(keep, f"numpy.asarray({{}}, numpy.{like})"),
         )
-    if a.dtype.name not in _DTYPES or not a.dtype.isnative:
+    if a.dtype != _FLOAT32 and a.dtype != _FLOAT64:
         found = shortened(a.dtype.name)
         order = "" if a.dtype.isnative else " in foreign byte order"
         raise error(
@@ -292,7 +292,7 @@ def _mend(keep: bool, how: str = "{}.copy()") -> str:
 
 def _matches(name: Name, a: Any, of: Name, p: np.ndarray) -> None:
     """`a` belongs to the parameter `p`: same type, shape and memory order."""
-    _array(name, a, like=p.dtype.name)
+    _array(name, a, like=p.dtype)
     if a.dtype != p.dtype:
         raise error(
             TypeError,
@@ -411,9 +411,7 @@ def _like(name: Name, g: Any, of: Name, container: Any) -> None:
     kinds: tuple[type, ...] = (dict,) if isinstance(container, dict) else (list, tuple)
     if not isinstance(g, kinds):
         wanted = " or ".join(each.__name__ for each in kinds)
-        raise error(
-            TypeError, name, f"expected a {wanted} as {of} is, found {kind(g)}"
-        )
+        raise error(TypeError, name, f"expected a {wanted} as {of} is, found {kind(g)}")
     keys = _keys(container)
     if differences := _differences(_keys(g), keys):
         raise error(

@@ -174,7 +174,10 @@ def _same(given: Hyper, last: Hyper | None) -> bool:
     """Whether keywords are the last ones again."""
     if last is None or len(given) != len(last):
         return False
-    return all(name in last and _alike(x, last[name]) for name, x in given.items())
+    for name, x in given.items():  # a generator for all() takes longer than most calls
+        if name not in last or not (x is last[name] or _alike(x, last[name])):
+            return False
+    return True
 
 
 def _alike(x: Any, y: Any) -> bool:
@@ -182,8 +185,6 @@ def _alike(x: Any, y: Any) -> bool:
 
     True is not 1, which may be refused, and -0.0 is not 0.0: a step with it differs.
     """
-    if x is y:
-        return True
     if type(x) is not type(y):
         return False
     if type(x) is tuple:

@@ -111,3 +111,72 @@ def test_instruction_sets_can_be_chosen_and_set_back():
             assert lrcore.get_isa() == name
     lrcore.set_isa(None)
     assert lrcore.get_isa() == held
+
+
+# --- keywords are remembered from call to call ----------------------------------------
+
+
+def after(kwargs, *, dtype="float64", p0=-0.0):
+    """What a step of SGD without momentum makes of -0.0, whose sign depends on lr's."""
+    p, g = np.full(1, p0, dtype), np.ones(1, dtype)
+    lrcore.kernels.sgd(p, g, t=1, **kwargs)
+    return p
+
+
+@pytest.mark.parametrize("wrong", [True, np.True_, float("nan"), "1", None, (1.0,)])
+@pytest.mark.parametrize("right", [1, 1.0, np.float64(1), np.float32(1), np.array(1.0)])
+def test_what_was_refused_is_refused_after_its_equal(right, wrong):
+    after({"lr": right})
+    with pytest.raises((TypeError, ValueError), match="lr: expected"):
+        after({"lr": wrong})
+
+
+def test_a_refused_keyword_is_forgotten():
+    after({"lr": 1.0})
+    for _ in range(2):
+        with pytest.raises(ValueError, match="lr: expected"):
+            after({"lr": float("nan")})
+    assert after({"lr": 0.5}) == -0.5
+
+
+@pytest.mark.parametrize("kind", [float, np.float64, np.float32])
+def test_zeros_of_either_sign_are_two_keywords(kind):
+    def alone(lr):
+        lrcore.kernels.sgd(np.ones(1), np.ones(1), t=1, lr=0.25)
+        return after({"lr": lr})
+
+    plus, minus = kind(0.0), kind(-0.0)
+    wanted = alone(plus), alone(minus)
+    assert not same_bits(*wanted)
+    for lr, same in [(plus, wanted[0]), (minus, wanted[1]), (plus, wanted[0])]:
+        assert same_bits(after({"lr": lr}), same)
+
+
+def test_numbers_of_all_types_mean_what_they_say():
+    for one in (1, 1.0, np.float64(1), np.float32(1), np.int64(1), np.array(1.0)):
+        for other in (0.5, np.float64(0.5), np.float32(0.5), np.array(0.5)):
+            assert after({"lr": one}) == -1.0
+            assert after({"lr": other}) == -0.5
+
+
+def test_arrays_changed_between_calls_are_looked_at_again():
+    lr, betas = np.array(0.5), [0.9, 0.99]
+    assert after({"lr": lr}) == -0.5
+    lr[...] = 0.25
+    assert after({"lr": lr}) == -0.25
+    m = np.zeros(2)
+    for first in (0.5, 0.75):
+        betas[0] = first
+        lrcore.kernels.adam(np.ones(2), np.ones(2), m, np.zeros(2), t=1, betas=betas)
+    assert m[0] == 0.5 + 0.25 * (1 - 0.5)
+
+
+def test_the_same_keywords_are_checked_once(monkeypatch):
+    calls = []
+    check = lrcore.kernels.check
+    monkeypatch.setattr(
+        lrcore.kernels, "check", lambda *a: calls.append(a) or check(*a)
+    )
+    for _ in range(3):
+        after({"lr": float("0.125"), "nesterov": False})
+    assert len(calls) == 2

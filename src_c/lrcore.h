@@ -221,6 +221,11 @@ typedef struct {
     size_t nonfinite; /* elements of g */
 } lrc_report;
 
+/* What lrc_step() returns: the step was taken; or it was not, as a gradient is not finite and
+ * the plan skips such steps: nothing has been written but zeroed gradients; or it was
+ * refused, as the plan has no work or `ask` said so: nothing has been written. */
+enum { LRC_REFUSED = -1, LRC_SKIPPED, LRC_TAKEN };
+
 typedef struct lrc_plan lrc_plan;
 
 /* What the caller is asked to make in the middle of a step, from what the step has read:
@@ -238,10 +243,10 @@ struct lrc_plan {
     void *work;         /* lrc_plan_tensors() says how many bytes: a step's own */
     lrc_report *report; /* n_tensors of them, written; or NULL */
     double *gauge_sums; /* where groups have gauges: LRC_MAX_SUMS of each tensor, written */
-    /* Returns 0 to go on; otherwise the step is refused.  It is called in the thread that
-     * called lrc_step(), with that thread's floating-point mode, before anything has been
-     * written but u. */
-    int (*ask)(void *caller, lrc_plan *plan, lrc_ask what);
+    /* Returns LRC_TAKEN to go on, or what the step is to return.  It is called in the thread
+     * that called lrc_step(), with that thread's floating-point mode, before anything has
+     * been written but u. */
+    int (*ask)(void *caller, lrc_plan *plan, lrc_ask what); /* or NULL */
     void *caller;
     double grad_scale;          /* 0 counts as 1 */
     double clip_norm, clip_eps; /* 0: none */
@@ -267,12 +272,7 @@ enum { LRC_PARALLEL_FROM = 65536 };
  * units are known.  Returns the bytes of work that its steps need, aligned as a double. */
 size_t lrc_plan_tensors(lrc_plan *plan);
 
-/* What lrc_step() returns. */
-enum { LRC_REFUSED = -1, LRC_SKIPPED, LRC_TAKEN };
-
-/* One step.  The plan's tensors and group coefficients are set.  LRC_SKIPPED: a gradient is
- * not finite and the plan skips such steps; nothing has been written but zeroed gradients.
- * LRC_REFUSED: the plan has no work, or `ask` said so; nothing has been written. */
+/* One step.  The plan's tensors and group coefficients are set. */
 int lrc_step(lrc_plan *plan);
 
 /* Look at the gradients as a step would, and write nothing but what it reads: the report's

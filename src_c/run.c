@@ -73,7 +73,7 @@ void lrc_ask_caller(lrc_run *run, lrc_ask what)
     if (!plan->ask) return;
     const fp_mode mode = fp_get();
     fp_leave(run->caller);
-    if (plan->ask(plan->caller, plan, what) != 0) run->result = LRC_REFUSED;
+    run->result = plan->ask(plan->caller, plan, what);
     fp_leave(mode);
 }
 

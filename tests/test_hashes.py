@@ -6,7 +6,7 @@ import hashes
 import numpy as np
 
 from lrcore._sums import in_order
-from lrcore.optimizers import _mechanic
+from lrcore.optimizers.base import mechanic
 from lrcore.schedules import Constant
 
 # Each 1e-16 is lost beside 1; all together are not.
@@ -23,9 +23,9 @@ def test_a_sum_is_rounded_after_each_addition():
 def test_mechanics_numbers_are_such_sums():
     hyper = {"mechanic_s_init": 0.5, "mechanic_decay": 0.25}
     carried = np.array([LOST, [0.5] * 6, [2.0] * 6, [3.0] * 6])
-    tune = _mechanic.fold(hyper)
+    tune = mechanic.fold(hyper)
     rows, (keep, before, now) = tune(carried, (0.75, 4.0, 9.0, 0.5))
-    assert (keep, before) == (1.0 / (1.0 + _mechanic.EPS), 1.0)
+    assert (keep, before) == (1.0 / (1.0 + mechanic.EPS), 1.0)
     by_hand = 0.0
     for s in rows[0].tolist():
         by_hand += s

@@ -62,12 +62,14 @@ def run(
         scale=scale,
         gauge="",
         averages=tuple(averages),
-        alone=bool(scale),
-        folded=folded,
+        pulls={"slow"},
         carries=(),
-        kind=SimpleNamespace(
-            _staged=False, _PULLS={"slow"}, _apart=False, _sums_all=False
-        ),
+        factoring="",
+        directed=False,
+        per_array=bool(scale),
+        carries_per_array=False,
+        sums_all=False,
+        folded=folded,
     )
     names = _core.RULES[rule].states + tuple(averages)
     names += ("u",) if _core.SCALES[scale].emits else ()
@@ -247,16 +249,19 @@ def read_by_a_step(gauge, coefs, params, grads, arrays, *, threads):
 
     gscale, l2, *own = coefs
     folded = _core.Folded(adapt, 0.0, 1.0, gscale, l2, gauge=lambda *_: tuple(own))
-    kind = SimpleNamespace(_staged=False, _PULLS=(), _apart=False, _sums_all=False)
     part = SimpleNamespace(
         rule="sgd",
         scale="",
         gauge=gauge,
         averages=(),
-        alone=False,
-        folded=folded,
-        kind=kind,
+        pulls=(),
         carries=(),
+        factoring="",
+        directed=False,
+        per_array=False,
+        carries_per_array=False,
+        sums_all=False,
+        folded=folded,
     )
     names = _core.GAUGES[gauge].arrays
     states = [dict(zip(names, own, strict=True)) for own in arrays]

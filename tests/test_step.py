@@ -81,12 +81,18 @@ def reference_step(part, t, p, g, states, numbers, tuned):
     f = part.folded
     numbers = (f.gscale, f.l2, *numbers)
     rule, scale = _core.RULES[part.rule], _core.SCALES[part.scale]
-    if f.prepare is not None:
-        (made,), writes = f.prepare(t, [(p, g, states)], (0, False))
-        factored = isinstance(made, _core.Factors)
-        g = reference.unfactor(g, made) if factored else made
-        for array, value in writes:
-            array[...] = value
+    writes = []
+    if f.factor is not None:
+        before, after = f.factor
+        factors = before(t, p, states)
+        stats = reference.factor_stats(g, factors)
+        factors, writes = after(t, p, states, factors, *stats)
+        g = reference.unfactor(g, factors)
+    if f.direct is not None:
+        g = g.copy("K")
+        writes = f.direct(t, [(p, g, states)])
+    for array, value in writes:
+        array[...] = value
     own = [states[name] for name in rule.states]
     if tuned:
         reference.mechanic_begin(p, *(states[name] for name in _core.MECHANIC), tuned)
@@ -105,7 +111,7 @@ def reference_step(part, t, p, g, states, numbers, tuned):
 
 @each_row
 @each_dtype
-def test_every_optimizer_is_its_rule_with_its_numbers(row, dtype, monkeypatch):
+def test_every_optimizer_is_its_rule_with_its_numbers(row, dtype):
     """step() over nested params == reference.step() with the group's folded numbers."""
     params, twin = start(dtype), start(dtype)
     opt = make(row, params, weight_decay=0.1, l2=0.01, maximize=True)
@@ -113,20 +119,16 @@ def test_every_optimizer_is_its_rule_with_its_numbers(row, dtype, monkeypatch):
     for t in range(1, 6):
         grads = gradients(params, t)
         assert opt.step(grads) is True
-        with monkeypatch.context() as patch:
-            patch.setattr(
-                factored, "factor_stats", lambda g, f, *_: reference.factor_stats(g, f)
-            )
-            items = list(zip(leaves(twin), leaves(grads), states, strict=True))
-            found = [
-                numbers_of(part_of(opt, p), t, [item] if opt._apart else items, s)
-                for item in items
-                for p, _, s in [item]
-            ]
-            for (p, g, s), (numbers, carried, tuned) in zip(items, found, strict=True):
-                reference_step(part_of(opt, p), t, p, g, s, numbers, tuned)
-                for name, value in carried.items():
-                    s[name][...] = value
+        items = list(zip(leaves(twin), leaves(grads), states, strict=True))
+        found = [
+            numbers_of(part_of(opt, p), t, [item] if opt._carries_per_array else items, s)
+            for item in items
+            for p, _, s in [item]
+        ]
+        for (p, g, s), (numbers, carried, tuned) in zip(items, found, strict=True):
+            reference_step(part_of(opt, p), t, p, g, s, numbers, tuned)
+            for name, value in carried.items():
+                s[name][...] = value
     assert opt.t == 5
     assert all(
         same_bits(a, b) for a, b in zip(leaves(params), leaves(twin), strict=True)

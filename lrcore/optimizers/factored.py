@@ -365,4 +365,6 @@ def _least(
     row_most, col_most = factor_stats(g, factors, *how)
     row_most = row_most.reshape(row.shape)
     others = [tuple(j for j in range(row.ndim) if j != k) for k in range(row.ndim)]
-    return factors, [*(row_most.max(axis=axes) for axes in others), col_most]
+    new = [*(row_most.max(axis=axes) for axes in others), col_most]
+    most = largest(g) / 2  # so that the next g^2 can be added
+    return factors, [np.minimum(side, most) for side in new]

@@ -170,7 +170,7 @@ def unfactor(g: Array, factors: Factors) -> Array:
     with np.errstate(all="ignore"):
         if factors.least:
             x = squarable(x)
-            v = capped(np.where(row < col, row, col) + x * x + floor)
+            v = np.where(row < col, row, col) + x * x + floor
         else:
             v = row * col
             v = np.where(v < floor, floor, v)
@@ -190,7 +190,7 @@ def factor_stats(g: Array, factors: Factors) -> tuple[Array, Array]:
         if factors.least:
             row, col = _factors_of(factors, shape)
             x = squarable(x)
-            v = capped(np.where(row < col, row, col) + x * x).astype(np.float64)
+            v = (np.where(row < col, row, col) + x * x).astype(np.float64)
             return v.max(axis=2).ravel(), v.max(axis=1).ravel()
         rows = np.array([_squares_of(r) for r in x.reshape(-1, factors.n_cols)])
         wide = x.astype(np.float64)

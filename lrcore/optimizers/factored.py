@@ -377,7 +377,8 @@ def _largest(sides: list[Array], rows: Array, cols: Array) -> Writes:
     *leading, last = sides
     if cols.size == 0:
         return []
-    most = rows.reshape([side.size for side in leading])
-    others = [tuple(j for j in range(most.ndim) if j != k) for k in range(most.ndim)]
-    largest = [*(most.max(axis=axes) for axes in others), cols]
-    return list(zip(sides, largest, strict=True))
+    rows = rows.reshape([side.size for side in leading])
+    others = [tuple(j for j in range(rows.ndim) if j != k) for k in range(rows.ndim)]
+    most = largest(last) / 2  # so that the next g^2 can be added
+    new = [*(rows.max(axis=axes) for axes in others), cols]
+    return [(side, np.minimum(x, most)) for side, x in zip(sides, new, strict=True)]

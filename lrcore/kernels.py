@@ -181,9 +181,10 @@ def _same(given: Hyper, last: Hyper | None) -> bool:
 
 
 def _alike(x: Any, y: Any) -> bool:
-    """Whether a keyword is one of `_FIXED` or a tuple of them, in type and bits.
+    """Whether keywords agree in type and bits; their types are of `_FIXED`, or tuple.
 
-    True is not 1, which may be refused, and -0.0 is not 0.0: a step with it differs.
+    True is equal to 1 but refused as a number; -0.0 is equal to 0.0, but a step with it
+    may differ in bits.
     """
     if type(x) is not type(y):
         return False

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from lrcore._core import Folded
-from lrcore.optimizers.base.domains import AT_CONSTRUCTION, at, check, scheduled
+from lrcore.optimizers.base.domains import AT_CONSTRUCTION, check, scheduled
 from lrcore.optimizers.base.keywords import Hyper, known
 from lrcore.optimizers.base.kind import Kind
 from lrcore.optimizers.base.part import Part
+from lrcore.optimizers.base.scheduled import Now, now
+from lrcore.optimizers.base.values import at
 
 
 class ParamGroup(MutableMapping[str, Any]):
@@ -20,7 +22,10 @@ class ParamGroup(MutableMapping[str, Any]):
     (``amsgrad``, whether there is a momentum) stays as constructed.
     """
 
-    __slots__ = ("_hyper", "_kind", "_scheduled", "owner", "params", "parts")
+    __slots__ = ("_hyper", "_kind", "_scheduled", "now", "owner", "params", "parts")
+
+    now: Now | None
+    """From the steps taken before to parts' numbers; None where none is scheduled."""
 
     # Two groups are the same where they are one: comparing params would ask arrays.
     __eq__ = object.__eq__
@@ -79,6 +84,9 @@ class ParamGroup(MutableMapping[str, Any]):
         folded = self._folded(hyper)  # which may refuse it
         self._hyper = hyper
         self._scheduled = [name for name, v in hyper.items() if scheduled(v)]
+        self.now = None
+        if self._scheduled:
+            self.now = now(self.parts, hyper, self._scheduled, self._kind._domains)
         for part, numbers in zip(self.parts, folded, strict=True):
             part.folded = numbers
 

@@ -12,6 +12,7 @@ from lrcore.optimizers.base.domains import Domains
 from lrcore.optimizers.base.fold import (
     Adapt,
     Coefs,
+    Decay,
     GaugeCoefs,
     Prepare,
     Weights,
@@ -127,8 +128,8 @@ class Kind:
         return {}
 
     @staticmethod
-    def _decay(h: Hyper) -> tuple[float, float]:
-        """Return l2 and the driver's decay."""
+    def _decay(h: Hyper) -> tuple[float, Decay]:
+        """Return l2, and what gives the driver's decay from lr."""
         return decay(h)
 
     @staticmethod

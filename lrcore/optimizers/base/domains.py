@@ -12,8 +12,8 @@ from lrcore._numbers import real, whole
 class Domain(NamedTuple):
     """Which numbers a hyper-parameter may be, and how to say so.
 
-    inside : (a, b), where every float x with a <= x < b holds: what a schedule gives in
-        a step is compared with these before it is checked at length.
+    inside : (a, b), where every float x with a <= x < b holds: a number is compared
+        with these before it is checked at length.
     """
 
     holds: Callable[[float], bool]
@@ -145,6 +145,9 @@ def _is_schedule(value: Any) -> bool:
 
 def number(name: str, value: Any, domain: Domain) -> Any:
     """Return the value as a number of a domain: `check` of one by itself."""
+    low, high = domain.inside
+    if type(value) is float and low <= value < high:
+        return value
     if domain.axes:
         return _axes(name, value, domain)
     if domain.choices:

@@ -61,14 +61,12 @@ class ParamGroup(MutableMapping[str, Any]):
             )
         new = {name: self._check(name, value) for name, value in hyper.items()}
         self._keeps_layout(new, "param_groups")
-        self._folded(new)
+        self._folded(new, _scheduled_of(new))
         return new
 
-    def _folded(self, hyper: Hyper) -> list[Folded | None]:
-        """Return each part's numbers; None where something is scheduled."""
-        if any(map(scheduled, hyper.values())):
-            return [None] * len(self.parts)
-        return [part.fold(hyper) for part in self.parts]
+    def _folded(self, hyper: Hyper, names: Sequence[str]) -> list[Folded | None]:
+        """Return each part's numbers; None where something is scheduled: names."""
+        return [None if names else part.fold(hyper) for part in self.parts]
 
     def _keeps_layout(self, hyper: Hyper, what: str) -> None:
         for part in self.parts:
@@ -81,12 +79,12 @@ class ParamGroup(MutableMapping[str, Any]):
 
     def replace(self, hyper: Hyper) -> None:
         """Set what ``checked`` has passed."""
-        folded = self._folded(hyper)  # which may refuse it
-        self._hyper = hyper
-        self._scheduled = [name for name, v in hyper.items() if scheduled(v)]
+        names = _scheduled_of(hyper)
+        folded = self._folded(hyper, names)  # which may refuse it
+        self._hyper, self._scheduled = hyper, names
         self.now = None
-        if self._scheduled:
-            self.now = now(self.parts, hyper, self._scheduled, self._kind._domains)
+        if names:
+            self.now = now(self.parts, hyper, names, self._kind._domains)
         for part, numbers in zip(self.parts, folded, strict=True):
             part.folded = numbers
 
@@ -122,6 +120,10 @@ class ParamGroup(MutableMapping[str, Any]):
     def hyper_at(self, t: int) -> Hyper:
         """Return all hyper-parameters for the step that follows t others."""
         return {**self._hyper, **{name: self.at(name, t) for name in self._scheduled}}
+
+
+def _scheduled_of(hyper: Hyper) -> list[str]:
+    return [name for name, value in hyper.items() if scheduled(value)]
 
 
 def grouped(params: Any) -> bool:

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 class Kind:
     """How arrays are stepped: what an optimizer, or a part of it, says as a class.
 
-    Methods that take `h`, hyper-parameters by name, depend on nothing else.
+    Methods that take `h`, hyper-parameters by name, depend on nothing else.  In a group
+    where some are scheduled, h is one dict whose values change from step to step: what
+    a method returns is made again where the method has read one of these, and finds
+    their present values where it reads them itself.
     """
 
     __slots__ = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from lrcore._core import GAUGES, MECHANIC, MECHANIC_NUMBERS, RULES, Folded
@@ -41,14 +42,17 @@ class Part:
     """What is stepped alike in a group: its layout, and the numbers that it takes.
 
     folded : the numbers of a step; None where something is scheduled.
+    pieces : what they are made by, beside lr, decay and l2: each makes the attribute of
+        Folded that bears its name from what `own` returns.
     """
 
-    __slots__ = ("folded", "kind", "layout")
+    __slots__ = ("folded", "kind", "layout", "pieces")
 
     def __init__(self, kind: type[Kind], hyper: Hyper) -> None:
         self.kind = kind
         self.layout = self.layout_of(hyper)
         self.folded: Folded | None = None
+        self.pieces = self._pieces()
 
     @property
     def rule(self) -> str:
@@ -129,18 +133,14 @@ class Part:
             decay=decay(own["lr"]),
             gscale=-1.0 if own["maximize"] else 1.0,
             l2=l2,
-            **{name: make(own) for name, make in self.pieces().items()},
+            **{name: make(own) for name, make in self.pieces.items()},
         )
 
-    def pieces(self) -> dict[str, Callable[[Hyper], Any]]:
-        """Return what the numbers of a step are made by, beside lr, decay and l2.
-
-        Each makes the attribute of Folded that bears its name from what `own` returns.
-        """
+    def _pieces(self) -> dict[str, Callable[[Hyper], Any]]:
         kind = self.kind
         pieces: dict[str, Callable[[Hyper], Any]] = {"coefs": kind._fold}
         if self.averages:
-            pieces["weights"] = self._weights
+            pieces["weights"] = partial(_weights, kind)
         if self.scale:
             pieces["scale"] = kind._fold_scale
         if kind._gauge:
@@ -151,12 +151,14 @@ class Part:
             pieces["tune"] = mechanic.fold
         return pieces | _CLIPS
 
-    def _weights(self, h: Hyper) -> Weights:
-        weights = tuple(self.kind._averages(h).values())
-        if len(weights) == 1:
-            (only,) = weights
-            return lambda t: (only(t),)
-        return lambda t: tuple([weight(t) for weight in weights])
+
+def _weights(kind: type[Kind], h: Hyper) -> Weights:
+    """Return what gives the weights of all averages of a step."""
+    weights = tuple(kind._averages(h).values())
+    if len(weights) == 1:
+        (only,) = weights
+        return lambda t: (only(t),)
+    return lambda t: tuple([weight(t) for weight in weights])
 
 
 _CLIPS: dict[str, Callable[[Hyper], Any]] = {

@@ -108,7 +108,7 @@ def _kept(part: Part, own: Hyper, names: Sequence[str]) -> _Kept:
     folded, make_decay = part.fold_own(own), part.kind._decay
     again = [
         (name, make)
-        for name, make in part.pieces().items()
+        for name, make in part.pieces.items()
         if not _read_by(make, own).isdisjoint(names)
     ]
     decays = not _read_by(make_decay, own).isdisjoint(names)

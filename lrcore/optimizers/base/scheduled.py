@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lrcore._core import Folded
@@ -126,22 +126,28 @@ def _kept(part: Part, own: Hyper, names: Sequence[str]) -> _Kept:
     return _Kept(folded, renew, None if again or decays else decay)
 
 
-class _Reading(Hyper):
+class _Reading(Mapping[str, Any]):
     """Hyper-parameters that remember which of them were read; a copy reads all."""
 
     def __init__(self, h: Hyper) -> None:
-        super().__init__(h)
+        self.h = h
         self.names: set[str] = set()
 
     def __getitem__(self, name: str) -> Any:
         self.names.add(name)
-        return super().__getitem__(name)
+        return self.h[name]
 
-    def __iter__(self) -> Iterator[str]:  # without this, {**h} would not ask for items
-        return super().__iter__()
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.h)
+
+    def __len__(self) -> int:
+        return len(self.h)
+
+    def __or__(self, other: Hyper) -> Hyper:
+        return {**self, **other}
 
 
-def _read_by(make: Callable[[Hyper], Any], h: Hyper) -> set[str]:
+def _read_by(make: Callable[[Any], Any], h: Hyper) -> set[str]:
     """Return the names of what a function reads of its hyper-parameters."""
     reading = _Reading(h)
     make(reading)

@@ -7,6 +7,9 @@ from typing import Any
 
 from lrcore.optimizers.base.domains import Domain, Domains, check, domain_of, scheduled
 
+Ask = Callable[[int], Any]
+Check = Callable[[Any], Any]
+
 
 def at(name: str, value: Any, t: int, domains: Domains) -> Any:
     """Return what a hyper-parameter is in the step that follows t others, checked."""
@@ -23,7 +26,7 @@ def answered(name: str, answer: Any, domains: Domains) -> Any:
     return now
 
 
-def asking(name: str, value: Any, domains: Domains) -> Callable[[int], Any]:
+def asking(name: str, value: Any, domains: Domains) -> Ask:
     """Return `at` of a scheduled value as a function of t.
 
     Floats inside of their domains, which schedules nearly always give, are not checked
@@ -31,18 +34,14 @@ def asking(name: str, value: Any, domains: Domains) -> Callable[[int], Any]:
     """
     domain = domain_of(name, domains)
 
-    def check(answer: Any) -> Any:
+    def at_length(answer: Any) -> Any:
         return answered(name, answer, domains)
 
     if isinstance(domain, Domain):
-        return _number(value, domain, check)
+        return _number(value, domain, at_length)
     if callable(value):
-        return _several(value, domain or (), check)
-    return _several(lambda t: _ask(value, t), domain or (), check)
-
-
-Ask = Callable[[int], Any]
-Check = Callable[[Any], Any]
+        return _several(value, domain or (), at_length)
+    return _several(lambda t: _ask(value, t), domain or (), at_length)
 
 
 def _number(schedule: Ask, domain: Domain, check: Check) -> Ask:

@@ -1,6 +1,7 @@
 """What the tests share: marks, comparison, params to step, arguments of the classes."""
 
 import typing
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -240,6 +241,11 @@ def arguments(name):
     if name not in ("Adam", "Muon"):  # of two; test_mechanic.py has all
         others |= MECHANIC.keys()
     return {k: v for k, v in hints.items() if k not in others}
+
+
+def schedulable(hint):
+    """Whether the type says that a schedule will do."""
+    return any(typing.get_origin(a) is Callable for a in typing.get_args(hint))
 
 
 def find(table, name, argument, default=None):

@@ -6,7 +6,6 @@ classes.
 
 import re
 import typing
-from collections.abc import Callable
 from math import inf, nan
 
 import numpy as np
@@ -24,14 +23,10 @@ from helpers import (
     other,
     same_bits,
     same_states,
+    schedulable,
 )
 
 from lrcore.schedules import Linear
-
-
-def schedulable(hint):
-    """Whether the type says that a schedule will do."""
-    return any(typing.get_origin(a) is Callable for a in typing.get_args(hint))
 
 
 def elements(hint):

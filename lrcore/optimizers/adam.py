@@ -40,7 +40,8 @@ bias_correction : bool
 
 def fold_adam(h: Hyper) -> Coefs:
     """Return the numbers of what divides by Adam's ``sqrt(v + root) r + eps``."""
-    b1, b2 = h["betas"][:2]
+    betas = h["betas"]  # two, or more
+    b1, b2 = betas[0], betas[1]
     eps, root, w1, w2 = h["eps"], h["eps_root"], 1 - b1, 1 - b2
 
     if not h["bias_correction"]:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Unpack
 
 from lrcore._bounds import LARGEST_RATE
 from lrcore.optimizers.base.domains import FRACTION, NONNEGATIVE, POSITIVE, Domains
-from lrcore.optimizers.base.fold import Coefs
+from lrcore.optimizers.base.fold import Coefs, Decay
 from lrcore.optimizers.base.keywords import Common, Hyper, Scheduled
 from lrcore.optimizers.base.optimizer import Optimizer
 
@@ -112,7 +112,7 @@ class FTRL(Optimizer):
         return {"n": h["initial_accumulator_value"]}
 
     @staticmethod
-    def _decay(h: Hyper) -> tuple[float, float]:
+    def _decay(h: Hyper) -> tuple[float, Decay]:
         return Optimizer._decay({**h, "l2": 0.0})
 
     @staticmethod

@@ -18,7 +18,7 @@ from lrcore.optimizers.base.domains import (
     Domain,
     Domains,
 )
-from lrcore.optimizers.base.fold import Coefs, Factor, Weights, Writes
+from lrcore.optimizers.base.fold import Coefs, Factor, Weights, Writes, decay_at
 from lrcore.optimizers.base.keywords import Common, Hyper, Scheduled
 from lrcore.optimizers.base.optimizer import Optimizer
 from lrcore.optimizers.base.part import Part
@@ -195,7 +195,7 @@ relative_step : bool
     @staticmethod
     def _fold_scale(h: Hyper) -> Weights:
         least, most = h["eps"][1], h["d"]
-        after = Optimizer._decay(h)[1] if h["rms_after_decay"] else 1.0
+        after = decay_at(h)(h["lr"]) if h["rms_after_decay"] else 1.0
         if not h["scale_parameter"]:
             least, after = 1.0, 0.0
         return lambda t: (least, most, after)

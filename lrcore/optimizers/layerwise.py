@@ -12,7 +12,7 @@ from lrcore.optimizers.adam import (
     fold_adam,
 )
 from lrcore.optimizers.base.domains import NONNEGATIVE, POSITIVE, Domains
-from lrcore.optimizers.base.fold import Coefs, Weights
+from lrcore.optimizers.base.fold import Coefs, Decay, Weights, decay_at
 from lrcore.optimizers.base.keywords import Betas, Common, Hyper, Scheduled
 from lrcore.optimizers.base.optimizer import Optimizer
 from lrcore.optimizers.sgd import SGD, MomentumFlags
@@ -103,8 +103,9 @@ class LAMB(Optimizer):
         return "lamb"
 
     @staticmethod
-    def _decay(h: Hyper) -> tuple[float, float]:
-        return h["l2"], 0.0 if h["decoupled_weight_decay"] else h["weight_decay"]
+    def _decay(h: Hyper) -> tuple[float, Decay]:
+        added = 0.0 if h["decoupled_weight_decay"] else h["weight_decay"]
+        return h["l2"], lambda rate: added
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
@@ -119,7 +120,7 @@ class LAMB(Optimizer):
     @staticmethod
     def _fold_scale(h: Hyper) -> Weights:
         fold = fold_adam(h)
-        decay = Optimizer._decay(h)[1]  # of p: 1 where it is in u
+        decay = decay_at(h)(h["lr"])  # of p: 1 where it is in u
         most = inf if h["max_trust"] is None else h["max_trust"]
         return lambda t: (decay, most, fold(t, 1.0, 1.0)[1])
 

@@ -13,7 +13,7 @@ from lrcore.optimizers.adam import (
     fold_adam,
 )
 from lrcore.optimizers.base.domains import FRACTION, NONNEGATIVE, Domains
-from lrcore.optimizers.base.fold import Coefs
+from lrcore.optimizers.base.fold import Coefs, Decay
 from lrcore.optimizers.base.keywords import Betas, Common, Hyper, Scheduled
 from lrcore.optimizers.base.optimizer import Optimizer
 
@@ -499,11 +499,11 @@ class Adan(Optimizer):
         return "adan"
 
     @staticmethod
-    def _decay(h: Hyper) -> tuple[float, float]:
+    def _decay(h: Hyper) -> tuple[float, Decay]:
         l2, decay = Optimizer._decay(h)
         if h["no_prox"] or not h["decoupled_weight_decay"]:
             return l2, decay
-        return l2, 1 / (2 - decay)
+        return l2, lambda rate: 1 / (2 - decay(rate))
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:

@@ -18,7 +18,7 @@ from lrcore.optimizers.base.domains import (
     choice,
     count,
 )
-from lrcore.optimizers.base.fold import Coefs, Direct, Writes
+from lrcore.optimizers.base.fold import Coefs, Decay, Direct, Writes
 from lrcore.optimizers.base.keywords import Betas, Common, Hyper, Scheduled
 from lrcore.optimizers.base.memory import state_like
 from lrcore.optimizers.base.optimizer import Optimizer
@@ -257,9 +257,10 @@ class MuonAdamW(Optimizer):
         return "adam"
 
     @staticmethod
-    def _decay(h: Hyper) -> tuple[float, float]:
-        lr, weight_decay = h["adam_lr_ratio"] * h["lr"], h["adam_weight_decay"]
-        return Optimizer._decay({**h, "lr": lr, "weight_decay": weight_decay})
+    def _decay(h: Hyper) -> tuple[float, Decay]:
+        ratio = h["adam_lr_ratio"]
+        l2, decay = Optimizer._decay({**h, "weight_decay": h["adam_weight_decay"]})
+        return l2, lambda rate: decay(ratio * rate)
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import ulp
 from typing import Any, ClassVar, Literal, Unpack
 
 import numpy as np
@@ -16,7 +17,7 @@ from lrcore.optimizers.base.optimizer import Optimizer
 
 __all__ = ["AdamWScheduleFree", "SGDScheduleFree"]
 
-INSIDE = Domain(lambda x: 0 < x < 1, "a number in (0, 1)")
+INSIDE = Domain(lambda x: 0 < x < 1, "a number in (0, 1)", (ulp(0.0), 1.0))
 
 
 class SGDScheduleFree(Optimizer):

@@ -6,10 +6,12 @@ keywords : the arguments of every optimizer, their types and their defaults.
 conventions : which of the values given, of a library's and of the defaults holds.
 docs : the paragraphs that the docstrings have in common.
 domains : which values a hyper-parameter can have.
+values : what a hyper-parameter is in a step; what its schedule gives is checked.
 stateful : schedules that change between steps: how they are saved and restored.
 kind : what a class says of itself.
 fold : the types of what a class folds its hyper-parameters into; weight decay.
 part : what is stepped alike, and its numbers.
+scheduled : the numbers of a step, of which only what changes is made again.
 group : the params and hyper-parameters of a group.
 states : the arrays of a parameter.
 averages : the weights of averages of the params.

@@ -13,6 +13,15 @@ if TYPE_CHECKING:
     from lrcore.optimizers.base.optimizer import Optimizer
 
 
+def average(name: str, doc: str) -> Any:
+    """Return the property of an average."""
+
+    def get(self: Optimizer) -> Any:
+        return self._average(name)
+
+    return property(get, doc=doc)
+
+
 def kept(opt: Optimizer) -> set[str]:
     """Return the names of the averages that a group has."""
     groups = opt.param_groups

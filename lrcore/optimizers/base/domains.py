@@ -10,32 +10,36 @@ from lrcore._numbers import real, whole
 
 
 class Domain(NamedTuple):
-    """Which numbers a hyper-parameter may be, and how to say so."""
+    """Which numbers a hyper-parameter may be, and how to say so.
+
+    inside : (a, b), where every float x with a <= x < b holds: a number is compared
+        with these before it is checked at length.
+    """
 
     holds: Callable[[float], bool]
     text: str
+    inside: tuple[float, float] = (math.inf, -math.inf)
     optional: bool = False  # or None
     fixed: bool = False  # not for a schedule
     least: int | None = None  # a whole number, at least this
     choices: tuple[str, ...] = ()  # or one of these
     axes: bool = False  # or axes of an array
 
-    @property
-    def real(self) -> bool:
-        """Whether its numbers are floats."""
-        return self.least is None and not self.choices and not self.axes
-
     def or_none(self) -> Domain:
         """Return the domain with None."""
         return self._replace(text=self.text + " or None", optional=True)
 
 
-FINITE = Domain(math.isfinite, "a finite number")
-NONNEGATIVE = Domain(lambda x: 0 <= x < math.inf, "a finite number >= 0")
-POSITIVE = Domain(lambda x: 0 < x < math.inf, "a finite number > 0")
-FRACTION = Domain(lambda x: 0 <= x < 1, "a number in [0, 1)")
-GROWTH = Domain(lambda x: x >= 1, "a number >= 1")
-ABOVE_ONE = Domain(lambda x: 1 < x < math.inf, "a finite number > 1")
+_LEAST, _MOST = math.ulp(0.0), math.inf
+
+FINITE = Domain(math.isfinite, "a finite number", (-1e308, _MOST))
+NONNEGATIVE = Domain(lambda x: 0 <= x < math.inf, "a finite number >= 0", (0.0, _MOST))
+POSITIVE = Domain(lambda x: 0 < x < math.inf, "a finite number > 0", (_LEAST, _MOST))
+FRACTION = Domain(lambda x: 0 <= x < 1, "a number in [0, 1)", (0.0, 1.0))
+GROWTH = Domain(lambda x: x >= 1, "a number >= 1", (1.0, _MOST))
+ABOVE_ONE = Domain(
+    lambda x: 1 < x < math.inf, "a finite number > 1", (1.0 + 1e-9, _MOST)
+)
 
 
 def count(least: int) -> Domain:
@@ -78,7 +82,9 @@ _DOMAINS: Domains = {
     "lookahead_steps": count(1).or_none(),
     "mechanic_s_init": POSITIVE,
     "mechanic_decay": NONNEGATIVE,
-    "lookahead_alpha": Domain(lambda x: 0 < x <= 1, "a number in (0, 1]"),
+    "lookahead_alpha": Domain(
+        lambda x: 0 < x <= 1, "a number in (0, 1]", (_LEAST, 1.0)
+    ),
     "clip_value": POSITIVE.or_none(),
     "clip_tensor_norm": POSITIVE.or_none(),
     "agc": POSITIVE.or_none(),
@@ -97,6 +103,11 @@ _DOMAINS: Domains = {
 AT_CONSTRUCTION = frozenset({"initial_accumulator_value", "d0", "mechanic_s_init"})
 
 
+def domain_of(name: str, domains: Domains) -> Domain | tuple[Domain, ...] | None:
+    """Return a hyper-parameter's domain; None: it is a flag."""
+    return domains.get(name) or _DOMAINS.get(name)
+
+
 def check(name: str, value: Any, domains: Domains) -> Any:
     """Return the value as a float, an int, a tuple of floats, None or a bool.
 
@@ -109,13 +120,10 @@ def check(name: str, value: Any, domains: Domains) -> Any:
     TypeError, ValueError
         It is of another kind, or outside of the hyper-parameter's domain.
     """
-    domain = domains.get(name) or _DOMAINS.get(name)
+    domain = domain_of(name, domains)
     if domain is None:
         return _flag(name, value)
     if isinstance(domain, Domain):
-        # What a schedule returns at each step, sooner said.
-        if type(value) is float and domain.real and domain.holds(value):
-            return value
         return number(name, value, domain)
     if _is_schedule(value):
         return value
@@ -137,6 +145,9 @@ def _is_schedule(value: Any) -> bool:
 
 def number(name: str, value: Any, domain: Domain) -> Any:
     """Return the value as a number of a domain: `check` of one by itself."""
+    low, high = domain.inside
+    if type(value) is float and low <= value < high:
+        return value
     if domain.axes:
         return _axes(name, value, domain)
     if domain.choices:
@@ -172,21 +183,3 @@ def _flag(name: str, value: Any) -> bool:
 def scheduled(value: Any) -> bool:
     """Whether a value, or an element of it, depends on the step."""
     return callable(value) or (isinstance(value, tuple) and any(map(callable, value)))
-
-
-def at(name: str, value: Any, t: int, domains: Domains) -> Any:
-    """Return what a hyper-parameter is in the step that follows t others, checked."""
-    if not scheduled(value):
-        return value
-    now = check(name, _at(value, t), domains)
-    if now is None or scheduled(now):
-        raise TypeError(
-            f"{name}: expected its schedule to return numbers, found {now!r}"
-        )
-    return now
-
-
-def _at(value: Any, t: int) -> Any:
-    if callable(value):
-        return value(t)
-    return tuple(_at(v, t) for v in value) if isinstance(value, tuple) else value

@@ -45,14 +45,19 @@ Direct = Callable[[int, list[tuple[Array, Array, Mapping[str, Array]]]], Writes]
 of the gradients x."""
 
 
-def decay(h: Hyper) -> tuple[float, float]:
-    """Return l2 and the factor of p that weight decay comes to."""
-    if not h["decoupled_weight_decay"]:
-        return h["l2"] + h["weight_decay"], 1.0
-    return h["l2"], decay_at(h)(h["lr"])
+Decay = Callable[[float], float]
+"""From the learning rate of a step to what it multiplies p by."""
 
 
-def decay_at(h: Hyper) -> Callable[[float], float]:
+def decay(h: Hyper) -> tuple[float, Decay]:
+    """Return l2, and the factor of p that weight decay comes to."""
+    l2: float = h["l2"]
+    if h["decoupled_weight_decay"]:
+        return l2, decay_at(h)
+    return l2 + h["weight_decay"], lambda rate: 1.0
+
+
+def decay_at(h: Hyper) -> Decay:
     """Return what decoupled weight decay multiplies p by, from the rate of a step."""
     weight_decay = h["weight_decay"] if h["decoupled_weight_decay"] else 0.0
     if h["independent_weight_decay"]:

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from lrcore._core import Folded
-from lrcore.optimizers.base.domains import AT_CONSTRUCTION, at, check, scheduled
+from lrcore.optimizers.base.domains import AT_CONSTRUCTION, check, scheduled
 from lrcore.optimizers.base.keywords import Hyper, known
 from lrcore.optimizers.base.kind import Kind
 from lrcore.optimizers.base.part import Part
+from lrcore.optimizers.base.scheduled import Now, now
+from lrcore.optimizers.base.values import at
 
 
 class ParamGroup(MutableMapping[str, Any]):
@@ -20,7 +22,10 @@ class ParamGroup(MutableMapping[str, Any]):
     (``amsgrad``, whether there is a momentum) stays as constructed.
     """
 
-    __slots__ = ("_hyper", "_kind", "_scheduled", "owner", "params", "parts")
+    __slots__ = ("_hyper", "_kind", "_scheduled", "now", "owner", "params", "parts")
+
+    now: Now | None
+    """From the steps taken before to parts' numbers; None where none is scheduled."""
 
     # Two groups are the same where they are one: comparing params would ask arrays.
     __eq__ = object.__eq__
@@ -56,14 +61,12 @@ class ParamGroup(MutableMapping[str, Any]):
             )
         new = {name: self._check(name, value) for name, value in hyper.items()}
         self._keeps_layout(new, "param_groups")
-        self._folded(new)
+        self._folded(new, _scheduled_of(new))
         return new
 
-    def _folded(self, hyper: Hyper) -> list[Folded | None]:
-        """Return each part's numbers; None where something is scheduled."""
-        if any(map(scheduled, hyper.values())):
-            return [None] * len(self.parts)
-        return [part.fold(hyper) for part in self.parts]
+    def _folded(self, hyper: Hyper, names: Sequence[str]) -> list[Folded | None]:
+        """Return each part's numbers; None where something is scheduled: names."""
+        return [None if names else part.fold(hyper) for part in self.parts]
 
     def _keeps_layout(self, hyper: Hyper, what: str) -> None:
         for part in self.parts:
@@ -76,9 +79,12 @@ class ParamGroup(MutableMapping[str, Any]):
 
     def replace(self, hyper: Hyper) -> None:
         """Set what ``checked`` has passed."""
-        folded = self._folded(hyper)  # which may refuse it
-        self._hyper = hyper
-        self._scheduled = [name for name, v in hyper.items() if scheduled(v)]
+        names = _scheduled_of(hyper)
+        folded = self._folded(hyper, names)  # which may refuse it
+        self._hyper, self._scheduled = hyper, names
+        self.now = None
+        if names:
+            self.now = now(self.parts, hyper, names, self._kind._domains)
         for part, numbers in zip(self.parts, folded, strict=True):
             part.folded = numbers
 
@@ -114,6 +120,10 @@ class ParamGroup(MutableMapping[str, Any]):
     def hyper_at(self, t: int) -> Hyper:
         """Return all hyper-parameters for the step that follows t others."""
         return {**self._hyper, **{name: self.at(name, t) for name in self._scheduled}}
+
+
+def _scheduled_of(hyper: Hyper) -> list[str]:
+    return [name for name, value in hyper.items() if scheduled(value)]
 
 
 def grouped(params: Any) -> bool:

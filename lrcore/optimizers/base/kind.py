@@ -12,6 +12,7 @@ from lrcore.optimizers.base.domains import Domains
 from lrcore.optimizers.base.fold import (
     Adapt,
     Coefs,
+    Decay,
     Direct,
     Factor,
     GaugeCoefs,
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
 class Kind:
     """How arrays are stepped: what an optimizer, or a part of it, says as a class.
 
-    Methods that take `h`, hyper-parameters by name, depend on nothing else.
+    Methods that take `h`, hyper-parameters by name, depend on nothing else.  In a group
+    where some are scheduled, h is one dict whose values change from step to step: what
+    a method returns is made again where the method has read one of these, and finds
+    their present values where it reads them itself.
     """
 
     __slots__ = ()
@@ -131,8 +135,8 @@ class Kind:
         return {}
 
     @staticmethod
-    def _decay(h: Hyper) -> tuple[float, float]:
-        """Return l2 and the driver's decay."""
+    def _decay(h: Hyper) -> tuple[float, Decay]:
+        """Return l2, and what gives the driver's decay from lr."""
         return decay(h)
 
     @staticmethod

@@ -19,6 +19,7 @@ from lrcore.optimizers.base import (
     plan,
     report,
 )
+from lrcore.optimizers.base.averaged import average
 from lrcore.optimizers.base.conventions import settle
 from lrcore.optimizers.base.domains import check
 from lrcore.optimizers.base.group import grouped, make
@@ -232,20 +233,11 @@ class Optimizer(Kind):
 
     # --- averages ------------------------------------------------------------------
 
-    @property
-    def ema(self) -> Any:
-        """The exponential moving average of the params (``ema_decay``)."""
-        return self._average("ema")
-
-    @property
-    def swa(self) -> Any:
-        """The stochastic weight average of the params (``swa_start``)."""
-        return self._average("swa")
-
-    @property
-    def slow(self) -> Any:
-        """Lookahead's slow weights (``lookahead_steps``)."""
-        return self._average("slow")
+    ema = average(
+        "ema", "The exponential moving average of the params (``ema_decay``)."
+    )
+    swa = average("swa", "The stochastic weight average of the params (``swa_start``).")
+    slow = average("slow", "Lookahead's slow weights (``lookahead_steps``).")
 
     @contextmanager
     def averaged(self, name: str | None = None) -> Iterator[None]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lrcore import _core
-from lrcore.optimizers.base.domains import at, check, scheduled
+from lrcore.optimizers.base.domains import Domains, check, scheduled
 from lrcore.optimizers.base.keywords import Hyper
+from lrcore.optimizers.base.values import asking
 
 if TYPE_CHECKING:
     from lrcore.optimizers.base.optimizer import Optimizer
@@ -50,11 +52,10 @@ def replace(opt: Optimizer, options: Hyper) -> None:
             "construct one with it"
         )
 
-    domains = opt._domains
+    scale, norm, eps = (_at(name, options[name], opt._domains) for name in _NUMBERS)
 
     def numbers(t: int) -> tuple[float, float, float]:
-        scale, norm, eps = (at(name, options[name], t, domains) for name in _NUMBERS)
-        return scale, norm or 0.0, eps
+        return scale(t), norm(t) or 0.0, eps(t)
 
     changes = any(scheduled(options[name]) for name in _NUMBERS)
     opt._plan.set_options(
@@ -68,6 +69,11 @@ def replace(opt: Optimizer, options: Hyper) -> None:
         scheduled=numbers if changes else None,
     )
     opt._options = options
+
+
+def _at(name: str, value: Any, domains: Domains) -> Callable[[int], Any]:
+    """Return what an option is after t steps, as a function of t."""
+    return asking(name, value, domains) if scheduled(value) else lambda t: value
 
 
 def check_num_threads(n: int | None) -> int:

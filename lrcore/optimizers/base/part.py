@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
 
 from lrcore._core import GAUGES, MECHANIC, MECHANIC_NUMBERS, RULES, Folded
 from lrcore.optimizers.base import mechanic
@@ -40,14 +42,17 @@ class Part:
     """What is stepped alike in a group: its layout, and the numbers that it takes.
 
     folded : the numbers of a step; None where something is scheduled.
+    pieces : what they are made by, beside lr, decay and l2: each makes the attribute of
+        Folded that bears its name from what `own` returns.
     """
 
-    __slots__ = ("folded", "kind", "layout")
+    __slots__ = ("folded", "kind", "layout", "pieces")
 
     def __init__(self, kind: type[Kind], hyper: Hyper) -> None:
         self.kind = kind
         self.layout = self.layout_of(hyper)
         self.folded: Folded | None = None
+        self.pieces = self._pieces()
 
     @property
     def rule(self) -> str:
@@ -138,33 +143,55 @@ class Part:
         )
 
     def fold(self, h: Hyper) -> Folded:
-        """Fold the hyper-parameters into what the driver takes.
+        """Fold the hyper-parameters into what the driver takes."""
+        return self.fold_own(self.own(h))
 
-        The rule goes with them, as a schedule's value does not change it.
-        """
-        kind, h = self.kind, {**h, "rule": self.rule}
-        l2, decay = kind._decay(h)
+    def own(self, h: Hyper) -> Hyper:
+        """Return hyper-parameters with the rule, which their values do not change."""
+        return {**h, "rule": self.rule}
+
+    def fold_own(self, own: Hyper) -> Folded:
+        """Fold what `own` returns."""
+        l2, decay = self.kind._decay(own)
         return Folded(
-            kind._fold(h),
-            h["lr"],
-            decay,
-            -1.0 if h["maximize"] else 1.0,
-            l2,
-            weights=self._weights(h) if self.averages else None,
-            scale=kind._fold_scale(h) if self.scale else None,
-            gauge=kind._fold_gauge(h) if kind._gauge else None,
-            factor=kind._fold_factors(h) if kind._factoring else None,
-            direct=kind._fold_directions(h) if kind._directed else None,
-            tune=mechanic.fold(h) if self.layout.mechanic else None,
-            clip_value=h["clip_value"] or 0.0,
-            clip_norm=h["clip_tensor_norm"] or 0.0,
-            agc=h["agc"] or 0.0,
-            agc_eps=h["agc_eps"],
+            lr=own["lr"],
+            decay=decay(own["lr"]),
+            gscale=-1.0 if own["maximize"] else 1.0,
+            l2=l2,
+            **{name: make(own) for name, make in self.pieces.items()},
         )
 
-    def _weights(self, h: Hyper) -> Weights:
-        weights = tuple(self.kind._averages(h).values())
-        if len(weights) == 1:
-            (only,) = weights
-            return lambda t: (only(t),)
-        return lambda t: tuple([weight(t) for weight in weights])
+    def _pieces(self) -> dict[str, Callable[[Hyper], Any]]:
+        kind = self.kind
+        pieces: dict[str, Callable[[Hyper], Any]] = {"coefs": kind._fold}
+        if self.averages:
+            pieces["weights"] = partial(_weights, kind)
+        if self.scale:
+            pieces["scale"] = kind._fold_scale
+        if kind._gauge:
+            pieces["gauge"] = kind._fold_gauge
+        if kind._factoring:
+            pieces["factor"] = kind._fold_factors
+        if kind._directed:
+            pieces["direct"] = kind._fold_directions
+        if self.layout.mechanic:
+            pieces["tune"] = mechanic.fold
+        return pieces | _CLIPS
+
+
+def _weights(kind: type[Kind], h: Hyper) -> Weights:
+    """Return what gives the weights of all averages of a step."""
+    weights = tuple(kind._averages(h).values())
+    if len(weights) == 1:
+        (only,) = weights
+        return lambda t: (only(t),)
+    return lambda t: tuple([weight(t) for weight in weights])
+
+
+_CLIPS: dict[str, Callable[[Hyper], Any]] = {
+    "clip_value": lambda h: h["clip_value"] or 0.0,
+    "clip_norm": lambda h: h["clip_tensor_norm"] or 0.0,
+    "agc": lambda h: h["agc"] or 0.0,
+    "agc_eps": lambda h: h["agc_eps"],
+}
+"""How the C core takes adaptive and element-wise clipping; 0 for none."""

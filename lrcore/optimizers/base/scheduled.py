@@ -1,0 +1,154 @@
+"""A group's numbers where something is scheduled: only what changes is made again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from lrcore._core import Folded
+from lrcore.optimizers.base.domains import Domain, Domains, domain_of
+from lrcore.optimizers.base.fold import Decay
+from lrcore.optimizers.base.keywords import Hyper
+from lrcore.optimizers.base.part import Part
+from lrcore.optimizers.base.values import answered, asking
+
+Now = Callable[[int], Sequence[Folded]]
+"""From the steps taken before, 0 for the first, to the numbers of each part.
+
+The same objects come back in each step, with other numbers in them.
+"""
+
+
+def now(
+    parts: Sequence[Part], hyper: Hyper, names: Sequence[str], domains: Domains
+) -> Now:
+    """Return what gives the numbers of a group's parts in a step.
+
+    hyper : the hyper-parameters as set.  names : those that are scheduled.
+    """
+    if list(names) == ["lr"] and len(parts) == 1:
+        return _by_lr(parts[0], hyper, domains)
+    return _by_all(parts, hyper, names, domains)
+
+
+def _by_all(
+    parts: Sequence[Part], hyper: Hyper, names: Sequence[str], domains: Domains
+) -> Now:
+    """Return `now` for any hyper-parameters."""
+    asks = [(name, asking(name, hyper[name], domains)) for name in names]
+    first, *others = owns = [part.own(hyper) for part in parts]
+    numbers: list[Folded] = []
+    renewals: list[Callable[[], None]] = []
+
+    def now(t: int) -> Sequence[Folded]:
+        for name, ask in asks:
+            first[name] = ask(t)
+        for own in others:
+            own.update({name: first[name] for name in names})
+        if numbers:
+            for renew in renewals:
+                renew()
+        else:
+            new = [_kept(p, own, names) for p, own in zip(parts, owns, strict=True)]
+            renewals[:] = [kept.renew for kept in new]
+            numbers[:] = [kept.folded for kept in new]
+        return numbers
+
+    return now
+
+
+def _by_lr(part: Part, hyper: Hyper, domains: Domains) -> Now:
+    """Return `now` for the learning rate alone, the usual case, written out."""
+    schedule, own, domain = hyper["lr"], part.own(hyper), domain_of("lr", domains)
+    low, high = domain.inside if isinstance(domain, Domain) else (1.0, 0.0)
+    kept: _Kept | None = None
+    numbers: list[Folded] = []
+    folded: Any = None  # while it is not known that nothing else depends on lr
+    decay: Decay
+
+    def now(t: int) -> Sequence[Folded]:
+        nonlocal kept, folded, decay
+        lr = schedule(t)
+        if type(lr) is not float or not low <= lr < high:
+            lr = answered("lr", lr, domains)
+        own["lr"] = lr
+        if folded is not None:
+            folded.lr = lr
+            folded.decay = decay(lr)
+        elif kept is not None:
+            kept.renew()
+        else:
+            kept = _kept(part, own, ["lr"])
+            numbers.append(kept.folded)
+            if kept.decay is not None:
+                folded, decay = kept.folded, kept.decay
+        return numbers
+
+    return now
+
+
+class _Kept(NamedTuple):
+    """The numbers of a part, which are made once, and what is made of them again.
+
+    renew : makes again what depends on what is scheduled.
+    decay : where lr and the decay of p alone do: what gives that decay; else None.
+    """
+
+    folded: Folded
+    renew: Callable[[], None]
+    decay: Decay | None
+
+
+def _kept(part: Part, own: Hyper, names: Sequence[str]) -> _Kept:
+    """Fold hyper-parameters, in which the scheduled ones are replaced in each step.
+
+    A piece that read one of these when it was made is made again; one that reads them
+    when it is called finds them there.
+    """
+    folded, make_decay = part.fold_own(own), part.kind._decay
+    again = [
+        (name, make)
+        for name, make in part.pieces.items()
+        if not _read_by(make, own).isdisjoint(names)
+    ]
+    decays = not _read_by(make_decay, own).isdisjoint(names)
+    _, decay = make_decay(own)
+
+    def renew() -> None:
+        nonlocal decay
+        for name, make in again:
+            setattr(folded, name, make(own))
+        if decays:
+            folded.l2, decay = make_decay(own)
+        folded.lr = lr = own["lr"]
+        folded.decay = decay(lr)
+
+    return _Kept(folded, renew, None if again or decays else decay)
+
+
+class _Reading(Mapping[str, Any]):
+    """Hyper-parameters that remember which of them were read; a copy reads all."""
+
+    def __init__(self, h: Hyper) -> None:
+        self.h = h
+        self.names: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        self.names.add(name)
+        return self.h[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.h)
+
+    def __len__(self) -> int:
+        return len(self.h)
+
+    def __or__(self, other: Hyper) -> Hyper:
+        return {**self, **other}
+
+
+def _read_by(make: Callable[[Any], Any], h: Hyper) -> set[str]:
+    """Return the names of what a function reads of its hyper-parameters."""
+    reading = _Reading(h)
+    make(reading)
+    return reading.names

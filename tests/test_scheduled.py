@@ -1,0 +1,181 @@
+"""What a group's scheduled hyper-parameters make of its numbers, step by step."""
+
+import math
+
+import numpy as np
+import pytest
+from helpers import arguments, each_row, hyper, make, other, schedulable, taken
+from table import Row
+
+from lrcore import _core
+from lrcore.optimizers.base import domains, part
+
+STEPS = range(5)
+
+ADAM, MUON = Row("AdamW", {}), Row("Muon", {})
+
+# Options beside a row's: what is averaged, and where decay and scales depend on lr.
+SETTINGS = [
+    {},
+    {"decoupled_weight_decay": True, "ema_decay": 0.9, "lookahead_steps": 2},
+    {"independent_weight_decay": True, "swa_start": 2, "maximize": True},
+]
+OWN_SETTINGS = {"Adafactor": {"rms_after_decay": True}}
+
+
+class Numbers:
+    """A Folded whose attributes can be set."""
+
+    def __init__(self, **numbers):
+        self.weights = self.scale = self.gauge = self.prepare = self.tune = None
+        vars(self).update(numbers)
+
+
+@pytest.fixture(autouse=True)
+def numbers_that_can_be_set(monkeypatch):
+    monkeypatch.setattr(part, "Folded", Numbers)
+
+
+def plain(x):
+    """Nested tuples of numbers, which compare by value."""
+    if isinstance(x, np.ndarray):
+        return x.tolist()
+    return tuple(map(plain, x)) if isinstance(x, (tuple, list)) else x
+
+
+def evaluated(own_part, folded, t):
+    """All numbers of step t, from 1, for a matrix of ones."""
+    carries, gauge = own_part.carries, _core.GAUGES[own_part.gauge]
+    sums = tuple(0.5 + i for i in range(gauge.n_sum))
+    sums += (1.0,) if "gathered_loss" in carries else ()
+    carried = tuple(0.1 * (i + 1) for i in range(len(carries)))
+    call = (t, folded.lr, folded.decay)
+    if carries and folded.tune is None:
+        call += (carried, sums)
+    found = {name: value for name, value in vars(folded).items() if not callable(value)}
+    found["coefs"] = folded.coefs(*call)
+    for name in ("weights", "scale"):
+        if vars(folded)[name]:
+            found[name] = vars(folded)[name](t)
+    if folded.gauge:
+        found["gauge"] = folded.gauge(t, folded.lr, carried)
+    if folded.tune:
+        found["tune"] = folded.tune(np.full((4, 6), 0.1), sums)
+    if folded.prepare:
+        p, g = np.ones((2, 2)), np.array([[1.0, -2.0], [3.0, 0.5]])
+        state = {name: 0.1 * np.ones(2) for name in ("row", "col", "acc_0", "acc_1")}
+        state["m"] = 0.1 * g
+        found["prepare"] = [
+            made for made, _ in [folded.prepare(t, [(p, g, state)], (1, False))]
+        ]
+    return {name: plain(value) for name, value in found.items()}
+
+
+def changing(name, argument):
+    """A schedule of two values that the class takes."""
+    one, two = hyper(name)[argument], other(name, argument)
+    if one is None:
+        one = two / 2
+    return lambda t: one if t % 2 else two
+
+
+def schedulables(row):
+    """Names of the arguments that can be scheduled with those of the row."""
+    left_out = {"dampening"} if row.kwargs.get("nesterov") else set()
+    hints = arguments(row.name)
+    return [n for n in hints if n not in left_out and schedulable(hints[n])]
+
+
+def groups(row):
+    """Groups of the row's optimizer: each argument scheduled, and all."""
+    name = row.name
+    schedules = {argument: changing(name, argument) for argument in schedulables(row)}
+    singly = [{argument: schedule} for argument, schedule in schedules.items()]
+    pairs = [{**given, "lr": schedules["lr"]} for given in singly]
+    for setting in SETTINGS:
+        own = OWN_SETTINGS.get(name, {}) if setting else {}
+        for given in [*singly, *pairs, schedules]:
+            more = taken(name, **{**setting, **own, "agc_axis": 0, **given})
+            for params in (np.ones((2, 2)), np.ones(2)):
+                yield make(row, params, **more).param_groups[0]
+
+
+@each_row
+def test_now_is_a_full_fold(row):
+    """Of each hyper-parameter, alone, with lr, with all: each number of each part."""
+    for group in groups(row):
+        for t in STEPS:
+            found = group.now(t)
+            h = group.hyper_at(t)
+            for own_part, folded in zip(group.parts, found, strict=True):
+                wanted = evaluated(own_part, own_part.fold(h), t + 1)
+                assert evaluated(own_part, folded, t + 1) == wanted
+
+
+@each_row
+def test_now_refuses_what_hyper_at_does(row):
+    """With the same words; and goes on after that."""
+    for argument in schedulables(row):
+        good = other(row.name, argument)
+        answer = [good]
+        given = {"agc_axis": 0, argument: lambda t, answer=answer: answer[0]}
+        group = make(row, np.ones((2, 2)), **given).param_groups[0]
+        group.now(0)
+        bad = [math.nan, "0.1", None, max, True, (0.5,), (math.nan,) * 2, (max, 0.5)]
+        for answer[0] in bad:
+            with pytest.raises((TypeError, ValueError)) as wanted:
+                group.hyper_at(1)
+            with pytest.raises(wanted.type) as found:
+                group.now(1)
+            assert str(found.value) == str(wanted.value)
+        answer[0] = good
+        for own_part, folded in zip(group.parts, group.now(1), strict=True):
+            wanted = evaluated(own_part, own_part.fold(group.hyper_at(1)), 2)
+            assert evaluated(own_part, folded, 2) == wanted
+
+
+def test_elements_of_a_tuple_are_scheduled_one_by_one():
+    for betas in ((0.5, lambda t: 0.9 - 0.1 * t), (lambda t: 0.1 * t, lambda t: 0.5)):
+        group = make(ADAM, np.ones(2), betas=betas).param_groups[0]
+        for t in STEPS:
+            (folded,), (own_part,) = group.now(t), group.parts
+            wanted = evaluated(own_part, own_part.fold(group.hyper_at(t)), t + 1)
+            assert evaluated(own_part, folded, t + 1) == wanted
+
+
+def test_what_is_not_scheduled_is_made_once():
+    group = make(ADAM, np.ones(2), lr=lambda t: 0.1 / (t + 1)).param_groups[0]
+    (first,) = group.now(0)
+    coefs = first.coefs
+    (second,) = group.now(1)
+    assert second is first
+    assert second.coefs is coefs
+    assert (second.lr, second.decay) == (0.05, 1 - 0.05 * 0.01)
+
+
+def test_each_schedule_is_asked_once_a_step():
+    asked = []
+    group = make(MUON, np.ones((2, 2)), lr=lambda t: asked.append(t) or 0.1)
+    group = group.param_groups[0]
+    for t in (3, 4, 4):
+        group.now(t)
+    assert asked == [3, 4, 4]
+
+
+def test_now_is_there_where_something_is_scheduled():
+    group = make(ADAM, np.ones(2)).param_groups[0]
+    assert group.now is None
+    group["lr"] = lambda t: 0.1
+    assert group.now(0)[0].lr == 0.1
+    group["lr"] = 0.2
+    assert group.now is None
+
+
+def test_what_is_inside_of_a_domain_holds():
+    known = [d for d in vars(domains).values() if isinstance(d, domains.Domain)]
+    known = [d for d in known if not d.axes]
+    assert len(known) == 6
+    for domain in known:
+        low, high = domain.inside
+        for x in (low, (low + min(high, 2.0)) / 2, math.nextafter(high, -math.inf)):
+            assert domain.holds(x)

@@ -16,8 +16,9 @@ PYTHON ?= $(shell for p in $(CANDIDATES); do \
 
 BUILD_REQUIRES = import tomllib; \
 	print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
-PIP = $(@D:/bin=)/bin/python -m pip install -q --disable-pip-version-check
-SOURCES = pyproject.toml setup.py lrcore/_core.pyx $(wildcard src_c/*.* src_c/*/*.h)
+BIN = $(@D:/bin=)/bin
+PIP = $(BIN)/python -m pip install -q --disable-pip-version-check
+SOURCES = setup.py $(wildcard $(addprefix lrcore/*.,pyx pxi pxd) src_c/*.* src_c/*/*.*)
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 | /p' Makefile | column -t -s '|'
@@ -58,19 +59,27 @@ ifeq ($(strip $(PYTHON)),)
 	headers (Debian, Ubuntu: apt install python3-venv python3-dev), or name one: \
 	make PYTHON=/path/to/python)
 endif
-	@echo "Making an environment in $* and building: about half a minute."
+	@echo "Making an environment in $*: a quarter of a minute, and downloads."
 	@$(PYTHON) -m venv $*
 	@$*/bin/python -c '$(BUILD_REQUIRES)' > $*/requires.txt
 	@$(PIP) -r $*/requires.txt
 
-# ENVIRONMENT/.core: the package alone; ENVIRONMENT/.NAME: with that extra.
-INSTALL = $(PIP) --no-build-isolation -e '.$(if $(filter-out core,$*),[$*])'
-.venv/.%: $(SOURCES) | .venv/bin/python
-	@$(INSTALL)
+# The extension, in lrcore/.  setup.py compiles only what has changed.
+%/.built: $(SOURCES) | %/bin/python
+	@echo "Building: at first about a minute on two processors."
+	@$(BIN)/python setup.py -q build_ext --inplace
 	@touch $@
 
-.venv-bench/.%: $(SOURCES) .venv-bench/peers
-	@$(INSTALL)
+# The package, and what it needs to run; the extension is there already.
+%/.core: pyproject.toml | %/.built
+	@$(PIP) --no-build-isolation -e .
+	@touch $@
+
+# What an extra needs besides: pip finds the package itself installed.
+.venv/.test .venv/.lint: pyproject.toml | .venv/.core
+.venv-bench/.bench: pyproject.toml .venv-bench/peers | .venv-bench/.core
+.venv/.test .venv/.lint .venv-bench/.bench:
+	@$(PIP) 'lrcore[$(@F:.%=%)]'
 	@touch $@
 
 # The libraries that ours is compared with, each folder's in an environment of its own.

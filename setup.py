@@ -1,18 +1,32 @@
-"""Compile kernels.c once per instruction set and dtype, and an extension of them."""
+"""Build lrcore._core: kernels.c for each instruction set and dtype, the rest once.
 
+Files are compiled side by side: as many at a time as there are processors, or as
+LRCORE_BUILD_JOBS or `build_ext --parallel` says.  A file is compiled again only where
+its source, a header or the command has changed.
+"""
+
+import hashlib
 import os
 import platform
+import shlex
 import shutil
+import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
-from setuptools.errors import CCompilerError, PlatformError
+from setuptools.errors import CCompilerError, CompileError, PlatformError
+
+# --- what is compiled, and how --------------------------------------------------------
+
+SRC_C = Path(__file__).resolve().parent / "src_c"
 
 # Each asks of the processor what its flags let the compiler use: see src_c/portable.h.
 ISAS = {"baseline": []}
@@ -32,12 +46,10 @@ CFLAGS = [
     *("-O3", "-std=c11", "-fno-fast-math", "-ffp-contract=off"),
     *("-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden"),
 ]
+# Python's own flags have -g, which makes an extension of 18 MB.
+NO_DEBUG = ["-g0"]
 # CFLAGS reach the link, where -ffast-math would have the whole process flush to zero.
 NO_FAST_MATH = ["-O3", "-fno-fast-math", "-fno-unsafe-math-optimizations"]
-C_SOURCES = [f"src_c/{name}.c" for name in ("cpu", "rules", "step", "threads")]
-HEADERS = sorted(
-    str(path) for path in Path("src_c").rglob("*.*") if path.suffix != ".c"
-)
 
 OPENMP_PROBE = """
 #include <omp.h>
@@ -54,27 +66,109 @@ def kernels(isas):
     }
 
 
-class BuildExt(build_ext):
-    """build_ext, with the kernels' objects, and OpenMP where the compiler has it."""
+def c_sources(openmp):
+    """The files that are compiled once, with one of the back ends of threads."""
+    sources = {path.stem: path for path in sorted(SRC_C.glob("*.c"))}
+    del sources["kernels"]
+    chosen = "threads_openmp" if openmp else "threads_serial"
+    for name in [name for name in sources if name.startswith("threads_")]:
+        if name != chosen:
+            del sources[name]
+    return list(sources.values())
 
-    def build_extensions(self):
+
+# --- how it is built ------------------------------------------------------------------
+
+
+class Object:
+    """An object file: the command that makes it, and whether it is up to date."""
+
+    def __init__(self, folder, name, command, source):
+        self.name = name
+        self.command = [*command, "-c", str(source)]
+        # The file's name tells the command, so that another command makes another file.
+        digest = hashlib.sha256(shlex.join(self.command).encode()).hexdigest()
+        self.path = Path(folder, f"{name}-{digest[:12]}.o")
+        self.made_from = self.path.with_suffix(".d")
+
+    def is_current(self):
+        """Whether it is as new as its source and all headers."""
+        try:
+            rule = (
+                self.made_from.read_text()
+            )  # of a makefile: object: source header ...
+            files = shlex.split(rule.replace("\\\n", " "))[1:]
+            newest = max(Path(file).stat().st_mtime_ns for file in files)
+            return newest <= self.path.stat().st_mtime_ns
+        except FileNotFoundError:
+            return False
+
+    def compile(self):
+        began = time.monotonic()
+        part = self.path.with_suffix(f".{os.getpid()}")  # renamed once it is whole
+        command = [*self.command, "-MMD", "-MF", str(self.made_from), "-o", str(part)]
+        if subprocess.run(command, check=False).returncode != 0:
+            raise CompileError(f"this command failed: {shlex.join(command)}")
+        part.rename(self.path)
+        print(f"  {self.name:<20} {time.monotonic() - began:5.1f} s", flush=True)
+
+
+def kernel_objects(folder, command, isas):
+    """The objects of kernels.c."""
+    return [
+        Object(folder, f"kernels_{name}", [*command, *flags], SRC_C / "kernels.c")
+        for name, flags in kernels(isas).items()
+    ]
+
+
+def side_by_side(function, items, jobs=None):
+    """Call the function for each item, in as many threads as there are processors."""
+    jobs = jobs or int(os.environ.get("LRCORE_BUILD_JOBS", 0))
+    with ThreadPoolExecutor(jobs or len(os.sched_getaffinity(0))) as pool:
+        return list(pool.map(function, items))
+
+
+class BuildExt(build_ext):
+    """build_ext for an extension whose objects are compiled side by side."""
+
+    def build_extension(self, extension):
         self.explain_what_is_missing()
+        folder = Path(self.get_finalized_command("build").build_base, "objects")
+        folder.mkdir(parents=True, exist_ok=True)
         openmp = ["-fopenmp"] if self.has_openmp() else []
         if not openmp:
             print("lrcore: this compiler has no OpenMP; building for a single thread")
-        for extension in self.extensions:
-            extension.extra_compile_args += openmp
-            extension.extra_link_args += [*openmp, *NO_FAST_MATH]
-        super().build_extensions()
 
-    def build_extension(self, extension):
-        for name, flags in kernels(ISAS).items():
-            extension.extra_objects += self.compiler.compile(
-                ["src_c/kernels.c"],
-                output_dir=os.path.join(self.build_temp, name),
-                extra_postargs=[*CFLAGS, *flags],
-            )
-        super().build_extension(extension)
+        objects = self.objects(folder, self.cythonized(extension, folder), openmp)
+        stale = [obj for obj in objects if self.force or not obj.is_current()]
+        if stale:
+            print(f"Compiling {len(stale)} of {len(objects)} files:", flush=True)
+        side_by_side(Object.compile, stale, self.parallel)
+        self.compiler.force = True  # link: objects of another command may be older
+        self.compiler.link_shared_object(
+            [str(obj.path) for obj in objects],
+            self.get_ext_fullpath(extension.name),
+            extra_postargs=[*openmp, *NO_FAST_MATH],
+        )
+
+    def cythonized(self, extension, folder):
+        """Make C of the binding; where that is."""
+        folder = folder / sys.implementation.cache_tag
+        (made,) = cythonize([extension], build_dir=str(folder), force=self.force)
+        return made.sources[0]
+
+    def objects(self, folder, core, openmp):
+        """All that are linked, those that take long first."""
+        debug = ["-g"] if self.debug else NO_DEBUG
+        common = [*self.compiler.compiler_so, *CFLAGS, *debug]
+        here = [*common, *openmp, f"-I{SRC_C}"]
+        python = [f"-I{path}" for path in (np.get_include(), *self.include_dirs)]
+        python.append("-DNPY_NO_DEPRECATED_API=NPY_2_0_API_VERSION")
+        return [
+            *kernel_objects(folder, common, ISAS),
+            Object(folder, "_core", [*here, *python], core),
+            *(Object(folder, path.stem, here, path) for path in c_sources(openmp)),
+        ]
 
     def explain_what_is_missing(self):
         compiler = self.compiler.compiler[0]
@@ -111,18 +205,17 @@ class BuildExt(build_ext):
 def main():
     if sys.platform != "linux":
         raise PlatformError(f"lrcore is built for Linux so far; this is {sys.platform}")
-    core = Extension(
-        "lrcore._core",
-        ["lrcore/_core.pyx", *C_SOURCES],
-        include_dirs=["src_c", np.get_include()],
-        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
-        extra_compile_args=CFLAGS,
-        depends=[*HEADERS, "src_c/kernels.c", "setup.py"],
-    )
-    setup(
-        ext_modules=cythonize([core], build_dir="build"),
-        cmdclass={"build_ext": BuildExt},
-    )
+    with tempfile.TemporaryDirectory() as scratch:
+        here = os.access(".", os.W_OK)  # else pip has been given a read-only tree
+        elsewhere = {
+            "build": {"build_base": scratch},
+            "egg_info": {"egg_base": scratch},
+        }
+        setup(
+            ext_modules=[Extension("lrcore._core", ["lrcore/_core.pyx"])],
+            cmdclass={"build_ext": BuildExt},
+            options={} if here else elsewhere,
+        )
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@
 #include <float.h>
 #include <stdint.h>
 
-#if FLT_EVAL_METHOD != 0
+/* 16: narrower types, as _Float16, are not widened to float either. */
+#if FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 16
 #error "lrcore needs float arithmetic in float, not in x87's long double"
 #endif
 #ifdef __FAST_MATH__

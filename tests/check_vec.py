@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-from setup import CFLAGS, ISAS, kernels  # noqa: E402 # found by the line above
+from setup import CFLAGS, ISAS, kernels, side_by_side  # noqa: E402 # found by the line above
 
 WIDTH = {"baseline": 16, "avx2": 32, "avx512": 64}  # bytes
 
@@ -58,9 +58,11 @@ def vectorised(flags: list[str]) -> dict[str, int]:
 
 def main() -> int:
     failures = 0
-    for table, flags in kernels(ISAS).items():
+    tables = kernels(ISAS)
+    found = side_by_side(vectorised, tables.values())
+    for table, widths in zip(tables, found, strict=True):
         isa, dtype = table.split("_")
-        wanted, widths = functions(dtype), vectorised(flags)
+        wanted = functions(dtype)
         missing = {name for name in wanted if widths.get(name, 0) < WIDTH[isa]}
         for name in sorted(missing):
             print(f"{isa}: {name} is not vectorised ({widths.get(name, 0)} bytes)")

@@ -7,15 +7,34 @@ the optimisation that the build uses, since some warnings come from the optimise
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-from setup import C_SOURCES, CFLAGS, ISAS, kernels  # noqa: E402 # found by the line above
+from setup import (  # noqa: E402 # found by the line above
+    CFLAGS,
+    ISAS,
+    SRC_C,
+    c_sources,
+    kernels,
+    side_by_side,
+)
 
 STRICT = ["-Wall", "-Wextra", "-Wconversion", "-Werror", "-pedantic"]
 OPENMP = {"gcc": ["-fopenmp"], "clang": ["-fopenmp=libgomp"]}
+
+
+def commands(compiler: str) -> list[list[str]]:
+    """A compilation of the kernels for each table, the rest with and without OpenMP."""
+    jobs = [(SRC_C / "kernels.c", flags) for flags in kernels(ISAS).values()]
+    jobs += [(source, []) for source in c_sources(openmp=False)]
+    jobs += [(source, OPENMP[compiler]) for source in c_sources(openmp=True)]
+    common = [compiler, *CFLAGS, *STRICT, f"-I{SRC_C}", "-c", "-o", "/dev/null"]
+    return [[*common, *flags, str(source)] for source, flags in jobs]
+
+
+def fails(command: list[str]) -> bool:
+    return subprocess.run(command, check=False).returncode != 0
 
 
 def main() -> int:
@@ -24,19 +43,9 @@ def main() -> int:
         print(f"not checked, as it is not installed: {absent}")
     failures = 0
     for compiler in compilers:
-        failed = False
-        jobs = [(source, []) for source in C_SOURCES]
-        jobs += [(source, OPENMP[compiler]) for source in C_SOURCES]
-        jobs += [("src_c/kernels.c", flags) for flags in kernels(ISAS).values()]
-        for source, flags in jobs:
-            with tempfile.TemporaryDirectory() as folder:
-                command = [compiler, *CFLAGS, *STRICT, *flags, "-Isrc_c"]
-                command += ["-c", source, "-o", f"{folder}/object.o"]
-                failed |= subprocess.run(command, cwd=ROOT, check=False).returncode != 0
-        failures += failed
-        print(
-            f"{compiler}: {len(jobs)} compilations, {'FAILED' if failed else 'clean'}"
-        )
+        results = side_by_side(fails, commands(compiler))
+        print(f"{compiler}: {len(results)} compilations, {sum(results)} failed")
+        failures += sum(results)
     return failures > 0 or not compilers
 
 

@@ -16,7 +16,7 @@ def pytest_collection_modifyitems(items):
 def programs(request, tmp_path_factory):
     """By name, of the compilers that are there."""
     wanted = any(map(needs_programs, request.session.items))
-    started = compiled.start(tmp_path_factory.mktemp) if wanted else {}
+    started = compiled.start(tmp_path_factory.mktemp("programs")) if wanted else {}
     yield started
     for program in started.values():
         program.end()

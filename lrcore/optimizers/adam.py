@@ -38,15 +38,20 @@ bias_correction : bool
         Added under the root, in units of g^2.  Default 0."""
 
 
-def fold_adam(h: Hyper) -> Coefs:
-    """Return the numbers of what divides by Adam's ``sqrt(v + root) r + eps``."""
-    betas = h["betas"]  # two, or more
+def fold_adam(
+    h: Hyper, betas: tuple[float, ...] | None = None, eps_hat: bool | None = None
+) -> Coefs:
+    """Return the numbers of what divides by Adam's ``sqrt(v + root) r + eps``.
+
+    betas, eps_hat : in the place of those in h; only the first two betas count.
+    """
+    betas = h["betas"] if betas is None else betas
     b1, b2 = betas[0], betas[1]
     eps, root, w1, w2 = h["eps"], h["eps_root"], 1 - b1, 1 - b2
 
     if not h["bias_correction"]:
         return lambda t, lr, decay: (decay, lr, w1, w2, root, 1.0, eps)
-    if h["eps_hat"]:
+    if h["eps_hat"] if eps_hat is None else eps_hat:
 
         def coefs(t: int, lr: float, decay: float) -> tuple[float, ...]:
             lr = lr * sqrt(1 - b2**t) / (1 - b1**t)

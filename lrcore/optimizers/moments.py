@@ -234,7 +234,7 @@ class LaProp(Optimizer):
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
-        fold = fold_adam({**h, "eps_hat": False})
+        fold = fold_adam(h, eps_hat=False)
         if not h["eps_hat"]:
             return lambda t, lr, decay: fold(t, lr * decay, decay)
         b2, eps = h["betas"][1], h["eps"]

@@ -108,7 +108,7 @@ class NAdam(Optimizer):
     def _fold(h: Hyper) -> Coefs:
         b1, decay_of_mu = h["betas"][0], h["momentum_decay"]
         # m has corrections of its own.
-        fold = fold_adam({**h, "betas": (0.0, h["betas"][1])})
+        fold = fold_adam(h, betas=(0.0, h["betas"][1]))
         product_to = _mu_products(b1, decay_of_mu)
         corrected = h["bias_correction"]
 

@@ -104,23 +104,7 @@ class SGDScheduleFree(Optimizer):
 
     @staticmethod
     def _fold(h: Hyper) -> Adapt:
-        b, r, power = h["momentum"], h["r"], h["weight_lr_power"]
-
-        def coefs(
-            t: int, lr: float, decay: float, carried: Numbers, sums: Numbers
-        ) -> tuple[Numbers, Numbers, float]:
-            weight_sum, lr_max, old = carried
-            lr_max = max(lr, lr_max)
-            weight = t**r * lr_max**power
-            weight_sum += weight
-            c = weight / weight_sum if weight_sum else 0.0
-            # y is anew between z and x, which follows from how it was between them.
-            apart = 1 - b / (old or b)
-            towards = c + apart * (1 - c)
-            numbers = (1.0, 1.0, towards, 1 - b * (1 - c), lr, 1 - decay)
-            return (weight_sum, lr_max, b), numbers, lr
-
-        return coefs
+        return _fold_average(h["momentum"], h)
 
     # --- the average ---------------------------------------------------------------
 
@@ -144,6 +128,27 @@ class SGDScheduleFree(Optimizer):
             for leaf, state in zip(self._tree.leaves, self.state, strict=True)
             for y, towards in [(leaf.array, 1 - 1 / (float(state["momentum"]) or 1.0))]
         ]
+
+
+def _fold_average(b: float, h: Hyper) -> Adapt:
+    """Return the numbers of x and y, for y at b between z and x."""
+    r, power = h["r"], h["weight_lr_power"]
+
+    def coefs(
+        t: int, lr: float, decay: float, carried: Numbers, sums: Numbers
+    ) -> tuple[Numbers, Numbers, float]:
+        weight_sum, lr_max, old = carried
+        lr_max = max(lr, lr_max)
+        weight = t**r * lr_max**power
+        weight_sum += weight
+        c = weight / weight_sum if weight_sum else 0.0
+        # Recover x from the old y and momentum, then interpolate again.
+        apart = 1 - b / (old or b)
+        towards = c + apart * (1 - c)
+        numbers = (1.0, 1.0, towards, 1 - b * (1 - c), lr, 1 - decay)
+        return (weight_sum, lr_max, b), numbers, lr
+
+    return coefs
 
 
 class AdamWScheduleFree(SGDScheduleFree):
@@ -224,7 +229,7 @@ class AdamWScheduleFree(SGDScheduleFree):
     @staticmethod
     def _fold(h: Hyper) -> Adapt:
         (b1, b2), eps = h["betas"], h["eps"]
-        average, w2 = SGDScheduleFree._fold({**h, "momentum": b1}), 1 - b2
+        average, w2 = _fold_average(b1, h), 1 - b2
 
         def coefs(
             t: int, lr: float, decay: float, carried: Numbers, sums: Numbers

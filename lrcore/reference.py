@@ -11,7 +11,8 @@ states, which it updates in place, and returns the direction ``u``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from math import frexp, isfinite, ldexp
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from lrcore._bounds import (
     within,
 )
 from lrcore._core import Factors
+from lrcore._sums import in_order
 from lrcore._typing import Array
 
 
@@ -66,12 +68,14 @@ def step(
 def emit(
     rule: str, p: Array, g: Array, states: Sequence[Array], coefs: Sequence[float]
 ) -> Array:
-    """Update the states, and return ``rule(g', states) + decay p``; p stays."""
+    """Update the states, and return ``rule(g', states) + decay p``; p stays.
+
+    Where decay is 0 its term is absent.
+    """
     with np.errstate(all="ignore"):
         decay = p.dtype.type(coefs[2])
-        return np.asarray(
-            _direction(rule, p, g, states, coefs, absent=None) + decay * p
-        )
+        u = _direction(rule, p, g, states, coefs)
+        return np.asarray(u + decay * p if decay != 0 else u)
 
 
 def _direction(
@@ -80,17 +84,34 @@ def _direction(
     g: Array,
     states: Sequence[Array],
     coefs: Sequence[float],
-    absent: float | None = 0.0,
 ) -> Array:
-    """Return rule(g', states); l2 has no term where it is `absent`."""
-    gscale, l2, _, _, *c = np.asarray(coefs, dtype=p.dtype)
-    g = gscale * g
-    if l2 != absent:
+    """Return rule(g', states)."""
+    _, l2, _, _, *c = np.asarray(coefs, dtype=p.dtype)
+    g = _scaled(g, coefs[0])
+    if l2 != 0:
         g = g + l2 * p
     function = globals()[rule]
     reads_p = "p" in function.__code__.co_varnames[: function.__code__.co_argcount]
     u: Array = function(c, g, *states, *([p] if reads_p else []))
     return u
+
+
+def _scaled(g: Array, gscale: float) -> Array:
+    """Return gscale g; by two factors, where gscale is no normal float32."""
+    real = g.dtype.type
+    for factor in _halves(gscale):
+        g = real(factor) * g if factor != 1 else g
+    return g
+
+
+def _halves(factor: float) -> tuple[float, float]:
+    """Return factors whose product is `factor`, both normal; the first mostly 1."""
+    kind = np.finfo(np.float32)
+    ordinary = float(kind.tiny) <= abs(factor) <= float(kind.max)
+    if factor == 0 or not isfinite(factor) or ordinary:
+        return 1.0, factor
+    half = int(frexp(factor)[1] / 2)
+    return ldexp(1.0, half), ldexp(factor, -half)
 
 
 # --- around the rule, and norms -------------------------------------------------------
@@ -128,18 +149,61 @@ def average(a: Array, p: Array, weight: float, pulls: bool = False) -> None:
             p[...] = a
 
 
-def squares(x: Array) -> float:
+class Squares(NamedTuple):
+    """A sum of squares, in three parts so that no finite one is out of range.
+
+    mid : of strips in which it is ordinary; small and large: of (2^600 x)^2 and
+        (2^-600 x)^2 in the others.
+    """
+
+    mid: Any
+    small: Any
+    large: Any
+
+    def norm(self) -> Any:
+        """Return the root of the sum."""
+        down = 2.0**-600
+        if self.large > 0:
+            return np.sqrt(self.large + self.mid * down * down) / down
+        if self.mid > 0 or np.isnan(self.mid):
+            return np.sqrt(self.mid + self.small * down * down)
+        return np.sqrt(self.small) * down
+
+    def mean(self, n: int) -> Squares:
+        """Return the sum over n."""
+        return Squares(*(part / np.float64(n) for part in self))
+
+    def bounded(self, factor: float) -> Any:
+        """Return factor^2 times the sum; where that is out of range the largest float."""
+        most = np.finfo(np.float64).max
+        size, whole = abs(factor) * self.norm(), factor * factor * self.mid
+        if self.large == 0 and whole <= most:
+            return whole
+        return most if 0 < size <= most else size
+
+
+def squares(x: Array) -> Squares:
     """Return the sum of squares in float64, in the kernels' order.
 
     By strips of 2,048 elements in memory order; in a strip, element i goes to lane
     i modulo 32, and the lanes are added in halves; then strip by strip.
     """
-    total = np.float64(0)
+    total = Squares(np.float64(0), np.float64(0), np.float64(0))
     flat = x.ravel(order="K")
     with np.errstate(all="ignore"):
         for first in range(0, flat.size, 2048):
-            total = total + _squares_of(flat[first : first + 2048])
-    return float(total)
+            part = _part_of(flat[first : first + 2048])
+            total = Squares(*(a + b for a, b in zip(total, part, strict=True)))
+    return total
+
+
+def _part_of(strip: Array) -> Squares:
+    found, none = _squares_of(strip), np.float64(0)
+    if strip.dtype == np.float64 and found < 2.0**-900:
+        return Squares(none, _squares_of(strip * 2.0**600), none)
+    if strip.dtype == np.float64 and np.isinf(found) and np.isfinite(strip).all():
+        return Squares(none, none, _squares_of(strip * 2.0**-600))
+    return Squares(found, none, none)
 
 
 def _squares_of(strip: Array) -> Any:
@@ -229,43 +293,43 @@ def scaled_step(
     if emits:
         g, rule, states = emit(rule, p, g, states, coefs), "sgd", []
     with np.errstate(all="ignore"):
-        sums = np.array([squares(g), squares(p)])
+        sums = squares(g), squares(p)
         if scale == "adafactor":
-            sums /= p.size
+            sums = sums[0].mean(p.size), sums[1].mean(p.size)
         now = globals()[scale](scale_coefs, *sums, *own, coefs=np.array(coefs))
     step(rule, p, g, states, now)
 
 
-def adafactor(c: Sequence[float], uu: float, pp: float, *, coefs: Array) -> Array:
+def adafactor(c: Sequence[float], uu: Squares, pp: Squares, *, coefs: Array) -> Array:
     """``max(least, |after| RMS(p)) / max(1, RMS(u) / most)`` times lr.
 
     Of mean squares, uu and pp; the others take sums.
     """
-    p, u = abs(c[2]) * np.sqrt(pp), np.sqrt(uu) / c[1]
+    p, u = abs(c[2]) * pp.norm(), uu.norm() / c[1]
     coefs[3] *= (p if p > c[0] else c[0]) / (u if u > 1 else 1.0)
     return coefs
 
 
-def lars(c: Sequence[float], gg: float, pp: float, *, coefs: Array) -> Array:
+def lars(c: Sequence[float], gg: Squares, pp: Squares, *, coefs: Array) -> Array:
     """``r = trust |p| / (|g| + l2 |p| + eps)`` times gscale and l2."""
-    p, g = np.sqrt(pp), abs(coefs[0]) * np.sqrt(gg)
+    p, g = pp.norm(), abs(coefs[0]) * gg.norm()
     if p != 0 and g != 0:
         coefs[:2] *= c[0] * p / (g + coefs[1] * p + c[1])
     return coefs
 
 
 def novograd(
-    c: Sequence[float], gg: float, pp: float, norm2: Array, *, coefs: Array
+    c: Sequence[float], gg: Squares, pp: Squares, norm2: Array, *, coefs: Array
 ) -> Array:
     """``norm2 += w (|g|^2 - norm2)``; gscale over ``sqrt(norm2) + eps``."""
-    norm2 += c[0] * (coefs[0] * coefs[0] * gg - norm2)
+    norm2 += c[0] * (gg.bounded(coefs[0]) - norm2)
     coefs[0] /= np.sqrt(norm2) + c[1]
     return coefs
 
 
-def lamb(c: Sequence[float], uu: float, pp: float, *, coefs: Array) -> Array:
+def lamb(c: Sequence[float], uu: Squares, pp: Squares, *, coefs: Array) -> Array:
     """``r = min(|p| / |f u|, most)`` times lr, for the emitted u."""
-    p, u = abs(c[0]) * np.sqrt(pp), c[2] * np.sqrt(uu)
+    p, u = abs(c[0]) * pp.norm(), c[2] * uu.norm()
     r = 1.0
     if p != 0 and u != 0:
         r = c[1] if p / u > c[1] else p / u
@@ -292,14 +356,14 @@ def read_gauge(
         ``(gscale, l2, *c)``: see :func:`step`.
     """
     with np.errstate(all="ignore"):
-        gscale, l2, *c = np.asarray(coefs, dtype=p.dtype)
-        g = gscale * g
+        _, l2, *c = np.asarray(coefs, dtype=p.dtype)
+        g = _scaled(g, coefs[0])
         if l2 != 0:
             g = g + l2 * p
         flat = (a.ravel(order="K") for a in (g, p, *arrays))
         terms = globals()[gauge](c, *flat)
         return tuple(
-            float(sum(_sum_of(x[i : i + 2048]) for i in range(0, x.size, 2048)))
+            float(in_order(_sum_of(x[i : i + 2048]) for i in range(0, x.size, 2048)))
             for x in terms
         )
 

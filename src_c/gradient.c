@@ -32,18 +32,26 @@ static const void *factors_of(const lrc_run *run, const lrc_tensor *t, int k)
     return run->unit_factor[k] + t->first_unit;
 }
 
+const void *lrc_clipped(const lrc_run *run, lrc_view *v, void *made)
+{
+    const lrc_table *table = run->table[v->tensor->dtype];
+    const void *g = lrc_bounded(run, v, lrc_gathered(run, v, made), made);
+
+    if (!lrc_has_units(run, v->tensor)) return g;
+    for (int k = 0; k < 1 + run->units_halved; k++) {
+        v->unit_factor = factors_of(run, v->tensor, k);
+        table->multiply_units(v, g, made);
+        g = made;
+    }
+    return g;
+}
+
 const void *lrc_gradient(const lrc_run *run, lrc_view *v, void *made)
 {
     const lrc_table *table = run->table[v->tensor->dtype];
     const lrc_numbers *by = run->numbers + v->tensor->group;
-    const void *g = lrc_bounded(run, v, lrc_gathered(run, v, made), made);
+    const void *g = lrc_clipped(run, v, made);
 
-    if (lrc_has_units(run, v->tensor))
-        for (int k = 0; k < 1 + run->units_halved; k++) {
-            v->unit_factor = factors_of(run, v->tensor, k);
-            table->multiply_units(v, g, made);
-            g = made;
-        }
     for (int k = 0; k < 2; k++)
         if (by->apart[k] != 1) {
             table->multiply(g, by->apart[k], v->n, made);

@@ -49,13 +49,11 @@ static lrc_form form_of(double gscale, double l2, double decay, int measured)
     return gscale == 1 && decay == 1 ? LRC_PLAIN : LRC_SCALED;
 }
 
-/* What gscale cannot hold as a normal number goes apart: a factor, or what a scale makes
- * of it. */
-static void halve_gscale(lrc_numbers *by)
+void lrc_halve_gscale(lrc_numbers *by)
 {
     double half[2];
     lrc_halve((lrc_scaled){by->f64[0], 0}, half);
-    by->apart[0] *= half[0];
+    by->apart[0] = half[0];
     by->f64[0] = half[1];
 }
 
@@ -66,7 +64,6 @@ void lrc_round_numbers(const lrc_run *run, size_t i, lrc_rule rule, int emits)
     float *f = by->f32;
     const int measured = run->plan->report != NULL;
 
-    halve_gscale(by);
     for (int k = 0; k < LRC_MAX_COEFS; k++) f[k] = (float)c[k];
     const lrc_form f32 = emits ? LRC_EMITTED : form_of(f[0], f[1], f[2], measured);
     const lrc_form f64 = emits ? LRC_EMITTED : form_of(c[0], c[1], c[2], measured);

@@ -88,11 +88,14 @@ const void *lrc_coefs(const lrc_numbers *numbers, lrc_dtype dtype);
 /* Two factors whose product is f, each a normal number of either type; one of them is 1
  * where f is one itself. */
 void lrc_halve(lrc_scaled f, double half[2]);
+/* Put what gscale cannot hold as a normal number apart. */
+void lrc_halve_gscale(lrc_numbers *numbers);
 
 /* gradient.c: the gradient of a view, made in `made` or where it is: gathered; clipped by
- * value; and as its kernel is given it, clipped by units too. */
+ * value; by units too; and as its kernel is given it, times what gscale cannot hold. */
 const void *lrc_gathered(const lrc_run *run, const lrc_view *v, void *made);
 const void *lrc_bounded(const lrc_run *run, const lrc_view *v, const void *g, void *made);
+const void *lrc_clipped(const lrc_run *run, lrc_view *v, void *made);
 const void *lrc_gradient(const lrc_run *run, lrc_view *v, void *made);
 
 /* step.c: what the kernel is given: the caller's direction, or the gradient, or that over

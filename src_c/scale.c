@@ -18,8 +18,9 @@ static double root_mean(const lrc_squares *sum, double n)
 
 static double within_double(double factor, const lrc_squares *sum)
 {
-    const double size = factor * lrc_norm(sum), all = factor * factor * sum->mid;
-    if (sum->large == 0 && all == all && all <= DBL_MAX) return all;
+    const double size = fabs(factor) * lrc_norm(sum);
+    const double all = factor * factor * sum->mid;
+    if (sum->large == 0 && all <= DBL_MAX) return all;
     return size > 0 && size <= DBL_MAX ? DBL_MAX : size;
 }
 
@@ -46,34 +47,34 @@ static void (*const functions[LRC_N_SCALES])(const double *, const lrc_norms *,
 #include "scales.def"
 };
 
-static int emits(const lrc_run *run, const lrc_view *v)
-{
-    return lrc_scales[lrc_group_of(run, v)->scale].emits;
-}
-
 static int wanted(const lrc_run *run) { return run->scales && run->result == LRC_TAKEN; }
 
-/* Sum the squares of the gradient that a scale divides by, or of the direction that is
- * emitted. */
+/* What a scale takes the norm of: the direction that is emitted, or the gradient over its
+ * factored root, or the gradient without the factor that the scale changes. */
+static const void *scaled(const lrc_run *run, lrc_view *v, lrc_scratch made[2])
+{
+    const lrc_group *group = lrc_group_of(run, v);
+    const lrc_numbers *by = run->numbers + v->tensor->group;
+    if (lrc_scales[group->scale].emits) {
+        v->g = (void *)lrc_gradient(run, v, made);
+        by->kernel[v->tensor->dtype](v, lrc_coefs(by, v->tensor->dtype), NULL);
+        return v->u;
+    }
+    return group->factoring ? lrc_direction(run, v, made) : lrc_clipped(run, v, made);
+}
+
 static void share(lrc_run *run, const lrc_team *team)
 {
     lrc_share mine = lrc_share_of(run->plan, team);
     lrc_scratch made[2];
     for (lrc_view v; lrc_next(&mine, 0, &v);) {
         const lrc_dtype dtype = v.tensor->dtype;
+        const lrc_table *table = run->table[dtype];
         lrc_measured *sums = run->strip + lrc_strip_of(&v);
         size_t ignored;
         if (lrc_group_of(run, &v)->scale == LRC_NO_SCALE) continue;
-
-        const void *x = lrc_direction(run, &v, made);
-        if (emits(run, &v)) {
-            const lrc_numbers *by = run->numbers + v.tensor->group;
-            v.g = (void *)x;
-            by->kernel[dtype](&v, lrc_coefs(by, dtype), NULL);
-            x = v.u;
-        }
-        sums->x = lrc_squares_of(run->table[dtype], dtype, x, v.n, &ignored);
-        sums->p = lrc_squares_of(run->table[dtype], dtype, v.p, v.n, &ignored);
+        sums->x = lrc_squares_of(table, dtype, scaled(run, &v, made), v.n, &ignored);
+        sums->p = lrc_squares_of(table, dtype, v.p, v.n, &ignored);
     }
 }
 
@@ -88,7 +89,9 @@ static void meet(lrc_run *run)
         if (group->scale == LRC_NO_SCALE) continue;
         const lrc_measured sums = lrc_sum_up(run, t);
         const lrc_norms norms = {sums.x, sums.p, (double)t->n};
+        if (!group->factoring) by->f64[0] *= by->apart[0]; /* the factor as a whole */
         functions[group->scale](group->scale_coef, &norms, t->scale_state, by->f64);
+        if (!group->factoring) lrc_halve_gscale(by);
         const int emitted = lrc_scales[group->scale].emits;
         lrc_round_numbers(run, t->group, emitted ? LRC_sgd : group->rule, 0);
     }

@@ -43,9 +43,9 @@ def test_arrays_share_their_groups_numbers(name):
     opt = KINDS[name](params)
     run(opt, params)
     alike = [numbers == found(opt)[0] for numbers in found(opt)]
-    assert alike == ([True, False, False] if opt._apart else [True] * 3)
+    assert alike == ([True, False, False] if opt._carries_per_array else [True] * 3)
     alone = fresh()
-    for k, p in enumerate(alone if opt._apart else []):
+    for k, p in enumerate(alone if opt._carries_per_array else []):
         single = KINDS[name](p)
         for t in range(6):
             single.step(draw(fresh(), t)[k])

@@ -85,7 +85,8 @@ def reference_step(part, t, p, g, states, numbers, tuned):
     if f.factor is not None:
         before, after = f.factor
         factors = before(t, p, states)
-        stats = reference.factor_stats(g, factors)
+        nothing = np.zeros(0), np.zeros(0)
+        stats = reference.factor_stats(g, factors) if g.size else nothing
         factors, writes = after(t, p, states, factors, *stats)
         g = reference.unfactor(g, factors)
     if f.direct is not None:

@@ -35,9 +35,8 @@ cdef class Folded:
     clip_value, clip_norm, agc, agc_eps : as in a group; 0 for none.
     """
 
-    cdef readonly object coefs, weights, scale, gauge, factor, direct, tune
-    cdef public object lr, decay
-    cdef readonly double gscale, l2, clip_value, clip_norm, agc, agc_eps
+    cdef public object coefs, lr, decay, weights, scale, gauge, factor, direct, tune
+    cdef public double gscale, l2, clip_value, clip_norm, agc, agc_eps
 
     def __init__(
         self, coefs, lr, decay, double gscale, double l2, *, weights=None, scale=None,

@@ -21,7 +21,10 @@ cdef class Numbers:
     cdef list folded  # of each part: what this step's numbers are made by
     cdef list leads  # of each part: whether its rate is its group's
     cdef list rates  # of each group
+    cdef dict first_part  # of each group
     cdef list written  # (array, what it becomes where the step is taken)
+    cdef dict pooled  # of each part, (array, what it becomes once all its leaves are stepped)
+    cdef list sums_of_all  # of the gauge of parts that take those
     cdef list stats  # of each factored leaf: row_stat and col_stat
     cdef dict read, made  # by leaf, the factors of this step: their addresses are the core's
     cdef object t, loss, error
@@ -43,6 +46,9 @@ cdef class Numbers:
         self.pools, self.folded = [None] * len(parts), [None] * len(parts)
         self.stats = [None] * len(part_of)
         self.written = []
+        self.first_part = {}
+        for i, index in enumerate(self.group_of):
+            self.first_part.setdefault(index, i)
         leading = {}  # of each group, the first part with leaves, or the first
         for i, index in enumerate(self.group_of):
             if index not in leading or not self.leaves_of[leading[index]]:
@@ -97,35 +103,40 @@ cdef class Numbers:
     cdef int begin(self, t, loss) except -1:
         """Step t, from 1, begins.  Schedules run from here on, and may do anything."""
         self.t, self.loss, self.written, self.read, self.made = t, loss, [], {}, {}
+        self.sums_of_all = None
         return 0
 
     cdef int set_all(self) except -1:
         """Set the numbers of all parts."""
         cdef Py_ssize_t i
         cdef Py_ssize_t asked = -1  # the last group that had to be, and what it said
-        hyper = None
+        now = None
+        self.pooled = {}
         for i in range(len(self.parts)):
-            if self.parts[i].folded is None and asked != self.group_of[i]:
-                asked = self.group_of[i]
-                hyper = self.groups[asked].hyper_at(self.t - 1)
-            self.set_part(i, self.first_group[i], self.first_group[i + 1], hyper)
+            folded = self.parts[i].folded
+            if folded is None:
+                if asked != self.group_of[i]:
+                    asked = self.group_of[i]
+                    now = self.groups[asked].now(self.t - 1)
+                folded = now[i - self.first_part[asked]]
+            self.set_part(i, self.first_group[i], self.first_group[i + 1], folded)
         return 0
 
     cdef int set_one(self, Py_ssize_t leaf) except -1:
         """Set those of the part of one leaf, or of its group alone."""
         cdef Py_ssize_t i = self.part_of[leaf], k = self.plan.tensor[leaf].group
-        hyper = None
-        if self.parts[i].folded is None:
-            hyper = self.groups[self.group_of[i]].hyper_at(self.t - 1)
-        return self.set_part(i, k, k + 1, hyper)
+        cdef Py_ssize_t group = self.group_of[i]
+        folded = self.parts[i].folded
+        if folded is None:
+            folded = self.groups[group].now(self.t - 1)[i - self.first_part[group]]
+        return self.set_part(i, k, k + 1, folded)
 
-    cdef int set_part(self, Py_ssize_t i, Py_ssize_t lo, Py_ssize_t hi, hyper) except -1:
+    cdef int set_part(
+        self, Py_ssize_t i, Py_ssize_t lo, Py_ssize_t hi, Folded folded
+    ) except -1:
         """Set the numbers of a part's groups [lo, hi)."""
         cdef Py_ssize_t k
         cdef lrc_group *group = self.plan.group
-        cdef Folded folded
-        part = self.parts[i]
-        folded = part.fold(hyper) if part.folded is None else part.folded
         self.folded[i] = folded
         # Where it is found in the step, the last one stays until then.
         if self.rates[self.group_of[i]] is None or (
@@ -139,16 +150,16 @@ cdef class Numbers:
             set_coefs(group + lo, folded.coefs(self.t, folded.lr, folded.decay))
         for k in range(lo + 1, hi):
             group[k] = group[lo]
-        if self.pools[i] is not None:
+        if self.pools[i] is not None and self.parts[i].gauge:
             self.set_gauges(i)
+        elif self.pools[i] is not None:
+            self.set_pools(i, lo, hi)
         return 0
 
     cdef int set_gauges(self, Py_ssize_t i) except -1:
-        """Set the coefficients of a part's gauge; without one, its numbers."""
+        """Set the coefficients of a part's gauge."""
         cdef Folded folded = self.folded[i]
         cdef Py_ssize_t k, j
-        if not self.parts[i].gauge:
-            return self.set_pools(i)
         if folded.gauge is None:
             return 0
         for _, arrays, lo, hi in self.pools[i]:
@@ -213,29 +224,31 @@ cdef class Numbers:
         cdef Py_ssize_t i
         for i in range(len(self.parts)):
             if self.parts[i].gauge and self.leaves_of[i]:
-                self.set_pools(i)
+                self.set_pools(i, self.first_group[i], self.first_group[i + 1])
         return 0
 
-    cdef int set_pools(self, Py_ssize_t i) except -1:
-        """Set a part's numbers, from what it carries and the sums of its gauge, and keep
-        what it carries on from there."""
+    cdef int set_pools(self, Py_ssize_t i, Py_ssize_t first, Py_ssize_t end) except -1:
+        """Set the numbers of a part's groups [first, end), from what it carries and the sums
+        of its gauge, and keep what it carries on from there."""
         cdef Folded folded = self.folded[i]
         cdef Py_ssize_t k
+        cdef list written = []
+        self.pooled[i] = written
         for leaves, arrays, lo, hi in self.pools[i]:
             sums = self.sums_of(i, leaves)
             if folded.tune is None:
                 new, numbers, rate = folded.coefs(
                     self.t, folded.lr, folded.decay, carried(folded, arrays), sums
                 )
-                self.written += [(array, <double>x) for array, x in zip(arrays, new)]
+                written += [(array, <double>x) for array, x in zip(arrays, new)]
             else:
                 numbers = folded.coefs(self.t, folded.lr, folded.decay)
                 new, (keep, before, s) = folded.tune(arrays[0], sums)
-                self.written.append((arrays[0], new))
+                written.append((arrays[0], new))
                 rate = folded.lr * s
             if self.leads[i] and lo == self.first_group[i]:
                 self.rates[self.group_of[i]] = rate
-            for k in range(lo, hi):
+            for k in range(max(lo, first), min(hi, end)):
                 set_coefs(self.plan.group + k, numbers)
                 if folded.tune is not None:
                     self.plan.group[k].mechanic = lrc_mechanic(keep, before, s)
@@ -248,6 +261,8 @@ cdef class Numbers:
         cdef list sums = []
         part = self.parts[i]
         if part.sums_all:
+            if self.sums_of_all is not None:
+                return tuple(self.sums_of_all)
             leaves = range(<Py_ssize_t>self.plan.n_tensors)
         for j in range(GAUGES[part.gauge].n_sum):
             total = 0
@@ -256,6 +271,8 @@ cdef class Numbers:
             sums.append(total)
         if self.loss is not None:
             sums.append(self.loss)
+        if part.sums_all:
+            self.sums_of_all = sums
         return tuple(sums)
 
     cdef int answer_factored(self, lrc_plan *plan) except -1:
@@ -273,17 +290,15 @@ cdef class Numbers:
         return 0
 
     cdef int answer_directed(self, lrc_plan *plan) except -1:
-        cdef Py_ssize_t i, leaf
-        end = self.first + <Py_ssize_t>plan.n_tensors
-        for i in range(len(self.parts)):
-            if not self.parts[i].directed:
-                continue
-            items = [
-                (self.params[leaf], self.states[leaf][SCRATCH], self.states[leaf])
-                for leaf in self.leaves_of[i] if self.first <= leaf < end
-            ]
-            if items:
-                self.keep(self.folded[i].direct(self.t, items))
+        cdef Py_ssize_t leaf
+        items = {}  # of each part
+        for leaf in range(self.first, self.first + <Py_ssize_t>plan.n_tensors):
+            if self.parts[self.part_of[leaf]].directed:
+                state = self.states[leaf]
+                item = self.params[leaf], state[SCRATCH], state
+                items.setdefault(self.part_of[leaf], []).append(item)
+        for i in items:
+            self.keep(self.folded[i].direct(self.t, items[i]))
         return 0
 
     cdef int keep(self, writes) except -1:
@@ -296,13 +311,13 @@ cdef class Numbers:
 
     # --- after the step ----------------------------------------------------------------
 
-    cdef int carry(self) except -1:
-        """Carry on what groups do.  This runs no code of the user's."""
-        for array, value in self.written:
-            if type(value) is float:
-                (<double *>data(array))[0] = value
-            else:
-                memcpy(data(array), data(value), cnp.PyArray_NBYTES(<cnp.ndarray>array))
+    cdef int carry(self, bint all) except -1:
+        """Carry on what was stepped, and what groups do where all has been.  This runs no
+        code of the user's."""
+        write(self.written)
+        if all:
+            for written in self.pooled.values():
+                write(written)
         return 0
 
     cdef int gather_loss(self) except -1:
@@ -313,6 +328,15 @@ cdef class Numbers:
                     total = <double *>data(arrays[0])
                     total[0] = self.loss + (total[0] if self.gathered > 0 else 0)
         return 0
+
+
+cdef int write(list written) except -1:
+    for array, value in written:
+        if type(value) is float:
+            (<double *>data(array))[0] = value
+        else:
+            memcpy(data(array), data(value), cnp.PyArray_NBYTES(<cnp.ndarray>array))
+    return 0
 
 
 cdef tuple carried(Folded folded, list arrays):

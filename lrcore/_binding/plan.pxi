@@ -15,14 +15,14 @@ cdef class Plan:
     """The tensors of an optimizer.
 
     tree : the flattened params (_tree.Tree), which _check.params() has passed.
-    groups : the user's; `hyper_at(t)` is asked where a part's numbers are scheduled.
+    groups : the user's; where a part's numbers are scheduled, `now(t)`, of the steps taken,
+        gives those of all its parts, in order.
     parts : (index of the group, part): what has `rule`, `scale`, `gauge`, `averages` and
         `pulls`, those of them that the params become, and `carries`, all by name;
         `factoring`, a name of FACTORINGS; `directed`, whether it makes directions itself;
         `per_array`, whether each of its leaves takes numbers of its own;
         `carries_per_array`, whether it carries such; `sums_all`, whether its gauge's sums
-        are of all parts; `folded`, the numbers of a step; where that is None,
-        `fold(hyper)`.
+        are of all parts; `folded`, the numbers of a step; None where they are scheduled.
     part_of : each leaf's index into parts.
     states : each leaf's arrays by name: what its part's rule, scale and averages name,
         and GATHERED, where gradients are.  They do not own their memory, so that
@@ -178,7 +178,7 @@ cdef class Plan:
             self.set_reported()
             if self.applied:  # here, where no signal handler comes between
                 self.t = self.numbers.t
-                self.numbers.carry()
+                self.numbers.carry(True)
             return self.applied
         finally:
             self.leave()
@@ -213,15 +213,16 @@ cdef class Plan:
                 if self.t == 0 and self.copies:
                     self.copy(i)
                 applied = self.run_one(i)
+            if not applied:
+                self.numbers.written = []
             if begins:
                 self.to_come.update(range(self.plan.n_tensors))
             self.to_come.remove(i)
             self.applied = applied or (self.applied and not begins)
             self.set_reported()
-            if applied:
-                self.numbers.carry()
             if not self.to_come:
                 self.t = self.numbers.t
+            self.numbers.carry(self.applied and not self.to_come)
             return applied
         finally:
             self.leave()

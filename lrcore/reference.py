@@ -175,11 +175,10 @@ class Squares(NamedTuple):
 
     def bounded(self, factor: float) -> Any:
         """Return factor^2 times the sum; where that is out of range the largest float."""
-        most = np.finfo(np.float64).max
-        size, whole = abs(factor) * self.norm(), factor * factor * self.mid
-        if self.large == 0 and whole <= most:
+        most, whole = np.finfo(np.float64).max, factor * factor * self.mid
+        if not np.isfinite(self.mid) or (self.large == 0 and whole <= most):
             return whole
-        return most if 0 < size <= most else size
+        return most
 
 
 def squares(x: Array) -> Squares:

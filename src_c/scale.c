@@ -18,10 +18,9 @@ static double root_mean(const lrc_squares *sum, double n)
 
 static double within_double(double factor, const lrc_squares *sum)
 {
-    const double size = fabs(factor) * lrc_norm(sum);
     const double all = factor * factor * sum->mid;
-    if (sum->large == 0 && all <= DBL_MAX) return all;
-    return size > 0 && size <= DBL_MAX ? DBL_MAX : size;
+    if (!isfinite(sum->mid) || (sum->large == 0 && all <= DBL_MAX)) return all;
+    return DBL_MAX;
 }
 
 #define LRC_SCALE_FILES

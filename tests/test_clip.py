@@ -378,14 +378,96 @@ def test_a_norm_that_is_not_finite_leaves_gradients_alone(value):
     assert snapshot(grads.values()) == held
 
 
-def test_a_norm_that_overflows_leaves_gradients_alone():
-    """Squares past 1e308: by itself, and in a step."""
-    g = np.full(2, 1e200)
-    assert lrcore.global_norm(g) == inf
-    assert lrcore.clip_by_global_norm(g, 1.0) == inf
-    assert (g == 1e200).all()
-    for options in ({"clip_norm": 1.0}, {"clip_tensor_norm": 1.0}):
-        assert (left_of(np.zeros(2), g, **options) == 1e200).all()
+# Gradients whose squares are out of a double's range, and what they are clipped to by a
+# norm of 1; in float32 what is multiplied by the factor alone is not in range.
+OUT_OF_RANGE = [
+    ([3e200, 4e200], [0.6, 0.8]),
+    ([3e-200, 4e-200], [3e-200, 4e-200]),
+    ([1.7e308, 0.0], [1.0, 0.0]),
+    ([1.7e308] * 4, [0.5] * 4),
+    ([1e200, 1.0, 1e-200], [1.0, 1e-200, 0.0]),
+]
+
+
+@pytest.mark.parametrize(("given", "wanted"), OUT_OF_RANGE)
+def test_squares_out_of_range_are_taken_once_more(given, wanted):
+    """By itself, and in a step by each of the norms."""
+    g = np.array(given)
+    assert lrcore.clip_by_global_norm(g, 1.0) == pytest.approx(math.hypot(*given))
+    np.testing.assert_allclose(g, wanted, rtol=1e-14)
+    p = np.zeros((1, len(given)))
+    for options in (
+        {"clip_norm": 1.0},
+        {"clip_tensor_norm": 1.0},
+        {"agc": 1.0, "agc_axis": 1, "agc_eps": 1.0},
+    ):
+        left = left_of(p, np.array([given]), **options)
+        np.testing.assert_allclose(left, [wanted], rtol=1e-12)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_units_out_of_range_are_clipped_each_by_itself(axis):
+    """Columns, and rows: huge, tiny and ordinary ones beside each other."""
+    size = np.array([1e200, 1e-200, 1.0, 1.7e308, 0.0])
+    g = np.outer(np.ones(3), size) if axis == 0 else np.outer(size, np.ones(3))
+    left = left_of(np.zeros_like(g), g, agc=0.5, agc_axis=axis, agc_eps=1.0)
+    wanted = [min(x, 0.5 / math.sqrt(3)) for x in size]
+    np.testing.assert_allclose(left if axis == 0 else left.T, [wanted] * 3, rtol=1e-12)
+
+
+@each_dtype
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"clip_norm": 1.0},
+        {"clip_tensor_norm": 1.0},
+        {"agc": 1.0, "agc_axis": 0},
+        {"clip_value": 1.0},
+        {"grad_scale": 1e-39, "clip_value": 1e-41},
+        {"grad_scale": 1e-39},
+        {"grad_scale": 2.0**-127, "clip_norm": 1e-3},
+    ],
+)
+def test_the_largest_gradient_is_clipped_to_a_finite_one(options, dtype):
+    """Whatever the factor: where it is no normal number of the type, it is two."""
+    most = float(np.finfo(dtype).max)
+    g = np.array([most, -most, 1.0], dtype)
+    scale = options.get("grad_scale", 1.0)
+    wide = [math.ldexp(float(x), -64) * math.ldexp(scale, 64) for x in g]
+    if "clip_value" in options:
+        bound = options["clip_value"]
+        wide = [max(-bound, min(x, bound)) for x in wide]
+    unit = [x / max(wide) for x in wide]
+    for name in ("clip_norm", "clip_tensor_norm", "agc"):
+        if options.get(name, math.inf) < max(wide):
+            wide = [x / math.hypot(*unit) * options[name] for x in unit]
+    left = left_of(np.zeros(3, dtype), g, agc_eps=1.0, denormals="keep", **options)
+    np.testing.assert_allclose(left.astype(float), wide, rtol=1e-6, atol=1e-44)
+    assert left[0] != 0
+
+
+@each_dtype
+def test_a_gradient_that_its_scale_makes_infinite_is_skipped(dtype):
+    """skip_nonfinite looks at what the rule is given."""
+    big = np.finfo(dtype).max / 1e5
+    for g, taken in (([big, 1.0], False), ([big / 1e6, 1.0], True)):
+        p = np.zeros(2, dtype)
+        opt = lrcore.SGD(
+            p, lr=1.0, grad_scale=1e10, skip_nonfinite=True, telemetry=True
+        )
+        assert opt.step(np.array(g, dtype)) is taken
+        assert opt.report.nonfinite == (0 if taken else 1)
+        assert np.isfinite(p).all()
+        assert p.any() == taken
+
+
+def test_a_loss_scale_beyond_the_normal_range_still_steps():
+    p, scaler = np.zeros(1, np.float32), lrcore.LossScaler(2.0**126, growth_interval=1)
+    opt = lrcore.SGD(p, lr=1.0)
+    for _ in range(2):
+        before = p.copy()
+        assert scaler.step(opt, np.array([1e-3 * scaler.scale], np.float32))
+        assert before - p == pytest.approx(1e-3)
 
 
 @pytest.mark.parametrize("value", [nan, inf])

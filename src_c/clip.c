@@ -39,7 +39,7 @@ static void measure_share(lrc_run *run, const lrc_team *team)
             g = lrc_bounded(run, &v, g, &made);
             sums->x = lrc_squares_of(table, dtype, g, v.n, &ignored);
         }
-        if (group->agc != 0)
+        if (group->agc != 0 && !lrc_has_units(run, v.tensor))
             sums->p = lrc_squares_of(table, dtype, v.p, v.n, &ignored);
     }
     lrc_measure_units(run, team);

@@ -32,6 +32,7 @@
 #include "sums.inc"
 #include "drive.inc"
 #include "stages.inc"
+#include "factors.inc"
 #include "gauge.inc"
 #include "traffic.inc"
 

@@ -87,56 +87,7 @@ enum {
 
 typedef enum { LRC_F32, LRC_F64, LRC_N_DTYPES } lrc_dtype;
 
-/* The registries.  A number, once given, keeps its meaning: it stands in their lines. */
-#define LRC_RULE(id, name, n_state, states, coefs) LRC_##name = id,
-typedef enum {
-#include "rules.def"
-    LRC_N_RULES
-} lrc_rule;
-#undef LRC_RULE
-
-#define LRC_SCALE(id, name, emits, n_state, states, coefs) LRC_SCALE_##name = id,
-typedef enum {
-    LRC_NO_SCALE,
-#include "scales.def"
-    LRC_N_SCALES
-} lrc_scale;
-#undef LRC_SCALE
-
-#define LRC_GAUGE(id, name, n_array, arrays, n_sum, coefs) LRC_GAUGE_##name = id,
-typedef enum {
-    LRC_NO_GAUGE,
-#include "gauges.def"
-    LRC_N_GAUGES
-} lrc_gauge;
-#undef LRC_GAUGE
-
-/* What rules.def says of each rule. */
-typedef struct {
-    const char *name;
-    int n_state;
-    const char *states, *coefs; /* comma-separated */
-} lrc_rule_info;
-extern const lrc_rule_info lrc_rules[LRC_N_RULES];
-
-/* What scales.def says of each scale; that of LRC_NO_SCALE is empty. */
-typedef struct {
-    const char *name;
-    int emits;   /* whether it scales the rule's u rather than the gradient */
-    int n_state; /* doubles a tensor */
-    const char *states, *coefs;
-} lrc_scale_info;
-extern const lrc_scale_info lrc_scales[LRC_N_SCALES];
-
-/* What gauges.def says of each gauge; that of LRC_NO_GAUGE is empty. */
-typedef struct {
-    const char *name;
-    int n_array;
-    const char *arrays;
-    int n_sum;
-    const char *coefs;
-} lrc_gauge_info;
-extern const lrc_gauge_info lrc_gauges[LRC_N_GAUGES];
+#include "registry.h"
 
 /* How a second moment is factored. */
 typedef enum { LRC_UNFACTORED, LRC_PRODUCT, LRC_LEAST } lrc_factoring;
@@ -285,28 +236,12 @@ int lrc_clip(lrc_plan *plan);
 /* Gather the gradients: acc = g the first time, then acc = acc + g. */
 int lrc_gather(lrc_plan *plan, int first);
 
-/* Instruction sets: the tables of this build, best last.  lrc_isa() is the one in use:
- * the environment's LRCORE_ISA where that runs here, else the best that does.
- * lrc_set_isa() chooses another, and returns 0, or -1 where this build or processor has
- * no such table; NULL chooses as at first. */
-size_t lrc_isa_count(void);
-const char *lrc_isa_name(size_t i);
-int lrc_isa_runs(size_t i);
-const char *lrc_isa(void);
-int lrc_set_isa(const char *name);
-
-/* Threads: 1 in a build without OpenMP.  lrc_set_num_threads(0) returns to the default:
- * OpenMP's own (OMP_NUM_THREADS, threadpoolctl), but no more than the processor affinity
- * allows now, and than lrc_limit_threads() says (0: any number). */
-int lrc_num_threads(void);
-void lrc_set_num_threads(int n);
-void lrc_limit_threads(int n);
-int lrc_has_openmp(void);
-
 /* For benchmarks: reads g and adds it to each of n_arrays arrays, 1 to 5, of n floats: the
  * memory traffic of a step, and next to no arithmetic. */
 void lrc_traffic(const float *g, float *const *arrays, int n_arrays, size_t n,
                  int num_threads);
+
+#include "machine.h"
 
 #ifdef __cplusplus
 }

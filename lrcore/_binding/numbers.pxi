@@ -1,15 +1,4 @@
-# The numbers of a step: what is folded of hyper-parameters is put into the C groups, and
-# what only the step itself can tell is made when the core asks for it.
-
-
-cdef int answer(void *caller, lrc_plan *plan, lrc_ask what) noexcept with gil:
-    """What a plan's `ask` is, in the thread that steps."""
-    cdef Numbers numbers = <Numbers>caller
-    try:
-        return numbers.answer(plan, what)
-    except BaseException as error:
-        numbers.error = error
-        return LRC_REFUSED
+# The numbers of a step: what is folded of hyper-parameters is put into the C groups.
 
 
 cdef class Numbers:
@@ -17,6 +6,7 @@ cdef class Numbers:
 
     cdef lrc_plan *plan  # its own
     cdef list parts, group_of, leaves_of, part_of, groups, params, states
+    cdef list copies  # of each leaf, arrays that begin as copies of it
     cdef list pools  # of each part that has numbers of its past or a gauge
     cdef list folded  # of each part: what this step's numbers are made by
     cdef list leads  # of each part: whether its rate is its group's
@@ -25,10 +15,7 @@ cdef class Numbers:
     cdef list written  # (array, what it becomes where the step is taken)
     cdef dict pooled  # of each part, (array, what it becomes once all its leaves are stepped)
     cdef list sums_of_all  # of the gauge of parts that take those
-    cdef list stats  # of each factored leaf: row_stat and col_stat
-    cdef dict read, made  # by leaf, the factors of this step: their addresses are the core's
-    cdef object t, loss, error
-    cdef Py_ssize_t first  # the leaf that the plan being stepped begins with
+    cdef object t, loss
     cdef int gathered
     cdef bint sums  # whether a part has a gauge
     cdef Py_ssize_t *first_group  # of each part, in plan.group
@@ -44,7 +31,6 @@ cdef class Numbers:
             self.leaves_of[k].append(i)
         self.rates = [None] * len(groups)
         self.pools, self.folded = [None] * len(parts), [None] * len(parts)
-        self.stats = [None] * len(part_of)
         self.written = []
         self.first_part = {}
         for i, index in enumerate(self.group_of):
@@ -78,8 +64,6 @@ cdef class Numbers:
             if part.carries or part.gauge:
                 self.pools[i] = self.pools_of(i)
             self.sums = self.sums or bool(part.gauge)
-            if part.gauge or part.factoring or part.directed:
-                plan.ask, plan.caller = answer, <void *>self
         if self.sums:
             plan.gauge_sums = <double *>allocate(
                 LRC_MAX_SUMS * plan.n_tensors, sizeof(double)
@@ -102,7 +86,7 @@ cdef class Numbers:
 
     cdef int begin(self, t, loss) except -1:
         """Step t, from 1, begins.  Schedules run from here on, and may do anything."""
-        self.t, self.loss, self.written, self.read, self.made = t, loss, [], {}, {}
+        self.t, self.loss, self.written = t, loss, []
         self.sums_of_all = None
         return 0
 
@@ -169,64 +153,6 @@ cdef class Numbers:
                     self.plan.group[k].gauge_coef[j] = numbers[j]
         return 0
 
-    cdef int set_factors(self, lrc_plan *plan, Py_ssize_t first) except -1:
-        """Let the tensors of a plan, the first of which is that of leaf `first`, have the
-        factors that are read."""
-        cdef Py_ssize_t i, k
-        self.first = first
-        if plan.ask == NULL:
-            return 0
-        with np.errstate(all="ignore"):  # as in the kernels
-            for k in range(<Py_ssize_t>plan.n_tensors):
-                i = self.part_of[first + k]
-                if self.parts[i].factoring:
-                    before = self.folded[i].factor[0]
-                    self.set_leaf_factors(plan.tensor + k, first + k, before)
-        return 0
-
-    cdef int set_leaf_factors(self, lrc_tensor *t, Py_ssize_t leaf, before) except -1:
-        cdef size_t rows
-        self.read[leaf] = factors = before(self.t, self.params[leaf], self.states[leaf])
-        set_factors(t, factors)
-        if self.stats[leaf] is None:
-            rows = t.n // factors.n_cols
-            self.stats[leaf] = (
-                np.zeros(rows), np.zeros(rows // factors.n_rows * factors.n_cols)
-            )
-        t.factors.row_stat = <double *>data(self.stats[leaf][0])
-        t.factors.col_stat = <double *>data(self.stats[leaf][1])
-        return 0
-
-    # --- in the middle of the step -----------------------------------------------------
-
-    cdef int answer(self, lrc_plan *plan, lrc_ask what) except LRC_REFUSED:
-        if what == LRC_ASK_GAUGED:
-            if plan.skip_nonfinite and self.is_lost():
-                return LRC_SKIPPED
-            self.answer_gauged()
-        elif what == LRC_ASK_FACTORED:
-            with np.errstate(all="ignore"):
-                self.answer_factored(plan)
-        else:
-            with np.errstate(all="ignore"):
-                self.answer_directed(plan)
-        return LRC_TAKEN
-
-    cdef bint is_lost(self) except -1:
-        """Whether the loss, with those gathered, is not finite."""
-        cdef double total = 0 if self.loss is None else self.loss
-        for pool in self.pools if self.loss is not None and self.gathered > 0 else ():
-            for _, arrays, _, _ in pool or ():
-                total += (<double *>data(arrays[0]))[0]
-        return not isfinite(total)
-
-    cdef int answer_gauged(self) except -1:
-        cdef Py_ssize_t i
-        for i in range(len(self.parts)):
-            if self.parts[i].gauge and self.leaves_of[i]:
-                self.set_pools(i, self.first_group[i], self.first_group[i + 1])
-        return 0
-
     cdef int set_pools(self, Py_ssize_t i, Py_ssize_t first, Py_ssize_t end) except -1:
         """Set the numbers of a part's groups [first, end), from what it carries and the sums
         of its gauge, and keep what it carries on from there."""
@@ -275,38 +201,18 @@ cdef class Numbers:
             self.sums_of_all = sums
         return tuple(sums)
 
-    cdef int answer_factored(self, lrc_plan *plan) except -1:
-        cdef Py_ssize_t i, k, leaf
-        for k in range(<Py_ssize_t>plan.n_tensors):
-            leaf = self.first + k
-            i = self.part_of[leaf]
-            if self.parts[i].factoring:
-                self.made[leaf], writes = self.folded[i].factor[1](
-                    self.t, self.params[leaf], self.states[leaf], self.read[leaf],
-                    *self.stats[leaf],
-                )
-                set_factors(plan.tensor + k, self.made[leaf])
-                self.keep(writes)
+    cdef int copy_all(self) except -1:
+        cdef Py_ssize_t i
+        for i in range(len(self.copies)):
+            self.copy(i)
         return 0
 
-    cdef int answer_directed(self, lrc_plan *plan) except -1:
-        cdef Py_ssize_t leaf
-        items = {}  # of each part
-        for leaf in range(self.first, self.first + <Py_ssize_t>plan.n_tensors):
-            if self.parts[self.part_of[leaf]].directed:
-                state = self.states[leaf]
-                item = self.params[leaf], state[SCRATCH], state
-                items.setdefault(self.part_of[leaf], []).append(item)
-        for i in items:
-            self.keep(self.folded[i].direct(self.t, items[i]))
-        return 0
-
-    cdef int keep(self, writes) except -1:
-        """Keep (array, value) pairs for the end of the step."""
-        for array, value in writes:
-            like = np.empty_like(array, subok=False)  # in its memory order, too
-            like[...] = value
-            self.written.append((array, like))
+    cdef int copy(self, Py_ssize_t i) except -1:
+        """Let what begins as a copy of leaf i be what that is now: it may have been loaded
+        since construction."""
+        cdef void *p = self.plan.tensor[i].p
+        for array in self.copies[i] if self.copies else ():
+            memcpy(data(array), p, cnp.PyArray_NBYTES(<cnp.ndarray>array))
         return 0
 
     # --- after the step ----------------------------------------------------------------

@@ -41,11 +41,10 @@ cdef class Plan:
     cdef public object t
     cdef readonly int gathered
     cdef readonly set to_come
-    cdef readonly list reported_rates  # the learning rates of groups in the last step
-    cdef readonly bint reported, applied  # whether there was a step; whether it was taken
+    cdef readonly bint applied  # whether the last step was taken
+    cdef Reports reports
     cdef Gradients gradients
-    cdef Numbers numbers
-    cdef list copies
+    cdef Answers numbers
     cdef object lent  # why it cannot step, but for a step
     cdef bint stepping
     cdef unsigned int forks  # as they were when the step began
@@ -58,7 +57,7 @@ cdef class Plan:
         self, tree, tuple groups, tuple parts, part_of, states, units, list copies=[]
     ):
         cdef Py_ssize_t i
-        self.tree, self.groups, self.copies = tree, groups, copies
+        self.tree, self.groups = tree, groups
         self.t = 0
         self.to_come = set()
         self.plan.n_tensors = len(tree.leaves)
@@ -67,12 +66,15 @@ cdef class Plan:
             set_tensor(self.plan.tensor + i, leaf.array, parts[part_of[i]][1], states[i])
             if units[i] is not None:
                 set_units(self.plan.tensor + i, units[i])
-        self.numbers = Numbers(tree, groups, parts, list(part_of), list(states))
+        self.numbers = Answers(tree, groups, parts, list(part_of), list(states))
+        self.numbers.copies = copies
         self.numbers.attach(&self.plan)
         self.plan.work = allocate(lrc_plan_tensors(&self.plan), 1)
         arrays = [tuple(state.values()) for state in states]
         self.gradients = Gradients(tree, groups, arrays)
         self.gradients.tensor = self.plan.tensor
+        self.reports = Reports()
+        self.reports.plan = &self.plan
 
     def __dealloc__(self):
         PyMem_Free(self.plan.group)
@@ -94,6 +96,20 @@ cdef class Plan:
     @parallel_from.setter
     def parallel_from(self, size_t n):
         self.plan.parallel_from = n
+
+    @property
+    def reported(self):
+        """Whether there is a report."""
+        return self.reports.exists
+
+    @property
+    def reported_rates(self):
+        """The learning rates of groups in the last step."""
+        return self.reports.rates
+
+    def report_of(self, leaves):
+        """What the reports of some leaves add up to: see Reports.of."""
+        return self.reports.of(leaves)
 
     @property
     def torn(self):
@@ -122,16 +138,7 @@ cdef class Plan:
         numbers: grad_scale, clip_norm and clip_eps (0: none); or `scheduled`, from the
         steps taken before to these.
         """
-        if telemetry and self.plan.report == NULL:
-            self.plan.report = <lrc_report *>allocate(
-                self.plan.n_tensors, sizeof(lrc_report)
-            )
-            for i in range(self.plan.n_tensors):
-                self.plan.report[i].p.mid = NAN
-            self.reported = False
-        if not telemetry:
-            PyMem_Free(self.plan.report)
-            self.plan.report, self.reported = NULL, False
+        self.reports.keep(telemetry)
         self.plan.num_threads = num_threads
         self.plan.keep_subnormals = keep_subnormals
         self.plan.skip_nonfinite = skip_nonfinite
@@ -170,12 +177,12 @@ cdef class Plan:
                 self.gather()
                 return False
             if self.t == 0:
-                self.copy_all()
+                self.numbers.copy_all()
             self.plan.grad_scale = self.grad_scale * grad_scale
             self.plan.gathered = self.gathered > 0
             self.applied = self.run(&self.plan, 0, skip_nonfinite)
             self.gathered = 0
-            self.set_reported()
+            self.reports.set(self.numbers.rates)
             if self.applied:  # here, where no signal handler comes between
                 self.t = self.numbers.t
                 self.numbers.carry(True)
@@ -208,10 +215,10 @@ cdef class Plan:
                 if self.plan.zero_grads and not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>g):
                     _check.zeroable(["grad"], [g])
             if begins:
-                self.clear_report()
+                self.reports.clear()
             if g is not None:
-                if self.t == 0 and self.copies:
-                    self.copy(i)
+                if self.t == 0:
+                    self.numbers.copy(i)
                 applied = self.run_one(i)
             if not applied:
                 self.numbers.written = []
@@ -219,7 +226,7 @@ cdef class Plan:
                 self.to_come.update(range(self.plan.n_tensors))
             self.to_come.remove(i)
             self.applied = applied or (self.applied and not begins)
-            self.set_reported()
+            self.reports.set(self.numbers.rates)
             if not self.to_come:
                 self.t = self.numbers.t
             self.numbers.carry(self.applied and not self.to_come)
@@ -259,6 +266,8 @@ cdef class Plan:
         cdef int checks = plan.skip_nonfinite
         cdef size_t shared = plan.parallel_from if plan.parallel_from else LRC_PARALLEL_FROM
         self.numbers.set_factors(plan, first)
+        if plan.ask != NULL:
+            self.reports.save()
         plan.skip_nonfinite = checks or skip_nonfinite
         if plan.total < shared:
             result = lrc_step(plan)  # too short for another thread to be worth waking
@@ -267,6 +276,7 @@ cdef class Plan:
                 result = lrc_step(plan)
         plan.skip_nonfinite = checks
         if result == LRC_REFUSED:
+            self.reports.restore()
             error, self.numbers.error = self.numbers.error, None
             raise error
         return result == LRC_TAKEN
@@ -288,55 +298,5 @@ cdef class Plan:
         round been begun."""
         if self.torn:
             self.leave()
-        self.t, self.gathered, self.reported = t, gathered, False
+        self.t, self.gathered, self.reports.exists = t, gathered, False
         self.to_come.clear()
-
-    cdef int copy_all(self) except -1:
-        cdef Py_ssize_t i
-        for i in range(len(self.copies)):
-            self.copy(i)
-        return 0
-
-    cdef int copy(self, Py_ssize_t i) except -1:
-        """Begin with leaf i as it is now: it may have been loaded since construction."""
-        cdef lrc_tensor *t = self.plan.tensor + i
-        for array in self.copies[i]:
-            memcpy(data(array), t.p, cnp.PyArray_NBYTES(<cnp.ndarray>array))
-        return 0
-
-    # --- reports -----------------------------------------------------------------------
-
-    cdef int set_reported(self) except -1:
-        """There is a report now, with the rates of this step."""
-        if self.plan.report != NULL:
-            self.reported, self.reported_rates = True, [*self.numbers.rates]
-        return 0
-
-    cdef int clear_report(self) noexcept:
-        """Forget what was measured, but for the params' norms."""
-        cdef size_t i
-        cdef lrc_squares p
-        for i in range(self.plan.n_tensors if self.plan.report != NULL else 0):
-            p = self.plan.report[i].p
-            memset(self.plan.report + i, 0, sizeof(lrc_report))
-            self.plan.report[i].p = p
-        return 0
-
-    def report_of(self, leaves):
-        """Of some leaves: the norms of gradient, clipped gradient, params and update, and
-        how many elements of the gradient are not finite."""
-        cdef lrc_report all
-        cdef lrc_report *r
-        cdef Py_ssize_t i
-        memset(&all, 0, sizeof(all))
-        for i in leaves:
-            r = self.plan.report + i
-            lrc_add_squares(&all.g, &r.g)
-            lrc_add_squares(&all.clipped, &r.clipped)
-            lrc_add_squares(&all.p, &r.p)
-            lrc_add_squares(&all.u, &r.u)
-            all.nonfinite += r.nonfinite
-        return (
-            lrc_norm(&all.g), lrc_norm(&all.clipped), lrc_norm(&all.p), lrc_norm(&all.u),
-            all.nonfinite,
-        )

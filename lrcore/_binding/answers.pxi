@@ -1,0 +1,124 @@
+# What the core asks for in the middle of a step: numbers of found rates, factors of second
+# moments, directions.
+
+cdef int answer(void *caller, lrc_plan *plan, lrc_ask what) noexcept with gil:
+    """What a plan's `ask` is, in the thread that steps."""
+    cdef Answers numbers = <Answers>caller
+    try:
+        return numbers.answer(plan, what)
+    except BaseException as error:
+        numbers.error = error
+        return LRC_REFUSED
+
+
+cdef class Answers(Numbers):
+    """The numbers of a plan's groups, with those that only the step itself can tell."""
+
+    cdef list stats  # of each factored leaf: row_stat and col_stat
+    cdef dict read, made  # by leaf, the factors of this step: their addresses are the core's
+    cdef object error  # why the step was refused
+    cdef Py_ssize_t first  # the leaf that the plan being stepped begins with
+
+    def __cinit__(self, *_):
+        self.stats = [None] * len(self.params)
+
+    cdef int attach(self, lrc_plan *plan) except -1:
+        Numbers.attach(self, plan)
+        for part in self.parts:
+            if part.gauge or part.factoring or part.directed:
+                plan.ask, plan.caller = answer, <void *>self
+        return 0
+
+    # --- before the step ---------------------------------------------------------------
+
+    cdef int set_factors(self, lrc_plan *plan, Py_ssize_t first) except -1:
+        """Let the tensors of a plan, the first of which is that of leaf `first`, have the
+        factors that are read."""
+        cdef Py_ssize_t i, k
+        self.first, self.read, self.made = first, {}, {}
+        if plan.ask == NULL:
+            return 0
+        with np.errstate(all="ignore"):  # as in the kernels
+            for k in range(<Py_ssize_t>plan.n_tensors):
+                i = self.part_of[first + k]
+                if self.parts[i].factoring:
+                    before = self.folded[i].factor[0]
+                    self.set_leaf_factors(plan.tensor + k, first + k, before)
+        return 0
+
+    cdef int set_leaf_factors(self, lrc_tensor *t, Py_ssize_t leaf, before) except -1:
+        cdef size_t rows
+        self.read[leaf] = factors = before(self.t, self.params[leaf], self.states[leaf])
+        set_factors(t, factors)
+        if self.stats[leaf] is None:
+            rows = t.n // factors.n_cols
+            self.stats[leaf] = (
+                np.zeros(rows), np.zeros(rows // factors.n_rows * factors.n_cols)
+            )
+        t.factors.row_stat = <double *>data(self.stats[leaf][0])
+        t.factors.col_stat = <double *>data(self.stats[leaf][1])
+        return 0
+
+    # --- in the middle of the step -----------------------------------------------------
+
+    cdef int answer(self, lrc_plan *plan, lrc_ask what) except LRC_REFUSED:
+        if what == LRC_ASK_GAUGED:
+            if plan.skip_nonfinite and self.is_lost():
+                return LRC_SKIPPED
+            self.answer_gauged()
+        elif what == LRC_ASK_FACTORED:
+            with np.errstate(all="ignore"):
+                self.answer_factored(plan)
+        else:
+            with np.errstate(all="ignore"):
+                self.answer_directed(plan)
+        return LRC_TAKEN
+
+    cdef bint is_lost(self) except -1:
+        """Whether the loss, with those gathered, is not finite."""
+        cdef double total = 0 if self.loss is None else self.loss
+        for pool in self.pools if self.loss is not None and self.gathered > 0 else ():
+            for _, arrays, _, _ in pool or ():
+                total += (<double *>data(arrays[0]))[0]
+        return not isfinite(total)
+
+    cdef int answer_gauged(self) except -1:
+        cdef Py_ssize_t i
+        for i in range(len(self.parts)):
+            if self.parts[i].gauge and self.leaves_of[i]:
+                self.set_pools(i, self.first_group[i], self.first_group[i + 1])
+        return 0
+
+    cdef int answer_factored(self, lrc_plan *plan) except -1:
+        cdef Py_ssize_t i, k, leaf
+        for k in range(<Py_ssize_t>plan.n_tensors):
+            leaf = self.first + k
+            i = self.part_of[leaf]
+            if self.parts[i].factoring:
+                self.made[leaf], writes = self.folded[i].factor[1](
+                    self.t, self.params[leaf], self.states[leaf], self.read[leaf],
+                    *self.stats[leaf],
+                )
+                set_factors(plan.tensor + k, self.made[leaf])
+                self.keep(writes)
+        return 0
+
+    cdef int answer_directed(self, lrc_plan *plan) except -1:
+        cdef Py_ssize_t leaf
+        items = {}  # of each part
+        for leaf in range(self.first, self.first + <Py_ssize_t>plan.n_tensors):
+            if self.parts[self.part_of[leaf]].directed:
+                state = self.states[leaf]
+                item = self.params[leaf], state[SCRATCH], state
+                items.setdefault(self.part_of[leaf], []).append(item)
+        for i in items:
+            self.keep(self.folded[i].direct(self.t, items[i]))
+        return 0
+
+    cdef int keep(self, writes) except -1:
+        """Keep (array, value) pairs for the end of the step."""
+        for array, value in writes:
+            like = np.empty_like(array, subok=False)  # in its memory order, too
+            like[...] = value
+            self.written.append((array, like))
+        return 0

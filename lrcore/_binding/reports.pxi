@@ -1,0 +1,71 @@
+# What a step leaves in numbers, where the caller wants a report.
+
+
+cdef class Reports:
+    """The reports of a plan's tensors."""
+
+    cdef readonly list rates  # the learning rates of groups in the last step
+    cdef readonly bint exists  # whether there was a step since it is kept
+    cdef lrc_plan *plan
+    cdef lrc_report *before  # those of the step before, while it may still be refused
+
+    def __dealloc__(self):
+        PyMem_Free(self.before)
+
+    cdef int keep(self, bint wanted) except -1:
+        """Keep reports, or no longer."""
+        cdef size_t i, n = self.plan.n_tensors
+        if wanted and self.plan.report == NULL:
+            self.plan.report = <lrc_report *>allocate(n, sizeof(lrc_report))
+            self.before = <lrc_report *>allocate(n, sizeof(lrc_report))
+            for i in range(n):
+                self.plan.report[i].p.mid = NAN
+            self.exists = False
+        if not wanted:
+            PyMem_Free(self.plan.report)
+            PyMem_Free(self.before)
+            self.plan.report, self.before, self.exists = NULL, NULL, False
+        return 0
+
+    cdef int set(self, list rates) except -1:
+        """There is a report now, with the rates of this step."""
+        if self.plan.report != NULL:
+            self.exists, self.rates = True, [*rates]
+        return 0
+
+    cdef void save(self) noexcept:
+        """Remember the reports: a step may measure, and be refused in its midst."""
+        if self.plan.report != NULL:
+            memcpy(self.before, self.plan.report, self.plan.n_tensors * sizeof(lrc_report))
+
+    cdef void restore(self) noexcept:
+        if self.plan.report != NULL:
+            memcpy(self.plan.report, self.before, self.plan.n_tensors * sizeof(lrc_report))
+
+    cdef void clear(self) noexcept:
+        """Forget what was measured, but for the params' norms."""
+        cdef size_t i
+        cdef lrc_squares p
+        for i in range(self.plan.n_tensors if self.plan.report != NULL else 0):
+            p = self.plan.report[i].p
+            memset(self.plan.report + i, 0, sizeof(lrc_report))
+            self.plan.report[i].p = p
+
+    cdef tuple of(self, leaves):
+        """Of some leaves: the norms of gradient, clipped gradient, params and update, and
+        how many elements of the gradient are not finite."""
+        cdef lrc_report all
+        cdef lrc_report *r
+        cdef Py_ssize_t i
+        memset(&all, 0, sizeof(all))
+        for i in leaves:
+            r = self.plan.report + i
+            lrc_add_squares(&all.g, &r.g)
+            lrc_add_squares(&all.clipped, &r.clipped)
+            lrc_add_squares(&all.p, &r.p)
+            lrc_add_squares(&all.u, &r.u)
+            all.nonfinite += r.nonfinite
+        return (
+            lrc_norm(&all.g), lrc_norm(&all.clipped), lrc_norm(&all.p), lrc_norm(&all.u),
+            all.nonfinite,
+        )

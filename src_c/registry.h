@@ -1,0 +1,58 @@
+/* registry.h: what rules.def, scales.def and gauges.def list, as enums and tables: a part of
+ * lrcore.h, which includes it. */
+
+#ifndef LRC_REGISTRY_H
+#define LRC_REGISTRY_H
+
+/* The registries.  A number, once given, keeps its meaning: it stands in their lines. */
+#define LRC_RULE(id, name, n_state, states, coefs) LRC_##name = id,
+typedef enum {
+#include "rules.def"
+    LRC_N_RULES
+} lrc_rule;
+#undef LRC_RULE
+
+#define LRC_SCALE(id, name, emits, n_state, states, coefs) LRC_SCALE_##name = id,
+typedef enum {
+    LRC_NO_SCALE,
+#include "scales.def"
+    LRC_N_SCALES
+} lrc_scale;
+#undef LRC_SCALE
+
+#define LRC_GAUGE(id, name, n_array, arrays, n_sum, coefs) LRC_GAUGE_##name = id,
+typedef enum {
+    LRC_NO_GAUGE,
+#include "gauges.def"
+    LRC_N_GAUGES
+} lrc_gauge;
+#undef LRC_GAUGE
+
+/* What rules.def says of each rule. */
+typedef struct {
+    const char *name;
+    int n_state;
+    const char *states, *coefs; /* comma-separated */
+} lrc_rule_info;
+extern const lrc_rule_info lrc_rules[LRC_N_RULES];
+
+/* What scales.def says of each scale; that of LRC_NO_SCALE is empty. */
+typedef struct {
+    const char *name;
+    int emits;   /* whether it scales the rule's u rather than the gradient */
+    int n_state; /* doubles a tensor */
+    const char *states, *coefs;
+} lrc_scale_info;
+extern const lrc_scale_info lrc_scales[LRC_N_SCALES];
+
+/* What gauges.def says of each gauge; that of LRC_NO_GAUGE is empty. */
+typedef struct {
+    const char *name;
+    int n_array;
+    const char *arrays;
+    int n_sum;
+    const char *coefs;
+} lrc_gauge_info;
+extern const lrc_gauge_info lrc_gauges[LRC_N_GAUGES];
+
+#endif

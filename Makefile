@@ -18,7 +18,7 @@ BUILD_REQUIRES = import tomllib; \
 	print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
 BIN = $(@D:/bin=)/bin
 PIP = $(BIN)/python -m pip install -q --disable-pip-version-check
-SOURCES = setup.py $(wildcard $(addprefix lrcore/*.,pyx pxi pxd) src_c/*.* src_c/*/*.*)
+SOURCES = setup.py $(wildcard lrcore/*.pyx lrcore/*.pxd lrcore/_binding/*.pxi src_c/*.* src_c/*/*.*)
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 | /p' Makefile | column -t -s '|'

@@ -38,8 +38,9 @@ class Folded:
     weights: Any
     scale: Any
     gauge: Any
+    factor: Any
+    direct: Any
     tune: Any
-    prepare: Any
     clip_value: float
     clip_norm: float
     agc: float
@@ -55,8 +56,9 @@ class Folded:
         weights: Any = ...,
         scale: Any = ...,
         gauge: Any = ...,
+        factor: Any = ...,
+        direct: Any = ...,
         tune: Any = ...,
-        prepare: Any = ...,
         clip_value: float = ...,
         clip_norm: float = ...,
         agc: float = ...,
@@ -70,6 +72,7 @@ SCRATCH: str
 MECHANIC: tuple[str, str]
 MECHANIC_NUMBERS: str
 GATHERED: str
+FACTORINGS: dict[str, int]
 
 def isas() -> dict[str, bool]: ...
 def isa() -> str: ...
@@ -111,6 +114,7 @@ class Plan:
     applied: bool
     parallel_from: int
     busy: str | None
+    torn: bool
     def __init__(
         self,
         tree: Tree,

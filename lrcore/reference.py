@@ -174,7 +174,7 @@ class Squares(NamedTuple):
         return Squares(*(part / np.float64(n) for part in self))
 
     def bounded(self, factor: float) -> Any:
-        """Return factor^2 times the sum; where that is out of range the largest float."""
+        """Return factor^2 times the sum, or the largest float if that is smaller."""
         most, whole = np.finfo(np.float64).max, factor * factor * self.mid
         if not np.isfinite(self.mid) or (self.large == 0 and whole <= most):
             return whole

@@ -5,7 +5,10 @@
 
 #include "run.h"
 
-static int wanted(const lrc_run *run) { return run->gauges && run->result == LRC_TAKEN; }
+static int wanted(const lrc_run *run)
+{
+    return run->gauges && run->result == LRC_TAKEN;
+}
 
 static void read_strip(const lrc_run *run, lrc_view *v)
 {
@@ -21,8 +24,7 @@ static void read_strip(const lrc_run *run, lrc_view *v)
     for (int i = 0; i < ALL; i++) f[i] = (float)c[i];
     v->g = (void *)lrc_gradient(run, v, &made);
     run->table[dtype]->gauge[group->gauge](v, dtype == LRC_F32 ? (const void *)f : c,
-                                           run->gauge +
-                                               LRC_MAX_SUMS * lrc_strip_of(v));
+                                           run->gauge + LRC_MAX_SUMS * lrc_strip_of(v));
 }
 
 static void share(lrc_run *run, const lrc_team *team)

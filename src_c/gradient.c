@@ -11,7 +11,8 @@ const void *lrc_gathered(const lrc_run *run, const lrc_view *v, void *made)
     return made;
 }
 
-const void *lrc_bounded(const lrc_run *run, const lrc_view *v, const void *g, void *made)
+const void *lrc_bounded(const lrc_run *run, const lrc_view *v, const void *g,
+                        void *made)
 {
     const lrc_table *table = run->table[v->tensor->dtype];
     const double first = run->numbers[v->tensor->group].first;

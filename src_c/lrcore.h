@@ -193,7 +193,8 @@ struct lrc_plan {
     size_t n_groups;
     void *work;         /* lrc_plan_tensors() says how many bytes: a step's own */
     lrc_report *report; /* n_tensors of them, written; or NULL */
-    double *gauge_sums; /* where groups have gauges: LRC_MAX_SUMS of each tensor, written */
+    double *
+        gauge_sums; /* where groups have gauges: LRC_MAX_SUMS of each tensor, written */
     /* Returns LRC_TAKEN to go on, or what the step is to return.  It is called in the thread
      * that called lrc_step(), with that thread's floating-point mode, before anything has
      * been written but u. */
@@ -201,11 +202,11 @@ struct lrc_plan {
     void *caller;
     double grad_scale;          /* 0 counts as 1 */
     double clip_norm, clip_eps; /* 0: none */
-    int skip_nonfinite;         /* whether a gradient that is not finite undoes the step */
-    int zero_grads;             /* whether gradients are zeroed after use */
-    int gathered;               /* whether to add what was gathered */
-    int num_threads;            /* at most so many; 0: what lrc_num_threads() says */
-    int keep_subnormals;        /* 0: flushed to zero, as a dead unit's state would slow
+    int skip_nonfinite;   /* whether a gradient that is not finite undoes the step */
+    int zero_grads;       /* whether gradients are zeroed after use */
+    int gathered;         /* whether to add what was gathered */
+    int num_threads;      /* at most so many; 0: what lrc_num_threads() says */
+    int keep_subnormals;  /* 0: flushed to zero, as a dead unit's state would slow
                                  * the step */
     size_t parallel_from; /* smallest total that is given to more than one thread; 0:
                            * LRC_PARALLEL_FROM */

@@ -7,7 +7,8 @@
 #include "rules.def"
 #undef LRC_RULE
 
-#define LRC_RULE(id, name, n_state, states, coefs) [id] = {#name, n_state, states, coefs},
+#define LRC_RULE(id, name, n_state, states, coefs)                                     \
+    [id] = {#name, n_state, states, coefs},
 const lrc_rule_info lrc_rules[LRC_N_RULES] = {
 #include "rules.def"
 };

@@ -20,19 +20,21 @@ typedef union {
 
 /* A group's numbers in this step. */
 typedef struct {
-    lrc_scaled factor;          /* of gradients, by their clipping, before coef[0] */
-    double f64[LRC_MAX_COEFS];  /* coefficients as clipping and scales leave them, */
-    float f32[LRC_MAX_COEFS];   /* rounded */
+    lrc_scaled factor;         /* of gradients, by their clipping, before coef[0] */
+    double f64[LRC_MAX_COEFS]; /* coefficients as clipping and scales leave them, */
+    float f32[LRC_MAX_COEFS];  /* rounded */
     lrc_kernel *kernel[LRC_N_DTYPES];
-    double first;  /* gradients are multiplied by it before they are clipped, */
-    double apart[2]; /* and by these before the kernel: a factor that coef[0] cannot hold;
+    double first; /* gradients are multiplied by it before they are clipped, */
+    double
+        apart[2]; /* and by these before the kernel: a factor that coef[0] cannot hold;
                       * mostly 1 */
-    int bare;      /* whether a step is the kernel alone */
+    int bare;     /* whether a step is the kernel alone */
 } lrc_numbers;
 
 /* What was measured of a strip. */
 typedef struct {
-    lrc_squares g, x, p, u; /* of g; of g clipped by value, or of what a scale divides by;
+    lrc_squares g, x, p,
+        u; /* of g; of g clipped by value, or of what a scale divides by;
                              * of p; of p's change by the rule, or by Mechanic */
     size_t nonfinite;
 } lrc_measured;
@@ -54,8 +56,8 @@ typedef struct {
     lrc_unit *unit;                /* of each unit, with its factors in either dtype: */
     double *unit_factor[2];        /* the second where a factor has to be two */
     int measures, gauges, factors, directs, scales; /* which passes groups ask for */
-    int first;      /* of lrc_gather() */
-    int units_halved; /* whether unit_factor[1] is used */
+    int first;                                      /* of lrc_gather() */
+    int units_halved;                               /* whether unit_factor[1] is used */
     int doubtful;   /* whether a factor may have made a finite gradient infinite */
     int result;     /* LRC_TAKEN, until a pass finds otherwise */
     fp_mode caller; /* of the thread that called */
@@ -94,7 +96,8 @@ void lrc_halve_gscale(lrc_numbers *numbers);
 /* gradient.c: the gradient of a view, made in `made` or where it is: gathered; clipped by
  * value; by units too; and as its kernel is given it, times what gscale cannot hold. */
 const void *lrc_gathered(const lrc_run *run, const lrc_view *v, void *made);
-const void *lrc_bounded(const lrc_run *run, const lrc_view *v, const void *g, void *made);
+const void *lrc_bounded(const lrc_run *run, const lrc_view *v, const void *g,
+                        void *made);
 const void *lrc_clipped(const lrc_run *run, lrc_view *v, void *made);
 const void *lrc_gradient(const lrc_run *run, lrc_view *v, void *made);
 

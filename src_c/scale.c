@@ -46,7 +46,10 @@ static void (*const functions[LRC_N_SCALES])(const double *, const lrc_norms *,
 #include "scales.def"
 };
 
-static int wanted(const lrc_run *run) { return run->scales && run->result == LRC_TAKEN; }
+static int wanted(const lrc_run *run)
+{
+    return run->scales && run->result == LRC_TAKEN;
+}
 
 /* What a scale takes the norm of: the direction that is emitted, or the gradient over its
  * factored root, or the gradient without the factor that the scale changes. */

@@ -6,10 +6,11 @@
 
 #include "run.h"
 
-static const lrc_pass *const step[] = {
-    &lrc_measure_pass, &lrc_check_pass, &lrc_gauge_pass,  &lrc_factor_pass,
-    &lrc_direct_pass,  &lrc_scale_pass, &lrc_step_pass,   &lrc_report_pass,
-    &lrc_zero_pass,    NULL};
+static const lrc_pass *const step[] = {&lrc_measure_pass, &lrc_check_pass,
+                                       &lrc_gauge_pass,   &lrc_factor_pass,
+                                       &lrc_direct_pass,  &lrc_scale_pass,
+                                       &lrc_step_pass,    &lrc_report_pass,
+                                       &lrc_zero_pass,    NULL};
 static const lrc_pass *const measure[] = {&lrc_measure_pass, &lrc_check_pass,
                                           &lrc_gauge_pass, &lrc_factor_pass, NULL};
 static const lrc_pass *const clip[] = {&lrc_measure_pass, &lrc_clip_pass, NULL};

@@ -20,7 +20,8 @@ int lrc_threads_for(size_t total, size_t parallel_from, int asked);
 /* Of a back end: run fn(ctx, team) in at most n_threads threads, with 1 as a plain call;
  * in fn, wait for all of the team; how many threads there are by default, and processors
  * that this process may use now. */
-void lrc_parallel(int n_threads, void (*fn)(void *ctx, const lrc_team *team), void *ctx);
+void lrc_parallel(int n_threads, void (*fn)(void *ctx, const lrc_team *team),
+                  void *ctx);
 void lrc_meet(const lrc_team *team);
 int lrc_usual_threads(void);
 int lrc_processors(void);

@@ -16,7 +16,6 @@ from table import ROWS
 
 import lrcore
 from lrcore import _core, reference
-from lrcore.optimizers import factored
 from lrcore.schedules import Constant, Cosine
 
 
@@ -122,7 +121,9 @@ def test_every_optimizer_is_its_rule_with_its_numbers(row, dtype):
         assert opt.step(grads) is True
         items = list(zip(leaves(twin), leaves(grads), states, strict=True))
         found = [
-            numbers_of(part_of(opt, p), t, [item] if opt._carries_per_array else items, s)
+            numbers_of(
+                part_of(opt, p), t, [item] if opt._carries_per_array else items, s
+            )
             for item in items
             for p, _, s in [item]
         ]

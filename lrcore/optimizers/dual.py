@@ -7,7 +7,7 @@ from math import sqrt
 from typing import Any, ClassVar, Literal, Unpack
 
 from lrcore._bounds import LARGEST_RATE
-from lrcore.optimizers.base.domains import FRACTION, NONNEGATIVE, POSITIVE, Domains
+from lrcore.optimizers.base.domains import FRACTION, NONNEGATIVE, Domains
 from lrcore.optimizers.base.fold import Coefs, Decay
 from lrcore.optimizers.base.keywords import Common, Hyper, Scheduled
 from lrcore.optimizers.base.optimizer import Optimizer

@@ -202,7 +202,7 @@ relative_step : bool
 
 
 def _sides(p: Array) -> tuple[int, int]:
-    """Return the rows and columns of an array's matrices, in the order of its memory."""
+    """Return rows and columns of an array's matrices, in the order of its memory."""
     if p.size == 0:
         return 1, 1
     if p.ndim < 2:

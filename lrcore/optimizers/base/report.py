@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from lrcore.optimizers.base.optimizer import Optimizer
 
 Measured = tuple[float, float, float, float, int]
-"""Of arrays: norms of the gradient, of that as clipped, of p, of its change; elements of
-the gradient that are not finite."""
+"""Of arrays: norms of the gradient, of that as clipped, of p, of its change; elements
+of the gradient that are not finite."""
 
 
 class Report(NamedTuple):

@@ -1,0 +1,68 @@
+"""What the numbers of a step cost: schedules, Mechanic, rates that are found.
+
+python bench/numbers.py
+
+Times of a step over those of a plain one (of AdamW; Adam for D-Adaptation), in turns,
+float32: of 1,000 elements, where the numbers are most of it, and of 1,000,000 by one
+thread, where the bytes that it moves are.
+"""
+
+import numpy as np
+
+import lrcore
+from lrcore.bench.run import interleave
+
+# Bytes a step moves for each element: g and p, each state, and what the gauge reads.
+BYTES = {
+    "AdamW": 28,  # read g; read and write p, m, v
+    "Adam": 28,
+    "Mechanic": 28 + 12 + 20 + 16,  # gauge: g, p, delta; p0 before; p, delta, p0 after
+    "DAdaptAdam": 36 + 12,  # with s; gauge: g, v, s
+}
+
+
+LITTLE = {
+    "AdamW": lambda p: lrcore.AdamW(p),
+    "lr= a callable": lambda p: lrcore.AdamW(p, lr=lambda t: 1e-3 / (1 + t)),
+    "lr= a schedule": lambda p: lrcore.AdamW(
+        p, lr=lrcore.schedules.Cosine(1e-3, total=10**9)
+    ),
+    "lr, weight_decay, betas": lambda p: lrcore.AdamW(
+        p,
+        lr=lambda t: 1e-3 / (1 + t),
+        weight_decay=lambda t: 0.01 / (1 + t),
+        betas=lambda t: (0.9, 0.999),
+    ),
+    "Mechanic": lambda p: lrcore.AdamW(p, lr=1.0, mechanic=True),
+    "Prodigy": lambda p: lrcore.Prodigy(p),
+    "DoG": lambda p: lrcore.DoG(p),
+}
+LARGE = {
+    "AdamW": lambda p: lrcore.AdamW(p, num_threads=1),
+    "Mechanic": lambda p: lrcore.AdamW(p, lr=1.0, mechanic=True, num_threads=1),
+    "Adam": lambda p: lrcore.Adam(p, num_threads=1),
+    "DAdaptAdam": lambda p: lrcore.DAdaptAdam(p, num_threads=1),
+}
+
+
+def times(kinds, elements):
+    """Seconds a step of each, as medians of turns."""
+    steps = {}
+    for name, make in kinds.items():
+        opt = make(np.ones(elements, np.float32))
+        g = np.full(elements, 1e-3, np.float32)
+        steps[name] = lambda opt=opt, g=g: opt.step(g)
+    return {k: t.median for k, t in interleave(steps, rounds=25, seconds=0.02).items()}
+
+
+if __name__ == "__main__":
+    little = times(LITTLE, 1_000)
+    print(f"1,000 elements; AdamW takes {little['AdamW'] * 1e6:.2f} us")
+    for name, seconds in little.items():
+        print(f"{name:<26} {seconds / little['AdamW']:5.2f}")
+    large = times(LARGE, 1_000_000)
+    print(f"1,000,000 elements; AdamW takes {large['AdamW'] * 1e6:.0f} us")
+    for name, base in (("Mechanic", "AdamW"), ("DAdaptAdam", "Adam")):
+        ratio = large[name] / large[base]
+        moved = BYTES[name] / BYTES[base]
+        print(f"{name:<26} {ratio:5.2f} of {base}, {ratio / moved:.2f} a byte")

@@ -8,7 +8,7 @@ from helpers import arguments, each_row, hyper, make, other, schedulable, taken
 from table import Row
 
 from lrcore import _core
-from lrcore.optimizers.base import domains, part
+from lrcore.optimizers.base import domains
 
 STEPS = range(5)
 
@@ -23,17 +23,7 @@ SETTINGS = [
 OWN_SETTINGS = {"Adafactor": {"rms_after_decay": True}}
 
 
-class Numbers:
-    """A Folded whose attributes can be set."""
-
-    def __init__(self, **numbers):
-        self.weights = self.scale = self.gauge = self.prepare = self.tune = None
-        vars(self).update(numbers)
-
-
-@pytest.fixture(autouse=True)
-def numbers_that_can_be_set(monkeypatch):
-    monkeypatch.setattr(part, "Folded", Numbers)
+NUMBERS = ("lr", "decay", "gscale", "l2", "clip_value", "clip_norm", "agc", "agc_eps")
 
 
 def plain(x):
@@ -52,22 +42,25 @@ def evaluated(own_part, folded, t):
     call = (t, folded.lr, folded.decay)
     if carries and folded.tune is None:
         call += (carried, sums)
-    found = {name: value for name, value in vars(folded).items() if not callable(value)}
+    found = {name: getattr(folded, name) for name in NUMBERS}
     found["coefs"] = folded.coefs(*call)
     for name in ("weights", "scale"):
-        if vars(folded)[name]:
-            found[name] = vars(folded)[name](t)
+        if getattr(folded, name):
+            found[name] = getattr(folded, name)(t)
     if folded.gauge:
         found["gauge"] = folded.gauge(t, folded.lr, carried)
     if folded.tune:
         found["tune"] = folded.tune(np.full((4, 6), 0.1), sums)
-    if folded.prepare:
-        p, g = np.ones((2, 2)), np.array([[1.0, -2.0], [3.0, 0.5]])
-        state = {name: 0.1 * np.ones(2) for name in ("row", "col", "acc_0", "acc_1")}
-        state["m"] = 0.1 * g
-        found["prepare"] = [
-            made for made, _ in [folded.prepare(t, [(p, g, state)], (1, False))]
-        ]
+    p, x = np.ones((2, 2)), np.array([[1.0, -2.0], [3.0, 0.5]])
+    state = {name: 0.1 * np.ones(2) for name in ("row", "col", "acc_0", "acc_1")}
+    state["m"] = 0.1 * x
+    if folded.factor:
+        before, after = folded.factor
+        read, square = before(t, p, state), x * x
+        stats = square.sum(axis=1), square.sum(axis=0)
+        found["factor"] = read, after(t, p, state, read, *stats)
+    if folded.direct:
+        found["direct"] = folded.direct(t, [(p, x, state)]), x
     return {name: plain(value) for name, value in found.items()}
 
 

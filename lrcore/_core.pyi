@@ -111,6 +111,8 @@ class Plan:
     applied: bool
     parallel_from: int
     busy: str | None
+    @property
+    def torn(self) -> bool: ...
     def __init__(
         self,
         tree: Tree,

@@ -179,4 +179,4 @@ def test_a_fork_pauses_openmp_only_after_steps_of_several_threads(
 ):
     """Before, lrcore has made no pool: what there is belongs to the program."""
     found = run([program("fork"), str(threads)])
-    assert found == f"paused {times} times, own 7, child 0\n"
+    assert found == f"paused {times} times, child 0\n"

@@ -4,6 +4,7 @@ Each in a process of its own, which a hang would end as a failure.
 """
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -19,18 +20,22 @@ several_threads = pytest.mark.skipif(
 
 
 def python(script, **environment):
-    """What a script prints."""
-    command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(script)]
-    done = subprocess.run(
-        command,
+    """What a script prints; where it hangs its children are ended, too."""
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(script)],
         env={**os.environ, **environment},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        timeout=60,
-        check=False,
+        start_new_session=True,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout.strip()
+    try:
+        printed, _ = process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        pytest.fail("it hangs")
+    assert process.returncode == 0, printed
+    return printed.strip()
 
 
 # --- between steps --------------------------------------------------------------------

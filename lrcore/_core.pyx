@@ -14,6 +14,7 @@ from lrcore import _check
 
 cimport numpy as cnp
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from cpython.pythread cimport PyThread_get_thread_ident
 from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
 from libc.math cimport INFINITY, NAN, isfinite
 from libc.stdint cimport uintptr_t

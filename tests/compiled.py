@@ -1,4 +1,4 @@
-"""The core and bits.c as programs, compiled beside the tests.
+"""The core and C files of these tests as programs, compiled beside the tests.
 
 Their objects stay in build/objects, beside the extension's: the native program has the
 kernels of the extension.
@@ -44,25 +44,44 @@ PROGRAMS = {
 }
 
 
-def objects(name):
-    """What a program is linked of."""
+def objects(name, openmp=False):
+    """What a program is linked of: the core, without bits.c."""
     compiler, isas, _ = PROGRAMS[name]
     command = [*compiler, *CFLAGS, *NO_DEBUG]
+    flags = ["-fopenmp"] if openmp else []
     return kernel_objects(OBJECTS, command, isas) + [
-        Object(OBJECTS, path.stem, [*command, f"-I{SRC_C}"], path)
-        for path in (*c_sources(openmp=False), ROOT / "tests/bits.c")
+        Object(OBJECTS, path.stem, [*command, *flags, f"-I{SRC_C}"], path)
+        for path in c_sources(openmp)
     ]
 
 
 def build(name, target):
+    """Compile what is not up to date, and link bits.c with it."""
+    compiler, _, flags = PROGRAMS[name]
+    command = [*compiler, *CFLAGS, *NO_DEBUG, f"-I{SRC_C}"]
+    bits = Object(OBJECTS, "bits", command, ROOT / "tests/bits.c")
+    link([*objects(name), bits], [compiler[0], *flags], target)
+
+
+def link(linked, command, target):
     """Compile what is not up to date, and link."""
     OBJECTS.mkdir(parents=True, exist_ok=True)
-    compiler, _, flags = PROGRAMS[name]
-    linked = objects(name)
     for stale in [obj for obj in linked if not obj.is_current()]:
         stale.compile()
     paths = [str(obj.path) for obj in linked]
-    subprocess.run([compiler[0], *flags, *paths, "-o", target, "-lm"], check=True)
+    subprocess.run([*command, *paths, "-o", target, "-lm"], check=True)
+
+
+def build_strictly(name, target, openmp):
+    """Compile a C file of these tests, warnings being errors, with the native objects.
+
+    openmp : whether they are those of several threads, as the extension's.
+    """
+    compiler, flags = PROGRAMS["native"][0], ["-fopenmp"] if openmp else []
+    strict = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", *flags]
+    command = [*compiler, *strict, f"-I{SRC_C}"]
+    own = Object(OBJECTS, name, command, ROOT / f"tests/{name}.c")
+    link([*objects("native", openmp), own], [compiler[0], *flags], target)
 
 
 class Program(NamedTuple):

@@ -1,14 +1,21 @@
-"""src_c/ by itself: a C program, other compilers, another architecture."""
+"""src_c/ by itself: C programs, other compilers, another architecture."""
 
+import random
+import re
 import shutil
 import subprocess
+from itertools import pairwise
 
 import pytest
-from compiled import CFLAGS, SRC_C, c_sources, objects
+from compiled import CFLAGS, ROOT, SRC_C, build_strictly, c_sources, objects
+
+from lrcore import _core
 
 
-def run(command):
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+def run(command, **more):
+    return subprocess.run(
+        command, check=True, capture_output=True, text=True, timeout=60, **more
+    ).stdout
 
 
 def hashes(output):
@@ -47,7 +54,7 @@ def test_aarch64_gives_the_same_bits(native, programs):
 def test_the_core_allocates_and_prints_nothing(native, tmp_path):
     """By its symbols: what the objects call from outside."""
     called = set()
-    paths = [obj.path for obj in objects("native") if obj.name != "bits"]
+    paths = [obj.path for obj in objects("native")]
     for source in c_sources(openmp=True):
         paths.append(tmp_path / (source.stem + ".o"))
         run(["cc", *CFLAGS, "-fopenmp", "-c", source, "-o", paths[-1]])
@@ -56,15 +63,120 @@ def test_the_core_allocates_and_prints_nothing(native, tmp_path):
         called |= {s for s in symbols if s != "U" and not s.startswith("lrc_")}
     allowed = {"getenv", "strcmp", "pthread_atfork", "_GLOBAL_OFFSET_TABLE_"}
     allowed |= {"__cpu_model", "__cpu_indicator_init", "sqrt", "sqrtf"}
-    allowed |= {"memcpy", "memset"}
+    allowed |= {"memcpy", "memset", "frexp", "ldexp", "fmax"}
+    allowed |= {"dladdr", "dlopen", "dlsym", "dlclose"}  # in a fork, of what is loaded
     openmp = {s for s in called if s.startswith(("omp_", "GOMP_"))}
     assert called - allowed - openmp == set()
 
 
-@pytest.mark.skipif(shutil.which("c++") is None, reason="no C++ compiler is installed")
-def test_the_header_is_valid_cplusplus(tmp_path):
-    source = tmp_path / "use.cpp"
-    source.write_text(
-        '#include "lrcore.h"\nint main() { return lrc_num_threads() < 1; }\n'
+# --- lrcore.h, as a program sees it ---------------------------------------------------
+
+
+@pytest.fixture
+def program(native, tmp_path):
+    """Builds a C file of these tests by its name, once the objects are there."""
+
+    def build(name):
+        build_strictly(name, tmp_path / name, openmp=_core.has_openmp())
+        return tmp_path / name
+
+    return build
+
+
+def test_the_header_keeps_its_promises(program):
+    done = subprocess.run(
+        [program("header")], capture_output=True, text=True, timeout=60, check=False
     )
-    run(["c++", "-Wall", "-Werror", f"-I{SRC_C}", "-fsyntax-only", source])
+    assert done.stdout == "done\n"
+
+
+@pytest.mark.skipif(shutil.which("c++") is None, reason="no C++ compiler is installed")
+@pytest.mark.parametrize("standard", ["c++11", "c++20"])
+def test_the_header_is_valid_cplusplus(standard):
+    strict = ["-Wall", "-Wextra", "-Werror", "-pedantic", f"-std={standard}"]
+    source = ROOT / "tests/header.c"
+    run(["c++", *strict, f"-I{SRC_C}", "-fsyntax-only", "-x", "c++", source])
+
+
+# What has been given stays; what is new goes to the end.
+RULES = """
+    sgd sgd_hd momentum nesterov sign signum lion adam amsgrad nadam ademamix laprop
+    adabelief yogi adamax adan adopt rprop adagrad rmsprop rmsprop_centered
+    rmsprop_momentum rmsprop_centered_momentum adadelta ftrl madgrad prodigy dadapt_sgd
+    schedule_free schedule_free_adam
+"""
+SCALES = "lars novograd adafactor lamb"
+GAUGES = """
+    distance along_delta norm along_way along_adam along_sum along_last along_last_adam
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "given", "first"),
+    [("rules", RULES, 0), ("scales", SCALES, 1), ("gauges", GAUGES, 1)],
+)
+def test_a_number_once_given_keeps_its_meaning(file, given, first):
+    text = (SRC_C / f"{file}.def").read_text()
+    lines = re.findall(r"^LRC_[A-Z]+\((\d+), (\w+),", text, re.MULTILINE)
+    numbers = {name: int(number) for number, name in lines}
+    assert len(numbers) == len(set(numbers.values())) == len(lines)
+    wanted = {name: number for number, name in enumerate(given.split(), first)}
+    assert numbers == wanted
+
+
+# --- the shares of threads ------------------------------------------------------------
+
+
+def test_shares_are_those_of_the_table(program):
+    """That of split.h."""
+    row = re.compile(r"^ \*     (\d+) +(\d+) +(\d+) +([\d, ]+); (\d+)", re.MULTILINE)
+    rows = row.findall((SRC_C / "split.h").read_text())
+    assert len(rows) == 4
+    asked = "\n".join(" ".join(row[:3]) for row in rows)
+    found = run([program("shares")], input=asked).splitlines()
+    for (_, _, n, begins, end), line in zip(rows, found, strict=True):
+        assert line == " ".join([*begins.split(", "), end])
+        assert len(line.split()) == int(n) + 1
+
+
+def test_shares_cover_all_in_order_and_evenly_to_a_block(program):
+    rng = random.Random(1)
+    cases = [
+        (total, block, n)
+        for total in (0, 1, 7, 8, 9, 100, 2048, 2049, 2**63, 2**64 - 1)
+        for block in (1, 8, 2048, 2**40)
+        for n in (1, 2, 3, 64)
+    ]
+    cases += [
+        (
+            rng.randrange(2 ** rng.randrange(64)),
+            rng.randrange(1, 5000),
+            rng.randrange(1, 99),
+        )
+        for _ in range(2000)
+    ]
+    asked = "\n".join(" ".join(map(str, case)) for case in cases)
+    found = run([program("shares")], input=asked).splitlines()
+    for (total, block, n), line in zip(cases, found, strict=True):
+        begins = [int(word) for word in line.split()]
+        assert begins[0] == 0
+        assert begins[-1] == total
+        assert len(begins) == n + 1
+        assert all(begin % block == 0 for begin in begins[:-1])
+        blocks = [-(-begin // block) for begin in begins]
+        counts = [b - a for a, b in pairwise(blocks)]
+        assert max(counts) - min(counts) <= 1
+        assert min(counts) >= 0
+
+
+# --- forks ----------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not _core.has_openmp(), reason="this build has one thread: no pool")
+@pytest.mark.parametrize(("threads", "times"), [(1, 0), (2, 1)])
+def test_a_fork_pauses_openmp_only_after_steps_of_several_threads(
+    program, threads, times
+):
+    """Before, lrcore has made no pool: what there is belongs to the program."""
+    found = run([program("fork"), str(threads)])
+    assert found == f"paused {times} times, child 0\n"

@@ -2,9 +2,6 @@
 
 import inspect
 import signal
-import subprocess
-import sys
-import textwrap
 import threading
 import tracemalloc
 import weakref
@@ -414,31 +411,6 @@ def test_a_step_within_a_step_is_refused():
     opt.step(grads)
     assert errors == ["this optimizer is in the middle of a step"]
     assert opt.t == 1
-
-
-@pytest.mark.skipif(not _core.has_openmp(), reason="this build has one thread: no pool")
-def test_a_forked_child_steps_too():
-    """A parallel region before and after a fork; libgomp alone would hang."""
-    script = """
-        import os, numpy as np, lrcore
-        p = np.zeros(1_000_000, np.float32)
-        g = np.ones_like(p)
-        opt = lrcore.SGD(p, lr=1.0, num_threads=2)
-        opt.step(g)
-        child = os.fork()
-        opt.step(g)
-        if child == 0:
-            os._exit(0 if (p == -2).all() else 1)
-        opt.step(g)
-        assert os.waitpid(child, 0)[1] == 0
-        assert (p == -3).all()
-        print("done")
-    """
-    command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(script)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.stdout.strip() == "done", done.stderr
 
 
 def test_threads_of_an_optimizer_can_be_set():

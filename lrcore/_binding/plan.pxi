@@ -1,11 +1,13 @@
 # A plan: the tensors of an optimizer, resolved once, updated by one call a step.
 
 cdef unsigned int forks = 0  # of which this process is the child
+cdef unsigned long survivor = 0  # the thread that made the last of them, the child's own
 
 
 def _forked():
-    global forks
+    global forks, survivor
     forks += 1
+    survivor = PyThread_get_thread_ident()
 
 
 os.register_at_fork(after_in_child=_forked)
@@ -33,7 +35,8 @@ cdef class Plan:
     gathered : gradients gathered since.
     to_come : leaves that step_one() has yet to step, in a round that it has begun.
     busy : why it cannot step now, or None.
-    torn : whether a fork has left it in the middle of a step.
+    torn : whether a fork has left it in the middle of a step, without the thread that
+        was stepping.
     """
 
     cdef readonly object tree
@@ -47,7 +50,8 @@ cdef class Plan:
     cdef Answers numbers
     cdef object lent  # why it cannot step, but for a step
     cdef bint stepping
-    cdef unsigned int forks  # as they were when the step began
+    cdef unsigned int forks  # as they were when the step began,
+    cdef unsigned long stepper  # in this thread
     cdef object scheduled  # t -> (grad_scale, clip_norm, clip_eps), where they change
     cdef double grad_scale
     cdef int accumulate
@@ -113,7 +117,7 @@ cdef class Plan:
 
     @property
     def torn(self):
-        return self.stepping and self.forks != forks
+        return self.stepping and self.forks != forks and self.stepper != survivor
 
     @property
     def busy(self):
@@ -238,6 +242,7 @@ cdef class Plan:
         if self.stepping or self.lent is not None:
             raise RuntimeError(self.busy)
         self.stepping, self.forks = True, forks
+        self.stepper = PyThread_get_thread_ident()
         return 0
 
     cdef int leave(self) except -1:

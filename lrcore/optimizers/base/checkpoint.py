@@ -58,7 +58,8 @@ def save(opt: Optimizer) -> dict[str, Any]:
 
 def load(opt: Optimizer, saved: Mapping[str, Any]) -> None:
     """Let an optimizer continue where the one that was saved stood."""
-    opt._refuse_in_step()
+    if not opt._plan.torn:  # by a fork: then this is what mends it
+        opt._refuse_in_step()
     found = _checked(opt, saved)
     # Copied before anything is written: they may be views of each other.
     copies = [{name: new[name].copy() for name in new} for new in found.states]

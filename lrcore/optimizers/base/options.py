@@ -36,6 +36,7 @@ def option(name: str, doc: str) -> Any:
                 f"{self.accumulate} gradients were gathered; set it after the update"
             )
         checked = check(name, value, self._domains)
+        self._refuse_in_step()
         replace(self, {**self._options, name: checked})
 
     return property(get, put, doc=doc)
@@ -43,7 +44,6 @@ def option(name: str, doc: str) -> Any:
 
 def replace(opt: Optimizer, options: Hyper) -> None:
     """Set the options of an optimizer, which `check` has passed."""
-    opt._refuse_in_step()
     gathers = any(_core.GATHERED in state for state in opt.state)
     if gathers != (options["accumulate"] > 1):
         raise ValueError(

@@ -1,0 +1,418 @@
+/* header.c: what lrcore.h promises to a program that includes it, of C11 or C++.
+ *
+ * Each line that it prints is a promise that did not hold.  Uses the C interface alone. */
+
+/* Names that the registries use inside the core are the program's own. */
+#define RULE        11
+#define SCALE       12
+#define GAUGE       13
+#define RULE_FILES  14
+#define SCALE_FILES 15
+#define GAUGE_FILES 16
+#include "lrcore.h"
+#if RULE != 11 || SCALE != 12 || GAUGE != 13
+#error "lrcore.h took a macro of the program's"
+#endif
+#if RULE_FILES != 14 || SCALE_FILES != 15 || GAUGE_FILES != 16
+#error "lrcore.h took a macro of the program's"
+#endif
+#if defined(LRC_RULE) || defined(LRC_SCALE) || defined(LRC_GAUGE)
+#error "lrcore.h left a macro behind"
+#endif
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int failures;
+
+static void check(int holds, int line, const char *what)
+{
+    if (holds) return;
+    printf("header.c:%d: %s\n", line, what);
+    failures++;
+}
+#define CHECK(condition) check((condition), __LINE__, #condition)
+
+/* --- a plan of several tensors ---------------------------------------------------- */
+
+enum { MOST = 3, WORK = 1 << 16 };
+
+/* A plan, and all that it points to: states begin as 0, the rest as little numbers. */
+typedef struct {
+    lrc_plan plan;
+    lrc_tensor tensor[MOST];
+    lrc_group group;
+    lrc_report report[MOST];
+    double sums[MOST][LRC_MAX_SUMS];
+    double row_stat[MOST][2], col_stat[MOST][2];
+    double work[WORK];
+    double *memory; /* p, g, u, acc, two states and an average of each tensor */
+    size_t bytes;
+} world;
+
+enum { P, G, U, ACC, S0, S1, AVERAGE, ARRAYS };
+
+static double *array(const world *w, int tensor, int which)
+{
+    size_t at = 0;
+    for (int i = 0; i < tensor; i++) at += ARRAYS * w->tensor[i].n;
+    return w->memory + at + (size_t)which * w->tensor[tensor].n;
+}
+
+static void begin(world *w)
+{
+    const size_t bytes = lrc_plan_tensors(&w->plan);
+    w->plan.work = bytes <= sizeof w->work ? w->work : NULL;
+    CHECK(w->plan.work != NULL);
+}
+
+/* Tensors of so many doubles, in a group of plain descent by 0.5 times the gradient. */
+static world *build(int count, const size_t *n)
+{
+    world *w = (world *)calloc(1, sizeof *w);
+    size_t total = 0;
+    w->plan.tensor = w->tensor;
+    w->plan.n_tensors = (size_t)count;
+    w->plan.group = &w->group;
+    w->plan.n_groups = 1;
+    for (int i = 0; i < count; i++) {
+        w->tensor[i].n = n[i];
+        total += ARRAYS * n[i];
+    }
+    w->bytes = total * sizeof(double);
+    w->memory = (double *)calloc(total + 1, sizeof(double));
+    for (int i = 0; i < count; i++) {
+        lrc_tensor *t = w->tensor + i;
+        for (size_t k = 0; k < n[i]; k++) {
+            array(w, i, P)[k] = 1 + (double)(k % 5);
+            array(w, i, G)[k] = (double)(k % 7) - 2.5;
+        }
+        t->dtype = LRC_F64;
+        t->p = array(w, i, P);
+        t->g = array(w, i, G);
+        t->u = array(w, i, U);
+        t->acc = array(w, i, ACC);
+        t->s[0] = array(w, i, S0);
+        t->s[1] = array(w, i, S1);
+    }
+    w->group.coef[0] = w->group.coef[2] = 1;
+    w->group.coef[3] = 0.5;
+    begin(w);
+    return w;
+}
+
+static void end(world *w)
+{
+    free(w->memory);
+    free(w);
+}
+
+/* Run a function that is to write nothing to any array but those of u. */
+static int writes_nothing(world *w, int (*run)(lrc_plan *), int result)
+{
+    double *before = (double *)malloc(w->bytes + 1);
+    int same = 1;
+    memcpy(before, w->memory, w->bytes);
+    CHECK(run(&w->plan) == result);
+    for (int i = 0; i < (int)w->plan.n_tensors; i++)
+        memcpy(before + (array(w, i, U) - w->memory), array(w, i, U),
+               w->tensor[i].n * sizeof(double));
+    same = memcmp(before, w->memory, w->bytes) == 0;
+    free(before);
+    return same;
+}
+
+static const size_t two[] = {2}, four[] = {4}, three_tensors[] = {5003, 1, 4097};
+
+/* --- what 0 means ----------------------------------------------------------------- */
+
+static void a_plan_of_zeros_steps(void)
+{
+    world *w = build(1, two);
+    CHECK(w->plan.grad_scale == 0 && w->plan.parallel_from == 0);
+    CHECK(lrc_step(&w->plan) == LRC_TAKEN);
+    CHECK(array(w, 0, P)[0] == 1 + 0.5 * 2.5 && array(w, 0, P)[1] == 2 + 0.5 * 1.5);
+    w->plan.grad_scale = 2;
+    CHECK(lrc_step(&w->plan) == LRC_TAKEN);
+    CHECK(array(w, 0, P)[0] == 1 + 1.5 * 2.5 && array(w, 0, P)[1] == 2 + 1.5 * 1.5);
+    end(w);
+}
+
+static void a_plan_of_nothing_steps(void)
+{
+    lrc_plan plan;
+    double work[1];
+    memset(&plan, 0, sizeof plan);
+    CHECK(lrc_plan_tensors(&plan) == 0);
+    plan.work = work;
+    CHECK(lrc_step(&plan) == LRC_TAKEN);
+}
+
+static void without_work_a_plan_is_refused(void)
+{
+    world *w = build(1, two);
+    w->plan.work = NULL;
+    w->plan.report = w->report;
+    w->report[0].nonfinite = 77;
+    CHECK(writes_nothing(w, lrc_step, LRC_REFUSED));
+    CHECK(writes_nothing(w, lrc_measure, LRC_REFUSED));
+    CHECK(writes_nothing(w, lrc_clip, LRC_REFUSED));
+    CHECK(lrc_gather(&w->plan, 1) == LRC_REFUSED);
+    CHECK(w->report[0].nonfinite == 77);
+    end(w);
+}
+
+/* --- reports, measuring, clipping, gathering -------------------------------------- */
+
+static void a_plan_with_a_report_steps_and_reports(void)
+{
+    world *w = build(1, two);
+    double *p = array(w, 0, P), *g = array(w, 0, G);
+    p[0] = 1, p[1] = 2, g[0] = 6, g[1] = -8;
+    w->plan.report = w->report;
+    CHECK(lrc_step(&w->plan) == LRC_TAKEN);
+    CHECK(p[0] == -2 && p[1] == 6);
+    CHECK(lrc_norm(&w->report[0].g) == 10 && lrc_norm(&w->report[0].clipped) == 10);
+    CHECK(w->report[0].p.mid == 40 && lrc_norm(&w->report[0].u) == 5);
+    CHECK(w->report[0].nonfinite == 0);
+    g[1] = INFINITY;
+    CHECK(lrc_step(&w->plan) == LRC_TAKEN);
+    CHECK(w->report[0].nonfinite == 1);
+    end(w);
+}
+
+static void measuring_writes_what_it_reads_alone(void)
+{
+    world *w = build(1, two);
+    double *p = array(w, 0, P), *g = array(w, 0, G);
+    p[0] = 1, p[1] = 2, g[0] = 6, g[1] = -8;
+    w->plan.report = w->report;
+    w->plan.clip_norm = 5;
+    w->plan.gauge_sums = w->sums[0];
+    w->group.gauge = LRC_GAUGE_norm;
+    w->report[0].p.mid = 77;
+    CHECK(writes_nothing(w, lrc_measure, LRC_TAKEN));
+    CHECK(lrc_norm(&w->report[0].g) == 10 && lrc_norm(&w->report[0].clipped) == 5);
+    CHECK(w->report[0].p.mid == 77 && lrc_norm(&w->report[0].u) == 0);
+    CHECK(w->sums[0][0] == 25); /* as clipped */
+    g[0] = NAN;
+    w->plan.skip_nonfinite = 1;
+    CHECK(writes_nothing(w, lrc_measure, LRC_SKIPPED));
+    CHECK(w->report[0].nonfinite == 1);
+    end(w);
+}
+
+/* A matrix of rows (1, 2) and (3, 4), and its factors. */
+static void factor(world *w, double *factors)
+{
+    for (int k = 0; k < 4; k++) array(w, 0, G)[k] = k + 1;
+    for (int k = 0; k < 4; k++) factors[k] = 1;
+    w->group.factoring = LRC_PRODUCT;
+    w->tensor[0].factors.row = factors;
+    w->tensor[0].factors.col = factors + 2;
+    w->tensor[0].factors.n_rows = w->tensor[0].factors.n_cols = 2;
+    w->tensor[0].factors.row_stat = w->row_stat[0];
+    w->tensor[0].factors.col_stat = w->col_stat[0];
+}
+
+static void measuring_takes_the_factors_statistics(void)
+{
+    world *w = build(1, four);
+    double factors[4];
+    factor(w, factors);
+    CHECK(writes_nothing(w, lrc_measure, LRC_TAKEN));
+    CHECK(w->row_stat[0][0] == 5 && w->row_stat[0][1] == 25);
+    CHECK(w->col_stat[0][0] == 10 && w->col_stat[0][1] == 20);
+    w->group.factoring = LRC_LEAST; /* the largest of 1 + g^2 */
+    CHECK(writes_nothing(w, lrc_measure, LRC_TAKEN));
+    CHECK(w->row_stat[0][0] == 5 && w->row_stat[0][1] == 17);
+    CHECK(w->col_stat[0][0] == 10 && w->col_stat[0][1] == 17);
+    end(w);
+}
+
+static void clipping_writes_gradients_alone(void)
+{
+    world *w = build(1, two);
+    double *g = array(w, 0, G);
+    g[0] = 6, g[1] = -8;
+    w->plan.report = w->report;
+    w->plan.clip_norm = 5;
+    CHECK(lrc_clip(&w->plan) == LRC_TAKEN);
+    CHECK(g[0] == 3 && g[1] == -4);
+    CHECK(lrc_norm(&w->report[0].g) == 10 && lrc_norm(&w->report[0].clipped) == 5);
+    w->plan.clip_norm = 0;
+    w->group.clip_value = 3.5;
+    CHECK(lrc_clip(&w->plan) == LRC_TAKEN);
+    CHECK(g[0] == 3 && g[1] == -3.5);
+    CHECK(array(w, 0, P)[0] == 1 && array(w, 0, P)[1] == 2);
+    end(w);
+}
+
+static void what_is_gathered_is_added(void)
+{
+    world *w = build(1, two);
+    double *p = array(w, 0, P), *g = array(w, 0, G), *acc = array(w, 0, ACC);
+    g[0] = 3, g[1] = 4, acc[0] = acc[1] = NAN;
+    CHECK(lrc_gather(&w->plan, 1) == LRC_TAKEN);
+    CHECK(acc[0] == 3 && acc[1] == 4);
+    CHECK(lrc_gather(&w->plan, 0) == LRC_TAKEN);
+    CHECK(acc[0] == 6 && acc[1] == 8 && p[0] == 1 && p[1] == 2);
+    w->plan.gathered = 1;
+    CHECK(lrc_step(&w->plan) == LRC_TAKEN);
+    CHECK(p[0] == 1 - 0.5 * 9 && p[1] == 2 - 0.5 * 12);
+    end(w);
+}
+
+static void a_skipped_step_writes_zeroed_gradients_alone(void)
+{
+    world *w = build(1, two);
+    double *g = array(w, 0, G);
+    g[0] = NAN;
+    w->plan.skip_nonfinite = 1;
+    CHECK(writes_nothing(w, lrc_step, LRC_SKIPPED));
+    w->plan.zero_grads = 1;
+    CHECK(lrc_step(&w->plan) == LRC_SKIPPED);
+    CHECK(g[0] == 0 && g[1] == 0);
+    CHECK(array(w, 0, P)[0] == 1 && array(w, 0, P)[1] == 2);
+    end(w);
+}
+
+/* --- what the caller is asked for ------------------------------------------------- */
+
+/* What the caller answers, and was asked for. */
+typedef struct {
+    int answer, times;
+    lrc_ask asked;
+    double seen; /* the first of the sums, or of u */
+} asking;
+
+static int ask(void *caller, lrc_plan *plan, lrc_ask what)
+{
+    asking *a = (asking *)caller;
+    a->times++;
+    a->asked = what;
+    if (what == LRC_ASK_GAUGED) {
+        a->seen = plan->gauge_sums[0];
+        plan->group[0].coef[2] = 0.5;
+        plan->group[0].coef[3] = 0.25;
+    } else if (what == LRC_ASK_DIRECTED) {
+        a->seen = ((double *)plan->tensor[0].u)[0];
+        for (size_t i = 0; i < plan->tensor[0].n; i++)
+            ((double *)plan->tensor[0].u)[i] = 8;
+    } else {
+        a->seen = plan->tensor[0].factors.row_stat[0];
+        for (int k = 0; k < 4; k++) ((double *)plan->tensor[0].factors.row)[k] = 2;
+    }
+    return a->answer;
+}
+
+/* A plan that asks for this, with the states of a rule that has two. */
+static world *build_asking(lrc_ask what, asking *a, double *factors)
+{
+    world *w = build(1, four);
+    factor(w, factors);
+    w->group.factoring = LRC_UNFACTORED;
+    w->group.rule = LRC_adam;
+    w->group.coef[4] = w->group.coef[5] = w->group.coef[7] = w->group.coef[8] = 0.5;
+    w->tensor[0].a[0] = array(w, 0, AVERAGE);
+    w->group.average[0].weight = 0.5;
+    w->plan.gauge_sums = w->sums[0];
+    if (what == LRC_ASK_GAUGED) w->group.gauge = LRC_GAUGE_norm;
+    if (what == LRC_ASK_DIRECTED) w->group.directed = 1;
+    if (what == LRC_ASK_FACTORED) w->group.factoring = LRC_PRODUCT;
+    w->plan.ask = ask;
+    w->plan.caller = a;
+    return w;
+}
+
+static void what_is_answered_is_what_the_step_returns(void)
+{
+    for (int what = LRC_ASK_GAUGED; what <= LRC_ASK_DIRECTED; what++)
+        for (int answer = LRC_REFUSED; answer <= LRC_TAKEN; answer++) {
+            asking a = {answer, 0, LRC_ASK_GAUGED, 0};
+            double factors[4];
+            world *w = build_asking((lrc_ask)what, &a, factors);
+            CHECK(writes_nothing(w, lrc_step, answer) == (answer != LRC_TAKEN));
+            CHECK(a.times == 1 && a.asked == (lrc_ask)what);
+            CHECK((array(w, 0, S0)[0] != 0) == (answer == LRC_TAKEN));
+            CHECK((array(w, 0, AVERAGE)[0] != 0) == (answer == LRC_TAKEN));
+            w->plan.zero_grads = 1;
+            CHECK(lrc_step(&w->plan) == answer);
+            CHECK((array(w, 0, G)[0] == 0) == (answer != LRC_REFUSED));
+            end(w);
+        }
+}
+
+static void a_step_goes_by_what_was_answered(void)
+{
+    for (int what = LRC_ASK_GAUGED; what <= LRC_ASK_DIRECTED; what++) {
+        asking a = {LRC_TAKEN, 0, LRC_ASK_GAUGED, 0};
+        double factors[4];
+        world *w = build_asking((lrc_ask)what, &a, factors);
+        w->group.rule = LRC_sgd;
+        w->group.coef[4] = w->group.coef[5] = w->group.coef[7] = w->group.coef[8] = 0;
+        CHECK(lrc_step(&w->plan) == LRC_TAKEN);
+        /* p = 1, g = 1 */
+        if (what == LRC_ASK_GAUGED) CHECK(a.seen == 30 && array(w, 0, P)[0] == 0.25);
+        if (what == LRC_ASK_DIRECTED) CHECK(a.seen == 1 && array(w, 0, P)[0] == -3);
+        if (what == LRC_ASK_FACTORED) CHECK(a.seen == 5 && array(w, 0, P)[0] == 0.75);
+        end(w);
+    }
+}
+
+/* --- threads ---------------------------------------------------------------------- */
+
+/* All that a step by so many threads leaves behind. */
+static world *stepped(int threads, lrc_gauge gauge)
+{
+    world *w = build(3, three_tensors);
+    w->group.rule = LRC_adam;
+    w->group.coef[4] = w->group.coef[5] = w->group.coef[7] = 0.3;
+    w->group.coef[8] = 0.1;
+    w->group.gauge = gauge;
+    w->group.average[0].weight = 0.3;
+    for (int i = 0; i < 3; i++) w->tensor[i].a[0] = array(w, i, AVERAGE);
+    w->plan.gauge_sums = w->sums[0];
+    w->plan.report = w->report;
+    w->plan.clip_norm = 0.7;
+    w->plan.grad_scale = 1.1;
+    w->plan.parallel_from = 1;
+    w->plan.num_threads = threads;
+    for (int t = 0; t < 3; t++) CHECK(lrc_step(&w->plan) == LRC_TAKEN);
+    return w;
+}
+
+static void any_number_of_threads_gives_the_same_bits(void)
+{
+    static const int threads[] = {2, 3, 5, 8};
+    world *one = stepped(1, LRC_GAUGE_norm);
+    for (int i = 0; i < 4; i++) {
+        world *w = stepped(threads[i], LRC_GAUGE_norm);
+        CHECK(memcmp(w->memory, one->memory, one->bytes) == 0);
+        CHECK(memcmp(w->report, one->report, sizeof one->report) == 0);
+        CHECK(memcmp(w->sums, one->sums, sizeof one->sums) == 0);
+        end(w);
+    }
+    for (int i = 0; i < 3; i++) CHECK(one->sums[i][0] > 0 && one->report[i].u.mid > 0);
+    end(one);
+}
+
+int main(void)
+{
+    a_plan_of_zeros_steps();
+    a_plan_of_nothing_steps();
+    without_work_a_plan_is_refused();
+    a_plan_with_a_report_steps_and_reports();
+    measuring_writes_what_it_reads_alone();
+    measuring_takes_the_factors_statistics();
+    clipping_writes_gradients_alone();
+    what_is_gathered_is_added();
+    a_skipped_step_writes_zeroed_gradients_alone();
+    what_is_answered_is_what_the_step_returns();
+    a_step_goes_by_what_was_answered();
+    any_number_of_threads_gives_the_same_bits();
+    if (failures == 0) printf("done\n");
+    return failures > 0;
+}

@@ -37,12 +37,12 @@ Factor = tuple[
     ],
 ]
 """From the step, from 1, p and its state to the factors that are read; and from these
-also, and what was read of the rows and of the columns of the gradient, to the factors that
-it is divided by."""
+also, and what was read of the rows and of the columns of the gradient, to the factors
+that it is divided by."""
 
 Direct = Callable[[int, list[tuple[Array, Array, Mapping[str, Array]]]], Writes]
-"""From the step, from 1, and (p, x, state) of each array: it puts directions in the place
-of the gradients x."""
+"""From the step, from 1, and (p, x, state) of each array: it puts directions in the
+place of the gradients x."""
 
 
 Decay = Callable[[float], float]

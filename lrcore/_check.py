@@ -160,7 +160,7 @@ def not_alone(what: str) -> None:
 
 
 def units(
-    name: str, p: np.ndarray, axes: Sequence[int] | None
+    name: Name, p: np.ndarray, axes: Sequence[int] | None
 ) -> tuple[int, int, int] | None:
     """Return (outer, reduced, inner) in memory order of norms over axes of an array.
 
@@ -173,13 +173,13 @@ def units(
     own = sorted(a % p.ndim for a in axes if -p.ndim <= a < p.ndim)
     if not own:
         raise ValueError(
-            f"agc_axis: expected axes of {shortened(name)}, which has {p.ndim}, "
+            f"agc_axis: expected axes of {shortened(str(name))}, which has {p.ndim}, "
             f"found {shown(axes)}"
         )
     if own != [*range(own[0], own[-1] + 1)]:
         raise ValueError(
-            f"agc_axis: expected neighbouring axes of {shortened(name)}, each once, "
-            f"found {shown(axes)}"
+            f"agc_axis: expected neighbouring axes of {shortened(str(name))}, "
+            f"each once, found {shown(axes)}"
         )
     shape, first, last = p.shape, own[0], own[-1] + 1
     if not p.flags.c_contiguous:
@@ -213,7 +213,23 @@ def kernel_arguments(
     raise AssertionError("refused for no reason found")
 
 
-def state(name: str, value: Any, own: np.ndarray) -> None:
+def names(found: Any, tree: Tree) -> None:
+    """Check the names of saved arrays against the params' paths."""
+    saved, leaves = list(found), tree.leaves
+    pairs = zip(leaves, saved, strict=False)
+    at = next((i for i, (leaf, name) in enumerate(pairs) if leaf.path != name), None)
+    if at is None and len(saved) == len(leaves):
+        return
+    ours = f"[{listed(leaves, lambda leaf: shown(leaf.path))}]"
+    theirs = f"[{listed(saved)}]" if isinstance(found, list) else shown(found)
+    if at is not None and ours == theirs:  # as both are long
+        raise ValueError(
+            f"names[{at}]: expected {shown(leaves[at].path)}, found {shown(saved[at])}"
+        )
+    raise ValueError(f"names: expected {ours}, found {theirs}")
+
+
+def state(name: Name, value: Any, own: np.ndarray) -> None:
     """Check a saved state array against the optimizer's: type and shape, not layout."""
     if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
         raise error(TypeError, name, f"expected a numpy.ndarray, found {kind(value)}")

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from lrcore import _core, _quota
+from lrcore._words import shown
 from lrcore.optimizers.base.options import check_num_threads
 
 try:
@@ -40,7 +41,9 @@ def set_isa(name: str | None) -> None:
     """
     if not _core.set_isa(name):
         runs = [isa for isa, ok in _core.isas().items() if ok]
-        raise ValueError(f"isa: expected one of {runs}, which run here, found {name!r}")
+        raise ValueError(
+            f"isa: expected one of {runs}, which run here, found {shown(name)}"
+        )
 
 
 def get_isa() -> str:
@@ -91,7 +94,7 @@ def show_config(mode: Literal["print", "dict"] = "print") -> dict[str, Any] | No
     ['isa', 'isas', 'lrcore', 'machine', 'numpy', 'openmp', 'rules', 'threads']
     """
     if mode not in ("print", "dict"):
-        raise ValueError(f'mode: expected "print" or "dict", found {mode!r}')
+        raise ValueError(f'mode: expected "print" or "dict", found {shown(mode)}')
     config: dict[str, Any] = {
         "lrcore": __version__,
         "numpy": np.__version__,
@@ -126,7 +129,7 @@ def heed_environment() -> None:
     if wanted and wanted != get_isa():
         runs = [isa for isa, ok in _core.isas().items() if ok]
         raise ImportError(
-            f"LRCORE_ISA: expected one of {runs}, which run here, found {wanted!r}"
+            f"LRCORE_ISA: expected one of {runs}, which run here, found {shown(wanted)}"
         )
     if not os.environ.get("OMP_NUM_THREADS"):
         _core.limit_threads(_quota.cpus() or 0)
@@ -135,5 +138,5 @@ def heed_environment() -> None:
             set_num_threads(int(threads))
         except ValueError:
             raise ImportError(
-                f"LRCORE_NUM_THREADS: expected an int >= 1, found {threads!r}"
+                f"LRCORE_NUM_THREADS: expected an int >= 1, found {shown(threads)}"
             ) from None

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from lrcore._numbers import real
+from lrcore._words import shown
 
 T = TypeVar("T")
 Report = Callable[[int, float], None]
@@ -78,7 +79,7 @@ def _scalar(what: str, value: Any) -> float:
         return real(what, value, wanted)
     except TypeError:
         raise TypeError(
-            f"{what}: expected to return {wanted}, found {value!r}{advice}"
+            f"{what}: expected to return {wanted}, found {shown(value)}{advice}"
         ) from None
 
 

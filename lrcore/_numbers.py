@@ -6,6 +6,8 @@ import math
 import operator
 from typing import Any
 
+from lrcore._words import shown
+
 # NumPy's kinds that float() takes for numbers: bool, complex, times, strings.
 _NO_REALS = ("b", "c", "m", "M", "S", "U")
 
@@ -28,7 +30,7 @@ def real(name: str, value: Any, what: str) -> float:
     except OverflowError:
         return math.inf
     except (TypeError, ValueError):
-        raise TypeError(f"{name}: expected {what}, found {value!r}") from None
+        raise TypeError(f"{name}: expected {what}, found {shown(value)}") from None
 
 
 def whole(name: str, value: Any, what: str, *, least: int) -> int:
@@ -45,7 +47,7 @@ def whole(name: str, value: Any, what: str, *, least: int) -> int:
             raise TypeError
         number = operator.index(value)
     except TypeError:
-        raise TypeError(f"{name}: expected {what}, found {value!r}") from None
+        raise TypeError(f"{name}: expected {what}, found {shown(value)}") from None
     if number < least:
-        raise ValueError(f"{name}: expected {what}, found {value!r}")
+        raise ValueError(f"{name}: expected {what}, found {shown(value)}")
     return number

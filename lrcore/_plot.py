@@ -16,6 +16,7 @@ import numpy as np
 
 from lrcore._suggest import loss_range
 from lrcore._typing import Array
+from lrcore._words import shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -349,7 +350,7 @@ def step_ticks(axes: Axes) -> None:
 def check_path(path: str | PathLike[str] | None) -> None:
     """Raise ValueError for a file of a kind that is not drawn."""
     if path is not None and Path(fspath(path)).suffix not in SUFFIXES:
-        raise ValueError(f"path: expected a .png, .pdf or .svg, found {path!r}")
+        raise ValueError(f"path: expected a .png, .pdf or .svg, found {shown(path)}")
 
 
 def save(figure: Figure, path: str | PathLike[str] | None) -> None:

@@ -18,7 +18,6 @@ import multiprocessing
 import os
 import pickle
 import platform
-import re
 import signal
 import sys
 import time
@@ -37,6 +36,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from lrcore._losses import Diverged, follow
+from lrcore._words import shortened, shown
 from lrcore.space import Dimension
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def open_storage(storage: Any) -> Any:
         "Optuna, found"
     )
     if not isinstance(storage, (str, bytes, os.PathLike)):
-        raise TypeError(f"{wanted} {storage!r}")
+        raise TypeError(f"{wanted} {shown(storage)}")
     place = os.fsdecode(storage)
     try:
         if "://" in place:
@@ -107,11 +107,20 @@ def open_storage(storage: Any) -> Any:
     except Exception as error:
         kind = ImportError if isinstance(error, ImportError) else ValueError
         why = traceback.format_exception_only(error)[0].partition("\n")[0]
-        shown = re.sub(r"(://[^/]*):[^/]*@", r"\1:***@", place)  # no password
         raise kind(
-            f"{wanted} {shown!r}, which cannot be opened: {why}; an SQLite database is "
-            "named as 'sqlite:///study.db'"
+            f"{wanted} {shown(_without_password(place))}, which cannot be opened: "
+            f"{shortened(why)}; an SQLite database is named as 'sqlite:///study.db'"
         ) from error
+
+
+def _without_password(url: str) -> str:
+    """Return a database's URL as a message may have it."""
+    scheme, separator, rest = url.partition("://")
+    login, at, place = rest.partition("/")[0].rpartition("@")
+    user, colon, _ = login.partition(":")
+    if not (at and colon):
+        return url
+    return f"{scheme}{separator}{user}:***@{place}{rest[len(login + at + place) :]}"
 
 
 def open_study(plan: Plan, storage: Any, worker: int = 0) -> optuna.Study:
@@ -138,7 +147,7 @@ def open_study(plan: Plan, storage: Any, worker: int = 0) -> optuna.Study:
     kept = study.user_attrs.get("lrcore")
     if kept is None and not trials:
         study.set_user_attr("lrcore", kept := about)
-    theirs = f"name: the storage has a study {plan.name!r}"
+    theirs = f"name: the storage has a study {shown(plan.name)}"
     if kept is None:
         raise ValueError(
             f"{theirs} that is not of lrcore.tune: expected none, or one without "
@@ -150,8 +159,8 @@ def open_study(plan: Plan, storage: Any, worker: int = 0) -> optuna.Study:
     for what, now in about.items():
         if before.get(what) != now:
             raise ValueError(
-                f"{theirs} of another {what}: expected {before.get(what)!r}, found "
-                f"{now!r}; give this one another name"
+                f"{theirs} of another {what}: expected {shown(before.get(what))}, "
+                f"found {shown(now)}; give this one another name"
             )
     # Not the same trials again where a study is continued, nor by each worker.
     seed = plan.seed
@@ -363,7 +372,7 @@ def _evaluate(trial: Trial, plan: Plan) -> float:
     if not (reported or isinstance(trial.study.pruner, optuna.pruners.NopPruner)):
         raise TypeError(
             "objective: expected to yield a number after each step, by which "
-            f"{plan.method!r} ends trials, found that it returned {value!r} only; "
+            f"{plan.method!r} ends trials, found that it returned {shown(value)} only; "
             "yield them, or take another method"
         )
     return value
@@ -442,7 +451,7 @@ def _check_shared(shared: bool, storage: Any) -> None:
     if not shared:
         raise ValueError(
             "storage: expected one that several processes can use, as n_jobs > 1 needs "
-            f"it, found {storage!r}; name a journal file, or a database"
+            f"it, found {shown(storage)}; name a journal file, or a database"
         )
 
 

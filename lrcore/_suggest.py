@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from lrcore._typing import Array
+from lrcore._words import listed, shown
 from lrcore.optimizers.base.optimizer import Optimizer
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class RangeTest:
             if callable(group["lr"]):
                 raise ValueError(
                     f"opt: expected a number as the lr of param_groups[{k}], found "
-                    f"{group['lr']!r}, which the suggestion would replace; set a "
+                    f"{shown(group['lr'])}, which the suggestion would replace; set a "
                     "number, apply, and make the schedule of what is set then"
                 )
         for group, ratio in zip(opt.param_groups, kept, strict=True):
@@ -143,15 +144,15 @@ def ratios(opt: Optimizer) -> list[float]:
         It is no optimizer; the first's is 0, and there are others.
     """
     if not isinstance(opt, Optimizer):
-        raise TypeError(f"opt: expected an optimizer of lrcore, found {opt!r}")
+        raise TypeError(f"opt: expected an optimizer of lrcore, found {shown(opt)}")
     now = [float(group.at("lr", opt.t)) for group in opt.param_groups]
     if len(now) == 1:
         return [1.0]
     if not now[0] > 0:
         raise ValueError(
             "opt: expected the first group's lr > 0 at the next step, as the others' "
-            f"keep their ratio to it, found {now}; set numbers for the range test, "
-            "and schedules after it"
+            f"keep their ratio to it, found [{listed(now)}]; set numbers for the "
+            "range test, and schedules after it"
         )
     return [lr / now[0] for lr in now]
 

@@ -48,12 +48,14 @@ class Place(NamedTuple):
 
     root: str
     of: Node | Leaf
+    then: str = ""
 
     def __str__(self) -> str:
         keys = _keys_to(self.of)
         if len(keys) > _ENDS:
             keys = [*keys[: _ENDS // 2], *keys[-_ENDS // 2 :]]
-        return shortened(self.root + "".join(f"[{shown(key)}]" for key in keys))
+        path = "".join(f"[{shown(key)}]" for key in keys)
+        return shortened(self.root + path + self.then)
 
 
 _ENDS = 200
@@ -141,16 +143,29 @@ def get(container: Any, key: Any, default: Any = None) -> Any:
     return container[key] if key < len(container) else default
 
 
-def places(tree: Tree) -> dict[tuple[Any, ...], int]:
-    """Return each leaf's index by its keys, from the outermost container on."""
-    paths: list[tuple[Any, ...]] = []
-    for node in tree.nodes:
-        paths.append((*paths[node.parent], node.key) if node.parent >= 0 else ())
-    return {
-        (*paths[leaf.node], leaf.key): i
-        for i, leaf in enumerate(tree.leaves)
-        if leaf.node >= 0
-    }
+class Places(NamedTuple):
+    """The indices of containers and of arrays, by (index of what holds them, key)."""
+
+    nodes: dict[tuple[int, Any], int]
+    leaves: dict[tuple[int, Any], int]
+
+
+def places(tree: Tree) -> Places:
+    """Return what finds an array by its keys, from the outermost container on."""
+    nodes = {(node.parent, node.key): k for k, node in enumerate(tree.nodes)}
+    return Places(nodes, {(a.node, a.key): i for i, a in enumerate(tree.leaves)})
+
+
+def find(places: Places, keys: Sequence[Any]) -> int | None:
+    """Return the index of the array under these keys, or None."""
+    node = 0
+    try:
+        *above, last = keys
+        for key in above:
+            node = places.nodes[node, key]
+        return places.leaves[node, last]
+    except (KeyError, TypeError, ValueError):  # of no hash; of no keys
+        return None
 
 
 def rebuild(tree: Tree, arrays: Sequence[Any]) -> Any:

@@ -66,6 +66,11 @@ def spelled(key: Any) -> str:
         return f"<{kind(key)}>"
 
 
+def named(value: Any) -> str:
+    """Return a string itself, without quotes, shortened; `shown` of all else."""
+    return shortened(value) if isinstance(value, str) else shown(value)
+
+
 def kind(obj: Any) -> str:
     """Return the name of an object's type, with its module if that is not builtins."""
     if obj is None:
@@ -74,10 +79,14 @@ def kind(obj: Any) -> str:
     return shortened(name.removeprefix("builtins."))
 
 
-def listed(items: Collection[Any], word: Callable[[Any], str] = shown) -> str:
-    """Return the words of items with commas between; of many, how many more follow."""
+def listed(
+    items: Collection[Any], word: Callable[[Any], str] = shown, room: int = _LIST
+) -> str:
+    """Return the words of items with commas between; of many, how many more follow.
+
+    room : how many characters to fill, if the first word is not longer.
+    """
     words: list[str] = []
-    room = _LIST
     for item in items:
         text = word(item)
         room -= len(text) + len(", ")

@@ -16,7 +16,9 @@ import numpy as np
 
 from lrcore import _check
 from lrcore._numbers import real, whole
+from lrcore._sums import in_order
 from lrcore._typing import Array
+from lrcore._words import listed, shown
 from lrcore.clip import global_norm
 from lrcore.optimizers.base.domains import (
     FINITE,
@@ -142,14 +144,14 @@ def scale_adam(
     k = _ratio(batch_size, base_batch_size)
     rate, small = number("lr", lr, _RATE), number("eps", eps, _RATE)
     if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-        raise TypeError(f"betas: expected 2 numbers, found {betas!r}")
+        raise TypeError(f"betas: expected 2 numbers, found {shown(betas)}")
     scaled = []
     for i, value in enumerate(betas):
         beta = 1 - k * (1 - number(f"betas[{i}]", value, _DECAY))
         if beta < 0:
             raise ValueError(
                 f"betas[{i}]: expected at least {1 - 1 / k:g} at {k:g} times the batch "
-                f"size, found {value!r}; the rule would make it {beta:g}"
+                f"size, found {shown(value)}; the rule would make it {beta:g}"
             )
         scaled.append(beta)
     return AdamNumbers(sqrt(k) * rate, (scaled[0], scaled[1]), small / sqrt(k))
@@ -303,7 +305,7 @@ class GradientNoiseScale:
         if self.big_batch_size <= self.small_batch_size:
             raise ValueError(
                 "big_batch_size: expected more than small_batch_size = "
-                f"{self.small_batch_size:g}, found {big_batch_size!r}"
+                f"{self.small_batch_size:g}, found {shown(big_batch_size)}"
             )
         self.decay = number("decay", decay, _DECAY.or_none())
         self.reset()
@@ -338,7 +340,9 @@ class GradientNoiseScale:
         for name, value in norms.items():
             norms[name] = real(name, value, "a number >= 0")
             if norms[name] < 0:
-                raise ValueError(f"{name}: expected a number >= 0, found {value!r}")
+                raise ValueError(
+                    f"{name}: expected a number >= 0, found {shown(value)}"
+                )
         small, big = norms.values()
         b, wide = self.small_batch_size, self.big_batch_size
         grad_norm2 = (wide * big - b * small) / (wide - b)
@@ -390,7 +394,7 @@ class GradientNoiseScale:
                 f"micro-batches, found {self.small_batch_size:g}"
             )
         if not isinstance(grads, (list, tuple)) or len(grads) != count:
-            found = len(grads) if isinstance(grads, (list, tuple)) else repr(grads)
+            found = len(grads) if isinstance(grads, (list, tuple)) else shown(grads)
             raise ValueError(
                 f"grads: expected a list of {count} gradients of "
                 f"{self.small_batch_size:g} examples, found {found}"
@@ -400,19 +404,18 @@ class GradientNoiseScale:
         for i, own in enumerate(shapes):
             if own != shapes[0]:
                 raise ValueError(
-                    f"grads[{i}]: expected arrays of shapes {shapes[0]}, as grads[0] "
-                    f"has, found {own}"
+                    f"grads[{i}]: expected arrays of shapes {_shapes(shapes[0])}, as "
+                    f"grads[0] has, found {_shapes(own)}"
                 )
         whole = _mean(arrays) if mean is None else _check.gradients(mean, "mean")
         if [a.shape for a in whole] != shapes[0]:
             raise ValueError(
-                f"mean: expected arrays of shapes {shapes[0]}, as grads[0] has, found "
-                f"{[a.shape for a in whole]}"
+                f"mean: expected arrays of shapes {_shapes(shapes[0])}, as grads[0] "
+                f"has, found {_shapes([a.shape for a in whole])}"
             )
         big = global_norm(whole)
-        return self.update(
-            sum(global_norm(each) ** 2 for each in arrays) / count, big**2
-        )
+        small_norm2 = in_order(global_norm(each) ** 2 for each in arrays) / count
+        return self.update(small_norm2, big**2)
 
     @property
     def grad_norm2(self) -> float:
@@ -452,7 +455,7 @@ class GradientNoiseScale:
         """
         wanted = self.state_dict().keys()
         if not isinstance(saved, Mapping) or saved.keys() != wanted:
-            raise ValueError(f"saved: expected {list(wanted)}, found {saved!r}")
+            raise ValueError(f"saved: expected {list(wanted)}, found {shown(saved)}")
         new = GradientNoiseScale(
             saved["small_batch_size"], saved["big_batch_size"], saved["decay"]
         )
@@ -468,6 +471,10 @@ class GradientNoiseScale:
             f"<GradientNoiseScale {self.noise_scale:g} from {self.updates} pairs of "
             f"{self.small_batch_size:g} and {self.big_batch_size:g}>"
         )
+
+
+def _shapes(shapes: Sequence[tuple[int, ...]]) -> str:
+    return f"[{listed(shapes)}]"
 
 
 def _mean(arrays: Sequence[Sequence[Array]]) -> list[Array]:

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 import lrcore
 from lrcore import _plot, demo
+from lrcore._words import shortened, shown
 from lrcore.bench import bars, peers, report
 from lrcore.bench import run as bench
 
@@ -211,7 +212,8 @@ def _counts(text: str) -> list[int]:
             value = 0.0
         if not (value.is_integer() and 1 <= value <= 1e12):
             raise argparse.ArgumentTypeError(
-                f"expected whole numbers from 1 on, such as 1e3,1e6, found {part!r}"
+                "expected whole numbers from 1 on, such as 1e3,1e6, found "
+                f"{shown(part)}"
             )
         return int(value)
 
@@ -232,7 +234,7 @@ def _peers(text: str) -> list[type[peers.Peer]]:
         if not found:
             known = ", ".join(peer.name for peer in peers.PEERS)
             raise argparse.ArgumentTypeError(
-                f"expected some of {known}, or none, found {part!r}"
+                f"expected some of {known}, or none, found {shown(part)}"
             )
         return found
 
@@ -247,7 +249,7 @@ def _duration(text: str) -> float:
         value = 0.0
     if not 1e-4 <= value <= 60:
         raise argparse.ArgumentTypeError(
-            f"expected seconds from 0.0001 to 60, found {text!r}"
+            f"expected seconds from 0.0001 to 60, found {shown(text)}"
         )
     return value
 
@@ -256,7 +258,9 @@ def _old_run(path: str) -> bench.Run:
     try:
         return report.load(path)
     except (OSError, ValueError) as error:
-        raise argparse.ArgumentTypeError(f"{path}: {error}") from None
+        raise argparse.ArgumentTypeError(
+            f"{shortened(path)}: {shortened(str(error))}"
+        ) from None
 
 
 # --- arguments ------------------------------------------------------------------------
@@ -264,14 +268,16 @@ def _old_run(path: str) -> bench.Run:
 
 def _positive(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 1_000_000:
-        raise argparse.ArgumentTypeError(f"expected 1 to 1,000,000, found {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"expected 1 to 1,000,000, found {shown(text)}"
+        )
     return int(text)
 
 
 def _picture(text: str) -> str:
     if Path(text).suffix not in (".png", ".pdf", ".svg"):
         raise argparse.ArgumentTypeError(
-            f"expected a .png, .pdf or .svg, found {text!r}"
+            f"expected a .png, .pdf or .svg, found {shown(text)}"
         )
     return _file(text)
 
@@ -279,5 +285,7 @@ def _picture(text: str) -> str:
 def _file(text: str) -> str:
     """Return the path of a file that can be made."""
     if not Path(text).parent.is_dir():
-        raise argparse.ArgumentTypeError(f"there is no folder {Path(text).parent}")
+        raise argparse.ArgumentTypeError(
+            f"there is no folder {shortened(str(Path(text).parent))}"
+        )
     return text

@@ -16,6 +16,7 @@ from lrcore._numbers import real, whole
 from lrcore._suggest import Curve, Trials, conclude, ratios
 from lrcore._suggest import RangeTest as RangeTest
 from lrcore._typing import Array
+from lrcore._words import shortened, shown
 from lrcore.optimizers.base.domains import FRACTION, Domain, choice, number
 from lrcore.optimizers.base.optimizer import Optimizer
 
@@ -101,7 +102,8 @@ class LRSweep:
         low, high = number("start", start, _RATE), number("end", end, _RATE)
         if not _WIDTH * low <= high:
             raise ValueError(
-                f"end: expected at least {_WIDTH} times start = {low}, found {end!r}"
+                f"end: expected at least {_WIDTH} times start = {low}, found "
+                f"{shown(end)}"
             )
         least = _suggest.FEWEST
         num = whole("num", num, f"an int >= {least}", least=least)
@@ -109,11 +111,13 @@ class LRSweep:
         smoothing = number("smoothing", smoothing, FRACTION._replace(fixed=True))
         self._stop = real("stop", stop, "a number > 1")
         if not self._stop > 1:
-            raise ValueError(f"stop: expected a number > 1, found {stop!r}")
+            raise ValueError(f"stop: expected a number > 1, found {shown(stop)}")
         wanted = f"0, or an int >= {least}"
         self._trial_steps = whole("trial_steps", trial_steps, wanted, least=0)
         if 0 < self._trial_steps < least:
-            raise ValueError(f"trial_steps: expected {wanted}, found {trial_steps!r}")
+            raise ValueError(
+                f"trial_steps: expected {wanted}, found {shown(trial_steps)}"
+            )
         self._rngs = _rngs(rng)
         self._opt = opt
         self._swept = Curve(_SPACED[schedule](low, high, num), smoothing, self._stop)
@@ -363,7 +367,7 @@ def lr_find(
     if not callable(loss_and_grad):
         raise TypeError(
             "loss_and_grad: expected a function of a batch that returns the loss and "
-            f"the gradients, found {loss_and_grad!r}"
+            f"the gradients, found {shown(loss_and_grad)}"
         )
     source = _Batches(batches)
     with sweep, source:
@@ -402,7 +406,7 @@ def _called(
     if not isinstance(returned, (tuple, list)) or len(returned) != 2:
         raise TypeError(
             "loss_and_grad: expected it to return a pair, the loss and the gradients, "
-            f"found {type(returned).__name__}"
+            f"found {shortened(type(returned).__name__)}"
         )
     return _scalar(returned[0]), returned[1]
 
@@ -465,7 +469,8 @@ def _rngs(rng: Rng | Iterable[Rng] | None) -> list[Rng]:
     for one in listed:
         if not isinstance(one, kinds):
             raise TypeError(
-                f"rng: expected a numpy.random.Generator, or several, found {one!r}"
+                "rng: expected a numpy.random.Generator, or several, found "
+                f"{shown(one)}"
             )
     return listed
 
@@ -496,7 +501,7 @@ class _Batches:
         if not iterable and not callable(source):
             raise TypeError(
                 "batches: expected an iterable of batches, or a function that returns "
-                f"one, found {source!r}"
+                f"one, found {shown(source)}"
             )
         self._function = None if iterable else source
         self._iterator: Iterator[Any] = iter(())
@@ -526,7 +531,7 @@ class _Batches:
         made = self._function() if self._function else self._source
         if not _is_iterable(made):
             raise TypeError(
-                f"batches: expected it to return an iterable, found {made!r}"
+                f"batches: expected it to return an iterable, found {shown(made)}"
             )
         return iter(made)
 

@@ -12,6 +12,7 @@ from lrcore._diagnosis import Finding, Rate, diagnose, healthy, well
 from lrcore._history import CHUNK, History, Recorder
 from lrcore._numbers import real, whole
 from lrcore._typing import Array
+from lrcore._words import shown
 from lrcore.optimizers.base.optimizer import Optimizer
 from lrcore.optimizers.base.report import Report
 from lrcore.optimizers.base.stateful import StatefulSchedule
@@ -105,10 +106,11 @@ class Monitor:
         max_rollbacks: int = 10,
     ) -> None:
         if opt is not None and not isinstance(opt, Optimizer):
-            raise TypeError(f"opt: expected an optimizer or None, found {opt!r}")
+            raise TypeError(f"opt: expected an optimizer or None, found {shown(opt)}")
         if on_divergence not in (None, "rollback"):
             raise ValueError(
-                f'on_divergence: expected "rollback" or None, found {on_divergence!r}'
+                'on_divergence: expected "rollback" or None, found '
+                f"{shown(on_divergence)}"
             )
         if on_divergence and opt is None:
             raise ValueError('opt: expected an optimizer for "rollback", found None')
@@ -326,7 +328,7 @@ def _given(lr: float, report: Report | None) -> Read:
     if report is None:
         return real("lr", lr, "a number"), *_NOTHING
     if not isinstance(report, Report):
-        raise TypeError(f"report: expected a Report or None, found {report!r}")
+        raise TypeError(f"report: expected a Report or None, found {shown(report)}")
     norms = (report.grad_norm, report.param_norm, report.update_norm)
     g, p, u = (norm * norm for norm in norms)
     return report.lr, g, p, u, report.nonfinite

@@ -10,6 +10,7 @@ import numpy as np
 
 from lrcore._numbers import real, whole
 from lrcore._typing import Array
+from lrcore._words import shown
 from lrcore.optimizers.base.domains import FRACTION, NONNEGATIVE, choice, number
 from lrcore.optimizers.base.stateful import StatefulSchedule
 
@@ -36,7 +37,7 @@ def known(name: str, value: Any) -> float:
     """Return a saved metric, which may be infinite, for none."""
     metric = real(name, value, "a number")
     if isnan(metric):
-        raise ValueError(f"{name}: expected a number, found {value!r}")
+        raise ValueError(f"{name}: expected a number, found {shown(value)}")
     return metric
 
 
@@ -163,7 +164,7 @@ class ReduceOnPlateau(StatefulSchedule):
         if isinstance(schedule, StatefulSchedule):
             raise TypeError(
                 "schedule: expected a finite number >= 0, or a pure schedule, found "
-                f"{schedule!r}"
+                f"{shown(schedule)}"
             )
         self.schedule = number("schedule", schedule, NONNEGATIVE)
         self.factor = number("factor", factor, FRACTION._replace(fixed=True))
@@ -174,7 +175,7 @@ class ReduceOnPlateau(StatefulSchedule):
         if self.threshold > 1 and (self.threshold_mode, self.mode) == ("rel", "min"):
             raise ValueError(
                 "threshold: expected a share of the best metric, at most 1, found "
-                f"{threshold!r}"
+                f"{shown(threshold)}"
             )
         self.cooldown = whole("cooldown", cooldown, "an int >= 0", least=0)
         self.min_lr = number("min_lr", min_lr, _LEAST)
@@ -278,7 +279,7 @@ class ReduceOnPlateau(StatefulSchedule):
         """
         wanted = self.state_dict().keys()
         if not isinstance(saved, Mapping) or saved.keys() != wanted:
-            raise ValueError(f"saved: expected {list(wanted)}, found {saved!r}")
+            raise ValueError(f"saved: expected {list(wanted)}, found {shown(saved)}")
         new = ReduceOnPlateau(**{name: saved[name] for name in _CONFIG})
         new.best = known("best", saved["best"])
         for name in ("num_bad", "cooldown_counter"):

@@ -29,6 +29,7 @@ import numpy as np
 from lrcore import _plot
 from lrcore._numbers import real, whole
 from lrcore._typing import Array
+from lrcore._words import shown
 from lrcore.optimizers.sgd import SGD
 from lrcore.schedules import Schedule
 
@@ -98,10 +99,10 @@ def schedules(
         raise ValueError("schedules: expected at least one, found none")
     for name, schedule in named.items():
         if not callable(schedule):
-            where = f"schedules[{name!r}]" if several else "schedules"
+            where = f"schedules[{shown(name)}]" if several else "schedules"
             raise TypeError(
                 f"{where}: expected a schedule or a function of the step, "
-                f"found {schedule!r}"
+                f"found {shown(schedule)}"
             )
     whole("steps", steps, "an int >= 1", least=1)
     _plot.check_path(path)
@@ -381,7 +382,7 @@ def surface(
     begin = _pair("start", start)
     (left, right), (bottom, top) = box = [_pair("bounds", pair) for pair in bounds]
     if not (left < right and bottom < top):
-        raise ValueError(f"bounds: expected two rising pairs, found {bounds!r}")
+        raise ValueError(f"bounds: expected two rising pairs, found {shown(bounds)}")
     whole("steps", steps, "an int >= 1", least=1)
     _plot.check_path(path)
     _plot.require()
@@ -420,10 +421,10 @@ def _pair(name: str, value: Any) -> tuple[float, float]:
     try:
         a, b = value
     except (TypeError, ValueError):
-        raise TypeError(f"{name}: expected two numbers, found {value!r}") from None
+        raise TypeError(f"{name}: expected two numbers, found {shown(value)}") from None
     pair = real(name, a, "two numbers"), real(name, b, "two numbers")
     if not all(map(math.isfinite, pair)):
-        raise ValueError(f"{name}: expected two finite numbers, found {value!r}")
+        raise ValueError(f"{name}: expected two finite numbers, found {shown(value)}")
     return pair
 
 

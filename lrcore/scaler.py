@@ -7,6 +7,7 @@ from math import inf
 from typing import Any
 
 from lrcore._numbers import whole
+from lrcore._words import shown
 from lrcore.optimizers.base.domains import ABOVE_ONE, POSITIVE, Domain, number
 from lrcore.optimizers.base.optimizer import Optimizer
 
@@ -145,7 +146,7 @@ class LossScaler:
         """
         wanted = self.state_dict().keys()
         if not isinstance(saved, Mapping) or saved.keys() != wanted:
-            raise ValueError(f"saved: expected {list(wanted)}, found {saved!r}")
+            raise ValueError(f"saved: expected {list(wanted)}, found {shown(saved)}")
         new = LossScaler(
             saved["scale"],
             saved["growth_factor"],

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from lrcore import _plot
 from lrcore._losses import Diverged, follow
 from lrcore._numbers import real, whole
+from lrcore._words import listed, shortened, shown
 from lrcore.optimizers.base.domains import number
 from lrcore.plateau import MODES
 from lrcore.space import Dimension, Integer, Real, check, one_of
@@ -238,10 +239,10 @@ class Search:
         if kind == "loss" and not alone:
             raise ValueError(
                 "kind: expected another than 'loss', which draws one dimension that is "
-                f"a number, found {list(self.space)}; 'slice' draws each"
+                f"a number, found [{listed(self.space)}]; 'slice' draws each"
             )
         if kind != "loss" and self.study is None:
-            raise ValueError(f"kind: expected 'loss' of a sweep, found {kind!r}")
+            raise ValueError(f"kind: expected 'loss' of a sweep, found {shown(kind)}")
         if not self.trials:
             raise ValueError("plot: expected at least one trial, found none")
         if kind == "intermediate" and not any(t.losses for t in self.trials):
@@ -473,23 +474,25 @@ def _rates(lrs: Any) -> list[float]:
     try:
         given = list(lrs)
     except TypeError:
-        raise TypeError(f"lrs: expected {wanted}, found {lrs!r}") from None
+        raise TypeError(f"lrs: expected {wanted}, found {shown(lrs)}") from None
     if not given:
         raise ValueError(f"lrs: expected {wanted}, found none")
-    rates: list[float] = []
+    rates: dict[float, None] = {}
     for i, lr in enumerate(given):
         rate = real(f"lrs[{i}]", lr, "a finite number > 0")
         if not 0 < rate < math.inf:
-            raise ValueError(f"lrs[{i}]: expected a finite number > 0, found {lr!r}")
+            raise ValueError(
+                f"lrs[{i}]: expected a finite number > 0, found {shown(lr)}"
+            )
         if rate in rates:
-            raise ValueError(f"lrs[{i}]: expected each once, found {lr!r} again")
-        rates.append(rate)
-    return rates
+            raise ValueError(f"lrs[{i}]: expected each once, found {shown(lr)} again")
+        rates[rate] = None
+    return list(rates)
 
 
 def _callable(name: str, value: Any) -> None:
     if not callable(value):
-        raise TypeError(f"{name}: expected a function, found {value!r}")
+        raise TypeError(f"{name}: expected a function, found {shown(value)}")
 
 
 # --- a study --------------------------------------------------------------------------
@@ -669,15 +672,15 @@ def tune(
         seconds = real("timeout", timeout, "a number of seconds > 0")
         if not seconds > 0:
             raise ValueError(
-                f"timeout: expected a number of seconds > 0, found {timeout!r}"
+                f"timeout: expected a number of seconds > 0, found {shown(timeout)}"
             )
         deadline = time.time() + seconds
     if name is not None and not isinstance(name, str):
-        raise TypeError(f"name: expected a string, found {name!r}")
+        raise TypeError(f"name: expected a string, found {shown(name)}")
     if not name and storage is not None:
         raise ValueError(
             "name: expected the study's name, by which the storage keeps it and other "
-            f"calls continue it, found {name!r}"
+            f"calls continue it, found {shown(name)}"
         )
     if n_jobs > 1:
         _pickles(objective)
@@ -714,7 +717,7 @@ def _check_used(method: str, **given: int | None) -> None:
         if value is not None and method not in _USED_BY[name]:
             raise ValueError(
                 f"{name}: expected None for {method!r}, as it is of "
-                f"{' and '.join(map(repr, _USED_BY[name]))}, found {value!r}"
+                f"{' and '.join(map(repr, _USED_BY[name]))}, found {shown(value)}"
             )
 
 
@@ -729,7 +732,8 @@ def _slots(
         if len(space) > 1 or getattr(next(iter(space.values())), "scale", "") != "log":
             raise ValueError(
                 "space: expected one number on the scale 'log' for 'log_sweep', as "
-                f"{{'lr': lrcore.space.lr()}}, found {dict(space)}; 'grid' takes any"
+                f"{{'lr': lrcore.space.lr()}}, found {shown(dict(space))}; "
+                "'grid' takes any"
             )
         points = 13 if trials is None else trials
     elif method != "grid":
@@ -742,7 +746,7 @@ def _slots(
     if method == "grid" and trials not in (None, len(grid)):
         raise ValueError(
             f"trials: expected None for 'grid', whose {len(grid)} points follow from "
-            f"`points` and the space, found {trials}"
+            f"`points` and the space, found {shown(trials)}"
         )
     return grid
 
@@ -755,7 +759,7 @@ def _pickles(objective: Any) -> None:
     if getattr(function, "__module__", "") == "__main__" and not Path(main).is_file():
         raise TypeError(
             "objective: expected one of a module that other processes can import, as "
-            f"n_jobs > 1 needs it, found {objective!r}, which was defined at the "
+            f"n_jobs > 1 needs it, found {shown(objective)}, which was defined at the "
             "prompt or in a notebook; put it into a file and import it"
         )
     try:
@@ -763,8 +767,9 @@ def _pickles(objective: Any) -> None:
     except Exception as error:
         raise TypeError(
             "objective: expected one that pickles, as n_jobs > 1 sends it to other "
-            f"processes, found {objective!r} ({error}); define it at a module's top "
-            "level, with functools.partial or a class's __call__ for what else it needs"
+            f"processes, found {shown(objective)} ({shortened(str(error))}); define it "
+            "at a module's top level, with functools.partial or a class's __call__ for "
+            "what else it needs"
         ) from None
 
 

@@ -37,6 +37,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from lrcore._numbers import real, whole
+from lrcore._words import shown
 from lrcore.optimizers import available
 
 if TYPE_CHECKING:
@@ -122,16 +123,17 @@ class Real(Dimension):
             if not (least <= value < most and math.isfinite(value)):
                 raise ValueError(
                     f"{name}: expected {text} as bounds on the scale {self.scale!r}, "
-                    f"found {value!r}"
+                    f"found {shown(value)}"
                 )
         if not low < high:
             raise ValueError(
-                f"high: expected more than low = {low:g}, found {high!r}; a fixed "
+                f"high: expected more than low = {low:g}, found {shown(high)}; a fixed "
                 f"value is the list [{low:g}]"
             )
         if math.isinf(high - low):
             raise ValueError(
-                f"high: expected a finite distance to low = {low:g}, found {high!r}"
+                f"high: expected a finite distance to low = {low:g}, found "
+                f"{shown(high)}"
             )
         object.__setattr__(self, "low", low)
         object.__setattr__(self, "high", high)
@@ -216,13 +218,13 @@ class Integer(Dimension):
             wanted = f"an int in [{text}, 2**53]"
             value = whole(name, getattr(self, name), wanted, least=least)
             if value > most:
-                raise ValueError(f"{name}: expected {wanted}, found {value}")
+                raise ValueError(f"{name}: expected {wanted}, found {shown(value)}")
             if self.scale == "powers of 2" and value & (value - 1):
                 raise ValueError(f"{name}: expected a power of 2, found {value}")
             object.__setattr__(self, name, value)
         if not self.low < self.high:
             raise ValueError(
-                f"high: expected more than low = {self.low}, found {self.high!r}; a "
+                f"high: expected more than low = {self.low}, found {self.high}; a "
                 f"fixed value is the list [{self.low}]"
             )
 
@@ -282,18 +284,23 @@ class Choice(Dimension):
         if not values:
             raise ValueError("values: expected at least one, found none")
         plain = [v.item() if isinstance(v, np.generic) else v for v in values]
+        before = set()
         for i, value in enumerate(plain):
             if value is not None and not isinstance(value, (str, int, float)):
                 raise TypeError(
                     f"values[{i}]: expected a string, a number, a bool or None, found "
-                    f"{value!r}; name it by a string, and look it up in the objective"
+                    f"{shown(value)}; name it by a string, and look it up in the "
+                    "objective"
                 )
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError(
                     f"values[{i}]: expected a finite number, found {value}"
                 )
-            if value in plain[:i]:
-                raise ValueError(f"values[{i}]: expected each once, found {value!r}")
+            if value in before:
+                raise ValueError(
+                    f"values[{i}]: expected each once, found {shown(value)}"
+                )
+            before.add(value)
         object.__setattr__(self, "values", tuple(plain))
 
     def __repr__(self) -> str:
@@ -338,7 +345,9 @@ class Tuple(Dimension):
             raise ValueError("parts: expected at least one dimension, found none")
         for i, part in enumerate(parts):
             if not isinstance(part, Dimension):
-                raise TypeError(f"parts[{i}]: expected a dimension, found {part!r}")
+                raise TypeError(
+                    f"parts[{i}]: expected a dimension, found {shown(part)}"
+                )
         object.__setattr__(self, "parts", parts)
 
     def __repr__(self) -> str:
@@ -407,7 +416,7 @@ def betas(
     parts = []
     for name, bounds in (("beta1", beta1), ("beta2", beta2)):
         if not isinstance(bounds, (tuple, list)) or len(bounds) != 2:
-            raise TypeError(f"{name}: expected two bounds, found {bounds!r}")
+            raise TypeError(f"{name}: expected two bounds, found {shown(bounds)}")
         try:
             parts.append(Real(*bounds, scale="complement"))
         except (TypeError, ValueError) as error:
@@ -510,7 +519,7 @@ def check(space: Any) -> dict[str, Dimension]:
     if not isinstance(space, Mapping):
         raise TypeError(
             'space: expected a dict of dimensions such as {"lr": lrcore.space.lr()}, '
-            f"found {space!r}"
+            f"found {shown(space)}"
         )
     if not space:
         raise ValueError(
@@ -520,19 +529,21 @@ def check(space: Any) -> dict[str, Dimension]:
     checked: dict[str, Dimension] = {}
     for name, given in space.items():
         if not isinstance(name, str):
-            raise TypeError(f"space: expected strings as names, found {name!r}")
+            raise TypeError(f"space: expected strings as names, found {shown(name)}")
         if isinstance(given, Dimension):
             checked[name] = given
         elif isinstance(given, list):
             try:
                 checked[name] = Choice(*given)
             except (TypeError, ValueError) as error:
-                raise type(error)(f"space[{name!r}]: {error}") from None
+                raise type(error)(f"space[{shown(name)}]: {error}") from None
         else:
-            advice = "call it" if callable(given) else f"a fixed value is [{given!r}]"
+            fixed = f"a fixed value is [{shown(given)}]"
+            advice = "call it" if callable(given) else fixed
             raise TypeError(
-                f"space[{name!r}]: expected a dimension such as lrcore.space.lr(), or "
-                f"a list of values, found {given!r}; {advice}"
+                f"space[{shown(name)}]: expected a dimension such as "
+                f"lrcore.space.lr(), or a list of values, found {shown(given)}; "
+                f"{advice}"
             )
     owners: dict[str, str] = {}
     for name, dimension in checked.items():
@@ -540,9 +551,9 @@ def check(space: Any) -> dict[str, Dimension]:
             other = owners.setdefault(key, name)
             if other != name:
                 raise ValueError(
-                    f"space[{name!r}]: expected a name whose parameters in Optuna's "
-                    f"study are its own, found {key!r}, which is of {other!r} too; "
-                    "rename one"
+                    f"space[{shown(name)}]: expected a name whose parameters in "
+                    f"Optuna's study are its own, found {shown(key)}, which is of "
+                    f"{shown(other)} too; rename one"
                 )
     return checked
 
@@ -551,7 +562,7 @@ def one_of(name: str, value: Any, known: tuple[str, ...]) -> None:
     """Raise ValueError for a value that is none of the known."""
     if value not in known:
         text = ", ".join(map(repr, known))
-        raise ValueError(f"{name}: expected one of {text}, found {value!r}")
+        raise ValueError(f"{name}: expected one of {text}, found {shown(value)}")
 
 
 __all__ = [

@@ -11,6 +11,7 @@ import numpy as np
 from lrcore import _check, _tree
 from lrcore._numbers import real, whole
 from lrcore._typing import Array
+from lrcore._words import error, shown
 from lrcore.optimizers.base.domains import NONNEGATIVE, number
 from lrcore.plateau import MODES, improves, known
 
@@ -126,7 +127,9 @@ class EarlyStopping:
             "min_delta", min_delta, NONNEGATIVE._replace(fixed=True)
         )
         if relative not in (True, False):
-            raise TypeError(f"relative: expected True or False, found {relative!r}")
+            raise TypeError(
+                f"relative: expected True or False, found {shown(relative)}"
+            )
         self.relative = bool(relative)
         self.mode = number("mode", mode, MODES)
         self.warmup = whole("warmup", warmup, "an int >= 0", least=0)
@@ -196,25 +199,27 @@ class EarlyStopping:
             )
         if self.best_update is None:
             raise RuntimeError(
-                f"restore: found nothing kept; none of {self.num_updates} updates was "
-                "an improvement"
+                "restore: found nothing kept; none of "
+                f"{shown(self.num_updates)} updates was an improvement"
             )
         self._in_place()
         for leaf in self._tree.leaves:
-            _check.writable("params" + leaf.path, leaf.array)
+            _check.writable(_tree.Place("params", leaf), leaf.array)
         for kept, leaf in zip(self._kept, self._tree.leaves, strict=True):
             leaf.array[...] = kept
 
     def _in_place(self) -> None:
         """Check that the params are where they were: not rebound in a container."""
         nodes, leaves = self._tree
-        places = [(n.parent, n.key, n.container, n.path) for n in nodes[1:]]
-        places += [(a.node, a.key, a.array, a.path) for a in leaves if a.node >= 0]
-        for node, key, wanted, path in places:
-            if _tree.get(nodes[node].container, key, _MISSING) is not wanted:
-                raise ValueError(
-                    f"params{path}: expected the object that was there at "
-                    "construction, found another; assign in place (p[...] = value)"
+        inner = [(n.parent, n.container, n) for n in nodes[1:]]
+        arrays = [(a.node, a.array, a) for a in leaves if a.node >= 0]
+        for node, wanted, place in (*inner, *arrays):
+            if _tree.get(nodes[node].container, place.key, _MISSING) is not wanted:
+                raise error(
+                    ValueError,
+                    _tree.Place("params", place),
+                    "expected the object that was there at construction, found "
+                    "another; assign in place (p[...] = value)",
                 )
 
     def state_dict(self) -> dict[str, Any]:
@@ -236,7 +241,7 @@ class EarlyStopping:
         """
         wanted = self.state_dict().keys()
         if not isinstance(saved, Mapping) or saved.keys() != wanted:
-            raise ValueError(f"saved: expected {list(wanted)}, found {saved!r}")
+            raise ValueError(f"saved: expected {list(wanted)}, found {shown(saved)}")
         new = EarlyStopping(**{name: saved[name] for name in _CONFIG})
         new.best = known("best", saved["best"])
         for name in ("num_bad", "num_updates"):
@@ -245,17 +250,16 @@ class EarlyStopping:
             new.best_update = whole(
                 "best_update", saved["best_update"], "an int >= 0 or None", least=0
             )
-        names = [leaf.path for leaf in self._tree.leaves]
-        if list(saved["names"]) != names:
-            raise ValueError(f"names: expected {names}, found {saved['names']}")
-        count = len(names) if new.best_update is not None else 0
+        leaves = self._tree.leaves
+        _check.names(saved["names"], self._tree)
+        count = len(leaves) if new.best_update is not None else 0
         if len(saved["weights"]) != count:
             raise ValueError(
                 f"weights: expected {count} arrays, found {len(saved['weights'])}"
             )
         pairs = list(zip(self._kept, saved["weights"], strict=False))
-        for name, (own, array) in zip(names, pairs, strict=False):
-            _check.state(f"weights of params{name}", array, own)
+        for leaf, (own, array) in zip(leaves, pairs, strict=False):
+            _check.state(_tree.Place("weights of params", leaf), array, own)
         for name in (*_CONFIG, *_STATE):
             setattr(self, name, getattr(new, name))
         for own, array in pairs:

@@ -10,6 +10,7 @@ from textwrap import fill
 from typing import Any
 
 from lrcore import _plot
+from lrcore._words import shortened, shown
 from lrcore.bench import peers
 from lrcore.bench.bars import Bar, fastest, found
 from lrcore.bench.run import Case, Result, Run, Timing
@@ -221,7 +222,7 @@ def from_json(text: str) -> Run:
         raise ValueError("expected a file that `lrcore bench --json` wrote")
     if found[KEY] != LAYOUT:
         raise ValueError(
-            f"expected layout {LAYOUT}, found {found[KEY]!r}: write it anew with "
+            f"expected layout {LAYOUT}, found {shown(found[KEY])}: write it anew with "
             "`lrcore bench --json`"
         )
     try:
@@ -232,7 +233,9 @@ def from_json(text: str) -> Run:
             found["left_out"],
         )
     except (KeyError, TypeError) as error:
-        raise ValueError(f"expected a whole file, found one without {error}") from None
+        raise ValueError(
+            f"expected a whole file, found one without {shortened(str(error))}"
+        ) from None
 
 
 def _result(item: Mapping[str, Any]) -> Result:

@@ -24,6 +24,7 @@ import numpy as np
 from lrcore._numbers import real
 from lrcore._sums import in_order
 from lrcore._typing import Array
+from lrcore._words import listed, shortened, shown
 from lrcore.schedules._formulas import ARRAYS, NUMBERS, between
 from lrcore.schedules._parameters import (
     Check,
@@ -102,12 +103,15 @@ class Schedule(ABC):
         if type(t) is not int and type(t) is not float:  # NumPy's have narrow ranges
             t = real("t", t, "a step >= 0, or an array of them")
         if not 0 <= t < _FOREVER:
-            raise ValueError(f"t: expected a step >= 0, found {t!r}")
+            raise ValueError(f"t: expected a step >= 0, found {shown(t)}")
         return float(self._at(t, NUMBERS))
 
     def _of_array(self, t: Array) -> Array:
         if t.dtype.kind not in "iuf":
-            raise TypeError(f"t: expected an array of numbers, found one of {t.dtype}")
+            raise TypeError(
+                "t: expected an array of numbers, found one of "
+                f"{shortened(str(t.dtype))}"
+            )
         values = np.empty(t.shape)
         given, out = t.reshape(-1), values.reshape(-1)
         with np.errstate(over="ignore", under="ignore"):  # as for a number
@@ -228,15 +232,20 @@ class Schedule(ABC):
             It is no such dict, or a parameter cannot be.
         """
         if not isinstance(saved, Mapping) or not isinstance(saved.get("schedule"), str):
-            raise TypeError(f"saved: expected a schedule's to_dict(), found {saved!r}")
+            raise TypeError(
+                f"saved: expected a schedule's to_dict(), found {shown(saved)}"
+            )
         kind = Schedule._known.get(saved["schedule"])
         if kind is None:
-            raise ValueError(f"schedule: found an unknown one, {saved['schedule']!r}")
+            raise ValueError(
+                f"schedule: found an unknown one, {shown(saved['schedule'])}"
+            )
         given = {name: _revived(saved[name]) for name in saved if name != "schedule"}
         known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
         if unknown := [name for name in given if name not in known]:
             raise ValueError(
-                f"{kind.__name__}: expected parameters of {known}, found {unknown}"
+                f"{shortened(kind.__name__)}: expected parameters of {known}, found "
+                f"[{listed(unknown)}]"
             )
         return kind(**given)
 
@@ -268,7 +277,9 @@ def _checks(cls: type[Schedule]) -> dict[str, Check]:
 
 def _schedule(name: str, value: Any) -> Schedule:
     if not isinstance(value, Schedule):
-        raise TypeError(f"{name}: expected a schedule of this module, found {value!r}")
+        raise TypeError(
+            f"{name}: expected a schedule of this module, found {shown(value)}"
+        )
     return value
 
 

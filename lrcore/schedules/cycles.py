@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
+from lrcore._words import shown
 from lrcore.schedules._formulas import between, half_cosine
 from lrcore.schedules._parameters import (
     Finite,
@@ -29,7 +30,7 @@ def _growth(name: str, value: Any) -> float | int:
     """Return a factor of cycles: 1, or so far above that the cycles can be listed."""
     number = finite(name, value)
     if number != 1 and number < 1.01:
-        raise ValueError(f"{name}: expected 1 or at least 1.01, found {value!r}")
+        raise ValueError(f"{name}: expected 1 or at least 1.01, found {shown(value)}")
     return int(number) if number.is_integer() else number
 
 

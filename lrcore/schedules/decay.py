@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
+from lrcore._words import shown
 from lrcore.schedules._formulas import between, half_cosine, progress
 from lrcore.schedules._parameters import (
     Finite,
@@ -61,7 +62,7 @@ class StepDecay(Schedule):
         if (self.gamma is None) == (drop is None):
             raise TypeError(
                 "gamma: expected one of gamma and drop, which mean the same, found "
-                f"gamma={self.gamma!r} and drop={drop!r}"
+                f"gamma={shown(self.gamma)} and drop={shown(drop)}"
             )
         if drop is not None:
             object.__setattr__(self, "gamma", positive("drop", drop))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lrcore import _check, _tree
 from lrcore._typing import Array
+from lrcore._words import named, shortened
 from lrcore.optimizers.base import averages
 
 if TYPE_CHECKING:
@@ -47,8 +48,9 @@ def read(opt: Optimizer, name: str) -> Any:
     """Return an average in the structure of params; p where a group has none."""
     if name not in opt._kept():
         raise AttributeError(
-            f"no {name} is kept; construct {type(opt).__name__} with "
-            f"{averages.ASKED_BY.get(name, name)}"
+            f"no {named(name)} is kept; construct "
+            f"{shortened(type(opt).__name__)} with "
+            f"{named(averages.ASKED_BY.get(name, name))}"
         )
     return _tree.rebuild(opt._tree, [a for _, a in opt._with_average(name)])
 
@@ -64,7 +66,7 @@ def lend(opt: Optimizer, name: str | None) -> Iterator[None]:
     opt._refuse_in_step()
     to_swap = [(p, a) for p, a in opt._with_average(name) if a is not p]
     for leaf in opt._tree.leaves:
-        _check.writable("params" + leaf.path, leaf.array)
+        _check.writable(_tree.Place("params", leaf), leaf.array)
     opt._plan.busy = (
         "this optimizer's params are lent to `with opt.averaged()`; do it after "
         "that block"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from lrcore._words import shown
 from lrcore.optimizers.base.keywords import Hyper
 
 Weight = Callable[[int], float]
@@ -47,7 +48,7 @@ def common_but_lookahead(h: Hyper, name: str) -> Mapping[str, Weight]:
     if h["lookahead_steps"] is not None:
         raise ValueError(
             f"lookahead_steps: expected None for {name}, whose states say where the "
-            f"params are, found {h['lookahead_steps']}"
+            f"params are, found {shown(h['lookahead_steps'])}"
         )
     return common(h)
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lrcore import _check
 from lrcore._numbers import whole
+from lrcore._tree import Place
 from lrcore._typing import Array
+from lrcore._words import error, listed, named, shortened, shown
 from lrcore.optimizers.base import options, stateful
 from lrcore.optimizers.base.domains import check
 from lrcore.optimizers.base.keywords import Hyper
@@ -87,30 +89,28 @@ def _sets(opt: Optimizer) -> list[Hyper]:
 def _checked(opt: Optimizer, saved: Mapping[str, Any]) -> _Checked:
     """Check all of a saved dict against the optimizer that is to take it."""
     if not isinstance(saved, Mapping):
-        raise TypeError(f"saved: expected a state_dict(), found {saved!r}")
+        raise TypeError(f"saved: expected a state_dict(), found {shown(saved)}")
     if missing := [key for key in _ENTRIES if key not in saved]:
         raise ValueError(f"saved: expected a state_dict(), found none of {missing}")
     if saved["version"] != _VERSION:
         raise ValueError(
-            f"version: expected {_VERSION}, found {saved['version']!r}, which "
+            f"version: expected {_VERSION}, found {shown(saved['version'])}, which "
             "another version of lrcore has saved"
         )
     if saved["optimizer"] != type(opt).__name__:
         raise ValueError(
-            f"optimizer: expected the state of {type(opt).__name__}, "
-            f"found that of {saved['optimizer']}"
+            f"optimizer: expected the state of {shortened(type(opt).__name__)}, "
+            f"found that of {named(saved['optimizer'])}"
         )
     t = whole("t", saved["t"], "an int >= 0", least=0)
     own = _checked_options(opt, saved["options"])
     gathered = whole("gathered", saved["gathered"], "an int >= 0", least=0)
     if gathered >= own["accumulate"]:
         raise ValueError(
-            f"gathered: expected less than accumulate = {own['accumulate']}, "
-            f"found {gathered}"
+            f"gathered: expected less than accumulate = {shown(own['accumulate'])}, "
+            f"found {shown(gathered)}"
         )
-    names = [leaf.path for leaf in opt._tree.leaves]
-    if list(saved["names"]) != names:
-        raise ValueError(f"names: expected {names}, found {saved['names']}")
+    _check.names(saved["names"], opt._tree)
     _check_states(opt, saved["state"])
     if len(saved["param_groups"]) != len(opt.param_groups):
         raise ValueError(
@@ -137,16 +137,17 @@ def _check_states(opt: Optimizer, states: Sequence[Any]) -> None:
     for leaf, own, new in zip(opt._tree.leaves, opt.state, states, strict=True):
         wanted = set(saved_arrays(own))
         if not isinstance(new, Mapping) or wanted != new.keys():
-            raise ValueError(
-                f"state of params{leaf.path}: "
-                f"expected arrays {sorted(wanted)}, found {_keys(new)}"
+            raise error(
+                ValueError,
+                Place("state of params", leaf),
+                f"expected arrays {sorted(wanted)}, found {_keys(new)}",
             )
         for name in new:
-            where = f"state of params{leaf.path}: {name}"
+            where = Place("state of params", leaf, f": {name}")
             if not own[name].flags.writeable:
                 raise ValueError(f"{where} is read-only")
             _check.state(where, new[name], own[name])
 
 
-def _keys(mapping: Any) -> Any:
-    return list(mapping) if isinstance(mapping, Mapping) else mapping
+def _keys(mapping: Any) -> str:
+    return f"[{listed(mapping)}]" if isinstance(mapping, Mapping) else shown(mapping)

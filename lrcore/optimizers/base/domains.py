@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from lrcore._numbers import real, whole
+from lrcore._words import shown
 
 
 class Domain(NamedTuple):
@@ -132,7 +133,9 @@ def check(name: str, value: Any, domains: Domains) -> Any:
     except TypeError:
         values = ()
     if len(values) != len(domain):
-        raise ValueError(f"{name}: expected {len(domain)} numbers, found {value!r}")
+        raise ValueError(
+            f"{name}: expected {len(domain)} numbers, found {shown(value)}"
+        )
     return tuple(
         number(f"{name}[{i}]", v, d)
         for i, (v, d) in enumerate(zip(values, domain, strict=True))
@@ -152,7 +155,7 @@ def number(name: str, value: Any, domain: Domain) -> Any:
         return _axes(name, value, domain)
     if domain.choices:
         if value not in domain.choices:
-            raise ValueError(f"{name}: expected {domain.text}, found {value!r}")
+            raise ValueError(f"{name}: expected {domain.text}, found {shown(value)}")
         return value
     fixed = domain.fixed or name in AT_CONSTRUCTION
     if (value is None and domain.optional) or (_is_schedule(value) and not fixed):
@@ -162,7 +165,7 @@ def number(name: str, value: Any, domain: Domain) -> Any:
         return whole(name, value, wanted, least=domain.least)
     x = real(name, value, wanted)
     if not domain.holds(x):
-        raise ValueError(f"{name}: expected {domain.text}, found {value!r}")
+        raise ValueError(f"{name}: expected {domain.text}, found {shown(value)}")
     return x
 
 
@@ -176,7 +179,7 @@ def _axes(name: str, value: Any, domain: Domain) -> tuple[int, ...] | None:
 
 def _flag(name: str, value: Any) -> bool:
     if value not in (True, False):
-        raise TypeError(f"{name}: expected True or False, found {value!r}")
+        raise TypeError(f"{name}: expected True or False, found {shown(value)}")
     return bool(value)
 
 

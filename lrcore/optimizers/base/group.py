@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from lrcore._core import Folded
+from lrcore._words import named, shown
 from lrcore.optimizers.base.domains import AT_CONSTRUCTION, check, scheduled
 from lrcore.optimizers.base.keywords import Hyper, known
 from lrcore.optimizers.base.kind import Kind
@@ -57,7 +58,7 @@ class ParamGroup(MutableMapping[str, Any]):
         """Check a whole set of hyper-parameters for this group."""
         if not isinstance(hyper, Mapping) or hyper.keys() != self._hyper.keys():
             raise ValueError(
-                f"param_groups: expected {list(self._hyper)}, found {hyper!r}"
+                f"param_groups: expected {list(self._hyper)}, found {shown(hyper)}"
             )
         new = {name: self._check(name, value) for name, value in hyper.items()}
         self._keeps_layout(new, "param_groups")
@@ -93,7 +94,9 @@ class ParamGroup(MutableMapping[str, Any]):
 
     def __setitem__(self, name: str, value: Any) -> None:
         if name not in self._hyper:
-            raise KeyError(f"{name}: no hyper-parameter; there are {list(self._hyper)}")
+            raise KeyError(
+                f"{named(name)}: no hyper-parameter; there are {list(self._hyper)}"
+            )
         if name in AT_CONSTRUCTION:
             raise ValueError(f"{name}: used at construction only; it cannot be set now")
         hyper = {**self._hyper, name: self._check(name, value)}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypedDict
 
+from lrcore._words import listed, named, shortened, shown
+
 Hyper = dict[str, Any]
 """Hyper-parameters by name."""
 
@@ -98,6 +100,6 @@ def known(
     """
     if unknown := given.keys() - known.keys():
         raise TypeError(
-            f"{what}: unexpected keyword {min(unknown)!r}; there are "
-            f"{', '.join([*known, *extra])}"
+            f"{shortened(what)}: unexpected keyword {shown(min(unknown, key=named))}; "
+            f"there are {listed([*known, *extra], named, room=1200)}"
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from lrcore import _core
 from lrcore._typing import Array
+from lrcore._words import shortened, shown
 from lrcore.optimizers.base import averages
 from lrcore.optimizers.base.domains import Domains
 from lrcore.optimizers.base.fold import (
@@ -94,7 +95,7 @@ class Kind:
         if convention not in cls._known_conventions():
             raise ValueError(
                 f"convention: expected one of {cls._known_conventions()} "
-                f"for {cls.__name__}, found {convention!r}"
+                f"for {shortened(cls.__name__)}, found {shown(convention)}"
             )
         return cls._conventions.get(convention, {})
 

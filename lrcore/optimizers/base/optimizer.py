@@ -81,7 +81,7 @@ class Optimizer(Kind):
             self._tree, self.param_groups, kinds_of, gathers
         )
         options.replace(self, own_options)
-        self._places: dict[tuple[Any, ...], int] | None = None  # made where asked for
+        self._places: _tree.Places | None = None  # made where asked for
 
     # --- how to run ----------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lrcore import _core
+from lrcore._words import shown
 from lrcore.optimizers.base.domains import Domains, check, scheduled
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.values import asking
@@ -32,8 +33,9 @@ def option(name: str, doc: str) -> Any:
     def put(self: Optimizer, value: Any) -> None:
         if name == "accumulate" and self._plan.gathered:
             raise ValueError(
-                f"accumulate: found {value!r} after {self._plan.gathered} of "
-                f"{self.accumulate} gradients were gathered; set it after the update"
+                f"accumulate: found {shown(value)} after {self._plan.gathered} of "
+                f"{shown(self.accumulate)} gradients were gathered; set it after the "
+                "update"
             )
         checked = check(name, value, self._domains)
         self._refuse_in_step()
@@ -47,7 +49,7 @@ def replace(opt: Optimizer, options: Hyper) -> None:
     gathers = any(_core.GATHERED in state for state in opt.state)
     if gathers != (options["accumulate"] > 1):
         raise ValueError(
-            f"accumulate: found {options['accumulate']}, and this optimizer was "
+            f"accumulate: found {shown(options['accumulate'])}, and this optimizer was "
             f"built {'to gather' if gathers else 'without arrays to gather in'}; "
             "construct one with it"
         )

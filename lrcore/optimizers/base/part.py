@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from lrcore._core import GAUGES, MECHANIC, MECHANIC_NUMBERS, RULES, Folded
+from lrcore._words import shortened, shown
 from lrcore.optimizers.base import mechanic
 from lrcore.optimizers.base.fold import Weights
 from lrcore.optimizers.base.keywords import Hyper
@@ -34,7 +35,7 @@ class Layout(NamedTuple):
         names = [repr(n) for n in (self.rule, self.scale, *self.averages) if n]
         names += ["clip_tensor_norm"] if self.tensor_norm else []
         names += ["mechanic"] if self.mechanic else []
-        names += [] if self.axes is None else [f"agc over axes {self.axes}"]
+        names += [] if self.axes is None else [f"agc over axes {shown(self.axes)}"]
         return " and ".join(names)
 
 
@@ -130,8 +131,9 @@ class Part:
                 )
         if h["mechanic"] and not kind._takes_mechanic():
             raise ValueError(
-                f"mechanic: expected False for {kind.__name__}, which finds its rate "
-                "or makes the params anew in each step, found True; leave it out"
+                f"mechanic: expected False for {shortened(kind.__name__)}, which finds "
+                "its rate or makes the params anew in each step, found True; leave it "
+                "out"
             )
         return Layout(
             kind._rule(h),

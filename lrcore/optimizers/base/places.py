@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from lrcore._tree import Tree
+from lrcore._tree import Place, Places, Tree, find
+from lrcore._words import listed, shown
 
 
-def index(tree: Tree, places: Mapping[tuple[Any, ...], int], which: Any) -> int:
+def index(tree: Tree, places: Places, which: Any) -> int:
     """Return the index of a leaf.
 
-    places : each leaf's index by its keys, from the outermost container on.
+    places : what finds it by its keys.
     which : an index, a key of the params, or a tuple of keys.
 
     Raises
     ------
     ValueError
-        There is none; the message lists them all.
+        There is none; the message lists what there is.
     """
     leaves = tree.leaves
     if isinstance(which, int) and not isinstance(which, bool):
@@ -25,9 +25,10 @@ def index(tree: Tree, places: Mapping[tuple[Any, ...], int], which: Any) -> int:
             return which % len(leaves)
     else:
         keys = which if isinstance(which, tuple) else (which,)
-        if (found := places.get(keys)) is not None:
+        if (found := find(places, keys)) is not None:
             return found
     raise ValueError(
         f"which: expected an int below {len(leaves)} or the keys of one of "
-        f"{', '.join('params' + leaf.path for leaf in leaves)}, found {which!r}"
+        f"{listed(leaves, lambda leaf: str(Place('params', leaf)))}, "
+        f"found {shown(which)}"
     )

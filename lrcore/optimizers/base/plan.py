@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from lrcore import _check, _core
-from lrcore._tree import Tree
+from lrcore._tree import Place, Tree
 from lrcore._typing import Array
 from lrcore.optimizers.base import states
 from lrcore.optimizers.base.group import ParamGroup
@@ -34,7 +34,7 @@ def make(
         index_of[leaf.group, kind] for leaf, kind in zip(leaves, kinds, strict=True)
     ]
     units = [
-        _check.units("params" + leaf.path, leaf.array, parts[k][1].layout.axes)
+        _check.units(Place("params", leaf), leaf.array, parts[k][1].layout.axes)
         for leaf, k in zip(leaves, part_of, strict=True)
     ]
     arrays, copies = states.make(

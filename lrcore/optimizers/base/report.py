@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from math import inf, nan
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lrcore._words import shortened, shown
+
 if TYPE_CHECKING:
     from lrcore.optimizers.base.optimizer import Optimizer
 
@@ -52,18 +54,19 @@ def of_each(opt: Optimizer, per: str) -> Any:
     if per == "tensor":
         return {leaf.path: _of(opt, leaf.group, [i]) for i, leaf in enumerate(leaves)}
     if per != "group":
-        raise ValueError(f'per: expected "group" or "tensor", found {per!r}')
-    return tuple(
-        _of(opt, index, [i for i, leaf in enumerate(leaves) if leaf.group == index])
-        for index in range(len(opt.param_groups))
-    )
+        raise ValueError(f'per: expected "group" or "tensor", found {shown(per)}')
+    grouped: list[list[int]] = [[] for _ in opt.param_groups]
+    for i, leaf in enumerate(leaves):
+        grouped[leaf.group].append(i)
+    return tuple(_of(opt, group, of_it) for group, of_it in enumerate(grouped))
 
 
 def _of(opt: Optimizer, group: int, leaves: Sequence[int]) -> Report | None:
     """Return the report of some arrays, with the learning rate of a group."""
     if not opt.telemetry:
         raise AttributeError(
-            f"no report is kept; construct {type(opt).__name__} with telemetry=True"
+            f"no report is kept; construct {shortened(type(opt).__name__)} with "
+            "telemetry=True"
         )
     opt._refuse_in_step()
     plan = opt._plan

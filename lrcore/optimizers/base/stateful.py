@@ -50,14 +50,16 @@ def inherited(
     """
     heirs: dict[int, StatefulSchedule] = {}
     takes: list[tuple[StatefulSchedule, StatefulSchedule]] = []
+    taken: set[int] = set()  # ids of the first of each pair
     for mine, theirs in zip(own, saved, strict=True):
         for name, value in theirs.items():
             for old, new in zip(_elements(mine[name]), _elements(value), strict=False):
                 if not isinstance(new, StatefulSchedule) or id(new) in heirs:
                     continue
-                if type(old) is type(new) and all(old is not o for o, _ in takes):
+                if type(old) is type(new) and id(old) not in taken:
                     heirs[id(new)] = old
                     takes.append((old, new))
+                    taken.add(id(old))
     # Copies come last: an object further on may still be the heir.
     copies = {
         id(new): new._copy()

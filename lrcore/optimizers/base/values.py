@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from lrcore._words import shown
 from lrcore.optimizers.base.domains import Domain, Domains, check, domain_of, scheduled
 
 Ask = Callable[[int], Any]
@@ -21,7 +22,7 @@ def answered(name: str, answer: Any, domains: Domains) -> Any:
     now = check(name, answer, domains)
     if now is None or scheduled(now):
         raise TypeError(
-            f"{name}: expected its schedule to return numbers, found {now!r}"
+            f"{name}: expected its schedule to return numbers, found {shown(now)}"
         )
     return now
 

@@ -46,9 +46,24 @@ def most_squarable(x: Array) -> Any:
     return x.dtype.type(2.0**62 if x.dtype == np.float32 else 2.0**510)
 
 
+def bounded(g: Array, most: Any) -> Array:
+    """Return g within +-most, and NaN where it is not finite."""
+    return if_finite(within(g, g.dtype.type(most)), g)
+
+
 def squarable(g: Array) -> Array:
     """Return g, as large as it can be squared at most."""
-    return if_finite(within(g, most_squarable(g)), g)
+    return bounded(g, most_squarable(g))
+
+
+def summable(g: Array) -> Array:
+    """Return g, so large at most that a momentum of it is in range."""
+    return bounded(g, 2.0**112 if g.dtype == np.float32 else 2.0**1008)
+
+
+def comparable(g: Array) -> Array:
+    """Return g, so large at most that two of them have a difference."""
+    return bounded(g, 2.0**126 if g.dtype == np.float32 else 2.0**1022)
 
 
 def saturated(x: Array, g: Array) -> Array:

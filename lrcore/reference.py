@@ -18,11 +18,12 @@ import numpy as np
 
 from lrcore._bounds import (
     capped,
-    difference,
+    comparable,
     largest,
     most_squarable,
     saturated,
     squarable,
+    summable,
     toward,
     within,
 )
@@ -451,14 +452,13 @@ def sgd_hd(c: Sequence[float], g: Array, g_old: Array) -> Array:
 
 def momentum(c: Sequence[float], g: Array, m: Array) -> Array:
     """``m = mu m + w g;  u = m``."""
-    m[...] = saturated(c[0] * m + c[1] * g, g)
+    m[...] = c[0] * m + c[1] * summable(g)
     return m
 
 
 def nesterov(c: Sequence[float], g: Array, m: Array) -> Array:
     """``m = mu m + w g;  u = x g + mu m``."""
-    u = c[2] * g + c[3] * momentum(c, g, m)
-    return within(u, largest(u))
+    return c[2] * summable(g) + c[3] * momentum(c, g, m)
 
 
 def sign(c: Sequence[float], g: Array) -> Array:
@@ -468,13 +468,13 @@ def sign(c: Sequence[float], g: Array) -> Array:
 
 def signum(c: Sequence[float], g: Array, m: Array) -> Array:
     """``m += (1-b)(g-m);  u = sign(m)``."""
-    m[...] = toward(m, g, c[0])
+    m += c[0] * (comparable(g) - m)
     return sign(c, m)
 
 
 def lion(c: Sequence[float], g: Array, m: Array) -> Array:
     """``u = sign(m + (1-b1)(g-m));  m += (1-b2)(g-m)``."""
-    d = difference(g, m)
+    d = comparable(g) - m
     mix = m + c[0] * d
     m += c[1] * d
     return sign(c, mix)
@@ -538,7 +538,8 @@ def yogi(c: Sequence[float], g: Array, m: Array, v: Array) -> Array:
 
 def adamax(c: Sequence[float], g: Array, m: Array, n: Array) -> Array:
     """``m += (1-b1)(g-m);  n = max(b2 n, |g| + eps);  u = m / (n + outside)``."""
-    m[...] = toward(m, g, c[0])
+    g = comparable(g)
+    m += c[0] * (g - m)
     old, new = c[1] * n, np.abs(g) + c[2]
     n[...] = np.where(old > new, old, new)
     return m / (n + c[3])

@@ -20,8 +20,6 @@ double lrc_agc_most(const lrc_group *group, lrc_scaled p)
 
 /* --- measure ---------------------------------------------------------------------- */
 
-static int measure_wanted(const lrc_run *run) { return run->measures; }
-
 static void measure_share(lrc_run *run, const lrc_team *team)
 {
     lrc_share mine = lrc_share_of(run->plan, team);
@@ -111,22 +109,19 @@ static void measure_meet(lrc_run *run)
     for (size_t i = 0; plan->report && i < plan->n_tensors; i++)
         plan->report[i].clipped = lrc_times_squared(f, &plan->report[i].clipped);
     if (plan->skip_nonfinite && nonfinite > 0) run->result = LRC_SKIPPED;
-    run->doubtful = lrc_value(f) * longest[LRC_F32] > FLT_MAX ||
-                    lrc_value(f) * longest[LRC_F64] > DBL_MAX;
+    if (plan->skip_nonfinite && (lrc_value(f) * longest[LRC_F32] > FLT_MAX ||
+                                 lrc_value(f) * longest[LRC_F64] > DBL_MAX))
+        run->asked |= LRC_CHECKS;
     lrc_round_all(run);
 }
 
-const lrc_pass lrc_measure_pass = {measure_wanted, measure_share, measure_meet};
+const lrc_pass lrc_measure_pass = {LRC_MEASURES, LRC_TAKEN, measure_share,
+                                   measure_meet};
 
 /* --- check ------------------------------------------------------------------------ */
 
 /* A finite gradient times a factor above 1 may be infinite: where norms do not exclude it,
  * look at what the rules are given. */
-static int check_wanted(const lrc_run *run)
-{
-    return run->plan->skip_nonfinite && run->doubtful && run->result == LRC_TAKEN;
-}
-
 static void check_share(lrc_run *run, const lrc_team *team)
 {
     lrc_share mine = lrc_share_of(run->plan, team);
@@ -149,4 +144,4 @@ static void check_meet(lrc_run *run)
     }
 }
 
-const lrc_pass lrc_check_pass = {check_wanted, check_share, check_meet};
+const lrc_pass lrc_check_pass = {LRC_CHECKS, LRC_TAKEN, check_share, check_meet};

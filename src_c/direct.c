@@ -18,11 +18,6 @@ static void write_strip(const lrc_run *run, lrc_view *v, double factor, void *ou
         memcpy(out, g, v->n * lrc_size_of(dtype));
 }
 
-static int direct_wanted(const lrc_run *run)
-{
-    return run->directs && run->result == LRC_TAKEN;
-}
-
 static void direct_share(lrc_run *run, const lrc_team *team)
 {
     lrc_share mine = lrc_share_of(run->plan, team);
@@ -32,9 +27,7 @@ static void direct_share(lrc_run *run, const lrc_team *team)
 
 static void direct_meet(lrc_run *run) { lrc_ask_caller(run, LRC_ASK_DIRECTED); }
 
-const lrc_pass lrc_direct_pass = {direct_wanted, direct_share, direct_meet};
-
-static int clip_wanted(const lrc_run *run) { return run->result == LRC_TAKEN; }
+const lrc_pass lrc_direct_pass = {LRC_DIRECTS, LRC_TAKEN, direct_share, direct_meet};
 
 static void clip_share(lrc_run *run, const lrc_team *team)
 {
@@ -45,4 +38,4 @@ static void clip_share(lrc_run *run, const lrc_team *team)
     }
 }
 
-const lrc_pass lrc_clip_pass = {clip_wanted, clip_share, NULL};
+const lrc_pass lrc_clip_pass = {LRC_ALWAYS, LRC_TAKEN, clip_share, NULL};

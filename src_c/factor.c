@@ -8,11 +8,6 @@
 /* Columns that stay with one thread: their sums fill a cache line. */
 enum { LINE = 8 };
 
-static int wanted(const lrc_run *run)
-{
-    return run->factors && run->result == LRC_TAKEN;
-}
-
 static lrc_factoring factoring_of(const lrc_run *run, const lrc_tensor *t)
 {
     return run->plan->group[t->group].factoring;
@@ -78,4 +73,4 @@ static void share(lrc_run *run, const lrc_team *team)
 
 static void meet(lrc_run *run) { lrc_ask_caller(run, LRC_ASK_FACTORED); }
 
-const lrc_pass lrc_factor_pass = {wanted, share, meet};
+const lrc_pass lrc_factor_pass = {LRC_FACTORS, LRC_TAKEN, share, meet};

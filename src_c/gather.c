@@ -4,8 +4,6 @@
 
 #include "run.h"
 
-static int wanted(const lrc_run *run) { return run->result == LRC_TAKEN; }
-
 static void share(lrc_run *run, const lrc_team *team)
 {
     lrc_share mine = lrc_share_of(run->plan, team);
@@ -20,4 +18,4 @@ static void share(lrc_run *run, const lrc_team *team)
     }
 }
 
-const lrc_pass lrc_gather_pass = {wanted, share, NULL};
+const lrc_pass lrc_gather_pass = {LRC_ALWAYS, LRC_TAKEN, share, NULL};

@@ -5,11 +5,6 @@
 
 #include "run.h"
 
-static int wanted(const lrc_run *run)
-{
-    return run->gauges && run->result == LRC_TAKEN;
-}
-
 static void read_strip(const lrc_run *run, lrc_view *v)
 {
     enum { DRIVER = 2, ALL = DRIVER + LRC_MAX_GAUGE_COEFS }; /* gscale and l2 */
@@ -54,4 +49,4 @@ static void meet(lrc_run *run)
     lrc_round_all(run); /* the caller has made them anew */
 }
 
-const lrc_pass lrc_gauge_pass = {wanted, share, meet};
+const lrc_pass lrc_gauge_pass = {LRC_GAUGES, LRC_TAKEN, share, meet};

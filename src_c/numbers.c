@@ -32,10 +32,12 @@ void lrc_begin_numbers(lrc_run *run)
 void lrc_halve(lrc_scaled f, double half[2])
 {
     const double value = lrc_value(f), size = fabs(value);
+    const int ordinary = (size >= FLT_MIN && size <= FLT_MAX) || f.x == 0;
+    int e = 0;
+
     half[0] = 1;
     half[1] = value;
-    if (f.x == 0 || !isfinite(f.x) || (size >= FLT_MIN && size <= FLT_MAX)) return;
-    int e;
+    if (ordinary || !isfinite(f.x)) return;
     (void)frexp(f.x, &e);
     e = (e + f.e) / 2;
     half[0] = ldexp(1, e);

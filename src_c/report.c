@@ -16,18 +16,13 @@ lrc_measured lrc_sum_up(const lrc_run *run, const lrc_tensor *t)
     return all;
 }
 
-static int wanted(const lrc_run *run)
-{
-    return run->plan->report && run->result == LRC_TAKEN;
-}
-
 static void meet(lrc_run *run)
 {
     const lrc_scaled scale = {lrc_grad_scale(run), 0};
     for (size_t i = 0; i < run->plan->n_tensors; i++) {
         lrc_report *report = run->plan->report + i;
         const lrc_measured sums = lrc_sum_up(run, run->plan->tensor + i);
-        if (!run->measures) {
+        if (!(run->asked & LRC_MEASURES)) {
             report->g = report->clipped = lrc_times_squared(scale, &sums.g);
             report->nonfinite = sums.nonfinite;
         }
@@ -36,4 +31,4 @@ static void meet(lrc_run *run)
     }
 }
 
-const lrc_pass lrc_report_pass = {wanted, NULL, meet};
+const lrc_pass lrc_report_pass = {LRC_REPORTS, LRC_TAKEN, NULL, meet};

@@ -77,24 +77,27 @@ void lrc_ask_caller(lrc_run *run, lrc_ask what)
     fp_leave(mode);
 }
 
-/* Which passes the groups ask for. */
-static void look_at_groups(lrc_run *run)
+/* What the plan and its groups ask for. */
+static unsigned asked_for(const lrc_plan *plan)
 {
-    const lrc_plan *plan = run->plan;
-    run->measures |= plan->skip_nonfinite || plan->clip_norm != 0;
+    unsigned asked = LRC_ALWAYS;
+    if (plan->skip_nonfinite || plan->clip_norm != 0) asked |= LRC_MEASURES;
+    if (plan->report) asked |= LRC_REPORTS;
+    if (plan->zero_grads) asked |= LRC_ZEROES;
     for (size_t i = 0; i < plan->n_groups; i++) {
         const lrc_group *group = plan->group + i;
-        const int scales = group->scale != LRC_NO_SCALE;
-        run->measures |= group->clip_norm != 0 || group->agc != 0;
+        const int whole = group->factoring || group->directed;
         /* The kernel measures the gradient that it is given, and no other. */
-        run->measures |=
-            plan->report && (group->clip_value != 0 || group->factoring ||
-                             group->directed || lrc_scales[group->scale].emits);
-        run->scales |= scales;
-        run->gauges |= group->gauge != LRC_NO_GAUGE && plan->gauge_sums;
-        run->factors |= group->factoring != LRC_UNFACTORED;
-        run->directs |= group->directed;
+        const int other =
+            whole || group->clip_value != 0 || lrc_scales[group->scale].emits;
+        if (group->clip_norm != 0 || group->agc != 0 || (plan->report && other))
+            asked |= LRC_MEASURES;
+        if (group->scale != LRC_NO_SCALE) asked |= LRC_SCALES;
+        if (group->gauge != LRC_NO_GAUGE && plan->gauge_sums) asked |= LRC_GAUGES;
+        if (group->factoring) asked |= LRC_FACTORS;
+        if (group->directed) asked |= LRC_DIRECTS;
     }
+    return asked;
 }
 
 /* What each thread does; thread 0 does more in between. */
@@ -103,7 +106,7 @@ static void run_passes(void *ctx, const lrc_team *team)
     lrc_run *run = ctx;
     const fp_mode mode = fp_enter(run->plan->keep_subnormals);
     for (const lrc_pass *const *pass = run->passes; *pass; pass++) {
-        if (!(*pass)->wanted(run)) continue;
+        if (!(run->asked & (*pass)->asked) || run->result != (*pass)->result) continue;
         if ((*pass)->share) (*pass)->share(run, team);
         if (!(*pass)->meet) continue;
         lrc_meet(team);
@@ -121,12 +124,12 @@ int lrc_run_passes(lrc_run *run, lrc_plan *plan, const lrc_pass *const *passes)
     run->table = lrc_current_tables();
     run->result = LRC_TAKEN;
     lay_out(run, plan, all_units(plan), plan->work);
-    look_at_groups(run);
+    run->asked |= asked_for(plan);
     run->caller = fp_enter(plan->keep_subnormals);
     lrc_begin_numbers(run);
     /* A kernel that is given a gradient times a factor does not measure the gradient. */
     for (size_t i = 0; plan->report && i < plan->n_groups; i++)
-        run->measures |= run->numbers[i].apart[0] != 1;
+        if (run->numbers[i].apart[0] != 1) run->asked |= LRC_MEASURES;
     lrc_parallel(lrc_threads_for(plan->total, plan->parallel_from, plan->num_threads),
                  run_passes, run);
     fp_leave(run->caller);

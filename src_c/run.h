@@ -55,16 +55,29 @@ typedef struct {
     double *gauge;                 /* LRC_MAX_SUMS of each strip */
     lrc_unit *unit;                /* of each unit, with its factors in either dtype: */
     double *unit_factor[2];        /* the second where a factor has to be two */
-    int measures, gauges, factors, directs, scales; /* which passes groups ask for */
-    int first;                                      /* of lrc_gather() */
-    int units_halved;                               /* whether unit_factor[1] is used */
-    int doubtful;   /* whether a factor may have made a finite gradient infinite */
-    int result;     /* LRC_TAKEN, until a pass finds otherwise */
-    fp_mode caller; /* of the thread that called */
+    unsigned asked;   /* LRC_MEASURES and so on: which passes are asked for */
+    int first;        /* of lrc_gather() */
+    int units_halved; /* whether unit_factor[1] is used */
+    int result;       /* LRC_TAKEN, until a pass finds otherwise */
+    fp_mode caller;   /* of the thread that called */
 } lrc_run;
 
+/* What a plan may ask for, beside the step: each by a pass. */
+enum {
+    LRC_ALWAYS = 1,
+    LRC_MEASURES = 2,
+    LRC_CHECKS = 4,
+    LRC_GAUGES = 8,
+    LRC_FACTORS = 16,
+    LRC_DIRECTS = 32,
+    LRC_SCALES = 64,
+    LRC_REPORTS = 128,
+    LRC_ZEROES = 256
+};
+
 struct lrc_pass {
-    int (*wanted)(const lrc_run *run);
+    unsigned asked; /* it is run where this is asked for, */
+    int result; /* and the result is this so far: LRC_TAKEN, but for the last pass */
     void (*share)(lrc_run *run, const lrc_team *team); /* or NULL, */
     void (*meet)(lrc_run *run);                        /* or NULL */
 };

@@ -46,11 +46,6 @@ static void (*const functions[LRC_N_SCALES])(const double *, const lrc_norms *,
 #include "scales.def"
 };
 
-static int wanted(const lrc_run *run)
-{
-    return run->scales && run->result == LRC_TAKEN;
-}
-
 /* What a scale takes the norm of: the direction that is emitted, or the gradient over its
  * factored root, or the gradient without the factor that the scale changes. */
 static const void *scaled(const lrc_run *run, lrc_view *v, lrc_scratch made[2])
@@ -99,4 +94,4 @@ static void meet(lrc_run *run)
     }
 }
 
-const lrc_pass lrc_scale_pass = {wanted, share, meet};
+const lrc_pass lrc_scale_pass = {LRC_SCALES, LRC_TAKEN, share, meet};

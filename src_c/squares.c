@@ -16,13 +16,6 @@ static const double UP = 0x1p600, DOWN = 0x1p-600;
  * vanishes, below 2^-511, is less than 2^-60 of their norm. */
 static const double LEAST = 0x1p-900;
 
-lrc_scaled lrc_times(lrc_scaled a, lrc_scaled b)
-{
-    return (lrc_scaled){a.x * b.x, a.e + b.e};
-}
-
-double lrc_value(lrc_scaled a) { return a.e == 0 ? a.x : ldexp(a.x, a.e); }
-
 double lrc_total(double *lane)
 {
     for (int half = LRC_LANES / 2; half > 0; half /= 2)

@@ -3,6 +3,8 @@
 #ifndef LRC_SQUARES_H
 #define LRC_SQUARES_H
 
+#include <math.h>
+
 #include "kernels.h"
 
 /* The number x 2^e: for norms and factors that a double does not hold. */
@@ -12,8 +14,14 @@ typedef struct {
 } lrc_scaled;
 
 /* a b, and the number itself, as near as a double comes. */
-lrc_scaled lrc_times(lrc_scaled a, lrc_scaled b);
-double lrc_value(lrc_scaled a);
+static inline lrc_scaled lrc_times(lrc_scaled a, lrc_scaled b)
+{
+    return (lrc_scaled){a.x * b.x, a.e + b.e};
+}
+static inline double lrc_value(lrc_scaled a)
+{
+    return a.e == 0 ? a.x : ldexp(a.x, a.e);
+}
 
 /* The sum of squares of n elements.  nonfinite: how many of them are infinite or NaN. */
 lrc_squares lrc_squares_of(const lrc_table *table, lrc_dtype dtype, const void *x,

@@ -24,13 +24,13 @@ int lrc_step(lrc_plan *plan)
 
 int lrc_measure(lrc_plan *plan)
 {
-    lrc_run run = {.measures = 1};
+    lrc_run run = {.asked = LRC_MEASURES};
     return lrc_run_passes(&run, plan, measure);
 }
 
 int lrc_clip(lrc_plan *plan)
 {
-    lrc_run run = {.measures = plan->report != NULL};
+    lrc_run run = {.asked = plan->report ? LRC_MEASURES : 0};
     return lrc_run_passes(&run, plan, clip);
 }
 
@@ -94,8 +94,6 @@ static void step_strip(lrc_run *run, lrc_view *v, lrc_scratch made[2])
     if (run->plan->zero_grads) memset(raw, 0, v->n * lrc_size_of(dtype));
 }
 
-static int step_wanted(const lrc_run *run) { return run->result == LRC_TAKEN; }
-
 static void step_share(lrc_run *run, const lrc_team *team)
 {
     lrc_share mine = lrc_share_of(run->plan, team);
@@ -112,14 +110,9 @@ static void step_share(lrc_run *run, const lrc_team *team)
     }
 }
 
-const lrc_pass lrc_step_pass = {step_wanted, step_share, NULL};
+const lrc_pass lrc_step_pass = {LRC_ALWAYS, LRC_TAKEN, step_share, NULL};
 
 /* --- gradients of a step that was skipped ----------------------------------------- */
-
-static int zero_wanted(const lrc_run *run)
-{
-    return run->plan->zero_grads && run->result == LRC_SKIPPED;
-}
 
 static void zero_share(lrc_run *run, const lrc_team *team)
 {
@@ -128,4 +121,4 @@ static void zero_share(lrc_run *run, const lrc_team *team)
         memset(v.g, 0, v.n * lrc_size_of(v.tensor->dtype));
 }
 
-const lrc_pass lrc_zero_pass = {zero_wanted, zero_share, NULL};
+const lrc_pass lrc_zero_pass = {LRC_ZEROES, LRC_SKIPPED, zero_share, NULL};

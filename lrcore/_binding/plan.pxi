@@ -169,7 +169,7 @@ cdef class Plan:
                 self.numbers.set_all()
             self.gradients.take(grads)
             if self.plan.zero_grads:
-                self.gradients.check_zeroable()
+                self.gradients.check_zeroable(grads)
             if gathers:
                 self.gather()
                 return False

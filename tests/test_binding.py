@@ -181,7 +181,7 @@ def test_a_gradient_that_is_found_at_the_second_look_is_refused():
     key = Moody("b")
     params = {Key("a"): p["a"], Key("b"): p["b"]}
     opt = lrcore.SGD(params, lr=1.0)
-    grads = {key: lent(2.0), Key("a"): lent(1.0)}
+    grads = {Key("a"): lent(1.0), key: lent(2.0)}
     key.looks = 0
     with pytest.raises(ValueError, match=r"params|grads"):
         opt.step(grads)

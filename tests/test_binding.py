@@ -97,6 +97,26 @@ def test_what_a_step_has_found_it_holds(change, wrap, where):
     assert (case.arrays[1] == 1).all()
 
 
+@each_wrap
+def test_a_gradient_is_held_while_its_parameter_is_looked_up(wrap):
+    """Of both arrays; the last was found just before."""
+    case = Case(WRAPS[wrap], lent)
+    WHERE["params"](case).then = case.grads.clear
+    assert case.opt.step(case.grads)
+    assert not case.grads
+    assert (case.arrays[0] == 2).all()
+    assert (case.arrays[1] == 1).all()
+
+
+@each_wrap
+def test_a_gradient_that_goes_while_it_is_looked_up_is_missing(wrap):
+    case = Case(WRAPS[wrap], lent)
+    WHERE["grads"](case).then = case.grads.clear
+    with pytest.raises(ValueError, match="missing"):
+        case.opt.step(case.grads)
+    assert all((p == 3).all() for p in case.arrays)
+
+
 def shrink_a_gradient(case):
     own = case.grads[next(iter(case.grads))]
     (own[0] if isinstance(own, list) else own).resize(1, refcheck=False)

@@ -88,7 +88,7 @@ static world *build(int count, const size_t *n)
         lrc_tensor *t = w->tensor + i;
         for (size_t k = 0; k < n[i]; k++) {
             array(w, i, P)[k] = 1 + (double)(k % 5);
-            array(w, i, G)[k] = (double)(k % 7) - 2.5;
+            array(w, i, G)[k] = k % 11 == 10 ? 1e-310 : (double)(k % 7) - 2.5;
         }
         t->dtype = LRC_F64;
         t->p = array(w, i, P);
@@ -398,9 +398,22 @@ static void check_same(const world *a, const world *b)
     CHECK(memcmp(a->sums, b->sums, sizeof b->sums) == 0);
 }
 
+/* Have threads made that keep subnormals, unless there are some already: new ones begin in
+ * the mode of the thread that makes them. */
+static void make_other_threads(void)
+{
+    world *w = build(3, three_tensors);
+    w->plan.parallel_from = 1;
+    w->plan.num_threads = 8;
+    w->plan.keep_subnormals = 1;
+    CHECK(lrc_step(&w->plan) == LRC_TAKEN);
+    end(w);
+}
+
 static void any_number_of_threads_gives_the_same_bits(void)
 {
-    static const int threads[] = {2, 3, 5, 8};
+    static const int threads[] = {8, 5, 3, 2};
+    make_other_threads();
     world *one = stepped(1, FE_TONEAREST, LRC_GAUGE_norm);
     for (int i = 0; i < 4; i++) {
         world *w = stepped(threads[i], FE_TONEAREST, LRC_GAUGE_norm);
@@ -422,6 +435,23 @@ static void any_rounding_of_the_caller_gives_the_same_bits(void)
             end(upward);
             end(nearest);
         }
+}
+
+static void numbers_are_rounded_to_the_nearest_float(void)
+{
+    float p = 0, g = 1;
+    world *w = build(1, two);
+    w->tensor[0].dtype = LRC_F32;
+    w->tensor[0].n = 1;
+    w->tensor[0].p = &p;
+    w->tensor[0].g = &g;
+    w->group.coef[3] = 0.4; /* the nearest float is above it */
+    begin(w);
+    fesetround(FE_TOWARDZERO);
+    CHECK(lrc_step(&w->plan) == LRC_TAKEN);
+    fesetround(FE_TONEAREST);
+    CHECK(p == -0.4f);
+    end(w);
 }
 
 /* One tensor, clipped by its own norm and by its units, and scaled. */
@@ -505,8 +535,9 @@ int main(void)
     a_skipped_step_writes_zeroed_gradients_alone();
     what_is_answered_is_what_the_step_returns();
     a_step_goes_by_what_was_answered();
-    any_number_of_threads_gives_the_same_bits();
+    any_number_of_threads_gives_the_same_bits(); /* before others make threads */
     any_rounding_of_the_caller_gives_the_same_bits();
+    numbers_are_rounded_to_the_nearest_float();
     scales_do_not_round_as_the_caller_does();
     the_caller_is_asked_in_its_own_mode();
     if (failures == 0) printf("done\n");

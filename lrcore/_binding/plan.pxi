@@ -57,6 +57,7 @@ cdef class Plan:
     cdef double grad_scale
     cdef int accumulate
     cdef lrc_plan plan
+    cdef lrc_report *report  # of the last step that was not refused, behind the plan's own
 
     def __cinit__(
         self, tree, tuple groups, tuple parts, part_of, states, units, list copies=[]
@@ -128,10 +129,11 @@ cdef class Plan:
         """
         if telemetry and self.plan.report == NULL:
             self.plan.report = <lrc_report *>allocate(
-                self.plan.n_tensors, sizeof(lrc_report)
+                2 * self.plan.n_tensors, sizeof(lrc_report)
             )
-            for i in range(self.plan.n_tensors):
+            for i in range(2 * self.plan.n_tensors):
                 self.plan.report[i].p.mid = NAN
+            self.report = self.plan.report + self.plan.n_tensors
             self.reported = False
         if not telemetry:
             PyMem_Free(self.plan.report)
@@ -179,7 +181,7 @@ cdef class Plan:
             self.plan.gathered = self.gathered > 0
             self.applied = self.run(&self.plan, 0, skip_nonfinite)
             self.gathered = 0
-            self.set_reported()
+            self.set_reported(0, self.plan.n_tensors)
             if self.applied:  # here, where no signal handler comes between
                 self.t = self.numbers.t
                 self.numbers.carry(True)
@@ -211,8 +213,6 @@ cdef class Plan:
                 self.gradients.take_one(i, g)
                 if self.plan.zero_grads and not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>g):
                     _check.zeroable(["grad"], [g])
-            if begins:
-                self.clear_report()
             if g is not None:
                 if self.t == 0 and self.copies:
                     self.copy(i)
@@ -223,7 +223,9 @@ cdef class Plan:
                 self.to_come.update(range(self.plan.n_tensors))
             self.to_come.remove(i)
             self.applied = applied or (self.applied and not begins)
-            self.set_reported()
+            if begins:
+                self.clear_report()
+            self.set_reported(i, 0 if g is None else 1)
             if not self.to_come:
                 self.t = self.numbers.t
             self.numbers.carry(self.applied and not self.to_come)
@@ -311,9 +313,10 @@ cdef class Plan:
 
     # --- reports -----------------------------------------------------------------------
 
-    cdef int set_reported(self) except -1:
-        """There is a report now, with the rates of this step."""
+    cdef int set_reported(self, Py_ssize_t first, size_t n) except -1:
+        """There is a report now of n leaves, with the rates of this step."""
         if self.plan.report != NULL:
+            memcpy(self.report + first, self.plan.report + first, n * sizeof(lrc_report))
             self.reported, self.reported_rates = True, [*self.numbers.rates]
         return 0
 
@@ -322,9 +325,9 @@ cdef class Plan:
         cdef size_t i
         cdef lrc_squares p
         for i in range(self.plan.n_tensors if self.plan.report != NULL else 0):
-            p = self.plan.report[i].p
-            memset(self.plan.report + i, 0, sizeof(lrc_report))
-            self.plan.report[i].p = p
+            p = self.report[i].p
+            memset(self.report + i, 0, sizeof(lrc_report))
+            self.report[i].p = p
         return 0
 
     def report_of(self, leaves):
@@ -335,7 +338,7 @@ cdef class Plan:
         cdef Py_ssize_t i
         memset(&all, 0, sizeof(all))
         for i in leaves:
-            r = self.plan.report + i
+            r = self.report + i
             lrc_add_squares(&all.g, &r.g)
             lrc_add_squares(&all.clipped, &r.clipped)
             lrc_add_squares(&all.p, &r.p)

@@ -9,6 +9,7 @@ import pytest
 from helpers import draw, each_dtype, fresh, snapshot
 
 import lrcore
+from lrcore import _core
 
 # The optimizers that have Python code run by the core, and the method that makes it.
 MAKERS = {
@@ -93,6 +94,21 @@ def test_sums_are_not_rounded_as_the_caller_does(name, dtype):
     assert (to_nearest, up) == (0, UPWARD)
     assert nearest == upward
     assert any(nearest)
+
+
+@pytest.mark.skipif(UPWARD is None, reason="how to round up is not known here")
+@pytest.mark.parametrize("least", [False, True])
+def test_rows_and_columns_are_not_summed_as_the_caller_rounds(least):
+    g = np.linspace(0.1, 7, 77 * 50).reshape(77, 50)
+    factors = _core.Factors(least, np.full(77, 0.3), np.full(50, 0.7), 77, 50, 0.0)
+    found = []
+    for rounding in (0, UPWARD):
+        libm.fesetround(rounding)
+        try:
+            found.append(snapshot(_core.factor_stats(g, factors)))
+        finally:
+            libm.fesetround(0)
+    assert found[0] == found[1]
 
 
 # --- errors ---------------------------------------------------------------------------

@@ -213,6 +213,24 @@ def test_a_rate_of_0_leaves_sums_as_they_are(name, dtype):
     assert same_bits(*runs)
 
 
+@each_dtype
+@pytest.mark.parametrize(
+    ("name", "own"), [("AdamW", {}), ("LAMB", {"max_trust": 10.0})]
+)
+def test_a_weight_decay_of_0_makes_no_nan_of_an_infinite_parameter(name, own, dtype):
+    """LAMB adds it to the direction: 0 times infinity.
+
+    Without a bound the norm of the params makes LAMB's ratio infinite.
+    """
+    p = np.array([np.inf, 1.0], dtype)
+    opt = getattr(lrcore, name)(p, lr=0.1, weight_decay=0.0, **own)
+    for _ in range(3):
+        assert opt.step(np.ones(2, dtype))
+    assert p[0] == np.inf
+    assert np.isfinite(p[1])
+    assert all(np.isfinite(a).all() for a in opt.state[0].values())
+
+
 # --- the helpers ----------------------------------------------------------------------
 
 

@@ -314,6 +314,7 @@ def test_sps_skips_a_loss_that_is_not_finite_where_that_is_asked_for(loss):
     assert not opt.step(grads, loss)
     assert all_same(params, first)
     assert not any(g.any() for g in grads)
+    assert (opt.t, opt.state[0]["rate"]) == (0, 0)
     assert not lrcore.LossScaler().step(lrcore.SPS(params), draw(params, 0), loss)
     gathers = lrcore.SPS(params, skip_nonfinite=True, accumulate=2)
     assert not gathers.step(draw(params, 0), loss)

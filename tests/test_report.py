@@ -319,6 +319,31 @@ def test_a_group_without_arrays_has_a_report_too():
     assert (empty.grad_norm, empty.lr, full.grad_norm) == (0.0, 0.5, 5.0)
 
 
+@pytest.mark.parametrize("name", ["SGD", "LAMB", "DoG", "Muon"])
+def test_the_rate_of_a_first_group_without_arrays_follows_its_schedule(name):
+    """Of DoG, which finds rates from arrays, it is what they would be multiplied by."""
+    params = [{"params": []}, {"params": [np.ones((2, 3)), np.ones(2)]}]
+    opt = KINDS[name](params, lr=lambda t: 0.5 / (1 + t), telemetry=True)
+    for t in range(3):
+        assert opt.step([[], [np.ones((2, 3)), np.ones(2)]])
+        assert opt.report.lr == opt.reports("group")[0].lr == 0.5 / (1 + t)
+
+
+@pytest.mark.parametrize("mechanic", [False, True])
+def test_the_rate_of_a_group_whose_first_part_has_no_arrays(mechanic):
+    """Muon's matrices are a part, and there are none: it is that of the other part."""
+    opt = lrcore.Muon(
+        [np.ones(2)], lr=lambda t: 0.5 / (1 + t), telemetry=True, mechanic=mechanic
+    )
+    rates = []
+    for t in range(3):
+        assert opt.step([np.ones(2)])
+        rates.append(opt.report.lr)
+        s = sum(opt.state[0]["mechanic"][0].tolist()) if mechanic else 1.0
+        assert rates[t] == 0.5 / (1 + t) * s
+    assert len(set(rates)) == 3
+
+
 def test_a_round_of_step_one_reports_what_it_did_and_nothing_older():
     params = [np.ones(2), np.ones(2)]
     opt = lrcore.SGD(params, lr=0.1, telemetry=True, skip_nonfinite=True)

@@ -439,6 +439,28 @@ def test_a_step_makes_no_array():
     assert peak < params["b"].nbytes / 10, "less than any array of a parameter's size"
 
 
+@pytest.mark.parametrize("order", "CF")
+@pytest.mark.parametrize(
+    "name", ["AdamW", "LAMB", "NovoGrad", "DoG", "Prodigy", "SPS", "Adafactor", "SM3"]
+)
+def test_a_step_with_norms_makes_no_array(name, order):
+    """Muon's does: its products of matrices are new ones.
+
+    Adafactor and SM3 make factors: a row and a column.
+    """
+    p = np.ones((1000, 1000), np.float32, order=order)
+    g = np.full_like(p, 0.5)
+    opt = KINDS[name](p, clip_norm=1.0, clip_tensor_norm=0.9, skip_nonfinite=True)
+    opt.step(g)
+    tracemalloc.start()
+    try:
+        assert opt.step(g)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 0.05 * g.nbytes
+
+
 def test_an_interrupt_does_not_lose_count():
     """A handler that raises runs between a step and what follows it in Python."""
     p = np.zeros(1)

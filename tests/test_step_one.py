@@ -1,6 +1,7 @@
 """A step by one array at a time, as their gradients come."""
 
 import re
+import sys
 from math import nan
 
 import numpy as np
@@ -365,6 +366,49 @@ def test_subnormals_are_left_to_the_caller():
     with pytest.raises(ValueError, match="grad"):
         opt.step_one(1, np.ones(4))
     assert (tiny / 4 * 4 == tiny).all()
+
+
+def calls_in(run):
+    """How many functions of Python and C it calls."""
+    count = 0
+
+    def count_call(frame, event, arg):
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(count_call)
+    try:
+        run()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.mark.parametrize(
+    "lr", [0.1, lambda t: 0.1 / (1 + t)], ids=["number", "schedule"]
+)
+@pytest.mark.parametrize("grouped", [False, True], ids=["one group", "groups"])
+@pytest.mark.parametrize(
+    "name", ["Adam", "LAMB", "Adafactor", "Muon", "SGDScheduleFree"]
+)
+def test_a_round_over_twice_the_arrays_takes_twice_the_calls(name, lr, grouped):
+    """Not four times: an array's step does nothing for the others."""
+    calls = []
+    for n in (20, 40):
+        params = [np.ones((2, 3)) for _ in range(n)]
+        groups = [{"params": p} for p in params] if grouped else params
+        opt = KINDS[name](groups, lr=lr)
+        g = np.full((2, 3), 0.5)
+
+        def a_round(opt=opt, g=g, n=n):
+            for k in range(n):
+                assert opt.step_one(k, g)
+
+        a_round()
+        calls.append(calls_in(a_round))
+        assert opt.t == 2
+    assert calls[0] > 20
+    assert calls[1] < 2.5 * calls[0]
 
 
 def test_t_cannot_be_set_within_a_round():

@@ -107,9 +107,14 @@ cdef class Gradients:
 
     cdef int take(self, grads) except -1:
         """Let the tensors have these gradients, which are held until release()."""
-        cdef Py_ssize_t i
         if not (self.find_nodes(grads) and self.find_leaves(grads)):
             _check.step_arguments(self.tree, self.groups, grads, self.states)
+        return self.accept_all(grads)
+
+    cdef int accept_all(self, grads) except -1:
+        """Point the tensors to the gradients that are held.  This runs no code of the
+        user's, unless to say what is wrong."""
+        cdef Py_ssize_t i
         for i in range(self.n):
             if not self.accept(i, <object>self.leaf[i].grad):
                 _check.step_arguments(self.tree, self.groups, grads, self.states)
@@ -215,18 +220,19 @@ cdef class Gradients:
                 hi = mid
         return lo < self.n_buffers and self.buffer[lo].start < start + size
 
-    cdef int check_zeroable(self) except -1:
+    cdef int check_zeroable(self, grads) except -1:
         """Check that the gradients can be zeroed: writable, and not of each other's
-        memory."""
+        memory.  Where they are looked at, that may run code of a subclass."""
         cdef Py_ssize_t i
         cdef bint ok = self.disjoint
         for i in range(self.n):
             ok = ok and cnp.PyArray_ISWRITEABLE(<cnp.ndarray>self.leaf[i].grad)
         if not ok:
-            grads = [<object>self.leaf[i].grad for i in range(self.n)]
+            held = [<object>self.leaf[i].grad for i in range(self.n)]
             names = ["grads" + leaf.path for leaf in self.tree.leaves]
-            _check.zeroable(names, grads)
+            _check.zeroable(names, held)
             self.disjoint = True
+            self.accept_all(grads)
         return 0
 
     cdef void release(self) noexcept:

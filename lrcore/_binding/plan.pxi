@@ -176,12 +176,13 @@ cdef class Plan:
                 self.numbers.set_all()
             self.gradients.take(grads)
             if self.plan.zero_grads:
-                self.gradients.check_zeroable()
+                self.gradients.check_zeroable(grads)
             if gathers:
                 self.gather()
                 return False
             if self.t == 0:
                 self.numbers.copy_all()
+            self.reports.save(0, self.plan.n_tensors)
             self.plan.grad_scale = self.grad_scale * grad_scale
             self.plan.gathered = self.gathered > 0
             self.applied = self.run(&self.plan, 0, skip_nonfinite)
@@ -219,7 +220,10 @@ cdef class Plan:
                 if self.plan.zero_grads and not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>g):
                     _check.zeroable(["grad"], [g])
             if begins:
+                self.reports.save(0, self.plan.n_tensors)
                 self.reports.clear()
+            else:
+                self.reports.save(i, 1)
             if g is not None:
                 if self.t == 0:
                     self.numbers.copy(i)
@@ -271,8 +275,6 @@ cdef class Plan:
         cdef int checks = plan.skip_nonfinite
         cdef size_t shared = plan.parallel_from if plan.parallel_from else LRC_PARALLEL_FROM
         self.numbers.set_factors(plan, first)
-        if plan.ask != NULL:
-            self.reports.save()
         plan.skip_nonfinite = checks or skip_nonfinite
         if plan.total < shared:
             result = lrc_step(plan)  # too short for another thread to be worth waking

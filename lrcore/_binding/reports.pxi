@@ -7,7 +7,8 @@ cdef class Reports:
     cdef readonly list rates  # the learning rates of groups in the last step
     cdef readonly bint exists  # whether there was a step since it is kept
     cdef lrc_plan *plan
-    cdef lrc_report *before  # those of the step before, while it may still be refused
+    cdef lrc_report *before  # what n of them, from `first` on, were before this step
+    cdef size_t first, n
 
     def __dealloc__(self):
         PyMem_Free(self.before)
@@ -33,14 +34,16 @@ cdef class Reports:
             self.exists, self.rates = True, [*rates]
         return 0
 
-    cdef void save(self) noexcept:
-        """Remember the reports: a step may measure, and be refused in its midst."""
-        if self.plan.report != NULL:
-            memcpy(self.before, self.plan.report, self.plan.n_tensors * sizeof(lrc_report))
+    cdef void save(self, size_t first, size_t n) noexcept:
+        """Remember reports: where numbers are made in the midst of a step, it may measure
+        and be refused then."""
+        if self.plan.report != NULL and self.plan.ask != NULL:
+            self.first, self.n = first, n
+            memcpy(self.before, self.plan.report + first, n * sizeof(lrc_report))
 
     cdef void restore(self) noexcept:
         if self.plan.report != NULL:
-            memcpy(self.plan.report, self.before, self.plan.n_tensors * sizeof(lrc_report))
+            memcpy(self.plan.report + self.first, self.before, self.n * sizeof(lrc_report))
 
     cdef void clear(self) noexcept:
         """Forget what was measured, but for the params' norms."""

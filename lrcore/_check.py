@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from lrcore._tree import Leaf, Place, Tree, flatten, get
-from lrcore._words import error, kind, listed, shortened, shown
+from lrcore._words import error, kind, listed, named, shortened, shown
 
 _FLOAT32, _FLOAT64 = np.dtype("float32"), np.dtype("float64")
 _MISSING = object()
@@ -221,7 +221,7 @@ def names(found: Any, tree: Tree) -> None:
     if at is None and len(saved) == len(leaves):
         return
     ours = f"[{listed(leaves, lambda leaf: shown(leaf.path))}]"
-    theirs = f"[{listed(saved)}]" if isinstance(found, list) else shown(found)
+    theirs = f"[{listed(saved)}]" if isinstance(found, list) else named(found)
     if at is not None and ours == theirs:  # as both are long
         raise ValueError(
             f"names[{at}]: expected {shown(leaves[at].path)}, found {shown(saved[at])}"

@@ -211,9 +211,10 @@ class EarlyStopping:
     def _in_place(self) -> None:
         """Check that the params are where they were: not rebound in a container."""
         nodes, leaves = self._tree
-        inner = [(n.parent, n.container, n) for n in nodes[1:]]
-        arrays = [(a.node, a.array, a) for a in leaves if a.node >= 0]
-        for node, wanted, place in (*inner, *arrays):
+        held: list[tuple[int, Any, _tree.Node | _tree.Leaf]]
+        held = [(n.parent, n.container, n) for n in nodes[1:]]
+        held += [(a.node, a.array, a) for a in leaves if a.node >= 0]
+        for node, wanted, place in held:
             if _tree.get(nodes[node].container, place.key, _MISSING) is not wanted:
                 raise error(
                     ValueError,

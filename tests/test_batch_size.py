@@ -275,3 +275,11 @@ def test_it_says_what_it_is():
     noise = scale()
     noise.update(3.0, 2.0)
     assert repr(noise) == "<GradientNoiseScale 1.6 from 1 pairs of 2 and 8>"
+
+
+def test_norms_are_added_in_order():
+    norms = [1.0, 1e-8, 1e-8]  # their squares: the small ones are rounded away
+    noise, twin = (GradientNoiseScale(1, 3, decay=None) for _ in range(2))
+    assert noise.update_from([np.array([x]) for x in norms], mean=np.ones(1))
+    assert twin.update(1.0 / 3, 1.0)
+    assert noise.state_dict() == twin.state_dict()

@@ -150,4 +150,4 @@ def _check_states(opt: Optimizer, states: Sequence[Any]) -> None:
 
 
 def _keys(mapping: Any) -> str:
-    return f"[{listed(mapping)}]" if isinstance(mapping, Mapping) else shown(mapping)
+    return f"[{listed(mapping)}]" if isinstance(mapping, Mapping) else named(mapping)

@@ -104,7 +104,8 @@ static unsigned asked_for(const lrc_plan *plan)
 static void run_passes(void *ctx, const lrc_team *team)
 {
     lrc_run *run = ctx;
-    const fp_mode mode = fp_enter(run->plan->keep_subnormals);
+    const int helps = team->k > 0; /* thread 0 is in the kernels' mode already */
+    const fp_mode mode = helps ? fp_enter(run->plan->keep_subnormals) : run->caller;
     for (const lrc_pass *const *pass = run->passes; *pass; pass++) {
         if (!(run->asked & (*pass)->asked) || run->result != (*pass)->result) continue;
         if ((*pass)->share) (*pass)->share(run, team);
@@ -113,7 +114,7 @@ static void run_passes(void *ctx, const lrc_team *team)
         if (team->k == 0) (*pass)->meet(run);
         lrc_meet(team);
     }
-    fp_leave(mode);
+    if (helps) fp_leave(mode);
 }
 
 int lrc_run_passes(lrc_run *run, lrc_plan *plan, const lrc_pass *const *passes)

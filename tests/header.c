@@ -398,8 +398,8 @@ static void check_same(const world *a, const world *b)
     CHECK(memcmp(a->sums, b->sums, sizeof b->sums) == 0);
 }
 
-/* Have threads made that keep subnormals, unless there are some already: new ones begin in
- * the mode of the thread that makes them. */
+/* Have threads made that keep subnormals, unless there are some already: new ones begin
+ * in the mode of the thread that makes them. */
 static void make_other_threads(void)
 {
     world *w = build(3, three_tensors);

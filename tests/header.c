@@ -1,6 +1,7 @@
 /* header.c: what lrcore.h promises to a program that includes it, of C11 or C++.
  *
- * Each line that it prints is a promise that did not hold.  Uses the C interface alone. */
+ * Each line that it prints, but "done", is a promise that did not hold.  Uses the C
+ * interface alone. */
 
 /* Names that the registries use inside the core are the program's own. */
 #define RULE        11

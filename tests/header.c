@@ -1,6 +1,7 @@
 /* header.c: what lrcore.h promises to a program that includes it, of C11 or C++.
  *
- * Each line that it prints is a promise that did not hold.  Uses the C interface alone. */
+ * Each line that it prints, but "done", is a promise that did not hold.  Uses the C
+ * interface alone. */
 
 /* Names that the registries use inside the core are the program's own. */
 #define RULE        11
@@ -398,8 +399,8 @@ static void check_same(const world *a, const world *b)
     CHECK(memcmp(a->sums, b->sums, sizeof b->sums) == 0);
 }
 
-/* Have threads made that keep subnormals, unless there are some already: new ones begin in
- * the mode of the thread that makes them. */
+/* Have threads made that keep subnormals, unless there are some already: new ones begin
+ * in the mode of the thread that makes them. */
 static void make_other_threads(void)
 {
     world *w = build(3, three_tensors);

@@ -1,5 +1,5 @@
-/* shares.c: where lrc_begin() lets each thread begin.  Reads lines of "total block n", and
- * prints where thread 0, 1, ... begins, and the end. */
+/* shares.c: where lrc_begin() lets each thread begin.  Reads lines of "total block n",
+ * and prints where thread 0, 1, ... begins, and the end. */
 
 #include <stdio.h>
 

@@ -32,8 +32,7 @@ def largest(x: Array) -> Any:
 
 def within(x: Array, most: Any) -> Array:
     """Return x within +-most; NaN stays."""
-    x = np.where(x > most, most, x)
-    return np.where(x < -most, -most, x)
+    return np.where(x > most, most, np.where(x < -most, -most, x))
 
 
 def if_finite(x: Array, g: Array) -> Array:

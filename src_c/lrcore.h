@@ -174,7 +174,7 @@ typedef struct {
 
 /* What lrc_step() returns: the step was taken; or it was not, as a gradient is not finite and
  * the plan skips such steps: nothing has been written but zeroed gradients; or it was
- * refused, as the plan has no work or `ask` said so: nothing has been written. */
+ * refused, as the plan has no work or `ask` said so: nothing but the report has been. */
 enum { LRC_REFUSED = -1, LRC_SKIPPED, LRC_TAKEN };
 
 typedef struct lrc_plan lrc_plan;

@@ -1,5 +1,10 @@
 # The numbers of a step: what is folded of hyper-parameters is put into the C groups.
 
+cdef extern from "fenv.h":
+    int FE_TONEAREST
+    int fegetround()
+    int fesetround(int)
+
 
 cdef class Numbers:
     """The numbers of a plan's groups, part by part; see Plan for what it is made of."""
@@ -31,8 +36,7 @@ cdef class Numbers:
             self.leaves_of[k].append(i)
         self.rates = [None] * len(groups)
         self.pools, self.folded = [None] * len(parts), [None] * len(parts)
-        self.written = []
-        self.first_part = {}
+        self.written, self.pooled, self.first_part = [], {}, {}
         for i, index in enumerate(self.group_of):
             self.first_part.setdefault(index, i)
         leading = {}  # of each group, the first part with leaves, or the first
@@ -86,8 +90,9 @@ cdef class Numbers:
 
     cdef int begin(self, t, loss) except -1:
         """Step t, from 1, begins.  Schedules run from here on, and may do anything."""
-        self.t, self.loss, self.written = t, loss, []
-        self.sums_of_all = None
+        self.t, self.loss, self.sums_of_all = t, loss, None
+        if self.written:
+            self.written = []
         return 0
 
     cdef int set_all(self) except -1:
@@ -95,7 +100,8 @@ cdef class Numbers:
         cdef Py_ssize_t i
         cdef Py_ssize_t asked = -1  # the last group that had to be, and what it said
         now = None
-        self.pooled = {}
+        if self.pooled:
+            self.pooled = {}
         for i in range(len(self.parts)):
             folded = self.parts[i].folded
             if folded is None:
@@ -185,16 +191,19 @@ cdef class Numbers:
         cdef Py_ssize_t j, k
         cdef double total
         cdef list sums = []
+        cdef int mode = fegetround()
         part = self.parts[i]
         if part.sums_all:
             if self.sums_of_all is not None:
                 return tuple(self.sums_of_all)
             leaves = range(<Py_ssize_t>self.plan.n_tensors)
+        fesetround(FE_TONEAREST)  # whatever the caller's
         for j in range(GAUGES[part.gauge].n_sum):
             total = 0
             for k in leaves:
                 total += self.plan.gauge_sums[LRC_MAX_SUMS * k + j]
             sums.append(total)
+        fesetround(mode)
         if self.loss is not None:
             sums.append(self.loss)
         if part.sums_all:
@@ -220,8 +229,9 @@ cdef class Numbers:
     cdef int carry(self, bint all) except -1:
         """Carry on what was stepped, and what groups do where all has been.  This runs no
         code of the user's."""
-        write(self.written)
-        if all:
+        if self.written:
+            write(self.written)
+        if all and self.pooled:
             for written in self.pooled.values():
                 write(written)
         return 0

@@ -1,6 +1,6 @@
 """What the numbers of a step cost: schedules, Mechanic, rates that are found.
 
-python bench/numbers.py
+python bench/step_numbers.py
 
 Times of a step over those of a plain one (of AdamW; Adam for D-Adaptation), in turns,
 float32: of 1,000 elements, where the numbers are most of it, and of 1,000,000 by one

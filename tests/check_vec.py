@@ -18,31 +18,24 @@ from setup import CFLAGS, ISAS, SRC_C, kernels, side_by_side  # noqa: E402 # fou
 WIDTH = {"baseline": 16, "avx2": 32, "avx512": 64}  # bytes
 
 
-def text(name: str) -> str:
-    return (SRC_C / name).read_text()
+def gcc(flags: list[str], *what: str) -> str:
+    command = ["gcc", *CFLAGS, *flags, str(SRC_C / "kernels.c"), *what]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def functions(dtype: str) -> set[str]:
-    """Every kernel and stage that kernels.c has to have."""
-    rules = re.findall(r"^RULE\((\w+)", text("rules.def"), re.M)
-    forms = re.findall(r"KERNEL\(name, n_state, _(\w+),", text("drive.inc"))
-    assert rules
-    assert forms
-    gauges = re.findall(r"^GAUGE\((\w+)", text("gauges.def"), re.M)
-    stages = re.findall(r"^ +\.(\w+) = T\(", text("kernels.c"), re.M)
-    assert stages
-    names = [f"{r}_{f}" for r in rules for f in [*forms, "measured"]] + stages
-    names += [f"{gauge}_gauge" for gauge in gauges]
-    return {f"{name}_{dtype}" for name in names}
+def functions(table: str, flags: list[str]) -> set[str]:
+    """Every kernel and stage that a table holds."""
+    source = gcc(flags, "-E")
+    _, held = source.split(f"lrc_{table} = {{")
+    dtype = table.split("_")[1]
+    return set(re.findall(rf"\b\w+_{dtype}\b", held))
 
 
 def vectorised(flags: list[str]) -> dict[str, int]:
     """The widest vectors, in bytes, of each function's loops."""
     with tempfile.TemporaryDirectory() as folder:
         dump = Path(folder, "vect.txt")
-        command = ["gcc", *CFLAGS, *flags, f"-fdump-tree-vect-optimized={dump}"]
-        command += ["-c", str(SRC_C / "kernels.c"), "-o", f"{folder}/kernels.o"]
-        subprocess.run(command, check=True)
+        gcc(flags, f"-fdump-tree-vect-optimized={dump}", "-c", "-o", f"{folder}/k.o")
         lines = re.findall(
             r"^;; Function (\w+)|optimized: loop vectorized using (\d+) byte vectors",
             dump.read_text(),
@@ -60,9 +53,9 @@ def main() -> int:
     failures = 0
     tables = kernels(ISAS)
     found = side_by_side(vectorised, tables.values())
-    for table, widths in zip(tables, found, strict=True):
-        isa, dtype = table.split("_")
-        wanted = functions(dtype)
+    for (table, flags), widths in zip(tables.items(), found, strict=True):
+        isa = table.split("_")[0]
+        wanted = functions(table, flags)
         missing = {name for name in wanted if widths.get(name, 0) < WIDTH[isa]}
         for name in sorted(missing):
             print(f"{isa}: {name} is not vectorised ({widths.get(name, 0)} bytes)")

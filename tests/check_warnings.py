@@ -14,6 +14,7 @@ sys.path.insert(0, str(ROOT))
 from setup import (  # noqa: E402 # found by the line above
     CFLAGS,
     ISAS,
+    OPENMP_PROBE,
     SRC_C,
     c_sources,
     kernels,
@@ -21,14 +22,22 @@ from setup import (  # noqa: E402 # found by the line above
 )
 
 STRICT = ["-Wall", "-Wextra", "-Wconversion", "-Werror", "-pedantic"]
-OPENMP = {"gcc": ["-fopenmp"], "clang": ["-fopenmp=libgomp"]}
+
+
+def has_openmp(compiler: str) -> bool:
+    command = [compiler, "-fopenmp", "-x", "c", "-fsyntax-only", "-"]
+    probe = OPENMP_PROBE.encode()
+    return not subprocess.run(command, input=probe, capture_output=True).returncode
 
 
 def commands(compiler: str) -> list[list[str]]:
     """A compilation of the kernels for each table, the rest with and without OpenMP."""
     jobs = [(SRC_C / "kernels.c", flags) for flags in kernels(ISAS).values()]
     jobs += [(source, []) for source in c_sources(openmp=False)]
-    jobs += [(source, OPENMP[compiler]) for source in c_sources(openmp=True)]
+    if has_openmp(compiler):
+        jobs += [(source, ["-fopenmp"]) for source in c_sources(openmp=True)]
+    else:
+        print(f"not checked with OpenMP, as it has none: {compiler}")
     common = [compiler, *CFLAGS, *STRICT, f"-I{SRC_C}", "-c", "-o", "/dev/null"]
     return [[*common, *flags, str(source)] for source, flags in jobs]
 

@@ -17,6 +17,7 @@ cdef class Answers(Numbers):
     cdef list stats  # of each factored leaf: row_stat and col_stat
     cdef dict read, made  # by leaf, the factors of this step: their addresses are the core's
     cdef object error  # why the step was refused
+    cdef bint factored  # whether a part is
     cdef Py_ssize_t first  # the leaf that the plan being stepped begins with
 
     def __cinit__(self, *_):
@@ -24,6 +25,7 @@ cdef class Answers(Numbers):
 
     cdef int attach(self, lrc_plan *plan) except -1:
         Numbers.attach(self, plan)
+        self.factored = any(part.factoring for part in self.parts)
         for part in self.parts:
             if part.gauge or part.factoring or part.directed:
                 plan.ask, plan.caller = answer, <void *>self
@@ -35,9 +37,10 @@ cdef class Answers(Numbers):
         """Let the tensors of a plan, the first of which is that of leaf `first`, have the
         factors that are read."""
         cdef Py_ssize_t i, k
-        self.first, self.read, self.made = first, {}, {}
-        if plan.ask == NULL:
+        self.first = first
+        if not self.factored:
             return 0
+        self.read, self.made = {}, {}
         with np.errstate(all="ignore"):  # as in the kernels
             for k in range(<Py_ssize_t>plan.n_tensors):
                 i = self.part_of[first + k]
@@ -85,7 +88,7 @@ cdef class Answers(Numbers):
     cdef int answer_gauged(self) except -1:
         cdef Py_ssize_t i
         for i in range(len(self.parts)):
-            if self.parts[i].gauge and self.leaves_of[i]:
+            if self.n_sums[i] and self.leaves_of[i]:
                 self.set_pools(i, self.first_group[i], self.first_group[i + 1])
         return 0
 

@@ -17,6 +17,7 @@ cdef class Numbers:
     cdef list leads  # of each part: whether its rate is its group's
     cdef list rates  # of each group
     cdef dict first_part  # of each group
+    cdef list n_sums, sums_all  # of each part: its gauge's sums; whether of all parts
     cdef list written  # (array, what it becomes where the step is taken)
     cdef dict pooled  # of each part, (array, what it becomes once all its leaves are stepped)
     cdef list sums_of_all  # of the gauge of parts that take those
@@ -68,6 +69,8 @@ cdef class Numbers:
             if part.carries or part.gauge:
                 self.pools[i] = self.pools_of(i)
             self.sums = self.sums or bool(part.gauge)
+        self.n_sums = [GAUGES[part.gauge].n_sum for part in self.parts]
+        self.sums_all = [part.sums_all for part in self.parts]
         if self.sums:
             plan.gauge_sums = <double *>allocate(
                 LRC_MAX_SUMS * plan.n_tensors, sizeof(double)
@@ -140,7 +143,7 @@ cdef class Numbers:
             set_coefs(group + lo, folded.coefs(self.t, folded.lr, folded.decay))
         for k in range(lo + 1, hi):
             group[k] = group[lo]
-        if self.pools[i] is not None and self.parts[i].gauge:
+        if self.pools[i] is not None and self.n_sums[i]:
             self.set_gauges(i)
         elif self.pools[i] is not None:
             self.set_pools(i, lo, hi)
@@ -192,13 +195,12 @@ cdef class Numbers:
         cdef double total
         cdef list sums = []
         cdef int mode = fegetround()
-        part = self.parts[i]
-        if part.sums_all:
+        if self.sums_all[i]:
             if self.sums_of_all is not None:
                 return tuple(self.sums_of_all)
             leaves = range(<Py_ssize_t>self.plan.n_tensors)
         fesetround(FE_TONEAREST)  # whatever the caller's
-        for j in range(GAUGES[part.gauge].n_sum):
+        for j in range(<Py_ssize_t>self.n_sums[i]):
             total = 0
             for k in leaves:
                 total += self.plan.gauge_sums[LRC_MAX_SUMS * k + j]
@@ -206,7 +208,7 @@ cdef class Numbers:
         fesetround(mode)
         if self.loss is not None:
             sums.append(self.loss)
-        if part.sums_all:
+        if self.sums_all[i]:
             self.sums_of_all = sums
         return tuple(sums)
 
@@ -247,9 +249,16 @@ cdef class Numbers:
 
 
 cdef int write(list written) except -1:
+    cdef double *to
     for array, value in written:
         if type(value) is float:
             (<double *>data(array))[0] = value
+        elif type(value) is list:  # rows of Mechanic's numbers
+            to = <double *>data(array)
+            for row in value:
+                for x in row:
+                    to[0] = x
+                    to += 1
         else:
             memcpy(data(array), data(value), cnp.PyArray_NBYTES(<cnp.ndarray>array))
     return 0

@@ -15,12 +15,11 @@ with the bounds of h and with keep as in optax.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from math import sqrt
+from collections.abc import Callable, Sequence
+from math import isfinite, sqrt
 
 import numpy as np
 
-from lrcore._bounds import finite
 from lrcore._sums import in_order
 from lrcore._typing import Array
 from lrcore.optimizers.base.fold import Numbers
@@ -29,9 +28,11 @@ from lrcore.optimizers.base.keywords import Hyper
 BETAS = tuple(1 - 10.0**-k for k in range(1, 7))
 """How long the scales of which s is the sum remember."""
 
+SQUARES = tuple(beta * beta for beta in BETAS)
+
 EPS = 1e-8
 
-Tune = Callable[[Array, Numbers], tuple[Array, Numbers]]
+Tune = Callable[[Array, Numbers], tuple[list[Sequence[float]], Numbers]]
 """From what is carried and the gauge's sums to what is carried on, and to the numbers
 of the driver's stage: what is kept of delta, s before and s now."""
 
@@ -54,15 +55,19 @@ def fold(h: Hyper) -> Tune:
         keep = before / (before + EPS)
         weight = decay * before * sqrt(gg) / (sqrt(pp) + EPS)
         h = keep * (along + weight * along_p)
-        new = []
-        for beta, s, r, m, v in zip(BETAS, *old, strict=True):
-            r = beta * r + max(-m, min(h, m)) * s
-            m = max(beta * m, abs(h) + EPS)
-            v = beta * beta * v + h * h
-            new.append(((least * m + max(r, 0.0)) / (sqrt(v) + EPS), r, m, v))
-        rows = [*zip(*new, strict=True)]
-        if not finite(h, *(x for row in rows for x in row)):
-            return carried.copy(), (keep, before, before)
-        return np.array(rows), (keep, before, in_order(rows[0]))
+        size, square = abs(h) + EPS, h * h
+        new, now, all_of_them = [], 0.0, square
+        for beta, squared, s, r, m, v in zip(BETAS, SQUARES, *old):
+            r = beta * r + (m if h > m else -m if h < -m else h) * s
+            m = beta * m
+            m = m if m >= size else size
+            v = squared * v + square
+            s = (least * m + (r if r > 0.0 else 0.0)) / (sqrt(v) + EPS)
+            now += s
+            all_of_them += s + r + m + v
+            new.append((s, r, m, v))
+        if not isfinite(all_of_them):
+            return old, (keep, before, before)
+        return [*zip(*new)], (keep, before, now)
 
     return tune

@@ -48,7 +48,7 @@ def fold(h: Hyper) -> Tune:
     """Return what makes a step's numbers."""
     least, decay = h["mechanic_s_init"] / len(BETAS), h["mechanic_decay"]
 
-    def tune(carried: Array, sums: Numbers) -> tuple[Array, Numbers]:
+    def tune(carried: Array, sums: Numbers) -> tuple[list[Sequence[float]], Numbers]:
         along, gg, pp, along_p = sums
         old = carried.tolist()
         before = in_order(old[0])
@@ -57,7 +57,7 @@ def fold(h: Hyper) -> Tune:
         h = keep * (along + weight * along_p)
         size, square = abs(h) + EPS, h * h
         new, now, all_of_them = [], 0.0, square
-        for beta, squared, s, r, m, v in zip(BETAS, SQUARES, *old):
+        for beta, squared, s, r, m, v in zip(BETAS, SQUARES, *old, strict=True):
             r = beta * r + (m if h > m else -m if h < -m else h) * s
             m = beta * m
             m = m if m >= size else size
@@ -68,6 +68,6 @@ def fold(h: Hyper) -> Tune:
             new.append((s, r, m, v))
         if not isfinite(all_of_them):
             return old, (keep, before, before)
-        return [*zip(*new)], (keep, before, now)
+        return [*zip(*new, strict=True)], (keep, before, now)
 
     return tune

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Unpack
 
+from lrcore._words import shown
 from lrcore.optimizers.base import averages
 from lrcore.optimizers.base.domains import NONNEGATIVE, Domains
 from lrcore.optimizers.base.fold import Coefs
@@ -101,7 +102,7 @@ lr_in_momentum : bool
         if h["nesterov"] and (h["momentum"] == 0 or h["dampening"] != 0):
             raise ValueError(
                 "nesterov: needs a momentum and no dampening, found "
-                f"momentum={h['momentum']!r}, dampening={h['dampening']!r}"
+                f"momentum={shown(h['momentum'])}, dampening={shown(h['dampening'])}"
             )
         if h["momentum"] == 0:
             return "sgd"

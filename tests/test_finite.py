@@ -83,7 +83,7 @@ def test_any_three_finite_gradients_make_no_nan(row, dtype, option):
     count = len(SIGNED[dtype])
     triples = np.array([*itertools.product(SIGNED[dtype], repeat=3)], dtype)
     rng = np.random.default_rng(0)
-    rounds = [triples, rng.permutation(triples), rng.permutation(triples)]
+    rounds = [triples, rng.permutation(triples)]
     shapes = [(count, count**2), (count**3,)]
     params = [ordinary(rng, shape, dtype) for shape in shapes]
     opt = optimizer(row, params, option, denormals="keep")
@@ -100,7 +100,7 @@ def test_any_three_finite_gradients_make_no_nan(row, dtype, option):
 
 @each_kind
 @each_dtype
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_finite_gradients_of_one_size_make_no_nan(name, dtype, data):
     """Where norms of whole arrays are of that size, too."""

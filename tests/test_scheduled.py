@@ -89,8 +89,8 @@ def groups(row):
         own = OWN_SETTINGS.get(name, {}) if setting else {}
         for given in [*singly, *pairs, schedules]:
             more = taken(name, **{**setting, **own, "agc_axis": 0, **given})
-            for params in (np.ones((2, 2)), np.ones(2)):
-                yield make(row, params, **more).param_groups[0]
+            yield make(row, np.ones((2, 2)), **more).param_groups[0]
+        yield make(row, np.ones(2), **more).param_groups[0]  # by another rule of Muon's
 
 
 @each_row

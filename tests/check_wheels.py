@@ -7,6 +7,7 @@ its extension is too large, or where tests/hashes.py prints other lines under on
 than under another.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -29,10 +30,18 @@ def run(*command: str | Path) -> str:
 
 
 def can_build(python: str) -> bool:
-    """Whether it is here, with its headers and what makes environments."""
+    """Whether it has its headers, and what makes environments."""
     command = [python, "-c", CAN_BUILD]
-    found = shutil.which(python)
-    return bool(found) and not subprocess.run(command, capture_output=True).returncode
+    return not subprocess.run(command, capture_output=True).returncode
+
+
+def found(name: str) -> str | None:
+    """Where a Python is, on the PATH or among pyenv's; None where it cannot build."""
+    on_path = shutil.which(name)
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
+    places = [on_path] if on_path else []
+    places += map(str, sorted(pyenv.glob(f"*/bin/{name}"), reverse=True))
+    return next(filter(can_build, places), None)
 
 
 def check_size(name: str, size: int) -> None:
@@ -60,10 +69,13 @@ def built(python: str, tree: Path, folder: Path) -> str:
 
 def main(tree: str) -> int:
     hashes = {}
-    for python in filter(can_build, PYTHONS):
+    for python in PYTHONS:
+        if (path := found(python)) is None:
+            print(f"{python} is not here with its headers: not tested", flush=True)
+            continue
         print(f"{python}:", flush=True)
         with tempfile.TemporaryDirectory() as folder:
-            hashes[python] = built(python, Path(tree).resolve(), Path(folder))
+            hashes[python] = built(path, Path(tree).resolve(), Path(folder))
         print(f"  {len(hashes[python].splitlines())} hashes", flush=True)
     if not hashes:
         sys.exit(f"none of {', '.join(PYTHONS)} is here with its headers")

@@ -12,11 +12,12 @@ import numpy as np
 import lrcore
 from lrcore.bench.run import interleave
 
-# Bytes a step moves for each element: g and p, each state, and what the gauge reads.
+# Bytes that a step moves for each element from and to memory: g, p, each state, and what
+# the gauge reads.  What Mechanic reads again within a strip is in the cache.
 BYTES = {
     "AdamW": 28,  # read g; read and write p, m, v
     "Adam": 28,
-    "Mechanic": 28 + 12 + 20 + 16,  # gauge: g, p, delta; p0 before; p, delta, p0 after
+    "Mechanic": 28 + 16 + 12,  # with delta, p0; gauge: g, p, delta
     "DAdaptAdam": 36 + 12,  # with s; gauge: g, v, s
 }
 

@@ -18,8 +18,8 @@ def global_norm(grads: Any) -> float:
     """Return the Euclidean norm of all elements of all arrays.
 
     Squares are added in float64 and in a fixed order: the result is the same bits for
-    any number of threads, and within 1e-12 of the exact one.  It is infinite where an
-    element is, or is past 1e154, and NaN where one is NaN.
+    any number of threads, and within 1e-12 of the exact one, also where squares are out
+    of float64's range.  It is infinite where an element is, and NaN where one is NaN.
 
     Parameters
     ----------

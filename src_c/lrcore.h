@@ -32,7 +32,7 @@
  * gradients is not finite then.  That takes a pass over the gradients before the step's
  * own.  A finite gradient of any size is clipped to a finite one: norms are taken once more
  * of 2^-600 g or 2^600 g where squares leave the range of a double, and a factor that is no
- * normal number of the tensor's type is applied in two.
+ * normal float is applied in two.
  *
  * A group of one tensor may have a scale, which makes its numbers from the tensor's
  * norms, each step anew: LARS, LAMB, NovoGrad, Adafactor (scales.def).  A tensor may be a
@@ -193,8 +193,8 @@ struct lrc_plan {
     size_t n_groups;
     void *work;         /* lrc_plan_tensors() says how many bytes: a step's own */
     lrc_report *report; /* n_tensors of them, written; or NULL */
-    double *
-        gauge_sums; /* where groups have gauges: LRC_MAX_SUMS of each tensor, written */
+    /* Where groups have gauges: LRC_MAX_SUMS of each tensor, written. */
+    double *gauge_sums;
     /* Returns LRC_TAKEN to go on, or what the step is to return.  It is called in the thread
      * that called lrc_step(), with that thread's floating-point mode, before anything has
      * been written but u. */
@@ -227,8 +227,8 @@ size_t lrc_plan_tensors(lrc_plan *plan);
 /* One step.  The plan's tensors and group coefficients are set. */
 int lrc_step(lrc_plan *plan);
 
-/* Look at the gradients as a step would, and write nothing but what it reads: the report's
- * part on gradients, the gauges' sums, the factors' row_stat and col_stat. */
+/* Look at the gradients as a step would, and ask for nothing; what it reads is written: the
+ * report's part on gradients, gauge_sums, row_stat and col_stat. */
 int lrc_measure(lrc_plan *plan);
 
 /* Clip the gradients in place, and step nothing. */

@@ -24,19 +24,17 @@ typedef struct {
     double f64[LRC_MAX_COEFS]; /* coefficients as clipping and scales leave them, */
     float f32[LRC_MAX_COEFS];  /* rounded */
     lrc_kernel *kernel[LRC_N_DTYPES];
-    double first; /* gradients are multiplied by it before they are clipped, */
-    double
-        apart[2]; /* and by these before the kernel: a factor that coef[0] cannot hold;
-                      * mostly 1 */
-    int bare;     /* whether a step is the kernel alone */
+    /* Gradients are multiplied by `first` before they are clipped, and by `apart` before
+     * the kernel: a factor that coef[0] cannot hold.  They are mostly 1. */
+    double first, apart[2];
+    int bare; /* whether a step is the kernel alone */
 } lrc_numbers;
 
-/* What was measured of a strip. */
+/* What was measured of a strip: sums of squares of g; of g clipped by value, or of what a
+ * scale divides by; of p; of p's change by the rule, or by Mechanic. */
 typedef struct {
-    lrc_squares g, x, p,
-        u; /* of g; of g clipped by value, or of what a scale divides by;
-                             * of p; of p's change by the rule, or by Mechanic */
-    size_t nonfinite;
+    lrc_squares g, x, p, u;
+    size_t nonfinite; /* elements of g */
 } lrc_measured;
 
 /* A unit of adaptive clipping. */

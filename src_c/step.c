@@ -25,7 +25,9 @@ int lrc_step(lrc_plan *plan)
 int lrc_measure(lrc_plan *plan)
 {
     lrc_run run = {.asked = LRC_MEASURES};
-    return lrc_run_passes(&run, plan, measure);
+    lrc_plan quiet = *plan;
+    quiet.ask = NULL;
+    return lrc_run_passes(&run, &quiet, measure);
 }
 
 int lrc_clip(lrc_plan *plan)

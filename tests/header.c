@@ -336,6 +336,7 @@ static void what_is_answered_is_what_the_step_returns(void)
             asking a = {answer, 0, LRC_ASK_GAUGED, 0};
             double factors[4];
             world *w = build_asking((lrc_ask)what, &a, factors);
+            CHECK(lrc_measure(&w->plan) == LRC_TAKEN && a.times == 0);
             CHECK(writes_nothing(w, lrc_step, answer) == (answer != LRC_TAKEN));
             CHECK(a.times == 1 && a.asked == (lrc_ask)what);
             CHECK((array(w, 0, S0)[0] != 0) == (answer == LRC_TAKEN));

@@ -174,7 +174,7 @@ class Squares(NamedTuple):
         """Return the sum over n."""
         return Squares(*(part / np.float64(n) for part in self))
 
-    def bounded(self, factor: float) -> Any:
+    def within_float(self, factor: float) -> Any:
         """Return factor^2 times the sum, or the largest float if that is smaller."""
         most, whole = np.finfo(np.float64).max, factor * factor * self.mid
         if not np.isfinite(self.mid) or (self.large == 0 and whole <= most):
@@ -322,7 +322,7 @@ def novograd(
     c: Sequence[float], gg: Squares, pp: Squares, norm2: Array, *, coefs: Array
 ) -> Array:
     """``norm2 += w (|g|^2 - norm2)``; gscale over ``sqrt(norm2) + eps``."""
-    norm2 += c[0] * (gg.bounded(coefs[0]) - norm2)
+    norm2 += c[0] * (gg.within_float(coefs[0]) - norm2)
     coefs[0] /= np.sqrt(norm2) + c[1]
     return coefs
 

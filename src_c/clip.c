@@ -32,9 +32,10 @@ static void measure_share(lrc_run *run, const lrc_team *team)
         size_t ignored;
 
         const void *g = lrc_gathered(run, &v, &made);
+        *sums = (lrc_measured){.nonfinite = 0};
         sums->g = sums->x = lrc_squares_of(table, dtype, g, v.n, &sums->nonfinite);
         if (group->clip_value != 0) {
-            g = lrc_bounded(run, &v, g, &made);
+            g = lrc_clamped(run, &v, g, &made);
             sums->x = lrc_squares_of(table, dtype, g, v.n, &ignored);
         }
         if (group->agc != 0 && !lrc_has_units(run, v.tensor))

@@ -5,9 +5,6 @@
 
 #include "run.h"
 
-/* Columns that stay with one thread: their sums fill a cache line. */
-enum { LINE = 8 };
-
 static lrc_factoring factoring_of(const lrc_run *run, const lrc_tensor *t)
 {
     return run->plan->group[t->group].factoring;
@@ -54,8 +51,8 @@ static void read_tensor(const lrc_run *run, const lrc_tensor *t, const lrc_team 
     const lrc_factors *f = &t->factors;
     const size_t rows = t->n / f->n_cols;
     const size_t last = lrc_begin(rows, 1, team->k + 1, team->n);
-    const size_t end = lrc_begin(f->n_cols, LINE, team->k + 1, team->n);
-    size_t at = lrc_begin(f->n_cols, LINE, team->k, team->n);
+    const size_t end = lrc_begin(f->n_cols, LRC_COLUMNS, team->k + 1, team->n);
+    size_t at = lrc_begin(f->n_cols, LRC_COLUMNS, team->k, team->n);
 
     for (size_t row = lrc_begin(rows, 1, team->k, team->n); row < last; row++)
         f->row_stat[row] = row_of(run, t, row);

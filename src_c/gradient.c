@@ -11,7 +11,7 @@ const void *lrc_gathered(const lrc_run *run, const lrc_view *v, void *made)
     return made;
 }
 
-const void *lrc_bounded(const lrc_run *run, const lrc_view *v, const void *g,
+const void *lrc_clamped(const lrc_run *run, const lrc_view *v, const void *g,
                         void *made)
 {
     const lrc_table *table = run->table[v->tensor->dtype];
@@ -36,7 +36,7 @@ static const void *factors_of(const lrc_run *run, const lrc_tensor *t, int k)
 const void *lrc_clipped(const lrc_run *run, lrc_view *v, void *made)
 {
     const lrc_table *table = run->table[v->tensor->dtype];
-    const void *g = lrc_bounded(run, v, lrc_gathered(run, v, made), made);
+    const void *g = lrc_clamped(run, v, lrc_gathered(run, v, made), made);
 
     if (!lrc_has_units(run, v->tensor)) return g;
     for (int k = 0; k < 1 + run->units_halved; k++) {

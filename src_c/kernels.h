@@ -22,8 +22,16 @@ typedef enum {
     LRC_N_FORMS
 } lrc_form;
 
-/* Lanes that sums are taken in: see sums.inc. */
+/* Lanes that sums are taken in: element i goes to lane i modulo LRC_LANES. */
 enum { LRC_LANES = 32 };
+
+/* What lanes add up to, in halves. */
+static inline double lrc_total(double *lane)
+{
+    for (int half = LRC_LANES / 2; half > 0; half /= 2)
+        for (int j = 0; j < half; j++) lane[j] += lane[j + half];
+    return lane[0];
+}
 
 /* Sums of squares that a kernel takes of a strip: of g, of p as updated, of its change. */
 typedef struct {

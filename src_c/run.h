@@ -107,7 +107,7 @@ void lrc_halve_gscale(lrc_numbers *numbers);
 /* gradient.c: the gradient of a view, made in `made` or where it is: gathered; clipped by
  * value; by units too; and as its kernel is given it, times what gscale cannot hold. */
 const void *lrc_gathered(const lrc_run *run, const lrc_view *v, void *made);
-const void *lrc_bounded(const lrc_run *run, const lrc_view *v, const void *g,
+const void *lrc_clamped(const lrc_run *run, const lrc_view *v, const void *g,
                         void *made);
 const void *lrc_clipped(const lrc_run *run, lrc_view *v, void *made);
 const void *lrc_gradient(const lrc_run *run, lrc_view *v, void *made);

@@ -70,6 +70,7 @@ static void share(lrc_run *run, const lrc_team *team)
         lrc_measured *sums = run->strip + lrc_strip_of(&v);
         size_t ignored;
         if (lrc_group_of(run, &v)->scale == LRC_NO_SCALE) continue;
+        *sums = (lrc_measured){.nonfinite = 0};
         sums->x = lrc_squares_of(table, dtype, scaled(run, &v, made), v.n, &ignored);
         sums->p = lrc_squares_of(table, dtype, v.p, v.n, &ignored);
     }

@@ -6,6 +6,9 @@
 #include "threads.h"
 #include "view.h"
 
+/* Columns that stay in one block: their sums fill a cache line. */
+enum { LRC_COLUMNS = 8 };
+
 /* Where thread k of n begins among `total` things that stay together in blocks, and where
  * thread k - 1 ends: blocks are shared evenly, and the last may be shorter.
  *

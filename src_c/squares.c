@@ -9,19 +9,13 @@
 #include <float.h>
 #include <math.h>
 
-enum { SHIFT = 600 };
-static const double UP = 0x1p600, DOWN = 0x1p-600;
+static const double UP = 0x1p600, DOWN = 0x1p-600; /* by LRC_SHIFT */
 
 /* Elements whose squares add up to as much lose nothing that counts: one whose own square
  * vanishes, below 2^-511, is less than 2^-60 of their norm. */
 static const double LEAST = 0x1p-900;
 
-double lrc_total(double *lane)
-{
-    for (int half = LRC_LANES / 2; half > 0; half /= 2)
-        for (int j = 0; j < half; j++) lane[j] += lane[j + half];
-    return lane[0];
-}
+int lrc_out_of_range(double sum) { return sum > DBL_MAX ? -1 : sum < LEAST; }
 
 static double sum_of(const lrc_table *table, const void *x, size_t n)
 {
@@ -67,10 +61,11 @@ void lrc_add_squares(lrc_squares *a, const lrc_squares *b)
 
 lrc_scaled lrc_root(const lrc_squares *s)
 {
-    if (s->large > 0) return (lrc_scaled){sqrt(s->large + s->mid * DOWN * DOWN), SHIFT};
+    if (s->large > 0)
+        return (lrc_scaled){sqrt(s->large + s->mid * DOWN * DOWN), LRC_SHIFT};
     if (s->mid > 0 || s->mid != s->mid)
         return (lrc_scaled){sqrt(s->mid + s->small * DOWN * DOWN), 0};
-    if (s->small > 0) return (lrc_scaled){sqrt(s->small), -SHIFT};
+    if (s->small > 0) return (lrc_scaled){sqrt(s->small), -LRC_SHIFT};
     return (lrc_scaled){0, 0};
 }
 

@@ -27,11 +27,13 @@ static inline double lrc_value(lrc_scaled a)
 lrc_squares lrc_squares_of(const lrc_table *table, lrc_dtype dtype, const void *x,
                            size_t n, size_t *nonfinite);
 
+/* Whether a sum of squares of doubles may have left their range, and is to be taken once
+ * more of numbers that are smaller (-1) or larger (1) by 2^LRC_SHIFT. */
+enum { LRC_SHIFT = 600 };
+int lrc_out_of_range(double sum);
+
 /* Whether a kernel's sum of squares can be kept as it is: it is finite, and lost nothing. */
 int lrc_is_ordinary(lrc_dtype dtype, double sum);
-
-/* What lanes add up to. */
-double lrc_total(double *lane);
 
 /* The root of a sum of squares; the square of a number; and factor^2 times a sum. */
 lrc_scaled lrc_root(const lrc_squares *sum);

@@ -63,10 +63,8 @@ static void keep_sums(const lrc_run *run, const lrc_view *v, const lrc_sums *fou
     lrc_measured *sums = run->strip + lrc_strip_of(v);
     size_t ignored;
 
-    sums->g = (lrc_squares){.mid = found->g};
-    sums->p = (lrc_squares){.mid = found->p};
-    sums->u = (lrc_squares){.mid = found->u};
-    sums->nonfinite = 0;
+    *sums = (lrc_measured){
+        .g.mid = found->g, .p.mid = found->p, .u.mid = found->u, .nonfinite = 0};
     if (!lrc_is_ordinary(dtype, found->g))
         sums->g = lrc_squares_of(table, dtype, v->g, v->n, &sums->nonfinite);
     if (!lrc_is_ordinary(dtype, found->p))

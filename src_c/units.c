@@ -1,13 +1,9 @@
-/* units.c: adaptive clipping of units, whose norms are taken apart. */
+/* units.c: adaptive clipping of units, each by its own norms. */
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
 #include "run.h"
-
-/* Columns that stay with one thread: their sums fill a cache line. */
-enum { LINE = 8 };
 
 int lrc_has_units(const lrc_run *run, const lrc_tensor *t)
 {
@@ -29,7 +25,7 @@ static void measure_row(const lrc_run *run, const lrc_tensor *t, size_t u)
         const size_t left = reduced - done;
         lrc_view v;
         lrc_view_of(t, u * reduced + done, left < LRC_STRIP ? left : LRC_STRIP, &v);
-        const void *x = lrc_bounded(run, &v, lrc_gathered(run, &v, &made), &made);
+        const void *x = lrc_clamped(run, &v, lrc_gathered(run, &v, &made), &made);
         part = lrc_squares_of(table, t->dtype, x, v.n, &ignored);
         lrc_add_squares(&g, &part);
         part = lrc_squares_of(table, t->dtype, v.p, v.n, &ignored);
@@ -58,7 +54,7 @@ static void sum_columns(const lrc_run *run, const columns *c, int e, double *gg,
         const size_t row = c->outer * units->reduced + i;
         lrc_view v;
         lrc_view_of(c->t, row * units->inner + c->from, c->n, &v);
-        const void *g = lrc_bounded(run, &v, lrc_gathered(run, &v, &made), &made);
+        const void *g = lrc_clamped(run, &v, lrc_gathered(run, &v, &made), &made);
         const void *p = v.p;
         if (e != 0) table->multiply(g, ldexp(1, e), v.n, &made), g = &made;
         table->add_squares(g, v.n, gg);
@@ -67,17 +63,9 @@ static void sum_columns(const lrc_run *run, const columns *c, int e, double *gg,
     }
 }
 
-/* Whether a sum of squares of float64 may have left a double's range, and is to be taken of
- * smaller (-1) or larger (1) numbers. */
-static int out_of_range(double sum)
-{
-    return sum > DBL_MAX ? -1 : sum < 0x1p-900 ? 1 : 0;
-}
-
 /* Measure columns; where a sum is out of range, all of them once more. */
 static void measure_columns(lrc_run *run, const columns *c)
 {
-    enum { SHIFT = 600 };
     lrc_unit *unit =
         run->unit + c->t->first_unit + c->outer * c->t->units.inner + c->from;
     double gg[LRC_STRIP], pp[LRC_STRIP];
@@ -87,17 +75,17 @@ static void measure_columns(lrc_run *run, const columns *c)
     for (size_t j = 0; j < c->n; j++) {
         unit[j].g = (lrc_scaled){sqrt(gg[j]), 0};
         unit[j].p = (lrc_scaled){sqrt(pp[j]), 0};
-        again[1 + out_of_range(gg[j])] = again[1 + out_of_range(pp[j])] = 1;
+        again[1 + lrc_out_of_range(gg[j])] = again[1 + lrc_out_of_range(pp[j])] = 1;
     }
     for (int way = -1; way <= 1 && c->t->dtype == LRC_F64; way += 2) {
         if (!again[1 + way]) continue;
-        sum_columns(run, c, way * SHIFT, gg, pp);
+        sum_columns(run, c, way * LRC_SHIFT, gg, pp);
         for (size_t j = 0; j < c->n; j++) {
             lrc_scaled *g = &unit[j].g, *p = &unit[j].p;
-            if (g->e == 0 && out_of_range(g->x * g->x) == way)
-                *g = (lrc_scaled){sqrt(gg[j]), -way * SHIFT};
-            if (p->e == 0 && out_of_range(p->x * p->x) == way)
-                *p = (lrc_scaled){sqrt(pp[j]), -way * SHIFT};
+            if (g->e == 0 && lrc_out_of_range(g->x * g->x) == way)
+                *g = (lrc_scaled){sqrt(gg[j]), -way * LRC_SHIFT};
+            if (p->e == 0 && lrc_out_of_range(p->x * p->x) == way)
+                *p = (lrc_scaled){sqrt(pp[j]), -way * LRC_SHIFT};
         }
     }
 }
@@ -108,12 +96,12 @@ static void measure_tensor(lrc_run *run, const lrc_tensor *t, const lrc_team *te
     const lrc_units *units = &t->units;
     const size_t rows = units->inner == 1 ? units->outer : 0;
     const size_t last = lrc_begin(rows, 1, team->k + 1, team->n);
-    const size_t end = lrc_begin(units->inner, LINE, team->k + 1, team->n);
+    const size_t end = lrc_begin(units->inner, LRC_COLUMNS, team->k + 1, team->n);
 
     for (size_t u = lrc_begin(rows, 1, team->k, team->n); u < last; u++)
         measure_row(run, t, u);
     for (size_t outer = 0; !rows && outer < units->outer; outer++) {
-        size_t at = lrc_begin(units->inner, LINE, team->k, team->n);
+        size_t at = lrc_begin(units->inner, LRC_COLUMNS, team->k, team->n);
         for (; at < end; at += LRC_STRIP) {
             const size_t left = end - at;
             const columns c = {t, outer, at, left < LRC_STRIP ? left : LRC_STRIP};

@@ -19,8 +19,8 @@ typedef struct {
     int streamed; /* whether the tensor is in no cache, and to be asked for ahead of time */
     const lrc_factors *factors;
     const lrc_units *units;
-    const void *unit_factor; /* of each unit of the tensor, in its type */
-    const lrc_tensor *tensor;
+    const void *unit_factor;  /* of each unit of the tensor, in its type */
+    const lrc_tensor *tensor; /* for passes: kernels do not look at it */
 } lrc_view;
 
 /* The view of elements [at, at + n) of a tensor. */

@@ -12,8 +12,8 @@ import numpy as np
 import lrcore
 from lrcore.bench.run import interleave
 
-# Bytes that a step moves for each element from and to memory: g, p, each state, and what
-# the gauge reads.  What Mechanic reads again within a strip is in the cache.
+# Bytes that a step moves for each element from and to memory: g, p, each state, and
+# what the gauge reads.  What Mechanic reads again within a strip is in the cache.
 BYTES = {
     "AdamW": 28,  # read g; read and write p, m, v
     "Adam": 28,

@@ -42,9 +42,9 @@ cdef class Numbers:
             self.first_part.setdefault(index, i)
         leading = {}  # of each group, the first part with leaves, or the first
         for i, index in enumerate(self.group_of):
-            if index not in leading or not self.leaves_of[leading[index]]:
-                if index not in leading or self.leaves_of[i]:
-                    leading[index] = i
+            first = leading.setdefault(index, i)
+            if self.leaves_of[i] and not self.leaves_of[first]:
+                leading[index] = i
         self.leads = [leading[index] == i for i, index in enumerate(self.group_of)]
 
     def __dealloc__(self):

@@ -33,8 +33,8 @@ class SPS(Optimizer):
 
     with the norm of all arrays of all groups.  `step` takes the loss that the gradients
     are of, and no step is made where it is below f_min.  The last rate above 0 is
-    ``opt.state[0]["rate"]``.  The gradients are those treated: clipping them makes the
-    rate higher, so bound steps by max_lr.
+    ``opt.state[0]["rate"]``.  The norm is that of clipped gradients: clipping makes
+    the rate higher, so bound steps by max_lr.
 
     Parameters
     ----------

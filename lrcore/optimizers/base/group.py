@@ -23,7 +23,7 @@ class ParamGroup(MutableMapping[str, Any]):
     (``amsgrad``, whether there is a momentum) stays as constructed.
     """
 
-    __slots__ = ("_hyper", "_kind", "_scheduled", "now", "owner", "params", "parts")
+    __slots__ = ("_hyper", "_kind", "now", "owner", "params", "parts")
 
     now: Now | None
     """From the steps taken before to parts' numbers; None where none is scheduled."""
@@ -82,7 +82,7 @@ class ParamGroup(MutableMapping[str, Any]):
         """Set what ``checked`` has passed."""
         names = _scheduled_of(hyper)
         folded = self._folded(hyper, names)  # which may refuse it
-        self._hyper, self._scheduled = hyper, names
+        self._hyper = hyper
         self.now = None
         if names:
             self.now = now(self.parts, hyper, names, self._kind._domains)
@@ -119,10 +119,6 @@ class ParamGroup(MutableMapping[str, Any]):
     def at(self, name: str, t: int) -> Any:
         """Return a hyper-parameter's value for the step that follows t others."""
         return at(name, self._hyper[name], t, self._kind._domains)
-
-    def hyper_at(self, t: int) -> Hyper:
-        """Return all hyper-parameters for the step that follows t others."""
-        return {**self._hyper, **{name: self.at(name, t) for name in self._scheduled}}
 
 
 def _scheduled_of(hyper: Hyper) -> list[str]:

@@ -45,15 +45,29 @@ class Part:
     folded : the numbers of a step; None where something is scheduled.
     pieces : what they are made by, beside lr, decay and l2: each makes the attribute of
         Folded that bears its name from what `own` returns.
+    pulls, factoring, directed, sums_all, carries_per_array : of its kind.
     """
 
-    __slots__ = ("folded", "kind", "layout", "pieces")
+    __slots__ = (
+        "carries_per_array",
+        "directed",
+        "factoring",
+        "folded",
+        "kind",
+        "layout",
+        "pieces",
+        "pulls",
+        "sums_all",
+    )
 
     def __init__(self, kind: type[Kind], hyper: Hyper) -> None:
         self.kind = kind
         self.layout = self.layout_of(hyper)
         self.folded: Folded | None = None
         self.pieces = self._pieces()
+        self.pulls, self.sums_all = kind._PULLS, kind._sums_all
+        self.factoring, self.directed = kind._factoring, kind._directed
+        self.carries_per_array = kind._carries_per_array
 
     @property
     def rule(self) -> str:
@@ -86,31 +100,6 @@ class Part:
     def averages(self) -> tuple[str, ...]:
         """Names of state arrays."""
         return self.layout.averages
-
-    @property
-    def pulls(self) -> frozenset[str]:
-        """The averages that the params become."""
-        return self.kind._PULLS
-
-    @property
-    def factoring(self) -> str:
-        """How its second moments are factored: see lrcore.h; or ""."""
-        return self.kind._factoring
-
-    @property
-    def directed(self) -> bool:
-        """Whether its directions are made in Python."""
-        return self.kind._directed
-
-    @property
-    def sums_all(self) -> bool:
-        """Whether the gauge's sums are of all groups."""
-        return self.kind._sums_all
-
-    @property
-    def carries_per_array(self) -> bool:
-        """Whether each array has numbers of its own that it carries."""
-        return self.kind._carries_per_array
 
     @property
     def per_array(self) -> bool:

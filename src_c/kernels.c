@@ -36,7 +36,7 @@
 #include "gauge.inc"
 #include "traffic.inc"
 
-#define LRC_RULE(id, name, n_state, states, coefs)                                     \
+#define LRC_RULE(id, name, bound, n_state, states, coefs)                              \
     [id] = {T(name##_plain), T(name##_scaled), T(name##_coupled), T(name##_emitted),   \
             T(name##_measured)},
 #define LRC_GAUGE(id, name, n_array, arrays, n_sum, coefs) [id] = T(name##_gauge),

@@ -31,6 +31,8 @@
 /* The driver must vanish into each kernel, or its rule would be called through a
  * pointer. */
 #define INLINE inline __attribute__((always_inline))
+/* What every kernel calls and few need is there once. */
+#define NOINLINE __attribute__((noinline))
 
 /* Ask for element i of an array, which is read soon.  Its address is made as an integer,
  * since it may lie past the array; any address will do. */

@@ -5,7 +5,7 @@
 #define LRC_REGISTRY_H
 
 /* The registries.  A number, once given, keeps its meaning: it stands in their lines. */
-#define LRC_RULE(id, name, n_state, states, coefs) LRC_##name = id,
+#define LRC_RULE(id, name, bound, n_state, states, coefs) LRC_##name = id,
 typedef enum {
 #include "rules.def"
     LRC_N_RULES

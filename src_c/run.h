@@ -34,7 +34,7 @@ typedef struct {
 /* Sums of squares that were measured in a strip. */
 typedef struct {
     lrc_squares g;    /* of the gradient */
-    lrc_squares x;    /* of the gradient clipped by value, or of what a scale scales */
+    lrc_squares x;    /* of the gradient clipped by value, or of the scale's input */
     lrc_squares p;    /* of p */
     lrc_squares u;    /* of the change of p */
     size_t nonfinite; /* elements of the gradient that are not finite */

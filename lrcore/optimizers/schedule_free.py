@@ -34,7 +34,7 @@ class SGDScheduleFree(Optimizer):
     would use the params after training with a falling lr.  ``with opt.averaged():``
     puts it into the params, for evaluation or to save it, and ``opt.x`` returns it.
     (To continue later, save y: the params outside of this block, with
-    ``state_dict()``.) lr may have a warm-up, and is constant afterwards.  Lookahead is
+    ``state_dict()``.)  lr may have a warm-up, and is constant afterwards.  Lookahead is
     refused.
 
     Parameters

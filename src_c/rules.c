@@ -1,4 +1,4 @@
-/* rules.c: what rules.def and gauges.def say, as tables. */
+/* rules.c: rules.def and gauges.def as tables. */
 
 #include "lrcore.h"
 

@@ -1,4 +1,4 @@
-"""The optimizers, in families: a class has defaults, a rule and its coefficients."""
+"""The optimizers, by family: a class has defaults, a rule and its coefficients."""
 
 from lrcore.optimizers._available import Available as Available
 from lrcore.optimizers._available import describe
@@ -44,5 +44,5 @@ def available() -> dict[str, Available]:
 
 
 def table() -> str:
-    """Return the optimizers as a table in Markdown: the README's."""
+    """Return the README's table of optimizers, in Markdown."""
     return _table(available())

@@ -1,4 +1,4 @@
-"""What optimizers there are, as data and as the README's table."""
+"""A list of the optimizers, as data and as the README's table."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Available(NamedTuple):
 
     kind : its class.
     states : names of the state arrays of a parameter; an option can add one.
-    bytes_per_element : what they take in float32, for each element of the parameter.
-    options : its own arguments, beside params, lr, weight_decay and the common ones.
-    conventions : what ``convention`` can be.
+    bytes_per_element : bytes of these in float32, for each element of the parameter.
+    options : its own arguments, without params, lr, weight_decay and the common ones.
+    conventions : the values of ``convention`` that it takes.
     """
 
     kind: type[Optimizer]
@@ -28,7 +28,7 @@ class Available(NamedTuple):
 
 
 def describe(kind: type[Optimizer]) -> Available:
-    """Return what there is to say of a class."""
+    """Return the entry of a class."""
     given = signature(kind).parameters.values()
     defaults: Hyper = {p.name: p.default for p in given if p.default is not p.empty}
     states, size = kind._states_of(Part(kind, {**defaults, **kind._defaults()}))

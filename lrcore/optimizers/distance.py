@@ -1,4 +1,4 @@
-"""Rates from the distance that the params have come: DoG, L-DoG, DoWG."""
+"""Learning rates from the distance to the initial params: DoG, L-DoG, DoWG."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["DoG", "DoWG", "LDoG"]
 
 
 class DoG(Optimizer):
-    """DoG: gradient descent by the distance gone, over the gradients on the way.
+    """DoG: gradient descent at a rate of distance over gradients.
 
     ::
 
@@ -24,8 +24,8 @@ class DoG(Optimizer):
         G = G + |g|^2
         p = p - lr r / sqrt(G + eps) g
 
-    with the norms of all arrays of a group, and p0 the params at the beginning.  The
-    authors advise to use an average of the params: `ema_decay`.
+    where norms are over all arrays of a group, and p0 is the initial p.  The authors
+    advise using an average of the params: `ema_decay`.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ class DoG(Optimizer):
 
 
 class LDoG(DoG):
-    """L-DoG: DoG with the norms of each array, and so a rate for each.
+    """L-DoG: DoG with norms, and so a rate, for each array.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ class LDoG(DoG):
 
 
 class DoWG(Optimizer):
-    """DoWG: gradient descent by the distance gone, over gradients weighed by theirs.
+    """DoWG: DoG with each gradient weighted by the distance at its step.
 
     ::
 
@@ -144,7 +144,7 @@ class DoWG(Optimizer):
         v = v + r2 |g|^2
         p = p - lr r2 / (sqrt(v) + eps) g
 
-    with the norms of all arrays of a group, and p0 the params at the beginning.
+    where norms are over all arrays of a group, and p0 is the initial p.
 
     Parameters
     ----------

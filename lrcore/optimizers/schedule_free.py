@@ -1,4 +1,4 @@
-"""Schedule-Free learning: the average of a path in the place of a falling rate."""
+"""Schedule-Free learning: an average of the params instead of a falling rate."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INSIDE = Domain(lambda x: 0 < x < 1, "a number in (0, 1)", (ulp(0.0), 1.0))
 
 
 class SGDScheduleFree(Optimizer):
-    """Schedule-Free SGD: gradients where the path and its average meet.
+    """Schedule-Free SGD: SGD z and its average x, with gradients at a point between.
 
     ::
 
@@ -30,11 +30,12 @@ class SGDScheduleFree(Optimizer):
         x = x + c (z - x)
         y = z + momentum (x - z)
 
-    The params are y, where gradients are to be taken; x is the result, in the place of
-    what a falling lr would lead to: ``with opt.averaged():`` has it in the params, to
-    evaluate it or to hand it on, and ``opt.x`` returns it.  (To go on from, save y: the
-    params outside of the block, with ``state_dict()``.)  lr may warm up, and stays
-    then.  Lookahead is refused.
+    The params are y, where gradients are computed.  The result is x: use it where you
+    would use the params after training with a falling lr.  ``with opt.averaged():``
+    puts it into the params, for evaluation or to save it, and ``opt.x`` returns it.
+    (To continue later, save y: the params outside of this block, with
+    ``state_dict()``.)  lr may have a warm-up, and is constant afterwards.  Lookahead is
+    refused.
 
     Parameters
     ----------
@@ -52,8 +53,8 @@ class SGDScheduleFree(Optimizer):
 
     References
     ----------
-    Defazio et al. 2024, "The road less scheduled", eq. 3-5; the weights are those of
-    the authors' code.
+    Defazio et al. 2024, "The road less scheduled", eq. 3-5, with the weights of the
+    authors' code.
 
     Examples
     --------
@@ -152,14 +153,14 @@ def _fold_average(b: float, h: Hyper) -> Adapt:
 
 
 class AdamWScheduleFree(SGDScheduleFree):
-    """Schedule-Free AdamW: Adam's denominator, and an average for its momentum.
+    """Schedule-Free AdamW: Adam's denominator, and an average instead of momentum.
 
     ::
 
         v = b2 v + (1 - b2) g^2
         e = lr (g / (sqrt(v / (1 - b2^t)) + eps) + weight_decay y);   z = z - e
 
-    then x and y as in SGDScheduleFree, with b1 for the momentum.
+    Then x and y are those of SGDScheduleFree, with b1 as the momentum.
 
     Parameters
     ----------
@@ -179,8 +180,8 @@ class AdamWScheduleFree(SGDScheduleFree):
 
     References
     ----------
-    Defazio et al. 2024, "The road less scheduled", Algorithm 1; the weights are those
-    of the authors' code.
+    Defazio et al. 2024, "The road less scheduled", Algorithm 1, with the weights of the
+    authors' code.
 
     Examples
     --------

@@ -48,7 +48,6 @@ from lrcore._config import set_num_threads as set_num_threads
 from lrcore._config import show_config as show_config
 from lrcore.batch_size import GradientNoiseScale as GradientNoiseScale
 from lrcore.batch_size import scale_lr as scale_lr
-from lrcore.clip import *
 from lrcore.finder import *
 from lrcore.monitor import *
 from lrcore.optimizers.adagrad import *
@@ -69,11 +68,12 @@ from lrcore.optimizers.polyak import *
 from lrcore.optimizers.schedule_free import *
 from lrcore.optimizers.sgd import *
 from lrcore.optimizers.sign import *
-from lrcore.plateau import *
-from lrcore.scaler import *
 from lrcore.search import sweep as sweep
 from lrcore.search import tune as tune
-from lrcore.stopping import *
+from lrcore.training.clip import *
+from lrcore.training.plateau import *
+from lrcore.training.scaler import *
+from lrcore.training.stopping import *
 
 heed_environment()
 del heed_environment

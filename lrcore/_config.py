@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lrcore import _core, _quota
-from lrcore._words import shown
+from lrcore import _core
+from lrcore._shared import quota
+from lrcore._shared.words import shown
 from lrcore.optimizers.base.options import check_num_threads
 
 try:
@@ -132,7 +133,7 @@ def heed_environment() -> None:
             f"LRCORE_ISA: expected one of {runs}, which run here, found {shown(wanted)}"
         )
     if not os.environ.get("OMP_NUM_THREADS"):
-        _core.limit_threads(_quota.cpus() or 0)
+        _core.limit_threads(quota.cpus() or 0)
     if threads := os.environ.get("LRCORE_NUM_THREADS"):
         try:
             set_num_threads(int(threads))

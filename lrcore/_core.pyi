@@ -1,7 +1,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from lrcore._tree import Tree
+from lrcore._shared.trees import Tree
 from lrcore.optimizers.base.report import Measured
 
 class Rule(NamedTuple):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lrcore import _check
+from lrcore._shared import arrays as _check
 
 cimport numpy as cnp
 from cpython.mem cimport PyMem_Calloc, PyMem_Free

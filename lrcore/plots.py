@@ -26,10 +26,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from lrcore import _plot
-from lrcore._numbers import real, whole
-from lrcore._typing import Array
-from lrcore._words import shown
+from lrcore._shared.numbers import real, whole
+from lrcore._shared.types import Array
+from lrcore._shared.words import shown
+from lrcore.monitor import _panels as _plot
 from lrcore.optimizers.sgd import SGD
 from lrcore.schedules import Schedule
 
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from lrcore._suggest import RangeTest
-    from lrcore.monitor import Finding, History
+    from lrcore.finder._suggest import RangeTest
+    from lrcore.monitor._monitor import Finding, History
 
 __all__ = ["dashboard", "range_test", "ravine", "ravine_grad", "schedules", "surface"]
 
@@ -107,7 +107,7 @@ def schedules(
     whole("steps", steps, "an int >= 1", least=1)
     _plot.check_path(path)
     _plot.require()
-    from lrcore._figure import Picture
+    from lrcore._shared.figure import Picture
 
     t = np.unique(np.linspace(0, steps - 1, min(steps, _POINTS)).astype(np.int64))
     widest = max(len(str(name)) for name in named) + 8
@@ -196,7 +196,7 @@ def dashboard(
     """
     _plot.check_path(path)
     _plot.require()
-    from lrcore._figure import Picture
+    from lrcore._shared.figure import Picture
 
     chosen = _plot.worst(findings)
     lines = [
@@ -267,7 +267,7 @@ def range_test(
     """
     _plot.check_path(path)
     _plot.require()
-    from lrcore._figure import Picture
+    from lrcore._shared.figure import Picture
 
     figure = Picture(figsize=(8, 4.6), layout="constrained")
     axes = figure.subplots()
@@ -386,7 +386,7 @@ def surface(
     whole("steps", steps, "an int >= 1", least=1)
     _plot.check_path(path)
     _plot.require()
-    from lrcore._figure import Picture
+    from lrcore._shared.figure import Picture
 
     columns = _columns(len(panels), most=3)
     rows = math.ceil(len(panels) / columns)

@@ -13,7 +13,9 @@ import pytest
 from helpers import all_same, same_states
 
 import lrcore
-from lrcore import LRSweep, _suggest, cli, demo, lr_find
+from lrcore import LRSweep, cli, lr_find
+from lrcore.cli import demo
+from lrcore.finder import _suggest
 from lrcore.schedules import Cosine
 
 

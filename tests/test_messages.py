@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 import lrcore
-from lrcore import _check, _tree, _words
+from lrcore._shared import arrays as _check
+from lrcore._shared import trees as _tree
+from lrcore._shared import words as _words
 from lrcore.optimizers.base import keywords, stateful
 
 LONGEST = 2048

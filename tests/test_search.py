@@ -20,9 +20,9 @@ import pytest
 from matplotlib import image, pyplot
 
 import lrcore
-from lrcore import _study, space
-from lrcore._losses import follow
-from lrcore.search import Search, Trial, _sorted, sweep, tune
+from lrcore import space
+from lrcore.search import Search, Trial, _sorted, _study, sweep, tune
+from lrcore.search._losses import follow
 from lrcore.space import Choice, Integer, Real, Tuple
 
 READY = {

@@ -19,7 +19,7 @@ import optuna
 import pytest
 
 import lrcore
-from lrcore import _study
+from lrcore.search import _study
 
 SPACE = {"lr": lrcore.space.lr(1e-3, 10.0), "momentum": lrcore.space.momentum()}
 GRID = {"lr": SPACE["lr"], "x": [1, 2, 3]}

@@ -1,9 +1,5 @@
 # What a kernel may be given: the checks of one array, in a few nanoseconds.
 
-cdef extern from "Python.h":
-    bint PyObject_TypeCheck(object, type)
-
-cdef type MASKED = np.ma.MaskedArray
 SCALAR = np.zeros(())
 
 
@@ -18,8 +14,9 @@ cdef int layout(cnp.ndarray a) noexcept:
 
 cdef bint plain(obj):
     """Whether it is an array whose elements are what its buffer holds."""
+    # np.ma takes a tenth of a second to import: it is asked for subclasses only.
     return cnp.PyArray_CheckExact(obj) or (
-        cnp.PyArray_Check(obj) and not PyObject_TypeCheck(obj, MASKED)
+        cnp.PyArray_Check(obj) and not isinstance(obj, np.ma.MaskedArray)
     )
 
 

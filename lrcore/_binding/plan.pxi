@@ -4,7 +4,7 @@
 cdef class Plan:
     """The tensors of an optimizer.
 
-    tree : the flattened params (_tree.Tree), which _check.params() has passed.
+    tree : the flattened params (_shared.trees.Tree), which _check.params() has passed.
     groups : the user's; where a part's numbers are scheduled, `now(t)`, of the steps taken,
         gives those of all its parts, in order.
     parts : (index of the group, part): what has `rule`, `scale`, `gauge`, `averages` and

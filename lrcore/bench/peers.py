@@ -19,8 +19,8 @@ import numpy as np
 
 import lrcore
 from lrcore import _core
-from lrcore._timing import TextbookAdamW
-from lrcore._typing import Array
+from lrcore._shared.types import Array
+from lrcore.bench.textbook import TextbookAdamW
 from lrcore.optimizers.base.memory import state_like
 
 Arrays = Sequence[Array]

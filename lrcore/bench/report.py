@@ -9,11 +9,11 @@ from statistics import median
 from textwrap import fill
 from typing import Any
 
-from lrcore import _plot
-from lrcore._words import shortened, shown
+from lrcore._shared.words import shortened, shown
 from lrcore.bench import peers
 from lrcore.bench.bars import Bar, fastest, found
 from lrcore.bench.run import Case, Result, Run, Timing
+from lrcore.monitor import _panels as _plot
 
 LAYOUT = 1
 """The version of the JSON's layout; the key says what file it is."""

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import lrcore
-from lrcore._typing import Array
+from lrcore._shared.types import Array
 from lrcore.bench import peers
 from lrcore.bench.peers import Arrays, Job, Peer, Traffic
 from lrcore.bench.whole import TASKS

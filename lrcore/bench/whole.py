@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lrcore._typing import Array
+from lrcore._shared.types import Array
 from lrcore.bench.peers import Arrays, Job, Lrcore, LrcoreOneThread, Peer, TorchFused
 
 CLIP_NORM = 1.0

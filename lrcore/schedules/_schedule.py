@@ -21,10 +21,10 @@ from typing import (
 
 import numpy as np
 
-from lrcore._numbers import real
-from lrcore._sums import in_order
-from lrcore._typing import Array
-from lrcore._words import listed, shortened, shown
+from lrcore._shared.numbers import real
+from lrcore._shared.sums import in_order
+from lrcore._shared.types import Array
+from lrcore._shared.words import listed, shortened, shown
 from lrcore.schedules._formulas import ARRAYS, NUMBERS, between
 from lrcore.schedules._parameters import (
     Check,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from lrcore import _check, _tree
-from lrcore._typing import Array
-from lrcore._words import named, shortened
+from lrcore._shared import arrays as _check
+from lrcore._shared import trees as _tree
+from lrcore._shared.types import Array
+from lrcore._shared.words import named, shortened
 from lrcore.optimizers.base import averages
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lrcore import _check
-from lrcore._numbers import whole
-from lrcore._tree import Place
-from lrcore._typing import Array
-from lrcore._words import error, listed, named, shortened, shown
+from lrcore._shared import arrays as _check
+from lrcore._shared.numbers import whole
+from lrcore._shared.trees import Place
+from lrcore._shared.types import Array
+from lrcore._shared.words import error, listed, named, shortened, shown
 from lrcore.optimizers.base import options, stateful
 from lrcore.optimizers.base.domains import check
 from lrcore.optimizers.base.keywords import Hyper

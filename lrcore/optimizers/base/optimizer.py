@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from inspect import Signature, signature
 from typing import Any, Literal, NoReturn, Self
 
-from lrcore import _check, _tree
-from lrcore._numbers import whole
-from lrcore._typing import Array
+from lrcore._shared import arrays as _check
+from lrcore._shared import trees as _tree
+from lrcore._shared.numbers import whole
+from lrcore._shared.types import Array
 from lrcore.optimizers.base import (
     averaged,
     checkpoint,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from lrcore import _check, _core
-from lrcore._tree import Place, Tree
-from lrcore._typing import Array
+from lrcore import _core
+from lrcore._shared import arrays as _check
+from lrcore._shared.trees import Place, Tree
+from lrcore._shared.types import Array
 from lrcore.optimizers.base import states
 from lrcore.optimizers.base.group import ParamGroup
 from lrcore.optimizers.base.kind import Kind

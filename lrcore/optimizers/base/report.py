@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import inf, nan
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lrcore._words import shortened, shown
+from lrcore._shared.words import shortened, shown
 
 if TYPE_CHECKING:
     from lrcore.optimizers.base.optimizer import Optimizer

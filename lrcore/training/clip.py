@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lrcore import _check, _core
+from lrcore import _core
+from lrcore._shared import arrays as _check
 from lrcore.optimizers.base.domains import NONNEGATIVE, POSITIVE, number
 
 _MOST = POSITIVE._replace(fixed=True)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lrcore._typing import Array
+from lrcore._shared.types import Array
 
 # Blocks kept at most, and steps that are taken up at once; powers of 2.
 BLOCKS = 1024

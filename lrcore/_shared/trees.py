@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from lrcore._words import shortened, shown, spelled
+from lrcore._shared.words import shortened, shown, spelled
 
 
 class Node(NamedTuple):

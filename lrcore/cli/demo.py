@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import trange
 
 import lrcore
-from lrcore._timing import time_steps
+from lrcore.bench.textbook import time_steps
 from lrcore.data import digits
 from lrcore.schedules import Cosine
 

@@ -11,12 +11,13 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from lrcore import _check, _suggest
-from lrcore._numbers import real, whole
-from lrcore._suggest import Curve, Trials, conclude, ratios
-from lrcore._suggest import RangeTest as RangeTest
-from lrcore._typing import Array
-from lrcore._words import shortened, shown
+from lrcore._shared import arrays as _check
+from lrcore._shared.numbers import real, whole
+from lrcore._shared.types import Array
+from lrcore._shared.words import shortened, shown
+from lrcore.finder import _suggest
+from lrcore.finder._suggest import Curve, Trials, conclude, ratios
+from lrcore.finder._suggest import RangeTest as RangeTest
 from lrcore.optimizers.base.domains import FRACTION, Domain, choice, number
 from lrcore.optimizers.base.optimizer import Optimizer
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lrcore import _plot
+from lrcore.monitor import _panels as _plot
 
 if TYPE_CHECKING:
-    from lrcore.monitor import Finding, History
+    from lrcore.monitor._monitor import Finding, History
 
 # Inches: at the width of a phone a point is a pixel.  Axes stand below each other.
 _WIDTH, _HEIGHT, _LOSS_HEIGHT = 5.0, 1.7, 2.7

@@ -36,8 +36,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from lrcore._numbers import real, whole
-from lrcore._words import shown
+from lrcore._shared.numbers import real, whole
+from lrcore._shared.words import shown
 from lrcore.optimizers import available
 
 if TYPE_CHECKING:
@@ -138,10 +138,10 @@ class Real(Dimension):
         object.__setattr__(self, "low", low)
         object.__setattr__(self, "high", high)
 
-    def keys(self, name: str) -> tuple[str, ...]:  # noqa: D102
+    def keys(self, name: str) -> tuple[str, ...]:
         return (f"1 - {name}" if self.scale == "complement" else name,)
 
-    def suggest(self, name: str, trial: Trial) -> float:  # noqa: D102
+    def suggest(self, name: str, trial: Trial) -> float:
         (key,) = self.keys(name)
         low, high = self.low, self.high
         if self.scale == "complement":
@@ -149,18 +149,18 @@ class Real(Dimension):
         log = self.scale != "linear"
         return self.read(name, {key: trial.suggest_float(key, low, high, log=log)})
 
-    def read(self, name: str, raw: Mapping[str, Any]) -> float:  # noqa: D102
+    def read(self, name: str, raw: Mapping[str, Any]) -> float:
         (key,) = self.keys(name)
         value = float(raw[key])
         if self.scale == "complement":
             value = 1 - value
         return min(max(value, self.low), self.high)
 
-    def write(self, name: str, value: Any) -> dict[str, Any]:  # noqa: D102
+    def write(self, name: str, value: Any) -> dict[str, Any]:
         (key,) = self.keys(name)
         return {key: 1 - value if self.scale == "complement" else value}
 
-    def points(self, count: int) -> list[Any]:  # noqa: D102
+    def points(self, count: int) -> list[Any]:
         whole("count", count, "an int >= 1", least=1)
         if count == 1:
             return [self._middle()]
@@ -228,10 +228,10 @@ class Integer(Dimension):
                 f"fixed value is the list [{self.low}]"
             )
 
-    def keys(self, name: str) -> tuple[str, ...]:  # noqa: D102
+    def keys(self, name: str) -> tuple[str, ...]:
         return (f"log2 {name}" if self.scale == "powers of 2" else name,)
 
-    def suggest(self, name: str, trial: Trial) -> int:  # noqa: D102
+    def suggest(self, name: str, trial: Trial) -> int:
         (key,) = self.keys(name)
         low, high = self.low, self.high
         if self.scale == "powers of 2":
@@ -239,16 +239,16 @@ class Integer(Dimension):
         log = self.scale == "log"
         return self.read(name, {key: trial.suggest_int(key, low, high, log=log)})
 
-    def read(self, name: str, raw: Mapping[str, Any]) -> int:  # noqa: D102
+    def read(self, name: str, raw: Mapping[str, Any]) -> int:
         (key,) = self.keys(name)
         value = int(raw[key])
         return 2**value if self.scale == "powers of 2" else value
 
-    def write(self, name: str, value: Any) -> dict[str, Any]:  # noqa: D102
+    def write(self, name: str, value: Any) -> dict[str, Any]:
         (key,) = self.keys(name)
         return {key: value.bit_length() - 1 if self.scale == "powers of 2" else value}
 
-    def points(self, count: int) -> list[Any]:  # noqa: D102
+    def points(self, count: int) -> list[Any]:
         if self.scale == "powers of 2":
             low, high = self.low.bit_length() - 1, self.high.bit_length() - 1
             return [2**k for k in Integer(low, high).points(count)]
@@ -306,16 +306,16 @@ class Choice(Dimension):
     def __repr__(self) -> str:
         return f"Choice({', '.join(map(repr, self.values))})"
 
-    def keys(self, name: str) -> tuple[str, ...]:  # noqa: D102
+    def keys(self, name: str) -> tuple[str, ...]:
         return (name,)
 
-    def suggest(self, name: str, trial: Trial) -> Any:  # noqa: D102
+    def suggest(self, name: str, trial: Trial) -> Any:
         return trial.suggest_categorical(name, self.values)
 
-    def read(self, name: str, raw: Mapping[str, Any]) -> Any:  # noqa: D102
+    def read(self, name: str, raw: Mapping[str, Any]) -> Any:
         return raw[name]
 
-    def write(self, name: str, value: Any) -> dict[str, Any]:  # noqa: D102
+    def write(self, name: str, value: Any) -> dict[str, Any]:
         return {name: value}
 
     def points(self, count: int) -> list[Any]:
@@ -356,16 +356,16 @@ class Tuple(Dimension):
     def _named(self, name: str) -> list[tuple[str, Dimension]]:
         return [(f"{name}[{i}]", part) for i, part in enumerate(self.parts)]
 
-    def keys(self, name: str) -> tuple[str, ...]:  # noqa: D102
+    def keys(self, name: str) -> tuple[str, ...]:
         return tuple(key for own, part in self._named(name) for key in part.keys(own))
 
-    def suggest(self, name: str, trial: Trial) -> Any:  # noqa: D102
+    def suggest(self, name: str, trial: Trial) -> Any:
         return tuple(part.suggest(own, trial) for own, part in self._named(name))
 
-    def read(self, name: str, raw: Mapping[str, Any]) -> Any:  # noqa: D102
+    def read(self, name: str, raw: Mapping[str, Any]) -> Any:
         return tuple(part.read(own, raw) for own, part in self._named(name))
 
-    def write(self, name: str, value: Any) -> dict[str, Any]:  # noqa: D102
+    def write(self, name: str, value: Any) -> dict[str, Any]:
         written: dict[str, Any] = {}
         for (own, part), element in zip(self._named(name), value, strict=True):
             written |= part.write(own, element)

@@ -24,13 +24,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from lrcore import _plot
-from lrcore._losses import Diverged, follow
-from lrcore._numbers import real, whole
-from lrcore._words import listed, shortened, shown
+from lrcore._shared.numbers import real, whole
+from lrcore._shared.words import listed, shortened, shown
+from lrcore.monitor import _panels as _plot
 from lrcore.optimizers.base.domains import number
-from lrcore.plateau import MODES
-from lrcore.space import Dimension, Integer, Real, check, one_of
+from lrcore.search._losses import Diverged, follow
+from lrcore.space._dimensions import Dimension, Integer, Real, check, one_of
+from lrcore.training.plateau import MODES
 
 if TYPE_CHECKING:
     import optuna
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from optuna.trial import FrozenTrial
 
-    from lrcore._study import Plan
+    from lrcore.search._study import Plan
 
 Method = Literal["grid", "log_sweep", "random", "tpe", "gp", "hyperband", "asha"]
 State = Literal["finished", "pruned", "diverged"]
@@ -188,7 +188,7 @@ class Search:
             )
         if self.study is None or len(self.space) == 1:
             return dict.fromkeys(self.space, 1.0 / len(self.space))
-        from lrcore._study import importance
+        from lrcore.search._study import importance
 
         single = importance(self.study)
         total = {
@@ -260,7 +260,7 @@ class Search:
         if self.study is None or kind == "loss":
             figure = self._draw_loss()
         else:
-            from lrcore._study import draw
+            from lrcore.search._study import draw
 
             figure = draw(self.study, kind)
             if kind in ("slice", "history", "intermediate"):
@@ -271,7 +271,7 @@ class Search:
         return figure
 
     def _draw_loss(self) -> Figure:
-        from lrcore._figure import Picture
+        from lrcore._shared.figure import Picture
 
         ((name, dimension),) = self.space.items()
         scale = getattr(dimension, "scale", "linear")
@@ -686,7 +686,7 @@ def tune(
         _pickles(objective)
     _require(method)
 
-    from lrcore import _study
+    from lrcore.search import _study
 
     plan = _study.Plan(
         objective, dimensions, method, mode == "max", slots, name or "lrcore", seed,
@@ -792,7 +792,7 @@ def _run(
     plan: Plan, storage: Any, n_jobs: int, progress: bool, lost: bool
 ) -> optuna.Study:
     """Run what is left of a study; note it on an error by which it is lost."""
-    from lrcore import _study
+    from lrcore.search import _study
 
     study = _study.open_study(plan, storage)
     _study.bury(study)

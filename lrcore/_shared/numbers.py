@@ -6,7 +6,7 @@ import math
 import operator
 from typing import Any
 
-from lrcore._words import shown
+from lrcore._shared.words import shown
 
 # NumPy's kinds that float() takes for numbers: bool, complex, times, strings.
 _NO_REALS = ("b", "c", "m", "M", "S", "U")

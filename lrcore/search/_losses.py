@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from lrcore._numbers import real
-from lrcore._words import shown
+from lrcore._shared.numbers import real
+from lrcore._shared.words import shown
 
 T = TypeVar("T")
 Report = Callable[[int, float], None]

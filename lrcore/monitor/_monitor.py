@@ -8,11 +8,11 @@ from math import inf, isfinite, nan
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from lrcore._diagnosis import Finding, Rate, diagnose, healthy, well
-from lrcore._history import CHUNK, History, Recorder
-from lrcore._numbers import real, whole
-from lrcore._typing import Array
-from lrcore._words import shown
+from lrcore._shared.numbers import real, whole
+from lrcore._shared.types import Array
+from lrcore._shared.words import shown
+from lrcore.monitor._diagnosis import Finding, Rate, diagnose, healthy, well
+from lrcore.monitor._history import CHUNK, History, Recorder
 from lrcore.optimizers.base.optimizer import Optimizer
 from lrcore.optimizers.base.report import Report
 from lrcore.optimizers.base.stateful import StatefulSchedule
@@ -292,7 +292,7 @@ class Monitor:
         ImportError
             matplotlib is not installed.
         """
-        from lrcore import _page
+        from lrcore.monitor import _page
 
         _page.write(path, self.history, self._all(), title)
 

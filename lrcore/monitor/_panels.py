@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lrcore._suggest import loss_range
-from lrcore._typing import Array
-from lrcore._words import shown
+from lrcore._shared.types import Array
+from lrcore._shared.words import shown
+from lrcore.finder._suggest import loss_range
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from lrcore._suggest import RangeTest
-    from lrcore.monitor import Finding, History
+    from lrcore.finder._suggest import RangeTest
+    from lrcore.monitor._monitor import Finding, History
 
 # Okabe and Ito's colours, which colour-blind readers tell apart; a marker and a dash
 # pattern of its own for each line beside them.

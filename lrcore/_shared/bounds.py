@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lrcore._typing import Array
+from lrcore._shared.types import Array
 
 LARGEST_RATE = float(np.finfo(np.float32).max)
 """The largest rate that is in range in both types."""

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from lrcore._typing import Array
-from lrcore._words import listed, shown
+from lrcore._shared.types import Array
+from lrcore._shared.words import listed, shown
 from lrcore.optimizers.base.optimizer import Optimizer
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from lrcore._history import History
-from lrcore._typing import Array
+from lrcore._shared.types import Array
+from lrcore.monitor._history import History
 
 Severity = Literal["info", "warning", "error"]
 Rate = Literal["too high", "too low"]

@@ -14,12 +14,11 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from lrcore import _check
-from lrcore._numbers import real, whole
-from lrcore._sums import in_order
-from lrcore._typing import Array
-from lrcore._words import listed, shown
-from lrcore.clip import global_norm
+from lrcore._shared import arrays as _check
+from lrcore._shared.numbers import real, whole
+from lrcore._shared.sums import in_order
+from lrcore._shared.types import Array
+from lrcore._shared.words import listed, shown
 from lrcore.optimizers.base.domains import (
     FINITE,
     FRACTION,
@@ -28,6 +27,7 @@ from lrcore.optimizers.base.domains import (
     choice,
     number,
 )
+from lrcore.training.clip import global_norm
 
 _SIZE = POSITIVE._replace(fixed=True)
 _RATE = NONNEGATIVE._replace(fixed=True)

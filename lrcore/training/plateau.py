@@ -8,9 +8,9 @@ from typing import Any, Literal, Self, overload
 
 import numpy as np
 
-from lrcore._numbers import real, whole
-from lrcore._typing import Array
-from lrcore._words import shown
+from lrcore._shared.numbers import real, whole
+from lrcore._shared.types import Array
+from lrcore._shared.words import shown
 from lrcore.optimizers.base.domains import FRACTION, NONNEGATIVE, choice, number
 from lrcore.optimizers.base.stateful import StatefulSchedule
 

@@ -12,10 +12,11 @@ from typing import TypeVar
 from tqdm import tqdm
 
 import lrcore
-from lrcore import _plot, demo
-from lrcore._words import shortened, shown
+from lrcore._shared.words import shortened, shown
 from lrcore.bench import bars, peers, report
 from lrcore.bench import run as bench
+from lrcore.cli import demo
+from lrcore.monitor import _panels as _plot
 
 T = TypeVar("T")
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from lrcore._tree import Leaf, Place, Tree, flatten, get
-from lrcore._words import error, kind, listed, named, shortened, shown
+from lrcore._shared.trees import Leaf, Place, Tree, flatten, get
+from lrcore._shared.words import error, kind, listed, named, shortened, shown
 
 _FLOAT32, _FLOAT64 = np.dtype("float32"), np.dtype("float64")
 _MISSING = object()

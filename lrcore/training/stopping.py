@@ -8,12 +8,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lrcore import _check, _tree
-from lrcore._numbers import real, whole
-from lrcore._typing import Array
-from lrcore._words import error, shown
+from lrcore._shared import arrays as _check
+from lrcore._shared import trees as _tree
+from lrcore._shared.numbers import real, whole
+from lrcore._shared.types import Array
+from lrcore._shared.words import error, shown
 from lrcore.optimizers.base.domains import NONNEGATIVE, number
-from lrcore.plateau import MODES, improves, known
+from lrcore.training.plateau import MODES, improves, known
 
 _MISSING = object()
 

@@ -35,9 +35,9 @@ import optuna
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from lrcore._losses import Diverged, follow
-from lrcore._words import shortened, shown
-from lrcore.space import Dimension
+from lrcore._shared.words import shortened, shown
+from lrcore.search._losses import Diverged, follow
+from lrcore.space._dimensions import Dimension
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

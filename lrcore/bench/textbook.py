@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 import lrcore
-from lrcore._typing import Array
+from lrcore._shared.types import Array
 
 Params = Mapping[str, Array]
 

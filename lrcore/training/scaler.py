@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from math import inf
 from typing import Any
 
-from lrcore._numbers import whole
-from lrcore._words import shown
+from lrcore._shared.numbers import whole
+from lrcore._shared.words import shown
 from lrcore.optimizers.base.domains import ABOVE_ONE, POSITIVE, Domain, number
 from lrcore.optimizers.base.optimizer import Optimizer
 

@@ -1,0 +1,1 @@
+"""What several rooms need: leaves, which import nothing of ours but each other."""

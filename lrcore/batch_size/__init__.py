@@ -1,0 +1,3 @@
+"""Batch sizes."""
+
+from lrcore.batch_size._noise import *

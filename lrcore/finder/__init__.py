@@ -1,0 +1,3 @@
+"""The learning-rate range test."""
+
+from lrcore.finder._finder import *

@@ -1,0 +1,3 @@
+"""Search of hyper-parameters."""
+
+from lrcore.search._search import *

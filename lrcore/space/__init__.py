@@ -1,0 +1,3 @@
+"""Dimensions of a search."""
+
+from lrcore.space._dimensions import *

@@ -1,0 +1,1 @@
+"""What a training loop uses beside its optimizer and a schedule."""

@@ -10,7 +10,7 @@ thread, where the bytes that it moves are.
 import numpy as np
 
 import lrcore
-from lrcore.bench.run import interleave
+from lrcore.bench.clock import interleave
 
 # Bytes that a step moves for each element from and to memory: g, p, each state, and
 # what the gauge reads.  What Mechanic reads again within a strip is in the cache.

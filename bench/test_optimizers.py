@@ -7,8 +7,8 @@ By the bytes that a step moves.  Nothing here asserts a time; beside other libra
 import numpy as np
 
 import lrcore
+from lrcore.bench.clock import interleave
 from lrcore.bench.peers import moved, settings
-from lrcore.bench.run import interleave
 
 SHAPE = (1000, 1000)
 THREADS = 2

@@ -6,7 +6,7 @@ float32 Adam on one array, the two in turns, medians; what LRC_PARALLEL_FROM is 
 import numpy as np
 
 import lrcore
-from lrcore.bench.run import interleave
+from lrcore.bench.clock import interleave
 
 
 def stepper(elements, threads):

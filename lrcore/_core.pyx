@@ -2,7 +2,7 @@
 """The binding: a Plan resolves pointers once; its step() is one call of lrc_step().
 
 What is wrong with an array is decided here, in a few nanoseconds; what to say about it is
-decided in _check.py, which looks again, at leisure, and raises.
+decided in _shared/refusals.py, which looks again, at leisure, and raises.
 """
 
 import os
@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lrcore._shared import arrays as _check
+from lrcore._shared import refusals
+from lrcore._shared.arrays import buffers
 
 cimport numpy as cnp
 from cpython.mem cimport PyMem_Calloc, PyMem_Free

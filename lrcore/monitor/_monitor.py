@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf, isfinite, nan
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from lrcore._shared.numbers import real, whole
-from lrcore._shared.types import Array
 from lrcore._shared.words import shown
-from lrcore.monitor._diagnosis import Finding, Rate, diagnose, healthy, well
+from lrcore.monitor._diagnosis import diagnose, healthy, well
+from lrcore.monitor._finding import Finding, Rate
 from lrcore.monitor._history import CHUNK, History, Recorder
+from lrcore.monitor._reading import given, reader
+from lrcore.monitor._rollback import Rollback
 from lrcore.optimizers.base.optimizer import Optimizer
 from lrcore.optimizers.base.report import Report
-from lrcore.optimizers.base.stateful import StatefulSchedule
-from lrcore.schedules import Schedule
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-__all__ = ["Finding", "History", "Monitor"]
 
 # A diagnosis takes some 100 us, so the next one comes at twice as many steps.
 _FIRST_LOOK, _FURTHER = 64, 2
@@ -126,10 +122,10 @@ class Monitor:
         self._begin = 0  # the step of the last rollback
         self._seen: dict[str, int] = {}  # rates and kinds, by the first step of each
         self._told: set[str] = set()  # kinds
-        self._read = _reader(opt)
+        self._read = reader(opt)
         self._rollback = None
         if opt is not None and on_divergence:
-            self._rollback = _Rollback(opt, max_rollbacks)
+            self._rollback = Rollback(opt, max_rollbacks)
 
     # --- each step -----------------------------------------------------------------
 
@@ -165,7 +161,7 @@ class Monitor:
         if validation is not None:
             validation = real("validation", validation, "a number")
         recent = self._recorder.recent
-        recent.append((loss, *(self._read() if self._read else _given(lr, report))))
+        recent.append((loss, *(self._read() if self._read else given(lr, report))))
         if validation is not None:
             self._recorder.validation(validation)
         if len(recent) < self._next and loss <= self._alarm:
@@ -229,7 +225,7 @@ class Monitor:
         return new[0] if new else None
 
     def _react(
-        self, rollback: _Rollback, step: int, found: list[Finding], new: list[Finding]
+        self, rollback: Rollback, step: int, found: list[Finding], new: list[Finding]
     ) -> list[Finding]:
         """Set the run back where its rate is too high; return what is new."""
         high = [f for f in found if f.rate == "too high"]
@@ -278,9 +274,9 @@ class Monitor:
         self, path: str | PathLike[str] | None = None, title: str | None = None
     ) -> Figure:
         """Draw the run, into a file or for a notebook: see `lrcore.plots.dashboard`."""
-        from lrcore import plots
+        from lrcore.monitor import _dashboard
 
-        return plots.dashboard(self.history, self._all(), path, title)
+        return _dashboard.dashboard(self.history, self._all(), path, title)
 
     def report_html(
         self, path: str | PathLike[str], title: str = "Training run"
@@ -299,109 +295,3 @@ class Monitor:
     def __repr__(self) -> str:
         steps = self._recorder.taken + len(self._recorder.recent)
         return f"<Monitor: {steps} steps, learning rate {self.rate()}>"
-
-
-# --- the optimizer's side -------------------------------------------------------------
-
-_NOTHING = (nan, nan, nan, 0.0)
-
-Read = tuple[float, float, float, float, float]
-"""Learning rate, squares of the norms of gradient, params and update, non-finite."""
-
-
-def _reader(opt: Optimizer | None) -> Callable[[], Read] | None:
-    """Return what reads the last step of an optimizer."""
-    if opt is None:
-        return None
-    plan, leaves, group = opt._plan, range(len(opt.state)), opt.param_groups[0]
-
-    def read() -> Read:
-        if plan.reported and not plan.gathered:  # of this call, not of one before
-            g, _, p, u, bad = plan.report_of(leaves)
-            return plan.reported_rates[0], g * g, p * p, u * u, bad
-        return group.at("lr", max(opt.t - 1, 0)), *_NOTHING
-
-    return read
-
-
-def _given(lr: float, report: Report | None) -> Read:
-    if report is None:
-        return real("lr", lr, "a number"), *_NOTHING
-    if not isinstance(report, Report):
-        raise TypeError(f"report: expected a Report or None, found {shown(report)}")
-    norms = (report.grad_norm, report.param_norm, report.update_norm)
-    g, p, u = (norm * norm for norm in norms)
-    return report.lr, g, p, u, report.nonfinite
-
-
-class _Kept(NamedTuple):
-    step: int
-    halvings: int
-    params: list[Array]
-    state: dict[str, Any]
-
-
-class _Rollback:
-    """Keeps an optimizer and its params as they were, and sets them back."""
-
-    def __init__(self, opt: Optimizer, most: int) -> None:
-        self._opt, self._left, self._halvings = opt, most, 0
-        self._kept: list[_Kept] = []  # two at most, the older first
-        self.keep(0)
-
-    @property
-    def _params(self) -> list[Array]:
-        return [leaf.array for leaf in self._opt._tree.leaves]
-
-    def keep(self, step: int) -> None:
-        """Keep what is there now."""
-        kept = _Kept(
-            step,
-            self._halvings,
-            [p.copy() for p in self._params],
-            self._opt.state_dict(),
-        )
-        self._kept = [*self._kept[-1:], kept]
-
-    def back(self, since: int) -> int | None:
-        """Set all back to before `since`, at half the rate; return the step or None."""
-        if not self._left:
-            return None
-        self._left -= 1
-        # The loss of a step is that of the params which the step before left.
-        before = [kept for kept in self._kept if kept.step < since - 1]
-        kept = before[-1] if before else self._kept[0]
-        self._kept = [kept]
-        self._halvings += 1
-        factor = 0.5 ** (self._halvings - kept.halvings)
-        self._opt.load_state_dict(kept.state)
-        for p, copy in zip(self._params, kept.params, strict=True):
-            p[...] = copy
-        changed: dict[int, Any] = {}
-        for group in self._opt.param_groups:
-            rate = group.hyper["lr"]
-            if id(rate) not in changed:  # a stateful one that groups share: once
-                changed[id(rate)] = _scaled(rate, factor)
-            group["lr"] = changed[id(rate)]
-        return kept.step
-
-
-def _scaled(rate: Any, factor: float) -> Any:
-    """Return a learning rate times a factor; a stateful schedule stays itself."""
-    if isinstance(rate, StatefulSchedule):
-        rate._scale_by(factor)
-        return rate
-    if isinstance(rate, Schedule):
-        return rate.scale(factor)
-    return _Scaled(rate, factor) if callable(rate) else rate * factor
-
-
-@dataclass(frozen=True)
-class _Scaled:
-    """A callable of the step, times a factor."""
-
-    of: Callable[[int], float]
-    factor: float
-
-    def __call__(self, t: int) -> float:
-        return self.factor * self.of(t)

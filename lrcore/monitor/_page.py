@@ -8,14 +8,13 @@ from html import escape
 from io import StringIO
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lrcore.monitor import _panels as _plot
-
-if TYPE_CHECKING:
-    from lrcore.monitor._monitor import Finding, History
+from lrcore._shared.pictures import require
+from lrcore.monitor import _panels
+from lrcore.monitor._finding import Finding
+from lrcore.monitor._history import History
 
 # Inches: at the width of a phone a point is a pixel.  Axes stand below each other.
 _WIDTH, _HEIGHT, _LOSS_HEIGHT = 5.0, 1.7, 2.7
@@ -38,10 +37,10 @@ def write(
     ImportError
         matplotlib is missing.
     """
-    _plot.require()
+    require()
     pictures = [
         f"<figure>{_picture(name, draw, history, findings)}</figure>"
-        for name, draw in _plot.panels(history).items()
+        for name, draw in _panels.panels(history).items()
     ]
     listed = "\n".join(_item(finding) for finding in findings)
     page = _PAGE.format(
@@ -95,7 +94,7 @@ def _item(finding: Finding) -> str:
 
 
 def _picture(
-    name: str, draw: _plot.Panel, history: History, findings: Sequence[Finding]
+    name: str, draw: _panels.Panel, history: History, findings: Sequence[Finding]
 ) -> str:
     """Return a panel as an SVG element that can stand beside others in a page."""
     from matplotlib import style
@@ -110,8 +109,8 @@ def _picture(
         figure = Figure(figsize=(_WIDTH, height))
         left, bottom, top = _LEFT / _WIDTH, _BELOW / height, 1 - _ABOVE / height
         axes = figure.add_axes((left, bottom, 1 - _RIGHT / _WIDTH - left, top - bottom))
-        _plot.draw_panel(axes, name, draw, history)
-        _plot.mark_findings(axes, _plot.worst(findings), numbers=True)
+        _panels.draw_panel(axes, name, draw, history)
+        _panels.mark_findings(axes, _panels.worst(findings), numbers=True)
         axes.set_xlabel("step")
         middle = (bottom + top) / 2
         axes.yaxis.set_label_coords(0.04, middle, transform=figure.transFigure)

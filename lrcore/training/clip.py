@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from lrcore import _core
-from lrcore._shared import arrays as _check
+from lrcore._shared import containers
 from lrcore.optimizers.base.domains import NONNEGATIVE, POSITIVE, number
 
 _MOST = POSITIVE._replace(fixed=True)
@@ -38,7 +38,7 @@ def global_norm(grads: Any) -> float:
     >>> lrcore.global_norm({"W": np.full((2, 2), 2.0), "b": np.array([3.0])})
     5.0
     """
-    return _core.clip(_check.gradients(grads, "grads"), write=False)
+    return _core.clip(containers.gradients(grads, "grads"), write=False)
 
 
 def clip_by_global_norm(grads: Any, max_norm: float, eps: float = 0.0) -> float:
@@ -80,7 +80,7 @@ def clip_by_global_norm(grads: Any, max_norm: float, eps: float = 0.0) -> float:
     """
     most = number("max_norm", max_norm, _MOST)
     added = number("eps", eps, NONNEGATIVE._replace(fixed=True))
-    arrays = _check.gradients(grads, "grads", writes=True)
+    arrays = containers.gradients(grads, "grads", writes=True)
     return _core.clip(arrays, write=True, clip_norm=most, eps=added)
 
 
@@ -103,7 +103,7 @@ def clip_by_value(grads: Any, clip_value: float) -> None:
     array([-1. ,  0.5])
     """
     most = number("clip_value", clip_value, _MOST)
-    arrays = _check.gradients(grads, "grads", writes=True)
+    arrays = containers.gradients(grads, "grads", writes=True)
     _core.clip(arrays, write=True, clip_value=most)
 
 

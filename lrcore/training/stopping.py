@@ -8,8 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lrcore._shared import arrays as _check
-from lrcore._shared import trees as _tree
+from lrcore._shared import arrays, containers, trees
 from lrcore._shared.numbers import real, whole
 from lrcore._shared.types import Array
 from lrcore._shared.words import error, shown
@@ -134,10 +133,10 @@ class EarlyStopping:
         self.relative = bool(relative)
         self.mode = number("mode", mode, MODES)
         self.warmup = whole("warmup", warmup, "an int >= 0", least=0)
-        self._tree = _tree.Tree([], [])
+        self._tree = trees.Tree([], [])
         if params is not None:
-            self._tree = _tree.flatten(params)
-            _check.params(self._tree)
+            self._tree = trees.flatten(params)
+            containers.params(self._tree)
         self._kept: list[Array] = [np.empty_like(a.array) for a in self._tree.leaves]
         self.reset()
 
@@ -205,21 +204,21 @@ class EarlyStopping:
             )
         self._in_place()
         for leaf in self._tree.leaves:
-            _check.writable(_tree.Place("params", leaf), leaf.array)
+            arrays.writable(trees.Place("params", leaf), leaf.array)
         for kept, leaf in zip(self._kept, self._tree.leaves, strict=True):
             leaf.array[...] = kept
 
     def _in_place(self) -> None:
         """Check that the params are where they were: not rebound in a container."""
         nodes, leaves = self._tree
-        held: list[tuple[int, Any, _tree.Node | _tree.Leaf]]
+        held: list[tuple[int, Any, trees.Node | trees.Leaf]]
         held = [(n.parent, n.container, n) for n in nodes[1:]]
         held += [(a.node, a.array, a) for a in leaves if a.node >= 0]
         for node, wanted, place in held:
-            if _tree.get(nodes[node].container, place.key, _MISSING) is not wanted:
+            if trees.get(nodes[node].container, place.key, _MISSING) is not wanted:
                 raise error(
                     ValueError,
-                    _tree.Place("params", place),
+                    trees.Place("params", place),
                     "expected the object that was there at construction, found "
                     "another; assign in place (p[...] = value)",
                 )
@@ -253,7 +252,7 @@ class EarlyStopping:
                 "best_update", saved["best_update"], "an int >= 0 or None", least=0
             )
         leaves = self._tree.leaves
-        _check.names(saved["names"], self._tree)
+        containers.names(saved["names"], self._tree)
         count = len(leaves) if new.best_update is not None else 0
         if len(saved["weights"]) != count:
             raise ValueError(
@@ -261,7 +260,7 @@ class EarlyStopping:
             )
         pairs = list(zip(self._kept, saved["weights"], strict=False))
         for leaf, (own, array) in zip(leaves, pairs, strict=False):
-            _check.state(_tree.Place("weights of params", leaf), array, own)
+            arrays.state(trees.Place("weights of params", leaf), array, own)
         for name in (*_CONFIG, *_STATE):
             setattr(self, name, getattr(new, name))
         for own, array in pairs:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from lrcore import _core
-from lrcore._shared import arrays as _check
+from lrcore._shared.arrays import units as units_of
 from lrcore._shared.trees import Place, Tree
 from lrcore._shared.types import Array
 from lrcore.optimizers.base import states
@@ -35,7 +35,7 @@ def make(
         index_of[leaf.group, kind] for leaf, kind in zip(leaves, kinds, strict=True)
     ]
     units = [
-        _check.units(Place("params", leaf), leaf.array, parts[k][1].layout.axes)
+        units_of(Place("params", leaf), leaf.array, parts[k][1].layout.axes)
         for leaf, k in zip(leaves, part_of, strict=True)
     ]
     arrays, copies = states.make(

@@ -2,7 +2,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lrcore._shared.trees import Tree
-from lrcore.optimizers.base.report import Measured
+from lrcore._shared.types import Measured
 
 class Rule(NamedTuple):
     id: int

@@ -61,9 +61,9 @@ from lrcore.optimizers.schedule_free import *
 from lrcore.optimizers.sgd import *
 from lrcore.optimizers.sign import *
 
-# The rooms that a step does not need, and what stands of them here too: they are
-# imported when a name is first asked for.  Type checkers and editors see the imports
-# below instead.
+# The rooms that a step does not need, each with its names that the package has too.  It
+# is imported when one of these is first asked for; type checkers and editors see the
+# imports below instead.
 _ROOMS: dict[str, tuple[str, ...]] = {
     "batch_size": ("GradientNoiseScale", "scale_lr"),
     "data": (),
@@ -117,11 +117,8 @@ else:
         globals()[name] = value
         return value
 
-    __all__ = sorted(
-        {name for name in globals() if not name.startswith("_")}.difference(
-            {"TYPE_CHECKING"}
-        ).union(_ROOMS, _ROOM_OF)
-    )
+    _NOW = {name for name in globals() if not name.startswith("_")} - {"TYPE_CHECKING"}
+    __all__ = sorted(_NOW.union(_ROOMS, _ROOM_OF))
 
     def __dir__():
         return [*__all__, "__version__"]

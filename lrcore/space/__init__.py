@@ -15,6 +15,9 @@ optimizer, schedule                   names
 Real, Integer, Choice, Tuple          any other
 ====================================  ================================================
 
+Modules with an underscore are the room's own: `_numbers` and `_choices` the dimensions,
+`_ranges` the usual ones.
+
 Examples
 --------
 >>> from lrcore import space
@@ -24,9 +27,6 @@ Real(low=1e-05, high=1.0, scale='log')
 [0.001, 0.01, 0.1]
 >>> space.momentum(0.9, 0.999).points(3)
 [0.9, 0.99, 0.999]
-
-Modules with an underscore are the room's own: `_numbers` and `_choices` the dimensions,
-`_ranges` the usual ones.
 """
 
 from lrcore.space._check import check as check

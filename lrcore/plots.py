@@ -4,6 +4,9 @@ Each function returns a `matplotlib.figure.Figure`, which notebooks show, and wr
 into a .png, .pdf or .svg where a path is given.  Colours are those that colour-blind
 readers tell apart.  Without matplotlib each raises ImportError with what to install.
 
+Each is drawn in the room of what it shows, by a module with an underscore; public is
+the function here.
+
 Examples
 --------
 >>> from lrcore.schedules import Constant, Cosine

@@ -11,7 +11,7 @@ bytes does.
 import numpy as np
 
 import lrcore
-from lrcore.bench.run import interleave
+from lrcore.bench.clock import interleave
 
 # Bytes for each element that a step moves from and to memory: g, p, each state, and the
 # arrays of the gauge.  Arrays that Mechanic reads again are still in the cache.

@@ -7,8 +7,8 @@ Times are compared by the bytes that a step moves; nothing here asserts a time.
 import numpy as np
 
 import lrcore
+from lrcore.bench.clock import interleave
 from lrcore.bench.peers import moved, settings
-from lrcore.bench.run import interleave
 
 SHAPE = (1000, 1000)
 THREADS = 2

@@ -7,7 +7,7 @@ LRC_PARALLEL_FROM in src_c/lrcore.h is chosen by this.
 import numpy as np
 
 import lrcore
-from lrcore.bench.run import interleave
+from lrcore.bench.clock import interleave
 
 
 def stepper(elements, threads):

@@ -12,7 +12,7 @@ from textwrap import fill
 import numpy as np
 
 import lrcore
-from lrcore.demo import SIZES, accuracy, load, loss_and_grads, new_network
+from lrcore.cli.demo import SIZES, accuracy, load, loss_and_grads, new_network
 from lrcore.schedules import Constant, OneCycle
 
 BATCH, STEPS, SEEDS = 32, 200, 5

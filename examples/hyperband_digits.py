@@ -12,7 +12,7 @@ import numpy as np
 
 import lrcore
 from lrcore import space
-from lrcore.demo import SIZES, accuracy, load, loss_and_grads, new_network
+from lrcore.cli.demo import SIZES, accuracy, load, loss_and_grads, new_network
 from lrcore.schedules import Cosine
 
 EPOCHS = 9  # of a trial that is not stopped early

@@ -11,7 +11,7 @@ import argparse
 import numpy as np
 
 import lrcore
-from lrcore.demo import SIZES, accuracy, load, loss_and_grads, new_network
+from lrcore.cli.demo import SIZES, accuracy, load, loss_and_grads, new_network
 from lrcore.schedules import Cosine
 
 BATCH, STEPS, WEIGHT_DECAY = 32, 300, 0.01

@@ -27,9 +27,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from lrcore import _core, optimizers
-from lrcore._numbers import whole
-from lrcore._typing import Array
-from lrcore._words import shown
+from lrcore._shared.numbers import whole
+from lrcore._shared.types import Array
+from lrcore._shared.words import shown
 from lrcore.optimizers.base.domains import AT_CONSTRUCTION, check, scheduled
 from lrcore.optimizers.base.keywords import AVERAGES, CLIPS, MECHANIC, Hyper
 from lrcore.optimizers.base.optimizer import Optimizer

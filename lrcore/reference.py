@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lrcore._bounds import (
+from lrcore._core import Factors
+from lrcore._shared.bounds import (
     capped,
     comparable,
     largest,
@@ -27,9 +28,8 @@ from lrcore._bounds import (
     toward,
     within,
 )
-from lrcore._core import Factors
-from lrcore._sums import in_order
-from lrcore._typing import Array
+from lrcore._shared.sums import in_order
+from lrcore._shared.types import Array
 
 
 def step(

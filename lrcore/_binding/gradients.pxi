@@ -94,10 +94,10 @@ cdef class Gradients:
             self.leaf[i].flags = layout(leaf.array)
             self.leaf[i].type_num = cnp.PyArray_TYPE(<cnp.ndarray>leaf.array)
         owned = [array for arrays in states for array in arrays]
-        buffers = _check.buffers([*self.params, *owned])
-        self.n_buffers = len(buffers)
-        self.buffer = <buffer_t *>allocate(len(buffers), sizeof(buffer_t))
-        for i, (start, end) in enumerate(buffers):
+        spans = buffers([*self.params, *owned])
+        self.n_buffers = len(spans)
+        self.buffer = <buffer_t *>allocate(len(spans), sizeof(buffer_t))
+        for i, (start, end) in enumerate(spans):
             self.buffer[i].start, self.buffer[i].end = start, end
 
     def __dealloc__(self):
@@ -108,7 +108,7 @@ cdef class Gradients:
     cdef int take(self, grads) except -1:
         """Point the tensors to these gradients, and hold them until release()."""
         if not (self.find_nodes(grads) and self.find_leaves(grads)):
-            _check.step_arguments(self.tree, self.groups, grads, self.states)
+            refusals.step_arguments(self.tree, self.groups, grads, self.states)
         return self.accept_all(grads)
 
     cdef int accept_all(self, grads) except -1:
@@ -117,13 +117,13 @@ cdef class Gradients:
         cdef Py_ssize_t i
         for i in range(self.n):
             if not self.accept(i, <object>self.leaf[i].grad):
-                _check.step_arguments(self.tree, self.groups, grads, self.states)
+                refusals.step_arguments(self.tree, self.groups, grads, self.states)
         return 0
 
     cdef int take_one(self, Py_ssize_t i, g) except -1:
         """Point tensor i to this gradient, which the caller holds."""
         if not (self.is_in_place(i) and self.accept(i, g)):
-            _check.one_gradient(self.tree, i, g, self.states)
+            refusals.one_gradient(self.tree, i, g, self.states)
         return 0
 
     cdef bint find_nodes(self, grads) except -1:
@@ -230,7 +230,7 @@ cdef class Gradients:
         if not ok:
             held = [<object>self.leaf[i].grad for i in range(self.n)]
             names = ["grads" + leaf.path for leaf in self.tree.leaves]
-            _check.zeroable(names, held)
+            refusals.zeroable(names, held)
             self.disjoint = True
             self.accept_all(grads)
         return 0

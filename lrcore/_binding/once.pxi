@@ -59,12 +59,14 @@ cdef int check_arguments(part, p, g, tuple arrays) except -1:
                     arrays[i], SCALAR, layout(SCALAR) | cnp.NPY_ARRAY_WRITEABLE
                 )
     if not (ok and disjoint((p, g) + arrays)):
-        _check.kernel_arguments(p, g, names, arrays, alike)
+        refusals.kernel_arguments(p, g, names, arrays, alike)
     return 0
 
 
 def clip(list arrays, *, bint write, double clip_value=0, double clip_norm=0, double eps=0):
-    """Clip arrays in place, or only measure them (write=False); _check has passed them.
+    """Clip arrays in place, or only measure them (write=False).
+
+    containers.gradients() has passed them.
 
     Returns their global norm before clipping; 0 if they are clipped by value.
     """

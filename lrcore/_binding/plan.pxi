@@ -4,7 +4,7 @@
 cdef class Plan:
     """The tensors of an optimizer.
 
-    tree : the flattened params (_tree.Tree), which _check.params() has passed.
+    tree : the flattened params (_shared.trees.Tree), which containers.params() has passed.
     groups : the user's groups.  If one has schedules, its `now(t)` returns the Folded of
         each of its parts; t counts the steps taken.
     parts : (index of the group, part).  A part has `folded`, its numbers (None with
@@ -158,7 +158,7 @@ cdef class Plan:
         cdef bint gathers = self.gathered + 1 < self.accumulate
         try:
             if self.to_come:
-                _check.unfinished(self.tree, self.to_come)
+                refusals.unfinished(self.tree, self.to_come)
             self.begin(None if loss is None else loss / self.accumulate)
             if not gathers:
                 self.numbers.set_all()
@@ -188,13 +188,13 @@ cdef class Plan:
         None the leaf does not change.  Return whether it was updated."""
         cdef bint applied = False, begins
         if self.numbers.sums:
-            _check.not_alone("this optimizer, or mechanic,")
+            refusals.not_alone("this optimizer, or mechanic,")
         self.enter()
         try:
             if self.accumulate > 1:
-                _check.not_alone(f"accumulate: found {self.accumulate}, which")
+                refusals.not_alone(f"accumulate: found {self.accumulate}, which")
             if self.to_come and i not in self.to_come:
-                _check.stepped_twice(self.tree, self.to_come, i)
+                refusals.stepped_twice(self.tree, self.to_come, i)
             begins = not self.to_come
             self.begin(None)
             if begins:
@@ -202,11 +202,11 @@ cdef class Plan:
             else:
                 self.numbers.set_one(i)
             if self.plan.clip_norm:
-                _check.not_alone(f"clip_norm: found {self.plan.clip_norm:g}, which")
+                refusals.not_alone(f"clip_norm: found {self.plan.clip_norm:g}, which")
             if g is not None:
                 self.gradients.take_one(i, g)
                 if self.plan.zero_grads and not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>g):
-                    _check.zeroable(["grad"], [g])
+                    refusals.zeroable(["grad"], [g])
             if begins:
                 self.reports.save(0, self.plan.n_tensors)
                 self.reports.clear()

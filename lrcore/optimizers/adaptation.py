@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import inf, sqrt
 from typing import Any, ClassVar, Literal, Unpack
 
-from lrcore._bounds import LARGEST_RATE, finite
+from lrcore._shared.bounds import LARGEST_RATE, finite
 from lrcore.optimizers.base import averages as _average
 from lrcore.optimizers.base.domains import FRACTION, GROWTH, POSITIVE, Domains
 from lrcore.optimizers.base.fold import Adapt, GaugeCoefs, Numbers, decay_at

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import sqrt
 from typing import Any, ClassVar, Literal, Unpack
 
-from lrcore._bounds import LARGEST_RATE, finite
+from lrcore._shared.bounds import LARGEST_RATE, finite
 from lrcore.optimizers.base.domains import NONNEGATIVE, POSITIVE, Domains
 from lrcore.optimizers.base.fold import Adapt, Numbers, decay_at
 from lrcore.optimizers.base.keywords import Common, Hyper, Scheduled

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import sqrt
 from typing import Any, ClassVar, Literal, Unpack
 
-from lrcore._bounds import LARGEST_RATE
+from lrcore._shared.bounds import LARGEST_RATE
 from lrcore.optimizers.base.domains import FRACTION, NONNEGATIVE, Domains
 from lrcore.optimizers.base.fold import Coefs, Decay
 from lrcore.optimizers.base.keywords import Common, Hyper, Scheduled

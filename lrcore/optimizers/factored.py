@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
-from lrcore._bounds import largest
 from lrcore._core import Factors
-from lrcore._typing import Array
+from lrcore._shared.bounds import largest
+from lrcore._shared.types import Array
 from lrcore.optimizers.base.domains import (
     FRACTION,
     NONNEGATIVE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Unpack
 
-from lrcore._bounds import LARGEST_RATE
+from lrcore._shared.bounds import LARGEST_RATE
 from lrcore.optimizers.adam import (
     ADAM_FLAGS,
     ADAM_FLAGS_DOC,

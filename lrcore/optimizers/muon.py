@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Literal, Unpack
 
 import numpy as np
 
-from lrcore._bounds import saturated, toward
-from lrcore._typing import Array
+from lrcore._shared.bounds import saturated, toward
+from lrcore._shared.types import Array
 from lrcore.optimizers.adam import fold_adam
 from lrcore.optimizers.base.domains import (
     FINITE,

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from math import inf
 from typing import Any, ClassVar, Unpack
 
-from lrcore._bounds import LARGEST_RATE
-from lrcore._numbers import real
+from lrcore._shared.bounds import LARGEST_RATE
+from lrcore._shared.numbers import real
 from lrcore.optimizers.base.domains import (
     FINITE,
     GROWTH,

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Unpack
 
 import numpy as np
 
-from lrcore._typing import Array
+from lrcore._shared.types import Array
 from lrcore.optimizers.base import averages
 from lrcore.optimizers.base.domains import FRACTION, NONNEGATIVE, Domain, Domains
 from lrcore.optimizers.base.fold import Adapt, Numbers

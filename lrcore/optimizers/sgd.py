@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Unpack
 
-from lrcore._words import shown
+from lrcore._shared.words import shown
 from lrcore.optimizers.base import averages
 from lrcore.optimizers.base.domains import NONNEGATIVE, Domains
 from lrcore.optimizers.base.fold import Coefs

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from lrcore._numbers import real, whole
-from lrcore._words import listed, shown
+from lrcore._shared.numbers import real, whole
+from lrcore._shared.words import listed, shown
 
 Check = Callable[[str, Any], Any]
 """Takes a parameter's name and value; returns the value in Python's own type."""

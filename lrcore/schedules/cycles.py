@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from lrcore._words import shown
+from lrcore._shared.words import shown
 from lrcore.schedules._formulas import between, half_cosine
 from lrcore.schedules._parameters import (
     Finite,

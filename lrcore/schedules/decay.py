@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from lrcore._words import shown
+from lrcore._shared.words import shown
 from lrcore.schedules._formulas import between, half_cosine, progress
 from lrcore.schedules._parameters import (
     Finite,

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from lrcore._numbers import real, whole
-from lrcore._words import shown
+from lrcore._shared.numbers import real, whole
+from lrcore._shared.words import shown
 
 
 class Domain(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypedDict
 
-from lrcore._words import listed, named, shortened, shown
+from lrcore._shared.words import listed, named, shortened, shown
 
 Hyper = dict[str, Any]
 """Hyper-parameters by name."""

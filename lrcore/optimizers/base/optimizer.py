@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from inspect import Signature, signature
 from typing import Any, Literal, NoReturn, Self
 
-from lrcore import _check, _tree
-from lrcore._numbers import whole
-from lrcore._typing import Array
+from lrcore._shared import containers, refusals
+from lrcore._shared import trees as _tree
+from lrcore._shared.numbers import whole
+from lrcore._shared.types import Array
 from lrcore.optimizers.base import (
     averaged,
     checkpoint,
@@ -74,7 +75,7 @@ class Optimizer(Kind):
         self.param_groups = make(params, defaults, self._kinds())
         roots = [group.params for group in self.param_groups]
         self._tree = _tree.flatten(roots if is_list else roots[0], grouped=is_list)
-        _check.params(self._tree)
+        containers.params(self._tree)
         kinds_of = [self._kind_of(leaf.array) for leaf in self._tree.leaves]
         gathers = own_options["accumulate"] > 1
         self._plan, self.state = plan.make(
@@ -93,7 +94,7 @@ class Optimizer(Kind):
     @t.setter
     def t(self, value: int) -> None:
         if self._plan.to_come:
-            _check.unfinished(self._tree, self._plan.to_come)
+            refusals.unfinished(self._tree, self._plan.to_come)
         self._plan.t = whole("t", value, "an int >= 0", least=0)
 
     grad_scale = option("grad_scale", "What gradients are multiplied by first.")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lrcore import _core
-from lrcore._words import shown
+from lrcore._shared.words import shown
 from lrcore.optimizers.base.domains import Domains, check, scheduled
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.values import asking

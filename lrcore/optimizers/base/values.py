@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lrcore._words import shown
+from lrcore._shared.words import shown
 from lrcore.optimizers.base.domains import Domain, Domains, check, domain_of, scheduled
 
 Ask = Callable[[int], Any]

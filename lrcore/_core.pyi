@@ -2,7 +2,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lrcore._shared.trees import Tree
-from lrcore._shared.types import Measured
+from lrcore._shared.types import Array, Measured
 
 class Rule(NamedTuple):
     id: int
@@ -28,6 +28,14 @@ class Factors(NamedTuple):
     n_rows: int
     n_cols: int
     floor: float
+
+class Tune:
+    def __init__(
+        self, least: float, decay: float, eps: float, betas: tuple[float, ...]
+    ) -> None: ...
+    def __call__(
+        self, array: Array, sums: tuple[float, ...]
+    ) -> tuple[bytes, tuple[float, float, float]]: ...
 
 class Folded:
     coefs: Any

@@ -13,11 +13,12 @@ import numpy as np
 from lrcore._shared import refusals
 from lrcore._shared.arrays import buffers
 
+cimport cython
 cimport numpy as cnp
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.pythread cimport PyThread_get_thread_ident
 from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
-from libc.math cimport INFINITY, NAN, isfinite
+from libc.math cimport INFINITY, NAN, fabs, isfinite, sqrt
 from libc.stdint cimport uintptr_t
 from libc.string cimport memcpy, memset
 
@@ -29,6 +30,7 @@ include "_binding/registry.pxi"
 include "_binding/arrays.pxi"
 include "_binding/gradients.pxi"
 include "_binding/groups.pxi"
+include "_binding/mechanic.pxi"
 include "_binding/numbers.pxi"
 include "_binding/answers.pxi"
 include "_binding/reports.pxi"

@@ -67,6 +67,7 @@ def numbers_of(part, t, items, states):
         sums += (1.0,)  # what it is told
     if f.tune:
         carried, tuned = f.tune(states["mechanic"], sums)
+        carried = np.frombuffer(carried).reshape(4, 6)
         return f.coefs(t, f.lr, f.decay), {"mechanic": carried}, tuned
     carried, numbers, _ = f.coefs(t, f.lr, f.decay, now, sums)
     return numbers, dict(zip(names, carried, strict=True)), None

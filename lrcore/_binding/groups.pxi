@@ -33,7 +33,7 @@ cdef class Folded:
         is divided, (array, value) pairs to write with the step).
     direct : (step, [(p, x, state)]) -> (array, value) pairs to write with the step; it
         replaces the gradients x by directions.
-    tune : Mechanic's: (its numbers, sums) -> (its new numbers, (keep, before, now)).
+    tune : Mechanic's Tune.
     clip_value, clip_norm, agc, agc_eps : as in lrc_group; 0 for none.
     """
 

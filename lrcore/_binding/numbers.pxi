@@ -169,7 +169,8 @@ cdef class Numbers:
         and its gauge's sums, and keep the new carried numbers for the end of the step."""
         cdef Folded folded = self.folded[i]
         cdef Py_ssize_t k
-        cdef list written = []
+        cdef list arrays, written = []
+        cdef tuple new
         self.pooled[i] = written
         for leaves, arrays, lo, hi in self.pools[i]:
             sums = self.sums_of(i, leaves)
@@ -177,11 +178,14 @@ cdef class Numbers:
                 new, numbers, rate = folded.coefs(
                     self.t, folded.lr, folded.decay, carried(folded, arrays), sums
                 )
-                written += [(array, <double>x) for array, x in zip(arrays, new)]
+                if len(new) != len(arrays):
+                    raise ValueError(f"numbers: expected {len(arrays)}, found {len(new)}")
+                for k in range(len(arrays)):
+                    written.append((arrays[k], <double>new[k]))
             else:
                 numbers = folded.coefs(self.t, folded.lr, folded.decay)
-                new, (keep, before, s) = folded.tune(arrays[0], sums)
-                written.append((arrays[0], new))
+                advanced, (keep, before, s) = folded.tune(arrays[0], sums)
+                written.append((arrays[0], advanced))
                 rate = folded.lr * s
             if self.leads[i] and lo == self.first_group[i]:
                 self.rates[self.group_of[i]] = rate
@@ -251,16 +255,11 @@ cdef class Numbers:
 
 
 cdef int write(list written) except -1:
-    cdef double *to
     for array, value in written:
         if type(value) is float:
             (<double *>data(array))[0] = value
-        elif type(value) is list:  # Mechanic's numbers, row by row
-            to = <double *>data(array)
-            for row in value:
-                for x in row:
-                    to[0] = x
-                    to += 1
+        elif type(value) is bytes:  # what Mechanic carries
+            memcpy(data(array), <const char *>value, len(value))
         else:
             memcpy(data(array), data(value), cnp.PyArray_NBYTES(<cnp.ndarray>array))
     return 0

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from math import inf, sqrt
+from collections.abc import Callable, Mapping
+from math import inf, isfinite, sqrt
 from typing import Any, ClassVar, Literal, Unpack
 
 from lrcore._shared.bounds import LARGEST_RATE, finite
@@ -36,10 +36,12 @@ class DAdaptFlags(Common, total=False):
     use_bias_correction: bool
 
 
-def _correction(h: Hyper, t: int) -> float:
-    """Return what Adam's bias correction multiplies the rate by."""
+def _correction(h: Hyper) -> Callable[[int], float]:
+    """Return what gives the factor of the rate that is Adam's bias correction."""
     b1, b2 = h["betas"]
-    return sqrt(1 - b2**t) / (1 - b1**t) if h["use_bias_correction"] else 1.0
+    if not h["use_bias_correction"]:
+        return lambda t: 1.0
+    return lambda t: sqrt(1 - b2**t) / (1 - b1**t)
 
 
 def _kept(new: Numbers, old: Numbers, sums: Numbers) -> Numbers:
@@ -161,10 +163,11 @@ class Prodigy(Optimizer):
     def _fold_gauge(h: Hyper) -> GaugeCoefs:
         d0, safe = h["d0"], h["safeguard_warmup"]
         b3 = sqrt(h["betas"][1]) if h["beta3"] is None else h["beta3"]
+        correction = _correction(h)
 
         def coefs(t: int, lr: float, carried: Numbers) -> Numbers:
             d = carried[0]
-            return b3, d / d0 * d * (1.0 if safe else lr * _correction(h, t))
+            return b3, d / d0 * d * (1.0 if safe else lr * correction(t))
 
         return coefs
 
@@ -172,24 +175,27 @@ class Prodigy(Optimizer):
     def _fold(h: Hyper) -> Adapt:
         (b1, b2), eps, d0, d_coef = h["betas"], h["eps"], h["d0"], h["d_coef"]
         growth, decay_by, gauge = h["growth_rate"], decay_at(h), Prodigy._fold_gauge(h)
+        correction, w1, w2 = _correction(h), 1 - b1, 1 - b2
 
         def coefs(
             t: int, lr: float, decay: float, carried: Numbers, sums: Numbers
         ) -> tuple[Numbers, Numbers, float]:
             (old, d_max, numerator), (along, size) = carried, sums
             b3, w = gauge(t, lr, carried)
-            rate = old * lr * _correction(h, t)
+            rate = old * lr * correction(t)
             numerator = b3 * numerator + old / d0 * rate * along
             d = old
             if lr > 0 and size > 0:
+                # Conditions: min and max take as long as all the rest.
                 found = d_coef * numerator / size
-                if d == d0:
-                    d = max(d, found)
-                d_max = max(d_max, found)
-                d = min(d_max, d * growth)
-            carried = _kept((d, d_max, numerator), carried, sums)
+                if d == d0 and found > d:
+                    d = found
+                d_max = found if found > d_max else d_max
+                d = d * growth if d * growth < d_max else d_max
+            if isfinite(d + d_max + numerator + along + size):
+                carried = d, d_max, numerator
             eps_now = carried[0] * eps
-            numbers = (decay_by(rate), rate, 1 - b1, 1 - b2, 1.0, old, b3, w, eps_now)
+            numbers = (decay_by(rate), rate, w1, w2, 1.0, old, b3, w, eps_now)
             return carried, numbers, rate
 
         return coefs
@@ -288,24 +294,24 @@ class DAdaptAdam(Optimizer):
 
     @staticmethod
     def _fold_gauge(h: Hyper) -> GaugeCoefs:
-        b, eps = sqrt(h["betas"][1]), h["eps"]
+        b, eps, correction = sqrt(h["betas"][1]), h["eps"], _correction(h)
 
         def coefs(t: int, lr: float, carried: Numbers) -> Numbers:
-            return b, carried[0] * lr * _correction(h, t) * (1 - b), eps
+            return b, carried[0] * lr * correction(t) * (1 - b), eps
 
         return coefs
 
     @staticmethod
     def _fold(h: Hyper) -> Adapt:
         (b1, b2), growth, decay_by = h["betas"], h["growth_rate"], decay_at(h)
-        gauge = DAdaptAdam._fold_gauge(h)
+        gauge, correction = DAdaptAdam._fold_gauge(h), _correction(h)
 
         def coefs(
             t: int, lr: float, decay: float, carried: Numbers, sums: Numbers
         ) -> tuple[Numbers, Numbers, float]:
             (d, numerator), (along, size) = carried, sums
             b, w, eps = gauge(t, lr, carried)
-            rate = d * lr * _correction(h, t)
+            rate = d * lr * correction(t)
             numerator = b * numerator + (1 - b) * rate * along
             numbers = (decay_by(rate), 1.0, 1 - b1, 1 - b2, rate, 1.0, b, w, eps)
             if lr > 0 and size > 0:

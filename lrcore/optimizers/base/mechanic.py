@@ -15,26 +15,16 @@ with the bounds of h and with keep as in optax.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from math import isfinite, sqrt
-
 import numpy as np
 
-from lrcore._shared.sums import in_order
+from lrcore._core import Tune
 from lrcore._shared.types import Array
-from lrcore.optimizers.base.fold import Numbers
 from lrcore.optimizers.base.keywords import Hyper
 
 BETAS = tuple(1 - 10.0**-k for k in range(1, 7))
 """How long the scales of which s is the sum remember."""
 
-SQUARES = tuple(beta * beta for beta in BETAS)
-
 EPS = 1e-8
-
-Tune = Callable[[Array, Numbers], tuple[list[Sequence[float]], Numbers]]
-"""From what is carried and the gauge's sums to what is carried on, and to the numbers
-of the driver's stage: what is kept of delta, s before and s now."""
 
 
 def begin(h: Hyper) -> Array:
@@ -46,28 +36,4 @@ def begin(h: Hyper) -> Array:
 
 def fold(h: Hyper) -> Tune:
     """Return what makes a step's numbers."""
-    least, decay = h["mechanic_s_init"] / len(BETAS), h["mechanic_decay"]
-
-    def tune(carried: Array, sums: Numbers) -> tuple[list[Sequence[float]], Numbers]:
-        along, gg, pp, along_p = sums
-        old = carried.tolist()
-        before = in_order(old[0])
-        keep = before / (before + EPS)
-        weight = decay * before * sqrt(gg) / (sqrt(pp) + EPS)
-        h = keep * (along + weight * along_p)
-        size, square = abs(h) + EPS, h * h
-        new, now, all_of_them = [], 0.0, square
-        for beta, squared, s, r, m, v in zip(BETAS, SQUARES, *old, strict=True):
-            r = beta * r + (m if h > m else -m if h < -m else h) * s
-            m = beta * m
-            m = m if m >= size else size
-            v = squared * v + square
-            s = (least * m + (r if r > 0.0 else 0.0)) / (sqrt(v) + EPS)
-            now += s
-            all_of_them += s + r + m + v
-            new.append((s, r, m, v))
-        if not isfinite(all_of_them):
-            return old, (keep, before, before)
-        return [*zip(*new, strict=True)], (keep, before, now)
-
-    return tune
+    return Tune(h["mechanic_s_init"] / len(BETAS), h["mechanic_decay"], EPS, BETAS)

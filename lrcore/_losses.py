@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from lrcore._numbers import real
+from lrcore._shared.domains import real
 from lrcore._words import shown
 
 T = TypeVar("T")

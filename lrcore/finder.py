@@ -12,12 +12,11 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from lrcore import _check, _suggest
-from lrcore._numbers import real, whole
+from lrcore._shared.domains import FRACTION, Reals, choice, real, whole
 from lrcore._suggest import Curve, Trials, conclude, ratios
 from lrcore._suggest import RangeTest as RangeTest
 from lrcore._typing import Array
 from lrcore._words import shortened, shown
-from lrcore.optimizers.base.domains import FRACTION, Domain, choice, number
 from lrcore.optimizers.base.optimizer import Optimizer
 
 __all__ = ["LRSweep", "RangeTest", "lr_find"]
@@ -30,9 +29,7 @@ _SPACED: dict[str, Callable[[float, float, int], Array]] = {
 }
 
 # Far enough from what a float cannot be for quotients and powers of them.
-_RATE = Domain(
-    lambda x: 1e-100 <= x <= 1e100, "a number from 1e-100 to 1e100", fixed=True
-)
+_RATE = Reals("a number from 1e-100 to 1e100", 1e-100, 1e100)
 _WIDTH = 1.1  # of the sweep, end over start, at least
 
 _TRIAL_SMOOTHING = 0.9
@@ -99,7 +96,7 @@ class LRSweep:
         progress: bool = False,
     ) -> None:
         ratios(opt)  # which may refuse it
-        low, high = number("start", start, _RATE), number("end", end, _RATE)
+        low, high = _RATE.check("start", start), _RATE.check("end", end)
         if not _WIDTH * low <= high:
             raise ValueError(
                 f"end: expected at least {_WIDTH} times start = {low}, found "
@@ -107,8 +104,8 @@ class LRSweep:
             )
         least = _suggest.FEWEST
         num = whole("num", num, f"an int >= {least}", least=least)
-        schedule = number("schedule", schedule, choice(*_SPACED))
-        smoothing = number("smoothing", smoothing, FRACTION._replace(fixed=True))
+        schedule = choice(*_SPACED).check("schedule", schedule)
+        smoothing = FRACTION.check("smoothing", smoothing)
         self._stop = real("stop", stop, "a number > 1")
         if not self._stop > 1:
             raise ValueError(f"stop: expected a number > 1, found {shown(stop)}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from lrcore._diagnosis import Finding, Rate, diagnose, healthy, well
 from lrcore._history import CHUNK, History, Recorder
-from lrcore._numbers import real, whole
+from lrcore._shared.domains import real, whole
 from lrcore._typing import Array
 from lrcore._words import shown
 from lrcore.optimizers.base.optimizer import Optimizer

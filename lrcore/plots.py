@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from lrcore import _plot
-from lrcore._numbers import real, whole
+from lrcore._shared.domains import real, whole
 from lrcore._typing import Array
 from lrcore._words import shown
 from lrcore.optimizers.sgd import SGD

@@ -26,9 +26,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from lrcore import _plot
 from lrcore._losses import Diverged, follow
-from lrcore._numbers import real, whole
+from lrcore._shared.domains import real, whole
 from lrcore._words import listed, shortened, shown
-from lrcore.optimizers.base.domains import number
 from lrcore.plateau import MODES
 from lrcore.space import Dimension, Integer, Real, check, one_of
 
@@ -645,7 +644,7 @@ def tune(
     _callable("objective", objective)
     dimensions = check(space)
     one_of("method", method, get_args(Method))
-    number("mode", mode, MODES)
+    MODES.check("mode", mode)
     _check_used(
         method, points=points, min_steps=min_steps, max_steps=max_steps,
         reduction=reduction,

@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from lrcore._numbers import real, whole
+from lrcore._shared.domains import real, whole
 from lrcore._words import shown
 from lrcore.optimizers import available
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import sqrt
-from typing import Any, ClassVar, Literal, Unpack
+from typing import Literal
 
 from lrcore._bounds import LARGEST_RATE, finite
-from lrcore.optimizers.base.domains import NONNEGATIVE, POSITIVE, Domains
+from lrcore._shared.domains import POSITIVE
+from lrcore.optimizers.base.common import COUPLED, EPS, LR
+from lrcore.optimizers.base.fields import Field, Number
 from lrcore.optimizers.base.fold import Adapt, Numbers, decay_at
-from lrcore.optimizers.base.keywords import Common, Hyper, Scheduled
+from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.optimizer import Optimizer
 
 __all__ = ["DoG", "DoWG", "LDoG"]
@@ -27,18 +29,7 @@ class DoG(Optimizer):
     with the norms of all arrays of a group, and p0 the params at the beginning.  The
     authors advise to use an average of the params: `ema_decay`.
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Multiplies the rate that is found.  Default 1.
-    reps_rel : float or schedule
-        The first distance: as large as is surely harmless; 1e-4 with batch
-        normalisation.  Default 1e-6.
-    eps : float or schedule
-        Added to G, in units of |g|^2.  Default 1e-8.
-    {coupled}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -59,24 +50,16 @@ class DoG(Optimizer):
     __slots__ = ()
     _gauge = "distance"
     _carries = ("max_distance", "sum_of_squares")
-    _domains: ClassVar[Domains] = {"reps_rel": POSITIVE, "eps": NONNEGATIVE}
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1.0,
-        reps_rel: Scheduled = 1e-6,
-        eps: Scheduled = 1e-8,
-        weight_decay: Scheduled = 0.0,
-        **common: Unpack[Common],
-    ) -> None:
-        hyper = {
-            "lr": lr,
-            "reps_rel": reps_rel,
-            "eps": eps,
-            "weight_decay": weight_decay,
-        }
-        super().__init__(params, hyper, common)
+    lr: Number = LR.but(1.0, doc="Multiplies the rate that is found.")
+    reps_rel: Number = Field(
+        1e-6,
+        POSITIVE,
+        "The first distance: as large as is surely harmless; 1e-4 with batch "
+        "normalisation.",
+    )
+    eps: Number = EPS.but(doc="Added to G, in units of |g|^2.")
+    weight_decay: Number = COUPLED
 
     @staticmethod
     def _rule(h: Hyper) -> str:
@@ -108,13 +91,7 @@ class DoG(Optimizer):
 class LDoG(DoG):
     """L-DoG: DoG with the norms of each array, and so a rate for each.
 
-    Parameters
-    ----------
-    {params}
-    lr, reps_rel, eps
-        As of DoG.
-    {coupled}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -146,15 +123,7 @@ class DoWG(Optimizer):
 
     with the norms of all arrays of a group, and p0 the params at the beginning.
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Multiplies the rate that is found.  Default 1.
-    eps : float or schedule
-        The first squared distance, and what is added to the root.  Default 1e-4.
-    {coupled}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -175,18 +144,12 @@ class DoWG(Optimizer):
     __slots__ = ()
     _gauge = "distance"
     _carries = ("max_distance2", "weighted_sum")
-    _domains: ClassVar[Domains] = {"eps": POSITIVE}
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1.0,
-        eps: Scheduled = 1e-4,
-        weight_decay: Scheduled = 0.0,
-        **common: Unpack[Common],
-    ) -> None:
-        hyper = {"lr": lr, "eps": eps, "weight_decay": weight_decay}
-        super().__init__(params, hyper, common)
+    lr: Number = LR.but(1.0, doc="Multiplies the rate that is found.")
+    eps: Number = Field(
+        1e-4, POSITIVE, "The first squared distance, and what is added to the root."
+    )
+    weight_decay: Number = COUPLED
 
     @staticmethod
     def _rule(h: Hyper) -> str:

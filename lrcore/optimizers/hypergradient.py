@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Unpack
-
 from lrcore._bounds import LARGEST_RATE
-from lrcore.optimizers.adam import (
-    ADAM_FLAGS,
-    ADAM_FLAGS_DOC,
-    AdamFlags,
-    fold_adam,
-)
-from lrcore.optimizers.base.domains import NONNEGATIVE, Domains
+from lrcore._shared.domains import NONNEGATIVE
+from lrcore.optimizers.adam import AdamFlags, fold_adam
+from lrcore.optimizers.base.common import BETAS, COUPLED, EPS, LR
+from lrcore.optimizers.base.fields import Field, Number, Pair
 from lrcore.optimizers.base.fold import Adapt, GaugeCoefs, Numbers, decay_at
-from lrcore.optimizers.base.keywords import Betas, Common, Hyper, Scheduled
+from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.optimizer import Optimizer
 
 __all__ = ["SGDHD", "AdamHD"]
@@ -43,15 +38,7 @@ class SGDHD(Optimizer):
     The rate may fall below 0, where hypergrad_lr is too large.  Where lr is 0, the rate
     is 0, too, and c stays.
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        The first learning rate.  Default 1e-3.
-    hypergrad_lr : float or schedule
-        The learning rate of lr, in units of lr / |g|^2.  Default 1e-6.
-    {coupled}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -72,18 +59,12 @@ class SGDHD(Optimizer):
     __slots__ = ()
     _gauge = "along_last"
     _carries = ("lr_change",)
-    _domains: ClassVar[Domains] = {"hypergrad_lr": NONNEGATIVE}
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1e-3,
-        hypergrad_lr: Scheduled = 1e-6,
-        weight_decay: Scheduled = 0.0,
-        **common: Unpack[Common],
-    ) -> None:
-        hyper = {"lr": lr, "hypergrad_lr": hypergrad_lr, "weight_decay": weight_decay}
-        super().__init__(params, hyper, common)
+    lr: Number = LR.but(doc="The first learning rate.")
+    hypergrad_lr: Number = Field(
+        1e-6, NONNEGATIVE, "The learning rate of lr, in units of lr / |g|^2."
+    )
+    weight_decay: Number = COUPLED
 
     @staticmethod
     def _rule(h: Hyper) -> str:
@@ -102,7 +83,7 @@ class SGDHD(Optimizer):
         return coefs
 
 
-class AdamHD(Optimizer):
+class AdamHD(AdamFlags):
     """Adam whose learning rate descends the loss, too.
 
     ::
@@ -116,21 +97,7 @@ class AdamHD(Optimizer):
     The rate may fall below 0, where hypergrad_lr is too large.  Where lr is 0, the rate
     is 0, too, and c stays.
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        The first learning rate.  Default 1e-3.
-    betas : (float, float) or schedule
-        Decay of the running means of g and of its square, in [0, 1).  Default (0.9,
-        0.999).
-    eps : float or schedule
-        Added to the root, in units of g.  Default 1e-8.
-    hypergrad_lr : float or schedule
-        The learning rate of lr, in units of lr / |g|.  Default 1e-8.
-    {coupled}
-    {flags}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -151,28 +118,14 @@ class AdamHD(Optimizer):
     __slots__ = ()
     _gauge = "along_last_adam"
     _carries = ("lr_change",)
-    _flags: ClassVar[Hyper] = ADAM_FLAGS
-    _flags_doc = ADAM_FLAGS_DOC.format(eps_hat=False)
-    _domains: ClassVar[Domains] = {"hypergrad_lr": NONNEGATIVE}
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1e-3,
-        betas: Betas = (0.9, 0.999),
-        eps: Scheduled = 1e-8,
-        weight_decay: Scheduled = 0.0,
-        hypergrad_lr: Scheduled = 1e-8,
-        **common: Unpack[AdamFlags],
-    ) -> None:
-        hyper = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "hypergrad_lr": hypergrad_lr,
-        }
-        super().__init__(params, hyper, common)
+    lr: Number = LR.but(doc="The first learning rate.")
+    betas: Pair = BETAS
+    eps: Number = EPS
+    weight_decay: Number = COUPLED
+    hypergrad_lr: Number = Field(
+        1e-8, NONNEGATIVE, "The learning rate of lr, in units of lr / |g|."
+    )
 
     @staticmethod
     def _rule(h: Hyper) -> str:

@@ -188,9 +188,9 @@ def _alike(x: Any, y: Any) -> bool:
 
 
 _KINDS = {
-    name.lower(): found.kind
-    for name, found in optimizers.available().items()
-    if found.kind._is_a_kernel()
+    name.lower(): kind
+    for name, kind in optimizers._kinds().items()
+    if kind._is_a_kernel()
 }
 __all__ = sorted(_KINDS)
 

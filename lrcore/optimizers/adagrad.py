@@ -50,6 +50,7 @@ class Adagrad(Optimizer):
     """
 
     __slots__ = ()
+    _rule = "adagrad"
     _conventions = ("keras", "optax")
 
     lr: Number = LR.but(1e-2, keras=1e-3)
@@ -67,10 +68,6 @@ class Adagrad(Optimizer):
     _: KW_ONLY
     eps_inside: Flag = _EPS_INSIDE
     decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(keras=True)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "adagrad"
 
     @staticmethod
     def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:
@@ -139,8 +136,8 @@ class RMSprop(Optimizer):
     )
     decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(keras=True)
 
-    @staticmethod
-    def _rule(h: Hyper) -> str:
+    @classmethod
+    def _rule_for(cls, h: Hyper) -> str:
         centered = "_centered" if h["centered"] else ""
         momentum = "_momentum" if h["momentum"] != 0 else ""
         return f"rmsprop{centered}{momentum}"
@@ -186,6 +183,7 @@ class Adadelta(Optimizer):
     """
 
     __slots__ = ()
+    _rule = "adadelta"
     _conventions = ("keras", "optax", "paper")
 
     lr: Number = LR.but(1.0, doc="Factor of the step; the paper has none.", keras=1e-3)
@@ -198,10 +196,6 @@ class Adadelta(Optimizer):
     weight_decay: Number = COUPLED
     _: KW_ONLY
     decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(keras=True)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "adadelta"
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:

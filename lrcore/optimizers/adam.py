@@ -114,8 +114,8 @@ class Adam(AdamFlags):
             return {**preset, "bias_correction": False}
         return preset
 
-    @staticmethod
-    def _rule(h: Hyper) -> str:
+    @classmethod
+    def _rule_for(cls, h: Hyper) -> str:
         return "amsgrad" if h["amsgrad"] else "adam"
 
     @staticmethod
@@ -192,6 +192,7 @@ class Adamax(Optimizer):
     """
 
     __slots__ = ()
+    _rule = "adamax"
     _conventions = ("keras", "optax", "paper")
 
     lr: Number = Adam.lr.but(2e-3, keras=1e-3)
@@ -210,10 +211,6 @@ class Adamax(Optimizer):
         keras=True,
     )
     decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(keras=True)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "adamax"
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:

@@ -97,6 +97,7 @@ class Prodigy(Optimizer):
     """
 
     __slots__ = ()
+    _rule = "prodigy"
     _gauge = "along_way"
     _carries = ("d", "d_max", "numerator")
 
@@ -118,10 +119,6 @@ class Prodigy(Optimizer):
         False, FLAG, "Leave lr out of what s gathers, for a long warm-up."
     )
     decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "prodigy"
 
     @staticmethod
     def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:
@@ -193,13 +190,12 @@ class DAdaptAdam(Optimizer):
     >>> import numpy as np, lrcore
     >>> p = np.array([3.0, -4.0])
     >>> opt = lrcore.DAdaptAdam(p)
-    >>> for _ in range(300):
-    ...     _ = opt.step(2 * p)
-    >>> abs(p).max() < 0.1, opt.state[0]["d"] > 0.1
-    (np.True_, np.True_)
+    >>> all(opt.step(2 * p) for _ in range(300)), abs(p).max() < 0.1
+    (True, np.True_)
     """
 
     __slots__ = ()
+    _rule = "prodigy"
     _gauge = "along_adam"
     _carries = ("d", "numerator")
 
@@ -211,10 +207,6 @@ class DAdaptAdam(Optimizer):
     growth_rate: Number = _GROWTH_RATE
     _: KW_ONLY
     use_bias_correction: Flag = _BIAS_CORRECTION
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "prodigy"
 
     @staticmethod
     def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:
@@ -268,18 +260,16 @@ class DAdaptSGD(Optimizer):
 
     References
     ----------
-    Defazio & Mishchenko 2023, "Learning-rate-free learning by D-adaptation",
-    Algorithm 4; as in the authors' code, but that there all groups have one d.
+    As of DAdaptAdam, Algorithm 4.
 
     Examples
     --------
     >>> import numpy as np, lrcore
-    >>> p = np.array([3.0, -4.0])
+    >>> p = np.full(5, 2.0)
     >>> opt = lrcore.DAdaptSGD(p)
-    >>> for _ in range(300):
-    ...     _ = opt.step(2 * p)
-    >>> abs(p).max() < 0.1, opt.state[0]["d"] > 0.1
-    (np.True_, np.True_)
+    >>> steps = [opt.step(2 * p) for _ in range(300)]
+    >>> all(steps), p.max() < 0.1, opt.state[0]["d"] > 0.1
+    (True, np.True_, np.True_)
     """
 
     __slots__ = ()
@@ -292,8 +282,8 @@ class DAdaptSGD(Optimizer):
     d0: Fixed = _D0
     growth_rate: Number = _GROWTH_RATE
 
-    @staticmethod
-    def _rule(h: Hyper) -> str:
+    @classmethod
+    def _rule_for(cls, h: Hyper) -> str:
         if h["decoupled_weight_decay"]:
             raise ValueError(
                 "decoupled_weight_decay: expected False for DAdaptSGD, which makes p "

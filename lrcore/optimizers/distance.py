@@ -17,7 +17,21 @@ from lrcore.optimizers.base.optimizer import Optimizer
 __all__ = ["DoG", "DoWG", "LDoG"]
 
 
-class DoG(Optimizer):
+class Distance(Optimizer):
+    """What makes its rate of the distance between the params and the first ones."""
+
+    __slots__ = ()
+    _rule = "sgd"
+    _gauge = "distance"
+
+    lr: Number = LR.but(1.0, doc="Multiplies the rate that is found.")
+
+    @staticmethod
+    def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:
+        return {"p0": "p"}
+
+
+class DoG(Distance):
     """DoG: gradient descent by the distance gone, over the gradients on the way.
 
     ::
@@ -48,10 +62,8 @@ class DoG(Optimizer):
     """
 
     __slots__ = ()
-    _gauge = "distance"
     _carries = ("max_distance", "sum_of_squares")
 
-    lr: Number = LR.but(1.0, doc="Multiplies the rate that is found.")
     reps_rel: Number = Field(
         1e-6,
         POSITIVE,
@@ -60,14 +72,6 @@ class DoG(Optimizer):
     )
     eps: Number = EPS.but(doc="Added to G, in units of |g|^2.")
     weight_decay: Number = COUPLED
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "sgd"
-
-    @staticmethod
-    def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:
-        return {"p0": "p"}
 
     @staticmethod
     def _fold(h: Hyper) -> Adapt:
@@ -112,7 +116,7 @@ class LDoG(DoG):
     _carries_per_array = True
 
 
-class DoWG(Optimizer):
+class DoWG(Distance):
     """DoWG: gradient descent by the distance gone, over gradients weighed by theirs.
 
     ::
@@ -135,29 +139,17 @@ class DoWG(Optimizer):
     >>> import numpy as np, lrcore
     >>> p = np.array([3.0, -4.0])
     >>> opt = lrcore.DoWG(p)
-    >>> for _ in range(200):
-    ...     _ = opt.step(2 * p)
-    >>> abs(p).max() < 0.01
-    np.True_
+    >>> all(opt.step(2 * p) for _ in range(200)), abs(p).max() < 0.01
+    (True, np.True_)
     """
 
     __slots__ = ()
-    _gauge = "distance"
     _carries = ("max_distance2", "weighted_sum")
 
-    lr: Number = LR.but(1.0, doc="Multiplies the rate that is found.")
     eps: Number = Field(
         1e-4, POSITIVE, "The first squared distance, and what is added to the root."
     )
     weight_decay: Number = COUPLED
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "sgd"
-
-    @staticmethod
-    def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:
-        return {"p0": "p"}
 
     @staticmethod
     def _fold(h: Hyper) -> Adapt:

@@ -50,6 +50,7 @@ class FTRL(Optimizer):
     """
 
     __slots__ = ()
+    _rule = "ftrl"
     _steps = False
     _conventions = ("keras", "paper")
 
@@ -74,10 +75,6 @@ class FTRL(Optimizer):
     _: KW_ONLY
     double_l2: Flag = Field(False, FLAG, "Count l2 twice, as Keras does.", keras=True)
     decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(keras=True)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "ftrl"
 
     @staticmethod
     def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:
@@ -132,16 +129,13 @@ class MADGRAD(Optimizer):
     """
 
     __slots__ = ()
+    _rule = "madgrad"
     _steps = False
 
     lr: Number = LR.but(1e-2)
     momentum: Number = Field(0.9, FRACTION, "How much of p stays in a step.")
     weight_decay: Number = COUPLED
     eps: Number = EPS.but(1e-6, doc="Added to lr and to the cube root.")
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "madgrad"
 
     @staticmethod
     def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:

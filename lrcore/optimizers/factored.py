@@ -66,6 +66,8 @@ class Adafactor(Optimizer):
     """
 
     __slots__ = ()
+    _rule = "sgd"
+    _scale = "adafactor"
     _factoring = "product"
     _conventions = ("keras", "paper")
 
@@ -97,14 +99,6 @@ class Adafactor(Optimizer):
         False, FLAG, "Take RMS(p) after the decay.", keras=True
     )
     decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "sgd"
-
-    @staticmethod
-    def _scale(h: Hyper) -> str:
-        return "adafactor"
 
     @classmethod
     def _states_of(cls, part: Part) -> tuple[tuple[str, ...], int]:
@@ -263,8 +257,8 @@ class SM3(Optimizer):
     _: KW_ONLY
     decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
 
-    @staticmethod
-    def _rule(h: Hyper) -> str:
+    @classmethod
+    def _rule_for(cls, h: Hyper) -> str:
         return "sgd" if h["momentum"] == 0 else "momentum"
 
     @classmethod

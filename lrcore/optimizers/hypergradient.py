@@ -14,6 +14,9 @@ from lrcore.optimizers.base.optimizer import Optimizer
 __all__ = ["SGDHD", "AdamHD"]
 
 
+_LR: Number = LR.but(doc="The first learning rate.")
+
+
 def _changed(lr: float, change: float, more: float) -> tuple[float, float]:
     """Return the change of lr, and the rate that it makes; both rest where lr is 0.
 
@@ -57,18 +60,15 @@ class SGDHD(Optimizer):
     """
 
     __slots__ = ()
+    _rule = "sgd_hd"
     _gauge = "along_last"
     _carries = ("lr_change",)
 
-    lr: Number = LR.but(doc="The first learning rate.")
+    lr: Number = _LR
     hypergrad_lr: Number = Field(
         1e-6, NONNEGATIVE, "The learning rate of lr, in units of lr / |g|^2."
     )
     weight_decay: Number = COUPLED
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "sgd_hd"
 
     @staticmethod
     def _fold(h: Hyper) -> Adapt:
@@ -93,9 +93,8 @@ class AdamHD(AdamFlags):
         u = m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps)
         p = p - (lr + c) u
 
-    with the product over all arrays of a group; ``opt.state[0]["lr_change"]`` is c.
-    The rate may fall below 0, where hypergrad_lr is too large.  Where lr is 0, the rate
-    is 0, too, and c stays.
+    with the product over all arrays of a group.  c is kept, and may lower the rate, as
+    in SGDHD.
 
     {parameters}
 
@@ -109,27 +108,24 @@ class AdamHD(AdamFlags):
     >>> import numpy as np, lrcore
     >>> p = np.array([3.0, -4.0])
     >>> opt = lrcore.AdamHD(p, lr=1e-3, hypergrad_lr=1e-5)
-    >>> for _ in range(100):
-    ...     _ = opt.step(2 * p)
-    >>> print(float(opt.state[0]["lr_change"].round(3)))
-    0.012
+    >>> all(opt.step(2 * p) for _ in range(100))
+    True
+    >>> opt.state[0]["lr_change"].round(3)
+    np.float64(0.012)
     """
 
     __slots__ = ()
+    _rule = "adam"
     _gauge = "along_last_adam"
     _carries = ("lr_change",)
 
-    lr: Number = LR.but(doc="The first learning rate.")
+    lr: Number = _LR
     betas: Pair = BETAS
     eps: Number = EPS
     weight_decay: Number = COUPLED
     hypergrad_lr: Number = Field(
         1e-8, NONNEGATIVE, "The learning rate of lr, in units of lr / |g|."
     )
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "adam"
 
     @staticmethod
     def _fold_gauge(h: Hyper) -> GaugeCoefs:

@@ -46,6 +46,8 @@ class LAMB(AdamFlags):
     """
 
     __slots__ = ()
+    _rule = "adam"
+    _scale = "lamb"
     _conventions = ("keras", "optax", "paper")
 
     lr: Number = LR.but(
@@ -64,14 +66,6 @@ class LAMB(AdamFlags):
     _: KW_ONLY
     max_trust: Bound = Field(None, POSITIVE.or_none(), "Bound of ``|p| / |u|``.")
     decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(keras=True)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "adam"
-
-    @staticmethod
-    def _scale(h: Hyper) -> str:
-        return "lamb"
 
     @staticmethod
     def _decay(h: Hyper) -> tuple[float, Decay]:
@@ -125,6 +119,7 @@ class LARS(SGD):
     """
 
     __slots__ = ()
+    _scale = "lars"
     _conventions = ("paper",)
 
     lr: Number = LR.but(1.0)
@@ -139,10 +134,6 @@ class LARS(SGD):
         "Let m gather lr g, so that a change of lr acts on later gradients only.",
         paper=True,
     )
-
-    @staticmethod
-    def _scale(h: Hyper) -> str:
-        return "lars"
 
     @staticmethod
     def _fold_scale(h: Hyper) -> Weights:
@@ -177,6 +168,8 @@ class NovoGrad(Optimizer):
     """
 
     __slots__ = ()
+    _rule = "momentum"
+    _scale = "novograd"
     _conventions = ("optax", "paper")
 
     lr: Number = LR
@@ -190,14 +183,6 @@ class NovoGrad(Optimizer):
         0.0, NONNEGATIVE, "Added to the divided gradient as ``weight_decay * p``."
     )
     grad_averaging: Flag = Field(False, FLAG, "Weigh what enters m by 1 - b1.")
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "momentum"
-
-    @staticmethod
-    def _scale(h: Hyper) -> str:
-        return "novograd"
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:

@@ -54,6 +54,7 @@ class AdaBelief(AdamFlags):
     """
 
     __slots__ = ()
+    _rule = "adabelief"
     _conventions = ("optax", "paper")
 
     lr: Number = LR.but(
@@ -66,10 +67,6 @@ class AdaBelief(AdamFlags):
     weight_decay: Number = DECOUPLED
     _: KW_ONLY
     decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "adabelief"
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
@@ -104,6 +101,7 @@ class Yogi(AdamFlags):
     """
 
     __slots__ = ()
+    _rule = "yogi"
     _conventions = ("optax", "paper")
 
     lr: Number = LR.but(1e-2)
@@ -118,10 +116,6 @@ class Yogi(AdamFlags):
     _: KW_ONLY
     bias_correction: Flag = AdamFlags.bias_correction.but(paper=False)
     decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "yogi"
 
     @staticmethod
     def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:
@@ -160,6 +154,7 @@ class LaProp(AdamFlags):
     """
 
     __slots__ = ()
+    _rule = "laprop"
 
     lr: Number = LR.but(4e-4)
     betas: Pair = BETAS.but(
@@ -169,10 +164,6 @@ class LaProp(AdamFlags):
     weight_decay: Number = DECOUPLED
     _: KW_ONLY
     decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "laprop"
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
@@ -218,6 +209,7 @@ class ADOPT(Optimizer):
     """
 
     __slots__ = ()
+    _rule = "adopt"
 
     lr: Number = LR
     betas: Pair = BETAS.but(
@@ -230,10 +222,6 @@ class ADOPT(Optimizer):
         NONNEGATIVE.or_none(),
         "Power of t - 1 within which x is kept; None: no bound.",
     )
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "adopt"
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
@@ -277,6 +265,7 @@ class AdEMAMix(AdamFlags):
     """
 
     __slots__ = ()
+    _rule = "ademamix"
 
     lr: Number = LR
     betas: Triple = Field(
@@ -296,10 +285,6 @@ class AdEMAMix(AdamFlags):
     weight_decay: Number = DECOUPLED
     _: KW_ONLY
     decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "ademamix"
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
@@ -353,6 +338,7 @@ class Adan(Optimizer):
     """
 
     __slots__ = ()
+    _rule = "adan"
 
     lr: Number = LR
     betas: Triple = Field(
@@ -369,10 +355,6 @@ class Adan(Optimizer):
     )
     _: KW_ONLY
     decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "adan"
 
     @staticmethod
     def _decay(h: Hyper) -> tuple[float, Decay]:

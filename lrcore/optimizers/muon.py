@@ -69,6 +69,7 @@ class Muon(Optimizer):
     """
 
     __slots__ = ()
+    _rule = "sgd"
     _directed = True
     _conventions = ("keras", "optax")
 
@@ -120,10 +121,6 @@ class Muon(Optimizer):
 
     def _kind_of(self, p: Array) -> type[Kind]:
         return type(self) if p.ndim == 2 else MuonAdamW
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "sgd"
 
     @classmethod
     def _states_of(cls, part: Part) -> tuple[tuple[str, ...], int]:
@@ -193,10 +190,7 @@ class MuonAdamW(Kind):
     """How Muon steps arrays that are no matrices."""
 
     __slots__ = ()
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "adam"
+    _rule = "adam"
 
     @staticmethod
     def _decay(h: Hyper) -> tuple[float, Decay]:

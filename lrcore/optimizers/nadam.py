@@ -48,6 +48,7 @@ class NAdam(AdamFlags):
     """
 
     __slots__ = ()
+    _rule = "nadam"
     _conventions: ClassVar[tuple[str, ...]] = ("keras", "optax", "paper")
 
     lr: Number = LR.but(2e-3, keras=1e-3)
@@ -66,10 +67,6 @@ class NAdam(AdamFlags):
     )
     _: KW_ONLY
     decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(keras=True)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "nadam"
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
@@ -187,6 +184,7 @@ class RAdam(AdamFlags):
     """
 
     __slots__ = ()
+    _rule = "adam"
     _conventions: ClassVar[tuple[str, ...]] = ("optax", "paper")
 
     lr: Number = LR
@@ -198,10 +196,6 @@ class RAdam(AdamFlags):
     threshold: Number = Field(
         5.0, FINITE, "The rho above which v is trusted.", paper=4.0
     )
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "adam"
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:

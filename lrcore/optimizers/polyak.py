@@ -50,6 +50,7 @@ class SPS(Optimizer):
     """
 
     __slots__ = ()
+    _rule = "sgd"
     _gauge = "norm"
     _sums_all = True
     _carries = ("gathered_loss", "rate")
@@ -81,10 +82,6 @@ class SPS(Optimizer):
     weight_decay: Number = DECOUPLED
     _: KW_ONLY
     decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "sgd"
 
     @staticmethod
     def _fold(h: Hyper) -> Adapt:
@@ -137,14 +134,6 @@ class SPS(Optimizer):
         """
         return self._step(grads, loss)
 
-    def _step(
-        self,
-        grads: Any,
-        loss: float | None,
-        grad_scale: float = 1.0,
-        skip_nonfinite: bool = False,
-    ) -> bool:
+    def _told(self, loss: float | None) -> tuple[float, ...]:
         what = "a number, that of the batch the gradients are of"
-        told = real("loss", loss, what)
-        applied: bool = self._plan.step(grads, grad_scale, skip_nonfinite, told)
-        return applied
+        return (real("loss", loss, what),)

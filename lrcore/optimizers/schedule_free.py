@@ -92,6 +92,7 @@ class SGDScheduleFree(ScheduleFree):
     """
 
     __slots__ = ()
+    _rule = "schedule_free"
 
     lr: Number = LR.but(
         1.0, doc="Learning rate; about 10 times what SGD with momentum takes."
@@ -102,10 +103,6 @@ class SGDScheduleFree(ScheduleFree):
     weight_decay: Number = COUPLED
     r: Number = _R
     weight_lr_power: Number = _WEIGHT_LR_POWER
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "schedule_free"
 
     @staticmethod
     def _fold(h: Hyper) -> Adapt:
@@ -162,6 +159,7 @@ class AdamWScheduleFree(ScheduleFree):
     """
 
     __slots__ = ()
+    _rule = "schedule_free_adam"
 
     lr: Number = LR.but(2.5e-3, doc="Learning rate; 1 to 10 times what AdamW takes.")
     betas: Pair = Field(
@@ -177,10 +175,6 @@ class AdamWScheduleFree(ScheduleFree):
     weight_lr_power: Number = _WEIGHT_LR_POWER
     _: KW_ONLY
     decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "schedule_free_adam"
 
     @staticmethod
     def _fold(h: Hyper) -> Adapt:

@@ -70,8 +70,8 @@ class SGD(Optimizer):
     dampen_first_step: Flag = Field(False, FLAG, "Begin with m = (1 - dampening) g.")
     decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(keras=True)
 
-    @staticmethod
-    def _rule(h: Hyper) -> str:
+    @classmethod
+    def _rule_for(cls, h: Hyper) -> str:
         if h["nesterov"] and (h["momentum"] == 0 or h["dampening"] != 0):
             raise ValueError(
                 "nesterov: needs a momentum and no dampening, found "
@@ -161,6 +161,7 @@ class ASGD(Optimizer):
     """
 
     __slots__ = ()
+    _rule = "sgd"
 
     lr: Number = LR.but(1e-2, doc="Learning rate of the first step.")
     lambd: Number = Field(1e-4, NONNEGATIVE, "Decay of p, and with it of eta.")
@@ -174,10 +175,6 @@ class ASGD(Optimizer):
     def ax(self) -> Any:
         """The average of the params."""
         return self._average("ax")
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "sgd"
 
     @staticmethod
     def _averages(h: Hyper) -> Mapping[str, averages.Weight]:

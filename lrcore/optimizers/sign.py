@@ -43,6 +43,7 @@ class Rprop(Optimizer):
     """
 
     __slots__ = ()
+    _rule = "rprop"
 
     lr: Number = LR.but(
         1e-2,
@@ -54,10 +55,6 @@ class Rprop(Optimizer):
         (1e-6, 50.0), (NONNEGATIVE, NONNEGATIVE), "Least and greatest step size."
     )
     weight_decay: Number = COUPLED
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "rprop"
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
@@ -95,16 +92,13 @@ class SignSGD(Optimizer):
     """
 
     __slots__ = ()
+    _rule = "sign"
     _conventions = ("optax", "paper")
 
     lr: Number = LR.but(doc="Learning rate: what each weight moves by.")
     weight_decay: Number = DECOUPLED
     _: KW_ONLY
     decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "sign"
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
@@ -138,6 +132,7 @@ class Signum(Optimizer):
     """
 
     __slots__ = ()
+    _rule = "signum"
     _conventions = ("optax", "paper")
 
     lr: Number = LR.but(doc="Learning rate: what each weight moves by.")
@@ -145,10 +140,6 @@ class Signum(Optimizer):
     weight_decay: Number = DECOUPLED
     _: KW_ONLY
     decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "signum"
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
@@ -181,6 +172,7 @@ class Lion(Optimizer):
     """
 
     __slots__ = ()
+    _rule = "lion"
     _conventions = ("keras", "optax", "paper")
 
     lr: Number = LR.but(
@@ -195,10 +187,6 @@ class Lion(Optimizer):
     weight_decay: Number = DECOUPLED.but(optax=1e-3)
     _: KW_ONLY
     decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "lion"
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:

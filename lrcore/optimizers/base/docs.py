@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from inspect import Parameter, Signature, cleandoc, signature
 from textwrap import fill, indent
 from typing import TYPE_CHECKING, Any
@@ -71,12 +72,19 @@ class Docstring:
 
 
 class ConstructorSignature:
-    """The signature of a class's constructor, made when it is asked for."""
+    """The signature of a class's constructor, made when it is asked for.
+
+    init : the constructor that takes fields; a child may have another one.
+    """
+
+    def __init__(self, init: Callable[..., None]) -> None:
+        self.init = init
 
     def __get__(self, opt: Any, kind: type[Kind]) -> Signature:
         own = kind.__init__
-        if "args" not in (given := signature(own).parameters):  # a child's own
-            return Signature([*given.values()][1:])
+        if own is not self.init:
+            _, *given = signature(own).parameters.values()
+            return Signature(given)
         arguments = [Parameter("params", Parameter.POSITIONAL_OR_KEYWORD)]
         for name, field in kind._fields.items():
             how = (

@@ -41,6 +41,12 @@ class Kind:
     _PULLS: ClassVar[frozenset[str]] = averages.PULLS
     """The averages that the params become."""
 
+    _rule: ClassVar[str]
+    """The rule of rules.def, unless hyper-parameters choose it (`_rule_for`)."""
+
+    _scale: ClassVar[str] = ""
+    """The scale of scales.def, or ""."""
+
     _factoring: ClassVar[str] = ""
     """How second moments are factored: "product" or "least" (see lrcore.h); or ""."""
 
@@ -91,8 +97,8 @@ class Kind:
         return ["torch", *cls._conventions]
 
     @classmethod
-    def _preset(cls, convention: str, given: Hyper) -> Hyper:
-        """Return the defaults and flags of a convention; given: what else was asked."""
+    def _preset(cls, convention: str, hyper: Hyper) -> Hyper:
+        """Return the defaults and flags of a convention; hyper: what else was asked."""
         if convention not in cls._known_conventions():
             raise ValueError(
                 f"convention: expected one of {cls._known_conventions()} "
@@ -115,15 +121,10 @@ class Kind:
         """Return the class whose rule an array is stepped by."""
         return type(self)
 
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        """Return the rule of rules.def that these hyper-parameters ask for."""
-        raise NotImplementedError
-
-    @staticmethod
-    def _scale(h: Hyper) -> str:
-        """Return the scale of scales.def, or ""."""
-        return ""
+    @classmethod
+    def _rule_for(cls, h: Hyper) -> str:
+        """Return the rule that these hyper-parameters ask for."""
+        return cls._rule
 
     @staticmethod
     def _averages(h: Hyper) -> Mapping[str, averages.Weight]:

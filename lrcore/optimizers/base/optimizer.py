@@ -46,12 +46,10 @@ class Optimizer(Common):
         "state",
     )
 
-    __signature__ = docs.ConstructorSignature()
-
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        own = cls._fields.keys() - Common._fields.keys()
-        names = [*cls._positional, *(n for n in cls._fields if n in own), *cls._fields]
+        own = [name for name in cls._fields if name not in Common._fields]
+        names = [*cls._positional, *own, *cls._fields]  # the common ones come last
         cls._fields = {name: cls._fields[name] for name in names}
         if cls.__doc__ is not None:
             cls.__doc__ = docs.Docstring(cls, cls.__doc__)  # type: ignore[assignment]
@@ -77,6 +75,8 @@ class Optimizer(Common):
         self._options = own_options
         options.replace(self, own_options)
         self._places: _tree.Places | None = None  # made where asked for
+
+    __signature__ = docs.ConstructorSignature(__init__)
 
     # --- how to run ----------------------------------------------------------------
 
@@ -129,8 +129,13 @@ class Optimizer(Common):
         skip_nonfinite: bool = False,
     ) -> bool:
         """Step, whether or not this optimizer takes the loss, with options on top."""
-        applied: bool = self._plan.step(grads, grad_scale, skip_nonfinite)
+        more = self._told(loss)
+        applied: bool = self._plan.step(grads, grad_scale, skip_nonfinite, *more)
         return applied
+
+    def _told(self, loss: float | None) -> tuple[float, ...]:
+        """Return the loss, checked, if this optimizer takes it."""
+        return ()
 
     def step_one(self, which: Any, grad: Array | None) -> bool:
         """Update one array, as a part of a step that ends when each has had its turn.

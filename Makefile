@@ -1,12 +1,12 @@
-# Each target does all it needs on a fresh machine: an environment in .venv, what
-# pyproject.toml lists, the build.  `make help` lists them.
+# Each target works on a fresh machine: it makes an environment in .venv, installs what
+# pyproject.toml lists, and builds.  `make help` lists the targets.
 
 .DEFAULT_GOAL := help
-# Keep what pattern rules make: environments are no intermediate files.
+# Keep the files that pattern rules make: environments are not intermediate files.
 .SECONDARY:
 .PHONY: help demo test bench lint vec goldens clean
 
-# The first Python of 3.11 or newer on the PATH that can make an environment and build.
+# The first Python on the PATH that is 3.11 or newer and has venv and headers.
 CANDIDATES = python3 python3.14 python3.13 python3.12 python3.11 python
 SUITABLE = import sys, os, sysconfig, ensurepip, venv; \
 	sys.exit(sys.version_info < (3, 11) or \
@@ -44,7 +44,7 @@ lint: .venv/.lint ## check style, types and that C compiles without a warning
 vec: .venv/.core ## check that the compiler vectorised every kernel
 	.venv/bin/python tests/check_vec.py
 
-goldens: .venv-goldens/peers ## make the golden trajectories anew and compare
+goldens: .venv-goldens/peers ## compute the golden trajectories again and compare
 	.venv-goldens/bin/python tests/golden/make.py --check
 	.venv-goldens/bin/python tests/golden/make_clip.py --check
 	.venv-goldens/bin/python tests/golden/make_schedules.py --check
@@ -52,37 +52,38 @@ goldens: .venv-goldens/peers ## make the golden trajectories anew and compare
 clean: ## remove what was built
 	rm -rf build .venv .venv-bench .venv-goldens *.egg-info lrcore/*.so
 
-# An environment.  What stands behind the bar is made where it is missing, not anew.
+# An environment.  Rules name it behind the bar: it is made only if it is missing.
 %/bin/python:
 ifeq ($(strip $(PYTHON)),)
 	$(error no suitable Python found: lrcore needs Python 3.11 or newer with venv and \
 	headers (Debian, Ubuntu: apt install python3-venv python3-dev), or name one: \
 	make PYTHON=/path/to/python)
 endif
-	@echo "Making an environment in $*: a quarter of a minute, and downloads."
+	@echo "Making an environment in $*: it takes 15 seconds, and downloads packages."
 	@$(PYTHON) -m venv $*
 	@$*/bin/python -c '$(BUILD_REQUIRES)' > $*/requires.txt
 	@$(PIP) -r $*/requires.txt
 
-# The extension, in lrcore/.  setup.py compiles only what has changed.
+# The extension, in lrcore/.  setup.py compiles only files that have changed.
 %/.built: $(SOURCES) | %/bin/python
-	@echo "Building: at first about a minute on two processors."
+	@echo "Building: the first time takes about a minute on two processors."
 	@$(BIN)/python setup.py -q build_ext --inplace
 	@touch $@
 
-# The package, and what it needs to run; the extension is there already.
+# The package and its requirements; the extension has been built.
 %/.core: pyproject.toml | %/.built
 	@$(PIP) --no-build-isolation -e .
 	@touch $@
 
-# What an extra needs besides: pip finds the package itself installed.
+# The requirements of an extra: pip finds that the package itself is installed.
 .venv/.test .venv/.lint: pyproject.toml | .venv/.core
 .venv-bench/.bench: pyproject.toml .venv-bench/peers | .venv-bench/.core
 .venv/.test .venv/.lint .venv-bench/.bench:
 	@$(PIP) 'lrcore[$(@F:.%=%)]'
 	@touch $@
 
-# The libraries that ours is compared with, each folder's in an environment of its own.
+# The libraries to compare with; those of bench/ and of tests/golden/ have an environment
+# each.
 .venv-bench/peers: bench/requirements.txt | .venv-bench/bin/python
 .venv-goldens/peers: tests/golden/requirements.txt | .venv-goldens/bin/python
 .venv-%/peers:

@@ -1,8 +1,8 @@
 """Build lrcore._core: kernels.c for each instruction set and dtype, the rest once.
 
-Files are compiled side by side: as many at a time as there are processors, or as
-LRCORE_BUILD_JOBS or `build_ext --parallel` says.  A file is compiled again only where
-its source, a header or the command has changed.
+Files are compiled in parallel: as many at a time as there are processors, or as
+LRCORE_BUILD_JOBS or `build_ext --parallel` sets.  A file is compiled again only if its
+source, a header or the command has changed.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from setuptools.errors import CCompilerError, CompileError, PlatformError
 
 SRC_C = Path(__file__).resolve().parent / "src_c"
 
-# Each asks of the processor what its flags let the compiler use: see src_c/portable.h.
+# Flags by instruction set; src_c/portable.h checks that the processor has its features.
 ISAS = {"baseline": []}
 if platform.machine() in ("x86_64", "AMD64"):
     ISAS["baseline"] = ["-march=x86-64"]
@@ -40,22 +40,24 @@ if platform.machine() in ("x86_64", "AMD64"):
 
 DTYPES = {"f32": 32, "f64": 64}
 
-# The same bits everywhere: no contraction to FMA, no fast-math, whatever CFLAGS says.
-# Without -fno-math-errno sqrtf is a call, and gcc 12 vectorises nothing below -O3.
+# The same bits everywhere: no contraction to FMA and no fast-math, even if the
+# environment's CFLAGS ask for them.  Without -fno-math-errno sqrtf is a call, and below
+# -O3 gcc 12 vectorises nothing.
 CFLAGS = [
     *("-O3", "-std=c11", "-fno-fast-math", "-ffp-contract=off"),
     *("-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden"),
 ]
-# Besides, for kernels.c alone.  Without the first two, it takes a third more time to
-# compile and a fifth more memory, and is no faster: the loops have been vectorised by
-# then, and what is unrolled is what is left at their ends.  clang has no --param.
+# More flags for kernels.c.  Without the first two, compiling takes a third longer and
+# a fifth more memory, and the code is no faster: the loops are already vectorised, and
+# only their remainders would be unrolled.  The last is for clang, which has no --param.
 KERNEL_FLAGS = [
     *("-fno-tree-slp-vectorize", "--param=max-completely-peeled-insns=100"),
     "-Wno-unused-command-line-argument",
 ]
-# Python's own flags have -g, which makes an extension of 18 MB.
+# Python's own flags have -g, with which the extension has 18 MB.
 NO_DEBUG = ["-g0"]
-# CFLAGS reach the link, where -ffast-math would have the whole process flush to zero.
+# The environment's CFLAGS reach the linker, where -ffast-math would make the whole
+# process flush subnormals to zero.
 NO_FAST_MATH = ["-O3", "-fno-fast-math", "-fno-unsafe-math-optimizations"]
 
 OPENMP_PROBE = """
@@ -65,7 +67,7 @@ int main(void) { return omp_pause_resource_all(omp_pause_hard); }
 
 
 def kernels(isas):
-    """By name, the flags of each object that kernels.c is compiled to."""
+    """Return the flags of each object that kernels.c is compiled to, by its name."""
     return {
         f"{isa}_{dtype}": [
             *(*KERNEL_FLAGS, *flags),
@@ -77,7 +79,7 @@ def kernels(isas):
 
 
 def c_sources(openmp):
-    """The files that are compiled once, with one of the back ends of threads."""
+    """Return the files that are compiled once, with one back end of threads."""
     sources = {path.stem: path for path in sorted(SRC_C.glob("*.c"))}
     del sources["kernels"]
     chosen = "threads_openmp" if openmp else "threads_serial"
@@ -91,12 +93,12 @@ def c_sources(openmp):
 
 
 class Object:
-    """An object file: the command that makes it, and whether it is up to date."""
+    """An object file and the command that makes it."""
 
     def __init__(self, folder, name, command, source):
         self.name = name
         self.command = [*command, "-c", str(source)]
-        # The file's name tells the command, so that another command makes another file.
+        # The file's name depends on the command: another command makes another file.
         digest = hashlib.sha256(shlex.join(self.command).encode()).hexdigest()
         self.path = Path(folder, f"{name}-{digest[:12]}.o")
         self.made_from = self.path.with_suffix(".d")
@@ -104,9 +106,8 @@ class Object:
     def is_current(self):
         """Whether it is as new as its source and all headers."""
         try:
-            rule = (
-                self.made_from.read_text()
-            )  # of a makefile: object: source header ...
+            # A make rule: "object: source header ...".
+            rule = self.made_from.read_text()
             files = shlex.split(rule.replace("\\\n", " "))[1:]
             newest = max(Path(file).stat().st_mtime_ns for file in files)
             return newest <= self.path.stat().st_mtime_ns
@@ -115,7 +116,7 @@ class Object:
 
     def compile(self):
         began = time.monotonic()
-        part = self.path.with_suffix(f".{os.getpid()}")  # renamed once it is whole
+        part = self.path.with_suffix(f".{os.getpid()}")  # renamed when it is complete
         command = [*self.command, "-MMD", "-MF", str(self.made_from), "-o", str(part)]
         if subprocess.run(command, check=False).returncode != 0:
             raise CompileError(f"this command failed: {shlex.join(command)}")
@@ -124,7 +125,7 @@ class Object:
 
 
 def kernel_objects(folder, command, isas):
-    """The objects of kernels.c."""
+    """Return the objects of kernels.c."""
     return [
         Object(folder, f"kernels_{name}", [*command, *flags], SRC_C / "kernels.c")
         for name, flags in kernels(isas).items()
@@ -132,14 +133,14 @@ def kernel_objects(folder, command, isas):
 
 
 def side_by_side(function, items, jobs=None):
-    """Call the function for each item, in as many threads as there are processors."""
+    """Call the function for each item in parallel, in a thread for each processor."""
     jobs = jobs or int(os.environ.get("LRCORE_BUILD_JOBS", 0))
     with ThreadPoolExecutor(jobs or len(os.sched_getaffinity(0))) as pool:
         return list(pool.map(function, items))
 
 
 class BuildExt(build_ext):
-    """build_ext for an extension whose objects are compiled side by side."""
+    """build_ext that compiles the extension's objects in parallel."""
 
     def build_extension(self, extension):
         self.explain_what_is_missing()
@@ -154,7 +155,7 @@ class BuildExt(build_ext):
         if stale:
             print(f"Compiling {len(stale)} of {len(objects)} files:", flush=True)
         side_by_side(Object.compile, stale, self.parallel)
-        self.compiler.force = True  # link: objects of another command may be older
+        self.compiler.force = True  # an object may be older than the extension
         self.compiler.link_shared_object(
             [str(obj.path) for obj in objects],
             self.get_ext_fullpath(extension.name),
@@ -162,13 +163,13 @@ class BuildExt(build_ext):
         )
 
     def cythonized(self, extension, folder):
-        """Make C of the binding; where that is."""
+        """Translate the binding to C; return the path of that file."""
         folder = folder / sys.implementation.cache_tag
         (made,) = cythonize([extension], build_dir=str(folder), force=self.force)
         return made.sources[0]
 
     def objects(self, folder, core, openmp):
-        """All that are linked, those that take long first."""
+        """Return all objects that are linked; those that take longest come first."""
         debug = ["-g"] if self.debug else NO_DEBUG
         common = [*self.compiler.compiler_so, *CFLAGS, *debug]
         here = [*common, *openmp, f"-I{SRC_C}"]
@@ -216,7 +217,7 @@ def main():
     if sys.platform != "linux":
         raise PlatformError(f"lrcore is built for Linux so far; this is {sys.platform}")
     with tempfile.TemporaryDirectory() as scratch:
-        here = os.access(".", os.W_OK)  # else pip has been given a read-only tree
+        here = os.access(".", os.W_OK)  # otherwise pip was given a read-only tree
         elsewhere = {
             "build": {"build_base": scratch},
             "egg_info": {"egg_base": scratch},

@@ -1,9 +1,8 @@
-"""Two builds of lrcore against each other: python bench/against.py OLD NEW
+"""Compare the speed of two builds of lrcore: python bench/against.py OLD NEW
 
 OLD and NEW are the interpreters of two environments (`make` builds .venv/bin/python).
-A process of each holds the same optimizers; one driver has them step in turns, so that
-what else happens on the machine happens to both.  Prints new over old: the median of
-the rounds' ratios.
+A process of each has the same optimizers.  They step in turns, so that other load on
+the machine slows both alike.  Prints new / old: the median of the ratios of all rounds.
 """
 
 import json
@@ -63,7 +62,7 @@ for line in sys.stdin:
 
 
 class Build:
-    """A process that steps when it is told to."""
+    """A process of one build, which steps on request."""
 
     def __init__(self, python):
         command = [python, "-c", WORKER, json.dumps(CASES)]

@@ -1,4 +1,4 @@
-"""Tables at the end of the run."""
+"""A fixture for tables that are printed at the end of the run."""
 
 import pytest
 

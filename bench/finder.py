@@ -2,23 +2,24 @@
 
     python bench/finder.py [--half held-out] [--times N] [--misses]
 
-Every problem and optimizer of runs.py, from two seeds.  The test sees the params that
-the training begins from, and batches in another order.  Then the training is done at
-each rate suggested, and
+The cases are all problems and optimizers of runs.py, from two seeds.  The range test
+begins with the params of the training, and sees batches in another order.  Then each
+suggested rate is used for a training, which gets the score
 
     q = (first - last) / (first - least)
 
-where first and last are the full losses before and after it, and least the lowest last
-at 13 rates from 1e-5 to 10, half a decade apart, of the same seed.
+where first and last are the full losses before and after it, and least is the lowest
+last loss of trainings of the same seed at 13 rates from 1e-5 to 10, half a decade
+apart.
 
 reached    share of the cases with q >= 0.95
-near       with q >= 0.8
-median     of q
-failed     cases with a loss that is not finite, or higher than before
+near       share of the cases with q >= 0.8
+median     median q
+failed     cases whose last loss is not finite, or higher than the first
 none       cases without a suggestion
 
-The constants of lrcore/_suggest.py were chosen by the tuning half.  --times trains so
-many times as long, at which trials of the same length say less.
+The constants of lrcore/_suggest.py were chosen on the tuning half.  --times makes the
+trainings N times as long; the trials stay as they are, and tell less about them.
 """
 
 import argparse
@@ -55,7 +56,7 @@ def train(problem, optimizer, seed, lr, steps):
 
 
 def tested(problem, optimizer, seed, **more):
-    """Return the range test before such a training, and the steps that it took."""
+    """Return a range test before such a training, and the number of its steps."""
     params, opt = begin(problem, optimizer, seed, 1e-3)
     taken = 0
 
@@ -70,13 +71,13 @@ def tested(problem, optimizer, seed, **more):
     return lrcore.lr_find(opt, loss_and_grad, batches, **more), taken
 
 
-# --- what others would say ------------------------------------------------------------
+# --- the rules of other libraries -----------------------------------------------------
 
 
 def smoothed(losses, share, debiased, stop):
-    """Return averages in which the newest loss has this share, until one is too high.
+    """Return moving averages, in which the newest loss has the weight `share`.
 
-    That is `stop` times the best.
+    They end with the first that is above `stop` times the best.
     """
     average, best, out = (0.0 if debiased else losses[0]), np.inf, []
     for k, loss in enumerate(losses):
@@ -89,7 +90,7 @@ def smoothed(losses, share, debiased, stop):
 
 
 def fastai(lrs, losses):
-    """fastai 2.8: four rules."""
+    """Return the suggestions of fastai 2.8, by its four rules."""
     losses = smoothed(losses, 0.02, True, 4)
     lrs, losses = lrs[10 : len(losses) - 5], losses[10:-5]
     if bad := np.flatnonzero(np.isnan(losses)).tolist():
@@ -116,7 +117,7 @@ def fastai(lrs, losses):
 
 
 def lightning(lrs, losses):
-    """Lightning 2.6: the steepest by lr; and before it was by lr, by the index."""
+    """Return the steepest point, by lr (Lightning 2.6) and by index (before)."""
     losses = smoothed(losses, 0.02, True, 4)
     lrs, losses = lrs[10 : len(losses) - 1], losses[10:-1]
     lrs, losses = lrs[np.isfinite(losses)], losses[np.isfinite(losses)]
@@ -127,7 +128,7 @@ def lightning(lrs, losses):
 
 
 def torch_lr_finder(lrs, losses):
-    """torch-lr-finder 0.2.2: the steepest by the index."""
+    """Return the steepest point by index (torch-lr-finder 0.2.2)."""
     losses = smoothed(losses, 0.05, False, 5)
     lrs, losses = lrs[10 : len(losses) - 5], losses[10:-5]
     return {"torch-lr-finder": lrs[np.gradient(losses).argmin()]}
@@ -139,7 +140,7 @@ OTHERS = {fastai: (1e-7, 10), lightning: (1e-8, 1), torch_lr_finder: (1e-7, 10)}
 
 
 def suggested(problem, optimizer, seed):
-    """Return every rate suggested, the steps of the tests, and ours."""
+    """Return all suggested rates, the steps of our tests, and our RangeTest."""
     found, steps = tested(problem, optimizer, seed)
     rates = {"consensus": found.suggestion}
     taken = {"consensus": steps}
@@ -154,7 +155,7 @@ def suggested(problem, optimizer, seed):
         )
         try:
             rates |= {k: float(lr) for k, lr in rule(raw.lrs, raw.losses).items()}
-        except (IndexError, ValueError):  # too few points
+        except (IndexError, ValueError):  # the curve has too few points
             continue
     given = problem.params(np.random.default_rng(0))
     kind = "SGD" if optimizer == "momentum" else optimizer
@@ -163,7 +164,7 @@ def suggested(problem, optimizer, seed):
 
 
 def measure(job):
-    """Return a case's q by rule, the steps of the tests, and our confidence."""
+    """Return a case: q by rule, steps of our tests, our confidence, its name."""
     (name, optimizer, _), seed, times = job
     problem = by_name(name)
     steps = times * problem.steps
@@ -183,7 +184,7 @@ def measure(job):
 
 
 def table(results):
-    """Print a line a rule."""
+    """Print a line for each rule."""
     rules = list(max((q for q, *_ in results), key=len))
     print(f"{'':<22}{'reached':>9}{'near':>9}{'median':>9}{'failed':>8}{'none':>6}"
           f"{'steps':>8}")  # fmt: skip
@@ -210,10 +211,12 @@ def main():
     parser.add_argument(
         "--half", choices=SPLITS, default=SPLITS[0], help="default: %(default)s"
     )
-    parser.add_argument("--times", type=int, default=1, help="train so much longer")
-    parser.add_argument("--misses", action="store_true", help="list what was missed")
+    parser.add_argument("--times", type=int, default=1, help="train N times as long")
+    parser.add_argument(
+        "--misses", action="store_true", help="list the cases with q < 0.95"
+    )
     arguments = parser.parse_args()
-    # Read where NumPy is imported: in the processes.
+    # NumPy reads this at import: in the worker processes.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     start = time.perf_counter()
     jobs = [

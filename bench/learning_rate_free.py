@@ -1,24 +1,26 @@
-"""How near optimizers without a learning rate come to AdamW with its best one.
+"""How near optimizers without a learning rate come to AdamW at its best rate.
 
     python bench/learning_rate_free.py [--cosine] [--times N] [--cases ROW ...]
 
-Every problem of problems.py is trained from two seeds, by each optimizer at its
-defaults but for what its row names, and by AdamW at 13 rates from 1e-5 to 10, half a
-decade apart.  The best of those, least, is that of the problem and the seed.  With
-first and last the full losses before and after a training,
+A case is a problem of problems.py and one of two seeds.  In each case every optimizer
+trains, at its defaults except for the settings in its row's name, and AdamW trains at
+13 rates from 1e-5 to 10, half a decade apart.  `least` is the lowest last loss of
+these.  With `first` and `last`, the full losses before and after a training,
 
     ratio = last / least,   q = (first - last) / (first - least)
 
 10 % ... worst   quantiles of the ratio; a loss that is not finite counts as inf
-<= 1.1           share of the cases with such a ratio
-reached          share with q >= 0.95, where a loss near 0 makes no difference
-q                its median
-failed           cases with a loss that is not finite, or higher than before
+<= 1.1           share of the cases with a ratio of at most 1.1
+reached          share of the cases with q >= 0.95, which does not depend on losses
+                 that are all near 0
+q                median q
+failed           cases whose last loss is not finite, or higher than the first
 
-Baselines, too: AdamW at its default rate, at the median of the best rates (known only
-afterwards), and at what lrcore.lr_find suggests; SGD at the best of the same rates.
---cosine adds those that a cosine to 0 is advised for, and AdamW at its best rate with
-one; --times trains so many times as long; --cases prints every case of a row.
+The baselines are AdamW at its default rate, at the median of the best rates (known only
+afterwards), and at the suggestion of lrcore.lr_find; SGD at the best of the same rates.
+--cosine adds optimizers with a cosine to 0, which their authors advise, and AdamW with
+a cosine from its best rate; --times makes the trainings N times as long; --cases prints
+every case of a row.
 """
 
 import argparse
@@ -42,12 +44,12 @@ QUANTILES = {"10 %": 0.1, "25 %": 0.25, "median": 0.5, "75 %": 0.75, "90 %": 0.9
              "worst": 1.0}  # fmt: skip
 
 
-class Way(NamedTuple):
+class Recipe(NamedTuple):
     """How to train.
 
-    build : of params and the number of steps, an optimizer.
-    step : of it, gradients and the loss of their batch.
-    result : of it, a context in which the params are what the training is for.
+    build : (params, number of steps) -> optimizer.
+    step : (optimizer, gradients, loss of their batch); takes a step.
+    result : (optimizer) -> context in which the params have the values to be judged.
     """
 
     build: Callable[[Any, int], lrcore.Optimizer]
@@ -56,26 +58,26 @@ class Way(NamedTuple):
 
 
 def default(kind, **more):
-    """Return the way of an optimizer at its defaults, but for `more`."""
-    return Way(lambda params, _: kind(params, **more))
+    """Return the recipe of an optimizer at its defaults, except for `more`."""
+    return Recipe(lambda params, _: kind(params, **more))
 
 
 def averaged(kind, **more):
-    """Return the same, judged by its average of the params."""
+    """Return the same recipe, judged by its average of the params."""
     return default(kind, **more)._replace(result=lambda opt: opt.averaged())
 
 
 def annealed(kind, lr=1.0, **more):
-    """Return the same, with a cosine to 0."""
-    return Way(lambda params, n: kind(params, lr=Cosine(lr, total=n), **more))
+    """Return the same recipe, with a cosine to 0."""
+    return Recipe(lambda params, n: kind(params, lr=Cosine(lr, total=n), **more))
 
 
 def polynomial(t):
-    """Return the decay of the average that DoG's authors take, with a gamma of 8."""
+    """Return the decay of the average of DoG's authors, with gamma = 8."""
     return t / (t + 9)
 
 
-WAYS = {
+RECIPES = {
     "AdamW, default rate": default(lrcore.AdamW),
     "SGDScheduleFree": averaged(lrcore.SGDScheduleFree),
     "AdamWScheduleFree": averaged(lrcore.AdamWScheduleFree),
@@ -111,37 +113,37 @@ TUNED_WITH_COSINE = {
 }
 
 
-def train(problem, seed, way):
-    """Return the full loss before and after a training; inf if it is not finite."""
+def train(problem, seed, recipe):
+    """Return the full losses before and after a training; inf if not finite."""
     params = problem.params(np.random.default_rng([seed, 0]))
     batches = problem.batches(np.random.default_rng([seed, 1]))
-    opt = way.build(params, problem.steps)
+    opt = recipe.build(params, problem.steps)
     first = problem.full_loss(params)
     for _ in range(problem.steps):
         loss, grads = problem.loss_and_grad(params, next(batches))
-        way.step(opt, grads, loss)
-    with way.result(opt):
+        recipe.step(opt, grads, loss)
+    with recipe.result(opt):
         last = problem.full_loss(params)
     return first, last if np.isfinite(last) else np.inf
 
 
 def measure(job):
-    """Return a case's first loss, AdamW's last by rate, and the last of each row."""
+    """Return a case's first loss, AdamW's last loss by rate, and each row's last."""
     name, seed, times, cosine = job
     problem = by_name(name)
     problem = problem._replace(steps=times * problem.steps)
 
-    def last(way):
-        return train(problem, seed, way)[1]
+    def last(recipe):
+        return train(problem, seed, recipe)[1]
 
     tuned = TUNED | TUNED_WITH_COSINE if cosine else TUNED
-    ways = WAYS | WITH_COSINE if cosine else WAYS
+    recipes = RECIPES | WITH_COSINE if cosine else RECIPES
     with np.errstate(all="ignore"):
-        first, grid = zip(*(train(problem, seed, way) for way in ADAMW), strict=True)
-        lasts = {name: min(map(last, ways)) for name, ways in tuned.items()}
+        first, grid = zip(*(train(problem, seed, r) for r in ADAMW), strict=True)
+        lasts = {name: min(map(last, by_rate)) for name, by_rate in tuned.items()}
         found, _ = tested(problem, "AdamW", seed)
         lasts["AdamW, lr_find"] = last(default(lrcore.AdamW, lr=found.suggestion))
-        lasts |= {name: last(way) for name, way in ways.items()}
+        lasts |= {name: last(recipe) for name, recipe in recipes.items()}
     return first[0], grid, lasts
 
 
@@ -153,11 +155,13 @@ def short(ratio):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cosine", action="store_true", help="with schedules, too")
-    parser.add_argument("--times", type=int, default=1, help="train so much longer")
-    parser.add_argument("--cases", nargs="+", default=[], help="rows to print whole")
+    parser.add_argument("--cosine", action="store_true", help="add rows with a cosine")
+    parser.add_argument("--times", type=int, default=1, help="train N times as long")
+    parser.add_argument(
+        "--cases", nargs="+", default=[], help="print every case of these rows"
+    )
     arguments = parser.parse_args()
-    # Read where NumPy is imported: in the processes.
+    # NumPy reads this at import: in the worker processes.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     start = time.perf_counter()
     cases = [(problem.name, seed) for problem in PROBLEMS for seed in SEEDS]

@@ -2,15 +2,15 @@
 
     python bench/monitor.py
 
-Every run of runs.py is played to a monitor: once with the optimizer's reports, once
-with losses and rates alone.  Two things are counted.  "At the end" is what
-`Monitor.diagnose` says after the last step; "on the way" is what stood in
-`Monitor.findings` by then, which a user sees in the middle of a run.
+Every run of runs.py is replayed to a monitor, once with the optimizer's reports and
+once with losses and rates only.  "At the end" counts the findings of `Monitor.diagnose`
+after the last step; "on the way" those of `Monitor.findings`, which a user sees during
+a run.
 
-precision    calls of a rate too high (too low) whose run is too high or fairly high
-             (too low or fairly low), among all such calls
-recall       runs that are too high (too low) and called so, among all such
-good         good runs that are called either, among all good ones
+precision    of the runs that are called too high (too low), the share whose label
+             is too high or fairly high (too low or fairly low)
+recall       of the runs whose label is too high (too low), the share that is called so
+good         of the runs whose label is good, the share that is called either
 """
 
 import time
@@ -43,7 +43,7 @@ def play(run, reports):
 
 
 def score(labels, called):
-    """Return a line of figures; called: the set of rates that each run was called."""
+    """Return a line of figures; called: a set of "too high", "too low" for each run."""
     figures = []
     for side in ("high", "low"):
         calls = np.array([f"too {side}" in rates for rates in called])
@@ -74,7 +74,7 @@ def measure(split, reports):
 
 
 def cost(steps):
-    """Return the microseconds of an update, over a run of so many steps."""
+    """Return the microseconds of an update, in a run of `steps` steps."""
     params = [np.ones(100) for _ in range(4)]
     grads = [np.ones(100) for _ in params]
     times = []

@@ -1,7 +1,8 @@
 """Small problems to train on: networks, linear models, valleys, bowls.
 
-A problem's data are fixed; a seed draws its first params and the order of its batches.
-Functions work at the precision of the params, so that those in float64 can be checked.
+A problem's data are fixed; a seed draws its initial params and the order of its
+batches.  Functions compute in the precision of the params, so that gradients can be
+checked in float64.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,16 +16,15 @@ from lrcore.data import digits
 
 
 class Problem(NamedTuple):
-    """What to train.
+    """A problem to train on.
 
     name : unique.
-    kind : of which family; each is in both halves of the runs.
-    steps : to train for.
-    params : of a generator, fresh arrays.
-    batches : of a generator, batches without end.
-    loss_and_grad : of params and a batch, the loss and the gradients, of the params'
-        structure.
-    full_loss : of params, the loss without noise, on all data.
+    kind : its family; each family is in both halves of the runs.
+    steps : the number of training steps.
+    params : (generator) -> new arrays.
+    batches : (generator) -> endless iterator of batches.
+    loss_and_grad : (params, batch) -> the loss, and gradients in the params' structure.
+    full_loss : (params) -> the loss on all data, without noise.
     """
 
     name: str
@@ -37,12 +37,12 @@ class Problem(NamedTuple):
 
 
 def generator(name):
-    """Return the generator of a problem's data."""
+    """Return the random generator of a problem's data."""
     return np.random.default_rng(crc32(name.encode()))
 
 
 def supervised(name, kind, model, params, x, y, batch=None, steps=300):
-    """Return a problem of a model on data, in batches by epochs, or whole."""
+    """Return a problem of a model on data; batch=None: each batch is all data."""
     data = x, y
 
     def batches(rng):
@@ -64,19 +64,19 @@ def supervised(name, kind, model, params, x, y, batch=None, steps=300):
 
 
 def squared(z, y):
-    """Half the squared error of a row, and its derivative."""
+    """Return half the mean squared error of a row, and its derivative."""
     error = z - y
     return 0.5 * float((error * error).sum()) / len(z), error / len(z)
 
 
 def absolute(z, y):
-    """Absolute error (its gradient keeps its size to the end)."""
+    """Return the mean absolute error (its gradient never becomes small), likewise."""
     error = z - y
     return float(np.abs(error).sum()) / len(z), np.sign(error) / len(z)
 
 
 def softmax(z, y):
-    """Cross-entropy of labels from 0."""
+    """Return the mean cross-entropy of labels from 0, likewise."""
     rows = np.arange(len(z))
     z = z - z.max(axis=1, keepdims=True)
     e = np.exp(z)
@@ -88,7 +88,7 @@ def softmax(z, y):
 
 
 def logistic(z, y):
-    """Cross-entropy of labels 0 and 1, a column."""
+    """Return the mean cross-entropy of a column of labels 0 and 1, likewise."""
     loss = np.logaddexp(0, z) - y * z
     return float(loss.sum()) / len(z), (0.5 + 0.5 * np.tanh(z / 2) - y) / len(z)
 
@@ -104,7 +104,7 @@ ACTIVATIONS = {
 
 
 def network(error, activation="relu"):
-    """Return loss and gradients of layers W1, b1, W2, b2, ...; one makes it linear."""
+    """Return loss_and_grad of layers W1, b1, W2, b2, ...; one layer: a linear model."""
     f, slope = ACTIVATIONS[activation]
 
     def loss_and_grad(params, batch):
@@ -128,7 +128,7 @@ def network(error, activation="relu"):
 
 
 def layers(*sizes, gain=1.0, last=1.0, dtype=np.float32):
-    """Return what draws weights (He et al. 2015, times gains) and biases of 0."""
+    """Return a function that draws weights (He et al. 2015, scaled) and zero biases."""
 
     def params(rng):
         drawn = []
@@ -141,7 +141,8 @@ def layers(*sizes, gain=1.0, last=1.0, dtype=np.float32):
 
 
 QUIET = 0.2
-"""A gain of the last layer: with more, to unlearn the start is most of the way."""
+"""A small gain of the last layer.  With a large one, most of the training would go into
+undoing the random initial output."""
 
 # --- data -----------------------------------------------------------------------------
 
@@ -153,14 +154,14 @@ def images(count=1797, scale=1 / 16):
 
 
 def table(rng, rows, columns, condition=1.0, dtype=np.float32):
-    """Normal features whose covariance has this condition, none of them by itself."""
+    """Return correlated normal features whose covariance has this condition number."""
     scales = np.geomspace(1, condition**-0.5, columns)
     turn = np.linalg.qr(rng.normal(size=(columns, columns)))[0]
     return (rng.normal(size=(rows, columns)) * scales @ turn).astype(dtype)
 
 
 def line(name, features, condition, noise, error=squared, scale=1.0, **more):
-    """Linear regression of a column; each direction tells as much of it."""
+    """Linear regression; y depends equally on each singular vector of the features."""
     rng = generator(name)
     x = table(rng, 400, features, condition)
     u = np.linalg.svd(x.astype(float), full_matrices=False)[0]
@@ -172,7 +173,7 @@ def line(name, features, condition, noise, error=squared, scale=1.0, **more):
 
 
 def classes(name, features, condition, noise, scale=1.0, **more):
-    """Two classes by a plane, and a share of labels at random."""
+    """Two classes, separated by a plane; a share `noise` of the labels is random."""
     rng = generator(name)
     x = table(rng, 400, features, condition)
     w = np.linalg.lstsq(x, rng.normal(size=(len(x), 1)), rcond=None)[0]
@@ -185,7 +186,7 @@ def classes(name, features, condition, noise, scale=1.0, **more):
 
 
 def softmaxes(name, scale=1 / 16, gain=0.1, **more):
-    """Digits by a linear model."""
+    """The digits, with a linear model."""
     start = layers(64, 10, gain=gain)
     data = images(scale=scale)
     return supervised(name, "logistic", network(softmax), start, *data, **more)
@@ -198,7 +199,7 @@ def classifier(name, *hidden, activation="relu", gain=1.0, count=1797, **more):
 
 
 def wave(name, *hidden, activation="tanh", gain=1.0, error=squared, **more):
-    """A noisy wave of one variable."""
+    """A noisy sine of one variable."""
     rng = generator(name)
     x = rng.uniform(-2, 2, (256, 1))
     y = np.sin(3 * x) + 0.1 * rng.normal(size=x.shape)
@@ -208,7 +209,7 @@ def wave(name, *hidden, activation="tanh", gain=1.0, error=squared, **more):
 
 
 def friedman(name, *hidden, activation="relu", gain=1.0, scale=1.0, **more):
-    """The function of Friedman 1991 of 5 among 10 variables, standardized, scaled."""
+    """The function of Friedman 1991 of 5 of 10 variables, standardized and scaled."""
     rng = generator(name)
     x = rng.random((512, 10))
     y = 10 * np.sin(np.pi * x[:, 0] * x[:, 1]) + 20 * (x[:, 2] - 0.5) ** 2
@@ -228,11 +229,11 @@ def autoencoder(name, *hidden, activation="relu", gain=1.0, **more):
     return supervised(name, "autoencoder", model, start, x, x, **more)
 
 
-# --- more than layers -----------------------------------------------------------------
+# --- other networks and models --------------------------------------------------------
 
 
 def recurrent(name, hidden, gain, rows=8, **more):
-    """Digits, read row by row by a tanh network (Elman 1990)."""
+    """The digits, read row by row by a recurrent tanh network (Elman 1990)."""
 
     def params(rng):
         sizes = {"W": (8, hidden), "U": (hidden, hidden), "V": (hidden, 10)}
@@ -264,7 +265,7 @@ def recurrent(name, hidden, gain, rows=8, **more):
 
 
 def embedding(name, words, size, gain, **more):
-    """The next word of a Markov chain, from the vectors of the two before."""
+    """The next word of a Markov chain, predicted from the vectors of the last two."""
     rng = generator(name)
     chain = rng.dirichlet(np.full(words, 0.1), size=words)
     text = [0]
@@ -289,7 +290,7 @@ def embedding(name, words, size, gain, **more):
 
 
 def factors(name, shape, rank, gain, noise=0.0, **more):
-    """A matrix as a product of two thin ones, from its entries."""
+    """A matrix as a product of two thin ones, fitted to its entries."""
     rng = generator(name)
     m, n = shape
     target = rng.normal(size=(m, rank)) @ rng.normal(size=(rank, n)) / rank**0.5
@@ -317,7 +318,7 @@ def factors(name, shape, rank, gain, noise=0.0, **more):
 
 
 def function(name, kind, loss_and_grad, params, size, noise=0.0, steps=300):
-    """A function whose minimum a batch moves, by noise a coordinate."""
+    """A function whose minimum each batch shifts by noise, in each coordinate."""
 
     def batches(rng):
         while True:
@@ -333,10 +334,10 @@ def function(name, kind, loss_and_grad, params, size, noise=0.0, steps=300):
 
 
 def bowl(name, size, condition, steepest=1.0, **more):
-    """A turned quadratic; each of its axes has its share of the first loss."""
+    """A rotated quadratic; each axis has the same share of the initial loss."""
     rng = generator(name)
     turn = np.linalg.qr(rng.normal(size=(size, size)))[0]
-    lowest = rng.normal(size=size)  # not 0, which weight decay would find
+    lowest = rng.normal(size=size)  # not at 0, which weight decay would find
     curvatures = steepest * np.geomspace(1, 1 / condition, size)
     hessian = turn * curvatures @ turn.T
 
@@ -352,7 +353,7 @@ def bowl(name, size, condition, steepest=1.0, **more):
 
 
 def rosenbrock(name, start, **more):
-    """The valley of Rosenbrock 1960, from about a point on its floor."""
+    """The valley of Rosenbrock 1960, beginning near a point on its floor."""
     start = np.array(start)
     origin = generator(name).normal(size=start.size)
 
@@ -430,7 +431,7 @@ PROBLEMS = [
 
 
 def by_name(name):
-    """Return the problem of this name."""
+    """Return the problem with this name."""
     for problem in PROBLEMS:
         if problem.name == name:
             return problem

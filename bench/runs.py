@@ -1,21 +1,23 @@
-"""Training runs, each labelled by whether its learning rate was any good.
+"""Training runs, each labelled by how good its learning rate was.
 
     python bench/runs.py [--fresh]
 
 Every problem is trained by three optimizers, from two seeds, at 17 constant rates, half
-a decade apart; the runs are kept in build/runs.npz.  A label is of the outcome alone.
-`first` and `last` are the full losses before and after a run.  The best rate of a
-problem and optimizer is that of the greatest median of first - last over the seeds, and
+a decade apart; the runs are kept in build/runs.npz.  The label depends only on the
+losses before and after the run, `first` and `last`, on all data.  The best rate of a
+problem and optimizer is the one with the greatest median of first - last over the
+seeds.  Then
 
     q = (first - last) / (first - best_last)
 
-where best_last is of the same seed at the best rate; q = -inf if last is not finite.
+where best_last is `last` of the same seed at the best rate; q = -inf if last is not
+finite.
 
     good           q >= 0.9
     fairly low     0.5 <= q < 0.9, at a rate below the best; "fairly high" above it
     too low        q < 0.5, at a rate below the best; "too high" above it
 
-Whole problems are in one half: of each kind in turn "tuning" and "held-out".
+The problems of each kind are put alternately into two halves, "tuning" and "held-out".
 """
 
 import argparse
@@ -57,9 +59,9 @@ CACHE = Path(__file__).parents[1] / "build" / "runs.npz"
 class Run(NamedTuple):
     """One training run.
 
-    records : by name, a number of each step: the loss of its batch before the step, lr,
-        and those of `opt.report` after it.
-    first, last : the full losses before and after.
+    records : by name, a number for each step: the batch's loss before the step, lr, and
+        the fields REPORTED of `opt.report` after it.
+    first, last : the full losses before and after the run.
     """
 
     problem: str
@@ -74,7 +76,7 @@ class Run(NamedTuple):
 
 
 def halves():
-    """Return the problems of each split: of each kind in turn."""
+    """Return the problems of each split."""
     by_split, met = {split: [] for split in SPLITS}, Counter()
     for problem in PROBLEMS:
         by_split[SPLITS[met[problem.kind] % 2]].append(problem)
@@ -83,7 +85,7 @@ def halves():
 
 
 def pairs():
-    """Return problem, optimizer and split of all runs: one of SGD, two that adapt."""
+    """Return (problem, optimizer, split): for each problem one SGD, two adaptive."""
     plain, adaptive = list(OPTIMIZERS)[:2], list(OPTIMIZERS)[2:] * 2
     return [
         (problem.name, name, split)
@@ -94,7 +96,7 @@ def pairs():
 
 
 def train(problem, optimizer, seed, lr):
-    """Return the first and last full loss, and the records as rows of FIELDS."""
+    """Return the full losses before and after, and the records as rows of FIELDS."""
     params = problem.params(np.random.default_rng([seed, 0]))
     batches = problem.batches(np.random.default_rng([seed, 1]))
     opt = OPTIMIZERS[optimizer](params, lr)
@@ -110,7 +112,7 @@ def train(problem, optimizer, seed, lr):
 
 
 def sweep(pair):
-    """Return all runs of a problem and optimizer: by seed, by rate."""
+    """Return all runs of a problem and optimizer, by seed and then by rate."""
     problem = by_name(pair[0])
     return [train(problem, pair[1], seed, lr) for seed in SEEDS for lr in RATES]
 
@@ -130,8 +132,8 @@ def up_to_date():
 
 def build(processes=2):
     """Train all, and keep the runs."""
-    # Read where NumPy is imported: in the processes.  Products this small are slower on
-    # more threads.
+    # NumPy reads this at import: in the worker processes.  Matrix products as small as
+    # these are slower on more threads.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
         trained = [run for runs in pool.map(sweep, pairs()) for run in runs]
@@ -148,7 +150,7 @@ def build(processes=2):
 
 
 def judged(first, last):
-    """Return q and labels of one problem and optimizer; all are [seed, rate]."""
+    """Return q and labels of one problem and optimizer; all arrays are [seed, rate]."""
     gain = np.where(np.isfinite(last), first - last, -np.inf)
     best = int(np.median(gain, axis=0).argmax())
     q = gain / gain[:, best, None]
@@ -160,8 +162,8 @@ def judged(first, last):
 def runs(split=None, *, fresh=False):
     """Return the runs of a split, or all.
 
-    They are trained, in other processes, where none are kept of these problems: a
-    script that calls this needs its `if __name__ == "__main__"`.
+    If no runs of these problems are kept, they are trained in other processes: so a
+    script that calls this needs `if __name__ == "__main__"`.
     """
     if fresh or not up_to_date():
         build()
@@ -187,7 +189,7 @@ def runs(split=None, *, fresh=False):
 
 
 def table(split):
-    """Print a split's labels, a letter a rate and a column a seed, and its best run."""
+    """Print a split: for each seed a letter for each rate's label; and the best run."""
     by_pair = {}
     for run in runs(split):
         by_pair.setdefault((run.problem, run.optimizer), []).append(run)
@@ -201,7 +203,7 @@ def table(split):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--fresh", action="store_true", help="train anew")
+    parser.add_argument("--fresh", action="store_true", help="train again")
     start = time.perf_counter()
     runs(fresh=parser.parse_args().fresh)
     seconds = time.perf_counter() - start

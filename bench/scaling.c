@@ -1,9 +1,10 @@
-/* scaling.c: how an AdamW step in float32 scales with threads, by the C interface alone: JSON.
+/* scaling.c: how an AdamW step in float32 scales with threads, by the C interface.
  *
- *     cc -O2 -fopenmp -Isrc_c bench/scaling.c build/objects/(all but the binding's).o -lm
+ *     cc -O2 -fopenmp -Isrc_c bench/scaling.c build/objects/(all but _core).o -lm
  *
- * For each number of elements and of threads the median, in microseconds, of rounds that go
- * through all numbers of threads in turn; with clip_norm too, whose threads meet in between. */
+ * Prints JSON: the median time in microseconds for each number of elements and of
+ * threads.  Each round times all numbers of threads in turn.  A second series has
+ * clip_norm, with which the threads wait for each other in the middle of the step. */
 
 #define _POSIX_C_SOURCE 199309L /* for clock_gettime */
 #include <stdio.h>
@@ -27,7 +28,7 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Microseconds a step, of as many as take a few milliseconds. */
+/* Microseconds of a step: the mean of 200 short or 5 long ones. */
 static double time_step(lrc_plan *plan)
 {
     const int calls = plan->total < 1000000 ? 200 : 5;

@@ -1,4 +1,4 @@
-"""What a schedule costs: an array of 1,000,000 steps, and a single step.
+"""Time schedules: for an array of 1,000,000 steps, and for a single step.
 
 python bench/schedules.py
 """
@@ -38,7 +38,7 @@ SCHEDULES = [
 
 
 def best(call, repeats):
-    """Return the least processor time of a call, in seconds."""
+    """Return the least CPU time of a call, in seconds."""
     times = []
     for _ in range(repeats):
         start = time.process_time()

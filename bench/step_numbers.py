@@ -1,19 +1,20 @@
-"""What the numbers of a step cost: schedules, Mechanic, rates that are found.
+"""Time steps whose numbers change: by schedules, Mechanic, or rates that are found.
 
 python bench/step_numbers.py
 
-Times of a step over those of a plain one (of AdamW; Adam for D-Adaptation), in turns,
-float32: of 1,000 elements, where the numbers are most of it, and of 1,000,000 by one
-thread, where the bytes that it moves are.
+Prints the time of a step over that of a plain step (of AdamW; of Adam for
+D-Adaptation), timed in turns, in float32: with 1,000 elements, where computing the
+numbers takes most of the time, and with 1,000,000 and one thread, where moving the
+bytes does.
 """
 
 import numpy as np
 
 import lrcore
-from lrcore.bench.run import interleave
+from lrcore.bench.clock import interleave
 
-# Bytes that a step moves for each element from and to memory: g, p, each state, and
-# what the gauge reads.  What Mechanic reads again within a strip is in the cache.
+# Bytes for each element that a step moves from and to memory: g, p, each state, and the
+# arrays of the gauge.  Arrays that Mechanic reads again are still in the cache.
 BYTES = {
     "AdamW": 28,  # read g; read and write p, m, v
     "Adam": 28,
@@ -47,7 +48,7 @@ LARGE = {
 
 
 def times(kinds, elements):
-    """Seconds a step of each, as medians of turns."""
+    """Return the seconds of a step of each optimizer: medians, timed in turns."""
     steps = {}
     for name, make in kinds.items():
         opt = make(np.ones(elements, np.float32))

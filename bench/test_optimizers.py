@@ -1,14 +1,14 @@
-"""Every optimizer at 1,000,000 float32 and 2 threads, beside Adam: `make bench`.
+"""Time every optimizer beside Adam, at 1,000,000 float32 and 2 threads: `make bench`.
 
-By the bytes that a step moves.  Nothing here asserts a time; beside other libraries,
-`lrcore bench --optimizer all` has them.
+Times are compared by the bytes that a step moves; nothing here asserts a time.
+`lrcore bench --optimizer all` compares with other libraries.
 """
 
 import numpy as np
 
 import lrcore
+from lrcore.bench.clock import interleave
 from lrcore.bench.peers import moved, settings
-from lrcore.bench.run import interleave
 
 SHAPE = (1000, 1000)
 THREADS = 2
@@ -17,7 +17,7 @@ NOT_ELEMENTWISE = {*TWO_PASSES, "Adafactor", "SM3", "Muon"}
 
 
 def made(name):
-    """By name: bytes that a step moves, and the step."""
+    """Return the bytes for each element that a step moves, and the step."""
     rng = np.random.default_rng(0)
     p, g = (rng.standard_normal(SHAPE, dtype=np.float32) for _ in range(2))
     opt = getattr(lrcore, name)(p, num_threads=THREADS, **settings(name))
@@ -25,7 +25,7 @@ def made(name):
 
 
 def test_beside_adam(report):
-    """Time a byte, over Adam's, of all optimizers in one run."""
+    """Print each optimizer's time a byte over Adam's, all timed in one run."""
     all_made = {
         name: made(name) for name in lrcore.optimizers.available() if name != "Muon"
     }

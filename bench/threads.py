@@ -1,12 +1,13 @@
-"""From how many elements on two threads are faster than one: python bench/threads.py.
+"""Find the size from which two threads are faster than one: python bench/threads.py.
 
-float32 Adam on one array, the two in turns, medians; what LRC_PARALLEL_FROM is set by.
+Prints medians of a float32 Adam step on one array, by one and two threads in turns.
+LRC_PARALLEL_FROM in src_c/lrcore.h is chosen by this.
 """
 
 import numpy as np
 
 import lrcore
-from lrcore.bench.run import interleave
+from lrcore.bench.clock import interleave
 
 
 def stepper(elements, threads):

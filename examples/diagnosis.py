@@ -1,8 +1,8 @@
-"""A learning rate that is too high or too low, and the monitor that says so.
+"""The monitor reports a learning rate that is too high or too low.
 
-The same loop runs three times: at a rate that diverges, at the same with a monitor that
-rolls back, and at one that gets nowhere.  The model is linear least squares: its loss
-grows without bounds where a step is longer than the curvature allows.
+The same loop runs three times: at a rate that diverges, at the same rate with a monitor
+that rolls back, and at a rate that is far too low.  The model is linear least squares:
+its loss grows without bounds if the steps are longer than the curvature allows.
 """
 
 import argparse
@@ -18,7 +18,7 @@ BATCH, STEPS = 32, 1000
 
 
 def load():
-    """Return images and labels to train on, and those that are held out."""
+    """Return images and labels to train on, and held-out images and labels."""
     images, labels = digits()
     x = (images.reshape(len(images), -1) / 16).astype(np.float32)
     order = np.random.default_rng(0).permutation(len(x))
@@ -27,7 +27,7 @@ def load():
 
 
 def new_params():
-    """Return small random weights, and biases."""
+    """Return small random weights, and biases of 0."""
     weights = np.random.default_rng(2).normal(0, 0.05, (64, 10))
     return {"W": weights.astype(np.float32), "b": np.zeros(10, np.float32)}
 
@@ -41,7 +41,7 @@ def loss_and_grads(params, x, y):
 
 
 def train(params, x, y, lr, on_divergence):
-    """Train, print what the monitor finds, stop where the rate is too high."""
+    """Train; print the monitor's findings; stop if the rate is too high."""
     opt = lrcore.SGD(params, lr=lr, momentum=0.9, telemetry=True)
     monitor = lrcore.Monitor(opt, on_divergence=on_divergence)
     rng = np.random.default_rng(1)
@@ -58,9 +58,9 @@ def train(params, x, y, lr, on_divergence):
 
 
 def main():
-    """Run the three, and write a page of the one that was rolled back."""
+    """Run the loop three times; write a page on the run that was rolled back."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--html", metavar="FILE", help="a page of the second run")
+    parser.add_argument("--html", metavar="FILE", help="write a page on the second run")
     args = parser.parse_args()
 
     x, y, x_held_out, y_held_out = load()
@@ -74,7 +74,7 @@ def main():
         monitor = train(params, x, y, Cosine(lr, total=STEPS), on_divergence)
         guesses = (x_held_out @ params["W"] + params["b"]).argmax(axis=1)
         share = np.mean(guesses == y_held_out)
-        print(f"  {share:.1%} of the held-out digits are read; {monitor!r}\n")
+        print(f"  {share:.1%} accuracy on held-out digits; {monitor!r}\n")
         if args.html and on_divergence:
             monitor.report_html(args.html, title)
     if args.html:

@@ -1,9 +1,9 @@
 """A training loop of your own: a schedule, a plateau, early stopping.
 
-The learning rate warms up and falls by half a cosine, and by half again whenever the
-validation loss has not improved for a while; when that does not help either, training
-stops and the best params are restored.  The network and its gradients are plain NumPy;
-lrcore is in `train` alone.
+The learning rate warms up and then falls by half a cosine.  It is halved whenever the
+validation loss has not improved for some epochs; if this does not help, training stops
+and the best params are restored.  The network and its gradients are plain NumPy; only
+`train` uses lrcore.
 """
 
 import argparse
@@ -87,14 +87,14 @@ def train(params, training, validation):
 def main():
     """Train, test, draw."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--plot", metavar="FILE", help="a picture of the run")
+    parser.add_argument("--plot", metavar="FILE", help="draw the run")
     args = parser.parse_args()
 
     training, validation, (x, y) = load()
     params = new_params()
     monitor = train(params, training, validation)
     guesses = forward(params, x, y)[1].argmax(axis=1)
-    print(f"{np.mean(guesses == y):.1%} of the test digits are read.")
+    print(f"Test accuracy: {np.mean(guesses == y):.1%}.")
     if args.plot:
         monitor.plot(args.plot)
         print(f"The run: {args.plot}")

@@ -1,8 +1,8 @@
-"""Find a learning rate, then train: `lr_find`, and one cycle about what it suggests.
+"""Find a learning rate with `lr_find`, then train by one cycle around it.
 
-What is suggested is a rate to hold; a cycle peaks above it, where none would stay for
-long (Smith & Topin 2018, "Super-Convergence").  Beside it run constant rates: the
-optimizer's default, and the one that was found.  The network is that of `lrcore demo`.
+`lr_find` suggests a constant rate.  A cycle peaks above it, at a rate too high for long
+(Smith & Topin 2018, "Super-Convergence").  It is compared with the default and the
+suggested rate, held constant.  The network is that of `lrcore demo`.
 """
 
 import argparse
@@ -12,11 +12,11 @@ from textwrap import fill
 import numpy as np
 
 import lrcore
-from lrcore.demo import SIZES, accuracy, load, loss_and_grads, new_network
+from lrcore.cli.demo import SIZES, accuracy, load, loss_and_grads, new_network
 from lrcore.schedules import Constant, OneCycle
 
 BATCH, STEPS, SEEDS = 32, 200, 5
-ABOVE = 3  # the peak, in found rates: half a decade higher
+ABOVE = 3  # the peak over the suggested rate: half a decade
 
 
 def batches(rng, x, y):
@@ -27,7 +27,7 @@ def batches(rng, x, y):
 
 
 def find(params, opt, rng, x, y):
-    """Return what `lr_find` says, and tell it; all stays as it was."""
+    """Run `lr_find`, print and return its result; params and rng do not change."""
     steps = 0
 
     def loss_and_grad(batch):
@@ -38,15 +38,17 @@ def find(params, opt, rng, x, y):
     found = lrcore.lr_find(
         opt,
         loss_and_grad,
-        lambda: batches(rng, x, y),  # a function: called anew for each trial,
-        rng=rng,  # before which rng is put back, so that all see the same batches
+        # Each trial calls this function and begins with the same state of rng, so that
+        # all trials see the same batches.
+        lambda: batches(rng, x, y),
+        rng=rng,
     )
-    told = (
+    summary = (
         f"lr_find raised the rate from {found.lrs[0]:g} to {found.lrs[-1]:g}, ran "
         f"trials, and suggests {found.suggestion:.2g} with confidence "
         f"{found.confidence:.2f}: {found.reason}.  It took {steps} steps."
     )
-    print(fill(told, 79))
+    print(fill(summary, 79))
     return found
 
 
@@ -60,8 +62,8 @@ def train(params, lr, rng, x, y):
 def main():
     """Find, train, compare, draw."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--plot", metavar="FILE", help="a picture of the range test")
-    parser.add_argument("--schedule", metavar="FILE", help="a picture of the rates")
+    parser.add_argument("--plot", metavar="FILE", help="draw the range test")
+    parser.add_argument("--schedule", metavar="FILE", help="draw the schedules")
     args = parser.parse_args()
 
     x, y, x_test, y_test = load(np.random.default_rng(0))
@@ -83,7 +85,7 @@ def main():
         f"constant {found.suggestion:.2g}, as found": Constant(found.suggestion),
         f"one cycle, peak {peak:.2g}": OneCycle(peak, total=STEPS),
     }
-    print(f"Test digits read after {STEPS} steps: mean of {SEEDS} runs, worst.")
+    print(f"Test accuracy after {STEPS} steps: mean of {SEEDS} runs, worst.")
     for name, lr in rates.items():
         shares = []
         for seed in range(SEEDS):

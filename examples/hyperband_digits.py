@@ -1,8 +1,8 @@
-"""Hyperband on the network that learns the digits: an optimizer and its rate.
+"""Find an optimizer and its learning rate for the digits, by Hyperband.
 
-Of many trials most are ended after an epoch or three, so that the best of them can have
-all of theirs (Li et al. 2018).  The network is that of `lrcore demo`.  Needs the extra
-`search`: pip install optuna.
+Most trials are stopped after one or three epochs; only the best train for all epochs
+(Li et al. 2018).  The network is that of `lrcore demo`.  Needs the extra `search`: pip
+install optuna.
 """
 
 import argparse
@@ -12,10 +12,10 @@ import numpy as np
 
 import lrcore
 from lrcore import space
-from lrcore.demo import SIZES, accuracy, load, loss_and_grads, new_network
+from lrcore.cli.demo import SIZES, accuracy, load, loss_and_grads, new_network
 from lrcore.schedules import Cosine
 
-EPOCHS = 9  # of a trial that is not ended before
+EPOCHS = 9  # of a trial that is not stopped early
 
 SPACE = {
     "optimizer": space.optimizer("SGD", "AdamW", "Lion"),
@@ -26,7 +26,7 @@ SPACE = {
 
 
 def data():
-    """Return images and labels to train with, to choose by, and to test with."""
+    """Return images and labels for training, validation and test."""
     x, y, x_test, y_test = load(np.random.default_rng(0))
     cut = len(x) * 3 // 4
     return (x[:cut], y[:cut]), (x[cut:], y[cut:]), (x_test, y_test)
@@ -52,17 +52,17 @@ def train(params, network):
 
 
 def objective(params):
-    """Return what a trial yields; all begin with the same weights."""
+    """Return the losses that a trial yields; all trials begin with the same weights."""
     return train(params, new_network(SIZES))
 
 
 def main():
-    """Search, print the best trials, and test the best one's network."""
+    """Search, print the best trials, then train and test with the best params."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--trials", type=int, default=40)
     parser.add_argument("--jobs", type=int, default=1, help="processes")
-    parser.add_argument("--storage", help="a file that keeps the study, to continue it")
-    parser.add_argument("--plot", metavar="FILE", help="a .png, .pdf or .svg to draw")
+    parser.add_argument("--storage", help="file of the study, to continue it later")
+    parser.add_argument("--plot", metavar="FILE", help="draw it: a .png, .pdf or .svg")
     args = parser.parse_args()
 
     found = lrcore.tune(
@@ -79,7 +79,7 @@ def main():
     *_, test = data()
     print(f"\nbest: {found.best_params}")
     share = accuracy(network, *test)
-    print(f"validation loss {loss:.4f}, {share:.1%} of the test digits read")
+    print(f"validation loss {loss:.4f}, test accuracy {share:.1%}")
     if args.plot:
         found.plot(args.plot)
 

@@ -1,9 +1,10 @@
-"""One cycle of the learning rate, and of the momentum against it.
+"""One cycle of the learning rate, with an opposite cycle of the momentum.
 
-The rate rises to a value that would not do for long and falls to nearly nothing, while
-the momentum falls and rises (Smith & Topin 2018, "Super-Convergence").  Beside it run
-constant rates, and one cycle of the rate alone, over as many steps; each from several
-initial values.  The params are a list of (weights, biases), one pair a layer.
+The rate rises to a value that would be too high for long, and falls almost to 0, while
+the momentum falls and rises (Smith & Topin 2018, "Super-Convergence").  It is compared
+with constant rates and with a cycle of the rate only, over the same number of steps and
+from several seeds.  The params are a list of (weights, biases), one pair for each
+layer.
 """
 
 import argparse
@@ -20,7 +21,7 @@ BATCH, STEPS, SEEDS = 32, 200, 5
 
 
 def load():
-    """Return images and labels to train on, and those that are held out."""
+    """Return images and labels to train on, and held-out images and labels."""
     images, labels = digits()
     x = (images.reshape(len(images), -1) / 16).astype(np.float32)
     order = np.random.default_rng(0).permutation(len(x))
@@ -38,7 +39,7 @@ def new_params(rng):
 
 
 def forward(params, x):
-    """Return what each layer takes in, and at last the logits."""
+    """Return the input of each layer, then the logits."""
     taken = [x]
     for weights, biases in params[:-1]:
         taken.append(np.maximum(taken[-1] @ weights + biases, 0))
@@ -61,7 +62,7 @@ def gradients(params, x, y):
 
 
 def accuracy(data, lr, momentum, seed):
-    """Train; return the share of the held-out digits that are read."""
+    """Train; return the share of held-out digits that are classified correctly."""
     x, y, x_held_out, y_held_out = data
     rng = np.random.default_rng(seed)
     params = new_params(rng)
@@ -73,16 +74,16 @@ def accuracy(data, lr, momentum, seed):
 
 
 def main():
-    """Compare them, and draw the cycle."""
+    """Compare the schedules, and draw the cycle."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--peak", type=float, default=0.1, help="the highest rate")
-    parser.add_argument("--plot", metavar="FILE", help="a picture of the cycle")
+    parser.add_argument("--plot", metavar="FILE", help="draw the cycle")
     args = parser.parse_args()
 
     lr = OneCycle(args.peak, total=STEPS)
     momentum = lr.momentum(low=0.85, high=0.95)
     data = load()
-    print(f"Held-out digits read after {STEPS} steps: mean of {SEEDS} runs, worst.")
+    print(f"Held-out accuracy after {STEPS} steps: mean of {SEEDS} runs, worst.")
     for name, *hypers in (
         (f"constant rate {args.peak / 3:.3g}", args.peak / 3, 0.9),
         (f"constant rate {args.peak:.3g}", args.peak, 0.9),

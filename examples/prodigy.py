@@ -1,9 +1,9 @@
-"""No learning rate to set: Prodigy, beside an AdamW whose rate a sweep has tuned.
+"""Prodigy, which needs no learning rate, compared with AdamW at a tuned rate.
 
-Prodigy finds its rate as it trains (Mishchenko & Defazio 2024); its lr is 1, and falls
-by half a cosine, as its authors advise.  AdamW falls likewise, from each rate of the
-sweep, and the validation loss chooses.  All begin with the same weights, and see the
-same batches.  The network is that of `lrcore demo`.
+Prodigy finds its rate during training (Mishchenko & Defazio 2024).  Its lr begins at 1
+and falls by half a cosine, as its authors advise.  AdamW has the same schedule from
+each rate of a sweep, and the validation loss selects the best.  All runs begin with the
+same weights and see the same batches.  The network is that of `lrcore demo`.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import argparse
 import numpy as np
 
 import lrcore
-from lrcore.demo import SIZES, accuracy, load, loss_and_grads, new_network
+from lrcore.cli.demo import SIZES, accuracy, load, loss_and_grads, new_network
 from lrcore.schedules import Cosine
 
 BATCH, STEPS, WEIGHT_DECAY = 32, 300, 0.01
@@ -19,14 +19,14 @@ RATES = np.geomspace(1e-5, 1, 11)  # half a decade apart
 
 
 def data():
-    """Return images and labels to train with, to choose by, and to test with."""
+    """Return images and labels for training, validation and test."""
     x, y, x_test, y_test = load(np.random.default_rng(0))
     cut = len(x) * 3 // 4
     return (x[:cut], y[:cut]), (x[cut:], y[cut:]), (x_test, y_test)
 
 
 def train(optimizer, lr, x, y):
-    """Train a network; return it, and its optimizer."""
+    """Train a network; return it and its optimizer."""
     params = new_network(SIZES)
     schedule = Cosine(lr, total=STEPS)
     opt = optimizer(params, lr=schedule, weight_decay=WEIGHT_DECAY)
@@ -38,7 +38,7 @@ def train(optimizer, lr, x, y):
 
 
 def draw(found, loss, path):
-    """Draw the sweep's losses by rate, and Prodigy's as a line."""
+    """Draw the sweep's losses by rate, and Prodigy's loss as a line."""
     figure = found.plot()
     (axes,) = figure.axes
     axes.axhline(loss, color="black", linestyle="--", label="Prodigy")
@@ -50,7 +50,7 @@ def draw(found, loss, path):
 def main():
     """Sweep, train, compare, draw."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--plot", metavar="FILE", help="a picture of the losses")
+    parser.add_argument("--plot", metavar="FILE", help="draw the losses")
     args = parser.parse_args()
 
     training, validation, (x_test, y_test) = data()
@@ -67,14 +67,14 @@ def main():
     params, opt = train(lrcore.Prodigy, 1.0, *training)
     loss = loss_and_grads(params, *validation)[0]
     d = opt.state[0]["d"]
-    print("\n                      validation loss  test digits read")
+    print("\n                      validation loss     test accuracy")
     for name, value, network in (
         (f"AdamW, lr {tuned:.2g}", found.best_value, networks[tuned]),
         ("Prodigy, lr 1", loss, params),
     ):
         print(f"{name:22}{value:15.4f}{accuracy(network, x_test, y_test):18.1%}")
     print(
-        f"(one of the {len(y_test)} is {1 / len(y_test):.1%})\n\n"
+        f"(one of the {len(y_test)} test digits is {1 / len(y_test):.1%})\n\n"
         f"Prodigy's estimate d, by which its lr is multiplied, is {d:.2g} in the end.\n"
         f"It took 1 run of {STEPS} steps.  AdamW took {len(RATES)} runs, "
         f"{len(RATES) * STEPS} steps, for its rate."

@@ -1,5 +1,5 @@
-# The C interface, src_c/lrcore.h, where its structs and functions are described: declared
-# once, for the binding (_core.pyx) and for `cimport lrcore`.
+# The C interface of src_c/lrcore.h, which describes it: declared once, for the binding
+# (_core.pyx) and for `cimport lrcore`.
 
 cdef extern from "lrcore.h" nogil:
     enum:

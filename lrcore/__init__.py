@@ -31,26 +31,17 @@ data.digits               the digits that ``lrcore demo`` learns
 ========================  =========================================================
 """
 
-from lrcore import batch_size as batch_size
-from lrcore import data as data
-from lrcore import kernels as kernels
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING
+
 from lrcore import optimizers as optimizers
-from lrcore import plots as plots
-from lrcore import reference as reference
-from lrcore import schedules as schedules
-from lrcore import space as space
-from lrcore._config import __version__ as __version__
 from lrcore._config import get_isa as get_isa
 from lrcore._config import get_num_threads as get_num_threads
-from lrcore._config import heed_environment
+from lrcore._config import heed_environment as _heed_environment
 from lrcore._config import set_isa as set_isa
 from lrcore._config import set_num_threads as set_num_threads
 from lrcore._config import show_config as show_config
-from lrcore.batch_size import GradientNoiseScale as GradientNoiseScale
-from lrcore.batch_size import scale_lr as scale_lr
-from lrcore.clip import *
-from lrcore.finder import *
-from lrcore.monitor import *
+from lrcore._config import version as _version
 from lrcore.optimizers.adagrad import *
 from lrcore.optimizers.adam import *
 from lrcore.optimizers.adaptation import *
@@ -69,15 +60,68 @@ from lrcore.optimizers.polyak import *
 from lrcore.optimizers.schedule_free import *
 from lrcore.optimizers.sgd import *
 from lrcore.optimizers.sign import *
-from lrcore.plateau import *
-from lrcore.scaler import *
-from lrcore.search import sweep as sweep
-from lrcore.search import tune as tune
-from lrcore.stopping import *
 
-heed_environment()
-del heed_environment
+# The rooms that a step does not need, each with its names that the package has too.  It
+# is imported when one of these is first asked for; type checkers and editors see the
+# imports below instead.
+_ROOMS: dict[str, tuple[str, ...]] = {
+    "batch_size": ("GradientNoiseScale", "scale_lr"),
+    "data": (),
+    "finder": ("LRSweep", "RangeTest", "lr_find"),
+    "kernels": (),
+    "monitor": ("Finding", "History", "Monitor"),
+    "plots": (),
+    "reference": (),
+    "schedules": (),
+    "search": ("sweep", "tune"),
+    "space": (),
+    "training": (
+        "EarlyStopping", "LossScaler", "ReduceOnPlateau", "clip_by_global_norm",
+        "clip_by_value", "global_norm",
+    ),
+}  # fmt: skip
+
+if TYPE_CHECKING:
+    from lrcore import batch_size as batch_size
+    from lrcore import data as data
+    from lrcore import finder as finder
+    from lrcore import kernels as kernels
+    from lrcore import monitor as monitor
+    from lrcore import plots as plots
+    from lrcore import reference as reference
+    from lrcore import schedules as schedules
+    from lrcore import search as search
+    from lrcore import space as space
+    from lrcore import training as training
+    from lrcore.batch_size import GradientNoiseScale as GradientNoiseScale
+    from lrcore.batch_size import scale_lr as scale_lr
+    from lrcore.finder import *
+    from lrcore.monitor import *
+    from lrcore.search import sweep as sweep
+    from lrcore.search import tune as tune
+    from lrcore.training import *
+
+    __version__: str
+else:
+    _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
+    def __getattr__(name):
+        if name == "__version__":
+            value = _version()
+        elif name in _ROOMS:
+            value = _import_module(f"lrcore.{name}")
+        elif name in _ROOM_OF:
+            value = getattr(_import_module(f"lrcore.{_ROOM_OF[name]}"), name)
+        else:
+            raise AttributeError(f"module 'lrcore' has no attribute {name!r}")
+        globals()[name] = value
+        return value
+
+    _NOW = {name for name in globals() if not name.startswith("_")} - {"TYPE_CHECKING"}
+    __all__ = sorted(_NOW.union(_ROOMS, _ROOM_OF))
+
+    def __dir__():
+        return [*__all__, "__version__"]
 
 
-def __dir__() -> list[str]:
-    return [name for name in globals() if not name.startswith("_")] + ["__version__"]
+_heed_environment()

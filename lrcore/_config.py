@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
 
-from lrcore import _core, _quota
-from lrcore._words import shown
+from lrcore import _core
+from lrcore._shared import quota
+from lrcore._shared.words import shown
 from lrcore.optimizers.base.options import check_num_threads
 
-try:
-    __version__ = version("lrcore")
-except PackageNotFoundError:  # built in place, not installed
-    __version__ = "unknown"
+
+@cache
+def version() -> str:
+    """Return the version that is installed."""
+    # It takes longer to import than all else that `import lrcore` does.
+    from importlib import metadata
+
+    try:
+        return metadata.version("lrcore")
+    except metadata.PackageNotFoundError:  # built in place, not installed
+        return "unknown"
 
 
 def set_isa(name: str | None) -> None:
@@ -96,7 +104,7 @@ def show_config(mode: Literal["print", "dict"] = "print") -> dict[str, Any] | No
     if mode not in ("print", "dict"):
         raise ValueError(f'mode: expected "print" or "dict", found {shown(mode)}')
     config: dict[str, Any] = {
-        "lrcore": __version__,
+        "lrcore": version(),
         "numpy": np.__version__,
         "machine": platform.machine(),
         "isa": get_isa(),
@@ -132,7 +140,7 @@ def heed_environment() -> None:
             f"LRCORE_ISA: expected one of {runs}, which run here, found {shown(wanted)}"
         )
     if not os.environ.get("OMP_NUM_THREADS"):
-        _core.limit_threads(_quota.cpus() or 0)
+        _core.limit_threads(quota.cpus() or 0)
     if threads := os.environ.get("LRCORE_NUM_THREADS"):
         try:
             set_num_threads(int(threads))

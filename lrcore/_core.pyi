@@ -1,8 +1,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from lrcore._tree import Tree
-from lrcore.optimizers.base.report import Measured
+from lrcore._shared.trees import Tree
+from lrcore._shared.types import Measured
 
 class Rule(NamedTuple):
     id: int

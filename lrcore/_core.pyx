@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
 """The binding: a Plan resolves pointers once; its step() is one call of lrc_step().
 
-What is wrong with an array is decided here, in a few nanoseconds; what to say about it is
-decided in _check.py, which looks again, at leisure, and raises.
+Arrays are checked here, in a few nanoseconds each.  If a check fails, _shared/refusals.py looks for
+the reason and raises an error that names it.
 """
 
 import os
@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lrcore import _check
+from lrcore._shared import refusals
+from lrcore._shared.arrays import buffers
 
 cimport numpy as cnp
 from cpython.mem cimport PyMem_Calloc, PyMem_Free

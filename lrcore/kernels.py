@@ -1,9 +1,9 @@
-"""The kernels as plain functions, for callers who own their state.
+"""The kernels as plain functions, for callers who keep the state themselves.
 
-There is a function for each optimizer whose step is a kernel and numbers that follow
-from its arguments (Adafactor, SM3 and Muon prepare theirs in Python, and what finds its
-own learning rate has numbers of its past), by its name in lower case, made from its
-class::
+Each optimizer whose step is one kernel, with numbers that follow from its arguments,
+has a function with its name in lower case.  (Adafactor, SM3 and Muon compute parts of
+the step in Python, and optimizers that find their learning rate carry numbers from step
+to step: these have no function.)  For example::
 
     adam(p, g, m, v, *, t, lr=1e-3, betas=(0.9, 0.999), ..., num_threads=None,
          denormals="flush")
@@ -28,8 +28,8 @@ import numpy as np
 
 from lrcore import _core, optimizers
 from lrcore._shared.domains import whole
-from lrcore._typing import Array
-from lrcore._words import shown
+from lrcore._shared.types import Array
+from lrcore._shared.words import shown
 from lrcore.optimizers.base.common import Common, Terms
 from lrcore.optimizers.base.keywords import Hyper, known
 from lrcore.optimizers.base.optimizer import Optimizer
@@ -37,7 +37,7 @@ from lrcore.optimizers.base.options import check_denormals, check_num_threads
 from lrcore.optimizers.base.part import Part
 from lrcore.optimizers.base.values import scheduled
 
-_DOC = """Take one step of {name} in place, on arrays of your own.
+_DOC = """Take one step of {name} in place, on your own arrays.
 
 Parameters
 ----------
@@ -46,23 +46,24 @@ p : ndarray
 g : ndarray
     Gradients, of p's dtype, shape and memory order.
 *states : ndarray
-    {states}: updated.  Like p, and zeros before the first step{initial}.  Some
-    hyper-parameters add one (momentum, amsgrad, centered); the error for a wrong number
-    names them.  No two arrays may overlap.
+    {states}: updated.  Each has p's dtype, shape and memory order, unless it says
+    otherwise, and is zero before the first step{initial}.  Some hyper-parameters add an
+    array (momentum, amsgrad, centered); the error for a wrong number of arrays names
+    all.  No two arrays may overlap.
 t : int
-    The number of this step, from 1.
+    The number of this step, counted from 1.
 num_threads, denormals, and hyper-parameters
-    As of :class:`lrcore.{name}`; numbers only, no schedules.
+    As in :class:`lrcore.{name}`; numbers only, no schedules.
 
 Raises
 ------
 TypeError, ValueError
-    An argument cannot be used; the message names it.  Nothing has been written then.
+    An argument cannot be used; the message names it, and nothing has been written.
 """
 
 
 class Kernel(Protocol):
-    """The type of the functions; see the module."""
+    """The type of these functions."""
 
     def __call__(
         self,
@@ -79,14 +80,14 @@ class Kernel(Protocol):
 
 
 def _make(kind: type[Optimizer]) -> Kernel:
-    """Return the update of an optimizer as a function."""
+    """Return the function of an optimizer."""
     name = kind.__name__.lower()
     fields, defaults = kind._fields, kind._defaults()
     untaken = Common._fields.keys() - Terms._fields.keys()
     taken = [k for k in defaults if k not in untaken and not fields[k].initial]
 
     def part_for(given: Hyper) -> tuple[Hyper | None, Part]:
-        """Return keywords to compare the next ones with, and the numbers they mean."""
+        """Return the keywords, for comparison with the next call's, and their part."""
         own = dict(given)
         preset = kind._preset(own.pop("convention", "torch"), {**defaults, **own})
         known(name, own, taken)
@@ -101,7 +102,7 @@ def _make(kind: type[Optimizer]) -> Kernel:
         part.folded = part.fold(hyper)
         return _kept(given), part
 
-    # Folding takes longer than a small step: remember the last keywords.
+    # Folding takes longer than a small step, so the last keywords are remembered.
     last = part_for({})
 
     def kernel(
@@ -153,11 +154,11 @@ def _make(kind: type[Optimizer]) -> Kernel:
 
 
 _FIXED = {float, int, bool, str, type(None), np.float64, np.float32}
-"""Types whose objects nobody can change."""
+"""Types whose objects are immutable."""
 
 
 def _kept(given: Hyper) -> Hyper | None:
-    """Return keywords to compare the next ones with; None where one may be changed."""
+    """Return the keywords, for comparison with the next; None if one is mutable."""
     types: set[type] = set()
     for value in given.values():
         types.update(map(type, value if type(value) is tuple else (value,)))
@@ -165,7 +166,7 @@ def _kept(given: Hyper) -> Hyper | None:
 
 
 def _same(given: Hyper, last: Hyper | None) -> bool:
-    """Whether keywords are the last ones again."""
+    """Whether keywords are the same as the last ones."""
     if last is None or len(given) != len(last):
         return False
     for name, x in given.items():  # a generator for all() takes longer than most calls
@@ -175,10 +176,10 @@ def _same(given: Hyper, last: Hyper | None) -> bool:
 
 
 def _alike(x: Any, y: Any) -> bool:
-    """Whether keywords agree in type and bits; their types are of `_FIXED`, or tuple.
+    """Whether values have the same type and bits; their types are in `_FIXED` or tuple.
 
-    True is equal to 1 but refused as a number; -0.0 is equal to 0.0, but a step with it
-    may differ in bits.
+    ``==`` is not enough: True equals 1 but is refused as a number, and -0.0 equals 0.0
+    but may change the bits of a step.
     """
     if type(x) is not type(y):
         return False

@@ -1,8 +1,8 @@
 """The reference: every rule in plain NumPy, with the kernels' order of operations.
 
-The C kernels are held to these functions with ``==``, in both precisions, for every
-instruction set and number of threads.  They are the shortest exact statement of what a
-step does; equations and papers stand over the rules in ``src_c/rules/``.
+Tests compare the C kernels with these functions by ``==``, in both precisions, for
+every instruction set and number of threads.  The functions are the shortest exact
+definition of a step; the files in ``src_c/rules/`` give the equations and papers.
 
 A rule takes the coefficients ``c`` that ``rules.def`` names, the gradient ``g`` and its
 states, which it updates in place, and returns the direction ``u``.
@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lrcore._bounds import (
+from lrcore._core import Factors
+from lrcore._shared.bounds import (
     capped,
     comparable,
     largest,
@@ -27,9 +28,8 @@ from lrcore._bounds import (
     toward,
     within,
 )
-from lrcore._core import Factors
-from lrcore._sums import in_order
-from lrcore._typing import Array
+from lrcore._shared.sums import in_order
+from lrcore._shared.types import Array
 
 
 def step(
@@ -51,7 +51,7 @@ def step(
         The rule's state arrays.
     coefs : sequence of float
         ``(gscale, l2, decay, lr, *c)`` in float64, rounded once to p's dtype.
-        Where l2 is 0 its term is absent.
+        If l2 is 0, its term is left out.
 
     Examples
     --------
@@ -69,9 +69,9 @@ def step(
 def emit(
     rule: str, p: Array, g: Array, states: Sequence[Array], coefs: Sequence[float]
 ) -> Array:
-    """Update the states, and return ``rule(g', states) + decay p``; p stays.
+    """Update the states, and return ``rule(g', states) + decay p``; p does not change.
 
-    Where decay is 0 its term is absent.
+    If decay is 0, its term is left out.
     """
     with np.errstate(all="ignore"):
         decay = p.dtype.type(coefs[2])
@@ -98,7 +98,7 @@ def _direction(
 
 
 def _scaled(g: Array, gscale: float) -> Array:
-    """Return gscale g; by two factors, where gscale is no normal float32."""
+    """Return gscale g; if gscale is no normal float32, by two factors."""
     real = g.dtype.type
     for factor in _halves(gscale):
         g = real(factor) * g if factor != 1 else g
@@ -106,10 +106,10 @@ def _scaled(g: Array, gscale: float) -> Array:
 
 
 def _halves(factor: float) -> tuple[float, float]:
-    """Return factors whose product is `factor`, both normal; the first mostly 1."""
+    """Return two normal float32 whose product is `factor`; the first is 1 if it can."""
     kind = np.finfo(np.float32)
-    ordinary = float(kind.tiny) <= abs(factor) <= float(kind.max)
-    if factor == 0 or not isfinite(factor) or ordinary:
+    normal = float(kind.tiny) <= abs(factor) <= float(kind.max)
+    if factor == 0 or not isfinite(factor) or normal:
         return 1.0, factor
     half = int(frexp(factor)[1] / 2)
     return ldexp(1.0, half), ldexp(factor, -half)
@@ -119,7 +119,7 @@ def _halves(factor: float) -> tuple[float, float]:
 
 
 def mechanic_begin(p: Array, delta: Array, p0: Array, numbers: Sequence[float]) -> None:
-    """``p0 += p - (p0 - before delta)``, before the rule; numbers: as of mechanic."""
+    """``p0 += p - (p0 - before delta)``, before the rule; numbers: as in mechanic()."""
     with np.errstate(all="ignore"):
         before = p.dtype.type(numbers[1])
         p0 += p - (p0 - before * delta)
@@ -138,9 +138,9 @@ def mechanic(p: Array, delta: Array, p0: Array, numbers: Sequence[float]) -> Non
 
 
 def average(a: Array, p: Array, weight: float, pulls: bool = False) -> None:
-    """``a += weight (p - a)``; then ``p = a``, where the average pulls.
+    """``a += weight (p - a)``; then ``p = a``, if the average pulls.
 
-    Weight 1 copies p, and 0 leaves all as it is.
+    Weight 1 copies p exactly; weight 0 changes nothing.
     """
     if weight == 0:
         return
@@ -151,10 +151,10 @@ def average(a: Array, p: Array, weight: float, pulls: bool = False) -> None:
 
 
 class Squares(NamedTuple):
-    """A sum of squares, in three parts so that no finite one is out of range.
+    """A sum of squares in three parts, which keep any finite sum in range.
 
-    mid : of strips in which it is ordinary; small and large: of (2^600 x)^2 and
-        (2^-600 x)^2 in the others.
+    mid : the sum over strips whose own sum is in range.
+    small, large : the sums of (2^600 x)^2 and (2^-600 x)^2 over the other strips.
     """
 
     mid: Any
@@ -162,7 +162,7 @@ class Squares(NamedTuple):
     large: Any
 
     def norm(self) -> Any:
-        """Return the root of the sum."""
+        """Return the square root of the sum."""
         down = 2.0**-600
         if self.large > 0:
             return np.sqrt(self.large + self.mid * down * down) / down
@@ -171,7 +171,7 @@ class Squares(NamedTuple):
         return np.sqrt(self.small) * down
 
     def mean(self, n: int) -> Squares:
-        """Return the sum over n."""
+        """Return the sum divided by n."""
         return Squares(*(part / np.float64(n) for part in self))
 
     def within_float(self, factor: float) -> Any:
@@ -185,8 +185,9 @@ class Squares(NamedTuple):
 def squares(x: Array) -> Squares:
     """Return the sum of squares in float64, in the kernels' order.
 
-    By strips of 2,048 elements in memory order; in a strip, element i goes to lane
-    i modulo 32, and the lanes are added in halves; then strip by strip.
+    Elements in memory order are split in strips of 2,048.  In a strip, element i is
+    added to lane i modulo 32; then the second half of the lanes is added to the first,
+    until one lane is left.  The sums of the strips are added in order.
     """
     total = Squares(np.float64(0), np.float64(0), np.float64(0))
     flat = x.ravel(order="K")
@@ -221,9 +222,10 @@ def _sum_of(terms: Array) -> Any:
 
 
 def unfactor(g: Array, factors: Factors) -> Array:
-    """Return g over the root of its factored second moment.
+    """Return g divided by the root of its factored second moment.
 
-    The root is that of ``max(row col, floor)``, or of ``min(row, col) + g^2 + floor``.
+    The second moment is ``max(row col, floor)``, or ``min(row, col) + g^2 + floor`` if
+    factors.least is set.
     """
     if g.size == 0:
         return g
@@ -243,10 +245,10 @@ def unfactor(g: Array, factors: Factors) -> Array:
 
 
 def factor_stats(g: Array, factors: Factors) -> tuple[Array, Array]:
-    """Return what the next factors are made from, of rows and of columns.
+    """Return the statistics of rows and of columns that the next factors need.
 
-    The sum of squares, row by row and column by column, in the kernels' order; or the
-    largest ``min(row, col) + g^2``.
+    For each row and each column, the sum of squares in the kernels' order; or the
+    largest ``min(row, col) + g^2`` if factors.least is set.
     """
     shape = (-1, factors.n_rows, factors.n_cols)
     x = g.ravel(order="K").reshape(shape)
@@ -262,7 +264,7 @@ def factor_stats(g: Array, factors: Factors) -> tuple[Array, Array]:
 
 
 def _factors_of(factors: Factors, shape: tuple[int, int, int]) -> tuple[Array, Array]:
-    """Return the factors of matrices in a row, to be broadcast."""
+    """Return the factors of a sequence of matrices, in shapes that broadcast."""
     row: Array = factors.row.reshape(shape[:2])[:, :, None]
     return row, factors.col.reshape(-1, 1, shape[2])
 
@@ -276,16 +278,16 @@ def scaled_step(
     states: Sequence[Array],
     coefs: Sequence[float],
 ) -> None:
-    """Take a step whose numbers are made from the norms of the tensor.
+    """Take a step whose coefficients a scale changes by the norms of the tensor.
 
     Parameters
     ----------
     scale : str
         ``lars``, ``novograd``, ``lamb``, ``adafactor``: a function of this module.
     scale_coefs : sequence of float
-        What ``scales.def`` names.
+        The scale's coefficients, as ``scales.def`` names them.
     rule, p, g, states, coefs
-        As of :func:`step`.  The scale's own state, a 0-d float64 array, comes last.
+        As in :func:`step`.  The scale's own state, a 0-d float64 array, comes last.
     """
     own = states[-1:] if scale == "novograd" else []
     states = states[: len(states) - len(own)]
@@ -301,9 +303,9 @@ def scaled_step(
 
 
 def adafactor(c: Sequence[float], uu: Squares, pp: Squares, *, coefs: Array) -> Array:
-    """``max(least, |after| RMS(p)) / max(1, RMS(u) / most)`` times lr.
+    """Multiply lr by ``max(least, |after| RMS(p)) / max(1, RMS(u) / most)``.
 
-    Of mean squares, uu and pp; the others take sums.
+    uu and pp are mean squares; the other scales take sums.
     """
     p, u = abs(c[2]) * pp.norm(), uu.norm() / c[1]
     coefs[3] *= (p if p > c[0] else c[0]) / (u if u > 1 else 1.0)
@@ -311,7 +313,7 @@ def adafactor(c: Sequence[float], uu: Squares, pp: Squares, *, coefs: Array) -> 
 
 
 def lars(c: Sequence[float], gg: Squares, pp: Squares, *, coefs: Array) -> Array:
-    """``r = trust |p| / (|g| + l2 |p| + eps)`` times gscale and l2."""
+    """Multiply gscale and l2 by ``r = trust |p| / (|g| + l2 |p| + eps)``."""
     p, g = pp.norm(), abs(coefs[0]) * gg.norm()
     if p != 0 and g != 0:
         coefs[:2] *= c[0] * p / (g + coefs[1] * p + c[1])
@@ -321,14 +323,17 @@ def lars(c: Sequence[float], gg: Squares, pp: Squares, *, coefs: Array) -> Array
 def novograd(
     c: Sequence[float], gg: Squares, pp: Squares, norm2: Array, *, coefs: Array
 ) -> Array:
-    """``norm2 += w (|g|^2 - norm2)``; gscale over ``sqrt(norm2) + eps``."""
+    """``norm2 += w (|g|^2 - norm2)``; divide gscale by ``sqrt(norm2) + eps``."""
     norm2 += c[0] * (gg.within_float(coefs[0]) - norm2)
     coefs[0] /= np.sqrt(norm2) + c[1]
     return coefs
 
 
 def lamb(c: Sequence[float], uu: Squares, pp: Squares, *, coefs: Array) -> Array:
-    """``r = min(|p| / |f u|, most)`` times lr, for the emitted u."""
+    """Return the coefficients to step by the emitted u: lr times the trust ratio.
+
+    ``r = min(|p| / |f u|, most)``, or 1 if a norm is 0.
+    """
     p, u = abs(c[0]) * pp.norm(), c[2] * uu.norm()
     r = 1.0
     if p != 0 and u != 0:
@@ -351,7 +356,7 @@ def read_gauge(
     p, g : ndarray
         Parameters and gradients.
     arrays : sequence of ndarray
-        What the gauge reads beside them.
+        The other arrays that the gauge reads, as ``gauges.def`` names them.
     coefs : sequence of float
         ``(gscale, l2, *c)``: see :func:`step`.
     """
@@ -462,7 +467,7 @@ def nesterov(c: Sequence[float], g: Array, m: Array) -> Array:
 
 
 def sign(c: Sequence[float], g: Array) -> Array:
-    """``u = sign(g)``, NaN for NaN."""
+    """``u = sign(g)``; the sign of NaN is NaN."""
     return np.where(g > 0, 1, np.where(g < 0, -1, g)).astype(g.dtype)
 
 
@@ -489,7 +494,7 @@ def adam(c: Sequence[float], g: Array, m: Array, v: Array) -> Array:
 
 
 def amsgrad(c: Sequence[float], g: Array, m: Array, v: Array, v_max: Array) -> Array:
-    """As adam, with the largest ``x v`` so far in the denominator."""
+    """Like adam, with the largest ``x v`` so far instead of v in the denominator."""
     adam(c, g, m, v)
     now = c[5] * v
     v_max[...] = np.where(v_max > now, v_max, now)
@@ -497,13 +502,13 @@ def amsgrad(c: Sequence[float], g: Array, m: Array, v: Array, v_max: Array) -> A
 
 
 def nadam(c: Sequence[float], g: Array, m: Array, v: Array) -> Array:
-    """As adam, with ``x g + y m`` in the numerator."""
+    """Like adam, with the numerator ``x g + y m``."""
     adam(c, g, m, v)
     return (c[5] * squarable(g) + c[6] * m) / (np.sqrt(v + c[2]) * c[3] + c[4])
 
 
 def ademamix(c: Sequence[float], g: Array, m: Array, v: Array, m_slow: Array) -> Array:
-    """As adam, with ``m + alpha m_slow``;  ``m_slow += (1-b3)(g-m_slow)``."""
+    """Like adam, of ``m + alpha m_slow``, where ``m_slow += (1-b3)(g-m_slow)``."""
     adam(c, g, m, v)
     m_slow += c[5] * (squarable(g) - m_slow)
     return (m + c[6] * m_slow) / (np.sqrt(v + c[2]) * c[3] + c[4])
@@ -518,7 +523,7 @@ def laprop(c: Sequence[float], g: Array, m: Array, v: Array) -> Array:
 
 
 def adabelief(c: Sequence[float], g: Array, m: Array, v: Array) -> Array:
-    """As adam, with ``v += (1-b2)((g-m)^2-v) + grow``."""
+    """Like adam, with ``v += (1-b2)((g-m)^2-v) + grow``."""
     g = squarable(g)
     m += c[0] * (g - m)
     surprise = g - m
@@ -528,7 +533,7 @@ def adabelief(c: Sequence[float], g: Array, m: Array, v: Array) -> Array:
 
 
 def yogi(c: Sequence[float], g: Array, m: Array, v: Array) -> Array:
-    """As adam, with ``v += (1-b2) sign(g^2-v) g^2``."""
+    """Like adam, with ``v += (1-b2) sign(g^2-v) g^2``."""
     g = squarable(g)
     m += c[0] * (g - m)
     square = g * g
@@ -550,7 +555,7 @@ def adan(
 ) -> Array:
     """``e = again (g-g_old);  u = (m + y d) / (sqrt(n) r + eps)``.
 
-    With m, d and n the running means of g, e and ``(g + b2 e)^2``.
+    m, d and n are the running means of g, e and ``(g + b2 e)^2``.
     """
     g = squarable(g)
     e = c[3] * (g - g_old)
@@ -563,7 +568,10 @@ def adan(
 
 
 def adopt(c: Sequence[float], g: Array, m: Array, v: Array) -> Array:
-    """``x = g / max(sqrt(v), eps)`` within +-most;  ``m += (1-b1)(x-m)``;  then v."""
+    """``x = g / max(sqrt(v), eps)`` within +-most;  ``m += (1-b1)(x-m);  u = m``.
+
+    v, the running mean of g^2, is updated after its use.
+    """
     g = squarable(g)
     root = np.sqrt(v)
     x = within(g / np.where(root < c[2], c[2], root), c[3])
@@ -573,7 +581,10 @@ def adopt(c: Sequence[float], g: Array, m: Array, v: Array) -> Array:
 
 
 def rprop(c: Sequence[float], g: Array, g_old: Array, d: Array) -> Array:
-    """``d *= eta+, eta- or 1 by the sign of g g_old;  u = sign(g) d``, or 0."""
+    """``d *= eta+, eta- or 1``, by the sign of g g_old;  ``u = sign(g) d``.
+
+    Where the sign of g has changed, g counts as 0.
+    """
     agree = g * g_old
     factor = np.where(agree > 0, c[3], np.where(agree < 0, c[2], 1))
     new = (c[0] + c[1] * d) * factor
@@ -598,7 +609,7 @@ def rmsprop(c: Sequence[float], g: Array, v: Array) -> Array:
 
 
 def rmsprop_centered(c: Sequence[float], g: Array, v: Array, mg: Array) -> Array:
-    """As rmsprop, with ``mg += (1-a)(g-mg)`` and ``v - mg^2`` in the place of v."""
+    """Like rmsprop, with ``mg += (1-a)(g-mg)`` and ``v - mg^2`` instead of v."""
     g = squarable(g)
     v += c[0] * (g * g - v)
     mg += c[0] * (g - mg)
@@ -630,9 +641,9 @@ def adadelta(c: Sequence[float], g: Array, v: Array, d: Array) -> Array:
 
 
 def ftrl(c: Sequence[float], g: Array, n: Array, z: Array, p: Array) -> Array:
-    """``z += g - (sqrt(n + g^2) - sqrt(n)) / alpha p;  n += g^2;  u`` the new p.
+    """``z += g - (sqrt(n + g^2) - sqrt(n)) / alpha p;  n += g^2``; u is the new p.
 
-    g counts w times.
+    g is multiplied by w first, which is 0 in a step whose lr is 0.
     """
     old = np.sqrt(n)
     g = c[4] * squarable(g)
@@ -654,7 +665,7 @@ def madgrad(c: Sequence[float], g: Array, s: Array, v: Array, p0: Array) -> Arra
 
 
 def prodigy(c: Sequence[float], g: Array, m: Array, v: Array, s: Array) -> Array:
-    """As adam, of ``x = b g`` in v and ``a x`` in m;  ``s = b3 s + w g``."""
+    """Like adam, with ``x = b g`` in v and ``a x`` in m;  ``s = b3 s + w g``."""
     g = squarable(g)
     x = within(c[3] * g, most_squarable(g))
     m += c[0] * (c[2] * x - m)
@@ -680,14 +691,17 @@ def schedule_free(c: Sequence[float], g: Array, z: Array, p: Array) -> Array:
 def schedule_free_adam(
     c: Sequence[float], g: Array, z: Array, v: Array, p: Array
 ) -> Array:
-    """As schedule_free, of g over the root of ``v += (1-b2)(g^2-v)``."""
+    """Like schedule_free, of ``g / (sqrt(v) r + eps)`` with ``v += (1-b2)(g^2-v)``."""
     g = squarable(g)
     v += c[4] * (g * g - v)
     return schedule_free(c, g / (np.sqrt(v) * c[5] + c[6]), z, p)
 
 
 def _cbrt(v: Array) -> Array:
-    """Cube root by Newton's method, from a start that divides the exponent by -3."""
+    """Return the cube root, by Newton's method for v^(-1/3).
+
+    The first guess divides the exponent of v by -3: see src_c/rules/madgrad.h.
+    """
     real = v.dtype.type
     single = v.dtype == np.float32
     bits: Any = np.uint32 if single else np.uint64

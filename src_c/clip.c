@@ -1,18 +1,18 @@
-/* clip.c: measure gradients, and make the factors that clip them; whether one of them is
- * not finite. */
+/* clip.c: the passes that measure gradients, make the factors that clip them, and check
+ * whether they are finite. */
 
 #include <float.h>
 #include <math.h>
 
 #include "run.h"
 
-lrc_scaled lrc_clip_factor(lrc_scaled norm, double most)
+lrc_scaled lrc_clip_factor(lrc_scaled norm, double max_norm)
 {
-    if (!(lrc_value(norm) > most) || !isfinite(norm.x)) return (lrc_scaled){1, 0};
-    return (lrc_scaled){most / norm.x, -norm.e};
+    if (!(lrc_value(norm) > max_norm) || !isfinite(norm.x)) return (lrc_scaled){1, 0};
+    return (lrc_scaled){max_norm / norm.x, -norm.e};
 }
 
-double lrc_agc_most(const lrc_group *group, lrc_scaled p)
+double lrc_agc_max_norm(const lrc_group *group, lrc_scaled p)
 {
     const double norm = lrc_value(p);
     return group->agc * (norm > group->agc_eps ? norm : group->agc_eps);
@@ -23,7 +23,7 @@ double lrc_agc_most(const lrc_group *group, lrc_scaled p)
 static void measure_share(lrc_run *run, const lrc_team *team)
 {
     lrc_share mine = lrc_share_of(run->plan, team);
-    lrc_scratch made;
+    lrc_scratch scratch;
     for (lrc_view v; lrc_next(&mine, 0, &v);) {
         const lrc_dtype dtype = v.tensor->dtype;
         const lrc_table *table = run->table[dtype];
@@ -31,11 +31,11 @@ static void measure_share(lrc_run *run, const lrc_team *team)
         lrc_measured *sums = run->strip + lrc_strip_of(&v);
         size_t ignored;
 
-        const void *g = lrc_gathered(run, &v, &made);
+        const void *g = lrc_gathered(run, &v, &scratch);
         *sums = (lrc_measured){.nonfinite = 0};
         sums->g = sums->x = lrc_squares_of(table, dtype, g, v.n, &sums->nonfinite);
         if (group->clip_value != 0) {
-            g = lrc_clamped(run, &v, g, &made);
+            g = lrc_clamped(run, &v, g, &scratch);
             sums->x = lrc_squares_of(table, dtype, g, v.n, &ignored);
         }
         if (group->agc != 0 && !lrc_has_units(run, v.tensor))
@@ -44,9 +44,10 @@ static void measure_share(lrc_run *run, const lrc_team *team)
     lrc_measure_units(run, team);
 }
 
-/* The factor of a tensor by its own norms; left: the sum of squares that it leaves. */
+/* The clip factor of a tensor by its own norms.  clipped: its sum of squares
+ * afterwards. */
 static lrc_scaled clip_tensor(lrc_run *run, const lrc_tensor *t,
-                              const lrc_measured *sums, lrc_squares *left)
+                              const lrc_measured *sums, lrc_squares *clipped)
 {
     const lrc_group *group = run->plan->group + t->group;
     const lrc_scaled scale = {fabs(run->numbers[t->group].factor.x), 0};
@@ -56,26 +57,26 @@ static lrc_scaled clip_tensor(lrc_run *run, const lrc_tensor *t,
 
     if (group->clip_norm != 0) f = lrc_clip_factor(norm, group->clip_norm);
     if (group->agc != 0 && !lrc_has_units(run, t)) {
-        const double most = lrc_agc_most(group, lrc_root(&sums->p));
-        f = lrc_times(f, lrc_clip_factor(lrc_times(f, norm), most));
+        const double max_norm = lrc_agc_max_norm(group, lrc_root(&sums->p));
+        f = lrc_times(f, lrc_clip_factor(lrc_times(f, norm), max_norm));
     }
-    *left = lrc_times_squared(f, &g);
+    *clipped = lrc_times_squared(f, &g);
     if (lrc_has_units(run, t))
-        *left = lrc_clip_units(run, t, lrc_times(f, scale), left);
+        *clipped = lrc_clip_units(run, t, lrc_times(f, scale), clipped);
     return f;
 }
 
 static void report_gradient(const lrc_run *run, size_t i, const lrc_measured *sums,
-                            const lrc_squares *left)
+                            const lrc_squares *clipped)
 {
     lrc_report *report = run->plan->report + i;
     report->g = lrc_times_squared((lrc_scaled){lrc_grad_scale(run), 0}, &sums->g);
-    report->clipped = *left;
-    report->u = (lrc_squares){0}; /* p stays */
+    report->clipped = *clipped;
+    report->u = (lrc_squares){0}; /* until the step is taken */
     report->nonfinite = sums->nonfinite;
 }
 
-/* The factor of all gradients, by the norm of all. */
+/* The clip factor of all gradients, by their global norm. */
 static lrc_scaled clip_all(const lrc_plan *plan, const lrc_squares *total)
 {
     lrc_scaled norm = lrc_root(total);
@@ -84,25 +85,25 @@ static lrc_scaled clip_all(const lrc_plan *plan, const lrc_squares *total)
     return lrc_clip_factor(norm, plan->clip_norm);
 }
 
-/* Make the factors by which gradients are clipped, and decide whether the step is taken. */
+/* Make the clip factors, and decide whether the step is skipped or needs the check. */
 static void measure_meet(lrc_run *run)
 {
     lrc_plan *plan = run->plan;
     lrc_squares total = {0};
-    double longest[LRC_N_DTYPES] = {0};
+    double largest_norm[LRC_N_DTYPES] = {0};
     size_t nonfinite = 0;
 
     for (size_t i = 0; i < plan->n_tensors; i++) {
         const lrc_tensor *t = plan->tensor + i;
         const lrc_measured sums = lrc_sum_up(run, t);
-        lrc_squares left;
-        const lrc_scaled f = clip_tensor(run, t, &sums, &left);
+        lrc_squares clipped;
+        const lrc_scaled f = clip_tensor(run, t, &sums, &clipped);
         lrc_scaled *factor = &run->numbers[t->group].factor;
-        *factor = lrc_times(*factor, f); /* 1, where the group has more tensors */
-        lrc_add_squares(&total, &left);
-        longest[t->dtype] = fmax(longest[t->dtype], lrc_norm(&left));
+        *factor = lrc_times(*factor, f); /* f is 1 if the group has several tensors */
+        lrc_add_squares(&total, &clipped);
+        largest_norm[t->dtype] = fmax(largest_norm[t->dtype], lrc_norm(&clipped));
         nonfinite += sums.nonfinite;
-        if (plan->report) report_gradient(run, i, &sums, &left);
+        if (plan->report) report_gradient(run, i, &sums, &clipped);
     }
     const lrc_scaled f = clip_all(plan, &total);
     for (size_t i = 0; i < plan->n_groups; i++)
@@ -110,8 +111,8 @@ static void measure_meet(lrc_run *run)
     for (size_t i = 0; plan->report && i < plan->n_tensors; i++)
         plan->report[i].clipped = lrc_times_squared(f, &plan->report[i].clipped);
     if (plan->skip_nonfinite && nonfinite > 0) run->result = LRC_SKIPPED;
-    if (plan->skip_nonfinite && (lrc_value(f) * longest[LRC_F32] > FLT_MAX ||
-                                 lrc_value(f) * longest[LRC_F64] > DBL_MAX))
+    if (plan->skip_nonfinite && (lrc_value(f) * largest_norm[LRC_F32] > FLT_MAX ||
+                                 lrc_value(f) * largest_norm[LRC_F64] > DBL_MAX))
         run->asked |= LRC_CHECKS;
     lrc_round_all(run);
 }
@@ -121,17 +122,17 @@ const lrc_pass lrc_measure_pass = {LRC_MEASURES, LRC_TAKEN, measure_share,
 
 /* --- check ------------------------------------------------------------------------ */
 
-/* A finite gradient times a factor above 1 may be infinite: where norms do not exclude it,
- * look at what the rules are given. */
+/* A finite gradient times a factor above 1 may be infinite.  If the norms do not
+ * exclude this, the check looks at the gradients that the rules will get. */
 static void check_share(lrc_run *run, const lrc_team *team)
 {
     lrc_share mine = lrc_share_of(run->plan, team);
-    lrc_scratch made;
+    lrc_scratch scratch;
     for (lrc_view v; lrc_next(&mine, 0, &v);) {
         const lrc_table *table = run->table[v.tensor->dtype];
-        const void *g = lrc_gradient(run, &v, &made);
-        table->multiply(g, run->numbers[v.tensor->group].f64[0], v.n, &made);
-        run->strip[lrc_strip_of(&v)].nonfinite = table->nonfinite(&made, v.n);
+        const void *g = lrc_gradient(run, &v, &scratch);
+        table->multiply(g, run->numbers[v.tensor->group].f64[0], v.n, &scratch);
+        run->strip[lrc_strip_of(&v)].nonfinite = table->nonfinite(&scratch, v.n);
     }
 }
 

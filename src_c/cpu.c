@@ -1,4 +1,4 @@
-/* cpu.c: which instruction sets this processor runs, and whose tables are in use. */
+/* cpu.c: the instruction sets that this processor runs, and the one in use. */
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -32,7 +32,7 @@ const char *lrc_isa_name(size_t i) { return isas[i].name; }
 
 int lrc_isa_runs(size_t i) { return isas[i].runs(); }
 
-/* The best instruction set that runs, or the one of that name; NULL where there is none. */
+/* The instruction set of that name, or the best if name is NULL; NULL if none runs. */
 static const instruction_set *find(const char *name)
 {
     for (size_t i = lrc_isa_count(); i-- > 0;)
@@ -41,8 +41,7 @@ static const instruction_set *find(const char *name)
     return NULL;
 }
 
-/* The library's one mutable global besides the number of threads.  Chosen on first use;
- * two threads that come first together choose the same. */
+/* Chosen on first use; two threads that do this at the same time choose the same. */
 static _Atomic(const instruction_set *) current;
 
 static const instruction_set *in_use(void)
@@ -64,7 +63,7 @@ const char *lrc_isa(void) { return in_use()->name; }
 int lrc_set_isa(const char *name)
 {
     const instruction_set *isa =
-        name ? find(name) : NULL; /* NULL: chosen anew on use */
+        name ? find(name) : NULL; /* NULL: choose again on the next use */
     if (name && !isa) return -1;
     atomic_store_explicit(&current, isa, memory_order_relaxed);
     return 0;

@@ -1,17 +1,18 @@
-/* direct.c: directions that the caller makes of whole gradients, as Muon's products of
- * matrices: the gradients, gathered and clipped, are put into u, and the directions come in
- * their place.  And gradients that are clipped in place, for lrc_clip(). */
+/* direct.c: the pass for directions that the caller makes from whole gradients, as Muon
+ * does by matrix products.  It writes the gradients, gathered and clipped, into u, and
+ * the caller replaces them by directions.  Also the pass of lrc_clip(), which writes
+ * them into g. */
 
 #include <string.h>
 
 #include "run.h"
 
-/* Write a strip's gradient, as its rule would be given it. */
+/* Write a strip's gradient, as its kernel would get it, times a factor. */
 static void write_strip(const lrc_run *run, lrc_view *v, double factor, void *out)
 {
     const lrc_dtype dtype = v->tensor->dtype;
-    lrc_scratch made;
-    const void *g = lrc_gradient(run, v, &made);
+    lrc_scratch scratch;
+    const void *g = lrc_gradient(run, v, &scratch);
     if (factor != 1)
         run->table[dtype]->multiply(g, factor, v->n, out);
     else if (g != out)

@@ -1,5 +1,6 @@
-/* factor.c: second moments that are factored into rows and columns: what the next factors
- * are made from.  Each row and each column is summed by one thread, in order. */
+/* factor.c: the pass for second moments that are factored into rows and columns.  It
+ * takes the sums (or maxima) of rows and columns from which the caller makes the next
+ * factors.  Each row and each column is summed by one thread, in order. */
 
 #include <string.h>
 
@@ -10,38 +11,38 @@ static lrc_factoring factoring_of(const lrc_run *run, const lrc_tensor *t)
     return run->plan->group[t->group].factoring;
 }
 
-static double row_of(const lrc_run *run, const lrc_tensor *t, size_t row)
+static double row_stat(const lrc_run *run, const lrc_tensor *t, size_t row)
 {
     const lrc_table *table = run->table[t->dtype];
     const size_t n = t->factors.n_cols;
-    double lane[LRC_LANES] = {0}, most = 0;
-    lrc_scratch made;
+    double lane[LRC_LANES] = {0}, largest = 0;
+    lrc_scratch scratch;
 
     for (size_t done = 0; done < n; done += LRC_STRIP) {
         lrc_view v;
         lrc_view_of(t, row * n + done, n - done < LRC_STRIP ? n - done : LRC_STRIP, &v);
-        const void *g = lrc_gradient(run, &v, &made);
+        const void *g = lrc_gradient(run, &v, &scratch);
         if (factoring_of(run, t) == LRC_LEAST)
-            most = table->row_most(&v, g, most);
+            largest = table->row_max(&v, g, largest);
         else
             table->squares(g, v.n, lane);
     }
-    return factoring_of(run, t) == LRC_LEAST ? most : lrc_total(lane);
+    return factoring_of(run, t) == LRC_LEAST ? largest : lrc_total(lane);
 }
 
-/* Columns [from, from + n) of each matrix in a row. */
-static void add_columns(const lrc_run *run, const lrc_tensor *t, size_t from, size_t n)
+/* Set the statistics of columns [from, from + n) of each matrix. */
+static void col_stats(const lrc_run *run, const lrc_tensor *t, size_t from, size_t n)
 {
     const lrc_factors *f = &t->factors;
     const lrc_factoring factoring = factoring_of(run, t);
-    lrc_scratch made;
+    lrc_scratch scratch;
 
     for (size_t row = 0; row < t->n / f->n_cols; row++) {
         double *stat = f->col_stat + row / f->n_rows * f->n_cols + from;
         lrc_view v;
         lrc_view_of(t, row * f->n_cols + from, n, &v);
         if (row % f->n_rows == 0) memset(stat, 0, n * sizeof *stat);
-        run->table[t->dtype]->col_stat(&v, factoring, lrc_gradient(run, &v, &made),
+        run->table[t->dtype]->col_stat(&v, factoring, lrc_gradient(run, &v, &scratch),
                                        stat);
     }
 }
@@ -55,9 +56,9 @@ static void read_tensor(const lrc_run *run, const lrc_tensor *t, const lrc_team 
     size_t at = lrc_begin(f->n_cols, LRC_COLUMNS, team->k, team->n);
 
     for (size_t row = lrc_begin(rows, 1, team->k, team->n); row < last; row++)
-        f->row_stat[row] = row_of(run, t, row);
+        f->row_stat[row] = row_stat(run, t, row);
     for (; at < end; at += LRC_STRIP)
-        add_columns(run, t, at, end - at < LRC_STRIP ? end - at : LRC_STRIP);
+        col_stats(run, t, at, end - at < LRC_STRIP ? end - at : LRC_STRIP);
 }
 
 static void share(lrc_run *run, const lrc_team *team)

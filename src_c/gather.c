@@ -1,4 +1,4 @@
-/* gather.c: the sum of the gradients of several calls. */
+/* gather.c: the pass of lrc_gather(), which adds gradients to acc. */
 
 #include <string.h>
 

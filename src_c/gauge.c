@@ -1,5 +1,5 @@
-/* gauge.c: what groups sum over their tensors before a step, for the caller to make the
- * step's numbers from. */
+/* gauge.c: the pass that takes the sums of a group's gauge over its tensors.  From these
+ * the caller makes the group's numbers of this step. */
 
 #include <string.h>
 
@@ -7,17 +7,17 @@
 
 static void read_strip(const lrc_run *run, lrc_view *v)
 {
-    enum { DRIVER = 2, ALL = DRIVER + LRC_MAX_GAUGE_COEFS }; /* gscale and l2 */
+    enum { DRIVER = 2, ALL = DRIVER + LRC_MAX_GAUGE_COEFS }; /* DRIVER: gscale, l2 */
     const lrc_dtype dtype = v->tensor->dtype;
     const lrc_group *group = lrc_group_of(run, v);
     double c[ALL];
     float f[ALL];
-    lrc_scratch made;
+    lrc_scratch scratch;
 
     memcpy(c, run->numbers[v->tensor->group].f64, DRIVER * sizeof *c);
     memcpy(c + DRIVER, group->gauge_coef, sizeof group->gauge_coef);
     for (int i = 0; i < ALL; i++) f[i] = (float)c[i];
-    v->g = (void *)lrc_gradient(run, v, &made);
+    v->g = (void *)lrc_gradient(run, v, &scratch);
     run->table[dtype]->gauge[group->gauge](v, dtype == LRC_F32 ? (const void *)f : c,
                                            run->gauge + LRC_MAX_SUMS * lrc_strip_of(v));
 }
@@ -29,7 +29,7 @@ static void share(lrc_run *run, const lrc_team *team)
         if (lrc_group_of(run, &v)->gauge != LRC_NO_GAUGE) read_strip(run, &v);
 }
 
-/* The sums of a tensor, strip by strip. */
+/* Add the sums of a tensor's strips, in order. */
 static void sum_up(const lrc_run *run, size_t i)
 {
     const lrc_tensor *t = run->plan->tensor + i;
@@ -46,7 +46,7 @@ static void meet(lrc_run *run)
 {
     for (size_t i = 0; i < run->plan->n_tensors; i++) sum_up(run, i);
     lrc_ask_caller(run, LRC_ASK_GAUGED);
-    lrc_round_all(run); /* the caller has made them anew */
+    lrc_round_all(run); /* the caller has changed the coefficients */
 }
 
 const lrc_pass lrc_gauge_pass = {LRC_GAUGES, LRC_TAKEN, share, meet};

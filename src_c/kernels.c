@@ -1,9 +1,10 @@
-/* kernels.c: every kernel, for one instruction set and one dtype.
+/* kernels.c: all kernels of one instruction set and one dtype.
  *
- * Compiled once for each pair of them, by the flags of the instruction set and with
+ * It is compiled once for each pair of these, with the compiler flags of the
+ * instruction set and with
  *
  *     REAL    32 or 64: the bits of the dtype
- *     TABLE   the name of the table to export, as cpu.c knows it: lrc_avx2_f32 */
+ *     TABLE   the name of the exported table as in cpu.c, such as lrc_avx2_f32 */
 
 #include "kernels.h"
 
@@ -36,7 +37,7 @@
 #include "gauge.inc"
 #include "traffic.inc"
 
-#define LRC_RULE(id, name, n_state, states, coefs)                                     \
+#define LRC_RULE(id, name, bound, n_state, states, coefs)                              \
     [id] = {T(name##_plain), T(name##_scaled), T(name##_coupled), T(name##_emitted),   \
             T(name##_measured)},
 #define LRC_GAUGE(id, name, n_array, arrays, n_sum, coefs) [id] = T(name##_gauge),
@@ -61,7 +62,7 @@ const lrc_table TABLE = {
     .add_squares = T(add_squares),
     .nonfinite = T(nonfinite),
     .unfactor = T(unfactor),
-    .row_most = T(row_most),
+    .row_max = T(row_max),
     .col_stat = T(col_stat),
     .traffic = traffic,
 };

@@ -1,69 +1,69 @@
 /* lrcore.h: the C interface of lrcore, the fused in-place parameter update.
  *
- * A step takes a plan: the tensors, the groups that they belong to, and how to run. For
- * each element of each tensor it computes, in the tensor's own precision,
+ * A step takes a plan: the tensors, the groups that they belong to, and how to run.
+ * For each element of each tensor it computes, in the tensor's own precision,
  *
  *     g' = gscale g + l2 p;   u = rule(g', states);   p = decay p - lr u
  *
- * where the rule also updates the states.  The numbers of a group (gscale, l2, decay,
- * lr and the rule's own) come as doubles and are rounded once to the tensor's type.  A
- * term whose l2 is 0 is absent: an infinite p does not become a NaN through it.
+ * where the rule also updates the states.  A group's numbers (gscale, l2, decay, lr and
+ * the rule's own) are given as doubles and are rounded once to the tensor's type.
+ * Where l2 is 0 the term l2 p is left out, so that an infinite p makes no NaN there.
  *
- * A tensor that has Mechanic's arrays is moved by its scale s of such steps.  With `was` for
- * p0 - s_before delta, before the rule and after it:
+ * Mechanic (mechanic_delta and mechanic_p0 are set) sums the rule's steps in delta, and
+ * moves p by s delta, where s is a learned scale.  With was = p0 - s_before delta,
  *
  *     p0 = p0 + (p - was);   rule;   delta = keep delta + (was - p);   p = p0 - s delta
  *
- * so that p0 moves with a p that was changed since the last step, and stays otherwise.
+ * where `was` is computed anew after the rule.  The first term moves p0 if the caller
+ * has changed p since the last step; otherwise p0 stays.
  *
- * Then come averages of p, as many as a tensor has, each with a weight of the step:
+ * Then the averages of p are updated, each with its own weight in this step:
  *
- *     a = a + weight (p - a);   p = a, where the average pulls
+ *     a = a + weight (p - a);   then p = a, if the average pulls
  *
- * Before all that come, in this order,
+ * Before the rule, gradients are scaled and clipped, in this order:
  *
- *     g = grad_scale (g + acc)                     gathered before: acc
+ *     g = grad_scale (g + acc)                    acc: the sum made by lrc_gather()
  *     g = max(-clip_value, min(clip_value, g))
- *     g = g min(1, clip_norm / |g|)                |g| the tensor's: the group's clip_norm
- *     g = g min(1, agc max(|p|, agc_eps) / |g|)    norms of each unit of the tensor
- *     g = g min(1, clip_norm / (|g| + clip_eps))   |g| of all: the plan's clip_norm
+ *     g = g min(1, clip_norm / |g|)               group's clip_norm, |g| of the tensor
+ *     g = g min(1, agc max(|p|, agc_eps) / |g|)   |g| and |p| of each unit of it
+ *     g = g min(1, clip_norm / (|g| + clip_eps))  plan's clip_norm, |g| of all tensors
  *
- * (a norm that is not finite clips nothing), and the step is left undone where one of the
- * gradients is not finite then.  That takes a pass over the gradients before the step's
- * own.  A finite gradient of any size is clipped to a finite one: norms are taken once more
- * of 2^-600 g or 2^600 g where squares leave the range of a double, and a factor that is no
- * normal float is applied in two.
+ * A norm that is not finite clips nothing.  With skip_nonfinite, the step is not taken
+ * if an element of the gradients, before or after clipping, is not finite.  Norms and
+ * this check cost one more pass over the gradients.  Clipping keeps any finite gradient
+ * finite: where squares leave the range of a double, the norm is taken of 2^-600 g or
+ * 2^600 g, and a factor that is no normal float is applied as two factors.
  *
- * A group of one tensor may have a scale, which makes its numbers from the tensor's
- * norms, each step anew: LARS, LAMB, NovoGrad, Adafactor (scales.def).  A tensor may be a
- * matrix whose second moment is factored into rows and columns; then, for g,
+ * A group of one tensor may have a scale (scales.def: LARS, LAMB, NovoGrad, Adafactor):
+ * in each step it changes the group's numbers according to the tensor's norms.  A
+ * tensor may be a matrix whose second moment is factored into rows and columns; then
+ * the rule gets, instead of g,
  *
  *     LRC_PRODUCT   g / sqrt(max(row[i] col[j], floor))
  *     LRC_LEAST     g / sqrt(min(row[i], col[j]) + g^2 + floor)
  *
- * A group may have a gauge: sums over its tensors, from which the caller makes its numbers
- * (gauges.def).  Or its directions are made by the caller as wholes.  What the caller makes
- * in the middle of a step is asked for by a function of the plan, see lrc_ask.
- *
- * Sums of squares are taken in double, in a fixed order.
+ * A group may have a gauge (gauges.def): sums over its tensors, from which the caller
+ * makes the group's numbers.  A group may be directed: the caller makes its directions
+ * from whole gradients.  In the middle of a step `ask` calls the caller: see lrc_ask.
  *
  * Contract.  Results are the same bits for every instruction set, number of threads,
  * alignment and floating-point mode of the caller; with keep_subnormals also for every
- * architecture, as they differ in which results count as subnormal.  The caller
- * guarantees that pointers are aligned to their type, lengths are right, and what belongs
- * to a tensor overlaps no other buffer of the plan (gradients may overlap each other, where
- * none is zeroed).  Two threads may step two plans at the same time, but not one.
+ * architecture (they differ in which results count as subnormal).  The caller
+ * guarantees that pointers are aligned to their type, that lengths are right, and that
+ * a tensor's buffers overlap no other buffer of the plan (gradients may overlap each
+ * other if none is zeroed).  Two threads may step two plans at the same time, but not
+ * the same plan.
  *
- * Nothing here allocates, prints or keeps a reference.  Nothing exits but OpenMP: its
- * runtime ends the process where the system refuses it a thread (as OMP_STACKSIZE=60000G
- * makes it do), so let num_threads be 1 where that may happen.
+ * Nothing here allocates, prints, keeps a reference or ends the process, but the OpenMP
+ * runtime ends it if the system refuses a thread (for example with
+ * OMP_STACKSIZE=60000G).  Where that may happen, set num_threads to 1.
  *
- * Fork.  A child that steps after its parent has stepped by several threads would wait for
- * threads that it does not have, where the runtime is libgomp.  So before each fork of a
- * process that has run lrcore by several threads, libgomp's pool is ended by
- * omp_pause_resource_all(omp_pause_soft): it is made anew by the next parallel region, in
- * parent and child (0.5 ms).  What the host program keeps in threadprivate data of threads
- * other than the one that forks is lost with the pool; nothing else is reset. */
+ * Fork.  A child process would wait forever for the threads of libgomp's pool, which it
+ * does not have.  So before each fork of a process that has stepped with several
+ * threads, lrcore ends the pool with omp_pause_resource_all(omp_pause_soft); the next
+ * parallel region, in parent and child, makes a new one (0.5 ms).  The host program
+ * loses the threadprivate data of the ended threads, and nothing else. */
 
 #ifndef LRCORE_H
 #define LRCORE_H
@@ -77,65 +77,65 @@ extern "C" {
 enum {
     LRC_MAX_STATES = 4,   /* state arrays of a rule */
     LRC_MAX_COEFS = 12,   /* gscale, l2, decay, lr, then the rule's own */
-    LRC_RULE_COEFS = 4,   /* where the rule's own begin */
+    LRC_RULE_COEFS = 4,   /* index of the rule's first own coefficient */
     LRC_MAX_AVERAGES = 4, /* averages of a tensor */
     LRC_MAX_SCALE_COEFS = 4,
-    LRC_MAX_GAUGED = 2,     /* arrays that a gauge reads beside g and p, */
-    LRC_MAX_SUMS = 4,       /* its sums, */
-    LRC_MAX_GAUGE_COEFS = 3 /* and its coefficients */
+    LRC_MAX_GAUGED = 2,     /* arrays that a gauge reads besides g and p */
+    LRC_MAX_SUMS = 4,       /* sums of a gauge */
+    LRC_MAX_GAUGE_COEFS = 3 /* coefficients of a gauge */
 };
 
 typedef enum { LRC_F32, LRC_F64, LRC_N_DTYPES } lrc_dtype;
 
 #include "registry.h"
 
-/* How a second moment is factored. */
+/* How a factored second moment is made from its rows and columns: see above. */
 typedef enum { LRC_UNFACTORED, LRC_PRODUCT, LRC_LEAST } lrc_factoring;
 
 typedef struct {
-    const void *row, *col; /* like p: n_rows, n_cols of each matrix in a row */
-    size_t n_rows, n_cols; /* of a matrix; a tensor is one or many of them */
+    const void *row, *col; /* of p's type: n_rows and n_cols numbers for each matrix */
+    size_t n_rows, n_cols; /* of one matrix; a tensor is a sequence of such matrices */
     double floor;
-    /* What the next factors are made from, written: of each row and of each column of
-     * each matrix, the sum of g^2 (LRC_PRODUCT), or the largest min(row[i], col[j]) + g^2
-     * (LRC_LEAST). */
+    /* Written, for the caller to make the next factors: for each row and each column of
+     * each matrix, the sum of g^2 (LRC_PRODUCT), or the maximum of
+     * min(row[i], col[j]) + g^2 (LRC_LEAST). */
     double *row_stat, *col_stat;
 } lrc_factors;
 
-/* The units that adaptive clipping takes norms of: of a tensor of shape (outer, reduced,
- * inner) those over `reduced`. */
+/* The units of adaptive clipping: a tensor of shape (outer, reduced, inner) has one, of
+ * `reduced` elements, for each pair of an outer and an inner index. */
 typedef struct {
     size_t outer, reduced, inner;
 } lrc_units;
 
 typedef struct {
     void *p;   /* parameters, updated */
-    void *g;   /* gradients, read, or zeroed after they have been */
-    void *acc; /* the sum of the gradients that lrc_gather() has taken; or NULL */
+    void *g;   /* gradients, read, then zeroed if the plan says so */
+    void *acc; /* the sum of the gradients that lrc_gather() was given; or NULL */
     void *s[LRC_MAX_STATES];
     void *a[LRC_MAX_AVERAGES]; /* averages, in the order of the group's; or NULL */
-    void *u;                   /* scratch like p, where the group's scale emits or its
-                                * directions are the caller's */
-    void *mechanic_delta;      /* Mechanic's arrays; or NULL */
+    void *u; /* scratch like p, if the scale emits or the group is directed */
+    void *mechanic_delta; /* Mechanic's arrays; or NULL */
     void *mechanic_p0;
-    double *scale_state;                /* where the group's scale has any */
-    const void *gauged[LRC_MAX_GAUGED]; /* what the group's gauge reads: states too */
-    lrc_factors factors;                /* where the group is factored */
-    lrc_units units;                    /* where the group has agc */
+    double *scale_state;                /* if the group's scale has a state */
+    const void *gauged[LRC_MAX_GAUGED]; /* arrays that the gauge reads, may be states */
+    lrc_factors factors;                /* if the group is factored */
+    lrc_units units;                    /* if the group has agc */
     size_t n;                           /* elements */
     lrc_dtype dtype;
     unsigned group; /* index into the plan's groups */
-    /* Elements, strips and units in the tensors before: set by lrc_plan_tensors(). */
+    /* Elements, strips and units of all tensors before this: see lrc_plan_tensors(). */
     size_t first, first_strip, first_unit;
 } lrc_tensor;
 
 typedef struct {
-    double weight; /* of p, in this step; 0: the average stays as it is */
-    int pulls;     /* whether p becomes the average afterwards */
+    double weight; /* of p, in this step; 0: the average does not change */
+    int pulls;     /* whether p is set to the average afterwards */
 } lrc_average;
 
 typedef struct {
-    double keep, before, now; /* of delta; s before and now */
+    double keep;        /* factor of delta */
+    double before, now; /* s of the last step and of this one */
 } lrc_mechanic;
 
 typedef struct {
@@ -145,43 +145,45 @@ typedef struct {
     double scale_coef[LRC_MAX_SCALE_COEFS];
     lrc_gauge gauge;
     double gauge_coef[LRC_MAX_GAUGE_COEFS];
-    lrc_factoring factoring; /* not beside a scale that emits */
-    int directed;            /* whether the caller makes the directions, in u */
-    /* Clipping of elements, of the tensor, of its units; 0: none.  A group with a scale,
-     * clip_norm or agc has one tensor. */
+    lrc_factoring factoring; /* not together with a scale that emits */
+    int directed;            /* whether the caller writes the directions into u */
+    /* Clipping of elements, of the tensor, of its units; 0: none.  A group with a
+     * scale, clip_norm or agc has one tensor. */
     double clip_value, clip_norm, agc, agc_eps;
-    lrc_mechanic mechanic; /* where its tensors have the arrays */
+    lrc_mechanic mechanic; /* if its tensors have Mechanic's arrays */
     lrc_average average[LRC_MAX_AVERAGES];
 } lrc_group;
 
-/* A sum of squares, in three parts so that no finite one is out of range: strips of which
- * it is ordinary in `mid`; of the others (2^600 x)^2 in `small` or (2^-600 x)^2 in `large`
- * (Blue 1978, "A portable Fortran program to find the Euclidean norm of a vector"). */
+/* A sum of squares in three parts, which keep any finite sum in range.  A strip whose
+ * sum neither overflows nor loses small squares adds it to `mid`; any other adds the
+ * sum of (2^-600 x)^2 to `large` or of (2^600 x)^2 to `small` (Blue 1978, "A portable
+ * Fortran program to find the Euclidean norm of a vector"). */
 typedef struct {
     double mid, small, large;
 } lrc_squares;
 
-/* a += b; and the root of a sum: infinite where the exact one is. */
+/* a += b; and the square root of a sum: infinite if it exceeds the largest double. */
 void lrc_add_squares(lrc_squares *a, const lrc_squares *b);
 double lrc_norm(const lrc_squares *sum);
 
-/* Of a tensor, as a step leaves it: the same of g times grad_scale, of g as clipped, of
- * p before averages pull at it, and of its change. */
+/* What a step measures of a tensor: sums of squares of grad_scale (g + acc), of the
+ * clipped gradient, of the new p before averages pull it, and of the change of p. */
 typedef struct {
     lrc_squares g, clipped, p, u;
-    size_t nonfinite; /* elements of g */
+    size_t nonfinite; /* elements of the gradient that are not finite */
 } lrc_report;
 
-/* What lrc_step() returns: the step was taken; or it was not, as a gradient is not finite and
- * the plan skips such steps: nothing has been written but zeroed gradients; or it was
- * refused, as the plan has no work or `ask` said so: nothing but the report has been. */
+/* What lrc_step() returns: the step was taken; skipped, by skip_nonfinite or since
+ * `ask` returned this (gradients are zeroed if zero_grads is set); or refused, since
+ * the plan has no work or `ask` returned this.  A step that was not taken may have
+ * written the report, u and the sums for `ask`, but no parameter, state or average. */
 enum { LRC_REFUSED = -1, LRC_SKIPPED, LRC_TAKEN };
 
 typedef struct lrc_plan lrc_plan;
 
-/* What the caller is asked to make in the middle of a step, from what the step has read:
- * the groups' coefficients and Mechanic's numbers, from gauge_sums; the tensors' row and
- * col, from row_stat and col_stat; the directions, from the gradients that stand in u. */
+/* What `ask` asks the caller to set in the middle of a step.  GAUGED: the groups'
+ * coefficients and Mechanic's numbers, from gauge_sums.  FACTORED: the tensors' row and
+ * col, from row_stat and col_stat.  DIRECTED: u, from the gradients that it holds. */
 typedef enum { LRC_ASK_GAUGED, LRC_ASK_FACTORED, LRC_ASK_DIRECTED } lrc_ask;
 
 struct lrc_plan {
@@ -191,54 +193,50 @@ struct lrc_plan {
     size_t n_strips; /* strips of LRC_STRIP: set by lrc_plan_tensors() */
     lrc_group *group;
     size_t n_groups;
-    void *work;         /* lrc_plan_tensors() says how many bytes: a step's own */
-    lrc_report *report; /* n_tensors of them, written; or NULL */
-    /* Where groups have gauges: LRC_MAX_SUMS of each tensor, written. */
-    double *gauge_sums;
-    /* Returns LRC_TAKEN to go on, or what the step is to return.  It is called in the thread
-     * that called lrc_step(), with that thread's floating-point mode, before anything has
-     * been written but u. */
+    void *work;         /* scratch of a step; lrc_plan_tensors() returns its bytes */
+    lrc_report *report; /* one for each tensor, written; or NULL */
+    double *gauge_sums; /* LRC_MAX_SUMS for each tensor, written, for groups' gauges */
+    /* Returns LRC_TAKEN to go on, or what lrc_step() shall return.  It runs in the
+     * thread that called lrc_step(), with that thread's floating-point mode. */
     int (*ask)(void *caller, lrc_plan *plan, lrc_ask what); /* or NULL */
     void *caller;
     double grad_scale;          /* 0 counts as 1 */
     double clip_norm, clip_eps; /* 0: none */
-    int skip_nonfinite;   /* whether a gradient that is not finite undoes the step */
+    int skip_nonfinite;   /* whether a gradient that is not finite skips the step */
     int zero_grads;       /* whether gradients are zeroed after use */
-    int gathered;         /* whether to add what was gathered */
-    int num_threads;      /* at most so many; 0: what lrc_num_threads() says */
-    int keep_subnormals;  /* 0: flushed to zero, as a dead unit's state would slow
-                                 * the step */
-    size_t parallel_from; /* smallest total that is given to more than one thread; 0:
-                           * LRC_PARALLEL_FROM */
+    int gathered;         /* whether acc is added to the gradients */
+    int num_threads;      /* the most that a step uses; 0: lrc_num_threads() */
+    int keep_subnormals;  /* 0: they are flushed to zero, since they slow a step */
+    size_t parallel_from; /* least total for more than one thread; 0: the default */
 };
 
-/* What stages work on while it is in the cache, and the unit in which norms are summed:
- * elements of one tensor. */
+/* Elements of a strip.  Stages work on a strip while it is in the cache, and norms are
+ * summed strip by strip. */
 enum { LRC_STRIP = 2048 };
 
-/* A plan's usual parallel_from.  From about 40,000 elements on a second thread pays, where
- * it is awake; here it takes a quarter to a third off the step (bench/threads.py). */
+/* The default of parallel_from.  A second thread, if it is awake, pays from about
+ * 40,000 elements on; here two take 0.70 of the time of one (bench/threads.py). */
 enum { LRC_PARALLEL_FROM = 65536 };
 
-/* Number the elements, strips and units of a plan's tensors: once, when their lengths and
- * units are known.  Returns the bytes of work that its steps need, aligned as a double. */
+/* Number the elements, strips and units of a plan's tensors, once their lengths and
+ * units are set.  Returns the bytes of `work`, which must be aligned like a double. */
 size_t lrc_plan_tensors(lrc_plan *plan);
 
-/* One step.  The plan's tensors and group coefficients are set. */
+/* Take one step.  The plan's tensors and group coefficients are set. */
 int lrc_step(lrc_plan *plan);
 
-/* Look at the gradients as a step would, and ask for nothing; what it reads is written: the
- * report's part on gradients, gauge_sums, row_stat and col_stat. */
+/* Read the gradients as a step does, but take no step and call no `ask`.  Writes the
+ * report's sums of gradients, gauge_sums, row_stat and col_stat. */
 int lrc_measure(lrc_plan *plan);
 
-/* Clip the gradients in place, and step nothing. */
+/* Clip the gradients in place; take no step. */
 int lrc_clip(lrc_plan *plan);
 
-/* Gather the gradients: acc = g the first time, then acc = acc + g. */
+/* Gather the gradients: acc = g if `first` is set, otherwise acc = acc + g. */
 int lrc_gather(lrc_plan *plan, int first);
 
-/* For benchmarks: reads g and adds it to each of n_arrays arrays, 1 to 5, of n floats: the
- * memory traffic of a step, and next to no arithmetic. */
+/* For benchmarks: add g to each of n_arrays arrays (1 to 5) of n floats.  This moves
+ * the bytes of a step with almost no arithmetic. */
 void lrc_traffic(const float *g, float *const *arrays, int n_arrays, size_t n,
                  int num_threads);
 

@@ -1,21 +1,22 @@
-/* machine.h: instruction sets and threads: a part of lrcore.h, which includes it. */
+/* machine.h: instruction sets and threads; a part of lrcore.h, which includes it. */
 
 #ifndef LRC_MACHINE_H
 #define LRC_MACHINE_H
 
-/* Instruction sets: the tables of this build, best last.  lrc_isa() is the one in use:
- * the environment's LRCORE_ISA where that runs here, else the best that does.
- * lrc_set_isa() chooses another, and returns 0, or -1 where this build or processor has
- * no such table; NULL chooses as at first. */
+/* The instruction sets of this build, best last.  lrc_isa() names the one in use: that
+ * of the environment variable LRCORE_ISA if it runs here, otherwise the best that runs.
+ * lrc_set_isa() chooses another and returns 0, or -1 if this build or processor does
+ * not have it; lrc_set_isa(NULL) returns to the default. */
 size_t lrc_isa_count(void);
 const char *lrc_isa_name(size_t i);
 int lrc_isa_runs(size_t i);
 const char *lrc_isa(void);
 int lrc_set_isa(const char *name);
 
-/* Threads: 1 in a build without OpenMP.  lrc_set_num_threads(0) returns to the default:
- * OpenMP's own (OMP_NUM_THREADS, threadpoolctl), but no more than the processor affinity
- * allows now, and than lrc_limit_threads() says (0: any number). */
+/* The number of threads of a step: always 1 in a build without OpenMP.
+ * lrc_set_num_threads(0) returns to the default: the number of OpenMP (OMP_NUM_THREADS,
+ * threadpoolctl), or fewer if the processor affinity or lrc_limit_threads() allow fewer
+ * (lrc_limit_threads(0): no limit). */
 int lrc_num_threads(void);
 void lrc_set_num_threads(int n);
 void lrc_limit_threads(int n);

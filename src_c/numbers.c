@@ -1,4 +1,4 @@
-/* numbers.c: a group's coefficients, from doubles to what a kernel takes. */
+/* numbers.c: a group's coefficients, clip factors included, rounded for its kernel. */
 
 #include <float.h>
 #include <math.h>
@@ -6,14 +6,14 @@
 
 #include "run.h"
 
-/* The power of 2 that a gradient is multiplied by, so that the bound of clip_value, which
- * stands for grad_scale g, is a normal float beside g. */
-static double before_clip_value(double clip_value, double scale)
+/* clip_value bounds grad_scale g, so g itself is clipped to clip_value / grad_scale.
+ * If that is no normal float, gradients are first multiplied by this power of 2. */
+static double before_clip(double clip_value, double grad_scale)
 {
-    const double most = clip_value / scale;
-    if (clip_value == 0 || !(most < FLT_MIN)) return 1;
+    const double bound = clip_value / grad_scale;
+    if (clip_value == 0 || !(bound < FLT_MIN)) return 1;
     int e;
-    (void)frexp(most, &e);
+    (void)frexp(bound, &e);
     return ldexp(1, -e);
 }
 
@@ -22,9 +22,9 @@ void lrc_begin_numbers(lrc_run *run)
     const lrc_plan *plan = run->plan;
     const double scale = lrc_grad_scale(run);
     for (size_t i = 0; i < plan->n_groups; i++) {
-        lrc_numbers *by = run->numbers + i;
-        by->first = before_clip_value(plan->group[i].clip_value, fabs(scale));
-        by->factor = (lrc_scaled){scale / by->first, 0};
+        lrc_numbers *numbers = run->numbers + i;
+        numbers->before_clip = before_clip(plan->group[i].clip_value, fabs(scale));
+        numbers->factor = (lrc_scaled){scale / numbers->before_clip, 0};
     }
     lrc_round_all(run);
 }
@@ -32,12 +32,12 @@ void lrc_begin_numbers(lrc_run *run)
 void lrc_halve(lrc_scaled f, double half[2])
 {
     const double value = lrc_value(f), size = fabs(value);
-    const int ordinary = (size >= FLT_MIN && size <= FLT_MAX) || f.x == 0;
+    const int normal = (size >= FLT_MIN && size <= FLT_MAX) || f.x == 0;
     int e = 0;
 
     half[0] = 1;
     half[1] = value;
-    if (ordinary || !isfinite(f.x)) return;
+    if (normal || !isfinite(f.x)) return;
     (void)frexp(f.x, &e);
     e = (e + f.e) / 2;
     half[0] = ldexp(1, e);
@@ -51,27 +51,27 @@ static lrc_form form_of(double gscale, double l2, double decay, int measured)
     return gscale == 1 && decay == 1 ? LRC_PLAIN : LRC_SCALED;
 }
 
-void lrc_halve_gscale(lrc_numbers *by)
+void lrc_halve_gscale(lrc_numbers *numbers)
 {
     double half[2];
-    lrc_halve((lrc_scaled){by->f64[0], 0}, half);
-    by->apart[0] = half[0];
-    by->f64[0] = half[1];
+    lrc_halve((lrc_scaled){numbers->f64[0], 0}, half);
+    numbers->before_kernel[0] = half[0];
+    numbers->f64[0] = half[1];
 }
 
 void lrc_round_numbers(const lrc_run *run, size_t i, lrc_rule rule, int emits)
 {
-    lrc_numbers *by = run->numbers + i;
-    const double *c = by->f64;
-    float *f = by->f32;
+    lrc_numbers *numbers = run->numbers + i;
+    const double *c = numbers->f64;
+    float *f = numbers->f32;
     const int measured = run->plan->report != NULL;
 
     for (int k = 0; k < LRC_MAX_COEFS; k++) f[k] = (float)c[k];
     const lrc_form f32 = emits ? LRC_EMITTED : form_of(f[0], f[1], f[2], measured);
     const lrc_form f64 = emits ? LRC_EMITTED : form_of(c[0], c[1], c[2], measured);
-    by->kernel[LRC_F32] = run->table[LRC_F32]->kernel[rule][f32];
-    by->kernel[LRC_F64] = run->table[LRC_F64]->kernel[rule][f64];
-    by->bare = by->bare && by->apart[0] == 1;
+    numbers->kernel[LRC_F32] = run->table[LRC_F32]->kernel[rule][f32];
+    numbers->kernel[LRC_F64] = run->table[LRC_F64]->kernel[rule][f64];
+    numbers->bare = numbers->bare && numbers->before_kernel[0] == 1;
 }
 
 static int has_average(const lrc_group *group)
@@ -81,17 +81,17 @@ static int has_average(const lrc_group *group)
     return 0;
 }
 
-/* Where directions are made of whole gradients these are clipped before it, and else
- * gscale carries the factor. */
-static void share_factor(const lrc_group *group, lrc_numbers *by)
+/* Give the factor to gscale or, if the gradient is factored or directed before the
+ * kernel multiplies it by gscale, to before_kernel. */
+static void share_factor(const lrc_group *group, lrc_numbers *numbers)
 {
-    const int whole = group->directed || group->factoring;
+    const int before = group->directed || group->factoring;
+    const lrc_scaled gscale = {numbers->f64[0], 0};
     double half[2];
-    lrc_halve(whole ? by->factor : lrc_times((lrc_scaled){by->f64[0], 0}, by->factor),
-              half);
-    by->apart[0] = half[0];
-    by->apart[1] = whole ? half[1] : 1;
-    if (!whole) by->f64[0] = half[1];
+    lrc_halve(before ? numbers->factor : lrc_times(gscale, numbers->factor), half);
+    numbers->before_kernel[0] = half[0];
+    numbers->before_kernel[1] = before ? half[1] : 1;
+    if (!before) numbers->f64[0] = half[1];
 }
 
 void lrc_round_all(const lrc_run *run)
@@ -100,17 +100,17 @@ void lrc_round_all(const lrc_run *run)
     for (size_t i = 0; i < plan->n_groups; i++) {
         const lrc_group *group = plan->group + i;
         const int emits = lrc_scales[group->scale].emits;
-        lrc_numbers *by = run->numbers + i;
-        memcpy(by->f64, group->coef, sizeof by->f64);
-        share_factor(group, by);
-        by->bare = !plan->report && !plan->zero_grads && !plan->gathered &&
-                   group->clip_value == 0 && group->agc == 0 && !group->directed &&
-                   !group->factoring && !emits && !has_average(group);
+        lrc_numbers *numbers = run->numbers + i;
+        memcpy(numbers->f64, group->coef, sizeof numbers->f64);
+        share_factor(group, numbers);
+        numbers->bare = !plan->report && !plan->zero_grads && !plan->gathered &&
+                        group->clip_value == 0 && group->agc == 0 && !group->directed &&
+                        !group->factoring && !emits && !has_average(group);
         lrc_round_numbers(run, i, group->rule, emits);
     }
 }
 
-const void *lrc_coefs(const lrc_numbers *by, lrc_dtype dtype)
+const void *lrc_coefs(const lrc_numbers *numbers, lrc_dtype dtype)
 {
-    return dtype == LRC_F32 ? (const void *)by->f32 : by->f64;
+    return dtype == LRC_F32 ? (const void *)numbers->f32 : numbers->f64;
 }

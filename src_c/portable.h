@@ -6,7 +6,7 @@
 #include <float.h>
 #include <stdint.h>
 
-/* 16: narrower types, as _Float16, are not widened to float either. */
+/* 0 and 16 both mean that float is computed in float (16: and _Float16 in _Float16). */
 #if FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 16
 #error "lrcore needs float arithmetic in float, not in x87's long double"
 #endif
@@ -14,9 +14,9 @@
 #error "lrcore is exact: build it without -ffast-math"
 #endif
 
-/* The instruction sets that setup.py compiles kernels.c for, best last, and what each
- * needs of the processor: just what its flags let the compiler use.  The builtins also
- * ask whether the operating system saves the wider registers. */
+/* The instruction sets that setup.py compiles kernels.c for, best last, and the
+ * features that each needs: exactly those that its flags let the compiler use.  The
+ * builtins also check that the operating system saves the wider registers. */
 #if defined(__x86_64__)
 #define FOR_EACH_ISA(X)                                                                \
     X(baseline, 1)                                                                     \
@@ -28,19 +28,22 @@
 #define FOR_EACH_ISA(X) X(baseline, 1)
 #endif
 
-/* The driver must vanish into each kernel, or its rule would be called through a
- * pointer. */
+/* The driver must be inlined into each kernel; otherwise it would call the rule through
+ * a pointer. */
 #define INLINE inline __attribute__((always_inline))
+/* What every kernel calls and few need is there once. */
+#define NOINLINE __attribute__((noinline))
 
-/* Ask for element i of an array, which is read soon.  Its address is made as an integer,
- * since it may lie past the array; any address will do. */
+/* Prefetch element i of an array.  The address is computed as an integer, since it may
+ * lie past the array's end, where a pointer would be undefined; prefetching it is
+ * harmless. */
 #define PREFETCH(array, i)                                                             \
     __builtin_prefetch((const void *)((uintptr_t)(array) + (i) * sizeof *(array)), 0, 2)
 
-/* The floating-point mode belongs to a thread: round to nearest, exceptions masked, and
- * subnormals flushed to zero (as inputs and as results; x86-64 and aarch64 only) or kept.
- *
- * fp_enter() sets it and returns the caller's mode for fp_leave(). */
+/* The floating-point mode of a thread.  Kernels round to nearest, with exceptions
+ * masked and subnormals either kept or flushed to zero (as inputs and as results;
+ * x86-64 and aarch64 only).  fp_enter() sets this mode and returns the previous one,
+ * for fp_leave(). */
 #if defined(__x86_64__)
 #include <xmmintrin.h>
 typedef unsigned int fp_mode;

@@ -1,11 +1,11 @@
-/* registry.h: what rules.def, scales.def and gauges.def list, as enums and tables: a part of
- * lrcore.h, which includes it. */
+/* registry.h: the lists rules.def, scales.def and gauges.def as enums and tables; a
+ * part of lrcore.h, which includes it. */
 
 #ifndef LRC_REGISTRY_H
 #define LRC_REGISTRY_H
 
-/* The registries.  A number, once given, keeps its meaning: it stands in their lines. */
-#define LRC_RULE(id, name, n_state, states, coefs) LRC_##name = id,
+/* A number in these lists is part of the interface: it never changes its meaning. */
+#define LRC_RULE(id, name, bound, n_state, states, coefs) LRC_##name = id,
 typedef enum {
 #include "rules.def"
     LRC_N_RULES
@@ -28,7 +28,7 @@ typedef enum {
 } lrc_gauge;
 #undef LRC_GAUGE
 
-/* What rules.def says of each rule. */
+/* The lines of rules.def. */
 typedef struct {
     const char *name;
     int n_state;
@@ -36,16 +36,16 @@ typedef struct {
 } lrc_rule_info;
 extern const lrc_rule_info lrc_rules[LRC_N_RULES];
 
-/* What scales.def says of each scale; that of LRC_NO_SCALE is empty. */
+/* The lines of scales.def; that of LRC_NO_SCALE is empty. */
 typedef struct {
     const char *name;
-    int emits;   /* whether it scales the rule's u rather than the gradient */
-    int n_state; /* doubles a tensor */
+    int emits;   /* whether it scales the rule's direction u instead of the gradient */
+    int n_state; /* doubles for each tensor */
     const char *states, *coefs;
 } lrc_scale_info;
 extern const lrc_scale_info lrc_scales[LRC_N_SCALES];
 
-/* What gauges.def says of each gauge; that of LRC_NO_GAUGE is empty. */
+/* The lines of gauges.def; that of LRC_NO_GAUGE is empty. */
 typedef struct {
     const char *name;
     int n_array;

@@ -1,4 +1,4 @@
-/* report.c: what a step has measured of each tensor. */
+/* report.c: the pass that writes the report of each tensor. */
 
 #include "run.h"
 

@@ -1,13 +1,13 @@
-/* rules.c: what rules.def and gauges.def say, as tables. */
+/* rules.c: rules.def and gauges.def as tables. */
 
 #include "lrcore.h"
 
-#define LRC_RULE(id, name, n_state, states, coefs)                                     \
+#define LRC_RULE(id, name, bound, n_state, states, coefs)                              \
     _Static_assert(n_state <= LRC_MAX_STATES, #name " has too many states");
 #include "rules.def"
 #undef LRC_RULE
 
-#define LRC_RULE(id, name, n_state, states, coefs)                                     \
+#define LRC_RULE(id, name, bound, n_state, states, coefs)                              \
     [id] = {#name, n_state, states, coefs},
 const lrc_rule_info lrc_rules[LRC_N_RULES] = {
 #include "rules.def"

@@ -1,4 +1,4 @@
-/* run.c: the driver of passes, and the work that they share. */
+/* run.c: the driver of passes, and the plan's work area, which they share. */
 
 #include "run.h"
 
@@ -12,7 +12,7 @@ static size_t units_of(const lrc_tensor *t)
     return n > 1 ? n : 0;
 }
 
-/* Lay out the arrays of a run from `work` on; returns the bytes. */
+/* Lay out the arrays of a run in `work`, if that is not NULL; return their bytes. */
 static size_t lay_out(lrc_run *run, const lrc_plan *plan, size_t n_units, char *work)
 {
     const size_t numbers = plan->n_groups * sizeof(lrc_numbers);
@@ -77,7 +77,7 @@ void lrc_ask_caller(lrc_run *run, lrc_ask what)
     fp_leave(mode);
 }
 
-/* What the plan and its groups ask for. */
+/* The passes that the plan and its groups ask for. */
 static unsigned asked_for(const lrc_plan *plan)
 {
     unsigned asked = LRC_ALWAYS;
@@ -86,11 +86,10 @@ static unsigned asked_for(const lrc_plan *plan)
     if (plan->zero_grads) asked |= LRC_ZEROES;
     for (size_t i = 0; i < plan->n_groups; i++) {
         const lrc_group *group = plan->group + i;
-        const int whole = group->factoring || group->directed;
-        /* The kernel measures the gradient that it is given, and no other. */
-        const int other =
-            whole || group->clip_value != 0 || lrc_scales[group->scale].emits;
-        if (group->clip_norm != 0 || group->agc != 0 || (plan->report && other))
+        /* The report needs the raw gradient, but the kernel measures its own input. */
+        const int changed = group->factoring || group->directed ||
+                            group->clip_value != 0 || lrc_scales[group->scale].emits;
+        if (group->clip_norm != 0 || group->agc != 0 || (plan->report && changed))
             asked |= LRC_MEASURES;
         if (group->scale != LRC_NO_SCALE) asked |= LRC_SCALES;
         if (group->gauge != LRC_NO_GAUGE && plan->gauge_sums) asked |= LRC_GAUGES;
@@ -100,12 +99,12 @@ static unsigned asked_for(const lrc_plan *plan)
     return asked;
 }
 
-/* What each thread does; thread 0 does more in between. */
+/* Run the passes in one thread of a team. */
 static void run_passes(void *ctx, const lrc_team *team)
 {
     lrc_run *run = ctx;
-    const int helps = team->k > 0; /* thread 0 is in the kernels' mode already */
-    const fp_mode mode = helps ? fp_enter(run->plan->keep_subnormals) : run->caller;
+    const int helper = team->k > 0; /* thread 0 has already set its mode */
+    const fp_mode mode = helper ? fp_enter(run->plan->keep_subnormals) : run->caller;
     for (const lrc_pass *const *pass = run->passes; *pass; pass++) {
         if (!(run->asked & (*pass)->asked) || run->result != (*pass)->result) continue;
         if ((*pass)->share) (*pass)->share(run, team);
@@ -114,7 +113,7 @@ static void run_passes(void *ctx, const lrc_team *team)
         if (team->k == 0) (*pass)->meet(run);
         lrc_meet(team);
     }
-    if (helps) fp_leave(mode);
+    if (helper) fp_leave(mode);
 }
 
 int lrc_run_passes(lrc_run *run, lrc_plan *plan, const lrc_pass *const *passes)
@@ -128,9 +127,9 @@ int lrc_run_passes(lrc_run *run, lrc_plan *plan, const lrc_pass *const *passes)
     run->asked |= asked_for(plan);
     run->caller = fp_enter(plan->keep_subnormals);
     lrc_begin_numbers(run);
-    /* A kernel that is given a gradient times a factor does not measure the gradient. */
+    /* Nor does a kernel measure the raw gradient if that is multiplied before it. */
     for (size_t i = 0; plan->report && i < plan->n_groups; i++)
-        if (run->numbers[i].apart[0] != 1) run->asked |= LRC_MEASURES;
+        if (run->numbers[i].before_kernel[0] != 1) run->asked |= LRC_MEASURES;
     lrc_parallel(lrc_threads_for(plan->total, plan->parallel_from, plan->num_threads),
                  run_passes, run);
     fp_leave(run->caller);

@@ -1,8 +1,8 @@
-/* run.h: a step under way, and the passes that it is a list of.
+/* run.h: a step under way, which is a list of passes.
  *
- * A pass is what has to know something of the whole before the next can go on: each thread
- * does its share, then thread 0, the caller's, makes numbers of what all have found while
- * the others wait.  A run holds what they find; its arrays are the plan's work. */
+ * In a pass each thread works on its share of the tensors; then, while the others wait,
+ * thread 0 (the caller's) makes numbers from the results of all.  A run holds these
+ * results; its arrays lie in the plan's `work`. */
 
 #ifndef LRC_RUN_H
 #define LRC_RUN_H
@@ -12,7 +12,7 @@
 #include "split.h"
 #include "squares.h"
 
-/* What is made of a strip while it is in the cache. */
+/* Intermediate values of a strip, which stay in the cache. */
 typedef union {
     float f32[LRC_STRIP];
     double f64[LRC_STRIP];
@@ -20,21 +20,24 @@ typedef union {
 
 /* A group's numbers in this step. */
 typedef struct {
-    lrc_scaled factor;         /* of gradients, by their clipping, before coef[0] */
-    double f64[LRC_MAX_COEFS]; /* coefficients as clipping and scales leave them, */
-    float f32[LRC_MAX_COEFS];  /* rounded */
+    lrc_scaled factor;         /* grad_scale times the clip factors over before_clip */
+    double f64[LRC_MAX_COEFS]; /* coefficients, changed by clipping and scales */
+    float f32[LRC_MAX_COEFS];  /* the same, rounded */
     lrc_kernel *kernel[LRC_N_DTYPES];
-    /* Gradients are multiplied by `first` before they are clipped, and by `apart` before
-     * the kernel: a factor that coef[0] cannot hold.  They are mostly 1. */
-    double first, apart[2];
-    int bare; /* whether a step is the kernel alone */
+    double before_clip; /* multiplies gradients before they are clipped by value */
+    /* Multiply gradients before the kernel.  Usually 1; otherwise the part of `factor`
+     * that coef[0] cannot hold or, for a factored or directed group, all of it. */
+    double before_kernel[2];
+    int bare; /* whether a step calls the kernel and nothing else */
 } lrc_numbers;
 
-/* What was measured of a strip: sums of squares of g; of g clipped by value, or of what a
- * scale divides by; of p; of p's change by the rule, or by Mechanic. */
+/* Sums of squares that were measured in a strip. */
 typedef struct {
-    lrc_squares g, x, p, u;
-    size_t nonfinite; /* elements of g */
+    lrc_squares g;    /* of the gradient */
+    lrc_squares x;    /* of the gradient clipped by value, or of the scale's input */
+    lrc_squares p;    /* of p */
+    lrc_squares u;    /* of the change of p */
+    size_t nonfinite; /* elements of the gradient that are not finite */
 } lrc_measured;
 
 /* A unit of adaptive clipping. */
@@ -48,19 +51,19 @@ typedef struct {
     lrc_plan *plan;
     const lrc_pass *const *passes;
     const lrc_table *const *table; /* by dtype */
-    lrc_numbers *numbers;          /* of each group */
-    lrc_measured *strip;           /* of each strip */
-    double *gauge;                 /* LRC_MAX_SUMS of each strip */
-    lrc_unit *unit;                /* of each unit, with its factors in either dtype: */
-    double *unit_factor[2];        /* the second where a factor has to be two */
-    unsigned asked;   /* LRC_MEASURES and so on: which passes are asked for */
-    int first;        /* of lrc_gather() */
-    int units_halved; /* whether unit_factor[1] is used */
-    int result;       /* LRC_TAKEN, until a pass finds otherwise */
-    fp_mode caller;   /* of the thread that called */
+    lrc_numbers *numbers;          /* one for each group */
+    lrc_measured *strip;           /* one for each strip */
+    double *gauge;                 /* LRC_MAX_SUMS for each strip */
+    lrc_unit *unit;                /* one for each unit */
+    double *unit_factor[2]; /* two factors for each unit, in the tensor's dtype, */
+    int units_halved;       /* and whether the second is used */
+    unsigned asked;         /* the passes to run: a set of LRC_MEASURES and so on */
+    int first;              /* the argument of lrc_gather() */
+    int result;             /* LRC_TAKEN, unless a pass has changed it */
+    fp_mode caller;         /* floating-point mode of the thread that called */
 } lrc_run;
 
-/* What a plan may ask for, beside the step: each by a pass. */
+/* What a plan may ask for.  A pass runs if its bit is set. */
 enum {
     LRC_ALWAYS = 1,
     LRC_MEASURES = 2,
@@ -74,60 +77,78 @@ enum {
 };
 
 struct lrc_pass {
-    unsigned asked; /* it is run where this is asked for, */
-    int result; /* and the result is this so far: LRC_TAKEN, but for the last pass */
-    void (*share)(lrc_run *run, const lrc_team *team); /* or NULL, */
-    void (*meet)(lrc_run *run);                        /* or NULL */
+    /* The pass runs if this bit is asked for and the run's result is this so far:
+     * LRC_TAKEN, or LRC_SKIPPED for the pass that zeroes the gradients of a skipped
+     * step. */
+    unsigned asked;
+    int result;
+    void (*share)(lrc_run *run, const lrc_team *team); /* in each thread; or NULL */
+    void (*meet)(lrc_run *run); /* then in thread 0, while the others wait; or NULL */
 };
 
-/* In the order of a step: see step.c. */
+/* The passes of a step, in order: see step.c. */
 extern const lrc_pass lrc_measure_pass, lrc_check_pass, lrc_gauge_pass, lrc_factor_pass,
     lrc_direct_pass, lrc_scale_pass, lrc_step_pass, lrc_report_pass, lrc_zero_pass;
-/* Of the other functions of lrcore.h. */
+/* Passes of lrc_clip() and lrc_gather(). */
 extern const lrc_pass lrc_clip_pass, lrc_gather_pass;
 
-/* run.c: run a list of passes, which ends with NULL; returns the result. */
+/* --- run.c ------------------------------------------------------------------------ */
+
+/* Run a list of passes, which ends with NULL; returns the result. */
 int lrc_run_passes(lrc_run *run, lrc_plan *plan, const lrc_pass *const *passes);
-/* Ask the caller; where it does not go on, the step is refused. */
+/* Call the plan's `ask`; its answer becomes the run's result. */
 void lrc_ask_caller(lrc_run *run, lrc_ask what);
 const lrc_group *lrc_group_of(const lrc_run *run, const lrc_view *v);
 double lrc_grad_scale(const lrc_run *run);
 
-/* numbers.c: begin with each group's; round them, and look up the kernels they ask for. */
+/* --- numbers.c -------------------------------------------------------------------- */
+
+/* Set the numbers of all groups before the first pass. */
 void lrc_begin_numbers(lrc_run *run);
+/* Round a group's coefficients, and choose its kernels. */
 void lrc_round_numbers(const lrc_run *run, size_t group, lrc_rule rule, int emits);
+/* Set all groups' coefficients from the plan and the clip factors, and round them. */
 void lrc_round_all(const lrc_run *run);
+/* A group's coefficients in a dtype. */
 const void *lrc_coefs(const lrc_numbers *numbers, lrc_dtype dtype);
-/* Two factors whose product is f, each a normal number of either type; one of them is 1
- * where f is one itself. */
+/* Split f into two normal floats, whose product is f; half[0] is 1 if f is normal. */
 void lrc_halve(lrc_scaled f, double half[2]);
-/* Put what gscale cannot hold as a normal number apart. */
+/* Move to before_kernel[0] the part of gscale that makes it no normal float. */
 void lrc_halve_gscale(lrc_numbers *numbers);
 
-/* gradient.c: the gradient of a view, made in `made` or where it is: gathered; clipped by
- * value; by units too; and as its kernel is given it, times what gscale cannot hold. */
-const void *lrc_gathered(const lrc_run *run, const lrc_view *v, void *made);
+/* --- gradient.c ------------------------------------------------------------------- */
+
+/* The gradient of a view: with acc added; then clipped by value; then clipped by units;
+ * then times before_kernel, as its kernel gets it.  Each function returns `scratch` if
+ * it has changed something, otherwise the array that it began with. */
+const void *lrc_gathered(const lrc_run *run, const lrc_view *v, void *scratch);
 const void *lrc_clamped(const lrc_run *run, const lrc_view *v, const void *g,
-                        void *made);
-const void *lrc_clipped(const lrc_run *run, lrc_view *v, void *made);
-const void *lrc_gradient(const lrc_run *run, lrc_view *v, void *made);
+                        void *scratch);
+const void *lrc_clipped(const lrc_run *run, lrc_view *v, void *scratch);
+const void *lrc_gradient(const lrc_run *run, lrc_view *v, void *scratch);
 
-/* step.c: what the kernel is given: the caller's direction, or the gradient, or that over
- * its factored root. */
-const void *lrc_direction(const lrc_run *run, lrc_view *v, lrc_scratch made[2]);
+/* --- the other files -------------------------------------------------------------- */
 
-/* units.c: whether a tensor is clipped by units; measure them; make their factors. */
+/* step.c: the input of the kernel: the caller's direction, or the gradient, divided by
+ * the root of its second moment if that is factored. */
+const void *lrc_direction(const lrc_run *run, lrc_view *v, lrc_scratch scratch[2]);
+
+/* units.c: whether a tensor is clipped by more than one unit. */
 int lrc_has_units(const lrc_run *run, const lrc_tensor *t);
+/* Measure the norms of a thread's units. */
 void lrc_measure_units(lrc_run *run, const lrc_team *team);
-lrc_squares lrc_clip_units(lrc_run *run, const lrc_tensor *t, lrc_scaled factor,
+/* Make the clip factors of a tensor's units, for gradients that were multiplied by
+ * `scale`.  Returns the sum of squares after clipping; it is `total` if nothing was
+ * clipped. */
+lrc_squares lrc_clip_units(lrc_run *run, const lrc_tensor *t, lrc_scaled scale,
                            const lrc_squares *total);
 
-/* clip.c: the factor that makes a norm at most `most`, 1 where it is not finite; the most
- * that adaptive clipping leaves of a norm, for that of p. */
-lrc_scaled lrc_clip_factor(lrc_scaled norm, double most);
-double lrc_agc_most(const lrc_group *group, lrc_scaled p);
+/* clip.c: the factor that reduces a norm to max_norm; 1 if it is less or not finite. */
+lrc_scaled lrc_clip_factor(lrc_scaled norm, double max_norm);
+/* The max_norm of adaptive clipping, from the norm of p. */
+double lrc_agc_max_norm(const lrc_group *group, lrc_scaled p);
 
-/* report.c: what a tensor's strips add up to, in order. */
+/* report.c: the sums of a tensor's strips, added in order. */
 lrc_measured lrc_sum_up(const lrc_run *run, const lrc_tensor *t);
 
 #endif

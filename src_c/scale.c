@@ -1,5 +1,5 @@
-/* scale.c: numbers that a tensor's norms make, each step anew: the scales' functions, and
- * the pass that takes the norms. */
+/* scale.c: the scales' functions, and the pass that takes a tensor's norms and lets its
+ * scale change the numbers of the step. */
 
 #include "scale.h"
 
@@ -8,14 +8,14 @@
 
 #include "run.h"
 
-/* The root of a mean square; and factor^2 times a sum, where that is out of range as the
- * largest double. */
+/* The root mean square of n numbers, from their sum of squares. */
 static double root_mean(const lrc_squares *sum, double n)
 {
     const lrc_squares mean = {sum->mid / n, sum->small / n, sum->large / n};
     return lrc_norm(&mean);
 }
 
+/* factor^2 times a sum of squares, or the largest double if it exceeds that. */
 static double within_double(double factor, const lrc_squares *sum)
 {
     const double all = factor * factor * sum->mid;
@@ -46,24 +46,27 @@ static void (*const functions[LRC_N_SCALES])(const double *, const lrc_norms *,
 #include "scales.def"
 };
 
-/* What a scale takes the norm of: the direction that is emitted, or the gradient over its
- * factored root, or the gradient without the factor that the scale changes. */
-static const void *scaled(const lrc_run *run, lrc_view *v, lrc_scratch made[2])
+/* The array whose norm a scale needs: the emitted direction; or the gradient divided by
+ * the root of its factored second moment; or the clipped gradient, before it is
+ * multiplied by before_kernel and gscale, which the scale knows. */
+static const void *scaled(const lrc_run *run, lrc_view *v, lrc_scratch scratch[2])
 {
     const lrc_group *group = lrc_group_of(run, v);
-    const lrc_numbers *by = run->numbers + v->tensor->group;
+    const lrc_numbers *numbers = run->numbers + v->tensor->group;
     if (lrc_scales[group->scale].emits) {
-        v->g = (void *)lrc_gradient(run, v, made);
-        by->kernel[v->tensor->dtype](v, lrc_coefs(by, v->tensor->dtype), NULL);
+        v->g = (void *)lrc_gradient(run, v, scratch);
+        numbers->kernel[v->tensor->dtype](v, lrc_coefs(numbers, v->tensor->dtype),
+                                          NULL);
         return v->u;
     }
-    return group->factoring ? lrc_direction(run, v, made) : lrc_clipped(run, v, made);
+    return group->factoring ? lrc_direction(run, v, scratch)
+                            : lrc_clipped(run, v, scratch);
 }
 
 static void share(lrc_run *run, const lrc_team *team)
 {
     lrc_share mine = lrc_share_of(run->plan, team);
-    lrc_scratch made[2];
+    lrc_scratch scratch[2];
     for (lrc_view v; lrc_next(&mine, 0, &v);) {
         const lrc_dtype dtype = v.tensor->dtype;
         const lrc_table *table = run->table[dtype];
@@ -71,25 +74,28 @@ static void share(lrc_run *run, const lrc_team *team)
         size_t ignored;
         if (lrc_group_of(run, &v)->scale == LRC_NO_SCALE) continue;
         *sums = (lrc_measured){.nonfinite = 0};
-        sums->x = lrc_squares_of(table, dtype, scaled(run, &v, made), v.n, &ignored);
+        sums->x = lrc_squares_of(table, dtype, scaled(run, &v, scratch), v.n, &ignored);
         sums->p = lrc_squares_of(table, dtype, v.p, v.n, &ignored);
     }
 }
 
-/* Make the tensors' numbers.  What has been emitted is a gradient now: see step.c. */
+/* Let the scales change their tensors' numbers.  From here on a direction that was
+ * emitted counts as a gradient, which the rule sgd applies: see step_strip(). */
 static void meet(lrc_run *run)
 {
     const lrc_plan *plan = run->plan;
     for (size_t i = 0; i < plan->n_tensors; i++) {
         const lrc_tensor *t = plan->tensor + i;
         const lrc_group *group = plan->group + t->group;
-        lrc_numbers *by = run->numbers + t->group;
+        lrc_numbers *numbers = run->numbers + t->group;
         if (group->scale == LRC_NO_SCALE) continue;
         const lrc_measured sums = lrc_sum_up(run, t);
         const lrc_norms norms = {sums.x, sums.p, (double)t->n};
-        if (!group->factoring) by->f64[0] *= by->apart[0]; /* the factor as a whole */
-        functions[group->scale](group->scale_coef, &norms, t->scale_state, by->f64);
-        if (!group->factoring) lrc_halve_gscale(by);
+        if (!group->factoring) /* undo the split of gscale */
+            numbers->f64[0] *= numbers->before_kernel[0];
+        functions[group->scale](group->scale_coef, &norms, t->scale_state,
+                                numbers->f64);
+        if (!group->factoring) lrc_halve_gscale(numbers);
         const int emitted = lrc_scales[group->scale].emits;
         lrc_round_numbers(run, t->group, emitted ? LRC_sgd : group->rule, 0);
     }

@@ -1,14 +1,14 @@
-/* scale.h: what a scale is told of a tensor. */
+/* scale.h: the norms from which a scale changes a tensor's numbers. */
 
 #ifndef LRC_SCALE_H
 #define LRC_SCALE_H
 
 #include "squares.h"
 
-/* Sums of squares, of what it scales and of p, and the number of elements. */
 typedef struct {
-    lrc_squares xx, pp;
-    double n;
+    lrc_squares xx; /* sum of squares of the gradient, or of u where the scale emits */
+    lrc_squares pp; /* sum of squares of p */
+    double n;       /* number of elements */
 } lrc_norms;
 
 #endif

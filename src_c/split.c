@@ -1,15 +1,17 @@
-/* split.c: which part of the work a thread has. */
+/* split.c: how the work is split among threads. */
 
 #include "split.h"
 
 size_t lrc_begin(size_t total, size_t block, int k, int n)
 {
     const size_t blocks = total / block + (total % block != 0);
-    const size_t all = (size_t)n, part = (size_t)k;
-    return k == n ? total : (blocks / all * part + blocks % all * part / all) * block;
+    const size_t threads = (size_t)n, thread = (size_t)k;
+    if (k == n) return total;
+    /* blocks * thread / threads, without overflow */
+    return (blocks / threads * thread + blocks % threads * thread / threads) * block;
 }
 
-/* The last tensor whose first element is `at` or one before. */
+/* The last tensor whose first element is not after element `at` of the plan. */
 static const lrc_tensor *tensor_at(const lrc_plan *plan, size_t at)
 {
     size_t lo = 0, hi = plan->n_tensors;
@@ -23,15 +25,15 @@ static const lrc_tensor *tensor_at(const lrc_plan *plan, size_t at)
     return plan->tensor + lo;
 }
 
-/* Where thread k of n begins: the tensor, and the place in it. */
-static const lrc_tensor *begin_of(const lrc_plan *plan, int k, int n, size_t *place)
+/* The tensor in which thread k of n begins, and the index of the element in it. */
+static const lrc_tensor *begin_of(const lrc_plan *plan, int k, int n, size_t *index)
 {
-    *place = 0;
+    *index = 0;
     if (k == 0 || plan->n_tensors == 0) return plan->tensor;
     if (k == n) return plan->tensor + plan->n_tensors;
     const size_t at = lrc_begin(plan->total, 1, k, n);
     const lrc_tensor *t = tensor_at(plan, at);
-    *place = (at - t->first) / LRC_STRIP * LRC_STRIP;
+    *index = (at - t->first) / LRC_STRIP * LRC_STRIP;
     return t;
 }
 

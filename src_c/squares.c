@@ -1,21 +1,22 @@
-/* squares.c: sums of squares, and numbers past a double's range.
+/* squares.c: sums of squares, and numbers outside the range of a double.
  *
- * A strip of which the sum of squares is no good double, too large or so small that the
- * squares of its elements vanish, is summed once more of 2^-600 x or 2^600 x.  Of float32
- * elements each sum is ordinary, as their squares are doubles. */
+ * If the sum of squares of a strip overflows, or is so small that the squares of
+ * elements may have vanished, it is taken again of 2^-600 x or 2^600 x.  This never
+ * happens with float32 elements, whose squares are normal doubles. */
 
 #include "squares.h"
 
 #include <float.h>
 #include <math.h>
 
-static const double UP = 0x1p600, DOWN = 0x1p-600; /* by LRC_SHIFT */
+static const double UP = 0x1p600, DOWN = 0x1p-600; /* 2^+-LRC_SHIFT */
 
-/* Elements whose squares add up to as much lose nothing that counts: one whose own square
- * vanishes, below 2^-511, is less than 2^-60 of their norm. */
-static const double LEAST = 0x1p-900;
+/* A sum of squares from here on has lost nothing that counts: the norm is at least
+ * 2^-450, and an element whose square vanishes, below 2^-511, is less than 2^-60 of
+ * that. */
+static const double SAFE = 0x1p-900;
 
-int lrc_out_of_range(double sum) { return sum > DBL_MAX ? -1 : sum < LEAST; }
+int lrc_out_of_range(double sum) { return sum > DBL_MAX ? -1 : sum < SAFE; }
 
 static double sum_of(const lrc_table *table, const void *x, size_t n)
 {
@@ -35,7 +36,7 @@ static double sum_of_scaled(const lrc_table *table, const void *x, size_t n,
 
 int lrc_is_ordinary(lrc_dtype dtype, double sum)
 {
-    return sum <= DBL_MAX && (dtype == LRC_F32 || sum >= LEAST);
+    return sum <= DBL_MAX && (dtype == LRC_F32 || sum >= SAFE);
 }
 
 lrc_squares lrc_squares_of(const lrc_table *table, lrc_dtype dtype, const void *x,
@@ -45,7 +46,7 @@ lrc_squares lrc_squares_of(const lrc_table *table, lrc_dtype dtype, const void *
     *nonfinite = 0;
     if (lrc_is_ordinary(dtype, sum)) return (lrc_squares){.mid = sum};
     *nonfinite = table->nonfinite(x, n);
-    if (dtype == LRC_F64 && sum < LEAST)
+    if (dtype == LRC_F64 && sum < SAFE)
         return (lrc_squares){.small = sum_of_scaled(table, x, n, UP)};
     if (dtype == LRC_F64 && sum > DBL_MAX && *nonfinite == 0)
         return (lrc_squares){.large = sum_of_scaled(table, x, n, DOWN)};
@@ -75,14 +76,14 @@ lrc_squares lrc_square(lrc_scaled a)
 {
     const double x = lrc_value(a);
     if (x * x > DBL_MAX) return (lrc_squares){.large = x * DOWN * (x * DOWN)};
-    if (x * x < LEAST) return (lrc_squares){.small = x * UP * (x * UP)};
+    if (x * x < SAFE) return (lrc_squares){.small = x * UP * (x * UP)};
     return (lrc_squares){.mid = x * x};
 }
 
 lrc_squares lrc_times_squared(lrc_scaled f, const lrc_squares *s)
 {
     const double ff = f.x * f.x;
-    if (f.e == 0 && (f.x == 0 || (ff > LEAST && ff < 1 / LEAST)))
+    if (f.e == 0 && (f.x == 0 || (ff > SAFE && ff < 1 / SAFE)))
         return (lrc_squares){ff * s->mid, ff * s->small, ff * s->large};
     return lrc_square(lrc_times(f, lrc_root(s)));
 }

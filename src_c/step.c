@@ -1,5 +1,5 @@
-/* step.c: the functions of lrcore.h that work on a plan, each a list of passes; and the pass
- * that steps. */
+/* step.c: the functions of lrcore.h that run a plan, each with its list of passes; and
+ * the pass that steps. */
 
 #include <math.h>
 #include <string.h>
@@ -44,18 +44,18 @@ int lrc_gather(lrc_plan *plan, int first)
 
 /* --- the pass --------------------------------------------------------------------- */
 
-const void *lrc_direction(const lrc_run *run, lrc_view *v, lrc_scratch made[2])
+const void *lrc_direction(const lrc_run *run, lrc_view *v, lrc_scratch scratch[2])
 {
     const lrc_group *group = lrc_group_of(run, v);
     if (group->directed) return v->u;
-    const void *g = lrc_gradient(run, v, made);
+    const void *g = lrc_gradient(run, v, scratch);
     if (group->factoring == LRC_UNFACTORED) return g;
-    run->table[v->tensor->dtype]->unfactor(v, group->factoring, g, made + 1);
-    return made + 1;
+    run->table[v->tensor->dtype]->unfactor(v, group->factoring, g, scratch + 1);
+    return scratch + 1;
 }
 
-/* Keep what the kernel has measured of a strip: of g, which it was given, and of p, once
- * more where these are out of a double's range. */
+/* Keep the sums that the kernel has taken of a strip.  Those of g, the kernel's input,
+ * and of p are taken again if they are out of range. */
 static void keep_sums(const lrc_run *run, const lrc_view *v, const lrc_sums *found)
 {
     const lrc_dtype dtype = v->tensor->dtype;
@@ -71,18 +71,19 @@ static void keep_sums(const lrc_run *run, const lrc_view *v, const lrc_sums *fou
         sums->p = lrc_squares_of(table, dtype, v->p, v->n, &ignored);
 }
 
-static void step_strip(lrc_run *run, lrc_view *v, lrc_scratch made[2])
+static void step_strip(lrc_run *run, lrc_view *v, lrc_scratch scratch[2])
 {
     const lrc_dtype dtype = v->tensor->dtype;
     const lrc_table *table = run->table[dtype];
     const lrc_group *group = lrc_group_of(run, v);
-    const lrc_numbers *by = run->numbers + v->tensor->group;
+    const lrc_numbers *numbers = run->numbers + v->tensor->group;
     void *const raw = v->g;
     lrc_sums sums = {0};
 
-    v->g = lrc_scales[group->scale].emits ? v->u : (void *)lrc_direction(run, v, made);
+    v->g =
+        lrc_scales[group->scale].emits ? v->u : (void *)lrc_direction(run, v, scratch);
     if (v->delta) table->mechanic_begin(v, &group->mechanic);
-    by->kernel[dtype](v, lrc_coefs(by, dtype), &sums);
+    numbers->kernel[dtype](v, lrc_coefs(numbers, dtype), &sums);
     if (v->delta)
         table->mechanic(v, &group->mechanic, run->plan->report ? &sums : NULL);
     if (run->plan->report) keep_sums(run, v, &sums);
@@ -97,16 +98,16 @@ static void step_strip(lrc_run *run, lrc_view *v, lrc_scratch made[2])
 static void step_share(lrc_run *run, const lrc_team *team)
 {
     lrc_share mine = lrc_share_of(run->plan, team);
-    lrc_scratch made[2];
+    lrc_scratch scratch[2];
     for (const lrc_tensor *t; (t = lrc_next_tensor(&mine)) != NULL;) {
-        const lrc_numbers *by = run->numbers + t->group;
-        const int bare = by->bare && !t->mechanic_delta;
+        const lrc_numbers *numbers = run->numbers + t->group;
+        const int bare = numbers->bare && !t->mechanic_delta;
         lrc_view v;
         lrc_next(&mine, bare, &v);
         if (bare)
-            by->kernel[t->dtype](&v, lrc_coefs(by, t->dtype), NULL);
+            numbers->kernel[t->dtype](&v, lrc_coefs(numbers, t->dtype), NULL);
         else
-            step_strip(run, &v, made);
+            step_strip(run, &v, scratch);
     }
 }
 

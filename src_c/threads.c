@@ -1,4 +1,4 @@
-/* threads.c: how many threads share a step. */
+/* threads.c: the number of threads of a step. */
 
 #include "threads.h"
 
@@ -6,18 +6,18 @@
 
 #include "lrcore.h"
 
-static atomic_int num_threads; /* as set; 0: the default */
-static atomic_int limit;       /* of the default; 0: none */
+static atomic_int num_threads; /* as the user has set it; 0: the default */
+static atomic_int limit;       /* of the default; 0: no limit */
 
-static int least(int a, int b) { return a < b ? a : b; }
+static int lesser(int a, int b) { return a < b ? a : b; }
 
 int lrc_num_threads(void)
 {
     const int set = atomic_load_explicit(&num_threads, memory_order_relaxed);
     if (set > 0 && lrc_has_openmp()) return set;
     const int most = atomic_load_explicit(&limit, memory_order_relaxed);
-    const int n = least(lrc_usual_threads(), lrc_processors());
-    return most > 0 ? least(n, most) : n;
+    const int n = lesser(lrc_usual_threads(), lrc_processors());
+    return most > 0 ? lesser(n, most) : n;
 }
 
 void lrc_set_num_threads(int n)
@@ -36,8 +36,7 @@ int lrc_threads_for(size_t total, size_t parallel_from, int asked)
     if (total < (parallel_from ? parallel_from : LRC_PARALLEL_FROM)) return 1;
     const int n = asked > 0 ? asked : lrc_num_threads();
     if (n <= FEW) return n;
-    /* More than these gain nothing, and OpenMP ends the process where it cannot make
-     * one. */
+    /* More gain nothing, and OpenMP ends the process if it cannot create a thread. */
     const int most = 4 * lrc_processors();
-    return least(n, most > FEW ? most : FEW);
+    return lesser(n, most > FEW ? most : FEW);
 }

@@ -1,29 +1,33 @@
-/* threads.h: how many threads, and running them side by side.
+/* threads.h: the number of threads of a step, and running a function in them.
  *
- * A back end is a file, threads_NAME.c, of which the build takes one: openmp or serial. */
+ * A back end is a file threads_NAME.c; the build takes one: openmp or serial. */
 
 #ifndef LRC_THREADS_H
 #define LRC_THREADS_H
 
 #include <stddef.h>
 
-/* What a function that runs side by side knows: it is thread k of n.  Thread 0 is the
+/* Passed to a function that runs in n threads: it is in thread k.  Thread 0 is the
  * caller's. */
 typedef struct {
     int k, n;
 } lrc_team;
 
-/* How many threads share so many elements: `asked` of them, where that is not 0, within
- * reason; 1 below `parallel_from`, or LRC_PARALLEL_FROM where that is 0. */
+/* The number of threads for `total` elements: 1 if there are fewer than `parallel_from`
+ * (0: LRC_PARALLEL_FROM), otherwise `asked` (0: lrc_num_threads()), but at most 8 or
+ * four times the number of processors, whichever is more. */
 int lrc_threads_for(size_t total, size_t parallel_from, int asked);
 
-/* Of a back end: run fn(ctx, team) in at most n_threads threads, with 1 as a plain call;
- * in fn, wait for all of the team; how many threads there are by default, and processors
- * that this process may use now. */
+/* A back end has these four functions. */
+
+/* Run fn(ctx, team) in at most n_threads threads; 1 is a plain call. */
 void lrc_parallel(int n_threads, void (*fn)(void *ctx, const lrc_team *team),
                   void *ctx);
+/* Called by fn: wait for all threads of the team. */
 void lrc_meet(const lrc_team *team);
+/* The default number of threads. */
 int lrc_usual_threads(void);
+/* The number of processors that this process may use now. */
 int lrc_processors(void);
 
 #endif

@@ -1,11 +1,11 @@
-/* threads_openmp.c: the back end of OpenMP.  Nothing else names it.
+/* threads_openmp.c: the OpenMP back end, the only file that uses OpenMP.
  *
- * libgomp's pool of threads does not outlive a fork: a child that steps would wait for
- * threads that it does not have.  So libgomp's pool is ended before each fork of a process
- * that has had one made here; what that takes with it stands in lrcore.h.  LLVM's runtime
- * takes care of forks by itself, and hangs in a fork handler that calls it.  Which of them
- * this is cannot be told at compile time: LLVM's is also found under libgomp's name, and
- * knows its functions. */
+ * A child process does not have the threads of libgomp's pool, and would wait for them
+ * in its first step.  So the pool is ended before each fork of a process in which
+ * lrcore has made one; lrcore.h says what is lost with it.  LLVM's runtime handles
+ * forks itself, and hangs if a fork handler calls it.  Which runtime is used is not
+ * known at compile time: LLVM's may be installed under libgomp's name, and has the same
+ * functions. */
 
 #define _GNU_SOURCE /* for dladdr */
 #include <dlfcn.h>
@@ -16,9 +16,9 @@
 #include "lrcore.h"
 #include "threads.h"
 
-static atomic_int pooled; /* whether a team of more than one has run */
+static atomic_int pooled; /* whether more than one thread has run here */
 
-/* Whether the runtime that answers our calls is LLVM's or Intel's, which export this. */
+/* Whether the runtime is LLVM's or Intel's: both export __kmpc_fork_call. */
 static int is_llvm(void)
 {
     Dl_info library;
@@ -45,7 +45,7 @@ int lrc_has_openmp(void) { return 1; }
 
 int lrc_usual_threads(void) { return omp_get_max_threads(); }
 
-/* Those of the processor affinity as it is now: a system call. */
+/* The processors of the current affinity mask; this is a system call. */
 int lrc_processors(void) { return omp_get_num_procs(); }
 
 void lrc_parallel(int n_threads, void (*fn)(void *, const lrc_team *), void *ctx)

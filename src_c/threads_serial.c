@@ -1,4 +1,4 @@
-/* threads_serial.c: the back end of one thread. */
+/* threads_serial.c: the back end with one thread, for compilers without OpenMP. */
 
 #include "lrcore.h"
 #include "threads.h"

@@ -1,4 +1,4 @@
-/* units.c: adaptive clipping of units, each by its own norms. */
+/* units.c: adaptive clipping of each unit by its own norms. */
 
 #include <math.h>
 #include <string.h>
@@ -12,20 +12,20 @@ int lrc_has_units(const lrc_run *run, const lrc_tensor *t)
 
 /* --- norms ------------------------------------------------------------------------ */
 
-/* Measure unit u of a tensor, whose elements follow each other. */
+/* Measure unit u of a tensor whose inner is 1: its elements are contiguous. */
 static void measure_row(const lrc_run *run, const lrc_tensor *t, size_t u)
 {
     const lrc_table *table = run->table[t->dtype];
     const size_t reduced = t->units.reduced;
     lrc_squares g = {0}, p = {0}, part;
-    lrc_scratch made;
+    lrc_scratch scratch;
     size_t ignored;
 
     for (size_t done = 0; done < reduced; done += LRC_STRIP) {
         const size_t left = reduced - done;
         lrc_view v;
         lrc_view_of(t, u * reduced + done, left < LRC_STRIP ? left : LRC_STRIP, &v);
-        const void *x = lrc_clamped(run, &v, lrc_gathered(run, &v, &made), &made);
+        const void *x = lrc_clamped(run, &v, lrc_gathered(run, &v, &scratch), &scratch);
         part = lrc_squares_of(table, t->dtype, x, v.n, &ignored);
         lrc_add_squares(&g, &part);
         part = lrc_squares_of(table, t->dtype, v.p, v.n, &ignored);
@@ -34,19 +34,19 @@ static void measure_row(const lrc_run *run, const lrc_tensor *t, size_t u)
     run->unit[t->first_unit + u] = (lrc_unit){lrc_root(&g), lrc_root(&p)};
 }
 
-/* Units that lie side by side, of which a thread sums n at a time. */
+/* Adjacent units, of which a thread sums n at a time. */
 typedef struct {
     const lrc_tensor *t;
-    size_t outer, from, n; /* units [from, from + n) of those in `outer` */
+    size_t outer, from, n; /* inner indices [from, from + n) of an outer index */
 } columns;
 
-/* Sum the squares of 2^e times their elements, of g and of p. */
+/* Sum the squares of 2^e times their elements: gg of the gradient, pp of p. */
 static void sum_columns(const lrc_run *run, const columns *c, int e, double *gg,
                         double *pp)
 {
     const lrc_units *units = &c->t->units;
     const lrc_table *table = run->table[c->t->dtype];
-    lrc_scratch made;
+    lrc_scratch scratch;
 
     memset(gg, 0, c->n * sizeof *gg);
     memset(pp, 0, c->n * sizeof *pp);
@@ -54,22 +54,22 @@ static void sum_columns(const lrc_run *run, const columns *c, int e, double *gg,
         const size_t row = c->outer * units->reduced + i;
         lrc_view v;
         lrc_view_of(c->t, row * units->inner + c->from, c->n, &v);
-        const void *g = lrc_clamped(run, &v, lrc_gathered(run, &v, &made), &made);
+        const void *g = lrc_clamped(run, &v, lrc_gathered(run, &v, &scratch), &scratch);
         const void *p = v.p;
-        if (e != 0) table->multiply(g, ldexp(1, e), v.n, &made), g = &made;
+        if (e != 0) table->multiply(g, ldexp(1, e), v.n, &scratch), g = &scratch;
         table->add_squares(g, v.n, gg);
-        if (e != 0) table->multiply(p, ldexp(1, e), v.n, &made), p = &made;
+        if (e != 0) table->multiply(p, ldexp(1, e), v.n, &scratch), p = &scratch;
         table->add_squares(p, v.n, pp);
     }
 }
 
-/* Measure columns; where a sum is out of range, all of them once more. */
+/* Measure columns.  Sums that are out of range are taken again, of scaled elements. */
 static void measure_columns(lrc_run *run, const columns *c)
 {
     lrc_unit *unit =
         run->unit + c->t->first_unit + c->outer * c->t->units.inner + c->from;
     double gg[LRC_STRIP], pp[LRC_STRIP];
-    int again[3] = {0}; /* whether a sum is out of range by -1 or 1, plus 1 */
+    int again[3] = {0}; /* by 1 + lrc_out_of_range(): whether there is such a sum */
 
     sum_columns(run, c, 0, gg, pp);
     for (size_t j = 0; j < c->n; j++) {
@@ -90,7 +90,7 @@ static void measure_columns(lrc_run *run, const columns *c)
     }
 }
 
-/* A thread's units of a tensor. */
+/* Measure a thread's units of a tensor. */
 static void measure_tensor(lrc_run *run, const lrc_tensor *t, const lrc_team *team)
 {
     const lrc_units *units = &t->units;
@@ -125,11 +125,11 @@ static void set_factor(lrc_run *run, const lrc_tensor *t, size_t u, lrc_scaled f
     double half[2];
     lrc_halve(f, half);
     for (int k = 0; k < 2; k++) {
-        double *first = run->unit_factor[k] + t->first_unit;
+        double *factor = run->unit_factor[k] + t->first_unit;
         if (t->dtype == LRC_F32)
-            ((float *)first)[u] = (float)half[1 - k];
+            ((float *)factor)[u] = (float)half[1 - k];
         else
-            first[u] = half[1 - k];
+            factor[u] = half[1 - k];
     }
     run->units_halved |= half[0] != 1;
 }
@@ -144,7 +144,7 @@ lrc_squares lrc_clip_units(lrc_run *run, const lrc_tensor *t, lrc_scaled scale,
     for (size_t u = 0; t->n > 0 && u < t->units.outer * t->units.inner; u++) {
         const lrc_unit *unit = run->unit + t->first_unit + u;
         const lrc_scaled g = lrc_times(scale, unit->g);
-        const lrc_scaled f = lrc_clip_factor(g, lrc_agc_most(group, unit->p));
+        const lrc_scaled f = lrc_clip_factor(g, lrc_agc_max_norm(group, unit->p));
         set_factor(run, t, u, f);
         const lrc_squares part = lrc_square(lrc_times(f, g));
         lrc_add_squares(&left, &part);

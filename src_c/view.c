@@ -2,7 +2,7 @@
 
 #include "view.h"
 
-/* Elements from which a tensor is taken to be in no cache. */
+/* A tensor with this many elements or more is assumed to fit into no cache. */
 enum { STREAMED = 1 << 22 };
 
 size_t lrc_size_of(lrc_dtype dtype)

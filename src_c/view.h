@@ -1,8 +1,9 @@
-/* view.h: what a kernel sees of a strip, and the one place where addresses are made.
+/* view.h: a view of a strip, which is what kernels work on.
  *
- * A kernel knows no tensors: it is handed the addresses of a strip's elements, how many
- * there are, and what else their stage needs.  lrc_view_of() makes a view, so this is also
- * where a stored number would be decoded, rows be picked by an index, or a shard begin. */
+ * A kernel does not know tensors.  A view gives it the addresses and the number of a
+ * strip's elements.  lrc_view_of() is the only place that computes these addresses, so
+ * other storage (low-precision numbers, rows picked by an index, a shard) belongs
+ * there. */
 
 #ifndef LRC_VIEW_H
 #define LRC_VIEW_H
@@ -14,13 +15,13 @@ typedef struct {
     void *s[LRC_MAX_STATES], *a[LRC_MAX_AVERAGES];
     void *delta, *p0; /* Mechanic's */
     const void *gauged[LRC_MAX_GAUGED];
-    size_t n;  /* elements, and */
-    size_t at; /* where the first is in its tensor: for factors of rows and units */
-    int streamed; /* whether the tensor is in no cache, and to be asked for ahead of time */
+    size_t n;     /* number of elements */
+    size_t at;    /* index of the first in its tensor: it tells rows and units */
+    int streamed; /* whether the tensor is too large for caches, and to be prefetched */
     const lrc_factors *factors;
     const lrc_units *units;
-    const void *unit_factor;  /* of each unit of the tensor, in its type */
-    const lrc_tensor *tensor; /* for passes: kernels do not look at it */
+    const void *unit_factor;  /* a factor for each unit of the tensor, in its type */
+    const lrc_tensor *tensor; /* for passes; kernels do not read it */
 } lrc_view;
 
 /* The view of elements [at, at + n) of a tensor. */

@@ -11,8 +11,9 @@ import pytest
 
 import lrcore
 from lrcore import cli
-from lrcore.bench import bars, peers, report, run, whole
-from lrcore.bench.run import Case, Result, Run, Timing, Turn
+from lrcore.bench import bars, clock, peers, report, run, whole
+from lrcore.bench.cases import Case, Result, Run
+from lrcore.bench.clock import Timing, Turn
 
 CASE = Case("step", "AdamW", "float32", 1000, 1, 1)  # 1 thread: others may be at work
 QUICK = {"rounds": 2, "seconds": 1e-4}
@@ -24,7 +25,7 @@ MACHINE = {
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
-    monkeypatch.setattr(run, "SETTLE", 0.0)
+    monkeypatch.setattr(clock, "SETTLE", 0.0)
 
 
 def told(times, case=CASE, left_out=None, **more):
@@ -52,7 +53,7 @@ def test_functions_take_turns_and_another_begins_each_round():
         name: Turn(lambda: None, enter=lambda name=name: began.append(name))
         for name in "abc"
     }
-    times = run.interleave(turns, rounds=3, seconds=1e-4)
+    times = clock.interleave(turns, rounds=3, seconds=1e-4)
     assert "".join(began) == "abcbcacab"
     assert list(times) == ["a", "b", "c"]
     assert all(0 < t.low <= t.median <= t.high for t in times.values())
@@ -71,7 +72,7 @@ def test_gradients_are_given_anew_outside_the_time():
         time.sleep(5e-3)
 
     fed_so_far = [None]
-    times = run.interleave({"a": Turn(step, feed=feed)}, rounds=2, seconds=3e-3)
+    times = clock.interleave({"a": Turn(step, feed=feed)}, rounds=2, seconds=3e-3)
     assert seen == sorted(set(seen))  # one feed a call
     assert times["a"].median < 4e-3
 

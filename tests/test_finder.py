@@ -13,7 +13,9 @@ import pytest
 from helpers import all_same, same_states
 
 import lrcore
-from lrcore import LRSweep, _suggest, cli, demo, lr_find
+from lrcore import LRSweep, cli, lr_find
+from lrcore.cli import demo
+from lrcore.finder import _curve, _kept, _rules, _trials, _verdict
 from lrcore.schedules import Cosine
 
 
@@ -188,14 +190,14 @@ def test_ctrl_c_while_it_is_put_back_waits_until_it_is(task, monkeypatch):
 @pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_before_it_is_put_back_waits_too(task, monkeypatch):
     before = task.everything()
-    put_back, times = lrcore.finder._Kept.put_back, itertools.count()
+    put_back, times = _kept.Kept.put_back, itertools.count()
 
     def interrupted(kept):
         if next(times) == 0:
             signal.raise_signal(signal.SIGINT)
         put_back(kept)
 
-    monkeypatch.setattr(lrcore.finder._Kept, "put_back", interrupted)
+    monkeypatch.setattr(_kept.Kept, "put_back", interrupted)
     with np.errstate(over="raise"):
         with pytest.raises(KeyboardInterrupt):
             find(task, trial_steps=0)
@@ -631,7 +633,7 @@ def slid(lrs, losses):
 @pytest.mark.parametrize("n", [17, 40, 85])
 def test_slide_is_fastais(noise, n):
     lrs, losses = curve(noise=noise, n=n)
-    assert _suggest.slide(lrs, losses) == slid(lrs, losses)
+    assert _rules.slide(lrs, losses) == slid(lrs, losses)
 
 
 def longest_fall(losses):
@@ -649,30 +651,30 @@ def test_valley_is_half_way_down_the_longest_fall(noise):
     length, end = longest_fall(losses)
     third = length / 3
     at = end - length + int(third) + int(third / 2)
-    assert _suggest.valley(lrs, losses) == lrs[at]
+    assert _rules.valley(lrs, losses) == lrs[at]
 
 
 def test_minimum_and_steep_of_a_smooth_curve():
     lrs, losses = curve()
-    assert _suggest.minimum(lrs, losses) == lrs[losses.argmin()] / 10
+    assert _rules.minimum(lrs, losses) == lrs[losses.argmin()] / 10
     # The logistic's own steepest point, to the spacing of the rates.
-    assert abs(np.log10(_suggest.steep(lrs, losses)) + 3) < 6 / 84
+    assert abs(np.log10(_rules.steep(lrs, losses)) + 3) < 6 / 84
 
 
 def test_slopes_are_by_log_lr():
     """Rates spread linearly have the steepest point at the same rate, not lower."""
     x = np.linspace(1e-3, 1, 400)
     losses = 1 / (1 + np.exp(4 * (np.log10(x) + 1)))
-    assert abs(np.log10(_suggest.steep(x, losses)) + 1) < 0.02
+    assert abs(np.log10(_rules.steep(x, losses)) + 1) < 0.02
     assert x[np.gradient(losses, x).argmin()] < 0.08  # by lr it is lower
 
 
 def test_rules_move_with_the_curve():
     """A curve at twice the rates, or of other units of loss, for those without any."""
     lrs, losses = curve()
-    for rule in _suggest._RULES:
+    for rule in _rules._RULES:
         assert rule(2 * lrs, losses) == pytest.approx(2 * rule(lrs, losses), rel=1e-12)
-    for rule in (_suggest.valley, _suggest.minimum, _suggest.steep):
+    for rule in (_rules.valley, _rules.minimum, _rules.steep):
         assert rule(lrs, 1000 * losses) == rule(lrs, losses)
 
 
@@ -695,7 +697,7 @@ def test_the_first_tenth_and_the_last_5_are_not_looked_at():
     lrs, losses = curve()
     changed = losses.copy()
     changed[:8], changed[-5:] = 100, -100
-    assert _suggest.rules(lrs, changed) == _suggest.rules(lrs, losses)
+    assert _rules.rules(lrs, changed) == _rules.rules(lrs, losses)
 
 
 # --- trials ---------------------------------------------------------------------------
@@ -706,8 +708,8 @@ def tried(losses_of, guess=1e-3, start=1e-7, end=10.0):
 
     losses_of : the loss of a rate, in step k.
     """
-    trials = _suggest.Trials(start, end, 10)
-    sweep = _suggest.Curve(np.geomspace(start, 1.0, 100), 0.0, math.inf)
+    trials = _trials.Trials(start, end, 10)
+    sweep = _curve.Curve(np.geomspace(start, 1.0, 100), 0.0, math.inf)
     for lr in sweep.lrs:
         sweep.add(abs(math.log10(lr / (10 * guess))) + 1)
     trials.begin(sweep)
@@ -715,7 +717,7 @@ def tried(losses_of, guess=1e-3, start=1e-7, end=10.0):
     while (trial := trials.next()) is not None:
         lr, steps = trial
         rates += [lr] if steps == 10 else []
-        curve = _suggest.Curve(np.full(steps, lr), 0.9, 4.0)
+        curve = _curve.Curve(np.full(steps, lr), 0.9, 4.0)
         for k in range(steps):
             curve.add(losses_of(lr, k))
         trials.add(curve)
@@ -788,13 +790,13 @@ def test_where_every_trial_diverges_start_is_too_high():
 
 def after_trials(scores, first):
     """The result after trials of these losses, at rising rates."""
-    trials = _suggest.Trials(1e-7, 10.0, 20)
-    sweep = _suggest.Curve(np.geomspace(1e-7, 1.0, 100), 0.0, math.inf)
+    trials = _trials.Trials(1e-7, 10.0, 20)
+    sweep = _curve.Curve(np.geomspace(1e-7, 1.0, 100), 0.0, math.inf)
     for loss in [*[first] * 5, 100.0, *np.linspace(first, 1, 53), math.nan]:
         sweep.add(loss)
     trials.begin(sweep)
     trials.scores = dict(enumerate(scores))
-    return _suggest.conclude(sweep, trials), trials
+    return _verdict.conclude(sweep, trials), trials
 
 
 @pytest.mark.parametrize(

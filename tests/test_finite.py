@@ -246,7 +246,7 @@ def test_averages_of_params_of_any_size(dtype):
 @each_dtype
 def test_no_bit_changes_in_range(dtype):
     """Signs of zeros among them."""
-    bounds = lrcore._bounds
+    bounds = lrcore._shared.bounds
     rng = np.random.default_rng(0)
     x = np.concatenate([ordinary(rng, 1000, dtype), SIGNED[dtype][:10]]).astype(dtype)
     y = rng.permutation(x)

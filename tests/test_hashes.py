@@ -5,7 +5,7 @@ import math
 import hashes
 import numpy as np
 
-from lrcore._sums import in_order
+from lrcore._shared.sums import in_order
 from lrcore.optimizers.base import mechanic
 from lrcore.schedules import Constant
 

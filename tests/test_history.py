@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lrcore import Monitor, _history
+from lrcore import Monitor
+from lrcore.monitor import _history
 
 LENGTHS = [1, 2, 63, 64, 255, 256, 257, 1023, 1024, 1025, 2047, 2048, 2049, 3000]
 

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 import lrcore
-from lrcore import _check, _tree, _words
+from lrcore._shared import arrays, containers
+from lrcore._shared import trees as _tree
+from lrcore._shared import words as _words
 from lrcore.optimizers.base import stateful
 
 LONGEST = 2048
@@ -196,11 +198,11 @@ def test_messages_about_params_are_short(key):
     message(lrcore.SGD, {key: fixed})
     message(lrcore.clip_by_global_norm, {key: fixed}, 1.0)
     message(lrcore.global_norm, {key: {key: [a, None]}})
-    message(_check.units, LONG["str"], np.ones((2, 2)), [7] * 10**5)
-    message(_check.units, LONG["str"], np.ones((2, 2)), [1] * 10**5)
-    message(_check.state, LONG["str"], np.ones((1,) * 64), a)
-    message(_check.state, LONG["str"], STRUCTURED, a)
-    message(_check.state, LONG["str"], deep, a)
+    message(arrays.units, LONG["str"], np.ones((2, 2)), [7] * 10**5)
+    message(arrays.units, LONG["str"], np.ones((2, 2)), [1] * 10**5)
+    message(arrays.state, LONG["str"], np.ones((1,) * 64), a)
+    message(arrays.state, LONG["str"], STRUCTURED, a)
+    message(arrays.state, LONG["str"], deep, a)
 
 
 def test_messages_about_a_round_of_arrays_are_short():
@@ -676,7 +678,7 @@ def a_states_memory(params, opt, grads):
 
 
 def shared_params(params, opt, grads):
-    return _check.params, _tree.flatten([params, params])
+    return containers.params, _tree.flatten([params, params])
 
 
 def read_only(params, opt, grads):

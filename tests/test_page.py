@@ -16,7 +16,7 @@ import pytest
 from matplotlib import image
 from test_plots import DIVERGED, FINDINGS, HEALTHY, found, history, nothing
 
-from lrcore import _page
+from lrcore.monitor import _page
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 

@@ -7,8 +7,9 @@ import pytest
 from matplotlib import image
 
 import lrcore
-from lrcore import _plot, plots
+from lrcore import plots
 from lrcore.monitor import Finding, History
+from lrcore.monitor import _panels as _plot
 from lrcore.schedules import Constant, Cosine, StepDecay
 
 

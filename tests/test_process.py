@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import lrcore
-from lrcore import _core, cli, demo
+from lrcore import _core, cli
+from lrcore.cli import demo
 from lrcore.data import digits
 
 ROOT = Path(__file__).parents[1]

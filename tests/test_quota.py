@@ -3,7 +3,7 @@
 import pytest
 
 from lrcore import _core
-from lrcore._quota import cpus
+from lrcore._shared.quota import cpus
 
 
 def groups(tmp_path, own, files):

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import lrcore
-from lrcore import _core, _tree, reference
+from lrcore import _core, reference
+from lrcore._shared import trees as _tree
 
 THREADS = [1, 2, 3, 7]
 ISAS = [name for name, runs in _core.isas().items() if runs]

@@ -20,9 +20,12 @@ import pytest
 from matplotlib import image, pyplot
 
 import lrcore
-from lrcore import _study, space
-from lrcore._losses import follow
-from lrcore.search import Search, Trial, _sorted, sweep, tune
+from lrcore import space
+from lrcore.search import Search, Trial, _queue, _study, _workers, sweep, tune
+from lrcore.search._losses import follow
+from lrcore.search._plan import Plan
+from lrcore.search._storage import open_storage
+from lrcore.search._trial import ranked
 from lrcore.space import Choice, Integer, Real, Tuple
 
 READY = {
@@ -276,8 +279,8 @@ def test_what_was_pruned_before_it_reported_comes_last_of_those():
     given = [("finished", 1.0), ("pruned", math.nan), ("pruned", 0.5), ("pruned", 0.1)]
     trials = [Trial(i, {}, value, state) for i, (state, value) in enumerate(given)]
     for order in permutations(trials):
-        assert [t.number for t in _sorted(order, "min")] == [0, 3, 2, 1]
-        assert [t.number for t in _sorted(order, "max")] == [0, 2, 3, 1]
+        assert [t.number for t in ranked(order, "min")] == [0, 3, 2, 1]
+        assert [t.number for t in ranked(order, "max")] == [0, 2, 3, 1]
 
 
 @pytest.mark.parametrize(
@@ -747,11 +750,11 @@ def test_timeout(journal):
 
 
 def plan(storage, points):
-    given = _study.Plan(
+    given = Plan(
         lambda params: 0.0, space.check({"x": points}), "grid", False,
         [{"x": x} for x in points], "study", None, 1, None, 3, math.inf,
     )  # fmt: skip
-    study = _study.open_study(given, _study.open_storage(storage))
+    study = _study.open_study(given, open_storage(storage))
     return given, study
 
 
@@ -775,12 +778,12 @@ def test_a_slot_that_was_queued_twice_is_run_once(journal):
 @pytest.mark.parametrize("signed", [True, False])
 def test_what_a_dead_process_left_is_tried_again(journal, signed):
     given, study = plan(journal["storage"], [1, 2])
-    _study.fill(study, given)
+    _queue.fill(study, given)
     left = study.ask()
     if signed:
         dead = subprocess.Popen([sys.executable, "-c", ""])
         dead.wait()
-        left.set_user_attr("worker", (_study._place(), dead.pid, "1"))
+        left.set_user_attr("worker", (_queue._place(), dead.pid, "1"))
     calls = []
     tune(
         lambda params: calls.append(params["x"]) or 1.0,
@@ -793,14 +796,14 @@ def test_what_a_dead_process_left_is_tried_again(journal, signed):
 
 def test_what_a_living_process_does_is_left_alone(journal):
     given, study = plan(journal["storage"], [1, 2])
-    _study.fill(study, given)
-    study.ask().set_user_attr("worker", _study.sign())
+    _queue.fill(study, given)
+    study.ask().set_user_attr("worker", _queue.sign())
     found = tune(lambda params: 1.0, {"x": [1, 2]}, "grid", **journal)
     assert [t.params for t in found.trials] == [{"x": 2}]
 
 
 def test_more_slots_than_are_queued_at_once():
-    numbers = list(range(3 * _study.AHEAD + 5))
+    numbers = list(range(3 * _queue.AHEAD + 5))
     found = tune(lambda params: params["x"], {"x": numbers}, "grid")
     assert [t.value for t in found.trials] == numbers
     assert len(found.study.trials) == len(numbers)
@@ -857,9 +860,9 @@ def test_an_objective_of_the_prompt_is_refused_for_processes(monkeypatch, wrap):
 
 def test_workers_that_are_killed_again_and_again():
     for deaths in range(1, 8):
-        _study._check_death(-signal.SIGKILL, deaths, n_jobs=4)
+        _workers._check_death(-signal.SIGKILL, deaths, n_jobs=4)
     with pytest.raises(RuntimeError, match=r"8 workers were killed in a row.*SIGKILL"):
-        _study._check_death(-signal.SIGKILL, 8, n_jobs=4)
+        _workers._check_death(-signal.SIGKILL, 8, n_jobs=4)
 
 
 # --- pictures -------------------------------------------------------------------------

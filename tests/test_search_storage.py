@@ -19,7 +19,10 @@ import optuna
 import pytest
 
 import lrcore
-from lrcore import _study
+from lrcore.search._plan import Plan
+from lrcore.search._queue import fill
+from lrcore.search._storage import quiet
+from lrcore.search._study import open_study
 
 SPACE = {"lr": lrcore.space.lr(1e-3, 10.0), "momentum": lrcore.space.momentum()}
 GRID = {"lr": SPACE["lr"], "x": [1, 2, 3]}
@@ -213,13 +216,13 @@ def test_a_trial_of_another_machine_is_left_alone_while_its_heart_beats(tmp_path
         )
 
     # A machine's first trial, by hand.
-    plan = _study.Plan(
+    plan = Plan(
         lambda params: 0.0, lrcore.space.check({"x": [1, 2]}), "grid", False,
         [{"x": 1}, {"x": 2}], "s", None, 1, None, 3, float("inf"),
     )  # fmt: skip
-    with _study.quiet():
-        study = _study.open_study(plan, storage)
-        _study.fill(study, plan)
+    with quiet():
+        study = open_study(plan, storage)
+        fill(study, plan)
         with pytest.warns(UserWarning, match="supposed to be used with Study.optimize"):
             theirs = study.ask()
     theirs.set_user_attr("worker", ["elsewhere", 1, "1"])

@@ -1,8 +1,8 @@
-# What the core asks for in the middle of a step: numbers of found rates, factors of second
-# moments, directions.
+# Answers to the core's questions in the middle of a step: the numbers of groups with a
+# gauge, new factors of second moments, directions.
 
 cdef int answer(void *caller, lrc_plan *plan, lrc_ask what) noexcept with gil:
-    """What a plan's `ask` is, in the thread that steps."""
+    """The plan's `ask`; it runs in the thread that steps."""
     cdef Answers numbers = <Answers>caller
     try:
         return numbers.answer(plan, what)
@@ -12,13 +12,13 @@ cdef int answer(void *caller, lrc_plan *plan, lrc_ask what) noexcept with gil:
 
 
 cdef class Answers(Numbers):
-    """The numbers of a plan's groups, with those that only the step itself can tell."""
+    """The numbers of a plan's groups, and those that are made in the middle of a step."""
 
-    cdef list stats  # of each factored leaf: row_stat and col_stat
-    cdef dict read, made  # by leaf, the factors of this step: their addresses are the core's
-    cdef object error  # why the step was refused
-    cdef bint factored  # whether a part is
-    cdef Py_ssize_t first  # the leaf that the plan being stepped begins with
+    cdef list stats  # by leaf: row_stat and col_stat, or None if it is not factored
+    cdef dict read, made  # by leaf: this step's Factors, alive while the core reads them
+    cdef object error  # the exception for which the step was refused
+    cdef bint factored  # whether some part is factored
+    cdef Py_ssize_t first  # the first leaf of the plan that is being stepped
 
     def __cinit__(self, *_):
         self.stats = [None] * len(self.params)
@@ -34,8 +34,7 @@ cdef class Answers(Numbers):
     # --- before the step ---------------------------------------------------------------
 
     cdef int set_factors(self, lrc_plan *plan, Py_ssize_t first) except -1:
-        """Let the tensors of a plan, the first of which is that of leaf `first`, have the
-        factors that are read."""
+        """Give the tensors of a plan the factors to read; `first`: its first leaf."""
         cdef Py_ssize_t i, k
         self.first = first
         if not self.factored:
@@ -78,7 +77,7 @@ cdef class Answers(Numbers):
         return LRC_TAKEN
 
     cdef bint is_lost(self) except -1:
-        """Whether the loss, with those gathered, is not finite."""
+        """Whether the loss, summed over the gathered calls, is not finite."""
         cdef double total = 0 if self.loss is None else self.loss
         for pool in self.pools if self.loss is not None and self.gathered > 0 else ():
             for _, arrays, _, _ in pool or ():
@@ -108,7 +107,7 @@ cdef class Answers(Numbers):
 
     cdef int answer_directed(self, lrc_plan *plan) except -1:
         cdef Py_ssize_t leaf
-        items = {}  # of each part
+        items = {}  # by part
         for leaf in range(self.first, self.first + <Py_ssize_t>plan.n_tensors):
             if self.parts[self.part_of[leaf]].directed:
                 state = self.states[leaf]
@@ -119,9 +118,9 @@ cdef class Answers(Numbers):
         return 0
 
     cdef int keep(self, writes) except -1:
-        """Keep (array, value) pairs for the end of the step."""
+        """Keep (array, value) pairs, to be written at the end of the step."""
         for array, value in writes:
-            like = np.empty_like(array, subok=False)  # in its memory order, too
+            like = np.empty_like(array, subok=False)  # also of the same memory order
             like[...] = value
             self.written.append((array, like))
         return 0

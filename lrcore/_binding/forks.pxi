@@ -1,7 +1,7 @@
-# What a child process knows of its fork.
+# Forks, as seen by a child process.
 
-cdef unsigned int forks = 0  # of which this process is the child
-cdef unsigned long survivor = 0  # the thread that made the last of them, the child's own
+cdef unsigned int forks = 0  # how many forks lie between the first process and this one
+cdef unsigned long survivor = 0  # the thread that forked: the only one that lives on
 
 
 def _forked():

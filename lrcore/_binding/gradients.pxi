@@ -1,7 +1,7 @@
-# The gradients of a step: found in containers like the params', held, and checked.
+# The gradients of a step: found in containers like those of the params, held, and checked.
 #
-# Looking up a key may run the user's code, which may change anything.  So all is found and
-# held first, and checked, without running any code, when nothing is looked up any more.
+# Looking up a key may run the user's code, which may change anything.  So all gradients are
+# first found and held (by a reference); the checks come afterwards and run no user code.
 
 cdef extern from "Python.h":
     PyObject *PyDict_GetItemWithError(object, object) except? NULL
@@ -15,17 +15,17 @@ cdef extern from "Python.h":
     Py_ssize_t PyTuple_GET_SIZE(object)
 
 cdef struct leaf_t:
-    int node  # its container, -1 where the tree is one array
-    Py_ssize_t index  # its key, where that is a sequence
+    int node  # its container; -1 if the tree is one array
+    Py_ssize_t index  # its key, if the container is a sequence
     int type_num
-    int flags  # what its gradient must have
-    uintptr_t clear  # where its gradient was when last seen to overlap nothing
+    int flags  # that its gradient must have
+    uintptr_t clear  # address of the last gradient that was checked to overlap nothing
     PyObject *grad  # held during a step
 
 cdef struct node_t:
     int parent
     Py_ssize_t index
-    PyObject *grads  # what stands in its place in the gradients, held during a step
+    PyObject *grads  # the container at its place in the gradients, held during a step
 
 cdef struct buffer_t:
     uintptr_t start
@@ -33,7 +33,7 @@ cdef struct buffer_t:
 
 
 cdef PyObject *child(container, key, Py_ssize_t index) except? NULL:
-    """container[key], borrowed; NULL where there is none.  index: the key of a sequence."""
+    """container[key] (of a sequence: [index]), borrowed; NULL if it is missing."""
     if PyList_Check(container):
         if index < PyList_GET_SIZE(container):
             return PyList_GET_ITEM(container, index)
@@ -50,7 +50,7 @@ cdef Py_ssize_t index_of(container, key):
 
 
 cdef Py_ssize_t length(obj, bint as_dict):
-    """Its length; -1 where it is no dict, or no list or tuple."""
+    """Its length; -1 if it is no dict (as_dict), or neither list nor tuple."""
     if as_dict:
         return PyDict_Size(obj) if PyDict_Check(obj) else -1
     if PyList_Check(obj):
@@ -64,13 +64,13 @@ cdef class Gradients:
     cdef object tree
     cdef tuple groups
     cdef list params, states, keys, containers, node_keys, lengths, owners
-    cdef lrc_tensor *tensor  # the plan's
+    cdef lrc_tensor *tensor  # the plan's tensors
     cdef Py_ssize_t n, n_nodes, n_buffers
     cdef Py_ssize_t held, held_nodes  # how many leaves and nodes are held
-    cdef bint disjoint  # whether the gradients were found not to overlap each other
+    cdef bint disjoint  # whether the gradients are known not to overlap each other
     cdef leaf_t *leaf
     cdef node_t *node
-    cdef buffer_t *buffer  # the plan's own, by address
+    cdef buffer_t *buffer  # memory of params and states, sorted by address
 
     def __cinit__(self, tree, tuple groups, list states):
         self.tree, self.groups, self.states = tree, groups, states
@@ -94,10 +94,10 @@ cdef class Gradients:
             self.leaf[i].flags = layout(leaf.array)
             self.leaf[i].type_num = cnp.PyArray_TYPE(<cnp.ndarray>leaf.array)
         owned = [array for arrays in states for array in arrays]
-        buffers = _check.buffers([*self.params, *owned])
-        self.n_buffers = len(buffers)
-        self.buffer = <buffer_t *>allocate(len(buffers), sizeof(buffer_t))
-        for i, (start, end) in enumerate(buffers):
+        spans = buffers([*self.params, *owned])
+        self.n_buffers = len(spans)
+        self.buffer = <buffer_t *>allocate(len(spans), sizeof(buffer_t))
+        for i, (start, end) in enumerate(spans):
             self.buffer[i].start, self.buffer[i].end = start, end
 
     def __dealloc__(self):
@@ -106,29 +106,29 @@ cdef class Gradients:
         PyMem_Free(self.buffer)
 
     cdef int take(self, grads) except -1:
-        """Let the tensors have these gradients, which are held until release()."""
+        """Point the tensors to these gradients, and hold them until release()."""
         if not (self.find_nodes(grads) and self.find_leaves(grads)):
-            _check.step_arguments(self.tree, self.groups, grads, self.states)
+            refusals.step_arguments(self.tree, self.groups, grads, self.states)
         return self.accept_all(grads)
 
     cdef int accept_all(self, grads) except -1:
-        """Point the tensors to the gradients that are held.  This runs no code of the
-        user's, unless to say what is wrong."""
+        """Point the tensors to the held gradients.  This runs user code only to say what is
+        wrong."""
         cdef Py_ssize_t i
         for i in range(self.n):
             if not self.accept(i, <object>self.leaf[i].grad):
-                _check.step_arguments(self.tree, self.groups, grads, self.states)
+                refusals.step_arguments(self.tree, self.groups, grads, self.states)
         return 0
 
     cdef int take_one(self, Py_ssize_t i, g) except -1:
-        """Let tensor i have this gradient, which the caller holds."""
+        """Point tensor i to this gradient, which the caller holds."""
         if not (self.is_in_place(i) and self.accept(i, g)):
-            _check.one_gradient(self.tree, i, g, self.states)
+            refusals.one_gradient(self.tree, i, g, self.states)
         return 0
 
     cdef bint find_nodes(self, grads) except -1:
-        """Find and hold the gradients' containers; False where they are not as in the
-        params, or the params' own are no longer as they were."""
+        """Find and hold the containers of the gradients; False if their structure is not
+        that of the params, or the structure of the params has changed."""
         cdef Py_ssize_t i, size, index
         cdef int up
         cdef bint is_dict
@@ -157,8 +157,8 @@ cdef class Gradients:
         return True
 
     cdef bint find_leaves(self, grads) except -1:
-        """Find and hold the gradients; False where one is missing, or a parameter is not in
-        its place."""
+        """Find and hold the gradients; False if one is missing, or if a parameter is no
+        longer in its place."""
         cdef Py_ssize_t i
         cdef leaf_t *leaf
         cdef PyObject *g = <PyObject *>grads
@@ -176,15 +176,15 @@ cdef class Gradients:
         return True
 
     cdef bint is_in_place(self, Py_ssize_t i) except -1:
-        """Whether its container still has the parameter that it had."""
+        """Whether parameter i is still in its container."""
         cdef leaf_t *leaf = self.leaf + i
         return leaf.node < 0 or child(
             self.containers[leaf.node], self.keys[i], leaf.index
         ) == <PyObject *>self.params[i]
 
     cdef bint accept(self, Py_ssize_t i, g) except -1:
-        """Point tensor i to its gradient; False where that or its parameter cannot be
-        stepped.  This runs no code of the user's."""
+        """Point tensor i to its gradient; False if this or the parameter is unfit.  This
+        runs no user code."""
         cdef leaf_t *leaf = self.leaf + i
         cdef lrc_tensor *t = self.tensor + i
         cdef cnp.ndarray p = <cnp.ndarray>self.params[i]
@@ -208,7 +208,7 @@ cdef class Gradients:
         return True
 
     cdef bint overlaps(self, uintptr_t start, size_t size) noexcept:
-        """Whether these bytes overlap one of the plan's own buffers."""
+        """Whether these bytes overlap the memory of a parameter or state."""
         if size == 0:
             return False
         cdef Py_ssize_t lo = 0, hi = self.n_buffers, mid
@@ -221,8 +221,8 @@ cdef class Gradients:
         return lo < self.n_buffers and self.buffer[lo].start < start + size
 
     cdef int check_zeroable(self, grads) except -1:
-        """Check that the gradients can be zeroed: writable, and not of each other's
-        memory.  Where they are looked at, that may run code of a subclass."""
+        """Check that the gradients can be zeroed: they are writable and do not overlap each
+        other.  A check that fails may run code of a subclass of ndarray."""
         cdef Py_ssize_t i
         cdef bint ok = self.disjoint
         for i in range(self.n):
@@ -230,13 +230,13 @@ cdef class Gradients:
         if not ok:
             held = [<object>self.leaf[i].grad for i in range(self.n)]
             names = ["grads" + leaf.path for leaf in self.tree.leaves]
-            _check.zeroable(names, held)
+            refusals.zeroable(names, held)
             self.disjoint = True
             self.accept_all(grads)
         return 0
 
     cdef void release(self) noexcept:
-        """Let go of what a step holds."""
+        """Release the references that a step holds."""
         while self.held > 0:
             self.held -= 1
             Py_DECREF(<object>self.leaf[self.held].grad)

@@ -1,11 +1,11 @@
-# What the core has of a tensor and of a group, from what Python says of them.
+# The core's tensors and groups, set from their descriptions in Python.
 
 
 class Factors(NamedTuple):
-    """A tensor as matrices in a row, whose second moment is factored.
+    """A tensor as a sequence of matrices whose second moment is factored.
 
-    least : whether it is the least of the two factors, and not their product.
-    row, col : factors, of the tensor's dtype: n_rows and n_cols of each matrix.
+    least : whether the second moment is the lesser of the two factors, not their product.
+    row, col : the factors, of the tensor's dtype: n_rows and n_cols for each matrix.
     floor : see lrcore.h.
     """
 
@@ -18,21 +18,23 @@ class Factors(NamedTuple):
 
 
 cdef class Folded:
-    """A step's numbers, but for what the step itself makes.
+    """The numbers of a step, and functions for those that the step's number or sums give.
 
-    coefs : (step from 1, lr, decay) to the driver's decay and lr, and the rule's own;
-        where the group carries numbers or has a gauge, (step, lr, decay, numbers, sums)
-        to what the numbers become, the same, and the rate to report.
-    gauge : (step, lr, numbers) to the gauge's coefficients, or None.
+    A step is counted from 1.  A function that does not apply is None.
+
+    coefs : (step, lr, decay) -> (decay, lr, *the rule's coefficients).  In a group that
+        carries numbers or has a gauge: (step, lr, decay, numbers, sums) ->
+        (the new numbers, the same coefficients, the rate to report).
+    gauge : (step, lr, numbers) -> the gauge's coefficients.
     lr, decay, gscale, l2 : see lrcore.h.
-    weights, scale : step to the weights of averages, to a scale's numbers; or None.
-    factor : two functions, or None: from (step, p, state) to the Factors that are read,
-        and from (step, p, state, these, row_stat, col_stat) to those that the gradient is
-        divided by and (array, value) pairs to be written with the step.
-    direct : from (step, [(p, x, state)]) to pairs to be written with the step; it puts
-        directions in the place of the gradients x.  Or None.
-    tune : Mechanic's: (its numbers, sums) to what they become and to those of the group.
-    clip_value, clip_norm, agc, agc_eps : as in a group; 0 for none.
+    weights, scale : (step) -> the weights of averages; the scale's coefficients.
+    factor : two functions: (step, p, state) -> the Factors to read, and
+        (step, p, state, factors, row_stat, col_stat) -> (the Factors by which the gradient
+        is divided, (array, value) pairs to write with the step).
+    direct : (step, [(p, x, state)]) -> (array, value) pairs to write with the step; it
+        replaces the gradients x by directions.
+    tune : Mechanic's: (its numbers, sums) -> (its new numbers, (keep, before, now)).
+    clip_value, clip_norm, agc, agc_eps : as in lrc_group; 0 for none.
     """
 
     cdef public object coefs, lr, decay, weights, scale, gauge, factor, direct, tune
@@ -51,7 +53,7 @@ cdef class Folded:
 
 
 cdef int set_group(lrc_group *c, part) except -1:
-    """Set what a group in C has for good."""
+    """Set the fields of a group in C that never change."""
     c.rule = <lrc_rule><int>RULES[part.rule].id
     c.scale = <lrc_scale><int>SCALES[part.scale].id
     c.gauge = <lrc_gauge><int>GAUGES[part.gauge].id
@@ -67,7 +69,7 @@ cdef int set_group(lrc_group *c, part) except -1:
 
 
 cdef int set_coefs(lrc_group *group, tuple numbers) except -1:
-    """Set the driver's decay and lr, and the rule's own numbers."""
+    """Set the coefficients decay and lr, and those of the rule."""
     cdef Py_ssize_t i
     if not N_COEFS[<int>group.rule] <= len(numbers) - 2 <= LRC_MAX_COEFS - LRC_RULE_COEFS:
         raise ValueError(f"coefs: expected {N_COEFS[<int>group.rule]}, found {len(numbers) - 2}")
@@ -77,7 +79,7 @@ cdef int set_coefs(lrc_group *group, tuple numbers) except -1:
 
 
 cdef int set_numbers(lrc_group *group, Folded folded, t) except -1:
-    """Set what else a group has for step t, from 1."""
+    """Set a group's other numbers for step t, counted from 1."""
     cdef tuple numbers
     cdef Py_ssize_t i
     group.coef[0], group.coef[1] = folded.gscale, folded.l2
@@ -102,8 +104,7 @@ cdef int set_factors(lrc_tensor *t, factors) except -1:
 
 
 cdef int set_tensor(lrc_tensor *t, cnp.ndarray p, part, state) except -1:
-    """Point a tensor to p and to its arrays, in the order of the part's rule, averages
-    and scale."""
+    """Point a tensor to p and to its arrays, which `state` has by name."""
     t.p = cnp.PyArray_DATA(p)
     t.n = <size_t>cnp.PyArray_SIZE(p)
     t.dtype = dtype_of(p)

@@ -1,4 +1,4 @@
-# The numbers of a step: what is folded of hyper-parameters is put into the C groups.
+# The numbers of a step: folded from hyper-parameters and written into the C groups.
 
 cdef extern from "fenv.h":
     int FE_TONEAREST
@@ -7,24 +7,25 @@ cdef extern from "fenv.h":
 
 
 cdef class Numbers:
-    """The numbers of a plan's groups, part by part; see Plan for what it is made of."""
+    """The numbers of a plan's groups, part by part; Plan describes the arguments."""
 
-    cdef lrc_plan *plan  # its own
+    cdef lrc_plan *plan  # the plan whose groups are set
     cdef list parts, group_of, leaves_of, part_of, groups, params, states
-    cdef list copies  # of each leaf, arrays that begin as copies of it
-    cdef list pools  # of each part that has numbers of its past or a gauge
-    cdef list folded  # of each part: what this step's numbers are made by
-    cdef list leads  # of each part: whether its rate is its group's
-    cdef list rates  # of each group
-    cdef dict first_part  # of each group
-    cdef list n_sums, sums_all  # of each part: its gauge's sums; whether of all parts
-    cdef list written  # (array, what it becomes where the step is taken)
-    cdef dict pooled  # of each part, (array, what it becomes once all its leaves are stepped)
-    cdef list sums_of_all  # of the gauge of parts that take those
+    cdef list copies  # by leaf: arrays that begin as copies of the parameter
+    cdef list pools  # by part: see pools_of(); None if it carries nothing and has no gauge
+    cdef list folded  # by part: the Folded of this step
+    cdef list leads  # by part: whether its learning rate is reported for the group
+    cdef list rates  # by group: the learning rate to report
+    cdef dict first_part  # by group: its first part
+    cdef list n_sums  # by part: how many sums its gauge has
+    cdef list sums_all  # by part: whether its gauge's sums are over all parts
+    cdef list written  # (array, value) pairs, written if the step is taken
+    cdef dict pooled  # by part: such pairs, written once all its leaves are stepped
+    cdef list sums_of_all  # the sums over all parts, once they are made in this step
     cdef object t, loss
     cdef int gathered
-    cdef bint sums  # whether a part has a gauge
-    cdef Py_ssize_t *first_group  # of each part, in plan.group
+    cdef bint sums  # whether some part has a gauge
+    cdef Py_ssize_t *first_group  # by part: the index of its first group in plan.group
 
     def __cinit__(self, tree, tuple groups, tuple parts, list part_of, list states):
         cdef Py_ssize_t i, k
@@ -40,7 +41,7 @@ cdef class Numbers:
         self.written, self.pooled, self.first_part = [], {}, {}
         for i, index in enumerate(self.group_of):
             self.first_part.setdefault(index, i)
-        leading = {}  # of each group, the first part with leaves, or the first
+        leading = {}  # by group: the first part that has leaves, otherwise the first
         for i, index in enumerate(self.group_of):
             first = leading.setdefault(index, i)
             if self.leaves_of[i] and not self.leaves_of[first]:
@@ -51,8 +52,8 @@ cdef class Numbers:
         PyMem_Free(self.first_group)
 
     cdef int attach(self, lrc_plan *plan) except -1:
-        """Make the plan's groups: a part whose leaves take numbers of their own has one for
-        each."""
+        """Make the plan's groups: one for each part or, where arrays have numbers of their
+        own (per_array), one for each leaf."""
         cdef Py_ssize_t i, k, n
         self.plan = plan
         self.first_group = <Py_ssize_t *>allocate(len(self.parts) + 1, sizeof(Py_ssize_t))
@@ -78,7 +79,8 @@ cdef class Numbers:
         return 0
 
     cdef list pools_of(self, Py_ssize_t i):
-        """Leaves that have numbers in common: (they, its arrays, groups in C)."""
+        """The pools of a part, whose leaves share the numbers that are carried: (leaves,
+        arrays of these numbers, first and end of its groups in plan.group)."""
         cdef Py_ssize_t first = self.first_group[i], end = self.first_group[i + 1]
         part, leaves = self.parts[i], self.leaves_of[i]
         pools = [(leaves, first, end)] if leaves else []
@@ -92,7 +94,7 @@ cdef class Numbers:
     # --- before the step ---------------------------------------------------------------
 
     cdef int begin(self, t, loss) except -1:
-        """Step t, from 1, begins.  Schedules run from here on, and may do anything."""
+        """Begin step t, counted from 1.  After this, schedules run, which are user code."""
         self.t, self.loss, self.sums_of_all = t, loss, None
         if self.written:
             self.written = []
@@ -101,7 +103,7 @@ cdef class Numbers:
     cdef int set_all(self) except -1:
         """Set the numbers of all parts."""
         cdef Py_ssize_t i
-        cdef Py_ssize_t asked = -1  # the last group that had to be, and what it said
+        cdef Py_ssize_t asked = -1  # the last group that had schedules, and its numbers
         now = None
         if self.pooled:
             self.pooled = {}
@@ -116,7 +118,7 @@ cdef class Numbers:
         return 0
 
     cdef int set_one(self, Py_ssize_t leaf) except -1:
-        """Set those of the part of one leaf, or of its group alone."""
+        """Set the numbers of the C group of one leaf."""
         cdef Py_ssize_t i = self.part_of[leaf], k = self.plan.tensor[leaf].group
         cdef Py_ssize_t group = self.group_of[i]
         folded = self.parts[i].folded
@@ -131,7 +133,7 @@ cdef class Numbers:
         cdef Py_ssize_t k
         cdef lrc_group *group = self.plan.group
         self.folded[i] = folded
-        # Where it is found in the step, the last one stays until then.
+        # If the step finds the rate, the last step's is reported until then.
         if self.rates[self.group_of[i]] is None or (
             self.leads[i] and not (self.pools[i] and self.leaves_of[i])
         ):
@@ -163,8 +165,8 @@ cdef class Numbers:
         return 0
 
     cdef int set_pools(self, Py_ssize_t i, Py_ssize_t first, Py_ssize_t end) except -1:
-        """Set the numbers of a part's groups [first, end), from what it carries and the sums
-        of its gauge, and keep what it carries on from there."""
+        """Set the numbers of a part's groups [first, end) from the numbers that it carries
+        and its gauge's sums, and keep the new carried numbers for the end of the step."""
         cdef Folded folded = self.folded[i]
         cdef Py_ssize_t k
         cdef list written = []
@@ -190,7 +192,7 @@ cdef class Numbers:
         return 0
 
     cdef tuple sums_of(self, Py_ssize_t i, leaves):
-        """The sums of a gauge over leaves, and the loss where it was told."""
+        """The sums of a gauge over leaves, then the loss if it was given."""
         cdef Py_ssize_t j, k
         cdef double total
         cdef list sums = []
@@ -199,7 +201,7 @@ cdef class Numbers:
             if self.sums_of_all is not None:
                 return tuple(self.sums_of_all)
             leaves = range(<Py_ssize_t>self.plan.n_tensors)
-        fesetround(FE_TONEAREST)  # whatever the caller's
+        fesetround(FE_TONEAREST)  # the caller's mode may be another
         for j in range(<Py_ssize_t>self.n_sums[i]):
             total = 0
             for k in leaves:
@@ -219,8 +221,8 @@ cdef class Numbers:
         return 0
 
     cdef int copy(self, Py_ssize_t i) except -1:
-        """Let what begins as a copy of leaf i be what that is now: it may have been loaded
-        since construction."""
+        """Copy parameter i to the arrays that begin as copies of it.  This is done in the
+        first step, since params may have been loaded after construction."""
         cdef void *p = self.plan.tensor[i].p
         for array in self.copies[i] if self.copies else ():
             memcpy(data(array), p, cnp.PyArray_NBYTES(<cnp.ndarray>array))
@@ -229,8 +231,8 @@ cdef class Numbers:
     # --- after the step ----------------------------------------------------------------
 
     cdef int carry(self, bint all) except -1:
-        """Carry on what was stepped, and what groups do where all has been.  This runs no
-        code of the user's."""
+        """Write the new values of carried numbers; those of pools only if all leaves were
+        stepped.  This runs no user code."""
         if self.written:
             write(self.written)
         if all and self.pooled:
@@ -253,7 +255,7 @@ cdef int write(list written) except -1:
     for array, value in written:
         if type(value) is float:
             (<double *>data(array))[0] = value
-        elif type(value) is list:  # rows of Mechanic's numbers
+        elif type(value) is list:  # Mechanic's numbers, row by row
             to = <double *>data(array)
             for row in value:
                 for x in row:
@@ -265,7 +267,7 @@ cdef int write(list written) except -1:
 
 
 cdef tuple carried(Folded folded, list arrays):
-    """The numbers that a group carries; Mechanic's are read by itself."""
+    """The numbers that a pool carries; none for Mechanic, which reads its array itself."""
     if folded.tune is not None:
         return ()
     return tuple([(<double *>data(a))[0] for a in arrays])

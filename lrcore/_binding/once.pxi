@@ -1,15 +1,15 @@
-# Steps and clipping of arrays that the caller keeps: a plan for one call.
+# Functions that make a plan for one call, on arrays that the caller owns.
 
 
 def apply(part, p, g, tuple arrays, t, int num_threads, bint keep_subnormals):
-    """Take step t, from 1, of one tensor whose state is the caller's.
+    """Take step t, counted from 1, of one tensor.
 
-    part: as in a Plan, with numbers folded; arrays: in the order of kernel_names().
+    part: as in a Plan, with `folded` set; arrays: states, in the order of kernel_names().
     """
     cdef lrc_plan plan
     cdef lrc_tensor tensor
     cdef lrc_group group
-    cdef double little[256]  # work for 2 strips and more
+    cdef double little[256]  # enough for small tensors, without an allocation
     cdef size_t size
     check_arguments(part, p, g, arrays)
     memset(&plan, 0, sizeof(plan))
@@ -33,7 +33,7 @@ def apply(part, p, g, tuple arrays, t, int num_threads, bint keep_subnormals):
 
 
 cdef tuple kernel_names(part):
-    """Names of the arrays that a kernel takes, and how many of them are like p."""
+    """The names of a kernel's arrays, and how many of them have p's shape (the first)."""
     scale = SCALES[part.scale]
     names = RULES[part.rule].states + part.averages + ((SCRATCH,) if scale.emits else ())
     return names + scale.states, len(names)
@@ -59,14 +59,16 @@ cdef int check_arguments(part, p, g, tuple arrays) except -1:
                     arrays[i], SCALAR, layout(SCALAR) | cnp.NPY_ARRAY_WRITEABLE
                 )
     if not (ok and disjoint((p, g) + arrays)):
-        _check.kernel_arguments(p, g, names, arrays, alike)
+        refusals.kernel_arguments(p, g, names, arrays, alike)
     return 0
 
 
 def clip(list arrays, *, bint write, double clip_value=0, double clip_norm=0, double eps=0):
-    """Clip arrays in place, which _check has passed, or only look at them.
+    """Clip arrays in place, or only measure them (write=False).
 
-    Returns their norm before; 0 where they are clipped by value.
+    containers.gradients() has passed them.
+
+    Returns their global norm before clipping; 0 if they are clipped by value.
     """
     cdef lrc_plan plan
     cdef lrc_group group
@@ -79,7 +81,7 @@ def clip(list arrays, *, bint write, double clip_value=0, double clip_norm=0, do
     try:
         plan.tensor, plan.n_tensors = <lrc_tensor *>allocate(n, sizeof(lrc_tensor)), n
         plan.group, plan.n_groups = &group, 1
-        if clip_value == 0:  # else nobody asks for a norm
+        if clip_value == 0:  # clipping by value needs no norm
             plan.report = <lrc_report *>allocate(n, sizeof(lrc_report))
         plan.clip_norm, plan.clip_eps = clip_norm, eps
         plan.keep_subnormals = True
@@ -105,7 +107,7 @@ def clip(list arrays, *, bint write, double clip_value=0, double clip_norm=0, do
 
 
 def factor_stats(cnp.ndarray g, factors, int num_threads=0, bint keep_subnormals=False):
-    """What the core sums of a gradient's rows, and of its columns: see lrc_factors."""
+    """The row_stat and col_stat of a gradient: see lrc_factors."""
     cdef lrc_plan plan
     cdef lrc_tensor tensor
     cdef lrc_group group
@@ -135,7 +137,7 @@ def factor_stats(cnp.ndarray g, factors, int num_threads=0, bint keep_subnormals
 
 
 def traffic(cnp.ndarray g, list arrays, int num_threads=0):
-    """lrc_traffic() on contiguous arrays of one size, as floats."""
+    """Call lrc_traffic() on contiguous arrays of the same size, taken as floats."""
     cdef float *pointer[5]
     cdef size_t n = <size_t>cnp.PyArray_NBYTES(g) // sizeof(float)
     cdef int i, n_arrays = len(arrays)

@@ -1,30 +1,30 @@
-# A plan: the tensors of an optimizer, resolved once, updated by one call a step.
+# A plan: the tensors of an optimizer, resolved once, updated by one call in each step.
 
 
 cdef class Plan:
     """The tensors of an optimizer.
 
-    tree : the flattened params (_tree.Tree), which _check.params() has passed.
-    groups : the user's; where a part's numbers are scheduled, `now(t)`, of the steps taken,
-        gives those of all its parts, in order.
-    parts : (index of the group, part): what has `rule`, `scale`, `gauge`, `averages` and
-        `pulls`, those of them that the params become, and `carries`, all by name;
-        `factoring`, a name of FACTORINGS; `directed`, whether it makes directions itself;
-        `per_array`, whether each of its leaves takes numbers of its own;
-        `carries_per_array`, whether it carries such; `sums_all`, whether its gauge's sums
-        are of all parts; `folded`, the numbers of a step; None where they are scheduled.
-    part_of : each leaf's index into parts.
-    states : each leaf's arrays by name: what its part's rule, scale and averages name,
-        and GATHERED, where gradients are.  They do not own their memory, so that
+    tree : the flattened params (_shared.trees.Tree), which containers.params() has passed.
+    groups : the user's groups.  If one has schedules, its `now(t)` returns the Folded of
+        each of its parts; t counts the steps taken.
+    parts : (index of the group, part).  A part has `folded`, its numbers (None with
+        schedules); the names `rule`, `scale`, `gauge`, `averages`, `pulls` (averages that
+        pull), `carries` (carried numbers) and `factoring`, a key of FACTORINGS; and flags.
+        `directed`: it makes directions.  `per_array`: each leaf has numbers of its own.
+        `carries_per_array`: each leaf carries numbers of its own.  `sums_all`: its gauge
+        sums over all parts.
+    part_of : the index of each leaf's part.
+    states : the arrays of each leaf, by name: those that its part's rule, scale and averages
+        name, and GATHERED if gradients are gathered.  They do not own their memory, so that
         it cannot be resized.
-    units : each leaf's (outer, reduced, inner) for adaptive clipping, or None.
-    copies : each leaf's arrays that begin as copies of it: of what it is in its first step.
+    units : (outer, reduced, inner) of each leaf, for adaptive clipping; or None.
+    copies : for each leaf, the arrays that its first step sets to copies of it.
     t : steps taken.
-    gathered : gradients gathered since.
-    to_come : leaves that step_one() has yet to step, in a round that it has begun.
-    busy : why it cannot step now, or None.
-    torn : whether a fork has left it in the middle of a step, without the thread that
-        was stepping.
+    gathered : gradients gathered since the last step.
+    to_come : leaves that step_one() still has to step in the current step.
+    busy : the reason why it cannot step now, or None.
+    torn : whether this process was forked in the middle of a step, and does not have the
+        thread that was stepping.
     """
 
     cdef readonly object tree
@@ -36,11 +36,11 @@ cdef class Plan:
     cdef Reports reports
     cdef Gradients gradients
     cdef Answers numbers
-    cdef object lent  # why it cannot step, but for a step
+    cdef object lent  # the reason why it cannot step, other than that it is stepping
     cdef bint stepping
-    cdef unsigned int forks  # as they were when the step began,
-    cdef unsigned long stepper  # in this thread
-    cdef object scheduled  # t -> (grad_scale, clip_norm, clip_eps), where they change
+    cdef unsigned int forks  # `forks` when the step began
+    cdef unsigned long stepper  # the thread that began it
+    cdef object scheduled  # t -> (grad_scale, clip_norm, clip_eps), or None if constant
     cdef double grad_scale
     cdef int accumulate
     cdef lrc_plan plan
@@ -82,7 +82,7 @@ cdef class Plan:
 
     @property
     def parallel_from(self):
-        """The least number of elements that more than one thread shares."""
+        """The least number of elements for which a step uses more than one thread."""
         return self.plan.parallel_from or LRC_PARALLEL_FROM
 
     @parallel_from.setter
@@ -96,11 +96,11 @@ cdef class Plan:
 
     @property
     def reported_rates(self):
-        """The learning rates of groups in the last step."""
+        """The learning rate of each group in the last step."""
         return self.reports.rates
 
     def report_of(self, leaves):
-        """What the reports of some leaves add up to: see Reports.of."""
+        """The report of some leaves together: see Reports.of."""
         return self.reports.of(leaves)
 
     @property
@@ -125,10 +125,10 @@ cdef class Plan:
         self, *, num_threads, bint keep_subnormals, bint skip_nonfinite, bint zero_grads,
         int accumulate, bint telemetry, numbers=None, scheduled=None,
     ):
-        """Set how to step.
+        """Set the options of all steps.
 
-        numbers: grad_scale, clip_norm and clip_eps (0: none); or `scheduled`, from the
-        steps taken before to these.
+        numbers: (grad_scale, clip_norm, clip_eps), 0 for none; or, with schedules,
+        `scheduled`, which returns these for the number of steps taken.
         """
         self.reports.keep(telemetry)
         self.plan.num_threads = num_threads
@@ -148,17 +148,17 @@ cdef class Plan:
     # --- a step ------------------------------------------------------------------------
 
     def step(self, grads, double grad_scale=1, bint skip_nonfinite=False, loss=None):
-        """Update every tensor and count the step; return whether that was done.
+        """Update every tensor and count the step; return whether the step was taken.
 
-        grad_scale, skip_nonfinite: on top of the options.  loss: where numbers are made
-        of it, the last of a gauge's sums; the first number carried gathers it.  Where
-        anything is wrong, nothing has been written.
+        grad_scale, skip_nonfinite: in addition to the options.  loss: becomes the last of a
+        gauge's sums; the first carried number gathers it.  If an argument is refused, nothing
+        has been written.
         """
         self.enter()
         cdef bint gathers = self.gathered + 1 < self.accumulate
         try:
             if self.to_come:
-                _check.unfinished(self.tree, self.to_come)
+                refusals.unfinished(self.tree, self.to_come)
             self.begin(None if loss is None else loss / self.accumulate)
             if not gathers:
                 self.numbers.set_all()
@@ -176,7 +176,7 @@ cdef class Plan:
             self.applied = self.run(&self.plan, 0, skip_nonfinite)
             self.gathered = 0
             self.reports.set(self.numbers.rates)
-            if self.applied:  # here, where no signal handler comes between
+            if self.applied:  # in Cython, where no signal handler can interrupt it
                 self.t = self.numbers.t
                 self.numbers.carry(True)
             return self.applied
@@ -184,17 +184,17 @@ cdef class Plan:
             self.leave()
 
     def step_one(self, Py_ssize_t i, g):
-        """Update leaf i alone, as a part of the step in which all others follow; None
-        for g leaves it as it is.  Return whether it was updated."""
+        """Update leaf i alone, as a part of a step that the other leaves complete; if g is
+        None the leaf does not change.  Return whether it was updated."""
         cdef bint applied = False, begins
         if self.numbers.sums:
-            _check.not_alone("this optimizer, or mechanic,")
+            refusals.not_alone("this optimizer, or mechanic,")
         self.enter()
         try:
             if self.accumulate > 1:
-                _check.not_alone(f"accumulate: found {self.accumulate}, which")
+                refusals.not_alone(f"accumulate: found {self.accumulate}, which")
             if self.to_come and i not in self.to_come:
-                _check.stepped_twice(self.tree, self.to_come, i)
+                refusals.stepped_twice(self.tree, self.to_come, i)
             begins = not self.to_come
             self.begin(None)
             if begins:
@@ -202,11 +202,11 @@ cdef class Plan:
             else:
                 self.numbers.set_one(i)
             if self.plan.clip_norm:
-                _check.not_alone(f"clip_norm: found {self.plan.clip_norm:g}, which")
+                refusals.not_alone(f"clip_norm: found {self.plan.clip_norm:g}, which")
             if g is not None:
                 self.gradients.take_one(i, g)
                 if self.plan.zero_grads and not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>g):
-                    _check.zeroable(["grad"], [g])
+                    refusals.zeroable(["grad"], [g])
             if begins:
                 self.reports.save(0, self.plan.n_tensors)
                 self.reports.clear()
@@ -257,15 +257,15 @@ cdef class Plan:
         return 0
 
     cdef bint run(self, lrc_plan *plan, Py_ssize_t first, bint skip_nonfinite) except -1:
-        """Step the tensors of a plan, the first of which is that of leaf `first`; return
-        whether the step was taken."""
+        """Step the tensors of a plan, whose first leaf is `first`; return whether the step
+        was taken."""
         cdef int result
         cdef int checks = plan.skip_nonfinite
         cdef size_t shared = plan.parallel_from if plan.parallel_from else LRC_PARALLEL_FROM
         self.numbers.set_factors(plan, first)
         plan.skip_nonfinite = checks or skip_nonfinite
         if plan.total < shared:
-            result = lrc_step(plan)  # too short for another thread to be worth waking
+            result = lrc_step(plan)  # too short to release the GIL for other threads
         else:
             with nogil:
                 result = lrc_step(plan)
@@ -289,8 +289,8 @@ cdef class Plan:
         return self.run(&one, i, False)
 
     def restart(self, t, int gathered):
-        """Let t steps have been taken, so many gradients been gathered since, and no
-        round been begun."""
+        """Continue from t steps taken, `gathered` gradients gathered after them, and no
+        step begun by step_one()."""
         if self.torn:
             self.leave()
         self.t, self.gathered, self.reports.exists = t, gathered, False

@@ -1,4 +1,4 @@
-# What the core has: rules, scales and gauges by name; instruction sets; threads.
+# The core's rules, scales and gauges by name; its instruction sets; its threads.
 
 
 class Rule(NamedTuple):
@@ -49,11 +49,11 @@ GAUGES = {
 }
 FACTORINGS = {"": LRC_UNFACTORED, "product": LRC_PRODUCT, "least": LRC_LEAST}
 
-# Arrays beside the rule's states: of directions that are emitted or made by the caller, of
-# gradients gathered; and of Mechanic, with the numbers that its group carries.
-SCRATCH, GATHERED = "u", "acc"
+# Names of arrays besides the rule's states.
+SCRATCH = "u"  # directions that a scale or the caller needs
+GATHERED = "acc"  # the sum of gathered gradients
 MECHANIC = ("mechanic_delta", "mechanic_p0")
-MECHANIC_NUMBERS = "mechanic"
+MECHANIC_NUMBERS = "mechanic"  # the numbers that Mechanic carries, one array a group
 
 cdef int N_COEFS[<int>LRC_N_RULES]
 for _rule in RULES.values():
@@ -61,37 +61,37 @@ for _rule in RULES.values():
 
 
 def isas():
-    """The kernel tables of this build, best last: {name: whether it runs here}."""
+    """The instruction sets of this build, best last: {name: whether it runs here}."""
     return {lrc_isa_name(i).decode(): bool(lrc_isa_runs(i)) for i in range(lrc_isa_count())}
 
 
 def isa():
-    """The name of the kernel table in use."""
+    """The name of the instruction set in use."""
     return lrc_isa().decode()
 
 
 def set_isa(name):
-    """Use the table of that name, or the best one (None); False where it cannot run."""
+    """Use this instruction set, or the default (None); False if it cannot run."""
     if name is None:
         return lrc_set_isa(NULL) == 0
     return lrc_set_isa(name.encode()) == 0
 
 
 def num_threads():
-    """Threads that a step may use where its optimizer does not say."""
+    """The number of threads of a step whose optimizer sets none."""
     return lrc_num_threads()
 
 
 def set_num_threads(int n):
-    """Set it; 0 for the default of OpenMP."""
+    """Set num_threads(); 0 for the default."""
     lrc_set_num_threads(n)
 
 
 def limit_threads(int n):
-    """Let the default be at most n; 0 for no limit."""
+    """Limit the default number of threads to n; 0 for no limit."""
     lrc_limit_threads(n)
 
 
 def has_openmp():
-    """Whether this build has more than one thread."""
+    """Whether this build can use more than one thread."""
     return bool(lrc_has_openmp())

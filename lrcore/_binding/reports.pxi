@@ -1,20 +1,20 @@
-# What a step leaves in numbers, where the caller wants a report.
+# The report of a step, if the caller wants one.
 
 
 cdef class Reports:
     """The reports of a plan's tensors."""
 
-    cdef readonly list rates  # the learning rates of groups in the last step
-    cdef readonly bint exists  # whether there was a step since it is kept
+    cdef readonly list rates  # by group: the learning rate of the last step
+    cdef readonly bint exists  # whether a step has run since keep()
     cdef lrc_plan *plan
-    cdef lrc_report *before  # what n of them, from `first` on, were before this step
+    cdef lrc_report *before  # a copy of n reports, from `first` on, before this step
     cdef size_t first, n
 
     def __dealloc__(self):
         PyMem_Free(self.before)
 
     cdef int keep(self, bint wanted) except -1:
-        """Keep reports, or no longer."""
+        """Start or stop keeping reports."""
         cdef size_t i, n = self.plan.n_tensors
         if wanted and self.plan.report == NULL:
             self.plan.report = <lrc_report *>allocate(n, sizeof(lrc_report))
@@ -29,14 +29,14 @@ cdef class Reports:
         return 0
 
     cdef int set(self, list rates) except -1:
-        """There is a report now, with the rates of this step."""
+        """Note that a step has run, with these learning rates."""
         if self.plan.report != NULL:
             self.exists, self.rates = True, [*rates]
         return 0
 
     cdef void save(self, size_t first, size_t n) noexcept:
-        """Remember reports: where numbers are made in the midst of a step, it may measure
-        and be refused then."""
+        """Copy n reports, for restore(): a plan that asks may be refused after it has
+        measured."""
         if self.plan.report != NULL and self.plan.ask != NULL:
             self.first, self.n = first, n
             memcpy(self.before, self.plan.report + first, n * sizeof(lrc_report))
@@ -46,7 +46,7 @@ cdef class Reports:
             memcpy(self.plan.report + self.first, self.before, self.n * sizeof(lrc_report))
 
     cdef void clear(self) noexcept:
-        """Forget what was measured, but for the params' norms."""
+        """Clear all reports, except the norms of the params."""
         cdef size_t i
         cdef lrc_squares p
         for i in range(self.plan.n_tensors if self.plan.report != NULL else 0):
@@ -55,8 +55,8 @@ cdef class Reports:
             self.plan.report[i].p = p
 
     cdef tuple of(self, leaves):
-        """Of some leaves: the norms of gradient, clipped gradient, params and update, and
-        how many elements of the gradient are not finite."""
+        """For some leaves together: the norms of gradient, clipped gradient, params and
+        update, and the number of gradient elements that are not finite."""
         cdef lrc_report all
         cdef lrc_report *r
         cdef Py_ssize_t i

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from lrcore._words import shown
+from lrcore._shared.words import shown
 
 # NumPy's kinds that float() takes for numbers: bool, complex, times, strings.
 _NO_REALS = ("b", "c", "m", "M", "S", "U")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from lrcore.bench.cases import Case, Result
 from lrcore.bench.peers import Traffic
-from lrcore.bench.run import Case, Result
 
 
 class Asked(NamedTuple):

@@ -9,11 +9,11 @@ from statistics import median
 from textwrap import fill
 from typing import Any
 
-from lrcore import _plot
-from lrcore._words import shortened, shown
-from lrcore.bench import peers
+from lrcore._shared.words import shortened, shown
+from lrcore.bench import peers, picture
 from lrcore.bench.bars import Bar, fastest, found
-from lrcore.bench.run import Case, Result, Run, Timing
+from lrcore.bench.cases import Case, Result, Run
+from lrcore.bench.clock import Timing
 
 LAYOUT = 1
 """The version of the JSON's layout; the key says what file it is."""
@@ -317,7 +317,7 @@ def draw(run: Run, path: str) -> None:
                 line.append((case.elements, t.median))
     m = run.machine
     about = f"{m['processor']}, {m['cores']} cores, {m['isa']}"
-    _plot.draw_times(panels, peers.Traffic.name, path, f"A step, {about}")
+    picture.draw_times(panels, peers.Traffic.name, path, f"A step, {about}")
 
 
 def _panel(case: Case) -> str:

@@ -1,38 +1,25 @@
-"""Cases, and the clock: functions timed in turns."""
+"""A run: each case timed by all who take part, once they agree."""
 
 from __future__ import annotations
 
-import gc
-import os
-import platform
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import isqrt
-from pathlib import Path
-from statistics import quantiles
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 import lrcore
-from lrcore._typing import Array
+from lrcore._shared.types import Array
 from lrcore.bench import peers
+from lrcore.bench.cases import Case, LeftOutError, Result, Run
+from lrcore.bench.clock import Turn, interleave, timed
+from lrcore.bench.machine import free_memory, machine
 from lrcore.bench.peers import Arrays, Job, Peer, Traffic
 from lrcore.bench.whole import TASKS
-
-SETTLE = 0.02
-"""Seconds of calls that do not count at the beginning of a turn.
-
-They bring the arrays back into the cache, and the threads of the one before stop
-spinning meanwhile: libgomp's do for 300,000 pauses, 16 ms here.
-"""
 
 SLOWEST = 0.5
 """Seconds a call beyond which a peer is left out, as the others' turns come too rarely.
 """
-
-FEED = 2e-5
-"""Seconds of calls for which gradients that a step changes last, at the least."""
 
 MEMORY_SHARE = 0.8
 """Of the free memory, what a case may take."""
@@ -41,165 +28,6 @@ CHECKED_STEPS = 5
 TOLERANCE = {"float32": 1e-3, "float64": 1e-5}
 """Of the largest change in those steps: float32's rounding of p, eps within or beside a
 corrected root."""
-
-
-# --- turns ----------------------------------------------------------------------------
-
-
-class Turn(NamedTuple):
-    """A function to time.
-
-    call : takes nothing.
-    enter : called before each turn, not timed.
-    feed : called before each call, or each few where a call is short, not timed.
-    """
-
-    call: Callable[[], object]
-    enter: Callable[[], object] | None = None
-    feed: Callable[[], object] | None = None
-
-
-class Timing(NamedTuple):
-    """Seconds a call: median and quartiles over the rounds."""
-
-    median: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, times: Sequence[float]) -> Timing:
-        """Return the quartiles of the times of a function, one a round."""
-        if len(times) == 1:
-            return cls(times[0], times[0], times[0])
-        low, median, high = quantiles(times, n=4, method="inclusive")
-        return cls(median, low, high)
-
-
-def interleave(
-    turns: Mapping[str, Turn | Callable[[], object]],
-    rounds: int = 9,
-    seconds: float = 0.03,
-    tick: Callable[[], object] = lambda: None,
-) -> dict[str, Timing]:
-    """Time functions in turns.
-
-    In each of the rounds every function runs for some seconds (once at the least), so
-    that what else happens on the machine happens to all of them; who begins changes
-    from round to round.  A turn begins with calls that do not count (`SETTLE`).
-
-    Parameters
-    ----------
-    turns : mapping of Turn or callable
-        By name.
-    rounds, seconds
-        How many turns each has, and how long one is.
-    tick
-        Called after each round.
-    """
-    known = {k: t if isinstance(t, Turn) else Turn(t) for k, t in turns.items()}
-    order, times = list(known), {name: list[float]() for name in known}
-    collects = gc.isenabled()
-    gc.collect()  # once: with torch and jax it takes a tenth of a second
-    gc.disable()
-    try:
-        for _ in range(rounds):
-            for name in order:
-                times[name].append(_turn(known[name], seconds))
-            order.append(order.pop(0))
-            tick()
-    finally:
-        if collects:
-            gc.enable()
-    return {name: Timing.of(values) for name, values in times.items()}
-
-
-def _turn(turn: Turn, seconds: float) -> float:
-    """Return the seconds a call of one turn."""
-    if turn.enter:
-        turn.enter()
-    calls, taken = 1, 0.0  # as many as last SETTLE, by doubling
-    begun = time.perf_counter()
-    while True:
-        taken = _timed(turn, calls, calls if turn.feed is None else 1)
-        if time.perf_counter() - begun >= SETTLE:
-            break
-        calls *= 2
-    each = taken / calls
-    n = max(1, round(seconds / each))
-    return _timed(turn, n, n if turn.feed is None else max(1, round(FEED / each))) / n
-
-
-def _timed(turn: Turn, calls: int, at_once: int) -> float:
-    """Return the seconds of so many calls, fed each time that so many are through."""
-    call, total = turn.call, 0.0
-    for first in range(0, calls, at_once):
-        if turn.feed:
-            turn.feed()
-        few = range(min(at_once, calls - first))
-        start = time.perf_counter()
-        for _ in few:
-            call()
-        total += time.perf_counter() - start
-    return total
-
-
-# --- cases ----------------------------------------------------------------------------
-
-
-class LeftOutError(Exception):
-    """Why a case has no result."""
-
-
-class Case(NamedTuple):
-    """What is timed: a task of `whole.TASKS`, of which a bare step is one.
-
-    elements : of all arrays together.
-    """
-
-    task: str
-    optimizer: str
-    dtype: str
-    elements: int
-    arrays: int
-    threads: int
-
-    def __str__(self) -> str:
-        arrays = f"{self.arrays:,} array" + "s" * (self.arrays > 1)
-        threads = f"{self.threads} thread" + "s" * (self.threads > 1)
-        task = "" if self.task == "step" else f"{self.task}, "
-        what = f"{self.optimizer} {self.dtype}, {self.elements:,} in {arrays}"
-        return f"{task}{what}, {threads}"
-
-
-class Result(NamedTuple):
-    """What came of a case.
-
-    times : by name; the first is ours.
-    left_out : by name, why there is no time.
-    state_bytes : of our state arrays.
-    step_bytes : that a step reads and writes.
-    """
-
-    case: Case
-    times: dict[str, Timing]
-    left_out: dict[str, str]
-    state_bytes: int
-    step_bytes: int
-
-
-class Run(NamedTuple):
-    """All that a run has to tell: what `report` prints and keeps.
-
-    machine : what the times depend on.
-    settings : rounds and seconds.
-    results : of the cases.
-    left_out : by case, why there is no result.
-    """
-
-    machine: dict[str, Any]
-    settings: dict[str, Any]
-    results: list[Result]
-    left_out: dict[str, str]
 
 
 Tick = Callable[[str, int], object]
@@ -291,8 +119,8 @@ def _first_calls(turn: Turn) -> float:
     """Return the seconds of a second call; the first may compile."""
     if turn.enter:
         turn.enter()
-    _timed(turn, 1, 1)
-    return _timed(turn, 1, 1)
+    timed(turn, 1, 1)
+    return timed(turn, 1, 1)
 
 
 Contestants = dict[str, tuple[type[Peer], int]]
@@ -406,9 +234,6 @@ def _near_square(n: int) -> tuple[int, int]:
     return rows, n // rows
 
 
-# --- memory, machine ------------------------------------------------------------------
-
-
 def _check_memory(case: Case, kinds: Sequence[tuple[type[Peer], int]]) -> None:
     """Refuse a case whose peers do not all fit into memory."""
     probe = getattr(lrcore, case.optimizer)(
@@ -424,41 +249,3 @@ def _check_memory(case: Case, kinds: Sequence[tuple[type[Peer], int]]) -> None:
             f"{len(kinds)} at a time need {need / 1e9:.1f} GB of memory, and "
             f"{free / 1e9:.1f} are to be had; name fewer with --peers"
         )
-
-
-def free_memory() -> float:
-    """Return the bytes that can be had without swapping, in this container too."""
-    free = float("inf")
-    for line in _read("/proc/meminfo").splitlines():
-        if line.startswith("MemAvailable:"):
-            free = 1024.0 * int(line.split()[1])
-    limit, used = (_read(f"/sys/fs/cgroup/memory.{k}") for k in ("max", "current"))
-    if limit.strip().isdecimal() and used.strip().isdecimal():
-        free = min(free, float(limit) - float(used))
-    return free
-
-
-def machine() -> dict[str, Any]:
-    """Return what the times depend on, with nothing that says whose machine it is."""
-    config = lrcore.show_config("dict")
-    assert config is not None
-    models = [
-        line.partition(":")[2].strip()
-        for line in _read("/proc/cpuinfo").splitlines()
-        if line.startswith("model name")
-    ]
-    return {
-        "processor": models[0] if models else config["machine"],
-        "cores": len(os.sched_getaffinity(0)),
-        "isa": config["isa"],
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "versions": {"lrcore": config["lrcore"], **peers.versions()},
-    }
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text()
-    except OSError:
-        return ""

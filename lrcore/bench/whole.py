@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lrcore._typing import Array
-from lrcore.bench.peers import Arrays, Job, Lrcore, LrcoreOneThread, Peer, TorchFused
+from lrcore._shared.types import Array
+from lrcore.bench.peers import Arrays, Job, Lrcore, LrcoreOneThread, Peer
+from lrcore.bench.peers.torch import TorchFused
 
 CLIP_NORM = 1.0
 EMA_DECAY = 0.999

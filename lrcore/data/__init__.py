@@ -1,4 +1,4 @@
-"""Data for the demo and the examples."""
+"""Data for the demo and the examples: `digits`; README.md says whose they are."""
 
 import numpy as np
 

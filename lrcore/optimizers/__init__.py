@@ -1,4 +1,8 @@
-"""The optimizers, in families: a class has defaults, a rule and its coefficients."""
+"""The optimizers, in families: a class has defaults, a rule and its coefficients.
+
+A family is a module, and public by what its `__all__` names.  `base` is what all share,
+and the room's own; so are modules with an underscore.
+"""
 
 from lrcore.optimizers._available import Available as Available
 from lrcore.optimizers._available import describe
@@ -49,5 +53,5 @@ def _kinds() -> dict[str, type[Optimizer]]:
 
 
 def table() -> str:
-    """Return the optimizers as a table in Markdown: the README's."""
+    """Return the README's table of optimizers, in Markdown."""
     return _table(available())

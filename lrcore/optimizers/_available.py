@@ -1,4 +1,4 @@
-"""What optimizers there are, as data and as the README's table."""
+"""A list of the optimizers, as data and as the README's table."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Available(NamedTuple):
 
     kind : its class.
     states : names of the state arrays of a parameter; an option can add one.
-    bytes_per_element : what they take in float32, for each element of the parameter.
-    options : its own arguments, beside params, lr, weight_decay and the common ones.
-    conventions : what ``convention`` can be.
+    bytes_per_element : bytes of these in float32, for each element of the parameter.
+    options : its own arguments, without params, lr, weight_decay and the common ones.
+    conventions : the values of ``convention`` that it takes.
     """
 
     kind: type[Optimizer]
@@ -26,7 +26,7 @@ class Available(NamedTuple):
 
 
 def describe(kind: type[Optimizer]) -> Available:
-    """Return what there is to say of a class."""
+    """Return the entry of a class."""
     states, size = kind._states_of(Part(kind, kind._defaults()))
     own = kind._fields.keys() - Optimizer._fields.keys()
     return Available(

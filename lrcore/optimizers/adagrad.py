@@ -1,4 +1,4 @@
-"""Adagrad and its forgetful kin: steps over the root of the squared gradients."""
+"""Adagrad, RMSprop, Adadelta: steps divided by the root of squared gradients."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _eps(h: Hyper) -> tuple[float, float]:
 
 
 class Adagrad(Optimizer):
-    """Adagrad: divides by the root of the sum of all squared gradients.
+    """Adagrad: the gradient divided by the root of the sum of its squares.
 
     ::
 
@@ -84,15 +84,15 @@ class Adagrad(Optimizer):
 
 
 class RMSprop(Optimizer):
-    """RMSprop: divides by the running root mean square of the gradient.
+    """RMSprop: the gradient divided by its running root mean square.
 
     ::
 
         v = alpha v + (1 - alpha) g^2
         d = g / (sqrt(v) + eps)
-        p = p - lr d                                     without momentum
-        m = momentum m + d;  p = p - lr m                with it
-        mg = alpha mg + (1 - alpha) g;  v - mg^2 for v   centered
+        p = p - lr d                                            without momentum
+        m = momentum m + d;  p = p - lr m                       with momentum
+        mg = alpha mg + (1 - alpha) g;  v - mg^2 instead of v   centered
 
     {parameters}
 
@@ -157,7 +157,7 @@ class RMSprop(Optimizer):
 
 
 class Adadelta(Optimizer):
-    """Adadelta: steps in the units of p, by a running mean of its own steps.
+    """Adadelta: steps in the units of p, from a running mean of its squared steps.
 
     ::
 

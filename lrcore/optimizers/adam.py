@@ -1,4 +1,4 @@
-"""Adam and what descends from it."""
+"""Adam, AdamW and Adamax."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def fold_adam(
 
 
 class AdamFlags(Optimizer):
-    """The flags of what has Adam's denominator."""
+    """The flags of optimizers with Adam's denominator."""
 
     __slots__ = ()
 
@@ -59,7 +59,7 @@ class AdamFlags(Optimizer):
 
 
 class Adam(AdamFlags):
-    """Adam: a step of running mean over running root mean square.
+    """Adam: the running mean of the gradient over its running root mean square.
 
     ::
 
@@ -73,9 +73,9 @@ class Adam(AdamFlags):
     ----------
     Kingma & Ba 2015, "Adam: a method for stochastic optimization", Algorithm 1.
 
-    Reddi, Kale & Kumar 2018, "On the convergence of Adam and beyond", Algorithm 2; as
-    in torch, the bias of v is corrected after the maximum (in the paper, and with its
-    convention, not at all).
+    Reddi, Kale & Kumar 2018, "On the convergence of Adam and beyond", Algorithm 2.  The
+    bias of v is corrected after the maximum, as in torch; with ``convention="paper"``
+    it is not corrected.
 
     Examples
     --------
@@ -143,9 +143,9 @@ class AdamW(Adam):
 
     References
     ----------
-    Loshchilov & Hutter 2019, "Decoupled weight decay regularization", Algorithm 2; as
-    in torch, the decay is scaled by lr, where the paper scales it by the schedule's
-    multiplier alone: with its convention, pass weight_decay as a schedule.
+    Loshchilov & Hutter 2019, "Decoupled weight decay regularization", Algorithm 2.  The
+    decay is multiplied by lr, as in torch.  The paper multiplies it only by the
+    schedule's multiplier: for ``convention="paper"``, pass weight_decay as a schedule.
 
     Examples
     --------
@@ -166,7 +166,7 @@ class AdamW(Adam):
 
 
 class Adamax(Optimizer):
-    """Adamax: Adam with the largest recent gradient in the place of the mean square.
+    """Adamax: Adam with a decaying maximum of |g| instead of the root mean square.
 
     ::
 
@@ -178,8 +178,8 @@ class Adamax(Optimizer):
 
     References
     ----------
-    Kingma & Ba 2015, "Adam: a method for stochastic optimization", Algorithm 2, which
-    has no eps; it stands where torch has it.
+    Kingma & Ba 2015, "Adam: a method for stochastic optimization", Algorithm 2.  The
+    paper has no eps; its place is that of torch.
 
     Examples
     --------

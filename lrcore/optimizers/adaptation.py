@@ -1,4 +1,4 @@
-"""Rates from an estimate of the distance to go: Prodigy, D-Adaptation."""
+"""Learning rates from an estimate of the distance to the solution."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import inf, sqrt
 from typing import Literal
 
-from lrcore._bounds import LARGEST_RATE, finite
+from lrcore._shared.bounds import LARGEST_RATE, finite
 from lrcore._shared.domains import FLAG, FRACTION, FROM_ONE, POSITIVE
 from lrcore.optimizers.base import averages as _average
 from lrcore.optimizers.base.common import BETAS, COUPLED, DECOUPLED, EPS, LR
@@ -62,11 +62,11 @@ def _over(d: float, norm: float) -> float:
 
 
 class Prodigy(Optimizer):
-    """Prodigy: Adam, with a rate that follows an estimate of the distance to go.
+    """Prodigy: Adam at a rate that follows an estimated distance to the solution.
 
     ::
 
-        rate = lr d,  bias-corrected where asked for
+        rate = lr d,  bias-corrected if use_bias_correction
         n = b3 n + rate d / d0 g.(p0 - p)
         s = b3 s + rate d / d0 g
         m = b1 m + (1 - b1) d g
@@ -74,16 +74,16 @@ class Prodigy(Optimizer):
         d = max(d, d_coef n / |s|_1)
         p = p - rate m / (sqrt(v) + d eps)
 
-    with products and norms of all arrays of a group, p0 the params at the beginning,
-    and the rate made before d grows.  ``opt.state[0]["d"]`` is d.
+    where products and norms are over all arrays of a group, p0 is the initial p, and
+    rate and d on the right are those before this step.  ``opt.state[0]["d"]`` is d.
 
     {parameters}
 
     References
     ----------
     Mishchenko & Defazio 2024, "Prodigy: an expeditiously adaptive parameter-free
-    learner", Algorithm 4; the rest is that of the authors' code, but that there all
-    groups have one d.
+    learner", Algorithm 4.  Other details are those of the authors' code, except that
+    there all groups share one d.
 
     Examples
     --------
@@ -163,11 +163,11 @@ class Prodigy(Optimizer):
 
 
 class DAdaptAdam(Optimizer):
-    """D-Adaptation of Adam: a rate that follows a lower bound of the distance to go.
+    """D-Adaptation of Adam: its rate follows a lower bound of the distance to go.
 
     ::
 
-        rate = lr d,  bias-corrected where asked for
+        rate = lr d,  bias-corrected if use_bias_correction
         n = b n + (1 - b) rate g.(s / (sqrt(v) + eps)),   b = sqrt(b2)
         s = b s + (1 - b) rate g
         m = b1 m + (1 - b1) rate g
@@ -175,15 +175,15 @@ class DAdaptAdam(Optimizer):
         d = max(d, n / ((1 - b) |s|_1))
         p = p - m / (sqrt(v) + eps)
 
-    with products and norms of all arrays of a group; n has v as it was before.
-    ``opt.state[0]["d"]`` is d.
+    where products and norms are over all arrays of a group, and n uses v from before
+    this step.  ``opt.state[0]["d"]`` is d.
 
     {parameters}
 
     References
     ----------
     Defazio & Mishchenko 2023, "Learning-rate-free learning by D-adaptation",
-    Algorithm 5; as in the authors' code, but that there all groups have one d.
+    Algorithm 5, as in the authors' code, except that there all groups share one d.
 
     Examples
     --------
@@ -242,25 +242,25 @@ class DAdaptAdam(Optimizer):
 
 
 class DAdaptSGD(Optimizer):
-    """D-Adaptation of SGD: dual averaging by a lower bound of the distance to go.
+    """D-Adaptation of SGD: dual averaging, by a lower bound of the distance to go.
 
     ::
 
-        rate = lr d / |g|,  with the first g's norm
+        rate = lr d / |g_1|,  g_1 the first gradient
         n = n + rate g.s
         s = s + rate g
         d = max(d, 2 n / |s|)
         p = momentum p + (1 - momentum) (p0 - s)
 
-    with products and norms of all arrays of a group, and p0 the params at the
-    beginning.  ``opt.state[0]["d"]`` is d.  Decoupled weight decay and Lookahead are
-    refused.
+    where products and norms are over all arrays of a group, and p0 is the initial p.
+    ``opt.state[0]["d"]`` is d.  Decoupled weight decay and Lookahead are refused.
 
     {parameters}
 
     References
     ----------
-    As of DAdaptAdam, Algorithm 4.
+    Defazio & Mishchenko 2023, "Learning-rate-free learning by D-adaptation",
+    Algorithm 4, as in the authors' code, except that there all groups share one d.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Rates from the distance that the params have come: DoG, L-DoG, DoWG."""
+"""Learning rates from the distance to the initial params: DoG, L-DoG, DoWG."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import sqrt
 from typing import Literal
 
-from lrcore._bounds import LARGEST_RATE, finite
+from lrcore._shared.bounds import LARGEST_RATE, finite
 from lrcore._shared.domains import POSITIVE
 from lrcore.optimizers.base.common import COUPLED, EPS, LR
 from lrcore.optimizers.base.fields import Field, Number
@@ -18,7 +18,7 @@ __all__ = ["DoG", "DoWG", "LDoG"]
 
 
 class Distance(Optimizer):
-    """What makes its rate of the distance between the params and the first ones."""
+    """Optimizers whose rate is made from the distance to the initial params."""
 
     __slots__ = ()
     _rule = "sgd"
@@ -32,7 +32,7 @@ class Distance(Optimizer):
 
 
 class DoG(Distance):
-    """DoG: gradient descent by the distance gone, over the gradients on the way.
+    """DoG: gradient descent at a rate of distance over gradients.
 
     ::
 
@@ -40,8 +40,8 @@ class DoG(Distance):
         G = G + |g|^2
         p = p - lr r / sqrt(G + eps) g
 
-    with the norms of all arrays of a group, and p0 the params at the beginning.  The
-    authors advise to use an average of the params: `ema_decay`.
+    where norms are over all arrays of a group, and p0 is the initial p.  The authors
+    advise using an average of the params: `ema_decay`.
 
     {parameters}
 
@@ -93,7 +93,7 @@ class DoG(Distance):
 
 
 class LDoG(DoG):
-    """L-DoG: DoG with the norms of each array, and so a rate for each.
+    """L-DoG: DoG with norms, and so a rate, for each array.
 
     {parameters}
 
@@ -117,7 +117,7 @@ class LDoG(DoG):
 
 
 class DoWG(Distance):
-    """DoWG: gradient descent by the distance gone, over gradients weighed by theirs.
+    """DoWG: DoG with each gradient weighted by the distance at its step.
 
     ::
 
@@ -125,7 +125,7 @@ class DoWG(Distance):
         v = v + r2 |g|^2
         p = p - lr r2 / (sqrt(v) + eps) g
 
-    with the norms of all arrays of a group, and p0 the params at the beginning.
+    where norms are over all arrays of a group, and p0 is the initial p.
 
     {parameters}
 

@@ -1,4 +1,4 @@
-"""Dual averaging: parameters made anew, each step, from sums over all gradients."""
+"""Dual averaging: each step computes the parameters from sums over all gradients."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import sqrt
 from typing import Literal
 
-from lrcore._bounds import LARGEST_RATE
+from lrcore._shared.bounds import LARGEST_RATE
 from lrcore._shared.domains import FLAG, FRACTION, NONNEGATIVE
 from lrcore.optimizers.base.common import COUPLED, EPS, LR
 from lrcore.optimizers.base.fields import KW_ONLY, Field, Fixed, Flag, Number
@@ -18,7 +18,7 @@ __all__ = ["FTRL", "MADGRAD"]
 
 
 class FTRL(Optimizer):
-    """FTRL-Proximal: follow the regularised leader; with l1, weights become exactly 0.
+    """FTRL-Proximal (follow the regularised leader): l1 makes weights exactly 0.
 
     ::
 
@@ -27,13 +27,14 @@ class FTRL(Optimizer):
         p = 0                                                     where |z| <= l1
         p = (sign(z) l1 - z) / ((beta + sqrt(n)) / lr + l2)       elsewhere
 
-    For linear models: p is made of z and n alone, so that what it begins with is gone
-    after the first step, and with it what breaks the symmetry of a network.
+    It is for linear models.  p is computed from z and n only, so the first step
+    replaces the initial p; but a network needs its random initial weights, which break
+    the symmetry of its units.
 
     {parameters}
 
-    ``l2`` is the strength of the penalty on half the sum of squares here: it stands in
-    p's equation, not in the gradient.
+    Here ``l2`` is the strength of a penalty on half the sum of squares: it is a term of
+    the equation of p, and is not added to the gradient.
 
     References
     ----------
@@ -98,7 +99,7 @@ class FTRL(Optimizer):
 
 
 class MADGRAD(Optimizer):
-    """MADGRAD: momentumised, adaptive dual averaging, over the cube root.
+    """MADGRAD: adaptive dual averaging with momentum, divided by a cube root.
 
     ::
 
@@ -108,15 +109,14 @@ class MADGRAD(Optimizer):
         z = p0 - s / (cbrt(v) + eps)
         p = momentum p + (1 - momentum) z
 
-    where p0 is the parameter at the beginning.  A step of rate 0 leaves p, s and v as
-    they are.
+    where p0 is the initial p.  A step with lr = 0 does not change p, s or v.
 
     {parameters}
 
     References
     ----------
     Defazio & Jelassi 2022, "A momentumized, adaptive, dual averaged gradient method for
-    stochastic optimization", Algorithm 1; eps stands where the authors' code has it.
+    stochastic optimization", Algorithm 1, with eps as in the authors' code.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A second moment kept by rows and columns: memory of the sides, not of the area."""
+"""Second moments by rows and columns: rows + columns numbers, not rows x columns."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from math import inf, sqrt
 
 import numpy as np
 
-from lrcore._bounds import largest
 from lrcore._core import Factors
+from lrcore._shared.bounds import largest
 from lrcore._shared.domains import (
     FLAG,
     FRACTION,
@@ -16,7 +16,7 @@ from lrcore._shared.domains import (
     NONPOSITIVE,
     POSITIVE,
 )
-from lrcore._typing import Array
+from lrcore._shared.types import Array
 from lrcore.optimizers.base.common import DECOUPLED, EPS, LR
 from lrcore.optimizers.base.fields import KW_ONLY, Field, Flag, Number, Scheduled
 from lrcore.optimizers.base.fold import Coefs, Factor, Weights, Writes, decay_at
@@ -30,7 +30,7 @@ State = Mapping[str, Array]
 
 
 class Adafactor(Optimizer):
-    """Adafactor: RMSprop with the mean squares of rows and columns, relative to p.
+    """Adafactor: RMSprop with mean squares of rows and columns, and relative steps.
 
     ::
 
@@ -42,8 +42,9 @@ class Adafactor(Optimizer):
         rho = min(lr, 1 / sqrt(t)) max(eps2, RMS(p))
         p = (1 - lr weight_decay) p - rho u / max(1, RMS(u) / d)
 
-    for the last two dimensions of an array; others count as many matrices.  Arrays of
-    one dimension or none have a v of their own.
+    where rows and columns are the last two dimensions of an array; an array of more
+    dimensions is a sequence of matrices.  Arrays of at most one dimension have a full
+    v.
 
     {parameters}
 
@@ -52,7 +53,8 @@ class Adafactor(Optimizer):
     References
     ----------
     Shazeer & Stern 2018, "Adafactor: adaptive learning rates with sublinear memory
-    cost", Algorithm 4, without momentum; its eps1 is added to g^2 (``eps_added=True``).
+    cost", Algorithm 4, without momentum.  The paper adds eps1 to g^2
+    (``eps_added=True``).
 
     Examples
     --------
@@ -207,7 +209,7 @@ def _row_col(
 
 
 class SM3(Optimizer):
-    """SM3: Adagrad that keeps one number a row and one a column, and so on.
+    """SM3: Adagrad with one number for each row, each column, and so on.
 
     ::
 

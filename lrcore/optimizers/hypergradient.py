@@ -1,8 +1,8 @@
-"""Hypergradient descent: a learning rate that learns itself."""
+"""Hypergradient descent: the learning rate follows its own gradient."""
 
 from __future__ import annotations
 
-from lrcore._bounds import LARGEST_RATE
+from lrcore._shared.bounds import LARGEST_RATE
 from lrcore._shared.domains import NONNEGATIVE
 from lrcore.optimizers.adam import AdamFlags, fold_adam
 from lrcore.optimizers.base.common import BETAS, COUPLED, EPS, LR
@@ -30,16 +30,16 @@ def _changed(lr: float, change: float, more: float) -> tuple[float, float]:
 
 
 class SGDHD(Optimizer):
-    """SGD whose learning rate descends the loss, too.
+    """SGD whose learning rate follows its own gradient.
 
     ::
 
         c = c + hypergrad_lr g.g_old
         p = p - (lr + c) g
 
-    with the product over all arrays of a group; ``opt.state[0]["lr_change"]`` is c.
-    The rate may fall below 0, where hypergrad_lr is too large.  Where lr is 0, the rate
-    is 0, too, and c stays.
+    where the product is over all arrays of a group, and g_old is the gradient of the
+    last step.  ``opt.state[0]["lr_change"]`` is c.  If hypergrad_lr is too large, the
+    rate may fall below 0.  If lr is 0, the rate is 0 and c does not change.
 
     {parameters}
 
@@ -84,17 +84,17 @@ class SGDHD(Optimizer):
 
 
 class AdamHD(AdamFlags):
-    """Adam whose learning rate descends the loss, too.
+    """Adam whose learning rate follows its own gradient.
 
     ::
 
-        c = c + hypergrad_lr g.u,   u the last step's
-        m, v as Adam's
+        c = c + hypergrad_lr g.u,   u of the last step
+        m, v as in Adam
         u = m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps)
         p = p - (lr + c) u
 
-    with the product over all arrays of a group.  c is kept, and may lower the rate, as
-    in SGDHD.
+    where the product is over all arrays of a group.  As in SGDHD,
+    ``opt.state[0]["lr_change"]`` is c, and the rate may fall below 0.
 
     {parameters}
 

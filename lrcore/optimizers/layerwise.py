@@ -1,4 +1,4 @@
-"""Steps scaled, array by array, by the norms of the parameters and of their update."""
+"""Steps that are scaled for each array, by the norms of the array and its gradient."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["LAMB", "LARS", "NovoGrad"]
 
 
 class LAMB(AdamFlags):
-    """LAMB: Adam's direction, as long as a share of the array's norm.
+    """LAMB: Adam, with the length of each array's step relative to its norm.
 
     ::
 
@@ -26,14 +26,14 @@ class LAMB(AdamFlags):
         u = (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps) + weight_decay p
         p = p - lr |p| / |u| u
 
-    with the norms of the whole array, and lr alone where one of them is 0.
+    where norms are of the whole array; if one of them is 0, the step is lr u.
 
     {parameters}
 
     References
     ----------
     You et al. 2020, "Large batch optimization for deep learning: training BERT in 76
-    minutes", Algorithm 2 with the identity for phi.
+    minutes", Algorithm 2; phi is the identity.
 
     Examples
     --------
@@ -91,7 +91,7 @@ class LAMB(AdamFlags):
 
 
 class LARS(SGD):
-    """LARS: SGD with momentum, each array's gradient as long as a share of its norm.
+    """LARS: SGD with momentum, of gradients whose length is relative to their array's.
 
     ::
 
@@ -99,7 +99,7 @@ class LARS(SGD):
         m = momentum m + r (g + weight_decay p)
         p = p - lr m
 
-    with the norms of the whole array, and r = 1 where one of them is 0.
+    where norms are of the whole array, and r = 1 if one of them is 0.
 
     {parameters}
 
@@ -142,11 +142,11 @@ class LARS(SGD):
 
 
 class NovoGrad(Optimizer):
-    """NovoGrad: momentum of gradients divided by their array's running norm.
+    """NovoGrad: momentum of gradients divided by the running norm of each array.
 
     ::
 
-        norm2 = b2 norm2 + (1 - b2) |g|^2,  |g|^2 at first: one number an array
+        norm2 = b2 norm2 + (1 - b2) |g|^2,  |g|^2 at first; a number for each array
         m = b1 m + g / (sqrt(norm2) + eps) + weight_decay p
         p = p - lr m
 

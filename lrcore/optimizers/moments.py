@@ -1,4 +1,4 @@
-"""Adam with other moments: what is averaged, and what divides it."""
+"""Variants of Adam with other moments in the numerator or the denominator."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["ADOPT", "AdEMAMix", "AdaBelief", "Adan", "LaProp", "Yogi"]
 
 
 class AdaBelief(AdamFlags):
-    """AdaBelief: large steps where the gradient is as expected.
+    """AdaBelief: Adam whose steps are large if gradients are near their running mean.
 
     ::
 
@@ -75,7 +75,7 @@ class AdaBelief(AdamFlags):
 
 
 class Yogi(AdamFlags):
-    """Yogi: Adam whose mean square changes by no more than a share of g^2.
+    """Yogi: Adam whose v changes by at most (1 - b2) g^2 in a step.
 
     ::
 
@@ -87,8 +87,8 @@ class Yogi(AdamFlags):
 
     References
     ----------
-    Zaheer et al. 2018, "Adaptive methods for nonconvex optimization", Algorithm 2; it
-    corrects no bias: that is ``convention="paper"``.
+    Zaheer et al. 2018, "Adaptive methods for nonconvex optimization", Algorithm 2.  The
+    paper does not correct the bias (``convention="paper"``).
 
     Examples
     --------
@@ -128,7 +128,7 @@ class Yogi(AdamFlags):
 
 
 class LaProp(AdamFlags):
-    """LaProp: the momentum of normalised gradients, where Adam normalises the momentum.
+    """LaProp: momentum of normalised gradients (Adam normalises the momentum).
 
     ::
 
@@ -141,7 +141,7 @@ class LaProp(AdamFlags):
     References
     ----------
     Ziyin, Wang & Ueda 2020, "LaProp: separating momentum and adaptivity in Adam",
-    Algorithm 1; as in the authors' code, p decays after the step.
+    Algorithm 1.  p decays after the step, as in the authors' code.
 
     Examples
     --------
@@ -180,11 +180,11 @@ class LaProp(AdamFlags):
 
 
 class ADOPT(Optimizer):
-    """ADOPT: Adam that normalises g by the v of the steps before, then averages.
+    """ADOPT: Adam that divides g by the root of the previous v, then averages.
 
     ::
 
-        v = g^2                                     at t = 1, where p stays; then
+        v = g^2                                     at t = 1, without a step; then
         x = g / max(sqrt(v), eps), kept within +-(t - 1)^clip_exp
         m = b1 m + (1 - b1) x
         v = b2 v + (1 - b2) g^2
@@ -195,7 +195,7 @@ class ADOPT(Optimizer):
     References
     ----------
     Taniguchi et al. 2024, "ADOPT: modified Adam can converge with any beta2 with the
-    optimal rate", Algorithm 2; the bound is that of the authors' code.
+    optimal rate", Algorithm 2, with the bound of the authors' code.
 
     Examples
     --------
@@ -237,7 +237,7 @@ class ADOPT(Optimizer):
 
 
 class AdEMAMix(AdamFlags):
-    """AdEMAMix: Adam with a second mean of the gradient, a slow one.
+    """AdEMAMix: Adam with a second, slow mean of the gradient.
 
     ::
 
@@ -309,11 +309,11 @@ def _grown(b1: float, b3: float, share: float) -> float:
 
 
 class Adan(Optimizer):
-    """Adan: Nesterov's look ahead by the mean change of the gradient.
+    """Adan: Adam with a Nesterov look-ahead by the mean change of the gradient.
 
     ::
 
-        e = g - g_old, 0 at first
+        e = g - g_old,  0 in the first step
         m = b1 m + (1 - b1) g
         d = b2 d + (1 - b2) e
         n = b3 n + (1 - b3) (g + b2 e)^2

@@ -1,4 +1,4 @@
-"""Muon: momentum made orthogonal, for matrices; AdamW for what is none."""
+"""Muon: orthogonalised momentum for matrices, AdamW for other arrays."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from lrcore._bounds import saturated, toward
+from lrcore._shared.bounds import saturated, toward
 from lrcore._shared.domains import FINITE, FLAG, FRACTION, NONNEGATIVE, choice, count
-from lrcore._typing import Array
+from lrcore._shared.types import Array
 from lrcore.optimizers.adam import AdamFlags, fold_adam
 from lrcore.optimizers.base.common import BETAS, DECOUPLED, EPS, LR
 from lrcore.optimizers.base.fields import (
@@ -34,28 +34,28 @@ Spread = Literal["original", "match_rms_adamw", "transposed"]
 
 
 class Muon(Optimizer):
-    """Muon: the direction of a matrix is its momentum, with all singular values near 1.
+    """Muon: steps by the momentum of a matrix, with all singular values set near 1.
 
     ::
 
         m = momentum m + (1 - momentum) g
-        x = momentum m + (1 - momentum) g                nesterov; else m
+        x = momentum m + (1 - momentum) g                if nesterov, otherwise m
         x = x / max(|x|, eps)
-        x = a x + b (x x^T) x + c (x x^T)^2 x            ns_steps times: Newton-Schulz
+        x = a x + b (x x^T) x + c (x x^T)^2 x            Newton-Schulz, ns_steps times
         p = (1 - lr weight_decay) p - lr s x
 
-    with s = sqrt(max(1, rows / columns)).  Arrays that have not two dimensions go to
-    AdamW, by the arguments that begin with ``adam_``.
+    where s = sqrt(max(1, rows / columns)).  Arrays that do not have two dimensions are
+    stepped by AdamW; its arguments begin with ``adam_``.
 
     {parameters}
 
-    ``l2`` and a coupled decay are added to s x, not to the gradient.  The products of
-    matrices are NumPy's, so the bits of a step depend on its BLAS.
+    ``l2`` and a coupled decay are added to s x, not to the gradient.  NumPy computes
+    the matrix products, so the bits of a step depend on its BLAS.
 
     References
     ----------
-    Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks"; the
-    arguments are torch's, which rounds x to bfloat16 where this keeps p's precision.
+    Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks".  The
+    arguments are those of torch, which rounds x to bfloat16; here x keeps p's dtype.
 
     Examples
     --------
@@ -187,7 +187,7 @@ def _spread(h: Hyper, rows: int, columns: int) -> float:
 
 
 class MuonAdamW(Kind):
-    """How Muon steps arrays that are no matrices."""
+    """AdamW, for the arrays of Muon that are not matrices."""
 
     __slots__ = ()
     _rule = "adam"

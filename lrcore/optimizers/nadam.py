@@ -1,4 +1,4 @@
-"""Adam with its first steps put right: by a look ahead, or by a rectifier."""
+"""NAdam, Adam with a Nesterov look-ahead, and RAdam, Adam with a rectifier."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["NAdam", "NAdamW", "RAdam", "RAdamW"]
 
 
 class NAdam(AdamFlags):
-    """NAdam: Adam with Nesterov's look ahead.
+    """NAdam: Adam with a Nesterov look-ahead.
 
     ::
 
@@ -35,7 +35,8 @@ class NAdam(AdamFlags):
 
     References
     ----------
-    Dozat 2016, "Incorporating Nesterov momentum into Adam", Algorithm 2; mu is torch's.
+    Dozat 2016, "Incorporating Nesterov momentum into Adam", Algorithm 2, with torch's
+    mu.
 
     Examples
     --------
@@ -155,23 +156,23 @@ class NAdamW(NAdam):
 
 
 class RAdam(AdamFlags):
-    """RAdam: Adam, with plain momentum until its second moment can be trusted.
+    """RAdam: Adam that steps by momentum alone until the variance of v is small.
 
     ::
 
-        m, v as Adam's
+        m, v as in Adam
         rho = rho_inf - 2 t b2^t / (1 - b2^t),   rho_inf = 2 / (1 - b2) - 1
         l = sqrt(1 - b2^t) / (sqrt(v) + eps)
         r = sqrt((rho-4)(rho-2) rho_inf / ((rho_inf-4)(rho_inf-2) rho))
-        p = p - lr m / (1 - b1^t) r l       where rho > 5
-        p = p - lr m / (1 - b1^t)           before
+        p = p - lr m / (1 - b1^t) r l       if rho > 5
+        p = p - lr m / (1 - b1^t)           otherwise
 
     {parameters}
 
     References
     ----------
     Liu et al. 2020, "On the variance of the adaptive learning rate and beyond",
-    Algorithm 2; as in torch, from rho > 5 on (the paper: > 4).
+    Algorithm 2.  The threshold of rho is 5, as in torch; in the paper it is 4.
 
     Examples
     --------

@@ -1,11 +1,11 @@
-"""The rate from the loss and a bound below it: Polyak's step."""
+"""The learning rate from the loss and a lower bound of it: the Polyak step."""
 
 from __future__ import annotations
 
 from math import inf
 from typing import Any
 
-from lrcore._bounds import LARGEST_RATE
+from lrcore._shared.bounds import LARGEST_RATE
 from lrcore._shared.domains import ABOVE_ZERO, FINITE, FROM_ONE, POSITIVE, real
 from lrcore.optimizers.base.common import DECOUPLED, EPS, LR
 from lrcore.optimizers.base.fields import KW_ONLY, Field, Flag, Number
@@ -17,17 +17,17 @@ __all__ = ["SPS"]
 
 
 class SPS(Optimizer):
-    """SPS: gradient descent by Polyak's step, from the loss and a bound below it.
+    """SPS: gradient descent by the stochastic Polyak step, from the loss.
 
     ::
 
         rate = min((loss - f_min) / (c |g|^2 + eps), max_lr, growth_rate rate)
         p = p - lr rate g
 
-    with the norm of all arrays of all groups.  `step` takes the loss that the gradients
-    are of, and no step is made where it is below f_min.  The last rate above 0 is
-    ``opt.state[0]["rate"]``.  The norm is that of clipped gradients: clipping makes
-    the rate higher, so bound steps by max_lr.
+    where the norm is over all arrays of all groups.  `step` also takes the loss of the
+    gradients; if it is below f_min, the rate is 0.  ``opt.state[0]["rate"]`` is the
+    last rate above 0.  The norm is that of clipped gradients, so clipping makes the
+    rate higher: limit steps by max_lr instead.
 
     {parameters}
 
@@ -35,8 +35,8 @@ class SPS(Optimizer):
     ----------
     Loizou, Vaswani, Laradji & Lacoste-Julien 2021, "Stochastic Polyak step-size for
     SGD: an adaptive learning rate for fast convergence", eq. 3 (SPS_max) and section 4
-    (growth_rate).  Garrigos, Gower & Schaipp 2023, "Function value learning", for the
-    positive part of the gap.
+    (growth_rate).  Garrigos, Gower & Schaipp 2023, "Function value learning" (a rate of
+    0 if the loss is below f_min).
 
     Examples
     --------

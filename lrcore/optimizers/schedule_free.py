@@ -1,4 +1,4 @@
-"""Schedule-Free learning: the average of a path in the place of a falling rate."""
+"""Schedule-Free learning: an average of the params instead of a falling rate."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from lrcore._shared.domains import FRACTION, INSIDE, NONNEGATIVE
-from lrcore._typing import Array
+from lrcore._shared.types import Array
 from lrcore.optimizers.base import averages
 from lrcore.optimizers.base.common import COUPLED, EPS, LR
 from lrcore.optimizers.base.fields import KW_ONLY, Field, Flag, Number, Pair
@@ -25,7 +25,7 @@ _WEIGHT_LR_POWER: Number = Field(
 
 
 class ScheduleFree(Optimizer):
-    """What trains for an average x of its path, and takes gradients at y."""
+    """Optimizers whose result is an average x, with gradients at another point y."""
 
     __slots__ = ()
     _carries = ("weight_sum", "lr_max", "momentum")
@@ -57,7 +57,7 @@ class ScheduleFree(Optimizer):
 
 
 class SGDScheduleFree(ScheduleFree):
-    """Schedule-Free SGD: gradients where the path and its average meet.
+    """Schedule-Free SGD: SGD z and its average x, with gradients at a point between.
 
     ::
 
@@ -66,18 +66,19 @@ class SGDScheduleFree(ScheduleFree):
         x = x + c (z - x)
         y = z + momentum (x - z)
 
-    The params are y, where gradients are to be taken; x is the result, in the place of
-    what a falling lr would lead to: ``with opt.averaged():`` has it in the params, to
-    evaluate it or to hand it on, and ``opt.x`` returns it.  (To go on from, save y: the
-    params outside of the block, with ``state_dict()``.)  lr may warm up, and stays
-    then.  Lookahead is refused.
+    The params are y, where gradients are computed.  The result is x: use it where you
+    would use the params after training with a falling lr.  ``with opt.averaged():``
+    puts it into the params, for evaluation or to save it, and ``opt.x`` returns it.
+    (To continue later, save y: the params outside of this block, with
+    ``state_dict()``.)  lr may have a warm-up, and is constant afterwards.  Lookahead is
+    refused.
 
     {parameters}
 
     References
     ----------
-    Defazio et al. 2024, "The road less scheduled", eq. 3-5; the weights are those of
-    the authors' code.
+    Defazio et al. 2024, "The road less scheduled", eq. 3-5, with the weights of the
+    authors' code.
 
     Examples
     --------
@@ -131,21 +132,21 @@ def _fold_average(b: float, h: Hyper) -> Adapt:
 
 
 class AdamWScheduleFree(ScheduleFree):
-    """Schedule-Free AdamW: Adam's denominator, and an average for its momentum.
+    """Schedule-Free AdamW: Adam's denominator, and an average instead of momentum.
 
     ::
 
         v = b2 v + (1 - b2) g^2
         e = lr (g / (sqrt(v / (1 - b2^t)) + eps) + weight_decay y);   z = z - e
 
-    then x and y as in SGDScheduleFree, with b1 for the momentum.
+    Then x and y are those of SGDScheduleFree, with b1 as the momentum.
 
     {parameters}
 
     References
     ----------
-    Defazio et al. 2024, "The road less scheduled", Algorithm 1; the weights are those
-    of the authors' code.
+    Defazio et al. 2024, "The road less scheduled", Algorithm 1, with the weights of the
+    authors' code.
 
     Examples
     --------

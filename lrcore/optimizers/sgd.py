@@ -1,4 +1,4 @@
-"""Steps along the gradient."""
+"""Gradient descent: SGD, SGDW, ASGD."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from lrcore._shared.domains import FINITE, FLAG, NONNEGATIVE
-from lrcore._words import shown
+from lrcore._shared.words import shown
 from lrcore.optimizers.base import averages
 from lrcore.optimizers.base.common import COUPLED, DECOUPLED, LR
 from lrcore.optimizers.base.fields import KW_ONLY, Field, Fixed, Flag, Number
@@ -18,14 +18,14 @@ __all__ = ["ASGD", "SGD", "SGDW"]
 
 
 class SGD(Optimizer):
-    """Gradient descent, with momentum where asked for.
+    """Gradient descent, optionally with momentum.
 
     ::
 
         p = p - lr g                                     without momentum
         m = momentum m + (1 - dampening) g;  m = g at first
-        p = p - lr m                                     with it
-        p = p - lr (g + momentum m)                      with Nesterov's
+        p = p - lr m                                     with momentum
+        p = p - lr (g + momentum m)                      with Nesterov momentum
 
     {parameters}
 
@@ -33,7 +33,7 @@ class SGD(Optimizer):
     ----------
     Polyak 1964, "Some methods of speeding up the convergence of iteration methods".
     Sutskever et al. 2013, "On the importance of initialization and momentum in deep
-    learning", eq. 3-4; as in torch, lr stands outside of the momentum.
+    learning", eq. 3-4, with lr outside of the momentum, as in torch.
 
     Examples
     --------
@@ -107,8 +107,8 @@ class SGDW(SGD):
 
     References
     ----------
-    Loshchilov & Hutter 2019, "Decoupled weight decay regularization", Algorithm 1; the
-    decay is scaled by lr.
+    Loshchilov & Hutter 2019, "Decoupled weight decay regularization", Algorithm 1, with
+    the decay multiplied by lr.
 
     Examples
     --------
@@ -129,7 +129,7 @@ class SGDW(SGD):
 
 
 class ASGD(Optimizer):
-    """Averaged SGD: gradient descent with a falling rate, and the mean of its path.
+    """Averaged SGD: gradient descent at a falling rate, and the mean of its params.
 
     ::
 
@@ -137,7 +137,7 @@ class ASGD(Optimizer):
         p = (1 - lambd eta) p - eta g
         ax = ax + (p - ax) / max(1, t - 1 - t0)
 
-    ax is p until step t0 + 2.  Use it in the end: ``opt.ax``, or ``with
+    ax is p until step t0 + 2.  It is the result of the training: ``opt.ax``, or ``with
     opt.averaged("ax"):``.
 
     {parameters}
@@ -146,8 +146,8 @@ class ASGD(Optimizer):
     ----------
     Polyak & Juditsky 1992, "Acceleration of stochastic approximation by averaging".
     Bottou 2010, "Large-scale machine learning with stochastic gradient descent", eq. 7;
-    lambd, alpha and t0 are torch's.  (torch takes lr a step late: with a schedule, eta
-    is made from the lr of the step before.)
+    lambd, alpha and t0 are those of torch.  (With a schedule, torch computes eta from
+    the lr of the step before.)
 
     Examples
     --------

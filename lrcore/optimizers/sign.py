@@ -13,23 +13,24 @@ __all__ = ["Lion", "Rprop", "SignSGD", "Signum"]
 
 
 class Rprop(Optimizer):
-    """Rprop: by the sign of the gradient, with a step size of each weight's own.
+    """Rprop: steps by the sign of the gradient, with a step size for each weight.
 
     ::
 
-        d = d eta+ where g and the last g agree in sign, d eta- where they do not
-        p = p - sign(g) d, and p stays where they do not
+        d = eta+ d,  p = p - sign(g) d     if g has the sign of the last g
+        d = eta- d,  p = p                 if the signs differ; then g counts as 0
+        p = p - sign(g) d                  if one of them is 0
 
-    For full batches: it takes the size of the gradient for noise.
+    It is for full batches: from one batch to another, signs would change by noise.
 
     {parameters}
 
     References
     ----------
     Riedmiller & Braun 1993, "A direct adaptive method for faster backpropagation
-    learning: the RPROP algorithm"; without weight backtracking, as in torch: iRprop- of
-    Igel & Huesken 2003, "Empirical evaluation of the improved Rprop learning
-    algorithms".
+    learning: the RPROP algorithm", without weight backtracking, as in torch.  This is
+    the iRprop- of Igel & Huesken 2003, "Empirical evaluation of the improved Rprop
+    learning algorithms".
 
     Examples
     --------
@@ -148,7 +149,7 @@ class Signum(Optimizer):
 
 
 class Lion(Optimizer):
-    """Lion: by the sign of a mean that leans to the present gradient.
+    """Lion: steps by the sign of a mean of the momentum and the gradient.
 
     ::
 

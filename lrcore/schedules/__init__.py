@@ -24,6 +24,9 @@ momentum, betas, weight decay.  Any other callable of the step will do too; thes
 their parameters when they are made.  A number comes from the C library's functions and
 an array from NumPy's, which may differ in the last bits.
 
+`anneal`, `cycles` and `decay` are families of them; modules with an underscore are the
+room's own: what all share, formulas, checks of parameters, pictures.
+
 Examples
 --------
 >>> import numpy as np

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lrcore._typing import Array
+from lrcore._shared.types import Array
 
 _UNDERFLOWS = -746.0  # exp of it is 0
 

@@ -14,7 +14,7 @@ from lrcore._shared.domains import (
     UNIT,
     steps,
 )
-from lrcore._words import listed, shown
+from lrcore._shared.words import listed, shown
 
 Check = Callable[[str, Any], Any]
 """Takes a parameter's name and value; returns the value in Python's own type."""

@@ -22,9 +22,9 @@ from typing import (
 import numpy as np
 
 from lrcore._shared.domains import FINITE, choice, real
-from lrcore._sums import in_order
-from lrcore._typing import Array
-from lrcore._words import listed, shortened, shown
+from lrcore._shared.sums import in_order
+from lrcore._shared.types import Array
+from lrcore._shared.words import listed, shortened, shown
 from lrcore.schedules._formulas import ARRAYS, NUMBERS, between
 from lrcore.schedules._parameters import (
     STEPS,
@@ -252,11 +252,12 @@ class Schedule(ABC):
         self, path: str | PathLike[str] | None = None, steps: int | None = None
     ) -> Figure:
         """Draw it, into a file or for a notebook: see `lrcore.plots.schedules`."""
-        from lrcore import plots
+        from lrcore.schedules import _curves
 
         if steps is None:
             steps = self._length * 11 // 10 + 1
-        return plots.schedules(self, steps, path)
+        t = _curves.steps_drawn(steps, path)
+        return _curves.draw(t, {"": self(t)}, path, _curves.title(self))
 
 
 @cache

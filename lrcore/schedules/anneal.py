@@ -1,4 +1,4 @@
-"""Schedules over a run whose length is known, and Noam's."""
+"""Schedules over a run of known length, and Noam's schedule."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ __all__ = ["WSD", "Cosine", "FlatCosine", "Noam", "Rex", "Tanh"]
 class Cosine(Schedule):
     """``end + (base - end) (1 + cos(pi min(t / total, 1))) / 2``.
 
-    Half a cosine from base to end (Loshchilov & Hutter 2017, "SGDR", eq. 5, without the
+    Half a cosine from base to end (Loshchilov & Hutter 2017, "SGDR", eq. 5, without
     restarts).
 
     Parameters
     ----------
     base, end : float
-        The first value and the last.  end defaults to 0.
+        The first and the last value.  end defaults to 0.
     total : int
-        Steps of the fall.
+        The number of steps from base to end.
     rises : bool
-        Go on with the cosine after it, up to base and down again, as torch's
-        CosineAnnealingLR does.  Default False: hold end.
+        Whether the cosine goes on afterwards, up to base and down again, as in torch's
+        CosineAnnealingLR.  Default False: the value stays at end.
 
     Examples
     --------
@@ -64,16 +64,16 @@ class Cosine(Schedule):
 class FlatCosine(Schedule):
     """``base`` for a part of the steps, then half a cosine to ``end``.
 
-    As fastai's fit_flat_cos, which ends at ``base / 1e5``.
+    fastai's fit_flat_cos is this, with an end of ``base / 1e5``.
 
     Parameters
     ----------
     base, end : float
-        The first value and the last.  end defaults to 0.
+        The first and the last value.  end defaults to 0.
     total : int
-        Steps of both parts.
+        The number of steps of both parts together.
     pct_start : float
-        The first part's share of them, below 1.  Default 0.75.
+        The fraction of the steps in the first part, below 1.  Default 0.75.
 
     Examples
     --------
@@ -106,10 +106,9 @@ class FlatCosine(Schedule):
 
 @dataclass(frozen=True, repr=False)
 class WSD(Schedule):
-    """Warm up, stay, decay (Hu et al. 2024, "MiniCPM", section 4.2).
+    """Warm-up, stable value, decay (Hu et al. 2024, "MiniCPM", section 4.2).
 
-    Over the last `decay_steps`, with x from 0 to 1, ``base - end`` is multiplied
-    by
+    In the last `decay_steps` x goes from 0 to 1, and ``base - end`` is multiplied by
 
     - linear: ``1 - x``
     - cosine: ``(1 + cos(pi x)) / 2``
@@ -118,13 +117,14 @@ class WSD(Schedule):
     Parameters
     ----------
     base, end : float
-        The value after the warm-up, and the last.  end defaults to 0.
+        The value after the warm-up, and the last value.  end defaults to 0.
     total, warmup_steps, decay_steps : int
-        Steps of all, of the rise and of the fall; those between stay.
+        The number of all steps, of the warm-up and of the decay; the value stays at
+        base in the steps between.
     shape : {"linear", "cosine", "sqrt"}
-        Of the fall.  Default linear.
+        The shape of the decay.  Default linear.
     start, first : float, {0, 1}
-        Of the linear rise, as in `Warmup`.  Default 0, 1.
+        The linear warm-up, as in `Warmup`.  Default 0, 1.
 
     Examples
     --------
@@ -178,9 +178,9 @@ class Noam(Schedule):
     Parameters
     ----------
     model_size : int
-        The model's dimension, d_model.
+        The dimension of the model, d_model.
     warmup_steps : int
-        Of the linear rise.
+        The number of steps of the linear warm-up.
     factor : float
         Default 1.
 
@@ -241,10 +241,11 @@ class Tanh(Schedule):
     Parameters
     ----------
     base, end : float
-        Where it falls from and to.  end defaults to 0.
+        The values that it falls from and to, approximately.  end defaults to 0.
     total : int
+        The number of steps from base to end.
     low, high : float
-        Where the hyperbolic tangent begins and ends, low below high.  Default -6, 3.
+        The interval of the hyperbolic tangent, low < high.  Default -6, 3.
 
     Examples
     --------

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from lrcore._shared.domains import FINITE, choice
-from lrcore._words import shown
+from lrcore._shared.words import shown
 from lrcore.schedules._formulas import between, half_cosine
 from lrcore.schedules._parameters import (
     STEPS,
@@ -25,7 +25,7 @@ __all__ = ["CosineRestarts", "Cyclic", "OneCycle"]
 
 
 def _growth(name: str, value: Any) -> float | int:
-    """Return a factor of cycles: 1, or so far above that the cycles can be listed."""
+    """Return a factor that is 1, or at least 1.01: then few cycles reach 2^53."""
     number = FINITE.check(name, value)
     if number != 1 and number < 1.01:
         raise ValueError(f"{name}: expected 1 or at least 1.01, found {shown(value)}")
@@ -34,21 +34,21 @@ def _growth(name: str, value: Any) -> float | int:
 
 @dataclass(frozen=True, repr=False)
 class CosineRestarts(Schedule):
-    """Half cosines to ``end``, of ``first * mult^i`` steps each.
+    """Half cosines from ``base`` to ``end``; cycle i has ``first * mult^i`` steps.
 
-    Loshchilov & Hutter 2017, "SGDR", eq. 5.  The step of a restart is found among whole
-    numbers: it is the first of its cycle, never the last of the one before.
+    Loshchilov & Hutter 2017, "SGDR", eq. 5.  The step of a restart always belongs to
+    the new cycle: rounding cannot make it the last step of the cycle before.
 
     Parameters
     ----------
     base, end : float
-        The first value, and what each cycle falls to.  end defaults to 0.
+        The first value, and the value that each cycle falls to.  end defaults to 0.
     first : int
-        Steps of the first cycle.
+        The number of steps of the first cycle.
     mult : float
-        1, or at least 1.01: each cycle is so many times as long.  Default 1.
+        The ratio of the lengths of successive cycles: 1, or at least 1.01.  Default 1.
     gamma : float
-        Each cycle begins so many times as high above end.  Default 1.
+        The ratio of the heights above end at which successive cycles begin.  Default 1.
 
     Examples
     --------
@@ -65,7 +65,7 @@ class CosineRestarts(Schedule):
 
     @cached_property
     def _restarts(self) -> tuple[float, ...]:
-        """The steps in which cycles begin, as far as numbers are exact."""
+        """The steps in which cycles begin, up to 2^53, where floats are exact."""
         begins, length = [0.0], float(self.first)
         while begins[-1] < 2**53:
             begins.append(begins[-1] + length)
@@ -92,20 +92,20 @@ class CosineRestarts(Schedule):
 
 @dataclass(frozen=True, repr=False)
 class Cyclic(Schedule):
-    """``base + (peak - base) scale``, the scale going from 0 to 1 and back again.
+    """``base + (peak - base) scale``, where scale goes from 0 to 1 and back again.
 
-    Smith 2017, "Cyclical Learning Rates for Training Neural Networks".  A momentum that
-    goes against it is ``Cyclic(highest, lowest, up, down)``.
+    Smith 2017, "Cyclical Learning Rates for Training Neural Networks".  The opposite
+    cycle of a momentum is ``Cyclic(highest, lowest, up, down)``.
 
     Parameters
     ----------
     base, peak : float
         The values at the ends of a cycle and at its turning point.
     up, down : int
-        Steps of each half.  down defaults to up.
+        The number of steps of the rise and of the fall.  down defaults to up.
     mode : {"triangular", "triangular2", "exp_range"}
-        Whether the scale stays, is halved by each cycle, or is multiplied by
-        ``gamma^t``.  Default triangular.
+        Whether all cycles are alike, or scale is halved after each cycle, or scale is
+        multiplied by ``gamma^t``.  Default triangular.
     gamma : float
         For exp_range, at most 1.  Default 1.
 
@@ -153,30 +153,30 @@ class Cyclic(Schedule):
 
 @dataclass(frozen=True, repr=False)
 class OneCycle(Schedule):
-    """Up to peak, and down to nearly nothing (Smith & Topin 2018, "Super-Convergence").
+    """Up to peak, and down almost to 0 (Smith & Topin 2018, "Super-Convergence").
 
-    From ``peak / div`` to ``peak`` over `pct_start` of the steps, then to
-    ``peak / div / final_div``, which it holds.
+    The value rises from ``peak / div`` to ``peak`` in a fraction `pct_start` of the
+    steps, then falls to ``peak / div / final_div``, where it stays.
 
     Parameters
     ----------
     peak : float
         The highest value.
     total : int
-        Steps, at least 2.
+        The number of steps, at least 2.
     pct_start : float
-        The share of the rise, below 1.  Default 0.3.
+        The fraction of the steps in which it rises, below 1.  Default 0.3.
     div, final_div : float
         Default 25, 1e4.  fastai's final value is ``peak / 1e5``: a final_div of 4,000.
     shape : {"cosine", "linear"}
-        Default cosine.
+        The shape of rise and fall.  Default cosine.
     three_phase : bool
-        Back to ``peak / div`` in as many steps as it rose, then on to the end.
-        pct_start is at most 0.5.  Default False.
+        Whether it first falls to ``peak / div``, in the same number of steps as it
+        rose, then on to the final value.  pct_start is at most 0.5.  Default False.
     inclusive : bool
-        Whether the last step, ``total - 1``, has the last value, and the phases end one
-        step earlier too, as in torch; else step `total` would be the first to have it,
-        as in fastai and optax.  Default True.
+        Whether step ``total - 1`` has the final value, and the other phases end one
+        step earlier, too, as in torch; otherwise step `total` is the first with the
+        final value, as in fastai and optax.  Default True.
 
     Examples
     --------
@@ -201,21 +201,21 @@ class OneCycle(Schedule):
         if self.total < 2:
             raise ValueError(f"total: expected at least 2 steps, found {self.total}")
         if self.pct_start == 1:
-            raise ValueError("pct_start: expected less than 1, found 1: it has to fall")
+            raise ValueError("pct_start: expected less than 1, found 1: it must fall")
         if self.three_phase and not (self._turn and self.pct_start <= 0.5):
             raise ValueError(
-                "pct_start: with three_phase, expected a rise of some steps, and at "
-                f"most half of total = {self.total}, found {self.pct_start}"
+                "pct_start: with three_phase, expected a rise of more than 0 steps and "
+                f"at most half of total = {self.total}, found {self.pct_start}"
             )
-        _ = self._curve  # which refuses values that are infinite
+        _ = self._curve  # raises an error if a value is infinite
 
     @property
     def _turn(self) -> float:
-        """The step of the peak."""
+        """The step in which it is at the peak."""
         return max(self.pct_start * self.total - self.inclusive, 0.0)
 
     def _through(self, *values: float) -> Interpolate:
-        """Return the curve through a value for each end of a phase."""
+        """Return the curve through these values, one for each end of a phase."""
         back = (2 * self._turn,) if self.three_phase else ()
         last = self.total - self.inclusive
         return Interpolate(values, (0.0, self._turn, *back, last), self.shape)
@@ -227,7 +227,7 @@ class OneCycle(Schedule):
         return self._through(initial, self.peak, *back, initial / self.final_div)
 
     def momentum(self, low: float = 0.85, high: float = 0.95) -> Interpolate:
-        """Return the schedule of the momentum: high, low at the peak, high again."""
+        """Return the opposite schedule for the momentum: low at the rate's peak."""
         low, high = FINITE.check("low", low), FINITE.check("high", high)
         return self._through(high, low, *((high,) if self.three_phase else ()), high)
 

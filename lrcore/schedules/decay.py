@@ -1,4 +1,4 @@
-"""Schedules that fall by steps or steadily, and that go from one value to another."""
+"""Schedules that decay in steps or steadily, or go from one value to another."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from lrcore._shared.domains import FINITE, NONNEGATIVE, POSITIVE, choice
-from lrcore._words import shown
+from lrcore._shared.words import shown
 from lrcore.schedules._formulas import between, half_cosine, progress
 from lrcore.schedules._parameters import (
     STEPS,
@@ -29,16 +29,16 @@ __all__ = ["Exponential", "Interpolate", "InverseSqrt", "InverseTime", "Linear",
 
 @dataclass(frozen=True, repr=False)
 class StepDecay(Schedule):
-    """``base * gamma^floor(t / every)``: multiplied by gamma every so many steps.
+    """``base * gamma^floor(t / every)``: multiplied by gamma every `every` steps.
 
     Parameters
     ----------
     base, gamma : float
         The first value and the factor, which is above 0.
     every : int
-        Steps from one fall to the next.
+        The number of steps with the same value.
     drop : float
-        Another word for gamma.
+        Another name for gamma.
 
     Examples
     --------
@@ -50,8 +50,8 @@ class StepDecay(Schedule):
     """
 
     base: Finite
-    gamma: Positive = None  # type: ignore[assignment] # one of both
-    every: Steps = None  # type: ignore[assignment] # behind one with a default
+    gamma: Positive = None  # type: ignore[assignment] # or drop
+    every: Steps = None  # type: ignore[assignment] # follows a field with a default
     drop: InitVar[float | None] = None
 
     def __post_init__(self, drop: float | None) -> None:
@@ -76,7 +76,7 @@ class StepDecay(Schedule):
 class MultiStep(Schedule):
     """``base * gamma^(number of milestones <= t)``.
 
-    A milestone that stands twice counts twice.
+    A milestone that is listed twice counts twice.
 
     Examples
     --------
@@ -108,12 +108,12 @@ class Piecewise(Schedule):
     Parameters
     ----------
     values : sequence of float
-        One more than boundaries.
+        One more than there are boundaries.
     boundaries : sequence of int
-        Rising steps.
+        Steps, in rising order.
     inclusive : bool
-        Whether the step at a boundary still has the value before it, as in Keras;
-        else it is the first to have the new one.  Default False.
+        Whether the step at a boundary still has the old value, as in Keras; otherwise
+        it is the first with the new value.  Default False.
 
     Examples
     --------
@@ -146,15 +146,15 @@ class Piecewise(Schedule):
 
 @dataclass(frozen=True, repr=False)
 class Interpolate(Schedule):
-    """``values[k]`` in step ``at[k]``, and between by a line or half a cosine.
+    """``values[k]`` in step ``at[k]``, joined by lines or half cosines.
 
-    Before the first and after the last it holds their values.
+    Before the first step and after the last, the value is constant.
 
     Parameters
     ----------
     values : sequence of float
     at : sequence of float
-        A sorted step for each; where two are the same, it jumps.
+        A step for each value, in rising order; if two are the same, the value jumps.
     shape : {"linear", "cosine"}
         Default linear.
 
@@ -182,12 +182,12 @@ class Interpolate(Schedule):
 
     @cached_property
     def _pieces(self) -> tuple[tuple[float, ...], ...]:
-        """Begin, length, and values at both ends: before, between and after `at`."""
+        """Begin, length, first and last value of each piece, those outside included."""
         first, last = self.values[0], self.values[-1]
         lengths = (b - a for a, b in pairwise(self.at))
         return (
             (0.0, *self.at),
-            (math.inf, *lengths, math.inf),  # t / inf: it stays at the first end
+            (math.inf, *lengths, math.inf),  # t / inf = 0: it keeps the first value
             (first, *self.values),
             (first, *self.values[1:], last),
         )
@@ -215,7 +215,7 @@ class Exponential(Schedule):
     gamma, rate : float
         One of them: the factor, above 0, or the rate of decay.
     every : int
-        Steps in which it is multiplied once.  Default 1.
+        The number of steps for one multiplication.  Default 1.
 
     Examples
     --------
@@ -274,13 +274,14 @@ class Polynomial(Schedule):
     Parameters
     ----------
     base, end : float
-        The first value and the last.  end defaults to 0.
+        The first and the last value.  end defaults to 0.
     steps : int
+        The number of steps from base to end.
     power : float
         Above 0.  Default 1.
     cycle : bool
-        Past its end, go on with the least multiple of `steps` that is at least t in
-        place of `steps`, as Keras's ``cycle=True`` does.  Default False.
+        Whether, after the end, `steps` is replaced by the least multiple of it that is
+        at least t, as in Keras's ``cycle=True``.  Default False.
 
     Examples
     --------
@@ -318,7 +319,7 @@ class InverseTime(Schedule):
     steps : int
         Default 1.
     staircase : bool
-        ``floor(t / steps)`` in place of ``t / steps``.  Default False.
+        Whether ``t / steps`` is rounded down.  Default False.
 
     Examples
     --------

@@ -1,5 +1,5 @@
-/* gauges/distance.h: g^2, (p - p0)^2 and p^2, of DoG (Ivgi et al. 2023) and DoWG (Khaled
- * et al. 2023): how far it is from where it began, and over which gradients. */
+/* gauges/distance.h: the gauge of DoG (Ivgi et al. 2023) and DoWG (Khaled et al. 2023):
+ * g^2, (p - p0)^2 and p^2, where p0 is the initial p. */
 
 static INLINE void T(distance)(const real *c, real g, real p, const real *a, double *x)
 {

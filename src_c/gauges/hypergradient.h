@@ -1,6 +1,10 @@
-/* gauges/hypergradient.h: the gradient along the last step's direction, by which a rate
- * descends (Baydin et al. 2018): that of plain descent, and Adam's but for the correction
- * that lr carries. */
+/* gauges/hypergradient.h: the gradient times the direction of the last step, which is
+ * the negative derivative of the loss by lr (Baydin et al. 2018).
+ *
+ *     along_last        g g_old                          (SGD)
+ *     along_last_adam   g m / (sqrt(v + root) r + eps)   (Adam)
+ *
+ * Adam's bias correction 1/(1 - b1^t) is in lr. */
 
 static INLINE void T(along_last)(const real *c, real g, real p, const real *a,
                                  double *x)

@@ -1,5 +1,5 @@
-/* gauges/mechanic.h: what Mechanic (Cutkosky, Defazio & Mehta 2023, Algorithm 1) weighs its
- * way by: g d, g^2, p^2 and p d, for d = (p0 - p) / s, the way that was gone. */
+/* gauges/mechanic.h: the gauge of Mechanic (Cutkosky, Defazio & Mehta 2023, Algorithm
+ * 1): g d, g^2, p^2 and p d, where d = (p0 - p) / s is the sum of the rule's steps. */
 
 static INLINE void T(along_delta)(const real *c, real g, real p, const real *a,
                                   double *x)

@@ -1,4 +1,4 @@
-/* gauges/norm.h: g^2, of Polyak's step (Loizou et al. 2021). */
+/* gauges/norm.h: the gauge of the Polyak step (Loizou et al. 2021): g^2. */
 
 static INLINE void T(norm)(const real *c, real g, real p, const real *a, double *x)
 {

@@ -1,11 +1,11 @@
-/* gauges/prodigy.h: what Prodigy and D-Adaptation estimate the distance to go from: g
- * along the way that was gone, and the size of the sum s as it will be after g.
+/* gauges/prodigy.h: the sums from which Prodigy and D-Adaptation estimate the distance
+ * to the solution: g along the path so far, and the size of s after this step.
  *
  *     along_way    g (p0 - p),                  |b3 s + w g|     (Prodigy)
  *     along_adam   g s / (sqrt(v) + eps),       |b3 s + w g|     (D-Adaptation of Adam)
  *     along_sum    g s,   (s + w g)^2,   g^2                     (D-Adaptation of SGD)
  *
- * The rule of the first two takes g as squarable at most, and so do these. */
+ * The first two bound g as their rule does: see bounds.inc. */
 
 static INLINE void T(along_way)(const real *c, real g, real p, const real *a, double *x)
 {

@@ -9,7 +9,6 @@
 
 static INLINE real T(adadelta)(const real *c, real g, real *s)
 {
-    g = T(squarable)(g);
     s[0] = T(blend)(s[0], g * g, c[0]);
     const real u = SQRT((s[1] + c[1]) / (s[0] + c[1])) * g;
     s[1] = T(blend)(s[1], u * u, c[0]);

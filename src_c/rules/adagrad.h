@@ -4,7 +4,6 @@
 
 static INLINE real T(adagrad)(const real *c, real g, real *s)
 {
-    g = T(squarable)(g);
     s[0] = T(capped)(s[0] + g * g);
     return g / (SQRT(s[0] + c[0]) + c[1]);
 }

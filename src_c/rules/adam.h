@@ -24,14 +24,12 @@ static INLINE void T(adam_moments)(const real *c, real g, real *s)
 
 static INLINE real T(adam)(const real *c, real g, real *s)
 {
-    g = T(squarable)(g);
     T(adam_moments)(c, g, s);
     return s[0] / (SQRT(s[1] + c[2]) * c[3] + c[4]);
 }
 
 static INLINE real T(amsgrad)(const real *c, real g, real *s)
 {
-    g = T(squarable)(g);
     T(adam_moments)(c, g, s);
     const real v = c[5] * s[1];
     s[2] = s[2] > v ? s[2] : v;
@@ -40,14 +38,12 @@ static INLINE real T(amsgrad)(const real *c, real g, real *s)
 
 static INLINE real T(nadam)(const real *c, real g, real *s)
 {
-    g = T(squarable)(g);
     T(adam_moments)(c, g, s);
     return (c[5] * g + c[6] * s[0]) / (SQRT(s[1] + c[2]) * c[3] + c[4]);
 }
 
 static INLINE real T(ademamix)(const real *c, real g, real *s)
 {
-    g = T(squarable)(g);
     T(adam_moments)(c, g, s);
     s[2] = T(blend)(s[2], g, c[5]);
     return (s[0] + c[6] * s[2]) / (SQRT(s[1] + c[2]) * c[3] + c[4]);
@@ -55,7 +51,6 @@ static INLINE real T(ademamix)(const real *c, real g, real *s)
 
 static INLINE real T(laprop)(const real *c, real g, real *s)
 {
-    g = T(squarable)(g);
     s[1] = T(blend)(s[1], g * g, c[1]);
     s[0] = T(blend)(s[0], g / (SQRT(s[1] + c[2]) * c[3] + c[4]), c[0]);
     return s[0];
@@ -63,7 +58,6 @@ static INLINE real T(laprop)(const real *c, real g, real *s)
 
 static INLINE real T(adabelief)(const real *c, real g, real *s)
 {
-    g = T(squarable)(g);
     s[0] = T(blend)(s[0], g, c[0]);
     const real surprise = g - s[0];
     s[1] = T(blend)(s[1], surprise * surprise, c[1]) + c[5];
@@ -72,7 +66,6 @@ static INLINE real T(adabelief)(const real *c, real g, real *s)
 
 static INLINE real T(yogi)(const real *c, real g, real *s)
 {
-    g = T(squarable)(g);
     s[0] = T(blend)(s[0], g, c[0]);
     const real square = g * g;
     s[1] = s[1] + c[1] * (T(sign_of)(square - s[1]) * square);

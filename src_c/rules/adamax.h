@@ -6,7 +6,6 @@
 
 static INLINE real T(adamax)(const real *c, real g, real *s)
 {
-    g = T(comparable)(g);
     s[0] = T(blend)(s[0], g, c[0]);
     const real old = c[1] * s[1], new = ABS(g) + c[2];
     s[1] = old > new ? old : new;

@@ -9,11 +9,10 @@
 
 static INLINE real T(adan)(const real *c, real g, real *s)
 {
-    g = T(squarable)(g);
     const real e = c[3] * (g - s[3]), ahead = g + c[4] * e;
     s[0] = T(blend)(s[0], g, c[0]);
     s[1] = T(blend)(s[1], e, c[1]);
     s[2] = T(blend)(s[2], ahead * ahead, c[2]);
-    s[3] = g;
+    s[3] = T(if_finite)(g, g); /* flushed, as arithmetic does it */
     return (s[0] + c[5] * s[1]) / (SQRT(s[2]) * c[6] + c[7]);
 }

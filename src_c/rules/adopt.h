@@ -8,7 +8,6 @@
 static INLINE real T(adopt)(const real *c, real g, real *s)
 {
     const real eps = c[2], most = c[3];
-    g = T(squarable)(g);
     real root = SQRT(s[1]);
     root = root < eps ? eps : root;
     const real x = T(within)(g / root, most);

@@ -13,7 +13,7 @@ static INLINE real T(ftrl)(const real *c, real g, real *s)
 {
     const real inverse = c[0], flat = c[1], l1 = c[2], p = c[3] * s[2];
     const real old = SQRT(s[0]);
-    g = c[4] * T(squarable)(g);
+    g = c[4] * g;
     s[0] = T(capped)(s[0] + g * g);
     const real root = SQRT(s[0]);
     const real sigma = T(within)((root - old) * inverse, T(LARGEST));

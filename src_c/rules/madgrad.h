@@ -27,7 +27,6 @@ static INLINE real T(cbrt_of)(real v)
 
 static INLINE real T(madgrad)(const real *c, real g, real *s)
 {
-    g = T(squarable)(g);
     s[0] = s[0] + c[0] * g;
     s[1] = T(capped)(s[1] + c[0] * (g * g));
     return s[2] - s[0] / (T(cbrt_of)(s[1]) + c[1]);

@@ -8,11 +8,11 @@
  *     dadapt_sgd   s = s + w g;   u = p0 - s
  *
  * Prodigy has a = 1 and b = d, and D-Adaptation of Adam a = d lr and b = 1.  In the last
- * rule u is where the parameter is drawn to, as MADGRAD's. */
+ * rule u is where the parameter is drawn to, as MADGRAD's.  Prodigy's s sums g as bounded,
+ * too, since d is made of s over sqrt(v). */
 
 static INLINE real T(prodigy)(const real *c, real g, real *s)
 {
-    g = T(squarable)(g); /* in s, too: d is made of s over sqrt(v) */
     const real x = T(within)(c[3] * g, T(SQUARABLE));
     s[0] = T(blend)(s[0], c[2] * x, c[0]);
     s[1] = T(blend)(s[1], x * x, c[1]);

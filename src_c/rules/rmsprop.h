@@ -11,14 +11,12 @@
 
 static INLINE real T(rmsprop)(const real *c, real g, real *s)
 {
-    g = T(squarable)(g);
     s[0] = T(blend)(s[0], g * g, c[0]);
     return g / (SQRT(s[0] + c[1]) + c[2]);
 }
 
 static INLINE real T(rmsprop_centered)(const real *c, real g, real *s)
 {
-    g = T(squarable)(g);
     s[0] = T(blend)(s[0], g * g, c[0]);
     s[1] = T(blend)(s[1], g, c[0]);
     const real variance = s[0] - s[1] * s[1];

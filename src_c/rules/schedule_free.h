@@ -24,7 +24,6 @@ static INLINE real T(schedule_free)(const real *c, real g, real *s)
 
 static INLINE real T(schedule_free_adam)(const real *c, real g, real *s)
 {
-    g = T(squarable)(g);
     s[1] = T(blend)(s[1], g * g, c[4]);
     return T(average_ahead)(c, g / (SQRT(s[1]) * c[5] + c[6]), s[2], s);
 }

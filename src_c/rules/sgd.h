@@ -24,13 +24,12 @@ static INLINE real T(sgd_hd)(const real *c, real g, real *s)
 
 static INLINE real T(momentum)(const real *c, real g, real *s)
 {
-    s[0] = c[0] * s[0] + c[1] * T(summable)(g);
+    s[0] = c[0] * s[0] + c[1] * g;
     return s[0];
 }
 
 static INLINE real T(nesterov)(const real *c, real g, real *s)
 {
-    g = T(summable)(g);
     s[0] = c[0] * s[0] + c[1] * g;
     return c[2] * g + c[3] * s[0];
 }

@@ -17,13 +17,13 @@ static INLINE real T(sign)(const real *c, real g, real *s)
 
 static INLINE real T(signum)(const real *c, real g, real *s)
 {
-    s[0] = T(blend)(s[0], T(comparable)(g), c[0]);
+    s[0] = T(blend)(s[0], g, c[0]);
     return T(sign_of)(s[0]);
 }
 
 static INLINE real T(lion)(const real *c, real g, real *s)
 {
-    const real d = T(comparable)(g) - s[0], mix = s[0] + c[0] * d;
+    const real d = g - s[0], mix = s[0] + c[0] * d;
     s[0] = s[0] + c[1] * d;
     return T(sign_of)(mix);
 }

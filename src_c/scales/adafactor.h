@@ -2,8 +2,9 @@
  *
  *     lr = rho max(least, |after| RMS(p)) / max(1, RMS(u) / most)
  *
- * with the root mean squares of the whole tensor: a step relative to p, its update u
- * clipped.  after = 1, or p's decay where RMS(p) is taken after it. */
+ * where RMS is the root mean square over the tensor: the step is relative to p, and the
+ * update u is clipped.  after = 1, or the weight decay factor if RMS(p) is that of the
+ * decayed p. */
 
 static void adafactor(const double *c, const lrc_norms *norms, double *state,
                       double *coef)

@@ -2,8 +2,9 @@
  *
  *     p = decay p - lr r u,   r = min(|p| / |f u|, most);   r = 1 where |p| |u| = 0
  *
- * where u is what a rule emits, weight decay included, f the bias corrections that lr
- * carries and u lacks, and the norms are the whole tensor's, p's after its decay. */
+ * where u is the emitted direction, weight decay included, and f the bias correction,
+ * which lr carries instead of u.  Norms are of the whole tensor, and |p| is that after
+ * decay. */
 
 static void lamb(const double *c, const lrc_norms *norms, double *state, double *coef)
 {

@@ -2,7 +2,7 @@
  *
  *     g' = r (g + l2 p),   r = trust |p| / (|g| + l2 |p| + eps);   r = 1 where |p| |g| = 0
  *
- * with the norms of the whole tensor; then a rule of momentum. */
+ * with norms of the whole tensor; g' is the input of a momentum rule. */
 
 static void lars(const double *c, const lrc_norms *norms, double *state, double *coef)
 {

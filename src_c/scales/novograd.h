@@ -2,7 +2,8 @@
  *
  *     norm2 += w (|g|^2 - norm2);   g' = g / (sqrt(norm2) + eps) + l2 p
  *
- * with one norm2 a tensor, in double; then a rule of momentum.  w = 1 on the first step. */
+ * with one norm2 for each tensor, in double; g' is the input of a momentum rule.  w = 1
+ * in the first step. */
 
 static void novograd(const double *c, const lrc_norms *norms, double *state,
                      double *coef)

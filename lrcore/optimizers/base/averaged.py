@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from lrcore import _check, _tree
-from lrcore._typing import Array
-from lrcore._words import named, shortened
+from lrcore._shared import arrays
+from lrcore._shared import trees as _tree
+from lrcore._shared.types import Array
+from lrcore._shared.words import named, shortened
 from lrcore.optimizers.base import averages
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def lend(opt: Optimizer, name: str | None) -> Iterator[None]:
     opt._refuse_in_step()
     to_swap = [(p, a) for p, a in opt._with_average(name) if a is not p]
     for leaf in opt._tree.leaves:
-        _check.writable(_tree.Place("params", leaf), leaf.array)
+        arrays.writable(_tree.Place("params", leaf), leaf.array)
     opt._plan.busy = (
         "this optimizer's params are lent to `with opt.averaged()`; do it after "
         "that block"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from lrcore._words import shown
+from lrcore._shared.words import shown
 from lrcore.optimizers.base.keywords import Hyper
 
 Weight = Callable[[int], float]

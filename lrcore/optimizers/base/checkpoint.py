@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lrcore import _check
+from lrcore._shared import arrays, containers, refusals
 from lrcore._shared.domains import whole
-from lrcore._tree import Place
-from lrcore._typing import Array
-from lrcore._words import error, listed, named, shortened, shown
+from lrcore._shared.trees import Place
+from lrcore._shared.types import Array
+from lrcore._shared.words import error, listed, named, shortened, shown
 from lrcore.optimizers.base import options, stateful
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.states import saved as saved_arrays
@@ -40,7 +40,7 @@ def save(opt: Optimizer) -> dict[str, Any]:
     """Return copies of all that the next steps depend on, except the params."""
     opt._refuse_in_step()
     if opt._plan.to_come:
-        _check.unfinished(opt._tree, opt._plan.to_come)
+        refusals.unfinished(opt._tree, opt._plan.to_come)
     own, *groups = stateful.copied(_sets(opt))
     return {
         "version": _VERSION,
@@ -109,7 +109,7 @@ def _checked(opt: Optimizer, saved: Mapping[str, Any]) -> _Checked:
             f"gathered: expected less than accumulate = {shown(own['accumulate'])}, "
             f"found {shown(gathered)}"
         )
-    _check.names(saved["names"], opt._tree)
+    containers.names(saved["names"], opt._tree)
     _check_states(opt, saved["state"])
     if len(saved["param_groups"]) != len(opt.param_groups):
         raise ValueError(
@@ -145,7 +145,7 @@ def _check_states(opt: Optimizer, states: Sequence[Any]) -> None:
             where = Place("state of params", leaf, f": {name}")
             if not own[name].flags.writeable:
                 raise ValueError(f"{where} is read-only")
-            _check.state(where, new[name], own[name])
+            arrays.state(where, new[name], own[name])
 
 
 def _keys(mapping: Any) -> str:

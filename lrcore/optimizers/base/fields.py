@@ -8,7 +8,7 @@ from inspect import get_annotations
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from lrcore._shared.domains import Domain, Reals, is_schedule
-from lrcore._words import shown
+from lrcore._shared.words import shown
 
 if TYPE_CHECKING:
     from lrcore.optimizers.base.kind import Kind

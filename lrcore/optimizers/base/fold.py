@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lrcore._core import Factors
-from lrcore._typing import Array
+from lrcore._shared.types import Array
 from lrcore.optimizers.base.keywords import Hyper
 
 Coefs = Callable[[int, float, float], tuple[float, ...]]

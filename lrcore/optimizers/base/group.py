@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from lrcore._core import Folded
-from lrcore._words import named, shown
+from lrcore._shared.words import named, shown
 from lrcore.optimizers.base.fields import told
 from lrcore.optimizers.base.keywords import Hyper, known
 from lrcore.optimizers.base.kind import Kind

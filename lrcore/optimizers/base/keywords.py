@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from lrcore._words import listed, named, shortened, shown
+from lrcore._shared.words import listed, named, shortened, shown
 
 if TYPE_CHECKING:
     from lrcore.optimizers.base.kind import Kind

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal, dataclass_transform
 
 from lrcore import _core
-from lrcore._typing import Array
-from lrcore._words import shortened, shown
+from lrcore._shared.types import Array
+from lrcore._shared.words import shortened, shown
 from lrcore.optimizers.base import averages
 from lrcore.optimizers.base.fields import Fields, collected
 from lrcore.optimizers.base.fold import (

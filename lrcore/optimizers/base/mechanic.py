@@ -20,8 +20,8 @@ from math import isfinite, sqrt
 
 import numpy as np
 
-from lrcore._sums import in_order
-from lrcore._typing import Array
+from lrcore._shared.sums import in_order
+from lrcore._shared.types import Array
 from lrcore.optimizers.base.fold import Numbers
 from lrcore.optimizers.base.keywords import Hyper
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from lrcore._typing import Array
+from lrcore._shared.types import Array
 
 _PAGE = 4096
 _LARGE = 1 << 20

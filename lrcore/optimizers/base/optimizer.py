@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal, NoReturn
 
-from lrcore import _check, _tree
+from lrcore._shared import containers, refusals
+from lrcore._shared import trees as _tree
 from lrcore._shared.domains import whole
-from lrcore._typing import Array
+from lrcore._shared.types import Array
 from lrcore.optimizers.base import (
     averaged,
     checkpoint,
@@ -66,7 +67,7 @@ class Optimizer(Common):
         self.param_groups = make(params, values, self._kinds())
         roots = [group.params for group in self.param_groups]
         self._tree = _tree.flatten(roots if is_list else roots[0], grouped=is_list)
-        _check.params(self._tree)
+        containers.params(self._tree)
         kinds_of = [self._kind_of(leaf.array) for leaf in self._tree.leaves]
         gathers = own_options["accumulate"] > 1
         self._plan, self.state = plan.make(
@@ -88,7 +89,7 @@ class Optimizer(Common):
     @t.setter
     def t(self, value: int) -> None:
         if self._plan.to_come:
-            _check.unfinished(self._tree, self._plan.to_come)
+            refusals.unfinished(self._tree, self._plan.to_come)
         self._plan.t = whole("t", value, "an int >= 0", least=0)
 
     # --- the step ------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lrcore import _core
 from lrcore._shared.domains import choice, count
-from lrcore._words import shown
+from lrcore._shared.words import shown
 from lrcore.optimizers.base.fields import Field, Given
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.values import asking, scheduled

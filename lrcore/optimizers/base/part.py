@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from lrcore._core import GAUGES, MECHANIC, MECHANIC_NUMBERS, RULES, Folded
-from lrcore._words import shortened, shown
+from lrcore._shared.words import shortened, shown
 from lrcore.optimizers.base import mechanic
 from lrcore.optimizers.base.fold import Weights
 from lrcore.optimizers.base.keywords import Hyper

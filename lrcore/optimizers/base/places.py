@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lrcore._tree import Place, Places, Tree, find
-from lrcore._words import listed, shown
+from lrcore._shared.trees import Place, Places, Tree, find
+from lrcore._shared.words import listed, shown
 
 
 def index(tree: Tree, places: Places, which: Any) -> int:

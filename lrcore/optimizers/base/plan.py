@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from lrcore import _check, _core
-from lrcore._tree import Place, Tree
-from lrcore._typing import Array
+from lrcore import _core
+from lrcore._shared.arrays import units as units_of
+from lrcore._shared.trees import Place, Tree
+from lrcore._shared.types import Array
 from lrcore.optimizers.base import states
 from lrcore.optimizers.base.group import ParamGroup
 from lrcore.optimizers.base.kind import Kind
@@ -34,7 +35,7 @@ def make(
         index_of[leaf.group, kind] for leaf, kind in zip(leaves, kinds, strict=True)
     ]
     units = [
-        _check.units(Place("params", leaf), leaf.array, parts[k][1].layout.axes)
+        units_of(Place("params", leaf), leaf.array, parts[k][1].layout.axes)
         for leaf, k in zip(leaves, part_of, strict=True)
     ]
     arrays, copies = states.make(

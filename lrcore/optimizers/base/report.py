@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from math import inf, nan
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lrcore._words import shortened, shown
+from lrcore._shared.types import Measured
+from lrcore._shared.words import shortened, shown
 
 if TYPE_CHECKING:
     from lrcore.optimizers.base.optimizer import Optimizer
-
-Measured = tuple[float, float, float, float, int]
-"""Of arrays: norms of the gradient, of that as clipped, of p, of its change; elements
-of the gradient that are not finite."""
 
 
 class Report(NamedTuple):

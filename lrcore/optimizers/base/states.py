@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from lrcore import _core
-from lrcore._typing import Array
+from lrcore._shared.types import Array
 from lrcore.optimizers.base import mechanic
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.memory import state_like

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lrcore._shared.domains import Domain
-from lrcore._words import shown
+from lrcore._shared.words import shown
 from lrcore.optimizers.base.fields import Field
 
 Ask = Callable[[int], Any]

@@ -1,0 +1,136 @@
+"""What may be wrong with arrays in nested lists, tuples and dicts, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import numpy as np
+
+from lrcore._shared.arrays import Name, Named, apart, readable, writable
+from lrcore._shared.trees import Place, Tree, flatten, get
+from lrcore._shared.words import error, kind, listed, named, shown
+
+MISSING = object()
+
+
+def params(tree: Tree) -> None:
+    """Check the arrays that an optimizer is to update."""
+    if not tree.leaves:
+        raise ValueError("params: found no array in it")
+    arrays = with_names("params", tree)
+    for name, a in arrays:
+        if not isinstance(a, np.ndarray) and isinstance(a, Iterable):
+            raise error(
+                TypeError,
+                name,
+                "expected an array, or a list, tuple or dict of them, "
+                f"found {kind(a)}; pass list(...) of its arrays",
+            )
+        writable(name, a, keep=True)
+    apart(arrays)
+
+
+def gradients(grads: Any, name: str, *, writes: bool = False) -> list[np.ndarray]:
+    """Return the arrays of nested gradients, which can be read, or written."""
+    arrays = with_names(name, flatten(grads, name=name))
+    for where, a in arrays:
+        if writes:
+            writable(where, a)
+        else:
+            readable(where, a)
+    if writes:
+        apart(arrays)
+    return [a for _, a in arrays]
+
+
+def with_names(root: str, tree: Tree) -> list[Named]:
+    """Return the arrays of a tree with their names."""
+    return [(Place(root, leaf), leaf.array) for leaf in tree.leaves]
+
+
+def names(found: Any, tree: Tree) -> None:
+    """Check the names of saved arrays against the params' paths."""
+    saved, leaves = list(found), tree.leaves
+    pairs = zip(leaves, saved, strict=False)
+    at = next((i for i, (leaf, name) in enumerate(pairs) if leaf.path != name), None)
+    if at is None and len(saved) == len(leaves):
+        return
+    ours = f"[{listed(leaves, lambda leaf: shown(leaf.path))}]"
+    theirs = f"[{listed(saved)}]" if isinstance(found, list) else named(found)
+    if at is not None and ours == theirs:  # as both are long
+        raise ValueError(
+            f"names[{at}]: expected {shown(leaves[at].path)}, found {shown(saved[at])}"
+        )
+    raise ValueError(f"names: expected {ours}, found {theirs}")
+
+
+def rebound(name: Name, found: Any, wanted: Any) -> None:
+    """Refuse another object than the one that was there at construction."""
+    if found is not wanted:
+        what = "nothing there now" if found is MISSING else "another object there now"
+        raise error(
+            ValueError,
+            name,
+            f"found {what}; the optimizer updates the object it was given. "
+            "Assign in place (p[...] = value), or construct the optimizer after it",
+        )
+
+
+def like_containers(tree: Tree, grads: Any) -> list[Any]:
+    """The params' containers are as they were, and the gradients' are like them.
+
+    Return the gradients' containers, in the order of the tree's nodes.
+    """
+    known: list[list[Any]] = [[] for _ in tree.nodes]  # the keys at construction
+    for node in tree.nodes[1:]:
+        known[node.parent].append(node.key)
+    for leaf in tree.leaves:
+        if leaf.node >= 0:
+            known[leaf.node].append(leaf.key)
+    like: list[Any] = []
+    for node, keys in zip(tree.nodes, known, strict=True):
+        name = Place("params", node)
+        g = grads
+        if node.parent >= 0:
+            above = tree.nodes[node.parent].container
+            rebound(name, get(above, node.key, MISSING), node.container)
+            g = get(like[node.parent], node.key)
+        if changes := _differences(_keys(node.container), keys):
+            raise error(
+                ValueError,
+                name,
+                f"found {changes} since construction; "
+                "construct the optimizer after the change",
+            )
+        _like(Place("grads", node), g, name, node.container)
+        like.append(g)
+    return like
+
+
+def _like(name: Name, g: Any, of: Name, container: Any) -> None:
+    kinds: tuple[type, ...] = (dict,) if isinstance(container, dict) else (list, tuple)
+    if not isinstance(g, kinds):
+        wanted = " or ".join(each.__name__ for each in kinds)
+        raise error(TypeError, name, f"expected a {wanted} as {of} is, found {kind(g)}")
+    keys = _keys(container)
+    if differences := _differences(_keys(g), keys):
+        raise error(
+            ValueError,
+            name,
+            f"expected the {len(keys)} entries of {of}, found {differences}",
+        )
+
+
+def _keys(container: Any) -> Collection[Any]:
+    return container if isinstance(container, dict) else range(len(container))
+
+
+def _differences(found: Collection[Any], wanted: Collection[Any]) -> str:
+    """Say which keys are too many and which are too few; "" where there are none."""
+    differences = []
+    for word, some, others in (("extra", found, wanted), ("missing", wanted, found)):
+        others = set(others)
+        if only := [key for key in some if key not in others]:
+            differences.append(f"{word} [{listed(only)}]")
+    return " and ".join(differences)

@@ -1,0 +1,103 @@
+"""What all pictures have in common: colours, grid, ticks, files.
+
+Pictures need matplotlib, the extra `plot`, which is imported where one is drawn.
+"""
+
+from __future__ import annotations
+
+import math
+from os import PathLike, fspath
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lrcore._shared.types import Array
+from lrcore._shared.words import shown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's colours, which colour-blind readers tell apart.  Lines differ in their
+# dashes too.
+BLACK, ORANGE, SKY, GREEN, VERMILION, BLUE, PURPLE = COLORS = (
+    "#000000", "#e69f00", "#56b4e9", "#009e73", "#d55e00", "#0072b2", "#cc79a7",
+)  # fmt: skip
+DASHES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))
+
+DPI = 150  # of a file; 8 inches are 1,200 pixels, which a README shows as 800 to 900
+SUFFIXES = (".png", ".pdf", ".svg")
+
+# Beyond them a logarithmic axis has no room for its margins and ticks.
+_LARGEST, _LEAST = 1e100, 1e-100
+
+
+def tidy(axes: Axes) -> None:
+    """Leave out the frame's upper and right sides, and draw a light grid."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.3)
+
+
+def step_ticks(axes: Axes) -> None:
+    """Label whole steps as 500, 20k, 1M; leave little room beside them."""
+    from matplotlib.ticker import EngFormatter, MaxNLocator
+
+    axes.margins(x=0.01)
+    left, right = axes.get_xlim()
+    if right - left < 1:
+        axes.set_xlim(round(left) - 0.5, round(right) + 0.5)
+    axes.xaxis.set_major_locator(
+        MaxNLocator(8, integer=True, steps=[1, 2, 5, 10], min_n_ticks=1)
+    )
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+
+
+def check_path(path: str | PathLike[str] | None) -> None:
+    """Raise ValueError for a file of a kind that is not drawn."""
+    if path is not None and Path(fspath(path)).suffix not in SUFFIXES:
+        raise ValueError(f"path: expected a .png, .pdf or .svg, found {shown(path)}")
+
+
+def save(figure: Figure, path: str | PathLike[str] | None) -> None:
+    """Write a figure into a file, if one is named."""
+    if path is not None:
+        figure.savefig(path, dpi=DPI)
+
+
+def require() -> None:
+    """Raise ImportError with what to install where matplotlib is missing."""
+    try:
+        import matplotlib  # noqa: F401 # only whether it is there
+    except ImportError:
+        raise ImportError(
+            'pictures need matplotlib: pip install "lrcore[plot]", or matplotlib itself'
+        ) from None
+
+
+def canvas(width: float, height: float) -> Figure:
+    """Return an empty figure, of a size in inches, that notebooks show."""
+    from lrcore._shared.figure import Picture
+
+    return Picture(figsize=(width, height), layout="constrained")
+
+
+def drawable(values: Array) -> Array:
+    """Return the values that can be drawn: 0 for the tiniest, NaN for the huge."""
+    size = np.abs(values)
+    return np.where(size < _LARGEST, np.where(size < _LEAST, 0.0, values), np.nan)
+
+
+def mark_nonfinite(axes: Axes, steps: Array, label: str = "not finite") -> None:
+    """Mark steps, or rates, at the upper edge: a value there is not finite."""
+    if len(steps):
+        axes.plot(
+            steps, np.full(len(steps), 0.97), "x", transform=axes.get_xaxis_transform(),
+            color=VERMILION, markersize=6, markeredgewidth=1.5, label=label,
+        )  # fmt: skip
+
+
+def columns(number: int, most: int) -> int:
+    """Return in how many columns the fewest rows are filled evenly."""
+    rows = math.ceil(number / most)
+    return math.ceil(number / rows)

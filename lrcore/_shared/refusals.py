@@ -1,0 +1,147 @@
+"""Why a step was refused, in words.
+
+The binding finds in a few nanoseconds that an argument cannot be used, and calls these
+functions, which look again, at leisure, and raise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from lrcore._shared.arrays import (
+    Named,
+    apart,
+    apart_from,
+    matches,
+    spans,
+    writable,
+)
+from lrcore._shared.containers import MISSING, like_containers, rebound, with_names
+from lrcore._shared.trees import Leaf, Place, Tree, get
+from lrcore._shared.words import error, listed
+
+
+def step_arguments(
+    tree: Tree, groups: Sequence[Any], grads: Any, states: Sequence[Sequence[Any]]
+) -> None:
+    """Say why a step with these gradients was refused.  Always raises."""
+    for index, group in enumerate(groups):
+        if group.owner is not None:
+            found = group.owner.get("params", MISSING)
+            rebound(f"params[{index}]['params']", found, group.params)
+    like = like_containers(tree, grads)
+    taken = spans(_owned(tree, states))
+    for leaf in tree.leaves:
+        _steppable(tree, leaf)
+        g = get(like[leaf.node], leaf.key) if leaf.node >= 0 else grads
+        name = Place("grads", leaf)
+        matches(name, g, Place("params", leaf), leaf.array)
+        apart_from(taken, name, g)
+    raise _moved()
+
+
+def one_gradient(tree: Tree, i: int, g: Any, states: Sequence[Sequence[Any]]) -> None:
+    """Say why the step of one array was refused.  Always raises."""
+    leaf = tree.leaves[i]
+    _steppable(tree, leaf)
+    matches("grad", g, Place("params", leaf), leaf.array)
+    apart_from(spans(_owned(tree, states)), "grad", g)
+    raise _moved()
+
+
+def kernel_arguments(
+    p: Any, g: Any, names: Sequence[str], states: Sequence[Any], alike: int
+) -> None:
+    """Say why a kernel's arguments were refused.  Always raises.
+
+    alike: how many of the states are like p; the others are 0-d, of float64.
+    """
+    if len(states) != len(names):
+        wanted = ", ".join(names) or "none"
+        raise TypeError(
+            f"states: expected {len(names)} ({wanted}), found {len(states)}"
+        )
+    writable("p", p)
+    matches("g", g, "p", p)
+    named: list[Named] = [("p", p), ("g", g)]
+    for index, (name, state) in enumerate(zip(names, states, strict=True)):
+        if index < alike:
+            matches(name, state, "p", p)
+        else:
+            matches(name, state, "its kind", np.zeros(()))
+        writable(name, state)
+        named.append((name, state))
+    apart(named)
+    raise AssertionError("refused for no reason found")
+
+
+def zeroable(names: Sequence[str], grads: Sequence[np.ndarray]) -> None:
+    """Check gradients that a step is to zero."""
+    named: list[Named] = list(zip(names, grads, strict=True))
+    for name, g in named:
+        if not g.flags.writeable:
+            raise error(
+                ValueError,
+                name,
+                "found a read-only array, which zero_grads could not zero; "
+                "pass ....copy()",
+            )
+    apart(named)
+
+
+def unfinished(tree: Tree, to_come: Iterable[int]) -> None:
+    """Say that a step of all arrays came between those of each.  Always raises."""
+    raise RuntimeError(
+        f"step_one has yet to step {_params(tree, to_come)}; pass it None for an array "
+        "without a gradient"
+    )
+
+
+def stepped_twice(tree: Tree, to_come: Iterable[int], i: int) -> None:
+    """Say that an array was stepped twice in a round.  Always raises."""
+    raise ValueError(
+        f"which: {_param(tree, i)} has been stepped in this round, "
+        f"{_params(tree, to_come)} not yet"
+    )
+
+
+def not_alone(what: str) -> None:
+    """Say what needs the gradients of all arrays.  Always raises."""
+    raise ValueError(
+        f"{what} needs the gradients of all arrays at once; use step(grads)"
+    )
+
+
+def _owned(tree: Tree, states: Sequence[Sequence[np.ndarray]]) -> list[Named]:
+    """Return what an optimizer has, with names."""
+    owned = with_names("params", tree)
+    for leaf, arrays in zip(tree.leaves, states, strict=True):
+        owned += [(Place("the state of params", leaf), array) for array in arrays]
+    return owned
+
+
+def _steppable(tree: Tree, leaf: Leaf) -> None:
+    """A parameter is still where it was, and can be written."""
+    name = Place("params", leaf)
+    if leaf.node >= 0:
+        container = tree.nodes[leaf.node].container
+        rebound(name, get(container, leaf.key, MISSING), leaf.array)
+    writable(name, leaf.array)
+
+
+def _moved() -> ValueError:
+    return ValueError(
+        "params: an array's memory was moved since construction (by resize, or by "
+        "assigning to its dtype or data); construct the optimizer anew"
+    )
+
+
+def _param(tree: Tree, i: int) -> str:
+    return str(Place("params", tree.leaves[i]))
+
+
+def _params(tree: Tree, indices: Iterable[int]) -> str:
+    return listed(sorted(indices), lambda i: _param(tree, i))

@@ -1,0 +1,188 @@
+"""Params as users hold them, in nested lists, tuples and dicts, flattened once.
+
+Nothing here recurses, so that containers may be nested as deep as memory allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from lrcore._shared.words import shortened, shown, spelled
+
+
+class Node(NamedTuple):
+    """A container: the user's own object, and where it stands in its parent."""
+
+    container: Any
+    parent: int
+    key: Any
+    above: Node | None  # the parent itself
+
+    @property
+    def path(self) -> str:
+        """The keys from the outermost container on, as in ``['W'][0]``."""
+        return _path(self)
+
+
+class Leaf(NamedTuple):
+    """An array: the user's own object, and where it stands in its container."""
+
+    array: Any
+    node: int
+    key: Any
+    group: int
+    above: Node | None  # its container
+
+    @property
+    def path(self) -> str:
+        """The keys from the outermost container on, as in ``['W'][0]``."""
+        return _path(self)
+
+
+class Place(NamedTuple):
+    """What a message calls a container or an array: made when it is printed.
+
+    Names of all arrays would take quadratic time and memory where arrays are nested.
+    """
+
+    root: str
+    of: Node | Leaf
+    then: str = ""
+
+    def __str__(self) -> str:
+        keys = _keys_to(self.of)
+        if len(keys) > _ENDS:
+            keys = [*keys[: _ENDS // 2], *keys[-_ENDS // 2 :]]
+        path = "".join(f"[{shown(key)}]" for key in keys)
+        return shortened(self.root + path + self.then)
+
+
+_ENDS = 200
+"""Of more keys than that, those in the middle are left out of a name anyhow."""
+
+
+class Tree(NamedTuple):
+    """Containers (a parent before its children) and arrays, in the order of the user's.
+
+    Where params were given in groups, node 0 is the list of the groups' params.
+    """
+
+    nodes: list[Node]
+    leaves: list[Leaf]
+
+
+def flatten(params: Any, *, grouped: bool = False, name: str = "params") -> Tree:
+    """The tree of one structure, or of a list with one structure a group.
+
+    name: what an error calls it.
+    """
+    nodes, leaves = tree = Tree([], [])
+    if not _holds(params):
+        leaves.append(Leaf(params, -1, None, 0, None))
+        return tree
+    nodes.append(Node(params, -1, None, None))
+    # What is left of each container from the outermost one to the present one.
+    opened = [(0, 0, items(params))]
+    within = {id(params)}
+    while opened:
+        parent, group, rest = opened[-1]
+        above = nodes[parent]
+        for key, child in rest:
+            if grouped and parent == 0:
+                group = key
+            if not _holds(child):
+                leaves.append(Leaf(child, parent, key, group, above))
+                continue
+            node = Node(child, parent, key, above)
+            if id(child) in within:
+                raise ValueError(
+                    f"{Place(name, node)}: found a container that contains itself"
+                )
+            opened.append((len(nodes), group, items(child)))
+            within.add(id(child))
+            nodes.append(node)
+            break
+        else:
+            opened.pop()
+            within.remove(id(above.container))
+    return tree
+
+
+def _holds(here: Any) -> bool:
+    """Whether an object is a container; all else is taken for an array."""
+    return isinstance(here, (dict, list, tuple))
+
+
+def _path(here: Node | Leaf) -> str:
+    return "".join(f"[{spelled(key)}]" for key in _keys_to(here))
+
+
+def _keys_to(here: Node | Leaf) -> list[Any]:
+    """Return the keys of a container or an array, from the outermost container on."""
+    keys = []
+    at: Node | Leaf | None = here
+    while at is not None and at.above is not None:
+        keys.append(at.key)
+        at = at.above
+    return keys[::-1]
+
+
+def items(container: dict[Any, Any] | Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+    """The keys and children of a container."""
+    if isinstance(container, dict):
+        yield from container.items()
+    else:
+        yield from enumerate(container)
+
+
+def get(container: Any, key: Any, default: Any = None) -> Any:
+    """The child under a key of a container, or the default where there is none."""
+    if isinstance(container, dict):
+        return container.get(key, default)
+    return container[key] if key < len(container) else default
+
+
+class Places(NamedTuple):
+    """The indices of containers and of arrays, by (index of what holds them, key)."""
+
+    nodes: dict[tuple[int, Any], int]
+    leaves: dict[tuple[int, Any], int]
+
+
+def places(tree: Tree) -> Places:
+    """Return what finds an array by its keys, from the outermost container on."""
+    nodes = {(node.parent, node.key): k for k, node in enumerate(tree.nodes)}
+    return Places(nodes, {(a.node, a.key): i for i, a in enumerate(tree.leaves)})
+
+
+def find(places: Places, keys: Sequence[Any]) -> int | None:
+    """Return the index of the array under these keys, or None."""
+    node = 0
+    try:
+        *above, last = keys
+        for key in above:
+            node = places.nodes[node, key]
+        return places.leaves[node, last]
+    except (KeyError, TypeError, ValueError):  # of no hash; of no keys
+        return None
+
+
+def rebuild(tree: Tree, arrays: Sequence[Any]) -> Any:
+    """Return a copy of the containers, with these arrays for the leaves."""
+    if not tree.nodes:
+        return arrays[0]
+    children: list[dict[Any, Any]] = [{} for _ in tree.nodes]
+    for leaf, array in zip(tree.leaves, arrays, strict=True):
+        children[leaf.node][leaf.key] = array
+    copy: Any = None
+    for index in reversed(range(len(tree.nodes))):  # children before their parent
+        node, copy = tree.nodes[index], children[index]
+        if isinstance(node.container, dict):
+            copy = {k: copy[k] for k in node.container if k in copy}  # in its order
+        else:
+            copy = [copy[k] for k in range(len(copy))]
+            copy = tuple(copy) if isinstance(node.container, tuple) else copy
+        if node.parent >= 0:
+            children[node.parent][node.key] = copy
+    return copy

@@ -1,0 +1,275 @@
+"""The gradient's noise, measured in training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import inf, isclose, isfinite, nan
+from typing import Any
+
+import numpy as np
+
+from lrcore._shared import containers
+from lrcore._shared.domains import FINITE, FRACTION, POSITIVE, real, whole
+from lrcore._shared.sums import in_order
+from lrcore._shared.types import Array
+from lrcore._shared.words import listed, shown
+from lrcore.training.clip import global_norm
+
+
+class GradientNoiseScale:
+    """The gradient's noise against its size, which is about the critical batch size.
+
+    ::
+
+        |G|^2 = (B |g_B|^2 - b |g_b|^2) / (B - b)
+        trace = (|g_b|^2 - |g_B|^2) / (1/b - 1/B)
+        noise_scale = mean of trace / mean of |G|^2
+
+    with gradients g_b and g_B, means over b and B examples.  |G|^2 is the square of the
+    true gradient's norm, and trace that of the covariance of one example's gradient;
+    each estimate is unbiased, their means are taken apart (a ratio is not).
+
+    Where a batch is made of micro-batches, both norms are at hand: those of the
+    micro-batches, and that of their mean, which the optimizer steps by.
+
+    Parameters
+    ----------
+    small_batch_size, big_batch_size : float
+        Examples b and B of the two gradients, 0 < b < B.
+    decay : float or None
+        Of exponential moving averages without bias, in [0, 1): the noise scale grows
+        in training.  None: plain means.  Default 0.99.
+
+    Attributes
+    ----------
+    noise_scale : float
+        In examples.  Batches far below it learn in the fewest examples, far above it
+        in the fewest steps (:func:`tradeoff`).  NaN before the first update; infinite
+        where the estimate of |G|^2 is not positive (no gradient is seen through the
+        noise), 0 where that of trace is not (no noise is seen), NaN where neither is.
+    grad_norm2 : float
+        The estimate of |G|^2, which may be below 0; NaN before the first update.
+    trace : float
+        The estimate of the covariance's trace, which may be below 0; likewise.
+    updates : int
+        So many pairs of norms are in the estimates.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is out of its domain.
+
+    References
+    ----------
+    McCandlish et al. 2018, "An empirical model of large-batch training", appendix A.1.
+
+    Examples
+    --------
+    >>> import numpy as np, lrcore
+    >>> noise = lrcore.GradientNoiseScale(small_batch_size=8, big_batch_size=16)
+    >>> noise.update_from([np.array([4.0, 3.0]), np.array([4.0, -3.0])])
+    True
+    >>> noise.grad_norm2, noise.trace, round(noise.noise_scale, 2)
+    (7.0, 144.0, 20.57)
+    """
+
+    __slots__ = (
+        "_grad_norm2",
+        "_trace",
+        "big_batch_size",
+        "decay",
+        "small_batch_size",
+        "updates",
+    )
+
+    def __init__(
+        self,
+        small_batch_size: float,
+        big_batch_size: float,
+        decay: float | None = 0.99,
+    ) -> None:
+        self.small_batch_size = POSITIVE.check("small_batch_size", small_batch_size)
+        self.big_batch_size = POSITIVE.check("big_batch_size", big_batch_size)
+        if self.big_batch_size <= self.small_batch_size:
+            raise ValueError(
+                "big_batch_size: expected more than small_batch_size = "
+                f"{self.small_batch_size:g}, found {shown(big_batch_size)}"
+            )
+        self.decay = FRACTION.or_none().check("decay", decay)
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew: no norms seen."""
+        self._grad_norm2 = 0.0
+        self._trace = 0.0
+        self.updates = 0
+
+    def update(self, small_norm2: float, big_norm2: float) -> bool:
+        """Take the squares of both gradients' norms.
+
+        Parameters
+        ----------
+        small_norm2 : float
+            ``|g_b|^2``, >= 0; of several micro-batches the mean of their squares.
+        big_norm2 : float
+            ``|g_B|^2``, >= 0.
+
+        Returns
+        -------
+        bool
+            False: one is not finite, and nothing was changed.
+
+        Raises
+        ------
+        TypeError, ValueError
+            One is no number, or below 0.
+        """
+        norms = {"small_norm2": small_norm2, "big_norm2": big_norm2}
+        for name, value in norms.items():
+            norms[name] = real(name, value, "a number >= 0")
+            if norms[name] < 0:
+                raise ValueError(
+                    f"{name}: expected a number >= 0, found {shown(value)}"
+                )
+        small, big = norms.values()
+        b, wide = self.small_batch_size, self.big_batch_size
+        grad_norm2 = (wide * big - b * small) / (wide - b)
+        trace = (small - big) / (1 / b - 1 / wide)
+        if not (isfinite(grad_norm2) and isfinite(trace)):
+            return False
+        self.updates += 1
+        weight = 1 / self.updates
+        if self.decay is not None:  # without bias: the weights add up to 1
+            weight = (1 - self.decay) / (1 - self.decay**self.updates)
+        self._grad_norm2 += weight * (grad_norm2 - self._grad_norm2)
+        self._trace += weight * (trace - self._trace)
+        return True
+
+    def update_from(self, grads: Sequence[Any], mean: Any = None) -> bool:
+        """Take the gradients of the micro-batches of one batch.
+
+        Parameters
+        ----------
+        grads : list of (ndarray, or nested list / tuple / dict of ndarray)
+            Gradients of `small_batch_size` examples each, so many of them that they
+            make up `big_batch_size`; all of the same structure.
+        mean : of the same structure, or None
+            Their mean, where you have it.  Default None: it is computed.
+
+        Returns
+        -------
+        bool
+            As ``update``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            There are too many or too few, they are not alike, or an array cannot be
+            used.
+
+        Examples
+        --------
+        >>> noise = lrcore.GradientNoiseScale(1, 2, decay=None)
+        >>> noise.update_from([{"w": np.ones(2)}, {"w": np.ones(2)}])
+        True
+        >>> noise.noise_scale
+        0.0
+        """
+        count = round(self.big_batch_size / self.small_batch_size)
+        if not isclose(count * self.small_batch_size, self.big_batch_size):
+            raise ValueError(
+                f"small_batch_size: expected a divisor of {self.big_batch_size:g} for "
+                f"micro-batches, found {self.small_batch_size:g}"
+            )
+        if not isinstance(grads, (list, tuple)) or len(grads) != count:
+            found = len(grads) if isinstance(grads, (list, tuple)) else shown(grads)
+            raise ValueError(
+                f"grads: expected a list of {count} gradients of "
+                f"{self.small_batch_size:g} examples, found {found}"
+            )
+        arrays = [containers.gradients(g, f"grads[{i}]") for i, g in enumerate(grads)]
+        shapes = [[a.shape for a in each] for each in arrays]
+        for i, own in enumerate(shapes):
+            if own != shapes[0]:
+                raise ValueError(
+                    f"grads[{i}]: expected arrays of shapes {_shapes(shapes[0])}, as "
+                    f"grads[0] has, found {_shapes(own)}"
+                )
+        whole = _mean(arrays) if mean is None else containers.gradients(mean, "mean")
+        if [a.shape for a in whole] != shapes[0]:
+            raise ValueError(
+                f"mean: expected arrays of shapes {_shapes(shapes[0])}, as grads[0] "
+                f"has, found {_shapes([a.shape for a in whole])}"
+            )
+        big = global_norm(whole)
+        small_norm2 = in_order(global_norm(each) ** 2 for each in arrays) / count
+        return self.update(small_norm2, big**2)
+
+    @property
+    def grad_norm2(self) -> float:
+        """The estimate of the true gradient's squared norm."""
+        return self._grad_norm2 if self.updates else nan
+
+    @property
+    def trace(self) -> float:
+        """The estimate of the trace of the covariance."""
+        return self._trace if self.updates else nan
+
+    @property
+    def noise_scale(self) -> float:
+        """The estimate of the critical batch size."""
+        if self._grad_norm2 > 0:
+            return max(self._trace / self._grad_norm2, 0.0)
+        return inf if self._trace > 0 else nan
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what ``load_state_dict`` takes."""
+        return {
+            "small_batch_size": self.small_batch_size,
+            "big_batch_size": self.big_batch_size,
+            "decay": self.decay,
+            "grad_norm2": self._grad_norm2,
+            "trace": self._trace,
+            "updates": self.updates,
+        }
+
+    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
+        """Continue where the one that gave this ``state_dict()`` was.
+
+        Raises
+        ------
+        TypeError, ValueError
+            It is no such dict.  Nothing has been changed then.
+        """
+        wanted = self.state_dict().keys()
+        if not isinstance(saved, Mapping) or saved.keys() != wanted:
+            raise ValueError(f"saved: expected {list(wanted)}, found {shown(saved)}")
+        new = GradientNoiseScale(
+            saved["small_batch_size"], saved["big_batch_size"], saved["decay"]
+        )
+        new._grad_norm2 = FINITE.check("grad_norm2", saved["grad_norm2"])
+        new._trace = FINITE.check("trace", saved["trace"])
+        new.updates = whole("updates", saved["updates"], "an int >= 0", least=0)
+        for name in self.__slots__:
+            setattr(self, name, getattr(new, name))
+
+    def __repr__(self) -> str:
+        return (
+            f"<GradientNoiseScale {self.noise_scale:g} from {self.updates} pairs of "
+            f"{self.small_batch_size:g} and {self.big_batch_size:g}>"
+        )
+
+
+def _shapes(shapes: Sequence[tuple[int, ...]]) -> str:
+    return f"[{listed(shapes)}]"
+
+
+def _mean(arrays: Sequence[Sequence[Array]]) -> list[Array]:
+    """Return the mean of lists of arrays, in float64."""
+    means = []
+    for alike in zip(*arrays, strict=True):
+        total = np.zeros(alike[0].shape)
+        for a in alike:
+            total += a
+        means.append(total / len(alike))
+    return means

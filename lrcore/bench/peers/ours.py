@@ -1,0 +1,83 @@
+"""The step by lrcore, and the limit: the same memory moved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from inspect import signature
+from typing import Any, ClassVar
+
+import numpy as np
+
+import lrcore
+from lrcore import _core
+from lrcore._shared.types import Array
+from lrcore.bench.peers.base import Arrays, Job, Peer
+from lrcore.optimizers.base.memory import state_like
+
+
+class Lrcore(Peer):
+    """Ours; a subclass adds options."""
+
+    name = "lrcore"
+    options: ClassVar[Mapping[str, Any]] = {}
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job)
+        optimizer, hyper, params, grads, threads = job
+        one = len(params) == 1
+        kind = getattr(lrcore, optimizer)
+        options = {**hyper, **self.options, "num_threads": threads}
+        self.opt = kind(params[0] if one else list(params), **options)
+        told = [1.0] if "loss" in signature(kind.step).parameters else []
+        self.step = partial(self.opt.step, grads[0] if one else list(grads), *told)
+
+
+class LrcoreOneThread(Lrcore):
+    """Ours, held to one thread."""
+
+    name = "lrcore, 1 thread"
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job._replace(threads=1))
+
+
+def moved(params: Arrays, states: Sequence[Mapping[str, Array]]) -> int:
+    """Return how many bytes a step reads and writes: p, g and the states like p.
+
+    What is smaller than p (a matrix's sides, a norm) is left out, and so is ASGD's
+    average, which is kept from t0 on.
+    """
+    return sum(
+        p.nbytes * (3 + 2 * len(like_p(p, state)))
+        for p, state in zip(params, states, strict=True)
+    )
+
+
+def like_p(p: Array, state: Mapping[str, Array]) -> list[str]:
+    """Return the names of the states of p's shape that a step reads and writes."""
+    return [k for k, a in state.items() if a.shape == p.shape and k != "ax"]
+
+
+class Traffic(Peer):
+    """The limit: a C loop that moves the bytes of the step, one addition an array.
+
+    Arrays of the total size, whatever the number of params, placed as lrcore places
+    them.  Float64 is taken for twice as many float32.
+    """
+
+    name = "traffic only"
+    also_one_thread = True
+    checked = False
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job)
+        optimizer, hyper, params, _, threads = job
+        opt = getattr(lrcore, optimizer)(params[0].copy(), **hyper)
+        words = sum(p.nbytes for p in params) // 4
+        g = np.full(words, 1e-3, np.float32)  # zeros would be one page of memory
+        p = np.ones(words, np.float32)
+        states = [
+            state_like(p, k, 0.0) for k, _ in enumerate(like_p(params[0], opt.state[0]))
+        ]
+        self.step = partial(_core.traffic, g, [p, *states], threads)

@@ -1,0 +1,164 @@
+"""``lrcore bench``."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+
+from tqdm import tqdm
+
+import lrcore
+from lrcore._shared import pictures
+from lrcore._shared.words import shortened, shown
+from lrcore.bench import bars, peers, report
+from lrcore.bench.cases import Case, Run
+from lrcore.bench.run import run as run_cases
+from lrcore.cli.arguments import (
+    add_optimizer,
+    counts,
+    duration,
+    file,
+    listed,
+    picture,
+    positive,
+)
+
+_PANELS = 6
+_BAR = "{desc}  {percentage:3.0f}% |{bar:12}| {elapsed}<{remaining}"
+
+
+def add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "bench",
+        help="time the step beside other libraries'",
+        description="Time an optimizer's step beside those of other libraries, as far "
+        "as they are installed, in one process and in turns, and beside a loop that "
+        "only moves the same memory.  Before that, each has to take the steps that "
+        "lrcore takes.  bench/README.md says how the figures come about.",
+    )
+    what = parser.add_argument_group("what is timed")
+    add_optimizer(what, [*lrcore.optimizers.available(), "all"])
+    what.add_argument(
+        "--dtype", choices=("float32", "float64"), default="float32",
+        help="default: %(default)s",
+    )  # fmt: skip
+    what.add_argument(
+        "--sizes", type=counts, default="1e3,1e4,1e6,1e7", metavar="N,N",
+        help="elements, of all arrays together (default: %(default)s)",
+    )  # fmt: skip
+    what.add_argument(
+        "--arrays", type=counts, default="1,100", metavar="N,N",
+        help="into how many arrays they are divided (default: %(default)s)",
+    )  # fmt: skip
+    what.add_argument(
+        "--threads", type=counts, metavar="N,N",
+        help=f"at most so many threads (default: all, {peers.ALL_THREADS})",
+    )  # fmt: skip
+    what.add_argument(
+        "--bars", action="store_true",
+        help="a preset of cases instead, with the ratios that are asked of each: also "
+        "the whole step (clip, update, average), telemetry, subnormal state, threads",
+    )  # fmt: skip
+    how = parser.add_argument_group("beside whom, and for how long")
+    how.add_argument(
+        "--peers", type=_peers, default=list(peers.PEERS), metavar="NAME,NAME",
+        help=f"some of {', '.join(p.name for p in peers.PEERS)}, or the beginning of "
+        'their names; "none" for none (default: all)',
+    )  # fmt: skip
+    how.add_argument(
+        "--rounds", type=positive, default=9, metavar="N",
+        help="turns of each (default: %(default)s)",
+    )  # fmt: skip
+    how.add_argument(
+        "--seconds", type=duration, default=0.03, metavar="S",
+        help="of a turn (default: %(default)s)",
+    )  # fmt: skip
+    out = parser.add_argument_group("what becomes of the times")
+    out.add_argument("--json", type=file, metavar="FILE", help="keep them")
+    out.add_argument(
+        "--plot", type=picture, metavar="FILE.png", help="draw time against size"
+    )
+    out.add_argument(
+        "--compare", type=_old_run, metavar="OLD.json",
+        help="print the times of an earlier --json beside them, and mark what changed "
+        "beyond the noise",
+    )  # fmt: skip
+    parser.set_defaults(run=_bench)
+
+
+def _bench(arguments: argparse.Namespace) -> None:
+    if arguments.plot:
+        pictures.require()  # now, not after the run
+    threads = arguments.threads or [peers.ALL_THREADS]
+    preset = [bar for n in threads for bar in bars.bars(n)] if arguments.bars else []
+    names = [arguments.optimizer]
+    if arguments.optimizer == "all":
+        names = list(lrcore.optimizers.available())
+    cases = [bar.case for bar in preset] or [
+        Case("step", name, arguments.dtype, elements, arrays, n)
+        for name in names
+        for n in threads
+        for arrays in arguments.arrays
+        for elements in arguments.sizes
+    ]
+    panels = len({case._replace(elements=0) for case in cases})
+    if arguments.plot and (arguments.bars or panels > _PANELS):
+        raise ValueError(
+            f"--plot: draws sizes of at most {_PANELS} pairings of optimizer, arrays "
+            "and threads; name fewer, and leave out --bars"
+        )
+    width = shutil.get_terminal_size().columns
+    total = len(cases) * (arguments.rounds + 1)
+    with tqdm(total=total, disable=None, leave=False, bar_format=_BAR) as bar:
+
+        def tick(what: str, n: int) -> None:
+            bar.set_description(what, refresh=not n)
+            bar.update(n)
+
+        run = run_cases(
+            cases, arguments.peers, arguments.rounds, arguments.seconds, tick
+        )
+    print(
+        report.bars_table(run, preset, width)
+        if arguments.bars
+        else report.tables(run, width)
+    )
+    if arguments.compare:
+        print(f"\n{report.compare(arguments.compare, run, width)}")
+    if arguments.json:
+        Path(arguments.json).write_text(report.to_json(run) + "\n")
+    if arguments.plot:
+        report.draw(run, arguments.plot)
+
+
+def _peers(text: str) -> list[type[peers.Peer]]:
+    if text == "none":
+        return []
+
+    def named(part: str) -> list[type[peers.Peer]]:
+        wanted = part.lower().replace("-", " ")
+        found = [
+            peer
+            for peer in peers.PEERS
+            if wanted and peer.name.lower().replace("-", " ").startswith(wanted)
+        ]
+        if not found:
+            known = ", ".join(peer.name for peer in peers.PEERS)
+            raise argparse.ArgumentTypeError(
+                f"expected some of {known}, or none, found {shown(part)}"
+            )
+        return found
+
+    wanted = {peer for few in listed(text, named) for peer in few}
+    return [peer for peer in peers.PEERS if peer in wanted]
+
+
+def _old_run(path: str) -> Run:
+    try:
+        return report.load(path)
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(
+            f"{shortened(path)}: {shortened(str(error))}"
+        ) from None

@@ -1,0 +1,86 @@
+"""What a sweep changes, kept and put back."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from lrcore._shared import arrays
+from lrcore._shared.words import shown
+from lrcore.finder._result import ratios
+from lrcore.optimizers.base.optimizer import Optimizer
+
+Rng = np.random.Generator | np.random.RandomState | np.random.BitGenerator
+
+
+class Kept:
+    """Copies of all that a sweep changes."""
+
+    def __init__(self, opt: Optimizer, rngs: Sequence[Rng]) -> None:
+        self._opt = opt
+        self._saved = opt.state_dict()
+        self._params = [(leaf, leaf.array.copy()) for leaf in opt._tree.leaves]
+        self._rates = [group["lr"] for group in opt.param_groups]
+        self._ratios = ratios(opt)
+        self._rngs = [(rng, _state_of(rng)) for rng in rngs]
+        self._global = np.random.get_state(legacy=False)  # noqa: NPY002 # the user's
+        self._python = random.getstate()
+
+    def begin(self) -> None:
+        """Leave out gradients that were gathered before: a mean is of one rate's."""
+        self._opt._plan.restart(self._opt.t, 0)
+
+    def set_rate(self, lr: float) -> None:
+        """Give the first group this rate, and the others theirs in proportion."""
+        for group, ratio in zip(self._opt.param_groups, self._ratios, strict=True):
+            group["lr"] = lr * ratio
+
+    def put_back(self) -> None:
+        """Put all back; an array that is read-only now is named at the end."""
+        # First the schedules themselves: a stateful one then takes its old state.
+        for group, lr in zip(self._opt.param_groups, self._rates, strict=True):
+            group["lr"] = lr
+        self._opt.load_state_dict(self._saved)
+        for rng, state in self._rngs:
+            _set_state(rng, state)
+        np.random.set_state(self._global)  # noqa: NPY002
+        random.setstate(self._python)
+        for leaf, copied in self._params:
+            if leaf.array.flags.writeable:
+                leaf.array[...] = copied
+        for leaf, _ in self._params:
+            arrays.writable("params" + leaf.path, leaf.array)
+
+
+def generators(rng: Rng | Iterable[Rng] | None) -> list[Rng]:
+    """Return the generators of random numbers that are given."""
+    kinds = (np.random.Generator, np.random.RandomState, np.random.BitGenerator)
+    given = [] if rng is None else [rng] if isinstance(rng, kinds) else rng
+    listed = list(given) if isinstance(given, Iterable) else [given]
+    for one in listed:
+        if not isinstance(one, kinds):
+            raise TypeError(
+                "rng: expected a numpy.random.Generator, or several, found "
+                f"{shown(one)}"
+            )
+    return listed
+
+
+def _state_of(rng: Rng) -> Any:
+    if isinstance(rng, np.random.RandomState):
+        return rng.get_state(legacy=False)
+    return _bits(rng).state
+
+
+def _set_state(rng: Rng, state: Any) -> None:
+    if isinstance(rng, np.random.RandomState):
+        rng.set_state(state)
+    else:
+        _bits(rng).state = state
+
+
+def _bits(rng: np.random.Generator | np.random.BitGenerator) -> Any:
+    return rng.bit_generator if isinstance(rng, np.random.Generator) else rng

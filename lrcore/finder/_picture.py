@@ -1,0 +1,134 @@
+"""The picture of a range test."""
+
+from __future__ import annotations
+
+from os import PathLike
+from textwrap import fill
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lrcore._shared.pictures import (
+    BLACK,
+    BLUE,
+    DASHES,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    canvas,
+    check_path,
+    drawable,
+    mark_nonfinite,
+    require,
+    save,
+    tidy,
+)
+from lrcore.finder._levels import loss_range
+from lrcore.finder._outcome import Outcome
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def range_test(
+    test: Outcome, path: str | PathLike[str] | None = None, title: str | None = None
+) -> Figure:
+    """Draw a range test: the loss over the rate, what the rules say, and the trials.
+
+    The curve is drawn raw (dots) and smoothed; dashed lines mark each rule's rate, the
+    solid one the suggestion; circles are the trials' losses at their ends, and crosses
+    at the upper edge where a trial or the sweep diverged.  The losses' axis leaves out
+    what is far above the first.
+
+    Parameters
+    ----------
+    test : lrcore.RangeTest
+        Of `lrcore.lr_find` or `lrcore.LRSweep`.
+    path : str or path, optional
+        A .png, .pdf or .svg to write.
+    title : str, optional
+        What stands over all.  Default: the suggestion, and what it rests on.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        The path has another suffix.
+    ImportError
+        matplotlib is missing.
+
+    Examples
+    --------
+    >>> w = np.ones(2)
+    >>> found = lrcore.lr_find(lrcore.SGD(w), lambda _: (w @ w, 2 * w), [0])
+    >>> range_test(found).axes[0].get_xscale()
+    'log'
+    """
+    check_path(path)
+    require()
+    figure = canvas(8, 4.6)
+    axes = figure.subplots()
+    _draw(axes, test)
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside lower center", frameon=False, handlelength=3.0,
+        ncols=4,
+    )  # fmt: skip
+    if title is None:
+        found = f"lr {test.suggestion:.2g}: " if np.isfinite(test.suggestion) else ""
+        title = f"{found}{test.reason}"
+    axes.set_title(fill(title, 90), fontsize=11)
+    save(figure, path)
+    return figure
+
+
+def _draw(axes: Axes, test: Outcome) -> None:
+    """Draw the curve, the rates suggested and the trials."""
+    if not np.isfinite(test.losses).any():
+        why = "no finite loss" if len(test.losses) else "no step yet"
+        axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center")
+        axes.set(xticks=[], yticks=[])
+        return
+    losses, smoothed, trials = (
+        drawable(x) for x in (test.losses, test.smoothed, test.trial_losses)
+    )
+    axes.set_xscale("log")
+    axes.plot(test.lrs, losses, ".", color="0.6", markersize=4, label="loss")
+    axes.plot(test.lrs, smoothed, color=BLUE, linewidth=2, label="smoothed")
+    if len(trials):
+        axes.plot(
+            test.trial_lrs, trials, "o-", color=GREEN, linewidth=1, markersize=5,
+            label="trials, at their ends",
+        )  # fmt: skip
+    styles = zip(
+        (ORANGE, PURPLE, SKY, BLACK),
+        DASHES[1:],
+        strict=True,
+    )
+    for (name, lr), (color, dashes) in zip(
+        test.suggestions.items(), styles, strict=False
+    ):
+        axes.axvline(lr, color=color, linestyle=dashes, linewidth=1.2, label=name)
+    if np.isfinite(test.suggestion):
+        axes.axvline(
+            test.suggestion,
+            color=VERMILION,
+            linewidth=2,
+            label="suggestion",
+            zorder=1.5,
+        )
+    kept, others = losses[np.isfinite(losses)], trials[np.isfinite(trials)]
+    low, high = loss_range(kept, others) if len(kept) else (0.0, 0.0)
+    if high > low:
+        margin = 0.05 * (high - low)
+        axes.set_ylim(low - margin, high + margin)
+    gone = [test.lrs[np.isnan(losses)], test.trial_lrs[np.isnan(trials)]]
+    mark_nonfinite(axes, np.concatenate(gone), "diverged")
+    axes.set(xlabel="learning rate", ylabel="loss")
+    tidy(axes)

@@ -1,0 +1,140 @@
+"""What a range test found: as text, as a picture, and set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+from os import PathLike
+from textwrap import fill
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lrcore._shared.words import listed, shown
+from lrcore.finder._levels import loss_range
+from lrcore.finder._outcome import Outcome
+from lrcore.optimizers.base.optimizer import Optimizer
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RangeTest(Outcome):
+    """What a range test found.
+
+    Attributes
+    ----------
+    lrs, losses : ndarray of float64
+        The rates, and the loss before the step at each; the last may not be finite.
+    smoothed : ndarray of float64
+        Debiased exponential averages of the losses, in log lr.
+    suggestions : dict of float
+        What each rule reads off `smoothed`; empty where there are too few points.
+    suggestion : float
+        The consensus: the rate to train at; nan where there is none.
+    confidence : float
+        In [0, 1].
+    reason : str
+        What it rests on, or what to change.
+    trial_lrs, trial_losses : ndarray of float64
+        The rates tried, rising, and the mean loss of each trial's last fifth; infinite
+        where it diverged, or rose when it was trained for longer.
+    """
+
+    def plot(self, path: str | PathLike[str] | None = None) -> Figure:
+        """Draw it, into a file or for a notebook: see `lrcore.plots.range_test`."""
+        from lrcore.finder import _picture
+
+        return _picture.range_test(self, path)
+
+    def apply(self, opt: Optimizer) -> None:
+        """Set the rate suggested: the first group's; others' keep their ratio to it.
+
+        To train by a schedule with this peak, make it of each group's rate then::
+
+            found.apply(opt)
+            for group in opt.param_groups:
+                group["lr"] = Cosine(group["lr"], total=1000).warmup(100)
+
+        Raises
+        ------
+        TypeError, ValueError
+            It is no optimizer, there is no suggestion, a group's lr is a schedule, or
+            the first's is 0 where there are others.  Nothing is set then.
+
+        Examples
+        --------
+        >>> import numpy as np, lrcore
+        >>> W, b = np.ones(2), np.ones(1)
+        >>> groups = [{"params": W}, {"params": b, "lr": 0.01}]
+        >>> opt = lrcore.SGD(groups, lr=0.1)
+        >>> def loss_and_grad(_):
+        ...     return (W @ W + b @ b) / 2, [W.copy(), b.copy()]
+        >>> lrcore.lr_find(opt, loss_and_grad, [0]).apply(opt)
+        >>> [round(group["lr"], 3) for group in opt.param_groups]
+        [0.125, 0.012]
+        """
+        kept = ratios(opt)
+        if not isfinite(self.suggestion):
+            raise ValueError(
+                f"suggestion: expected a rate, found {self.suggestion}: {self.reason}"
+            )
+        for k, group in enumerate(opt.param_groups):
+            if callable(group["lr"]):
+                raise ValueError(
+                    f"opt: expected a number as the lr of param_groups[{k}], found "
+                    f"{shown(group['lr'])}, which the suggestion would replace; set a "
+                    "number, apply, and make the schedule of what is set then"
+                )
+        for group, ratio in zip(opt.param_groups, kept, strict=True):
+            group["lr"] = self.suggestion * ratio
+
+    def __repr__(self) -> str:
+        return _text(self)
+
+
+def ratios(opt: Optimizer) -> list[float]:
+    """Return each group's learning rate over the first's, at the next step.
+
+    Raises
+    ------
+    TypeError, ValueError
+        It is no optimizer; the first's is 0, and there are others.
+    """
+    if not isinstance(opt, Optimizer):
+        raise TypeError(f"opt: expected an optimizer of lrcore, found {shown(opt)}")
+    now = [float(group.at("lr", opt.t)) for group in opt.param_groups]
+    if len(now) == 1:
+        return [1.0]
+    if not now[0] > 0:
+        raise ValueError(
+            "opt: expected the first group's lr > 0 at the next step, as the others' "
+            f"keep their ratio to it, found [{listed(now)}]; set numbers for the "
+            "range test, and schedules after it"
+        )
+    return [lr / now[0] for lr in now]
+
+
+def _text(test: RangeTest) -> str:
+    """Return a table of 16 rates, with bars, and what is suggested."""
+    lines = [f"{'lr':>9} {'loss':>10} {'smoothed':>10}"]
+    rows = np.unique(np.linspace(0, max(0, len(test.lrs) - 1), 16).astype(int))
+    shown = test.smoothed[np.isfinite(test.smoothed)]
+    low, high = loss_range(shown, shown) if len(shown) else (0.0, 0.0)
+    for i in rows if len(test.lrs) else ():
+        value = test.smoothed[i]
+        part = min((value - low) / (high - low), 1.0) if high > low else 0.0
+        bar = "#" * round(1 + 39 * part) if isfinite(value) else ""
+        numbers = f"{test.lrs[i]:>9.2g} {test.losses[i]:>10.4g} {value:>10.4g}"
+        lines.append(f"{numbers}  {bar}".rstrip())
+    if len(test.trial_lrs):
+        lines += ["", f"{'trial':>9} {'loss':>10}"]
+        for lr, loss in zip(test.trial_lrs, test.trial_losses, strict=True):
+            mark = "  <" if lr == test.suggestion else ""
+            lines.append(f"{lr:>9.2g} {loss:>10.4g}{mark}")
+    told = [f"{name} {lr:.2g}" for name, lr in test.suggestions.items()]
+    lines += ["", ", ".join(told) or "no rule can read it"]
+    verdict = f"suggestion {test.suggestion:.3g}, confidence {test.confidence:.2f}"
+    lines += [fill(f"{verdict}: {test.reason}", 80)]
+    return "\n".join(lines)

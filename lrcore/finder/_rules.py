@@ -1,0 +1,78 @@
+"""Rules that read a learning rate off the curve of a range test.
+
+Slopes are by log lr, in units of the mean spacing of the curve's rates there: the
+spacing of all of them where the rates were spread exponentially.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lrcore._shared.types import Array
+from lrcore.finder._curve import places
+from lrcore.finder._levels import SKIP_FIRST, SKIP_LAST
+
+FEWEST = 20
+"""Points that a curve needs, and steps a trial."""
+
+# fastai's: points, and loss a point.
+_SLIDE_WIDTH, _SLIDE_SLOPE = 15, 0.005
+
+
+def read(lrs: Array, losses: Array, smoothed: Array) -> dict[str, float]:
+    """Return what each rule suggests; the last loss may not be finite."""
+    finite = int(np.isfinite(losses).sum())
+    return rules(lrs[:finite], smoothed[:finite])
+
+
+def rules(lrs: Array, smoothed: Array) -> dict[str, float]:
+    """Return what each rule suggests; nothing where there are too few points.
+
+    As in fastai, the first tenth of the points and the last 5 are not looked at.
+    """
+    first, last = int(len(lrs) * SKIP_FIRST), len(lrs) - SKIP_LAST
+    lrs, smoothed = lrs[first:last], smoothed[first:last]
+    if len(lrs) < FEWEST - SKIP_LAST - int(FEWEST * SKIP_FIRST):
+        return {}
+    return {rule.__name__: rule(lrs, smoothed) for rule in _RULES}
+
+
+def valley(lrs: Array, smoothed: Array) -> float:
+    """Return the rate half-way (1/3 + 1/6) along the longest fall of the loss.
+
+    That is the longest strictly decreasing subsequence, so that noise does not end it,
+    taken to begin as many points before its end as it has.
+    """
+    length = np.ones(len(smoothed), int)
+    for i in range(1, len(smoothed)):
+        before = length[:i][smoothed[:i] > smoothed[i]]
+        length[i] += before.max(initial=0)
+    end = int(length.argmax())
+    third = length[end] / 3
+    return float(lrs[end - length[end] + int(third) + int(third / 2)])
+
+
+def slide(lrs: Array, smoothed: Array) -> float:
+    """Return the left end of an interval that is moved left from the curve's end.
+
+    It spans 15 points, and moves until the slopes at its ends differ by no more than
+    0.005; the place before that counts.
+    """
+    width = min(_SLIDE_WIDTH, len(lrs) - 1)
+    slope = np.gradient(smoothed, places(lrs))
+    alike = np.flatnonzero(np.abs(slope[width:] - slope[:-width]) <= _SLIDE_SLOPE)
+    left = alike[-1] + 1 if len(alike) else 0
+    return float(lrs[min(left, len(lrs) - width - 1)])
+
+
+def minimum(lrs: Array, smoothed: Array) -> float:
+    """Return a tenth of the rate of the least loss."""
+    return float(lrs[smoothed.argmin()] / 10)
+
+
+def steep(lrs: Array, smoothed: Array) -> float:
+    """Return the rate where the loss falls fastest by log lr."""
+    return float(lrs[np.gradient(smoothed, places(lrs)).argmin()])
+
+
+_RULES = (valley, slide, minimum, steep)

@@ -1,0 +1,41 @@
+"""Figures as findings have them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lrcore.monitor._history import History
+
+
+def last_step(history: History) -> int:
+    """Return the number of the last step."""
+    return int(history.step[-1] + history.steps[-1] - 1)
+
+
+def rate_in_words(history: History) -> str:
+    """Return the learning rate in words: a schedule's greatest and present one."""
+    rates = history.lr[np.isfinite(history.lr)]
+    if not len(rates):
+        return "an unknown lr"
+    most, now = rates.max(), rates[-1]
+    if most == rates.min():
+        return f"lr = {figure(now)}"
+    return f"lr up to {figure(most)}" + (f", now {figure(now)}" if now < most else "")
+
+
+def meanwhile(rate: str) -> str:
+    """Return the learning rate's words where they tell when."""
+    return ("while " if rate.startswith("lr =") else "at ") + rate
+
+
+def fold(now: float, before: float) -> str:
+    """Return how many times as large a loss has become."""
+    if before <= 0 or now / before > 1e6:
+        return f"from {figure(before)} to {figure(now)}"
+    return f"{figure(now / before)}-fold"
+
+
+def figure(x: float, digits: int = 3) -> str:
+    """Return so many significant digits, but all before the point: 1234, not 1e+03."""
+    text = f"{x:.{digits}g}"
+    return f"{x:.0f}" if "e+" in text and abs(x) < 1e6 else text

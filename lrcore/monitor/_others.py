@@ -1,0 +1,128 @@
+"""Findings of what else may be wrong in a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from lrcore.monitor._figures import figure
+from lrcore.monitor._finding import Finding
+from lrcore.monitor._summary import BARELY, ENOUGH, PARTS, Summary, median
+
+TURNS = 0.85  # of the steps turn the loss back; of noise it is 2/3
+RATIOS = (1e-7, 0.3)  # update-to-weight ratio; about 1e-3 is usual
+EXPLODES, VANISHES = 100.0, 1e-5  # times the gradient norm that it had at first
+OVERFITS = 0.2  # of the descent of the validation loss is lost again
+
+
+def oscillating(run: Summary) -> Iterator[Finding]:
+    """A loss that goes up and down with the steps."""
+    half = run.history.turns[len(run.history.step) // 2 :]
+    turns = float(half.mean())
+    if turns > TURNS and run.noise > 0.01 * abs(run.level):
+        yield Finding(
+            "oscillating", "warning", run.step, run.since(PARTS // 2),
+            f"the loss turned in {100 * turns:.0f} % of the steps (of noise, in 67 %), "
+            f"by {figure(run.noise, 2)} each, about {figure(run.level)}, at {run.lr}",
+            "each step overshoots the minimum along some direction",
+            "lower the learning rate about 2 times",
+        )  # fmt: skip
+
+
+def ratio(run: Summary) -> Iterator[Finding]:
+    """An update-to-weight ratio that is far from the usual."""
+    ratios = run.history.update_ratio[-len(run.history.step) // 4 :]
+    ratios = ratios[np.isfinite(ratios)]
+    if not len(ratios):
+        return
+    now = median(ratios)
+    low, high = RATIOS
+    if now > high:
+        yield Finding(
+            "update ratio", "warning", run.step, run.since(PARTS * 3 // 4),
+            f"each step changes the parameters by {figure(now, 2)} of their norm, "
+            f"where about 1e-3 is usual, at {run.lr}",
+            "the learning rate is high for parameters of this size",
+            "lower it, or check the scale of the parameters' initial values",
+        )  # fmt: skip
+    elif now < low and run.drop < ENOUGH:
+        yield Finding(
+            "update ratio", "warning", run.step, run.since(PARTS * 3 // 4),
+            f"each step changes the parameters by {figure(now, 2)} of their norm, "
+            f"where about 1e-3 is usual, at {run.lr}",
+            "the learning rate is low for parameters of this size",
+            "raise it, or check the scale of the loss",
+        )  # fmt: skip
+
+
+def gradients(run: Summary) -> Iterator[Finding]:
+    """Gradients that grew or shrank by orders of magnitude."""
+    norms = run.history.grad_norm
+    norms = norms[np.isfinite(norms)]
+    if len(norms) < PARTS:
+        return
+    part = len(norms) // PARTS
+    before, now = median(norms[:part]), median(norms[-part:])
+    figures = f"the gradient norm went from {figure(before, 2)} to {figure(now, 2)}"
+    if now > EXPLODES * before > 0:
+        yield Finding(
+            "gradient exploding", "warning", run.step, run.since(1), figures,
+            "the parameters went where the loss is steep",
+            "clip gradients (clip_norm), and lower the learning rate",
+        )  # fmt: skip
+    elif now < VANISHES * before and run.drop < ENOUGH:
+        yield Finding(
+            "gradient vanishing", "warning", run.step, run.since(1),
+            f"{figures}, while {100 * max(run.drop, 0):.0f} % of the first loss is "
+            "gone",
+            "units that are saturated or dead pass no gradient on",
+            "start anew with a lower learning rate, or other initial values",
+        )  # fmt: skip
+
+
+def plateau(run: Summary) -> Iterator[Finding]:
+    """A loss that went down and does no more."""
+    rates = run.history.lr
+    if (rates[-1] < 0.1 * rates).any():
+        return  # a schedule brings it to rest
+    half = run.levels[PARTS // 2 :]
+    descent = run.first - float(run.levels.min())
+    slack = 3 * run.error + min(0.005 * descent, 0.1 * abs(run.level))
+    if run.drop > BARELY and float(half[:3].mean() - half[-3:].mean()) < slack:
+        since = run.since(PARTS // 2)
+        yield Finding(
+            "plateau", "info", run.step, since,
+            f"the loss is about {figure(run.level)} since step {since}, after "
+            f"{figure(run.first)} at first",
+            "it has converged, or noise of this learning rate keeps it from going on",
+            "lower the learning rate, or stop",
+        )  # fmt: skip
+
+
+def overfitting(run: Summary) -> Iterator[Finding]:
+    """A validation loss that rises while that of training falls."""
+    given = np.flatnonzero(np.isfinite(run.history.validation))
+    if len(given) < 5:
+        return
+    values = run.history.validation[given]
+    best = int(values.argmin())
+    now = median(values[-3:])
+    lost = now - values[best]
+    noise = median(abs(np.diff(values)))
+    if (
+        best < len(values) - 3
+        and lost > OVERFITS * (values[0] - values[best]) + 3 * noise
+    ):
+        since = int(run.history.step[given[best]])
+        falls = run.history.loss[given[best]] > run.level
+        if falls:
+            yield Finding(
+                "overfitting", "warning", run.step, since,
+                f"the validation loss rose from {figure(values[best])} to "
+                f"{figure(now)} since step {since}, while that of training fell to "
+                f"{figure(run.level)}",
+                "the model learns the training data by heart",
+                "stop at that step (EarlyStopping), regularise (weight_decay), or take "
+                "more data",
+            )  # fmt: skip

@@ -1,0 +1,42 @@
+"""What a monitor reads of a step: the learning rate, and the report's numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import nan
+
+from lrcore._shared.domains import real
+from lrcore._shared.words import shown
+from lrcore.optimizers.base.optimizer import Optimizer
+from lrcore.optimizers.base.report import Report
+
+_NOTHING = (nan, nan, nan, 0.0)
+
+Read = tuple[float, float, float, float, float]
+"""Learning rate, squares of the norms of gradient, params and update, non-finite."""
+
+
+def reader(opt: Optimizer | None) -> Callable[[], Read] | None:
+    """Return what reads the last step of an optimizer."""
+    if opt is None:
+        return None
+    plan, leaves, group = opt._plan, range(len(opt.state)), opt.param_groups[0]
+
+    def read() -> Read:
+        if plan.reported and not plan.gathered:  # of this call, not of one before
+            g, _, p, u, bad = plan.report_of(leaves)
+            return plan.reported_rates[0], g * g, p * p, u * u, bad
+        return group.at("lr", max(opt.t - 1, 0)), *_NOTHING
+
+    return read
+
+
+def given(lr: float, report: Report | None) -> Read:
+    """Return what the caller read."""
+    if report is None:
+        return real("lr", lr, "a number"), *_NOTHING
+    if not isinstance(report, Report):
+        raise TypeError(f"report: expected a Report or None, found {shown(report)}")
+    norms = (report.grad_norm, report.param_norm, report.update_norm)
+    g, p, u = (norm * norm for norm in norms)
+    return report.lr, g, p, u, report.nonfinite

@@ -1,0 +1,77 @@
+"""Curves over the steps, drawn from arrays: what a schedule's picture is made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from itertools import cycle
+from os import PathLike
+from textwrap import fill, shorten
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lrcore._shared import pictures
+from lrcore._shared.domains import whole
+from lrcore._shared.types import Array
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_POINTS = 4000  # of a line: more than a picture has pixels
+
+
+def steps_drawn(steps: int, path: str | PathLike[str] | None) -> Array:
+    """Return which steps to evaluate, once it is known that they can be drawn."""
+    whole("steps", steps, "an int >= 1", least=1)
+    pictures.check_path(path)
+    pictures.require()
+    return np.unique(np.linspace(0, steps - 1, min(steps, _POINTS)).astype(np.int64))
+
+
+def title(schedule: object) -> str:
+    """Return the title of a picture of one schedule."""
+    return shorten(repr(schedule), 160, placeholder=" ...")
+
+
+def draw(
+    t: Array,
+    curves: Mapping[Any, Array],
+    path: str | PathLike[str] | None,
+    title: str | None,
+    *,
+    log: bool = False,
+    label: str = "learning rate",
+    named: bool = False,
+) -> Figure:
+    """Draw values at the steps t; `named`: each curve in its colour, with a legend."""
+    widest = max(len(str(name)) for name in curves) + 8
+    columns = pictures.columns(len(curves), most=max(1, min(4, 90 // widest)))
+    height = 4 + 0.22 * (math.ceil(len(curves) / columns) - 1)
+    figure = pictures.canvas(8, height)
+    axes = figure.subplots()
+    styles = zip(cycle(pictures.COLORS), cycle(pictures.DASHES), strict=False)
+    lines: list[Any] = []
+    for values, (color, dashes) in zip(curves.values(), styles, strict=False):
+        style = (
+            {"color": color, "linestyle": dashes} if named else {"color": pictures.BLUE}
+        )
+        style |= {"marker": "."} if t[-1] < 30 else {}
+        lines += axes.plot(t, values, linewidth=2, **style)
+    if log:
+        axes.set_yscale("log")
+    axes.set(xlabel="step", ylabel=label)
+    pictures.tidy(axes)
+    pictures.step_ticks(axes)
+    if named:
+        legend = figure.legend(
+            lines, curves, loc="outside lower center", frameon=False, handlelength=3.5,
+            ncols=columns,
+        )  # fmt: skip
+        for text in legend.get_texts():
+            text.set_parse_math(False)
+    if title:
+        size = 12 if len(title) < 60 else 10
+        axes.set_title(fill(title, 80), fontsize=size, parse_math=False)
+    pictures.save(figure, path)
+    return figure

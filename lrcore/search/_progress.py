@@ -1,0 +1,40 @@
+"""The progress of a search: a bar, and what an error would lose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Literal
+
+from lrcore.search._result import Search
+from lrcore.search._trial import Trial, ranked
+from lrcore.space._dimension import Dimension
+
+
+def note(
+    error: BaseException,
+    found: Sequence[Trial],
+    space: Mapping[str, Dimension],
+    mode: Literal["min", "max"],
+) -> None:
+    """Add the table of what was found to an error that would lose it."""
+    if found:
+        table = Search(ranked(found, mode), space, mode).table(20)
+        error.add_note(f"after these trials:\n{table}")
+
+
+@contextmanager
+def bar(show: bool, total: int, start: int = 0) -> Iterator[Callable[[float], None]]:
+    """Show a progress bar, which is told the best value after each trial."""
+    if not show:
+        yield lambda best: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=total, initial=start, unit=" trials", desc="searching") as shown:
+
+        def advance(best: float) -> None:
+            shown.set_postfix(best=f"{best:.4g}", refresh=False)
+            shown.update()
+
+        yield advance

@@ -1,0 +1,57 @@
+"""A trial of a search, and the order of trials."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+State = Literal["finished", "pruned", "diverged"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial of a search.
+
+    Attributes
+    ----------
+    number : int
+        From 0 in the order in which they were queued; there are gaps where a trial was
+        left and tried anew.
+    params : dict
+        What the objective was called with.
+    value : float
+        The objective's; of a pruned trial the last it reported; NaN where it diverged.
+    state : {"finished", "pruned", "diverged"}
+    losses : tuple of float
+        What it yielded, from the first step on.
+    seconds : float
+        How long it took.
+    """
+
+    number: int
+    params: dict[str, Any]
+    value: float
+    state: State
+    losses: tuple[float, ...] = field(default=(), repr=False)
+    seconds: float = field(default=math.nan, repr=False, compare=False)
+
+
+def short(value: Any) -> str:
+    """Return a value as a table shows it: four digits of a float."""
+    if isinstance(value, tuple):
+        return f"({', '.join(map(short, value))})"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def ranked(trials: Sequence[Trial], mode: str) -> tuple[Trial, ...]:
+    """Return trials, the best first: see `Search`."""
+    states, sign = get_args(State), 1 if mode == "min" else -1
+
+    def rank(trial: Trial) -> tuple[float, ...]:
+        longest = -len(trial.losses) if trial.state == "pruned" else 0
+        value = math.inf if math.isnan(trial.value) else sign * trial.value
+        return states.index(trial.state), longest, value, trial.number
+
+    return tuple(sorted(trials, key=rank))

@@ -1,0 +1,237 @@
+"""A study: a search on Optuna, by this process, several, or several machines."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal, get_args
+
+from lrcore._shared.domains import real, whole
+from lrcore._shared.words import shown
+from lrcore.search._arguments import (
+    Method,
+    check_callable,
+    check_pickles,
+    check_used,
+    require,
+    slots,
+)
+from lrcore.search._plan import Plan
+from lrcore.search._result import Search
+from lrcore.search._trial import ranked
+from lrcore.space import check
+from lrcore.space._dimension import Dimension, one_of
+from lrcore.training.plateau import MODES
+
+
+def tune(
+    objective: Callable[[dict[str, Any]], Any],
+    space: Mapping[str, Dimension | list[Any]],
+    method: Method = "tpe",
+    trials: int | None = None,
+    *,
+    mode: Literal["min", "max"] = "min",
+    seed: int | None = None,
+    points: int | None = None,
+    min_steps: int | None = None,
+    max_steps: int | None = None,
+    reduction: int | None = None,
+    n_jobs: int = 1,
+    storage: Any = None,
+    name: str | None = None,
+    timeout: float | None = None,
+    progress: bool = False,
+) -> Search:
+    """Search the hyper-parameters by which a run reaches the least loss, on Optuna.
+
+    ::
+
+        def objective(params):
+            opt = lrcore.AdamW(new_network(), lr=params["lr"])
+            for epoch in range(27):
+                train(opt)
+                yield loss_on_validation_set()
+
+        found = lrcore.tune(
+            objective, {"lr": lrcore.space.lr()}, "hyperband", max_steps=27
+        )
+        print(found)                        # the table; found.best_params, found.plot()
+
+    Needs Optuna: ``pip install optuna``.
+
+    Parameters
+    ----------
+    objective : callable
+        ``objective(params)``, of a dict with a value of each dimension, returns a
+        number; or it is a generator (or returns an iterator, or a list) that yields one
+        after each step of its own, say an epoch.  What it yields is reported by that
+        step, counted from 1: by it "hyperband" and "asha" end a trial early, at a
+        ``yield`` (``finally`` blocks run).  Its value is what it returns, else the last
+        it yields.  A trial whose number is not finite, or that raises OverflowError or
+        FloatingPointError, is kept as diverged, and not continued.
+    space : dict
+        Dimensions of `lrcore.space` by name, or lists of values.
+    method : str
+        "grid": all combinations of at most `points` values of each dimension.
+        "log_sweep": one number on the scale "log", at `trials` points.
+        "random": drawn independently.
+        "tpe": Bayesian, by a tree-structured Parzen estimator (the default).
+        "gp": Bayesian, by a Gaussian process; needs torch and SciPy.
+        "hyperband", "asha": random, and trials that are worse than others at the same
+        step are ended there.  "asha" compares all of them at once, by asynchronous
+        successive halving; "hyperband" in groups that begin at different steps.
+    trials : int, optional
+        How many trials the study is to have finished, pruned and diverged ones
+        included, those of former calls too: >= 1.  Default: 13 of "log_sweep", else 30;
+        "grid" takes none, as its points say how many there are.
+    mode : {"min", "max"}
+        Whether the value is to fall or to rise.  Default "min".
+    seed : int, optional
+        Of the sampler, >= 0: by it a study of one process is reproducible, as far as
+        the objective is.  Each worker draws from another one, and so does a study that
+        is continued; machines at one study each need another (or None).  Default None.
+    points : int, optional
+        "grid": values of each dimension that is a number, >= 1.  Default 5.
+    min_steps : int, optional
+        "hyperband", "asha": no trial ends before so many steps, >= 1.  Default 1.
+    max_steps : int, optional
+        "hyperband": steps of a whole trial, > min_steps.  No default.
+    reduction : int, optional
+        "hyperband", "asha": at steps min_steps * reduction^k the best ``1 / reduction``
+        go on, >= 2.  Default 3.
+    n_jobs : int
+        Processes, >= 1.  With more than one, the objective has to pickle, and a script
+        that calls this needs ``if __name__ == "__main__":``.  Each process uses as many
+        threads of lrcore as this one would: ``LRCORE_NUM_THREADS=1`` in the environment
+        is often faster.  Default 1: in this process.
+    storage : str, path or optuna.storages.BaseStorage, optional
+        Where the study is kept: the URL of a database
+        (``"postgresql+psycopg2://user@host/database"``, ``"sqlite:///study.db"``), the
+        path of a journal file, or any storage of Optuna's.  Several machines can work
+        on one study by the same call.  Default: in memory, where of an exception or
+        Ctrl-C only the table of the trials before it is left, as its note
+        (``__notes__``).
+    name : str, optional
+        The study's, in its storage: one of that name is continued.  Needed with
+        `storage`.
+    timeout : float, optional
+        Seconds, > 0, after which no trial is begun any more.  Default: none.
+    progress : bool
+        Whether to show a progress bar.  Default False.
+
+    Returns
+    -------
+    Search
+        Of all trials of the study.  It is returned when nothing is left to begin;
+        other machines may still be at their last trials.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is out of its domain, or none of the method's; the objective gives
+        no number, or none by steps where these end trials; the storage cannot be
+        opened, or has a study of that name with another space, grid or mode.
+    ImportError
+        Optuna, or what the method needs, is missing.
+    RuntimeError
+        Workers end without an exception: they are killed again and again, the objective
+        exits, or the script lacks its guard.
+    Exception
+        What the objective raises.  Its trial is marked as failed; to continue the study
+        by its name tries those parameters again.
+
+    Notes
+    -----
+    A trial is given to one process only, and none that has finished is lost or run
+    again.  One that a process left (it was killed, interrupted, or raised) is marked as
+    failed in Optuna's study and tried anew: at once by ``n_jobs`` workers, at the next
+    call on the same machine, and by other machines where the storage has a heartbeat,
+    as an URL's has (after a minute; a journal file has none).
+
+    References
+    ----------
+    Akiba et al. 2019, "Optuna"; Bergstra et al. 2011, "Algorithms for hyper-parameter
+    optimization" (TPE); Li et al. 2018, "Hyperband"; Li et al. 2020, "A system for
+    massively parallel hyperparameter tuning" (ASHA).
+
+    Examples
+    --------
+    >>> def objective(params):
+    ...     w = np.array([3.0, -2.0])
+    ...     opt = getattr(lrcore, params["optimizer"])(w, lr=params["lr"])
+    ...     for _ in range(20):
+    ...         opt.step(w.copy())  # the gradient of |w|^2 / 2
+    ...     return (w**2).sum() / 2
+    >>> space = {"optimizer": lrcore.space.optimizer("SGD", "Adam"),
+    ...          "lr": lrcore.space.lr(1e-3, 1.0)}
+    >>> found = lrcore.tune(objective, space, "grid", points=4)
+    >>> found.best_params
+    {'optimizer': 'SGD', 'lr': 1.0}
+    """
+    check_callable("objective", objective)
+    dimensions = check(space)
+    one_of("method", method, get_args(Method))
+    MODES.check("mode", mode)
+    check_used(
+        method, points=points, min_steps=min_steps, max_steps=max_steps,
+        reduction=reduction,
+    )  # fmt: skip
+    points = 5 if points is None else points
+    min_steps = 1 if min_steps is None else min_steps
+    reduction = 3 if reduction is None else reduction
+    queue = slots(dimensions, method, trials, points)
+    if seed is not None:
+        whole("seed", seed, "an int >= 0, or None", least=0)
+    whole("min_steps", min_steps, "an int >= 1", least=1)
+    whole("reduction", reduction, "an int >= 2", least=2)
+    if max_steps is not None:
+        text = f"an int > min_steps = {min_steps}"
+        whole("max_steps", max_steps, text, least=min_steps + 1)
+    elif method == "hyperband":
+        raise ValueError(
+            "max_steps: expected how many numbers the objective yields in a whole "
+            "trial, as 'hyperband' needs it, found None"
+        )
+    whole("n_jobs", n_jobs, "an int >= 1", least=1)
+    deadline = math.inf
+    if timeout is not None:
+        seconds = real("timeout", timeout, "a number of seconds > 0")
+        if not seconds > 0:
+            raise ValueError(
+                f"timeout: expected a number of seconds > 0, found {shown(timeout)}"
+            )
+        deadline = time.time() + seconds
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f"name: expected a string, found {shown(name)}")
+    if not name and storage is not None:
+        raise ValueError(
+            "name: expected the study's name, by which the storage keeps it and other "
+            f"calls continue it, found {shown(name)}"
+        )
+    if n_jobs > 1:
+        check_pickles(objective)
+    require(method)
+
+    from lrcore.search import _run, _storage
+
+    plan = Plan(
+        objective, dimensions, method, mode == "max", queue, name or "lrcore", seed,
+        min_steps, max_steps, reduction, deadline,
+    )  # fmt: skip
+    lost = storage is None
+    with _storage.quiet():
+        if lost and n_jobs > 1:
+            with TemporaryDirectory(prefix="lrcore-") as directory:
+                shared = _storage.open_storage(Path(directory) / "journal")
+                study = _storage.in_memory(
+                    _run.run(plan, shared, n_jobs, progress, lost)
+                )
+        else:
+            study = _run.run(
+                plan, _storage.open_storage(storage), n_jobs, progress, lost
+            )
+        found = _run.finished(study, plan)
+    return Search(ranked(found, mode), dimensions, mode, study)

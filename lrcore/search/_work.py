@@ -1,0 +1,86 @@
+"""One process at a study: it runs trials from the queue."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+import optuna
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from lrcore._shared.words import shown
+from lrcore.search._losses import Diverged, follow
+from lrcore.search._plan import Plan
+from lrcore.search._queue import AHEAD, any_queued, fill, sign, slot_of
+
+
+class _Surplus(Exception):  # noqa: N818 # no error: it ends a trial
+    """A trial that another one makes superfluous."""
+
+
+Done = Callable[[FrozenTrial], bool]
+"""Called after a trial that counts; whether to go on."""
+
+
+def work(study: optuna.Study, plan: Plan, done: Done) -> None:
+    """Run trials until the queue is empty or the time is up.
+
+    Raises what the objective raises; its trial is marked as failed then.
+    """
+
+    def more() -> bool:
+        optuna.storages.fail_stale_trials(study)
+        return any_queued(study, plan) or bool(fill(study, plan))
+
+    def after(study: optuna.Study, trial: FrozenTrial) -> None:
+        go_on = trial.state == TrialState.FAIL or done(trial)
+        if not (go_on and more()):
+            study.stop()
+
+    left = plan.deadline - time.time()
+    if left <= 0 or not more():
+        return
+    study.optimize(
+        lambda trial: _evaluate(trial, plan),
+        timeout=left if math.isfinite(left) else None,
+        catch=(_Surplus,),
+        callbacks=[after],
+    )
+
+
+def _evaluate(trial: Trial, plan: Plan) -> float:
+    trial.set_user_attr("worker", sign())
+    slot = slot_of(trial)
+    if slot not in range(len(plan.points)):
+        raise _Surplus
+    for other in trial.study.get_trials(deepcopy=False):
+        if other.number >= trial.number:
+            break
+        if slot_of(other) == slot and other.state != TrialState.FAIL:
+            raise _Surplus
+    if slot % (AHEAD // 2) == 0:  # one process has this slot: the others need not
+        fill(trial.study, plan)
+    params = {name: d.suggest(name, trial) for name, d in plan.space.items()}
+
+    reported = False
+
+    def report(step: int, value: float) -> None:
+        nonlocal reported
+        reported = True
+        trial.report(value if math.isfinite(value) else plan.worst, step)
+        if trial.should_prune() and math.isfinite(value):
+            raise optuna.TrialPruned
+
+    try:
+        value = follow("objective", lambda: plan.objective(params), report)
+    except Diverged as why:
+        trial.set_user_attr("diverged", str(why))
+        return plan.worst
+    if not (reported or isinstance(trial.study.pruner, optuna.pruners.NopPruner)):
+        raise TypeError(
+            "objective: expected to yield a number after each step, by which "
+            f"{plan.method!r} ends trials, found that it returned {shown(value)} only; "
+            "yield them, or take another method"
+        )
+    return value

@@ -1,0 +1,243 @@
+"""The rooms of the package: which may import which, and what the package itself has."""
+
+import ast
+import graphlib
+import json
+import os
+import pickle
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lrcore
+from lrcore.monitor import Finding
+from lrcore.schedules import Cosine
+
+# From the lowest layer up.  A module imports from its own room and from lower layers;
+# rooms of one layer do not know each other.  "lrcore" is the package's own __init__.
+LAYERS = [
+    {"_shared"},
+    {"_core"},
+    {"optimizers", "reference", "schedules"},
+    {"_config", "data", "finder", "kernels", "monitor", "space", "training"},
+    {"batch_size", "plots", "search"},
+    {"lrcore"},
+    {"bench"},
+    {"cli"},
+    {"__main__"},
+]
+
+# Modules with a part of the optimizer's methods, and the class or part that they name
+# for type checkers only.  All other imports for type checkers count as imports.
+NAMED_ONLY = {
+    ("lrcore.optimizers.base.averaged", "lrcore.optimizers.base.optimizer"),
+    ("lrcore.optimizers.base.checkpoint", "lrcore.optimizers.base.optimizer"),
+    ("lrcore.optimizers.base.fields", "lrcore.optimizers.base.kind"),
+    ("lrcore.optimizers.base.fields", "lrcore.optimizers.base.optimizer"),
+    ("lrcore.optimizers.base.keywords", "lrcore.optimizers.base.kind"),
+    ("lrcore.optimizers.base.kind", "lrcore.optimizers.base.part"),
+    ("lrcore.optimizers.base.options", "lrcore.optimizers.base.optimizer"),
+    ("lrcore.optimizers.base.report", "lrcore.optimizers.base.optimizer"),
+}
+
+PACKAGE = Path(lrcore.__file__).parent
+TREE = PACKAGE.parent
+
+
+def modules():
+    """Return the files of each module, by its name: one of Python, or the binding's."""
+    found = {"lrcore._core": [PACKAGE / "_core.pyi", PACKAGE / "_core.pyx"]}
+    for path in PACKAGE.rglob("*.py"):
+        name = ".".join(path.relative_to(TREE).with_suffix("").parts)
+        found[name.removesuffix(".__init__")] = [path]
+    return found
+
+
+MODULES = modules()
+
+
+def imported(path):
+    """Return the modules of ours that a file imports, and those only for checkers."""
+    if path.suffix == ".pyx":  # Cython has more words than Python's parser knows
+        lines = re.findall(r"^(?:from|import) .*", path.read_text(), re.M)
+        lines = [line for line in lines if "cimport" not in line]
+        tree = ast.parse("\n".join(lines))
+    else:
+        tree = ast.parse(path.read_text())
+    checked = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for each in node.body
+        for inner in ast.walk(each)
+    }
+    always, for_checkers = set(), set()
+    for node in ast.walk(tree):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            if name not in MODULES:
+                name = name.rpartition(".")[0] or name
+            if name in MODULES:
+                (for_checkers if id(node) in checked else always).add(name)
+    return always, for_checkers - always
+
+
+def edges():
+    """Return pairs of modules, the first of which imports the second."""
+    found = set()
+    for name, paths in MODULES.items():
+        for path in paths:
+            always, for_checkers = imported(path)
+            found |= {(name, other) for other in always | for_checkers}
+    return found - NAMED_ONLY
+
+
+def room(module):
+    _, _, rest = module.partition(".")
+    return rest.partition(".")[0] or "lrcore"
+
+
+def test_each_room_is_in_one_layer():
+    listed = [each for layer in LAYERS for each in layer]
+    assert sorted(listed) == sorted({room(module) for module in MODULES})
+
+
+def test_imports_lead_down():
+    height = {each: k for k, layer in enumerate(LAYERS) for each in layer}
+    up = [
+        f"{module} imports {other}"
+        for module, other in sorted(edges())
+        if room(module) != room(other) and height[room(module)] <= height[room(other)]
+    ]
+    assert up == []
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    order = graphlib.TopologicalSorter()
+    for module, other in edges():
+        order.add(module, other)
+    try:
+        order.prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(" <- ".join(error.args[1]))
+
+
+def test_what_is_named_only_is():
+    for module, other in NAMED_ONLY:
+        always, for_checkers = imported(*MODULES[module])
+        assert other in for_checkers - always, (module, other)
+
+
+# --- the package itself ---------------------------------------------------------------
+
+# Those that take long, and those of the extras.
+UNWANTED = ("matplotlib", "optuna", "tqdm", "importlib.metadata", "numpy.ma")
+
+
+def fresh(code):
+    """Run code in a new process, and return what it prints as JSON."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(TREE)},
+    )  # fmt: skip
+    return json.loads(done.stdout)
+
+
+def test_an_import_takes_optimizers_and_little_else():
+    code = "import json, sys; {}; print(json.dumps(sorted(sys.modules)))"
+    before = set(fresh(code.format("import numpy")))
+    after = set(fresh(code.format("import lrcore"))) - before
+    assert after.isdisjoint(UNWANTED)
+    assert {room(name) for name in after if name in MODULES} == {
+        "_config", "_core", "_shared", "lrcore", "optimizers"
+    }  # fmt: skip
+
+
+def test_rooms_have_what_stands_in_the_package():
+    for name, names in lrcore._ROOMS.items():
+        module = import_module(f"lrcore.{name}")
+        assert getattr(lrcore, name) is module
+        for each in names:
+            assert getattr(lrcore, each) is getattr(module, each)
+            assert each in module.__all__
+    # What checkers are told to import by a star is all that the room has.
+    text = (PACKAGE / "__init__.py").read_text()
+    for name in re.findall(r"^    from lrcore\.(\w+) import \*$", text, re.M):
+        assert set(lrcore._ROOMS[name]) == set(import_module(f"lrcore.{name}").__all__)
+
+
+def test_checkers_see_the_names_that_there_are():
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    seen = {"__version__"}
+    for node in block.body:
+        if isinstance(node, ast.ImportFrom):
+            star = node.names[0].name == "*"
+            given = lrcore._ROOMS[node.module.removeprefix("lrcore.")] if star else ()
+            seen |= set(given) if star else {alias.asname for alias in node.names}
+    rooms = lrcore._ROOMS
+    assert seen == {
+        "__version__",
+        *rooms,
+        *(n for each in rooms.values() for n in each),
+    }
+
+
+def test_all_names_are_told():
+    told = dir(lrcore)
+    assert set(told) == {*lrcore.__all__, "__version__"}
+    assert all(hasattr(lrcore, name) for name in told)
+    assert {"Adam", "schedules", "Monitor", "lr_find"} <= set(told)
+    assert not any(name.startswith("_") for name in lrcore.__all__)
+    names = {}
+    exec("from lrcore import *", names)
+    assert set(lrcore.__all__) <= names.keys()
+
+
+def test_an_unknown_name_is_no_attribute():
+    with pytest.raises(AttributeError, match="module 'lrcore' has no attribute 'Adm'"):
+        lrcore.Adm  # noqa: B018
+    with pytest.raises(ImportError, match="cannot import name 'Adm'"):
+        exec("from lrcore import Adm")
+
+
+def kept():
+    """Return values of the public classes that users keep in files."""
+    opt = lrcore.SGD(np.zeros(2), telemetry=True)
+    opt.step(np.ones(2))
+    noise = lrcore.GradientNoiseScale(1, 2)
+    noise.update(2.0, 1.0)
+    monitor = lrcore.Monitor()
+    monitor.update(1.0, lr=0.1)
+    w = np.ones(2)
+    found = lrcore.lr_find(lrcore.SGD(w), lambda _: (w @ w, 2 * w), [0], trial_steps=0)
+    return [
+        opt.report,
+        Finding("flat", "warning", 9, 1, "evidence", "cause", "remedy", "too low"),
+        monitor.history,
+        found,
+        lrcore.sweep(lambda lr: lr, [0.1, 0.2]),
+        lrcore.space.betas(),
+        lrcore.batch_size.scale_adam(2, 1),
+        noise,
+        lrcore.LossScaler(),
+        lrcore.ReduceOnPlateau(Cosine(0.1, total=9).warmup(2)),
+        lrcore.EarlyStopping(),
+    ]
+
+
+@pytest.mark.parametrize("value", kept(), ids=lambda value: type(value).__name__)
+def test_pickles(value):
+    again = pickle.loads(pickle.dumps(value))
+    assert type(again) is type(value)
+    assert repr(again) == repr(value)

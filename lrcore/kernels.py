@@ -21,20 +21,21 @@ array([0.7016, 0.7016])
 
 from __future__ import annotations
 
-from inspect import Parameter, Signature, signature
+from inspect import Parameter, Signature
 from typing import Any, Protocol
 
 import numpy as np
 
 from lrcore import _core, optimizers
-from lrcore._shared.numbers import whole
+from lrcore._shared.domains import whole
 from lrcore._shared.types import Array
 from lrcore._shared.words import shown
-from lrcore.optimizers.base.domains import AT_CONSTRUCTION, check, scheduled
-from lrcore.optimizers.base.keywords import AVERAGES, CLIPS, MECHANIC, Hyper
+from lrcore.optimizers.base.common import Common, Terms
+from lrcore.optimizers.base.keywords import Hyper, known
 from lrcore.optimizers.base.optimizer import Optimizer
 from lrcore.optimizers.base.options import check_denormals, check_num_threads
 from lrcore.optimizers.base.part import Part
+from lrcore.optimizers.base.values import scheduled
 
 _DOC = """Take one step of {name} in place, on your own arrays.
 
@@ -81,23 +82,16 @@ class Kernel(Protocol):
 def _make(kind: type[Optimizer]) -> Kernel:
     """Return the function of an optimizer."""
     name = kind.__name__.lower()
-    own = signature(kind).parameters.values()
-    defaults: Hyper = {p.name: p.default for p in own if p.default is not p.empty}
-    defaults |= kind._defaults()
-    untaken = {*AVERAGES, *MECHANIC, *CLIPS, *AT_CONSTRUCTION}
-    taken = [k for k in defaults if k not in untaken]
+    fields, defaults = kind._fields, kind._defaults()
+    untaken = Common._fields.keys() - Terms._fields.keys()
+    taken = [k for k in defaults if k not in untaken and not fields[k].initial]
 
     def part_for(given: Hyper) -> tuple[Hyper | None, Part]:
         """Return the keywords, for comparison with the next call's, and their part."""
         own = dict(given)
         preset = kind._preset(own.pop("convention", "torch"), {**defaults, **own})
-        for keyword in own:
-            if keyword not in taken:
-                raise TypeError(
-                    f"{name}: unexpected keyword {shown(keyword)}; there are "
-                    f"{', '.join(taken)}"
-                )
-        own = {k: check(k, value, kind._domains) for k, value in own.items()}
+        known(name, own, taken)
+        own = {k: fields[k].check(value) for k, value in own.items()}
         for keyword, value in own.items():
             if scheduled(value):
                 raise TypeError(
@@ -194,21 +188,22 @@ def _alike(x: Any, y: Any) -> bool:
     return bool(x == y) and (bool(x) or repr(x) == repr(y))
 
 
-_KERNELS = {
-    name.lower(): _make(found.kind)
-    for name, found in optimizers.available().items()
-    if found.kind._is_a_kernel()
+_KINDS = {
+    name.lower(): kind
+    for name, kind in optimizers._kinds().items()
+    if kind._is_a_kernel()
 }
-__all__ = sorted(_KERNELS)
+__all__ = sorted(_KINDS)
 
 
 def __getattr__(name: str) -> Kernel:
-    try:
-        return _KERNELS[name]
-    except KeyError:
+    """Make a kernel where it is first asked for."""
+    if name not in _KINDS:
         raise AttributeError(
             f"lrcore.kernels has no {shown(name)}; there are {', '.join(__all__)}"
-        ) from None
+        )
+    made = globals()[name] = _make(_KINDS[name])
+    return made
 
 
 def __dir__() -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 from table import ROWS
 
 import lrcore
-from lrcore.optimizers.base.keywords import MECHANIC, OPTIONS
+from lrcore.optimizers.base.common import Mechanics
 
 AVAILABLE = lrcore.optimizers.available()
 KINDS = {name: found.kind for name, found in AVAILABLE.items()}
@@ -149,7 +149,7 @@ def bits_of(opt, params):
     return snapshot([*params, *states]), opt.t
 
 
-# --- arguments, by the constructors' own signatures -----------------------------------
+# --- arguments, by the fields of the classes ------------------------------------------
 
 # What the classes take to learn well, beside lr.
 MORE = {
@@ -232,15 +232,16 @@ OTHERS = {
 
 
 def arguments(name):
-    """The hyper-parameters that a class takes, and their types."""
-    hints = typing.get_type_hints(KINDS[name].__init__)
-    (keywords,) = typing.get_args(hints.pop("common"))
-    hints |= typing.get_type_hints(keywords)
-    others = {"params", "return", "convention", "agc_axis", *OPTIONS}
-    others |= REFUSED.get(name, set())
+    """The hyper-parameters that a class takes, and the types of what is given."""
+    hints = typing.get_type_hints(KINDS[name])
+    others = {"agc_axis", *REFUSED.get(name, set())}
     if name not in ("Adam", "Muon"):  # of two; test_mechanic.py has all
-        others |= MECHANIC.keys()
-    return {k: v for k, v in hints.items() if k not in others}
+        others |= Mechanics._fields.keys()
+    return {
+        argument: typing.get_args(hints[argument])[1]
+        for argument, field in KINDS[name]._fields.items()
+        if not field.of_all and argument not in others
+    }
 
 
 def schedulable(hint):

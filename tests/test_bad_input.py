@@ -141,7 +141,7 @@ def test_a_transposed_gradient_is_called_that():
 
 def test_attributes_that_do_not_exist_cannot_be_set():
     opt = lrcore.Adam(np.ones(3))
-    for name in ("betas", "momentum", "learning_rate"):
+    for name in ("momentum", "learning_rate", "v"):
         with pytest.raises(AttributeError, match=name):
             setattr(opt, name, 0.5)
     with pytest.raises(ValueError, match="t: expected an int >= 0, found -3"):

@@ -47,7 +47,11 @@ def test_a_convention_is_the_arguments_that_it_stands_for(name, convention):
     assert all_same(by_convention, by_hand)
     assert same_states(one.state, two.state)
 
-    positional = [*signature(KINDS[name]).parameters][1:-1]
+    positional = [
+        argument.name
+        for argument in signature(KINDS[name]).parameters.values()
+        if argument.kind is argument.POSITIONAL_OR_KEYWORD
+    ][1:]
     for argument in differing:
         for value in (plain[argument], other(name, argument)):
             wanted = {**preset, argument: value}

@@ -12,7 +12,7 @@ import lrcore
 from lrcore._shared import arrays, containers
 from lrcore._shared import trees as _tree
 from lrcore._shared import words as _words
-from lrcore.optimizers.base import keywords, stateful
+from lrcore.optimizers.base import stateful
 
 LONGEST = 2048
 f4 = np.float32
@@ -312,8 +312,8 @@ def noise_of(grads, mean=None):
     lrcore.GradientNoiseScale(1, 2).update_from(grads, mean)
 
 
-EVERYTHING = (*keywords.Common.__annotations__, "lr")
-OPTIONS = (*keywords.OPTIONS, "t", "lr")
+EVERYTHING = (*lrcore.Optimizer._fields,)
+OPTIONS = (*lrcore.SGD._fields, "t")
 SWEPT = lrcore.sweep(lambda lr: lr, [0.1, 0.2])
 FLAT = lrcore.schedules.Constant(1.0)
 # A function, what it has to be given, and the names of other arguments.

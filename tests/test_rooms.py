@@ -37,6 +37,9 @@ LAYERS = [
 NAMED_ONLY = {
     ("lrcore.optimizers.base.averaged", "lrcore.optimizers.base.optimizer"),
     ("lrcore.optimizers.base.checkpoint", "lrcore.optimizers.base.optimizer"),
+    ("lrcore.optimizers.base.fields", "lrcore.optimizers.base.kind"),
+    ("lrcore.optimizers.base.fields", "lrcore.optimizers.base.optimizer"),
+    ("lrcore.optimizers.base.keywords", "lrcore.optimizers.base.kind"),
     ("lrcore.optimizers.base.kind", "lrcore.optimizers.base.part"),
     ("lrcore.optimizers.base.options", "lrcore.optimizers.base.optimizer"),
     ("lrcore.optimizers.base.report", "lrcore.optimizers.base.optimizer"),

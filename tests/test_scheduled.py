@@ -8,7 +8,6 @@ from helpers import arguments, each_row, hyper, make, other, schedulable, taken
 from table import Row
 
 from lrcore import _core
-from lrcore.optimizers.base import domains
 
 STEPS = range(5)
 
@@ -167,13 +166,3 @@ def test_now_is_there_where_something_is_scheduled():
     assert group.now(0)[0].lr == 0.1
     group["lr"] = 0.2
     assert group.now is None
-
-
-def test_what_is_inside_of_a_domain_holds():
-    known = [d for d in vars(domains).values() if isinstance(d, domains.Domain)]
-    known = [d for d in known if not d.axes]
-    assert len(known) == 6
-    for domain in known:
-        low, high = domain.inside
-        for x in (low, (low + min(high, 2.0)) / 2, math.nextafter(high, -math.inf)):
-            assert domain.holds(x)

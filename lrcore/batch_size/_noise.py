@@ -9,15 +9,11 @@ from typing import Any
 import numpy as np
 
 from lrcore._shared import containers
-from lrcore._shared.numbers import real, whole
+from lrcore._shared.domains import FINITE, FRACTION, POSITIVE, real, whole
 from lrcore._shared.sums import in_order
 from lrcore._shared.types import Array
 from lrcore._shared.words import listed, shown
-from lrcore.optimizers.base.domains import FINITE, FRACTION, POSITIVE, number
 from lrcore.training.clip import global_norm
-
-_SIZE = POSITIVE._replace(fixed=True)
-_DECAY = FRACTION._replace(fixed=True)
 
 
 class GradientNoiseScale:
@@ -92,14 +88,14 @@ class GradientNoiseScale:
         big_batch_size: float,
         decay: float | None = 0.99,
     ) -> None:
-        self.small_batch_size = number("small_batch_size", small_batch_size, _SIZE)
-        self.big_batch_size = number("big_batch_size", big_batch_size, _SIZE)
+        self.small_batch_size = POSITIVE.check("small_batch_size", small_batch_size)
+        self.big_batch_size = POSITIVE.check("big_batch_size", big_batch_size)
         if self.big_batch_size <= self.small_batch_size:
             raise ValueError(
                 "big_batch_size: expected more than small_batch_size = "
                 f"{self.small_batch_size:g}, found {shown(big_batch_size)}"
             )
-        self.decay = number("decay", decay, _DECAY.or_none())
+        self.decay = FRACTION.or_none().check("decay", decay)
         self.reset()
 
     def reset(self) -> None:
@@ -251,9 +247,8 @@ class GradientNoiseScale:
         new = GradientNoiseScale(
             saved["small_batch_size"], saved["big_batch_size"], saved["decay"]
         )
-        plain = FINITE._replace(fixed=True)
-        new._grad_norm2 = number("grad_norm2", saved["grad_norm2"], plain)
-        new._trace = number("trace", saved["trace"], plain)
+        new._grad_norm2 = FINITE.check("grad_norm2", saved["grad_norm2"])
+        new._trace = FINITE.check("trace", saved["trace"])
         new.updates = whole("updates", saved["updates"], "an int >= 0", least=0)
         for name in self.__slots__:
             setattr(self, name, getattr(new, name))

@@ -5,25 +5,21 @@ from __future__ import annotations
 from math import sqrt
 from typing import Literal, NamedTuple
 
-from lrcore._shared.words import shown
-from lrcore.optimizers.base.domains import (
+from lrcore._shared.domains import (
     FRACTION,
+    FROM_ZERO,
     NONNEGATIVE,
     POSITIVE,
     choice,
-    number,
 )
+from lrcore._shared.words import shown
 
-_SIZE = POSITIVE._replace(fixed=True)
-_RATE = NONNEGATIVE._replace(fixed=True)
-_NOISE = _RATE._replace(holds=lambda x: x >= 0, text="a number >= 0, or inf")
-_DECAY = FRACTION._replace(fixed=True)
 _RULES = choice("linear", "sqrt")
 
 
 def _ratio(batch_size: float, base_batch_size: float) -> float:
-    size = number("batch_size", batch_size, _SIZE)
-    return float(size / number("base_batch_size", base_batch_size, _SIZE))
+    size = POSITIVE.check("batch_size", batch_size)
+    return float(size / POSITIVE.check("base_batch_size", base_batch_size))
 
 
 def scale_lr(
@@ -70,9 +66,9 @@ def scale_lr(
     >>> lrcore.scale_lr(0.1, 1024, 256), lrcore.scale_lr(0.1, 1024, 256, rule="sqrt")
     (0.4, 0.2)
     """
-    rate = number("lr", lr, _RATE)
+    rate = NONNEGATIVE.check("lr", lr)
     ratio = _ratio(batch_size, base_batch_size)
-    linear = number("rule", rule, _RULES) == "linear"
+    linear = _RULES.check("rule", rule) == "linear"
     return float(rate * (ratio if linear else sqrt(ratio)))
 
 
@@ -127,12 +123,12 @@ def scale_adam(
     >>> opt = lrcore.Adam(np.zeros(3), **numbers._asdict())
     """
     k = _ratio(batch_size, base_batch_size)
-    rate, small = number("lr", lr, _RATE), number("eps", eps, _RATE)
+    rate, small = NONNEGATIVE.check("lr", lr), NONNEGATIVE.check("eps", eps)
     if not isinstance(betas, (tuple, list)) or len(betas) != 2:
         raise TypeError(f"betas: expected 2 numbers, found {shown(betas)}")
     scaled = []
     for i, value in enumerate(betas):
-        beta = 1 - k * (1 - number(f"betas[{i}]", value, _DECAY))
+        beta = 1 - k * (1 - FRACTION.check(f"betas[{i}]", value))
         if beta < 0:
             raise ValueError(
                 f"betas[{i}]: expected at least {1 - 1 / k:g} at {k:g} times the batch "
@@ -169,9 +165,9 @@ def optimal_lr(max_lr: float, batch_size: float, noise_scale: float) -> float:
     >>> lrcore.batch_size.optimal_lr(0.5, batch_size=100, noise_scale=400)
     0.1
     """
-    rate = number("max_lr", max_lr, _RATE)
-    size = number("batch_size", batch_size, _SIZE)
-    return float(rate / (1 + number("noise_scale", noise_scale, _NOISE) / size))
+    rate = NONNEGATIVE.check("max_lr", max_lr)
+    size = POSITIVE.check("batch_size", batch_size)
+    return float(rate / (1 + FROM_ZERO.check("noise_scale", noise_scale) / size))
 
 
 class Tradeoff(NamedTuple):
@@ -208,6 +204,6 @@ def tradeoff(batch_size: float, noise_scale: float) -> Tradeoff:
     >>> lrcore.batch_size.tradeoff(batch_size=100, noise_scale=400)
     Tradeoff(steps=5.0, examples=1.25)
     """
-    size = number("batch_size", batch_size, _SIZE)
-    noise = number("noise_scale", noise_scale, _SIZE)
+    size = POSITIVE.check("batch_size", batch_size)
+    noise = POSITIVE.check("noise_scale", noise_scale)
     return Tradeoff(1 + noise / size, 1 + size / noise)

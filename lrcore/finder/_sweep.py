@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from lrcore._shared.numbers import real, whole
+from lrcore._shared.domains import FRACTION, Reals, choice, real, whole
 from lrcore._shared.types import Array
 from lrcore._shared.words import shown
 from lrcore.finder._curve import Curve
@@ -17,7 +17,6 @@ from lrcore.finder._result import RangeTest, ratios
 from lrcore.finder._rules import FEWEST
 from lrcore.finder._trials import Trials
 from lrcore.finder._verdict import conclude
-from lrcore.optimizers.base.domains import FRACTION, Domain, choice, number
 from lrcore.optimizers.base.optimizer import Optimizer
 
 _SPACED: dict[str, Callable[[float, float, int], Array]] = {
@@ -26,9 +25,7 @@ _SPACED: dict[str, Callable[[float, float, int], Array]] = {
 }
 
 # Far enough from what a float cannot be for quotients and powers of them.
-_RATE = Domain(
-    lambda x: 1e-100 <= x <= 1e100, "a number from 1e-100 to 1e100", fixed=True
-)
+_RATE = Reals("a number from 1e-100 to 1e100", 1e-100, 1e100)
 _WIDTH = 1.1  # of the sweep, end over start, at least
 
 _TRIAL_SMOOTHING = 0.9
@@ -95,7 +92,7 @@ class LRSweep:
         progress: bool = False,
     ) -> None:
         ratios(opt)  # which may refuse it
-        low, high = number("start", start, _RATE), number("end", end, _RATE)
+        low, high = _RATE.check("start", start), _RATE.check("end", end)
         if not _WIDTH * low <= high:
             raise ValueError(
                 f"end: expected at least {_WIDTH} times start = {low}, found "
@@ -103,8 +100,8 @@ class LRSweep:
             )
         least = FEWEST
         num = whole("num", num, f"an int >= {least}", least=least)
-        schedule = number("schedule", schedule, choice(*_SPACED))
-        smoothing = number("smoothing", smoothing, FRACTION._replace(fixed=True))
+        schedule = choice(*_SPACED).check("schedule", schedule)
+        smoothing = FRACTION.check("smoothing", smoothing)
         self._stop = real("stop", stop, "a number > 1")
         if not self._stop > 1:
             raise ValueError(f"stop: expected a number > 1, found {shown(stop)}")

@@ -6,7 +6,7 @@ from math import inf, isfinite, nan
 from os import PathLike
 from typing import TYPE_CHECKING, Literal
 
-from lrcore._shared.numbers import real, whole
+from lrcore._shared.domains import real, whole
 from lrcore._shared.words import shown
 from lrcore.monitor._diagnosis import diagnose, healthy, well
 from lrcore.monitor._finding import Finding, Rate

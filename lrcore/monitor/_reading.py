@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import nan
 
-from lrcore._shared.numbers import real
+from lrcore._shared.domains import real
 from lrcore._shared.words import shown
 from lrcore.optimizers.base.optimizer import Optimizer
 from lrcore.optimizers.base.report import Report

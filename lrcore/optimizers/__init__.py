@@ -37,8 +37,13 @@ def available() -> dict[str, Available]:
     >>> adam.conventions
     ('torch', 'keras', 'optax', 'paper')
     """
+    return {name: describe(kind) for name, kind in _kinds().items()}
+
+
+def _kinds() -> dict[str, type[Optimizer]]:
+    """Return the optimizers by name, in the order of the alphabet."""
     kinds = {
-        name: describe(value)
+        name: value
         for name, value in globals().items()
         if isinstance(value, type)
         and issubclass(value, Optimizer)

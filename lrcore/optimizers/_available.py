@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from inspect import signature
 from typing import NamedTuple
 
-from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.optimizer import Optimizer
 from lrcore.optimizers.base.part import Part
 
@@ -29,15 +27,13 @@ class Available(NamedTuple):
 
 def describe(kind: type[Optimizer]) -> Available:
     """Return the entry of a class."""
-    given = signature(kind).parameters.values()
-    defaults: Hyper = {p.name: p.default for p in given if p.default is not p.empty}
-    states, size = kind._states_of(Part(kind, {**defaults, **kind._defaults()}))
-    options = [name for name in defaults if name not in ("lr", "weight_decay")]
+    states, size = kind._states_of(Part(kind, kind._defaults()))
+    own = kind._fields.keys() - Optimizer._fields.keys()
     return Available(
         kind,
         states,
         size,
-        (*options, *kind._flags),
+        tuple(name for name in kind._fields if name in own and name != "weight_decay"),
         tuple(kind._known_conventions()),
     )
 

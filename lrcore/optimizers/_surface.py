@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from lrcore._shared import pictures
-from lrcore._shared.numbers import real, whole
+from lrcore._shared.domains import real, whole
 from lrcore._shared.types import Array
 from lrcore._shared.words import shown
 from lrcore.optimizers.sgd import SGD

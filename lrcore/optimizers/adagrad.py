@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, Unpack
+from typing import Literal
 
+from lrcore._shared.domains import FLAG, FRACTION, NONNEGATIVE
+from lrcore.optimizers.base.common import COUPLED, EPS, LR, LR_IN_MOMENTUM
+from lrcore.optimizers.base.fields import KW_ONLY, Field, Fixed, Flag, Number
 from lrcore.optimizers.base.fold import Coefs
-from lrcore.optimizers.base.keywords import Common, Hyper, Scheduled
+from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.optimizer import Optimizer
 
 __all__ = ["Adadelta", "Adagrad", "RMSprop"]
 
-
-class EpsFlags(Common, total=False):
-    """Keyword-only flags of Adagrad."""
-
-    eps_inside: bool
-
-
-class RMSpropFlags(EpsFlags, total=False):
-    """Keyword-only flags of RMSprop."""
-
-    lr_in_momentum: bool
-    initial_accumulator_value: float
-
-
-_EPS_DOC = """\
-eps_inside : bool
-        Add eps under the root, in units of g^2.  Default False."""
+_EPS_INSIDE: Flag = Field(
+    False, FLAG, "Add eps under the root, in units of g^2.", keras=True, optax=True
+)
 
 
 def _eps(h: Hyper) -> tuple[float, float]:
@@ -43,20 +32,7 @@ class Adagrad(Optimizer):
         a = a + g^2
         p = p - lr / (1 + (t - 1) lr_decay) g / (sqrt(a) + eps)
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Learning rate.  Default 1e-2.
-    lr_decay : float or schedule
-        Its decay with the number of steps.  Default 0.
-    {coupled}
-    initial_accumulator_value : float
-        What a begins with, in units of g^2.  Default 0.
-    eps : float or schedule
-        Added to the root, in units of g.  Default 1e-10.
-    {flags}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -74,41 +50,24 @@ class Adagrad(Optimizer):
     """
 
     __slots__ = ()
-    _flags: ClassVar[Hyper] = {"eps_inside": False}
-    _flags_doc = _EPS_DOC
-    _conventions: ClassVar[dict[str, Hyper]] = {
-        "keras": {
-            "lr": 1e-3,
-            "initial_accumulator_value": 0.1,
-            "eps": 1e-7,
-            "eps_inside": True,
-            "decoupled_weight_decay": True,
-        },
-        "optax": {"initial_accumulator_value": 0.1, "eps": 1e-7, "eps_inside": True},
-    }
+    _rule = "adagrad"
+    _conventions = ("keras", "optax")
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1e-2,
-        lr_decay: Scheduled = 0.0,
-        weight_decay: Scheduled = 0.0,
-        initial_accumulator_value: float = 0.0,
-        eps: Scheduled = 1e-10,
-        **common: Unpack[EpsFlags],
-    ) -> None:
-        hyper = {
-            "lr": lr,
-            "lr_decay": lr_decay,
-            "weight_decay": weight_decay,
-            "initial_accumulator_value": initial_accumulator_value,
-            "eps": eps,
-        }
-        super().__init__(params, hyper, common)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "adagrad"
+    lr: Number = LR.but(1e-2, keras=1e-3)
+    lr_decay: Number = Field(0.0, NONNEGATIVE, "Decay of lr with the number of steps.")
+    weight_decay: Number = COUPLED
+    initial_accumulator_value: Fixed = Field(
+        0.0,
+        NONNEGATIVE,
+        "What a begins with, in units of g^2.",
+        initial=True,
+        keras=0.1,
+        optax=0.1,
+    )
+    eps: Number = EPS.but(1e-10, keras=1e-7, optax=1e-7)
+    _: KW_ONLY
+    eps_inside: Flag = _EPS_INSIDE
+    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(keras=True)
 
     @staticmethod
     def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:
@@ -135,24 +94,7 @@ class RMSprop(Optimizer):
         m = momentum m + d;  p = p - lr m                       with momentum
         mg = alpha mg + (1 - alpha) g;  v - mg^2 instead of v   centered
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Learning rate.  Default 1e-2.
-    alpha : float or schedule
-        Decay of the running means, in [0, 1).  Default 0.99.
-    eps : float or schedule
-        Added to the root, in units of g.  Default 1e-8.
-    {coupled}
-    momentum : float or schedule
-        Of the normalised gradient, at least 0.  Default 0.
-    centered : bool
-        Divide by the running standard deviation: subtract the square of the running
-        mean mg.  The variance is kept from turning negative by rounding,
-        where torch can return NaN.  Default False.
-    {flags}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -170,55 +112,32 @@ class RMSprop(Optimizer):
     """
 
     __slots__ = ()
-    _flags: ClassVar[Hyper] = {
-        "eps_inside": False,
-        "lr_in_momentum": False,
-        "initial_accumulator_value": 0.0,
-    }
-    _flags_doc = (
-        _EPS_DOC
-        + """
-    lr_in_momentum : bool
-        Let m gather lr d, so that a change of lr acts on later gradients only.
-        Default False.
-    initial_accumulator_value : float
-        What v begins with, in units of g^2.  Default 0."""
+    _conventions = ("keras", "optax")
+
+    lr: Number = LR.but(1e-2, keras=1e-3)
+    alpha: Number = Field(
+        0.99, FRACTION, "Decay of the running means.", keras=0.9, optax=0.9
     )
-    _conventions: ClassVar[dict[str, Hyper]] = {
-        "keras": {
-            "lr": 1e-3,
-            "alpha": 0.9,
-            "eps": 1e-7,
-            "eps_inside": True,
-            "lr_in_momentum": True,
-            "decoupled_weight_decay": True,
-        },
-        "optax": {"alpha": 0.9, "eps_inside": True, "lr_in_momentum": True},
-    }
+    eps: Number = EPS.but(keras=1e-7)
+    weight_decay: Number = COUPLED
+    momentum: Number = Field(0.0, NONNEGATIVE, "Of the normalised gradient; 0: none.")
+    centered: Flag = Field(
+        False,
+        FLAG,
+        "Divide by the running standard deviation: subtract the square of the "
+        "running mean mg.  The variance is kept from turning negative by "
+        "rounding, where torch can return NaN.",
+    )
+    _: KW_ONLY
+    eps_inside: Flag = _EPS_INSIDE
+    lr_in_momentum: Flag = LR_IN_MOMENTUM.but(keras=True, optax=True)
+    initial_accumulator_value: Fixed = Field(
+        0.0, NONNEGATIVE, "What v begins with, in units of g^2.", initial=True
+    )
+    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(keras=True)
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1e-2,
-        alpha: Scheduled = 0.99,
-        eps: Scheduled = 1e-8,
-        weight_decay: Scheduled = 0.0,
-        momentum: Scheduled = 0.0,
-        centered: bool = False,
-        **common: Unpack[RMSpropFlags],
-    ) -> None:
-        hyper = {
-            "lr": lr,
-            "alpha": alpha,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "momentum": momentum,
-            "centered": centered,
-        }
-        super().__init__(params, hyper, common)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
+    @classmethod
+    def _rule_for(cls, h: Hyper) -> str:
         centered = "_centered" if h["centered"] else ""
         momentum = "_momentum" if h["momentum"] != 0 else ""
         return f"rmsprop{centered}{momentum}"
@@ -247,17 +166,7 @@ class Adadelta(Optimizer):
         d = rho d + (1 - rho) u^2
         p = p - lr u
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Factor of the step; the paper has none.  Default 1.
-    rho : float or schedule
-        Decay of the running means, in [0, 1).  Default 0.9.
-    eps : float or schedule
-        Added under both roots, in units of g^2.  Default 1e-6.
-    {coupled}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -274,32 +183,19 @@ class Adadelta(Optimizer):
     """
 
     __slots__ = ()
-    _conventions: ClassVar[dict[str, Hyper]] = {
-        "keras": {
-            "lr": 1e-3,
-            "rho": 0.95,
-            "eps": 1e-7,
-            "decoupled_weight_decay": True,
-        },
-        "optax": {},
-        "paper": {"rho": 0.95},
-    }
+    _rule = "adadelta"
+    _conventions = ("keras", "optax", "paper")
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1.0,
-        rho: Scheduled = 0.9,
-        eps: Scheduled = 1e-6,
-        weight_decay: Scheduled = 0.0,
-        **common: Unpack[Common],
-    ) -> None:
-        hyper = {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay}
-        super().__init__(params, hyper, common)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "adadelta"
+    lr: Number = LR.but(1.0, doc="Factor of the step; the paper has none.", keras=1e-3)
+    rho: Number = Field(
+        0.9, FRACTION, "Decay of the running means.", keras=0.95, paper=0.95
+    )
+    eps: Number = EPS.but(
+        1e-6, doc="Added under both roots, in units of g^2.", keras=1e-7
+    )
+    weight_decay: Number = COUPLED
+    _: KW_ONLY
+    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(keras=True)
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:

@@ -3,39 +3,15 @@
 from __future__ import annotations
 
 from math import sqrt
-from typing import Any, ClassVar, Unpack
 
+from lrcore._shared.domains import FLAG, NONNEGATIVE
+from lrcore.optimizers.base.common import BETAS, COUPLED, DECOUPLED, EPS, LR
+from lrcore.optimizers.base.fields import KW_ONLY, Field, Flag, Number, Pair
 from lrcore.optimizers.base.fold import Coefs
-from lrcore.optimizers.base.keywords import Betas, Common, Hyper, Scheduled
+from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.optimizer import Optimizer
 
 __all__ = ["Adam", "AdamW", "Adamax"]
-
-
-class AdamFlags(Common, total=False):
-    """Keyword-only flags of Adam and what has its denominator."""
-
-    bias_correction: bool
-    eps_hat: bool
-    eps_root: Scheduled
-
-
-class AMSGradFlags(AdamFlags, total=False):
-    """Keyword-only flags where there is amsgrad."""
-
-    amsgrad_hat: bool
-
-
-ADAM_FLAGS: Hyper = {"bias_correction": True, "eps_hat": False, "eps_root": 0.0}
-
-ADAM_FLAGS_DOC = """\
-bias_correction : bool
-        Divide m by 1 - b1^t and v by 1 - b2^t.  Default True.
-    eps_hat : bool
-        Add eps to the root of v before it is corrected: "epsilon hat" of the paper's
-        section 2.  Default {eps_hat}.
-    eps_root : float or schedule
-        Added under the root, in units of g^2.  Default 0."""
 
 
 def fold_adam(
@@ -66,7 +42,23 @@ def fold_adam(
     return coefs
 
 
-class Adam(Optimizer):
+class AdamFlags(Optimizer):
+    """The flags of optimizers with Adam's denominator."""
+
+    __slots__ = ()
+
+    _: KW_ONLY
+    bias_correction: Flag = Field(True, FLAG, "Divide m by 1 - b1^t and v by 1 - b2^t.")
+    eps_hat: Flag = Field(
+        False,
+        FLAG,
+        'Add eps to the root of v before it is corrected: "epsilon hat" of Kingma & '
+        "Ba's section 2.",
+    )
+    eps_root: Number = Field(0.0, NONNEGATIVE, "Added under the root, in units of g^2.")
+
+
+class Adam(AdamFlags):
     """Adam: the running mean of the gradient over its running root mean square.
 
     ::
@@ -75,21 +67,7 @@ class Adam(Optimizer):
         v = b2 v + (1 - b2) g^2
         p = p - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Learning rate, about the largest change of a weight in a step.  Default 1e-3.
-    betas : (float, float) or schedule
-        Decay of the running means of g and of its square, in [0, 1).  Default (0.9,
-        0.999).
-    eps : float or schedule
-        Added to the root, in units of g.  Default 1e-8.
-    {coupled}
-    amsgrad : bool
-        Divide by the largest v so far (Reddi et al. 2018, Algorithm 2).  Default False.
-    {flags}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -111,18 +89,23 @@ class Adam(Optimizer):
     """
 
     __slots__ = ()
-    _flags: ClassVar[Hyper] = {**ADAM_FLAGS, "amsgrad_hat": False}
-    _flags_doc = (
-        ADAM_FLAGS_DOC.format(eps_hat=False)
-        + """
-    amsgrad_hat : bool
-        Take the largest v after its correction.  Default False."""
+    _conventions = ("keras", "optax", "paper")
+
+    lr: Number = LR.but(
+        doc="Learning rate, about the largest change of a weight in a step."
     )
-    _conventions: ClassVar[dict[str, Hyper]] = {
-        "keras": {"eps": 1e-7, "eps_hat": True, "decoupled_weight_decay": True},
-        "optax": {"amsgrad_hat": True},
-        "paper": {},
-    }
+    betas: Pair = BETAS
+    eps: Number = EPS.but(keras=1e-7)
+    weight_decay: Number = COUPLED
+    amsgrad: Flag = Field(
+        False, FLAG, "Divide by the largest v so far (Reddi et al. 2018, Algorithm 2)."
+    )
+    _: KW_ONLY
+    eps_hat: Flag = AdamFlags.eps_hat.but(keras=True)
+    amsgrad_hat: Flag = Field(
+        False, FLAG, "Take the largest v after its correction.", optax=True
+    )
+    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(keras=True)
 
     @classmethod
     def _preset(cls, convention: str, hyper: Hyper) -> Hyper:
@@ -131,27 +114,8 @@ class Adam(Optimizer):
             return {**preset, "bias_correction": False}
         return preset
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1e-3,
-        betas: Betas = (0.9, 0.999),
-        eps: Scheduled = 1e-8,
-        weight_decay: Scheduled = 0.0,
-        amsgrad: bool = False,
-        **common: Unpack[AMSGradFlags],
-    ) -> None:
-        hyper = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "amsgrad": amsgrad,
-        }
-        super().__init__(params, hyper, common)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
+    @classmethod
+    def _rule_for(cls, h: Hyper) -> str:
         return "amsgrad" if h["amsgrad"] else "adam"
 
     @staticmethod
@@ -175,14 +139,7 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with decoupled weight decay: ``p *= 1 - lr * weight_decay``, then Adam.
 
-    Parameters
-    ----------
-    {params}
-    lr, betas, eps, amsgrad
-        As of Adam.
-    {decoupled}
-    {flags}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -201,30 +158,11 @@ class AdamW(Adam):
     """
 
     __slots__ = ()
-    _decoupled = True
-    _conventions: ClassVar[dict[str, Hyper]] = {
-        "keras": {"eps": 1e-7, "eps_hat": True, "weight_decay": 4e-3},
-        "optax": {"weight_decay": 1e-4, "amsgrad_hat": True},
-        "paper": {"independent_weight_decay": True},
-    }
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1e-3,
-        betas: Betas = (0.9, 0.999),
-        eps: Scheduled = 1e-8,
-        weight_decay: Scheduled = 1e-2,
-        amsgrad: bool = False,
-        **common: Unpack[AMSGradFlags],
-    ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, **common)
-
-
-class AdamaxFlags(Common, total=False):
-    """Keyword-only flags of Adamax."""
-
-    eps_outside: bool
+    weight_decay: Number = DECOUPLED.but(1e-2, keras=4e-3, optax=1e-4)
+    _: KW_ONLY
+    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
+    independent_weight_decay: Flag = Optimizer.independent_weight_decay.but(paper=True)
 
 
 class Adamax(Optimizer):
@@ -236,19 +174,7 @@ class Adamax(Optimizer):
         n = max(b2 n, |g| + eps)
         p = p - lr / (1 - b1^t) m / n
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Learning rate, about the largest change of a weight in a step.  Default 2e-3.
-    betas : (float, float) or schedule
-        Decay of the running mean of g and of its largest size, in [0, 1).  Default
-        (0.9, 0.999).
-    eps : float or schedule
-        Added to the size of the gradient, in units of g.  Default 1e-8.
-    {coupled}
-    {flags}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -266,36 +192,25 @@ class Adamax(Optimizer):
     """
 
     __slots__ = ()
-    _flags: ClassVar[Hyper] = {"eps_outside": False}
-    _flags_doc = """\
-eps_outside : bool
-        Add eps to n where it divides, not to the gradient's size.  Default False."""
-    _conventions: ClassVar[dict[str, Hyper]] = {
-        "keras": {
-            "lr": 1e-3,
-            "eps": 1e-7,
-            "eps_outside": True,
-            "decoupled_weight_decay": True,
-        },
-        "optax": {},
-        "paper": {"eps": 0.0},
-    }
+    _rule = "adamax"
+    _conventions = ("keras", "optax", "paper")
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 2e-3,
-        betas: Betas = (0.9, 0.999),
-        eps: Scheduled = 1e-8,
-        weight_decay: Scheduled = 0.0,
-        **common: Unpack[AdamaxFlags],
-    ) -> None:
-        hyper = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
-        super().__init__(params, hyper, common)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "adamax"
+    lr: Number = Adam.lr.but(2e-3, keras=1e-3)
+    betas: Pair = BETAS.but(
+        doc="Decay of the running mean of g and of its largest size."
+    )
+    eps: Number = EPS.but(
+        doc="Added to the size of the gradient, in units of g.", keras=1e-7, paper=0.0
+    )
+    weight_decay: Number = COUPLED
+    _: KW_ONLY
+    eps_outside: Flag = Field(
+        False,
+        FLAG,
+        "Add eps to n where it divides, not to the gradient's size.",
+        keras=True,
+    )
+    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(keras=True)
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:

@@ -4,36 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from math import inf, isfinite, sqrt
-from typing import Any, ClassVar, Literal, Unpack
+from typing import Literal
 
 from lrcore._shared.bounds import LARGEST_RATE, finite
+from lrcore._shared.domains import FLAG, FRACTION, FROM_ONE, POSITIVE
 from lrcore.optimizers.base import averages as _average
-from lrcore.optimizers.base.domains import FRACTION, GROWTH, POSITIVE, Domains
+from lrcore.optimizers.base.common import BETAS, COUPLED, DECOUPLED, EPS, LR
+from lrcore.optimizers.base.fields import (
+    KW_ONLY,
+    Bound,
+    Field,
+    Fixed,
+    Flag,
+    Number,
+    Pair,
+)
 from lrcore.optimizers.base.fold import Adapt, GaugeCoefs, Numbers, decay_at
-from lrcore.optimizers.base.keywords import Betas, Common, Hyper, Scheduled
+from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.optimizer import Optimizer
 
 __all__ = ["DAdaptAdam", "DAdaptSGD", "Prodigy"]
 
-_ESTIMATE_DOC = """\
-d0 : float
-        The first estimate of the distance, surely too small.  Default 1e-6.
-    growth_rate : float or schedule
-        By which factor the estimate may grow in a step, at least 1; 1.02 warms
-        up, to a million times d0 in 700 steps.  Default inf."""
-
-
-class ProdigyFlags(Common, total=False):
-    """Keyword-only flags of Prodigy."""
-
-    use_bias_correction: bool
-    safeguard_warmup: bool
-
-
-class DAdaptFlags(Common, total=False):
-    """Keyword-only flags of DAdaptAdam."""
-
-    use_bias_correction: bool
+_LR: Number = LR.but(
+    1.0, doc="Multiplies the rate that is found; a schedule goes from 1 to 0."
+)
+_D0: Fixed = Field(
+    1e-6,
+    POSITIVE,
+    "The first estimate of the distance, surely too small.",
+    initial=True,
+)
+_GROWTH_RATE: Number = Field(
+    inf,
+    FROM_ONE,
+    "By which factor the estimate may grow in a step; 1.02 warms up, to a million "
+    "times d0 in 700 steps.",
+)
+_BIAS_CORRECTION: Flag = Field(
+    False, FLAG, "Multiply the rate by Adam's bias correction."
+)
 
 
 def _correction(h: Hyper) -> Callable[[int], float]:
@@ -70,23 +79,7 @@ class Prodigy(Optimizer):
     where products and norms are over all arrays of a group, p0 is the initial p, and
     rate and d on the right are those before this step.  ``opt.state[0]["d"]`` is d.
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Multiplies the rate that is found; a schedule goes from 1 to 0.  Default 1.
-    betas : (float, float) or schedule
-        Decay of the running means of g and of its square, in [0, 1).  Default (0.9,
-        0.999).
-    beta3 : float, schedule or None
-        Decay of n and s, in [0, 1); None: the root of b2.  Default None.
-    eps : float or schedule
-        Added to the root, in units of g; above 0.  Default 1e-8.
-    {decoupled}
-    {flags}
-    d_coef : float or schedule
-        Multiplies the estimate: what to change first.  Default 1.
-    {common}
+    {parameters}
 
     References
     ----------
@@ -106,54 +99,28 @@ class Prodigy(Optimizer):
     """
 
     __slots__ = ()
-    _decoupled = True
+    _rule = "prodigy"
     _gauge = "along_way"
     _carries = ("d", "d_max", "numerator")
-    _flags: ClassVar[Hyper] = {"use_bias_correction": False, "safeguard_warmup": False}
-    _flags_doc = (
-        _ESTIMATE_DOC
-        + """
-    use_bias_correction : bool
-        Multiply the rate by Adam's bias correction.  Default False.
-    safeguard_warmup : bool
-        Leave lr out of what s gathers, for a long warm-up.  Default False."""
+
+    lr: Number = _LR
+    betas: Pair = BETAS
+    beta3: Bound = Field(
+        None, FRACTION.or_none(), "Decay of n and s; None: the root of b2."
     )
-    _domains: ClassVar[Domains] = {
-        "beta3": FRACTION.or_none(),
-        "eps": POSITIVE,
-        "d0": POSITIVE,
-        "d_coef": POSITIVE,
-        "growth_rate": GROWTH,
-    }
-
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1.0,
-        betas: Betas = (0.9, 0.999),
-        beta3: Scheduled | None = None,
-        eps: Scheduled = 1e-8,
-        weight_decay: Scheduled = 0.0,
-        d0: float = 1e-6,
-        d_coef: Scheduled = 1.0,
-        growth_rate: Scheduled = inf,
-        **common: Unpack[ProdigyFlags],
-    ) -> None:
-        hyper = {
-            "lr": lr,
-            "betas": betas,
-            "beta3": beta3,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "d0": d0,
-            "d_coef": d_coef,
-            "growth_rate": growth_rate,
-        }
-        super().__init__(params, hyper, common)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "prodigy"
+    eps: Number = EPS.but(domain=POSITIVE)
+    weight_decay: Number = DECOUPLED
+    d0: Fixed = _D0
+    d_coef: Number = Field(
+        1.0, POSITIVE, "Multiplies the estimate: what to change first."
+    )
+    growth_rate: Number = _GROWTH_RATE
+    _: KW_ONLY
+    use_bias_correction: Flag = _BIAS_CORRECTION
+    safeguard_warmup: Flag = Field(
+        False, FLAG, "Leave lr out of what s gathers, for a long warm-up."
+    )
+    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
 
     @staticmethod
     def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:
@@ -217,19 +184,7 @@ class DAdaptAdam(Optimizer):
     where products and norms are over all arrays of a group, and n uses v from before
     this step.  ``opt.state[0]["d"]`` is d.
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Multiplies the rate that is found; a schedule goes from 1 to 0.  Default 1.
-    betas : (float, float) or schedule
-        Decay of the running means of g and of its square, in [0, 1).  Default (0.9,
-        0.999).
-    eps : float or schedule
-        Added to the root, in units of g; above 0.  Default 1e-8.
-    {coupled}
-    {flags}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -241,52 +196,23 @@ class DAdaptAdam(Optimizer):
     >>> import numpy as np, lrcore
     >>> p = np.array([3.0, -4.0])
     >>> opt = lrcore.DAdaptAdam(p)
-    >>> for _ in range(300):
-    ...     _ = opt.step(2 * p)
-    >>> abs(p).max() < 0.1, opt.state[0]["d"] > 0.1
-    (np.True_, np.True_)
+    >>> all(opt.step(2 * p) for _ in range(300)), abs(p).max() < 0.1
+    (True, np.True_)
     """
 
     __slots__ = ()
+    _rule = "prodigy"
     _gauge = "along_adam"
     _carries = ("d", "numerator")
-    _flags: ClassVar[Hyper] = {"use_bias_correction": False}
-    _flags_doc = (
-        _ESTIMATE_DOC
-        + """
-    use_bias_correction : bool
-        Multiply the rate by Adam's bias correction.  Default False."""
-    )
-    _domains: ClassVar[Domains] = {
-        "eps": POSITIVE,
-        "d0": POSITIVE,
-        "growth_rate": GROWTH,
-    }
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1.0,
-        betas: Betas = (0.9, 0.999),
-        eps: Scheduled = 1e-8,
-        weight_decay: Scheduled = 0.0,
-        d0: float = 1e-6,
-        growth_rate: Scheduled = inf,
-        **common: Unpack[DAdaptFlags],
-    ) -> None:
-        hyper = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "d0": d0,
-            "growth_rate": growth_rate,
-        }
-        super().__init__(params, hyper, common)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "prodigy"
+    lr: Number = _LR
+    betas: Pair = BETAS
+    eps: Number = EPS.but(domain=POSITIVE)
+    weight_decay: Number = COUPLED
+    d0: Fixed = _D0
+    growth_rate: Number = _GROWTH_RATE
+    _: KW_ONLY
+    use_bias_correction: Flag = _BIAS_CORRECTION
 
     @staticmethod
     def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:
@@ -335,16 +261,7 @@ class DAdaptSGD(Optimizer):
     where products and norms are over all arrays of a group, and p0 is the initial p.
     ``opt.state[0]["d"]`` is d.  Decoupled weight decay and Lookahead are refused.
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Multiplies the rate that is found; a schedule goes from 1 to 0.  Default 1.
-    momentum : float or schedule
-        How much of p stays in a step, in [0, 1).  Default 0.
-    {coupled}
-    {flags}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -354,45 +271,25 @@ class DAdaptSGD(Optimizer):
     Examples
     --------
     >>> import numpy as np, lrcore
-    >>> p = np.array([3.0, -4.0])
+    >>> p = np.full(5, 2.0)
     >>> opt = lrcore.DAdaptSGD(p)
-    >>> for _ in range(300):
-    ...     _ = opt.step(2 * p)
-    >>> abs(p).max() < 0.1, opt.state[0]["d"] > 0.1
-    (np.True_, np.True_)
+    >>> steps = [opt.step(2 * p) for _ in range(300)]
+    >>> all(steps), p.max() < 0.1, opt.state[0]["d"] > 0.1
+    (True, np.True_, np.True_)
     """
 
     __slots__ = ()
     _gauge = "along_sum"
     _carries = ("d", "numerator", "first_norm")
-    _flags_doc = _ESTIMATE_DOC
-    _domains: ClassVar[Domains] = {
-        "momentum": FRACTION,
-        "d0": POSITIVE,
-        "growth_rate": GROWTH,
-    }
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1.0,
-        momentum: Scheduled = 0.0,
-        weight_decay: Scheduled = 0.0,
-        d0: float = 1e-6,
-        growth_rate: Scheduled = inf,
-        **common: Unpack[Common],
-    ) -> None:
-        hyper = {
-            "lr": lr,
-            "momentum": momentum,
-            "weight_decay": weight_decay,
-            "d0": d0,
-            "growth_rate": growth_rate,
-        }
-        super().__init__(params, hyper, common)
+    lr: Number = _LR
+    momentum: Number = Field(0.0, FRACTION, "How much of p stays in a step.")
+    weight_decay: Number = COUPLED
+    d0: Fixed = _D0
+    growth_rate: Number = _GROWTH_RATE
 
-    @staticmethod
-    def _rule(h: Hyper) -> str:
+    @classmethod
+    def _rule_for(cls, h: Hyper) -> str:
         if h["decoupled_weight_decay"]:
             raise ValueError(
                 "decoupled_weight_decay: expected False for DAdaptSGD, which makes p "

@@ -4,18 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import sqrt
-from typing import Any, ClassVar, Literal, Unpack
+from typing import Literal
 
 from lrcore._shared.bounds import LARGEST_RATE, finite
-from lrcore.optimizers.base.domains import NONNEGATIVE, POSITIVE, Domains
+from lrcore._shared.domains import POSITIVE
+from lrcore.optimizers.base.common import COUPLED, EPS, LR
+from lrcore.optimizers.base.fields import Field, Number
 from lrcore.optimizers.base.fold import Adapt, Numbers, decay_at
-from lrcore.optimizers.base.keywords import Common, Hyper, Scheduled
+from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.optimizer import Optimizer
 
 __all__ = ["DoG", "DoWG", "LDoG"]
 
 
-class DoG(Optimizer):
+class Distance(Optimizer):
+    """Optimizers whose rate is made from the distance to the initial params."""
+
+    __slots__ = ()
+    _rule = "sgd"
+    _gauge = "distance"
+
+    lr: Number = LR.but(1.0, doc="Multiplies the rate that is found.")
+
+    @staticmethod
+    def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:
+        return {"p0": "p"}
+
+
+class DoG(Distance):
     """DoG: gradient descent at a rate of distance over gradients.
 
     ::
@@ -27,18 +43,7 @@ class DoG(Optimizer):
     where norms are over all arrays of a group, and p0 is the initial p.  The authors
     advise using an average of the params: `ema_decay`.
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Multiplies the rate that is found.  Default 1.
-    reps_rel : float or schedule
-        The first distance: as large as is surely harmless; 1e-4 with batch
-        normalisation.  Default 1e-6.
-    eps : float or schedule
-        Added to G, in units of |g|^2.  Default 1e-8.
-    {coupled}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -57,34 +62,16 @@ class DoG(Optimizer):
     """
 
     __slots__ = ()
-    _gauge = "distance"
     _carries = ("max_distance", "sum_of_squares")
-    _domains: ClassVar[Domains] = {"reps_rel": POSITIVE, "eps": NONNEGATIVE}
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1.0,
-        reps_rel: Scheduled = 1e-6,
-        eps: Scheduled = 1e-8,
-        weight_decay: Scheduled = 0.0,
-        **common: Unpack[Common],
-    ) -> None:
-        hyper = {
-            "lr": lr,
-            "reps_rel": reps_rel,
-            "eps": eps,
-            "weight_decay": weight_decay,
-        }
-        super().__init__(params, hyper, common)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "sgd"
-
-    @staticmethod
-    def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:
-        return {"p0": "p"}
+    reps_rel: Number = Field(
+        1e-6,
+        POSITIVE,
+        "The first distance: as large as is surely harmless; 1e-4 with batch "
+        "normalisation.",
+    )
+    eps: Number = EPS.but(doc="Added to G, in units of |g|^2.")
+    weight_decay: Number = COUPLED
 
     @staticmethod
     def _fold(h: Hyper) -> Adapt:
@@ -108,13 +95,7 @@ class DoG(Optimizer):
 class LDoG(DoG):
     """L-DoG: DoG with norms, and so a rate, for each array.
 
-    Parameters
-    ----------
-    {params}
-    lr, reps_rel, eps
-        As of DoG.
-    {coupled}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -135,7 +116,7 @@ class LDoG(DoG):
     _carries_per_array = True
 
 
-class DoWG(Optimizer):
+class DoWG(Distance):
     """DoWG: DoG with each gradient weighted by the distance at its step.
 
     ::
@@ -146,15 +127,7 @@ class DoWG(Optimizer):
 
     where norms are over all arrays of a group, and p0 is the initial p.
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Multiplies the rate that is found.  Default 1.
-    eps : float or schedule
-        The first squared distance, and what is added to the root.  Default 1e-4.
-    {coupled}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -166,35 +139,17 @@ class DoWG(Optimizer):
     >>> import numpy as np, lrcore
     >>> p = np.array([3.0, -4.0])
     >>> opt = lrcore.DoWG(p)
-    >>> for _ in range(200):
-    ...     _ = opt.step(2 * p)
-    >>> abs(p).max() < 0.01
-    np.True_
+    >>> all(opt.step(2 * p) for _ in range(200)), abs(p).max() < 0.01
+    (True, np.True_)
     """
 
     __slots__ = ()
-    _gauge = "distance"
     _carries = ("max_distance2", "weighted_sum")
-    _domains: ClassVar[Domains] = {"eps": POSITIVE}
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1.0,
-        eps: Scheduled = 1e-4,
-        weight_decay: Scheduled = 0.0,
-        **common: Unpack[Common],
-    ) -> None:
-        hyper = {"lr": lr, "eps": eps, "weight_decay": weight_decay}
-        super().__init__(params, hyper, common)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "sgd"
-
-    @staticmethod
-    def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:
-        return {"p0": "p"}
+    eps: Number = Field(
+        1e-4, POSITIVE, "The first squared distance, and what is added to the root."
+    )
+    weight_decay: Number = COUPLED
 
     @staticmethod
     def _fold(h: Hyper) -> Adapt:

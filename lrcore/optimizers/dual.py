@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import sqrt
-from typing import Any, ClassVar, Literal, Unpack
+from typing import Literal
 
 from lrcore._shared.bounds import LARGEST_RATE
-from lrcore.optimizers.base.domains import FRACTION, NONNEGATIVE, Domains
+from lrcore._shared.domains import FLAG, FRACTION, NONNEGATIVE
+from lrcore.optimizers.base.common import COUPLED, EPS, LR
+from lrcore.optimizers.base.fields import KW_ONLY, Field, Fixed, Flag, Number
 from lrcore.optimizers.base.fold import Coefs, Decay
-from lrcore.optimizers.base.keywords import Common, Hyper, Scheduled
+from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.optimizer import Optimizer
 
 __all__ = ["FTRL", "MADGRAD"]
-
-
-class FTRLFlags(Common, total=False):
-    """Keyword-only flags of FTRL."""
-
-    double_l2: bool
 
 
 class FTRL(Optimizer):
@@ -35,23 +31,7 @@ class FTRL(Optimizer):
     replaces the initial p; but a network needs its random initial weights, which break
     the symmetry of its units.
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Learning rate, the paper's alpha.  A step of rate 0 leaves p, n and z as they
-        are.  Default 0.1.
-    beta : float or schedule
-        Makes the first steps smaller.  Default 1.
-    l1 : float or schedule
-        Strength of the penalty on the sum of sizes.  Default 0.
-    initial_accumulator_value : float
-        What n begins with, in units of g^2.  Default 0.
-    weight_decay : float or schedule
-        Added to the gradient as ``weight_decay * p``.  Default 0.
-    double_l2 : bool
-        Count l2 twice, as Keras does.  Default False.
-    {common}
+    {parameters}
 
     Here ``l2`` is the strength of a penalty on half the sum of squares: it is a term of
     the equation of p, and is not added to the gradient.
@@ -71,42 +51,31 @@ class FTRL(Optimizer):
     """
 
     __slots__ = ()
+    _rule = "ftrl"
     _steps = False
-    _flags: ClassVar[Hyper] = {"double_l2": False}
-    _domains: ClassVar[Domains] = {"beta": NONNEGATIVE, "l1": NONNEGATIVE}
-    _conventions: ClassVar[dict[str, Hyper]] = {
-        "keras": {
-            "lr": 1e-3,
-            "beta": 0.0,
-            "initial_accumulator_value": 0.1,
-            "double_l2": True,
-            "decoupled_weight_decay": True,
-        },
-        "paper": {},
-    }
+    _conventions = ("keras", "paper")
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 0.1,
-        beta: Scheduled = 1.0,
-        l1: Scheduled = 0.0,
-        initial_accumulator_value: float = 0.0,
-        weight_decay: Scheduled = 0.0,
-        **common: Unpack[FTRLFlags],
-    ) -> None:
-        hyper = {
-            "lr": lr,
-            "beta": beta,
-            "l1": l1,
-            "initial_accumulator_value": initial_accumulator_value,
-            "weight_decay": weight_decay,
-        }
-        super().__init__(params, hyper, common)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "ftrl"
+    lr: Number = LR.but(
+        0.1,
+        doc="Learning rate, the paper's alpha.  A step of rate 0 leaves p, n and z as "
+        "they are.",
+        keras=1e-3,
+    )
+    beta: Number = Field(1.0, NONNEGATIVE, "Makes the first steps smaller.", keras=0.0)
+    l1: Number = Field(0.0, NONNEGATIVE, "Strength of the penalty on the sum of sizes.")
+    initial_accumulator_value: Fixed = Field(
+        0.0,
+        NONNEGATIVE,
+        "What n begins with, in units of g^2.",
+        initial=True,
+        keras=0.1,
+    )
+    weight_decay: Number = Field(
+        0.0, NONNEGATIVE, "Added to the gradient as ``weight_decay * p``."
+    )
+    _: KW_ONLY
+    double_l2: Flag = Field(False, FLAG, "Count l2 twice, as Keras does.", keras=True)
+    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(keras=True)
 
     @staticmethod
     def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:
@@ -142,17 +111,7 @@ class MADGRAD(Optimizer):
 
     where p0 is the initial p.  A step with lr = 0 does not change p, s or v.
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Learning rate.  Default 1e-2.
-    momentum : float or schedule
-        How much of p stays in a step, in [0, 1).  Default 0.9.
-    {coupled}
-    eps : float or schedule
-        Added to lr and to the cube root.  Default 1e-6.
-    {common}
+    {parameters}
 
     References
     ----------
@@ -170,29 +129,13 @@ class MADGRAD(Optimizer):
     """
 
     __slots__ = ()
+    _rule = "madgrad"
     _steps = False
-    _domains: ClassVar[Domains] = {"momentum": FRACTION}
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1e-2,
-        momentum: Scheduled = 0.9,
-        weight_decay: Scheduled = 0.0,
-        eps: Scheduled = 1e-6,
-        **common: Unpack[Common],
-    ) -> None:
-        hyper = {
-            "lr": lr,
-            "momentum": momentum,
-            "weight_decay": weight_decay,
-            "eps": eps,
-        }
-        super().__init__(params, hyper, common)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "madgrad"
+    lr: Number = LR.but(1e-2)
+    momentum: Number = Field(0.9, FRACTION, "How much of p stays in a step.")
+    weight_decay: Number = COUPLED
+    eps: Number = EPS.but(1e-6, doc="Added to lr and to the cube root.")
 
     @staticmethod
     def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:

@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import inf, sqrt
-from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
 from lrcore._core import Factors
 from lrcore._shared.bounds import largest
-from lrcore._shared.types import Array
-from lrcore.optimizers.base.domains import (
+from lrcore._shared.domains import (
+    FLAG,
     FRACTION,
     NONNEGATIVE,
+    NONPOSITIVE,
     POSITIVE,
-    Domain,
-    Domains,
 )
+from lrcore._shared.types import Array
+from lrcore.optimizers.base.common import DECOUPLED, EPS, LR
+from lrcore.optimizers.base.fields import KW_ONLY, Field, Flag, Number, Scheduled
 from lrcore.optimizers.base.fold import Coefs, Factor, Weights, Writes, decay_at
-from lrcore.optimizers.base.keywords import Common, Hyper, Scheduled
+from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.optimizer import Optimizer
 from lrcore.optimizers.base.part import Part
 
 __all__ = ["SM3", "Adafactor"]
 
 State = Mapping[str, Array]
-
-
-class AdafactorFlags(Common, total=False):
-    """Keyword-only flags of Adafactor."""
-
-    relative_step: bool
-    scale_parameter: bool
-    eps_added: bool
-    rms_after_decay: bool
 
 
 class Adafactor(Optimizer):
@@ -54,21 +46,7 @@ class Adafactor(Optimizer):
     dimensions is a sequence of matrices.  Arrays of at most one dimension have a full
     v.
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Upper bound of the step, relative to p.  Default 1e-2.
-    beta2_decay : float or schedule
-        Power by which the weight of the present squares falls.  Default -0.8.
-    eps : (float or None, float)
-        eps1, None for the smallest float above 1 minus 1; and eps2, the least RMS(p)
-        that counts.  Default (None, 1e-3).
-    d : float or schedule
-        RMS(u) from which on it is clipped.  Default 1.
-    {decoupled}
-    {flags}
-    {common}
+    {parameters}
 
     ``l2`` and a coupled decay are added to u, not to the gradient.
 
@@ -90,64 +68,39 @@ class Adafactor(Optimizer):
     """
 
     __slots__ = ()
-    _decoupled = True
+    _rule = "sgd"
+    _scale = "adafactor"
     _factoring = "product"
-    _flags: ClassVar[Hyper] = {
-        "relative_step": True,
-        "scale_parameter": True,
-        "eps_added": False,
-        "rms_after_decay": False,
-    }
-    _flags_doc = """\\
-relative_step : bool
-        Bound lr by 1 / sqrt(t).  Default True.
-    scale_parameter : bool
-        Scale the step by max(eps2, RMS(p)).  Default True.
-    eps_added : bool
-        Add eps1 to g^2, and bound nothing by it.  Default False.
-    rms_after_decay : bool
-        Take RMS(p) after the decay.  Default False."""
-    _domains: ClassVar[Domains] = {
-        "beta2_decay": Domain(lambda x: -inf < x <= 0, "a finite number <= 0"),
-        "eps": (NONNEGATIVE.or_none(), NONNEGATIVE),
-        "d": POSITIVE,
-    }
-    _conventions: ClassVar[dict[str, Hyper]] = {
-        "keras": {
-            "lr": 1e-3,
-            "eps": (1e-30, 1e-3),
-            "eps_added": True,
-            "rms_after_decay": True,
-        },
-        "paper": {"eps": (1e-30, 1e-3), "eps_added": True},
-    }
+    _conventions = ("keras", "paper")
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1e-2,
-        beta2_decay: Scheduled = -0.8,
-        eps: tuple[float | None, float] = (None, 1e-3),
-        d: Scheduled = 1.0,
-        weight_decay: Scheduled = 0.0,
-        **common: Unpack[AdafactorFlags],
-    ) -> None:
-        hyper = {
-            "lr": lr,
-            "beta2_decay": beta2_decay,
-            "eps": eps,
-            "d": d,
-            "weight_decay": weight_decay,
-        }
-        super().__init__(params, hyper, common)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "sgd"
-
-    @staticmethod
-    def _scale(h: Hyper) -> str:
-        return "adafactor"
+    lr: Number = LR.but(1e-2, doc="Upper bound of the step, relative to p.", keras=1e-3)
+    beta2_decay: Number = Field(
+        -0.8, NONPOSITIVE, "Power by which the weight of the present squares falls."
+    )
+    eps: Field[
+        tuple[float | None, float],
+        tuple[Scheduled | None, Scheduled]
+        | Callable[[int], tuple[float | None, float]],
+    ] = Field(
+        (None, 1e-3),
+        (NONNEGATIVE.or_none(), NONNEGATIVE),
+        "eps1, None for the smallest float above 1 minus 1; and eps2, the least "
+        "RMS(p) that counts.",
+        keras=(1e-30, 1e-3),
+        paper=(1e-30, 1e-3),
+    )
+    d: Number = Field(1.0, POSITIVE, "RMS(u) from which on it is clipped.")
+    weight_decay: Number = DECOUPLED
+    _: KW_ONLY
+    relative_step: Flag = Field(True, FLAG, "Bound lr by 1 / sqrt(t).")
+    scale_parameter: Flag = Field(True, FLAG, "Scale the step by max(eps2, RMS(p)).")
+    eps_added: Flag = Field(
+        False, FLAG, "Add eps1 to g^2, and bound nothing by it.", keras=True, paper=True
+    )
+    rms_after_decay: Flag = Field(
+        False, FLAG, "Take RMS(p) after the decay.", keras=True
+    )
+    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
 
     @classmethod
     def _states_of(cls, part: Part) -> tuple[tuple[str, ...], int]:
@@ -265,17 +218,7 @@ class SM3(Optimizer):
         u = g / sqrt(v + eps)
         m = momentum m + (1 - momentum) u;  p = p - lr m
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Learning rate.  Default 0.1.
-    momentum : float or schedule
-        Decay of the running mean of u, in [0, 1); 0: u itself, and no m.  Default 0.
-    eps : float or schedule
-        Added under the root, in units of g^2.  Default 1e-30.
-    {decoupled}
-    {common}
+    {parameters}
 
     ``l2`` and a coupled decay are added to u, not to the gradient.
 
@@ -298,33 +241,26 @@ class SM3(Optimizer):
     """
 
     __slots__ = ()
-    _decoupled = True
     _factoring = "least"
-    _domains: ClassVar[Domains] = {"momentum": FRACTION}
-    _conventions: ClassVar[dict[str, Hyper]] = {
-        "optax": {"momentum": 0.9, "eps": 1e-8},
-        "paper": {"momentum": 0.9},
-    }
+    _conventions = ("optax", "paper")
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 0.1,
-        momentum: Scheduled = 0.0,
-        eps: Scheduled = 1e-30,
-        weight_decay: Scheduled = 0.0,
-        **common: Unpack[Common],
-    ) -> None:
-        hyper = {
-            "lr": lr,
-            "momentum": momentum,
-            "eps": eps,
-            "weight_decay": weight_decay,
-        }
-        super().__init__(params, hyper, common)
+    lr: Number = LR.but(0.1)
+    momentum: Number = Field(
+        0.0,
+        FRACTION,
+        "Decay of the running mean of u; 0: u itself, and no m.",
+        optax=0.9,
+        paper=0.9,
+    )
+    eps: Number = EPS.but(
+        1e-30, doc="Added under the root, in units of g^2.", optax=1e-8
+    )
+    weight_decay: Number = DECOUPLED
+    _: KW_ONLY
+    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
 
-    @staticmethod
-    def _rule(h: Hyper) -> str:
+    @classmethod
+    def _rule_for(cls, h: Hyper) -> str:
         return "sgd" if h["momentum"] == 0 else "momentum"
 
     @classmethod

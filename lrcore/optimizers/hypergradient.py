@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Unpack
-
 from lrcore._shared.bounds import LARGEST_RATE
-from lrcore.optimizers.adam import (
-    ADAM_FLAGS,
-    ADAM_FLAGS_DOC,
-    AdamFlags,
-    fold_adam,
-)
-from lrcore.optimizers.base.domains import NONNEGATIVE, Domains
+from lrcore._shared.domains import NONNEGATIVE
+from lrcore.optimizers.adam import AdamFlags, fold_adam
+from lrcore.optimizers.base.common import BETAS, COUPLED, EPS, LR
+from lrcore.optimizers.base.fields import Field, Number, Pair
 from lrcore.optimizers.base.fold import Adapt, GaugeCoefs, Numbers, decay_at
-from lrcore.optimizers.base.keywords import Betas, Common, Hyper, Scheduled
+from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.optimizer import Optimizer
 
 __all__ = ["SGDHD", "AdamHD"]
+
+
+_LR: Number = LR.but(doc="The first learning rate.")
 
 
 def _changed(lr: float, change: float, more: float) -> tuple[float, float]:
@@ -43,15 +41,7 @@ class SGDHD(Optimizer):
     last step.  ``opt.state[0]["lr_change"]`` is c.  If hypergrad_lr is too large, the
     rate may fall below 0.  If lr is 0, the rate is 0 and c does not change.
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        The first learning rate.  Default 1e-3.
-    hypergrad_lr : float or schedule
-        The learning rate of lr, in units of lr / |g|^2.  Default 1e-6.
-    {coupled}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -70,24 +60,15 @@ class SGDHD(Optimizer):
     """
 
     __slots__ = ()
+    _rule = "sgd_hd"
     _gauge = "along_last"
     _carries = ("lr_change",)
-    _domains: ClassVar[Domains] = {"hypergrad_lr": NONNEGATIVE}
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1e-3,
-        hypergrad_lr: Scheduled = 1e-6,
-        weight_decay: Scheduled = 0.0,
-        **common: Unpack[Common],
-    ) -> None:
-        hyper = {"lr": lr, "hypergrad_lr": hypergrad_lr, "weight_decay": weight_decay}
-        super().__init__(params, hyper, common)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "sgd_hd"
+    lr: Number = _LR
+    hypergrad_lr: Number = Field(
+        1e-6, NONNEGATIVE, "The learning rate of lr, in units of lr / |g|^2."
+    )
+    weight_decay: Number = COUPLED
 
     @staticmethod
     def _fold(h: Hyper) -> Adapt:
@@ -102,7 +83,7 @@ class SGDHD(Optimizer):
         return coefs
 
 
-class AdamHD(Optimizer):
+class AdamHD(AdamFlags):
     """Adam whose learning rate follows its own gradient.
 
     ::
@@ -112,25 +93,10 @@ class AdamHD(Optimizer):
         u = m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps)
         p = p - (lr + c) u
 
-    where the product is over all arrays of a group.  ``opt.state[0]["lr_change"]`` is
-    c.  If hypergrad_lr is too large, the rate may fall below 0.  If lr is 0, the rate
-    is 0 and c does not change.
+    where the product is over all arrays of a group.  As in SGDHD,
+    ``opt.state[0]["lr_change"]`` is c, and the rate may fall below 0.
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        The first learning rate.  Default 1e-3.
-    betas : (float, float) or schedule
-        Decay of the running means of g and of its square, in [0, 1).  Default (0.9,
-        0.999).
-    eps : float or schedule
-        Added to the root, in units of g.  Default 1e-8.
-    hypergrad_lr : float or schedule
-        The learning rate of lr, in units of lr / |g|.  Default 1e-8.
-    {coupled}
-    {flags}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -142,41 +108,24 @@ class AdamHD(Optimizer):
     >>> import numpy as np, lrcore
     >>> p = np.array([3.0, -4.0])
     >>> opt = lrcore.AdamHD(p, lr=1e-3, hypergrad_lr=1e-5)
-    >>> for _ in range(100):
-    ...     _ = opt.step(2 * p)
-    >>> print(float(opt.state[0]["lr_change"].round(3)))
-    0.012
+    >>> all(opt.step(2 * p) for _ in range(100))
+    True
+    >>> opt.state[0]["lr_change"].round(3)
+    np.float64(0.012)
     """
 
     __slots__ = ()
+    _rule = "adam"
     _gauge = "along_last_adam"
     _carries = ("lr_change",)
-    _flags: ClassVar[Hyper] = ADAM_FLAGS
-    _flags_doc = ADAM_FLAGS_DOC.format(eps_hat=False)
-    _domains: ClassVar[Domains] = {"hypergrad_lr": NONNEGATIVE}
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1e-3,
-        betas: Betas = (0.9, 0.999),
-        eps: Scheduled = 1e-8,
-        weight_decay: Scheduled = 0.0,
-        hypergrad_lr: Scheduled = 1e-8,
-        **common: Unpack[AdamFlags],
-    ) -> None:
-        hyper = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "hypergrad_lr": hypergrad_lr,
-        }
-        super().__init__(params, hyper, common)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "adam"
+    lr: Number = _LR
+    betas: Pair = BETAS
+    eps: Number = EPS
+    weight_decay: Number = COUPLED
+    hypergrad_lr: Number = Field(
+        1e-8, NONNEGATIVE, "The learning rate of lr, in units of lr / |g|."
+    )
 
     @staticmethod
     def _fold_gauge(h: Hyper) -> GaugeCoefs:

@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 from math import inf
-from typing import Any, ClassVar, Unpack
 
-from lrcore.optimizers.adam import (
-    ADAM_FLAGS,
-    ADAM_FLAGS_DOC,
-    AdamFlags,
-    fold_adam,
-)
-from lrcore.optimizers.base.domains import NONNEGATIVE, POSITIVE, Domains
+from lrcore._shared.domains import FLAG, NONNEGATIVE, POSITIVE
+from lrcore.optimizers.adam import AdamFlags, fold_adam
+from lrcore.optimizers.base.common import BETAS, EPS, LR
+from lrcore.optimizers.base.fields import KW_ONLY, Bound, Field, Flag, Number, Pair
 from lrcore.optimizers.base.fold import Coefs, Decay, Weights, decay_at
-from lrcore.optimizers.base.keywords import Betas, Common, Hyper, Scheduled
+from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.optimizer import Optimizer
-from lrcore.optimizers.sgd import SGD, MomentumFlags
+from lrcore.optimizers.sgd import SGD
 
 __all__ = ["LAMB", "LARS", "NovoGrad"]
 
 
-class LAMBFlags(AdamFlags, total=False):
-    """Keyword-only flags of LAMB."""
-
-    max_trust: Scheduled | None
-
-
-class LAMB(Optimizer):
+class LAMB(AdamFlags):
     """LAMB: Adam, with the length of each array's step relative to its norm.
 
     ::
@@ -38,24 +28,7 @@ class LAMB(Optimizer):
 
     where norms are of the whole array; if one of them is 0, the step is lr u.
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Learning rate: the change of an array in a step, relative to its norm.  Default
-        1e-3.
-    betas : (float, float) or schedule
-        Decay of the running means of g and of its square, in [0, 1).  Default (0.9,
-        0.999).
-    eps : float or schedule
-        Added to the root, in units of g.  Default 1e-6.
-    weight_decay : float or schedule
-        Added to u as ``weight_decay * p``; where decoupled, p decays before the step
-        instead.  Default 0.01.
-    max_trust : float, schedule or None
-        Bound of ``|p| / |u|``.  Default None.
-    {flags}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -73,34 +46,26 @@ class LAMB(Optimizer):
     """
 
     __slots__ = ()
-    _flags: ClassVar[Hyper] = {**ADAM_FLAGS, "max_trust": None}
-    _flags_doc = ADAM_FLAGS_DOC.format(eps_hat=False)
-    _domains: ClassVar[Domains] = {"max_trust": POSITIVE.or_none()}
-    _conventions: ClassVar[dict[str, Hyper]] = {
-        "keras": {"eps": 1e-7, "weight_decay": 0.0, "decoupled_weight_decay": True},
-        "optax": {"weight_decay": 0.0},
-        "paper": {},
-    }
+    _rule = "adam"
+    _scale = "lamb"
+    _conventions = ("keras", "optax", "paper")
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1e-3,
-        betas: Betas = (0.9, 0.999),
-        eps: Scheduled = 1e-6,
-        weight_decay: Scheduled = 1e-2,
-        **common: Unpack[LAMBFlags],
-    ) -> None:
-        hyper = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
-        super().__init__(params, hyper, common)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "adam"
-
-    @staticmethod
-    def _scale(h: Hyper) -> str:
-        return "lamb"
+    lr: Number = LR.but(
+        doc="Learning rate: the change of an array in a step, relative to its norm."
+    )
+    betas: Pair = BETAS
+    eps: Number = EPS.but(1e-6, keras=1e-7)
+    weight_decay: Number = Field(
+        1e-2,
+        NONNEGATIVE,
+        "Added to u as ``weight_decay * p``; where decoupled, p decays before the "
+        "step instead.",
+        keras=0.0,
+        optax=0.0,
+    )
+    _: KW_ONLY
+    max_trust: Bound = Field(None, POSITIVE.or_none(), "Bound of ``|p| / |u|``.")
+    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(keras=True)
 
     @staticmethod
     def _decay(h: Hyper) -> tuple[float, Decay]:
@@ -136,20 +101,7 @@ class LARS(SGD):
 
     where norms are of the whole array, and r = 1 if one of them is 0.
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Learning rate.  Default 1.
-    momentum, dampening, nesterov
-        As of SGD.
-    {coupled}
-    trust_coefficient : float or schedule
-        The length of r g relative to p's.  Default 1e-3.
-    eps : float or schedule
-        Added to the divisor, in units of |g|.  Default 1e-8.
-    {flags}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -167,35 +119,21 @@ class LARS(SGD):
     """
 
     __slots__ = ()
-    _domains: ClassVar[Domains] = {"trust_coefficient": NONNEGATIVE}
-    _conventions: ClassVar[dict[str, Hyper]] = {"paper": {"lr_in_momentum": True}}
+    _scale = "lars"
+    _conventions = ("paper",)
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1.0,
-        momentum: Scheduled = 0.0,
-        dampening: Scheduled = 0.0,
-        weight_decay: Scheduled = 0.0,
-        nesterov: bool = False,
-        trust_coefficient: Scheduled = 1e-3,
-        eps: Scheduled = 1e-8,
-        **common: Unpack[MomentumFlags],
-    ) -> None:
-        hyper = {
-            "lr": lr,
-            "momentum": momentum,
-            "dampening": dampening,
-            "weight_decay": weight_decay,
-            "nesterov": nesterov,
-            "trust_coefficient": trust_coefficient,
-            "eps": eps,
-        }
-        Optimizer.__init__(self, params, hyper, common)
-
-    @staticmethod
-    def _scale(h: Hyper) -> str:
-        return "lars"
+    lr: Number = LR.but(1.0)
+    trust_coefficient: Number = Field(
+        1e-3, NONNEGATIVE, "The length of r g relative to p's."
+    )
+    eps: Number = EPS.but(doc="Added to the divisor, in units of |g|.")
+    _: KW_ONLY
+    lr_in_momentum: Flag = Field(
+        False,
+        FLAG,
+        "Let m gather lr g, so that a change of lr acts on later gradients only.",
+        paper=True,
+    )
 
     @staticmethod
     def _fold_scale(h: Hyper) -> Weights:
@@ -212,21 +150,7 @@ class NovoGrad(Optimizer):
         m = b1 m + g / (sqrt(norm2) + eps) + weight_decay p
         p = p - lr m
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Learning rate.  Default 1e-3.
-    betas : (float, float) or schedule
-        Decay of the momentum and of the squared norm's mean, in [0, 1).  Default
-        (0.95, 0.98).
-    eps : float or schedule
-        Added to the norm.  Default 1e-8.
-    weight_decay : float or schedule
-        Added to the divided gradient as ``weight_decay * p``.  Default 0.
-    grad_averaging : bool
-        Weigh what enters m by 1 - b1.  Default False.
-    {common}
+    {parameters}
 
     References
     ----------
@@ -244,37 +168,21 @@ class NovoGrad(Optimizer):
     """
 
     __slots__ = ()
-    _conventions: ClassVar[dict[str, Hyper]] = {
-        "optax": {"betas": (0.9, 0.25), "eps": 1e-6},
-        "paper": {},
-    }
+    _rule = "momentum"
+    _scale = "novograd"
+    _conventions = ("optax", "paper")
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1e-3,
-        betas: Betas = (0.95, 0.98),
-        eps: Scheduled = 1e-8,
-        weight_decay: Scheduled = 0.0,
-        grad_averaging: bool = False,
-        **common: Unpack[Common],
-    ) -> None:
-        hyper = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "grad_averaging": grad_averaging,
-        }
-        super().__init__(params, hyper, common)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "momentum"
-
-    @staticmethod
-    def _scale(h: Hyper) -> str:
-        return "novograd"
+    lr: Number = LR
+    betas: Pair = BETAS.but(
+        (0.95, 0.98),
+        doc="Decay of the momentum and of the squared norm's mean.",
+        optax=(0.9, 0.25),
+    )
+    eps: Number = EPS.but(doc="Added to the norm.", optax=1e-6)
+    weight_decay: Number = Field(
+        0.0, NONNEGATIVE, "Added to the divided gradient as ``weight_decay * p``."
+    )
+    grad_averaging: Flag = Field(False, FLAG, "Weigh what enters m by 1 - b1.")
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:

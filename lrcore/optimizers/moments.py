@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from math import exp, inf, log, sqrt
-from typing import Any, ClassVar, Literal, Unpack
+from typing import Literal
 
-from lrcore.optimizers.adam import (
-    ADAM_FLAGS,
-    ADAM_FLAGS_DOC,
-    AdamFlags,
-    fold_adam,
+from lrcore._shared.domains import FLAG, FRACTION, NONNEGATIVE
+from lrcore.optimizers.adam import AdamFlags, fold_adam
+from lrcore.optimizers.base.common import BETAS, COUPLED, DECOUPLED, EPS, LR
+from lrcore.optimizers.base.fields import (
+    KW_ONLY,
+    Bound,
+    Field,
+    Fixed,
+    Flag,
+    Number,
+    Pair,
+    Triple,
 )
-from lrcore.optimizers.base.domains import FRACTION, NONNEGATIVE, Domains
 from lrcore.optimizers.base.fold import Coefs, Decay
-from lrcore.optimizers.base.keywords import Betas, Common, Hyper, Scheduled
+from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.optimizer import Optimizer
 
 __all__ = ["ADOPT", "AdEMAMix", "AdaBelief", "Adan", "LaProp", "Yogi"]
 
-ThreeBetas = (
-    tuple[Scheduled, Scheduled, Scheduled] | Callable[[int], tuple[float, float, float]]
-)
 
-
-class AdaBelief(Optimizer):
+class AdaBelief(AdamFlags):
     """AdaBelief: Adam whose steps are large if gradients are near their running mean.
 
     ::
@@ -33,19 +35,7 @@ class AdaBelief(Optimizer):
         v = b2 v + (1 - b2) (g - m)^2 + eps
         p = p - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Learning rate, about the largest change of a weight in a step.  Default 1e-3.
-    betas : (float, float) or schedule
-        Decay of the running means of g and of its squared surprise, in [0, 1).
-        Default (0.9, 0.999).
-    eps : float or schedule
-        Added to v in each step, and to its root.  Default 1e-16.
-    {decoupled}
-    {flags}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -64,26 +54,19 @@ class AdaBelief(Optimizer):
     """
 
     __slots__ = ()
-    _decoupled = True
-    _flags: ClassVar[Hyper] = ADAM_FLAGS
-    _flags_doc = ADAM_FLAGS_DOC.format(eps_hat=False)
-    _conventions: ClassVar[dict[str, Hyper]] = {"optax": {}, "paper": {}}
+    _rule = "adabelief"
+    _conventions = ("optax", "paper")
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1e-3,
-        betas: Betas = (0.9, 0.999),
-        eps: Scheduled = 1e-16,
-        weight_decay: Scheduled = 0.0,
-        **common: Unpack[AdamFlags],
-    ) -> None:
-        hyper = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
-        super().__init__(params, hyper, common)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "adabelief"
+    lr: Number = LR.but(
+        doc="Learning rate, about the largest change of a weight in a step."
+    )
+    betas: Pair = BETAS.but(
+        doc="Decay of the running means of g and of its squared surprise."
+    )
+    eps: Number = EPS.but(1e-16, doc="Added to v in each step, and to its root.")
+    weight_decay: Number = DECOUPLED
+    _: KW_ONLY
+    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
@@ -91,7 +74,7 @@ class AdaBelief(Optimizer):
         return lambda t, lr, decay: (*fold(t, lr, decay), eps)
 
 
-class Yogi(Optimizer):
+class Yogi(AdamFlags):
     """Yogi: Adam whose v changes by at most (1 - b2) g^2 in a step.
 
     ::
@@ -100,21 +83,7 @@ class Yogi(Optimizer):
         v = v + (1 - b2) sign(g^2 - v) g^2
         p = p - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Learning rate.  Default 1e-2.
-    betas : (float, float) or schedule
-        Decay of the running mean of g, and how slowly v changes, in [0, 1).  Default
-        (0.9, 0.999).
-    eps : float or schedule
-        Added to the root, in units of g.  Default 1e-3.
-    initial_accumulator_value : float
-        What m and v begin with.  Default 1e-6.
-    {decoupled}
-    {flags}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -132,36 +101,21 @@ class Yogi(Optimizer):
     """
 
     __slots__ = ()
-    _decoupled = True
-    _flags: ClassVar[Hyper] = ADAM_FLAGS
-    _flags_doc = ADAM_FLAGS_DOC.format(eps_hat=False)
-    _conventions: ClassVar[dict[str, Hyper]] = {
-        "optax": {},
-        "paper": {"bias_correction": False},
-    }
+    _rule = "yogi"
+    _conventions = ("optax", "paper")
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1e-2,
-        betas: Betas = (0.9, 0.999),
-        eps: Scheduled = 1e-3,
-        initial_accumulator_value: float = 1e-6,
-        weight_decay: Scheduled = 0.0,
-        **common: Unpack[AdamFlags],
-    ) -> None:
-        hyper = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "initial_accumulator_value": initial_accumulator_value,
-            "weight_decay": weight_decay,
-        }
-        super().__init__(params, hyper, common)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "yogi"
+    lr: Number = LR.but(1e-2)
+    betas: Pair = BETAS.but(
+        doc="Decay of the running mean of g, and how slowly v changes."
+    )
+    eps: Number = EPS.but(1e-3)
+    initial_accumulator_value: Fixed = Field(
+        1e-6, NONNEGATIVE, "What m and v begin with.", initial=True
+    )
+    weight_decay: Number = DECOUPLED
+    _: KW_ONLY
+    bias_correction: Flag = AdamFlags.bias_correction.but(paper=False)
+    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
 
     @staticmethod
     def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:
@@ -173,7 +127,7 @@ class Yogi(Optimizer):
         return fold_adam(h)
 
 
-class LaProp(Optimizer):
+class LaProp(AdamFlags):
     """LaProp: momentum of normalised gradients (Adam normalises the momentum).
 
     ::
@@ -182,19 +136,7 @@ class LaProp(Optimizer):
         m = b1 m + (1 - b1) g / (sqrt(v / (1 - b2^t)) + eps)
         p = (1 - lr weight_decay) (p - lr m / (1 - b1^t))
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Learning rate.  Default 4e-4.
-    betas : (float, float) or schedule
-        Decay of the running means, of the normalised g and of g^2, in [0, 1).  Default
-        (0.9, 0.999).
-    eps : float or schedule
-        Added to the root, in units of g.  Default 1e-15.
-    {decoupled}
-    {flags}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -212,25 +154,16 @@ class LaProp(Optimizer):
     """
 
     __slots__ = ()
-    _decoupled = True
-    _flags: ClassVar[Hyper] = ADAM_FLAGS
-    _flags_doc = ADAM_FLAGS_DOC.format(eps_hat=False)
+    _rule = "laprop"
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 4e-4,
-        betas: Betas = (0.9, 0.999),
-        eps: Scheduled = 1e-15,
-        weight_decay: Scheduled = 0.0,
-        **common: Unpack[AdamFlags],
-    ) -> None:
-        hyper = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
-        super().__init__(params, hyper, common)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "laprop"
+    lr: Number = LR.but(4e-4)
+    betas: Pair = BETAS.but(
+        doc="Decay of the running means, of the normalised g and of g^2."
+    )
+    eps: Number = EPS.but(1e-15)
+    weight_decay: Number = DECOUPLED
+    _: KW_ONLY
+    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
@@ -257,19 +190,7 @@ class ADOPT(Optimizer):
         v = b2 v + (1 - b2) g^2
         p = p - lr m
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Learning rate.  Default 1e-3.
-    betas : (float, float) or schedule
-        Decay of the running means, of x and of g^2, in [0, 1).  Default (0.9, 0.9999).
-    eps : float or schedule
-        The least root to divide by, in units of g.  Default 1e-6.
-    {coupled}
-    clip_exp : float, schedule or None
-        Power of t - 1 within which x is kept; None: no bound.  Default 0.25.
-    {common}
+    {parameters}
 
     References
     ----------
@@ -288,30 +209,19 @@ class ADOPT(Optimizer):
     """
 
     __slots__ = ()
-    _domains: ClassVar[Domains] = {"clip_exp": NONNEGATIVE.or_none()}
+    _rule = "adopt"
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1e-3,
-        betas: Betas = (0.9, 0.9999),
-        eps: Scheduled = 1e-6,
-        weight_decay: Scheduled = 0.0,
-        clip_exp: Scheduled | None = 0.25,
-        **common: Unpack[Common],
-    ) -> None:
-        hyper = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "clip_exp": clip_exp,
-        }
-        super().__init__(params, hyper, common)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "adopt"
+    lr: Number = LR
+    betas: Pair = BETAS.but(
+        (0.9, 0.9999), doc="Decay of the running means, of x and of g^2."
+    )
+    eps: Number = EPS.but(1e-6, doc="The least root to divide by, in units of g.")
+    weight_decay: Number = COUPLED
+    clip_exp: Bound = Field(
+        0.25,
+        NONNEGATIVE.or_none(),
+        "Power of t - 1 within which x is kept; None: no bound.",
+    )
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
@@ -326,7 +236,7 @@ class ADOPT(Optimizer):
         return coefs
 
 
-class AdEMAMix(Optimizer):
+class AdEMAMix(AdamFlags):
     """AdEMAMix: Adam with a second, slow mean of the gradient.
 
     ::
@@ -337,24 +247,7 @@ class AdEMAMix(Optimizer):
         u = (m / (1 - b1^t) + alpha m_slow) / (sqrt(v / (1 - b2^t)) + eps)
         p = (1 - lr weight_decay) p - lr u
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Learning rate.  Default 1e-3.
-    betas : (float, float, float) or schedule
-        Decay of m, v and m_slow, in [0, 1).  Default (0.9, 0.999, 0.9999).
-    alpha : float or schedule
-        Weight of the slow mean.  Default 5.
-    t_alpha_beta3 : float
-        Steps in which alpha grows to its value, linearly, and b3 from b1 to its own,
-        so that the half life grows about linearly; 0: they are there at once.  The
-        authors take all steps of the run.  Default 0.
-    eps : float or schedule
-        Added to the root, in units of g.  Default 1e-8.
-    {decoupled}
-    {flags}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -372,39 +265,26 @@ class AdEMAMix(Optimizer):
     """
 
     __slots__ = ()
-    _decoupled = True
-    _flags: ClassVar[Hyper] = ADAM_FLAGS
-    _flags_doc = ADAM_FLAGS_DOC.format(eps_hat=False)
-    _domains: ClassVar[Domains] = {
-        "betas": (FRACTION, FRACTION, FRACTION),
-        "alpha": NONNEGATIVE,
-        "t_alpha_beta3": NONNEGATIVE,
-    }
+    _rule = "ademamix"
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1e-3,
-        betas: ThreeBetas = (0.9, 0.999, 0.9999),
-        alpha: Scheduled = 5.0,
-        t_alpha_beta3: float = 0.0,
-        eps: Scheduled = 1e-8,
-        weight_decay: Scheduled = 0.0,
-        **common: Unpack[AdamFlags],
-    ) -> None:
-        hyper = {
-            "lr": lr,
-            "betas": betas,
-            "alpha": alpha,
-            "t_alpha_beta3": t_alpha_beta3,
-            "eps": eps,
-            "weight_decay": weight_decay,
-        }
-        super().__init__(params, hyper, common)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "ademamix"
+    lr: Number = LR
+    betas: Triple = Field(
+        (0.9, 0.999, 0.9999),
+        (FRACTION, FRACTION, FRACTION),
+        "Decay of m, v and m_slow.",
+    )
+    alpha: Number = Field(5.0, NONNEGATIVE, "Weight of the slow mean.")
+    t_alpha_beta3: Number = Field(
+        0.0,
+        NONNEGATIVE,
+        "Steps in which alpha grows to its value, linearly, and b3 from b1 to its "
+        "own, so that the half life grows about linearly; 0: they are there at "
+        "once.  The authors take all steps of the run.",
+    )
+    eps: Number = EPS
+    weight_decay: Number = DECOUPLED
+    _: KW_ONLY
+    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
@@ -440,21 +320,7 @@ class Adan(Optimizer):
         u = (m / (1 - b1^t) + b2 d / (1 - b2^t)) / (sqrt(n / (1 - b3^t)) + eps)
         p = (p - lr u) / (1 + lr weight_decay)
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Learning rate.  Default 1e-3.
-    betas : (float, float, float) or schedule
-        Decay of m, d and n, in [0, 1): 1 minus the betas of the paper.  Default (0.98,
-        0.92, 0.99).
-    eps : float or schedule
-        Added to the root, in units of g.  Default 1e-8.
-    weight_decay : float or schedule
-        Each step divides p by ``1 + lr * weight_decay``.  Default 0.
-    no_prox : bool
-        Decay p by ``1 - lr * weight_decay`` before the step instead.  Default False.
-    {common}
+    {parameters}
 
     References
     ----------
@@ -472,31 +338,23 @@ class Adan(Optimizer):
     """
 
     __slots__ = ()
-    _decoupled = True
-    _domains: ClassVar[Domains] = {"betas": (FRACTION, FRACTION, FRACTION)}
+    _rule = "adan"
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1e-3,
-        betas: ThreeBetas = (0.98, 0.92, 0.99),
-        eps: Scheduled = 1e-8,
-        weight_decay: Scheduled = 0.0,
-        no_prox: bool = False,
-        **common: Unpack[Common],
-    ) -> None:
-        hyper = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "no_prox": no_prox,
-        }
-        super().__init__(params, hyper, common)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "adan"
+    lr: Number = LR
+    betas: Triple = Field(
+        (0.98, 0.92, 0.99),
+        (FRACTION, FRACTION, FRACTION),
+        "Decay of m, d and n: 1 minus the betas of the paper.",
+    )
+    eps: Number = EPS
+    weight_decay: Number = Field(
+        0.0, NONNEGATIVE, "Each step divides p by ``1 + lr * weight_decay``."
+    )
+    no_prox: Flag = Field(
+        False, FLAG, "Decay p by ``1 - lr * weight_decay`` before the step instead."
+    )
+    _: KW_ONLY
+    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
 
     @staticmethod
     def _decay(h: Hyper) -> tuple[float, Decay]:

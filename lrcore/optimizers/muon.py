@@ -3,41 +3,34 @@
 from __future__ import annotations
 
 from math import sqrt
-from typing import Any, ClassVar, Literal, Unpack
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from lrcore._shared.bounds import saturated, toward
+from lrcore._shared.domains import FINITE, FLAG, FRACTION, NONNEGATIVE, choice, count
 from lrcore._shared.types import Array
-from lrcore.optimizers.adam import fold_adam
-from lrcore.optimizers.base.domains import (
-    FINITE,
-    FRACTION,
-    NONNEGATIVE,
-    Domains,
-    choice,
-    count,
+from lrcore.optimizers.adam import AdamFlags, fold_adam
+from lrcore.optimizers.base.common import BETAS, DECOUPLED, EPS, LR
+from lrcore.optimizers.base.fields import (
+    KW_ONLY,
+    Count,
+    Field,
+    Flag,
+    Number,
+    Pair,
+    Triple,
 )
 from lrcore.optimizers.base.fold import Coefs, Decay, Direct, Writes
-from lrcore.optimizers.base.keywords import Betas, Common, Hyper, Scheduled
+from lrcore.optimizers.base.keywords import Hyper
+from lrcore.optimizers.base.kind import Kind
 from lrcore.optimizers.base.memory import state_like
 from lrcore.optimizers.base.optimizer import Optimizer
 from lrcore.optimizers.base.part import Part
 
 __all__ = ["Muon"]
 
-
-class MuonFlags(Common, total=False):
-    """Keyword-only arguments of Muon."""
-
-    dampen: bool
-    bias_correction: bool
-    eps_added: bool
-    adam_lr_ratio: Scheduled
-    adam_betas: Betas
-    adam_eps: Scheduled
-    adam_weight_decay: Scheduled
-    adam_eps_hat: bool
+Spread = Literal["original", "match_rms_adamw", "transposed"]
 
 
 class Muon(Optimizer):
@@ -54,36 +47,7 @@ class Muon(Optimizer):
     where s = sqrt(max(1, rows / columns)).  Arrays that do not have two dimensions are
     stepped by AdamW; its arguments begin with ``adam_``.
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Learning rate.  Default 1e-3.
-    {decoupled}
-    momentum : float or schedule
-        Decay of the running mean of g, in [0, 1).  Default 0.95.
-    nesterov : bool
-        Look ahead by a step of momentum.  Default True.
-    ns_coefficients : (float, float, float)
-        a, b and c.  Default (3.4445, -4.775, 2.0315).
-    eps : float or schedule
-        The least norm to divide by, in units of g.  Default 1e-7.
-    ns_steps : int
-        Newton-Schulz iterations.  Default 5.
-    adjust_lr_fn : {"original", "match_rms_adamw", "transposed"}
-        s: "original" as above; "match_rms_adamw" 0.2 sqrt(max(rows, columns));
-        "transposed" sqrt(max(1, columns / rows)), for matrices whose rows are inputs.
-    dampen : bool
-        Weigh what enters m by 1 - momentum.  Default True.
-    bias_correction : bool
-        Divide by what the weights in m, and in the look ahead, come to.  Default False.
-    eps_added : bool
-        Add eps to the norm instead.  Default False.
-    adam_lr_ratio : float or schedule
-        AdamW's learning rate over lr.  Default 1.
-    adam_betas, adam_eps, adam_weight_decay, adam_eps_hat
-        AdamW's.  Default (0.9, 0.999), 1e-8, 0.01, False.
-    {common}
+    {parameters}
 
     ``l2`` and a coupled decay are added to s x, not to the gradient.  NumPy computes
     the matrix products, so the bits of a step depend on its BLAS.
@@ -105,83 +69,58 @@ class Muon(Optimizer):
     """
 
     __slots__ = ()
-    _decoupled = True
+    _rule = "sgd"
     _directed = True
-    _flags: ClassVar[Hyper] = {
-        "dampen": True,
-        "bias_correction": False,
-        "eps_added": False,
-        "adam_lr_ratio": 1.0,
-        "adam_betas": (0.9, 0.999),
-        "adam_eps": 1e-8,
-        "adam_weight_decay": 0.01,
-        "adam_eps_hat": False,
-    }
-    _domains: ClassVar[Domains] = {
-        "momentum": FRACTION,
-        "ns_coefficients": (FINITE, FINITE, FINITE),
-        "ns_steps": count(0),
-        "adjust_lr_fn": choice("original", "match_rms_adamw", "transposed"),
-        "adam_lr_ratio": NONNEGATIVE,
-        "adam_betas": (FRACTION, FRACTION),
-        "adam_eps": NONNEGATIVE,
-        "adam_weight_decay": NONNEGATIVE,
-    }
-    _conventions: ClassVar[dict[str, Hyper]] = {
-        "keras": {
-            "weight_decay": 4e-3,
-            "adjust_lr_fn": "match_rms_adamw",
-            "dampen": False,
-            "eps_added": True,
-            "adam_eps": 1e-7,
-            "adam_eps_hat": True,
-            "adam_weight_decay": 4e-3,
-        },
-        "optax": {
-            "weight_decay": 0.0,
-            "eps": 1e-8,
-            "adjust_lr_fn": "transposed",
-            "bias_correction": True,
-            "eps_added": True,
-            "adam_weight_decay": 0.0,
-        },
-    }
+    _conventions = ("keras", "optax")
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1e-3,
-        weight_decay: Scheduled = 0.1,
-        momentum: Scheduled = 0.95,
-        nesterov: bool = True,
-        ns_coefficients: tuple[float, float, float] = (3.4445, -4.775, 2.0315),
-        eps: Scheduled = 1e-7,
-        ns_steps: int = 5,
-        adjust_lr_fn: Literal["original", "match_rms_adamw", "transposed"] = "original",
-        **common: Unpack[MuonFlags],
-    ) -> None:
-        hyper = {
-            "lr": lr,
-            "weight_decay": weight_decay,
-            "momentum": momentum,
-            "nesterov": nesterov,
-            "ns_coefficients": ns_coefficients,
-            "eps": eps,
-            "ns_steps": ns_steps,
-            "adjust_lr_fn": adjust_lr_fn,
-        }
-        super().__init__(params, hyper, common)
+    lr: Number = LR
+    weight_decay: Number = DECOUPLED.but(0.1, keras=4e-3, optax=0.0)
+    momentum: Number = Field(0.95, FRACTION, "Decay of the running mean of g.")
+    nesterov: Flag = Field(True, FLAG, "Look ahead by a step of momentum.")
+    ns_coefficients: Triple = Field(
+        (3.4445, -4.775, 2.0315), (FINITE, FINITE, FINITE), "a, b and c."
+    )
+    eps: Number = EPS.but(
+        1e-7, doc="The least norm to divide by, in units of g.", optax=1e-8
+    )
+    ns_steps: Count = Field(5, count(0), "Newton-Schulz iterations.")
+    adjust_lr_fn: Field[Spread, Spread] = Field(
+        "original",
+        choice(*get_args(Spread)),
+        's: "original" as above; "match_rms_adamw" 0.2 sqrt(max(rows, columns)); '
+        '"transposed" sqrt(max(1, columns / rows)), for matrices whose rows are '
+        "inputs.",
+        keras="match_rms_adamw",
+        optax="transposed",
+    )
+    _: KW_ONLY
+    dampen: Flag = Field(
+        True, FLAG, "Weigh what enters m by 1 - momentum.", keras=False
+    )
+    bias_correction: Flag = Field(
+        False,
+        FLAG,
+        "Divide by what the weights in m, and in the look ahead, come to.",
+        optax=True,
+    )
+    eps_added: Flag = Field(
+        False, FLAG, "Add eps to the norm instead.", keras=True, optax=True
+    )
+    adam_lr_ratio: Number = Field(1.0, NONNEGATIVE, "AdamW's learning rate over lr.")
+    adam_betas: Pair = BETAS.but(doc="AdamW's betas.")
+    adam_eps: Number = EPS.but(doc="AdamW's eps.", keras=1e-7)
+    adam_weight_decay: Number = DECOUPLED.but(
+        1e-2, doc="AdamW's weight_decay.", keras=4e-3, optax=0.0
+    )
+    adam_eps_hat: Flag = AdamFlags.eps_hat.but(doc="AdamW's eps_hat.", keras=True)
+    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
 
     @classmethod
-    def _kinds(cls) -> tuple[type[Optimizer], ...]:
+    def _kinds(cls) -> tuple[type[Kind], ...]:
         return cls, MuonAdamW
 
-    def _kind_of(self, p: Array) -> type[Optimizer]:
+    def _kind_of(self, p: Array) -> type[Kind]:
         return type(self) if p.ndim == 2 else MuonAdamW
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "sgd"
 
     @classmethod
     def _states_of(cls, part: Part) -> tuple[tuple[str, ...], int]:
@@ -247,19 +186,16 @@ def _spread(h: Hyper, rows: int, columns: int) -> float:
     return sqrt(max(1, rows / max(columns, 1)))
 
 
-class MuonAdamW(Optimizer):
+class MuonAdamW(Kind):
     """AdamW, for the arrays of Muon that are not matrices."""
 
     __slots__ = ()
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "adam"
+    _rule = "adam"
 
     @staticmethod
     def _decay(h: Hyper) -> tuple[float, Decay]:
         ratio = h["adam_lr_ratio"]
-        l2, decay = Optimizer._decay({**h, "weight_decay": h["adam_weight_decay"]})
+        l2, decay = Kind._decay({**h, "weight_decay": h["adam_weight_decay"]})
         return l2, lambda rate: decay(ratio * rate)
 
     @staticmethod

@@ -5,25 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from math import ceil, inf, log, sqrt
-from typing import Any, ClassVar, Unpack
+from typing import ClassVar
 
 import numpy as np
 
-from lrcore.optimizers.adam import (
-    ADAM_FLAGS,
-    ADAM_FLAGS_DOC,
-    AdamFlags,
-    fold_adam,
-)
-from lrcore.optimizers.base.domains import FINITE, Domain, Domains
+from lrcore._shared.domains import FINITE, FROM_ZERO
+from lrcore.optimizers.adam import AdamFlags, fold_adam
+from lrcore.optimizers.base.common import BETAS, COUPLED, DECOUPLED, EPS, LR
+from lrcore.optimizers.base.fields import KW_ONLY, Field, Flag, Number, Pair
 from lrcore.optimizers.base.fold import Coefs
-from lrcore.optimizers.base.keywords import Betas, Hyper, Scheduled
+from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.optimizer import Optimizer
 
 __all__ = ["NAdam", "NAdamW", "RAdam", "RAdamW"]
 
 
-class NAdam(Optimizer):
+class NAdam(AdamFlags):
     """NAdam: Adam with a Nesterov look-ahead.
 
     ::
@@ -34,21 +31,7 @@ class NAdam(Optimizer):
         u = (1 - mu_t) / (1 - mu_1 ... mu_t) g + mu_t+1 / (1 - mu_1 ... mu_t+1) m
         p = p - lr u / (sqrt(v / (1 - b2^t)) + eps)
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Learning rate.  Default 2e-3.
-    betas : (float, float) or schedule
-        Decay of the running means of g and of its square, in [0, 1).  Where the first
-        is a schedule, its present value stands for all mu.  Default (0.9, 0.999).
-    eps : float or schedule
-        Added to the root, in units of g.  Default 1e-8.
-    {coupled}
-    momentum_decay : float or schedule
-        How fast mu rises from b1 / 2 to b1; inf: it is b1 at once.  Default 4e-3.
-    {flags}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -66,44 +49,25 @@ class NAdam(Optimizer):
     """
 
     __slots__ = ()
-    _flags: ClassVar[Hyper] = ADAM_FLAGS
-    _flags_doc = ADAM_FLAGS_DOC.format(eps_hat=False)
-    _domains: ClassVar[Domains] = {
-        "momentum_decay": Domain(lambda x: x >= 0, "a number >= 0")
-    }
-    _conventions: ClassVar[dict[str, Hyper]] = {
-        "keras": {
-            "lr": 1e-3,
-            "eps": 1e-7,
-            "momentum_decay": 1.0,
-            "decoupled_weight_decay": True,
-        },
-        "optax": {"momentum_decay": inf},
-        "paper": {},
-    }
+    _rule = "nadam"
+    _conventions: ClassVar[tuple[str, ...]] = ("keras", "optax", "paper")
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 2e-3,
-        betas: Betas = (0.9, 0.999),
-        eps: Scheduled = 1e-8,
-        weight_decay: Scheduled = 0.0,
-        momentum_decay: Scheduled = 4e-3,
-        **common: Unpack[AdamFlags],
-    ) -> None:
-        hyper = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "momentum_decay": momentum_decay,
-        }
-        super().__init__(params, hyper, common)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "nadam"
+    lr: Number = LR.but(2e-3, keras=1e-3)
+    betas: Pair = BETAS.but(
+        doc="Decay of the running means of g and of its square.  Where the "
+        "first is a schedule, its present value stands for all mu."
+    )
+    eps: Number = EPS.but(keras=1e-7)
+    weight_decay: Number = COUPLED
+    momentum_decay: Number = Field(
+        4e-3,
+        FROM_ZERO,
+        "How fast mu rises from b1 / 2 to b1; inf: it is b1 at once.",
+        keras=1.0,
+        optax=inf,
+    )
+    _: KW_ONLY
+    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(keras=True)
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
@@ -167,14 +131,7 @@ def _mu_products(b1: float, decay: float) -> Callable[[int], float]:
 class NAdamW(NAdam):
     """NAdam with decoupled weight decay: ``p *= 1 - lr * weight_decay``, then NAdam.
 
-    Parameters
-    ----------
-    {params}
-    lr, betas, eps, momentum_decay
-        As of NAdam.
-    {decoupled}
-    {flags}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -191,31 +148,14 @@ class NAdamW(NAdam):
     """
 
     __slots__ = ()
-    _decoupled = True
-    _conventions: ClassVar[dict[str, Hyper]] = {
-        "optax": {"momentum_decay": inf, "weight_decay": 1e-4}
-    }
+    _conventions = ("optax",)
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 2e-3,
-        betas: Betas = (0.9, 0.999),
-        eps: Scheduled = 1e-8,
-        weight_decay: Scheduled = 1e-2,
-        momentum_decay: Scheduled = 4e-3,
-        **common: Unpack[AdamFlags],
-    ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, momentum_decay, **common)
+    weight_decay: Number = DECOUPLED.but(1e-2, optax=1e-4)
+    _: KW_ONLY
+    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
 
 
-class RAdamFlags(AdamFlags, total=False):
-    """Keyword-only flags of RAdam."""
-
-    threshold: float
-
-
-class RAdam(Optimizer):
+class RAdam(AdamFlags):
     """RAdam: Adam that steps by momentum alone until the variance of v is small.
 
     ::
@@ -227,19 +167,7 @@ class RAdam(Optimizer):
         p = p - lr m / (1 - b1^t) r l       if rho > 5
         p = p - lr m / (1 - b1^t)           otherwise
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Learning rate.  Default 1e-3.
-    betas : (float, float) or schedule
-        Decay of the running means of g and of its square, in [0, 1).  Default (0.9,
-        0.999).
-    eps : float or schedule
-        Added to the root, in units of g.  Default 1e-8.
-    {coupled}
-    {flags}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -257,34 +185,18 @@ class RAdam(Optimizer):
     """
 
     __slots__ = ()
-    _flags: ClassVar[Hyper] = {**ADAM_FLAGS, "eps_hat": True, "threshold": 5.0}
-    _flags_doc = (
-        ADAM_FLAGS_DOC.format(eps_hat=True)
-        + """
-    threshold : float
-        The rho above which v is trusted.  Default 5."""
+    _rule = "adam"
+    _conventions: ClassVar[tuple[str, ...]] = ("optax", "paper")
+
+    lr: Number = LR
+    betas: Pair = BETAS
+    eps: Number = EPS
+    weight_decay: Number = COUPLED
+    _: KW_ONLY
+    eps_hat: Flag = AdamFlags.eps_hat.but(True, optax=False)
+    threshold: Number = Field(
+        5.0, FINITE, "The rho above which v is trusted.", paper=4.0
     )
-    _domains: ClassVar[Domains] = {"threshold": FINITE}
-    _conventions: ClassVar[dict[str, Hyper]] = {
-        "optax": {"eps_hat": False},
-        "paper": {"threshold": 4.0},
-    }
-
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1e-3,
-        betas: Betas = (0.9, 0.999),
-        eps: Scheduled = 1e-8,
-        weight_decay: Scheduled = 0.0,
-        **common: Unpack[RAdamFlags],
-    ) -> None:
-        hyper = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
-        super().__init__(params, hyper, common)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "adam"
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
@@ -308,14 +220,7 @@ class RAdam(Optimizer):
 class RAdamW(RAdam):
     """RAdam with decoupled weight decay: ``p *= 1 - lr * weight_decay``, then RAdam.
 
-    Parameters
-    ----------
-    {params}
-    lr, betas, eps
-        As of RAdam.
-    {decoupled}
-    {flags}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -332,16 +237,8 @@ class RAdamW(RAdam):
     """
 
     __slots__ = ()
-    _decoupled = True
-    _conventions: ClassVar[dict[str, Hyper]] = {"optax": {"eps_hat": False}}
+    _conventions = ("optax",)
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1e-3,
-        betas: Betas = (0.9, 0.999),
-        eps: Scheduled = 1e-8,
-        weight_decay: Scheduled = 1e-2,
-        **common: Unpack[RAdamFlags],
-    ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, **common)
+    weight_decay: Number = DECOUPLED.but(1e-2)
+    _: KW_ONLY
+    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from math import inf
-from typing import Any, ClassVar, Unpack
+from typing import Any
 
 from lrcore._shared.bounds import LARGEST_RATE
-from lrcore._shared.numbers import real
-from lrcore.optimizers.base.domains import (
-    FINITE,
-    GROWTH,
-    NONNEGATIVE,
-    POSITIVE,
-    Domain,
-    Domains,
-)
+from lrcore._shared.domains import ABOVE_ZERO, FINITE, FROM_ONE, POSITIVE, real
+from lrcore.optimizers.base.common import DECOUPLED, EPS, LR
+from lrcore.optimizers.base.fields import KW_ONLY, Field, Flag, Number
 from lrcore.optimizers.base.fold import Adapt, Numbers, decay_at
-from lrcore.optimizers.base.keywords import Common, Hyper, Scheduled
+from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.optimizer import Optimizer
 
 __all__ = ["SPS"]
@@ -36,25 +29,7 @@ class SPS(Optimizer):
     last rate above 0.  The norm is that of clipped gradients, so clipping makes the
     rate higher: limit steps by max_lr instead.
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Multiplies the rate that is found.  Default 1.
-    f_min : float or schedule
-        A bound below the loss of every batch, as near to its least as is known: 0 for a
-        model that can fit all data.  Default 0.
-    c : float or schedule
-        What the rate is divided by; 1/2 is best for convex losses.  Default 0.5.
-    max_lr : float or schedule
-        The highest rate: what bounds it where f_min is too low.  Default 1.
-    growth_rate : float or schedule
-        By which factor the rate may grow from one step to the next, at least 1; the
-        authors' code takes 2^(1 / steps per epoch).  Default inf.
-    eps : float or schedule
-        In units of |g|^2.  Default 1e-8.
-    {decoupled}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -75,45 +50,38 @@ class SPS(Optimizer):
     """
 
     __slots__ = ()
-    _decoupled = True
+    _rule = "sgd"
     _gauge = "norm"
     _sums_all = True
     _carries = ("gathered_loss", "rate")
-    _domains: ClassVar[Domains] = {
-        "f_min": FINITE,
-        "c": POSITIVE,
-        "max_lr": Domain(lambda x: x > 0, "a number > 0"),
-        "growth_rate": GROWTH,
-        "eps": NONNEGATIVE,
-    }
-    _conventions: ClassVar[Mapping[str, Hyper]] = {"optax": {"c": 1.0, "eps": 0.0}}
+    _conventions = ("optax",)
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1.0,
-        f_min: Scheduled = 0.0,
-        c: Scheduled = 0.5,
-        max_lr: Scheduled = 1.0,
-        growth_rate: Scheduled = inf,
-        eps: Scheduled = 1e-8,
-        weight_decay: Scheduled = 0.0,
-        **common: Unpack[Common],
-    ) -> None:
-        hyper = {
-            "lr": lr,
-            "f_min": f_min,
-            "c": c,
-            "max_lr": max_lr,
-            "growth_rate": growth_rate,
-            "eps": eps,
-            "weight_decay": weight_decay,
-        }
-        super().__init__(params, hyper, common)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "sgd"
+    lr: Number = LR.but(1.0, doc="Multiplies the rate that is found.")
+    f_min: Number = Field(
+        0.0,
+        FINITE,
+        "A bound below the loss of every batch, as near to its least as is known: "
+        "0 for a model that can fit all data.",
+    )
+    c: Number = Field(
+        0.5,
+        POSITIVE,
+        "What the rate is divided by; 1/2 is best for convex losses.",
+        optax=1.0,
+    )
+    max_lr: Number = Field(
+        1.0, ABOVE_ZERO, "The highest rate: what bounds it where f_min is too low."
+    )
+    growth_rate: Number = Field(
+        inf,
+        FROM_ONE,
+        "By which factor the rate may grow from one step to the next; "
+        "the authors' code takes 2^(1 / steps per epoch).",
+    )
+    eps: Number = EPS.but(doc="In units of |g|^2.", optax=0.0)
+    weight_decay: Number = DECOUPLED
+    _: KW_ONLY
+    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
 
     @staticmethod
     def _fold(h: Hyper) -> Adapt:
@@ -166,14 +134,6 @@ class SPS(Optimizer):
         """
         return self._step(grads, loss)
 
-    def _step(
-        self,
-        grads: Any,
-        loss: float | None,
-        grad_scale: float = 1.0,
-        skip_nonfinite: bool = False,
-    ) -> bool:
+    def _told(self, loss: float | None) -> tuple[float, ...]:
         what = "a number, that of the batch the gradients are of"
-        told = real("loss", loss, what)
-        applied: bool = self._plan.step(grads, grad_scale, skip_nonfinite, told)
-        return applied
+        return (real("loss", loss, what),)

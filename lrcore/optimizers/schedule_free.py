@@ -3,111 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import ulp
-from typing import Any, ClassVar, Literal, Unpack
+from typing import Any, Literal
 
 import numpy as np
 
+from lrcore._shared.domains import FRACTION, INSIDE, NONNEGATIVE
 from lrcore._shared.types import Array
 from lrcore.optimizers.base import averages
-from lrcore.optimizers.base.domains import FRACTION, NONNEGATIVE, Domain, Domains
+from lrcore.optimizers.base.common import COUPLED, EPS, LR
+from lrcore.optimizers.base.fields import KW_ONLY, Field, Flag, Number, Pair
 from lrcore.optimizers.base.fold import Adapt, Numbers
-from lrcore.optimizers.base.keywords import Betas, Common, Hyper, Scheduled
+from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.optimizer import Optimizer
 
 __all__ = ["AdamWScheduleFree", "SGDScheduleFree"]
 
-INSIDE = Domain(lambda x: 0 < x < 1, "a number in (0, 1)", (ulp(0.0), 1.0))
+_R: Number = Field(0.0, NONNEGATIVE, "Power of t in the weight of a step in x.")
+_WEIGHT_LR_POWER: Number = Field(
+    2.0, NONNEGATIVE, "Power of the largest lr so far in the weight of a step in x."
+)
 
 
-class SGDScheduleFree(Optimizer):
-    """Schedule-Free SGD: SGD z and its average x, with gradients at a point between.
-
-    ::
-
-        e = lr (g + weight_decay y);   z = z - e
-        c = w / (sum of all w),        w = t^r lr_max^weight_lr_power
-        x = x + c (z - x)
-        y = z + momentum (x - z)
-
-    The params are y, where gradients are computed.  The result is x: use it where you
-    would use the params after training with a falling lr.  ``with opt.averaged():``
-    puts it into the params, for evaluation or to save it, and ``opt.x`` returns it.
-    (To continue later, save y: the params outside of this block, with
-    ``state_dict()``.)  lr may have a warm-up, and is constant afterwards.  Lookahead is
-    refused.
-
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Learning rate; about 10 times what SGD with momentum takes.  Default 1.
-    momentum : float or schedule
-        Where y is between z and x, in (0, 1); what x is depends on it.  Default 0.9.
-    {coupled}
-    r : float or schedule
-        Power of t in the weight of a step in x.  Default 0.
-    weight_lr_power : float or schedule
-        Power of the largest lr so far in that weight.  Default 2.
-    {common}
-
-    References
-    ----------
-    Defazio et al. 2024, "The road less scheduled", eq. 3-5, with the weights of the
-    authors' code.
-
-    Examples
-    --------
-    >>> import numpy as np, lrcore
-    >>> p = np.ones(2)
-    >>> opt = lrcore.SGDScheduleFree(p, lr=0.5)
-    >>> for _ in range(100):
-    ...     _ = opt.step(p.copy())
-    >>> with opt.averaged():
-    ...     print(abs(p).max() < 1e-3)
-    True
-    """
+class ScheduleFree(Optimizer):
+    """Optimizers whose result is an average x, with gradients at another point y."""
 
     __slots__ = ()
     _carries = ("weight_sum", "lr_max", "momentum")
-    _domains: ClassVar[Domains] = {
-        "momentum": INSIDE,
-        "r": NONNEGATIVE,
-        "weight_lr_power": NONNEGATIVE,
-    }
-
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1.0,
-        momentum: Scheduled = 0.9,
-        weight_decay: Scheduled = 0.0,
-        r: Scheduled = 0.0,
-        weight_lr_power: Scheduled = 2.0,
-        **common: Unpack[Common],
-    ) -> None:
-        hyper = {
-            "lr": lr,
-            "momentum": momentum,
-            "weight_decay": weight_decay,
-            "r": r,
-            "weight_lr_power": weight_lr_power,
-        }
-        super().__init__(params, hyper, common)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "schedule_free"
-
-    @staticmethod
-    def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:
-        return {"z": "p"}
-
-    @staticmethod
-    def _fold(h: Hyper) -> Adapt:
-        return _fold_average(h["momentum"], h)
-
-    # --- the average ---------------------------------------------------------------
 
     @property
     def x(self) -> Any:
@@ -129,6 +50,64 @@ class SGDScheduleFree(Optimizer):
             for leaf, state in zip(self._tree.leaves, self.state, strict=True)
             for y, towards in [(leaf.array, 1 - 1 / (float(state["momentum"]) or 1.0))]
         ]
+
+    @staticmethod
+    def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:
+        return {"z": "p"}
+
+
+class SGDScheduleFree(ScheduleFree):
+    """Schedule-Free SGD: SGD z and its average x, with gradients at a point between.
+
+    ::
+
+        e = lr (g + weight_decay y);   z = z - e
+        c = w / (sum of all w),        w = t^r lr_max^weight_lr_power
+        x = x + c (z - x)
+        y = z + momentum (x - z)
+
+    The params are y, where gradients are computed.  The result is x: use it where you
+    would use the params after training with a falling lr.  ``with opt.averaged():``
+    puts it into the params, for evaluation or to save it, and ``opt.x`` returns it.
+    (To continue later, save y: the params outside of this block, with
+    ``state_dict()``.)  lr may have a warm-up, and is constant afterwards.  Lookahead is
+    refused.
+
+    {parameters}
+
+    References
+    ----------
+    Defazio et al. 2024, "The road less scheduled", eq. 3-5, with the weights of the
+    authors' code.
+
+    Examples
+    --------
+    >>> import numpy as np, lrcore
+    >>> p = np.ones(2)
+    >>> opt = lrcore.SGDScheduleFree(p, lr=0.5)
+    >>> for _ in range(100):
+    ...     _ = opt.step(p.copy())
+    >>> with opt.averaged():
+    ...     print(abs(p).max() < 1e-3)
+    True
+    """
+
+    __slots__ = ()
+    _rule = "schedule_free"
+
+    lr: Number = LR.but(
+        1.0, doc="Learning rate; about 10 times what SGD with momentum takes."
+    )
+    momentum: Number = Field(
+        0.9, INSIDE, "Where y is between z and x; what x is depends on it."
+    )
+    weight_decay: Number = COUPLED
+    r: Number = _R
+    weight_lr_power: Number = _WEIGHT_LR_POWER
+
+    @staticmethod
+    def _fold(h: Hyper) -> Adapt:
+        return _fold_average(h["momentum"], h)
 
 
 def _fold_average(b: float, h: Hyper) -> Adapt:
@@ -152,7 +131,7 @@ def _fold_average(b: float, h: Hyper) -> Adapt:
     return coefs
 
 
-class AdamWScheduleFree(SGDScheduleFree):
+class AdamWScheduleFree(ScheduleFree):
     """Schedule-Free AdamW: Adam's denominator, and an average instead of momentum.
 
     ::
@@ -162,21 +141,7 @@ class AdamWScheduleFree(SGDScheduleFree):
 
     Then x and y are those of SGDScheduleFree, with b1 as the momentum.
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Learning rate; 1 to 10 times what AdamW takes.  Default 2.5e-3.
-    betas : (float, float) or schedule
-        Where y is between z and x, in (0, 1), and the decay of the running mean of g^2,
-        in [0, 1).  Default (0.9, 0.999).
-    eps : float or schedule
-        Added to the root, in units of g.  Default 1e-8.
-    weight_decay : float or schedule
-        Each step takes ``lr * weight_decay * y`` from z.  Default 0.
-    r, weight_lr_power
-        As of SGDScheduleFree.
-    {common}
+    {parameters}
 
     References
     ----------
@@ -195,37 +160,22 @@ class AdamWScheduleFree(SGDScheduleFree):
     """
 
     __slots__ = ()
-    _decoupled = True
-    _domains: ClassVar[Domains] = {
-        "betas": (INSIDE, FRACTION),
-        "r": NONNEGATIVE,
-        "weight_lr_power": NONNEGATIVE,
-    }
+    _rule = "schedule_free_adam"
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 2.5e-3,
-        betas: Betas = (0.9, 0.999),
-        eps: Scheduled = 1e-8,
-        weight_decay: Scheduled = 0.0,
-        r: Scheduled = 0.0,
-        weight_lr_power: Scheduled = 2.0,
-        **common: Unpack[Common],
-    ) -> None:
-        hyper = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "r": r,
-            "weight_lr_power": weight_lr_power,
-        }
-        Optimizer.__init__(self, params, hyper, common)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "schedule_free_adam"
+    lr: Number = LR.but(2.5e-3, doc="Learning rate; 1 to 10 times what AdamW takes.")
+    betas: Pair = Field(
+        (0.9, 0.999),
+        (INSIDE, FRACTION),
+        "Where y is between z and x, and the decay of the running mean of g^2.",
+    )
+    eps: Number = EPS
+    weight_decay: Number = COUPLED.but(
+        doc="Each step takes ``lr * weight_decay * y`` from z."
+    )
+    r: Number = _R
+    weight_lr_power: Number = _WEIGHT_LR_POWER
+    _: KW_ONLY
+    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
 
     @staticmethod
     def _fold(h: Hyper) -> Adapt:

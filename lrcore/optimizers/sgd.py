@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Unpack
+from typing import Any, ClassVar
 
+from lrcore._shared.domains import FINITE, FLAG, NONNEGATIVE
 from lrcore._shared.words import shown
 from lrcore.optimizers.base import averages
-from lrcore.optimizers.base.domains import NONNEGATIVE, Domains
+from lrcore.optimizers.base.common import COUPLED, DECOUPLED, LR
+from lrcore.optimizers.base.fields import KW_ONLY, Field, Fixed, Flag, Number
 from lrcore.optimizers.base.fold import Coefs
-from lrcore.optimizers.base.keywords import Common, Hyper, Scheduled
+from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.optimizer import Optimizer
 
 __all__ = ["ASGD", "SGD", "SGDW"]
-
-
-class MomentumFlags(Common, total=False):
-    """Keyword-only flags of SGD."""
-
-    lr_in_momentum: bool
-    dampen_first_step: bool
 
 
 class SGD(Optimizer):
@@ -32,21 +27,7 @@ class SGD(Optimizer):
         p = p - lr m                                     with momentum
         p = p - lr (g + momentum m)                      with Nesterov momentum
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Learning rate.  Default 1e-3.
-    momentum : float or schedule
-        At least 0; with 0 there is no state, and p moves by lr g.  Default 0.
-    dampening : float or schedule
-        Takes effect from the second step on.  Default 0.
-    {coupled}
-    nesterov : bool
-        Look ahead by a step of momentum.  Needs a momentum and no dampening.
-        Default False.
-    {flags}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -66,39 +47,31 @@ class SGD(Optimizer):
     """
 
     __slots__ = ()
-    _flags: ClassVar[Hyper] = {"lr_in_momentum": False, "dampen_first_step": False}
-    _flags_doc = """\
-lr_in_momentum : bool
-        Let m gather lr g, so that a change of lr acts on later gradients only.
-        Default False.
-    dampen_first_step : bool
-        Begin with m = (1 - dampening) g.  Default False."""
-    _conventions: ClassVar[dict[str, Hyper]] = {
-        "keras": {"lr": 0.01, "lr_in_momentum": True, "decoupled_weight_decay": True},
-        "optax": {},
-    }
+    _conventions: ClassVar[tuple[str, ...]] = ("keras", "optax")
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1e-3,
-        momentum: Scheduled = 0.0,
-        dampening: Scheduled = 0.0,
-        weight_decay: Scheduled = 0.0,
-        nesterov: bool = False,
-        **common: Unpack[MomentumFlags],
-    ) -> None:
-        hyper = {
-            "lr": lr,
-            "momentum": momentum,
-            "dampening": dampening,
-            "weight_decay": weight_decay,
-            "nesterov": nesterov,
-        }
-        super().__init__(params, hyper, common)
+    lr: Number = LR.but(keras=1e-2)
+    momentum: Number = Field(
+        0.0, NONNEGATIVE, "At least 0; with 0 there is no state, and p moves by lr g."
+    )
+    dampening: Number = Field(0.0, FINITE, "Takes effect from the second step on.")
+    weight_decay: Number = COUPLED
+    nesterov: Flag = Field(
+        False,
+        FLAG,
+        "Look ahead by a step of momentum.  Needs a momentum and no dampening.",
+    )
+    _: KW_ONLY
+    lr_in_momentum: Flag = Field(
+        False,
+        FLAG,
+        "Let m gather lr g, so that a change of lr acts on later gradients only.",
+        keras=True,
+    )
+    dampen_first_step: Flag = Field(False, FLAG, "Begin with m = (1 - dampening) g.")
+    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(keras=True)
 
-    @staticmethod
-    def _rule(h: Hyper) -> str:
+    @classmethod
+    def _rule_for(cls, h: Hyper) -> str:
         if h["nesterov"] and (h["momentum"] == 0 or h["dampening"] != 0):
             raise ValueError(
                 "nesterov: needs a momentum and no dampening, found "
@@ -130,14 +103,7 @@ lr_in_momentum : bool
 class SGDW(SGD):
     """SGD with decoupled weight decay: ``p *= 1 - lr * weight_decay``, then SGD.
 
-    Parameters
-    ----------
-    {params}
-    lr, momentum, dampening, nesterov
-        As of SGD.
-    {decoupled}
-    {flags}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -155,22 +121,11 @@ class SGDW(SGD):
     """
 
     __slots__ = ()
-    _decoupled = True
-    _conventions: ClassVar[dict[str, Hyper]] = {}
+    _conventions = ()
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1e-3,
-        momentum: Scheduled = 0.0,
-        dampening: Scheduled = 0.0,
-        weight_decay: Scheduled = 1e-2,
-        nesterov: bool = False,
-        **common: Unpack[MomentumFlags],
-    ) -> None:
-        super().__init__(
-            params, lr, momentum, dampening, weight_decay, nesterov, **common
-        )
+    weight_decay: Number = DECOUPLED.but(1e-2)
+    _: KW_ONLY
+    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
 
 
 class ASGD(Optimizer):
@@ -185,19 +140,7 @@ class ASGD(Optimizer):
     ax is p until step t0 + 2.  It is the result of the training: ``opt.ax``, or ``with
     opt.averaged("ax"):``.
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Learning rate of the first step.  Default 1e-2.
-    lambd : float or schedule
-        Decay of p, and with it of eta.  Default 1e-4.
-    alpha : float or schedule
-        Power by which eta falls.  Default 0.75.
-    t0 : float
-        Step from which on to average.  Default 1e6.
-    {coupled}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -218,39 +161,20 @@ class ASGD(Optimizer):
     """
 
     __slots__ = ()
-    _domains: ClassVar[Domains] = {
-        "lambd": NONNEGATIVE,
-        "alpha": NONNEGATIVE,
-        "t0": NONNEGATIVE._replace(fixed=True),
-    }
+    _rule = "sgd"
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1e-2,
-        lambd: Scheduled = 1e-4,
-        alpha: Scheduled = 0.75,
-        t0: float = 1e6,
-        weight_decay: Scheduled = 0.0,
-        **common: Unpack[Common],
-    ) -> None:
-        hyper = {
-            "lr": lr,
-            "lambd": lambd,
-            "alpha": alpha,
-            "t0": t0,
-            "weight_decay": weight_decay,
-        }
-        super().__init__(params, hyper, common)
+    lr: Number = LR.but(1e-2, doc="Learning rate of the first step.")
+    lambd: Number = Field(1e-4, NONNEGATIVE, "Decay of p, and with it of eta.")
+    alpha: Number = Field(0.75, NONNEGATIVE, "Power by which eta falls.")
+    t0: Fixed = Field(
+        1000000.0, NONNEGATIVE, "Step from which on to average.", fixed=True
+    )
+    weight_decay: Number = COUPLED
 
     @property
     def ax(self) -> Any:
         """The average of the params."""
         return self._average("ax")
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "sgd"
 
     @staticmethod
     def _averages(h: Hyper) -> Mapping[str, averages.Weight]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Unpack
-
-from lrcore.optimizers.base.domains import FRACTION, Domains
+from lrcore._shared.domains import ABOVE_ONE, FRACTION, NONNEGATIVE
+from lrcore.optimizers.base.common import BETAS, COUPLED, DECOUPLED, LR
+from lrcore.optimizers.base.fields import KW_ONLY, Field, Flag, Number, Pair
 from lrcore.optimizers.base.fold import Coefs
-from lrcore.optimizers.base.keywords import Betas, Common, Hyper, Scheduled
+from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.optimizer import Optimizer
 
 __all__ = ["Lion", "Rprop", "SignSGD", "Signum"]
@@ -23,18 +23,7 @@ class Rprop(Optimizer):
 
     It is for full batches: from one batch to another, signs would change by noise.
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Step size of the first step; later ones grow and shrink from there.  A step of
-        lr 0 moves nothing.  Default 1e-2.
-    etas : (float, float)
-        Factors eta- in [0, 1) and eta+ above 1.  Default (0.5, 1.2).
-    step_sizes : (float, float)
-        Least and greatest step size.  Default (1e-6, 50).
-    {coupled}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -55,27 +44,18 @@ class Rprop(Optimizer):
     """
 
     __slots__ = ()
+    _rule = "rprop"
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1e-2,
-        etas: tuple[float, float] = (0.5, 1.2),
-        step_sizes: tuple[float, float] = (1e-6, 50.0),
-        weight_decay: Scheduled = 0.0,
-        **common: Unpack[Common],
-    ) -> None:
-        hyper = {
-            "lr": lr,
-            "etas": etas,
-            "step_sizes": step_sizes,
-            "weight_decay": weight_decay,
-        }
-        super().__init__(params, hyper, common)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "rprop"
+    lr: Number = LR.but(
+        1e-2,
+        doc="Step size of the first step; later ones grow and shrink from there.  A "
+        "step of lr 0 moves nothing.",
+    )
+    etas: Pair = Field((0.5, 1.2), (FRACTION, ABOVE_ONE), "Factors eta- and eta+.")
+    step_sizes: Pair = Field(
+        (1e-6, 50.0), (NONNEGATIVE, NONNEGATIVE), "Least and greatest step size."
+    )
+    weight_decay: Number = COUPLED
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
@@ -95,13 +75,7 @@ class SignSGD(Optimizer):
 
         p = p - lr sign(g)
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Learning rate: what each weight moves by.  Default 1e-3.
-    {decoupled}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -119,21 +93,13 @@ class SignSGD(Optimizer):
     """
 
     __slots__ = ()
-    _decoupled = True
-    _conventions: ClassVar[dict[str, Hyper]] = {"optax": {}, "paper": {}}
+    _rule = "sign"
+    _conventions = ("optax", "paper")
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1e-3,
-        weight_decay: Scheduled = 0.0,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(params, {"lr": lr, "weight_decay": weight_decay}, common)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "sign"
+    lr: Number = LR.but(doc="Learning rate: what each weight moves by.")
+    weight_decay: Number = DECOUPLED
+    _: KW_ONLY
+    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
@@ -148,15 +114,7 @@ class Signum(Optimizer):
         m = momentum m + (1 - momentum) g
         p = p - lr sign(m)
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Learning rate: what each weight moves by.  Default 1e-3.
-    momentum : float or schedule
-        Decay of the running mean of g, in [0, 1).  Default 0.9.
-    {decoupled}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -175,24 +133,14 @@ class Signum(Optimizer):
     """
 
     __slots__ = ()
-    _decoupled = True
-    _domains: ClassVar[Domains] = {"momentum": FRACTION}
-    _conventions: ClassVar[dict[str, Hyper]] = {"optax": {}, "paper": {}}
+    _rule = "signum"
+    _conventions = ("optax", "paper")
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1e-3,
-        momentum: Scheduled = 0.9,
-        weight_decay: Scheduled = 0.0,
-        **common: Unpack[Common],
-    ) -> None:
-        hyper = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
-        super().__init__(params, hyper, common)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "signum"
+    lr: Number = LR.but(doc="Learning rate: what each weight moves by.")
+    momentum: Number = Field(0.9, FRACTION, "Decay of the running mean of g.")
+    weight_decay: Number = DECOUPLED
+    _: KW_ONLY
+    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
@@ -208,17 +156,7 @@ class Lion(Optimizer):
         p = (1 - lr weight_decay) p - lr sign(b1 m + (1 - b1) g)
         m = b2 m + (1 - b2) g
 
-    Parameters
-    ----------
-    {params}
-    lr : float or schedule
-        Learning rate: what each weight moves by.  The authors take a third to a tenth
-        of AdamW's, and a decay as much larger.  Default 1e-4.
-    betas : (float, float) or schedule
-        How much of the mean is in the sign, and the mean's decay, in [0, 1).  Default
-        (0.9, 0.99).
-    {decoupled}
-    {common}
+    {parameters}
 
     References
     ----------
@@ -235,27 +173,21 @@ class Lion(Optimizer):
     """
 
     __slots__ = ()
-    _decoupled = True
-    _conventions: ClassVar[dict[str, Hyper]] = {
-        "keras": {"lr": 1e-3},
-        "optax": {"weight_decay": 1e-3},
-        "paper": {},
-    }
+    _rule = "lion"
+    _conventions = ("keras", "optax", "paper")
 
-    def __init__(
-        self,
-        params: Any,
-        lr: Scheduled = 1e-4,
-        betas: Betas = (0.9, 0.99),
-        weight_decay: Scheduled = 0.0,
-        **common: Unpack[Common],
-    ) -> None:
-        hyper = {"lr": lr, "betas": betas, "weight_decay": weight_decay}
-        super().__init__(params, hyper, common)
-
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        return "lion"
+    lr: Number = LR.but(
+        1e-4,
+        doc="Learning rate: what each weight moves by.  The authors take a third to a "
+        "tenth of AdamW's, and a decay as much larger.",
+        keras=1e-3,
+    )
+    betas: Pair = BETAS.but(
+        (0.9, 0.99), doc="How much of the mean is in the sign, and the mean's decay."
+    )
+    weight_decay: Number = DECOUPLED.but(optax=1e-3)
+    _: KW_ONLY
+    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:

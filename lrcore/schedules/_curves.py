@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrcore._shared import pictures
-from lrcore._shared.numbers import whole
+from lrcore._shared.domains import whole
 from lrcore._shared.types import Array
 
 if TYPE_CHECKING:

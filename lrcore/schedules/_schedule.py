@@ -21,23 +21,20 @@ from typing import (
 
 import numpy as np
 
-from lrcore._shared.numbers import real
+from lrcore._shared.domains import FINITE, choice, real
 from lrcore._shared.sums import in_order
 from lrcore._shared.types import Array
 from lrcore._shared.words import listed, shortened, shown
 from lrcore.schedules._formulas import ARRAYS, NUMBERS, between
 from lrcore.schedules._parameters import (
+    STEPS,
     Check,
     Finite,
     Flag,
     Fraction,
     Steps,
-    choice,
-    finite,
-    optional,
     rising,
     several,
-    steps,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -156,12 +153,12 @@ class Schedule(ABC):
         The other counts from its own start; a number is a constant.
         """
         if not callable(other):
-            other = Constant(finite("other", other))
+            other = Constant(FINITE.check("other", other))
         return Join((self, _schedule("other", other)), (at,))
 
     def scale(self, factor: float) -> Product:
         """Multiply by a number: ``factor * self``."""
-        return Product((Constant(finite("factor", factor)), self))
+        return Product((Constant(FINITE.check("factor", factor)), self))
 
     def clamp(self, low: float | None = None, high: float | None = None) -> Clamp:
         """Go no lower and no higher."""
@@ -169,7 +166,9 @@ class Schedule(ABC):
 
     def per_epoch(self, steps_per_epoch: int, fractional: bool = False) -> PerEpoch:
         """Count its steps in epochs: see `PerEpoch`."""
-        return PerEpoch(self, steps("steps_per_epoch", steps_per_epoch), fractional)
+        return PerEpoch(
+            self, STEPS.check("steps_per_epoch", steps_per_epoch), fractional
+        )
 
     def __add__(self, other: Schedule | float) -> Sum:
         return _combined(Sum, self, other)
@@ -298,7 +297,7 @@ def _revived(value: Any) -> Any:
 
 Inner = Annotated[Schedule, _schedule]
 Several = Annotated[tuple[Schedule, ...], several(_schedule)]
-Bound = Annotated[float | None, optional(finite)]
+Bound = Annotated[float | None, FINITE.or_none().check]
 Composed = TypeVar("Composed", "Sum", "Product")
 
 
@@ -362,9 +361,10 @@ class Warmup(Schedule):
     after: Inner
     start: Fraction = 0.0
     shape: Annotated[
-        Literal["linear", "exponential", "log"], choice("linear", "exponential", "log")
+        Literal["linear", "exponential", "log"],
+        choice("linear", "exponential", "log").check,
     ] = "linear"
-    first: Annotated[Literal[0, 1], choice(0, 1)] = 1
+    first: Annotated[Literal[0, 1], choice(0, 1).check] = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -419,7 +419,7 @@ class Join(Schedule):
     """
 
     schedules: Several
-    at: Annotated[tuple[int, ...], several(steps)]
+    at: Annotated[tuple[int, ...], several(STEPS.check)]
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+from lrcore._shared.domains import choice
 from lrcore.schedules._formulas import between, half_cosine, progress
 from lrcore.schedules._parameters import (
     Finite,
@@ -13,7 +14,6 @@ from lrcore.schedules._parameters import (
     MaybeNoSteps,
     Positive,
     Steps,
-    choice,
 )
 from lrcore.schedules._schedule import Schedule
 
@@ -138,11 +138,11 @@ class WSD(Schedule):
     warmup_steps: MaybeNoSteps
     decay_steps: Steps
     shape: Annotated[
-        Literal["linear", "cosine", "sqrt"], choice("linear", "cosine", "sqrt")
+        Literal["linear", "cosine", "sqrt"], choice("linear", "cosine", "sqrt").check
     ] = "linear"
     end: Finite = 0.0
     start: Fraction = 0.0
-    first: Annotated[Literal[0, 1], choice(0, 1)] = 1
+    first: Annotated[Literal[0, 1], choice(0, 1).check] = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -7,19 +7,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
+from lrcore._shared.domains import FINITE, choice
 from lrcore._shared.words import shown
 from lrcore.schedules._formulas import between, half_cosine
 from lrcore.schedules._parameters import (
+    STEPS,
     Finite,
     Flag,
     Fraction,
     Positive,
     Steps,
-    choice,
-    finite,
-    optional,
-    steps,
-)  # fmt: skip
+)
 from lrcore.schedules._schedule import Schedule
 from lrcore.schedules.decay import Interpolate
 
@@ -28,7 +26,7 @@ __all__ = ["CosineRestarts", "Cyclic", "OneCycle"]
 
 def _growth(name: str, value: Any) -> float | int:
     """Return a factor that is 1, or at least 1.01: then few cycles reach 2^53."""
-    number = finite(name, value)
+    number = FINITE.check(name, value)
     if number != 1 and number < 1.01:
         raise ValueError(f"{name}: expected 1 or at least 1.01, found {shown(value)}")
     return int(number) if number.is_integer() else number
@@ -121,10 +119,10 @@ class Cyclic(Schedule):
     base: Finite
     peak: Finite
     up: Steps
-    down: Annotated[int | None, optional(steps)] = None
+    down: Annotated[int | None, STEPS.or_none().check] = None
     mode: Annotated[
         Literal["triangular", "triangular2", "exp_range"],
-        choice("triangular", "triangular2", "exp_range"),
+        choice("triangular", "triangular2", "exp_range").check,
     ] = "triangular"
     gamma: Positive = 1.0
 
@@ -192,7 +190,9 @@ class OneCycle(Schedule):
     pct_start: Fraction = 0.3
     div: Positive = 25.0
     final_div: Positive = 1e4
-    shape: Annotated[Literal["cosine", "linear"], choice("cosine", "linear")] = "cosine"
+    shape: Annotated[Literal["cosine", "linear"], choice("cosine", "linear").check] = (
+        "cosine"
+    )
     three_phase: Flag = False
     inclusive: Flag = True
 
@@ -228,7 +228,7 @@ class OneCycle(Schedule):
 
     def momentum(self, low: float = 0.85, high: float = 0.95) -> Interpolate:
         """Return the opposite schedule for the momentum: low at the rate's peak."""
-        low, high = finite("low", low), finite("high", high)
+        low, high = FINITE.check("low", low), FINITE.check("high", high)
         return self._through(high, low, *((high,) if self.three_phase else ()), high)
 
     def _at(self, t: Any, xp: Any) -> Any:

@@ -8,22 +8,18 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
+from lrcore._shared.domains import FINITE, NONNEGATIVE, POSITIVE, choice
 from lrcore._shared.words import shown
 from lrcore.schedules._formulas import between, half_cosine, progress
 from lrcore.schedules._parameters import (
+    STEPS,
     Finite,
     Flag,
     NotNegative,
     Positive,
     Steps,
-    choice,
-    finite,
-    not_negative,
-    optional,
-    positive,
     rising,
     several,
-    steps,
 )  # fmt: skip
 from lrcore.schedules._schedule import Schedule
 
@@ -65,7 +61,7 @@ class StepDecay(Schedule):
                 f"gamma={shown(self.gamma)} and drop={shown(drop)}"
             )
         if drop is not None:
-            object.__setattr__(self, "gamma", positive("drop", drop))
+            object.__setattr__(self, "gamma", POSITIVE.check("drop", drop))
         super().__post_init__()
 
     def _at(self, t: Any, xp: Any) -> Any:
@@ -90,7 +86,7 @@ class MultiStep(Schedule):
     """
 
     base: Finite
-    milestones: Annotated[tuple[int, ...], several(steps)]
+    milestones: Annotated[tuple[int, ...], several(STEPS.check)]
     gamma: Positive = 0.1
 
     def __post_init__(self) -> None:
@@ -126,8 +122,8 @@ class Piecewise(Schedule):
     (1.0, 0.5, 0.1)
     """
 
-    values: Annotated[tuple[float, ...], several(finite)]
-    boundaries: Annotated[tuple[int, ...], several(steps)]
+    values: Annotated[tuple[float, ...], several(FINITE.check)]
+    boundaries: Annotated[tuple[int, ...], several(STEPS.check)]
     inclusive: Flag = False
 
     def __post_init__(self) -> None:
@@ -169,9 +165,11 @@ class Interpolate(Schedule):
     (0.5, 1.0, 0.6, 0.2)
     """
 
-    values: Annotated[tuple[float, ...], several(finite)]
-    at: Annotated[tuple[float, ...], several(not_negative)]
-    shape: Annotated[Literal["linear", "cosine"], choice("linear", "cosine")] = "linear"
+    values: Annotated[tuple[float, ...], several(FINITE.check)]
+    at: Annotated[tuple[float, ...], several(NONNEGATIVE.check)]
+    shape: Annotated[Literal["linear", "cosine"], choice("linear", "cosine").check] = (
+        "linear"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -228,9 +226,9 @@ class Exponential(Schedule):
     """
 
     base: Finite
-    gamma: Annotated[float | None, optional(positive)] = None
+    gamma: Annotated[float | None, POSITIVE.or_none().check] = None
     every: Steps = 1
-    rate: Annotated[float | None, optional(finite)] = None
+    rate: Annotated[float | None, FINITE.or_none().check] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -12,7 +12,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
-from lrcore._shared.numbers import whole
+from lrcore._shared.domains import whole
 from lrcore._shared.words import shortened, shown
 from lrcore.space._dimension import Dimension
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from lrcore._shared.numbers import real
+from lrcore._shared.domains import real
 from lrcore._shared.words import shown
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from lrcore._shared import pictures
-from lrcore._shared.numbers import whole
+from lrcore._shared.domains import whole
 from lrcore._shared.words import listed, shown
 from lrcore.search._trial import Trial, short
 from lrcore.space._dimension import Dimension, one_of

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from lrcore._shared.numbers import real
+from lrcore._shared.domains import real
 from lrcore._shared.words import shown
 from lrcore.search._arguments import check_callable
 from lrcore.search._losses import Diverged, follow

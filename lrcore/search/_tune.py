@@ -9,9 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, get_args
 
-from lrcore._shared.numbers import real, whole
+from lrcore._shared.domains import real, whole
 from lrcore._shared.words import shown
-from lrcore.optimizers.base.domains import number
 from lrcore.search._arguments import (
     Method,
     check_callable,
@@ -175,7 +174,7 @@ def tune(
     check_callable("objective", objective)
     dimensions = check(space)
     one_of("method", method, get_args(Method))
-    number("mode", mode, MODES)
+    MODES.check("mode", mode)
     check_used(
         method, points=points, min_steps=min_steps, max_steps=max_steps,
         reduction=reduction,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from lrcore._shared.numbers import real, whole
+from lrcore._shared.domains import real, whole
 from lrcore._shared.words import shown
 from lrcore.space._dimension import Dimension, one_of
 

@@ -10,9 +10,7 @@ from typing import Any
 
 from lrcore import _core
 from lrcore._shared import containers
-from lrcore.optimizers.base.domains import NONNEGATIVE, POSITIVE, number
-
-_MOST = POSITIVE._replace(fixed=True)
+from lrcore._shared.domains import NONNEGATIVE, POSITIVE
 
 
 def global_norm(grads: Any) -> float:
@@ -78,8 +76,8 @@ def clip_by_global_norm(grads: Any, max_norm: float, eps: float = 0.0) -> float:
     >>> g
     array([0.6, 0.8])
     """
-    most = number("max_norm", max_norm, _MOST)
-    added = number("eps", eps, NONNEGATIVE._replace(fixed=True))
+    most = POSITIVE.check("max_norm", max_norm)
+    added = NONNEGATIVE.check("eps", eps)
     arrays = containers.gradients(grads, "grads", writes=True)
     return _core.clip(arrays, write=True, clip_norm=most, eps=added)
 
@@ -102,7 +100,7 @@ def clip_by_value(grads: Any, clip_value: float) -> None:
     >>> g
     array([-1. ,  0.5])
     """
-    most = number("clip_value", clip_value, _MOST)
+    most = POSITIVE.check("clip_value", clip_value)
     arrays = containers.gradients(grads, "grads", writes=True)
     _core.clip(arrays, write=True, clip_value=most)
 

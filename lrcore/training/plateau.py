@@ -8,16 +8,14 @@ from typing import Any, Literal, Self, overload
 
 import numpy as np
 
-from lrcore._shared.numbers import real, whole
+from lrcore._shared.domains import FRACTION, NONNEGATIVE, choice, real, whole
 from lrcore._shared.types import Array
 from lrcore._shared.words import shown
-from lrcore.optimizers.base.domains import FRACTION, NONNEGATIVE, choice, number
 from lrcore.optimizers.base.stateful import StatefulSchedule
 
 MODES = choice("min", "max")
 _THRESHOLD_MODES = choice("rel", "abs")
 _PATIENCE_RULES = choice("exceed", "reach")
-_LEAST = NONNEGATIVE._replace(fixed=True)
 
 
 def improves(
@@ -166,21 +164,21 @@ class ReduceOnPlateau(StatefulSchedule):
                 "schedule: expected a finite number >= 0, or a pure schedule, found "
                 f"{shown(schedule)}"
             )
-        self.schedule = number("schedule", schedule, NONNEGATIVE)
-        self.factor = number("factor", factor, FRACTION._replace(fixed=True))
+        self.schedule = NONNEGATIVE.or_schedule("schedule", schedule)
+        self.factor = FRACTION.check("factor", factor)
         self.patience = whole("patience", patience, "an int >= 0", least=0)
-        self.threshold = number("threshold", threshold, _LEAST)
-        self.threshold_mode = number("threshold_mode", threshold_mode, _THRESHOLD_MODES)
-        self.mode = number("mode", mode, MODES)
+        self.threshold = NONNEGATIVE.check("threshold", threshold)
+        self.threshold_mode = _THRESHOLD_MODES.check("threshold_mode", threshold_mode)
+        self.mode = MODES.check("mode", mode)
         if self.threshold > 1 and (self.threshold_mode, self.mode) == ("rel", "min"):
             raise ValueError(
                 "threshold: expected a share of the best metric, at most 1, found "
                 f"{shown(threshold)}"
             )
         self.cooldown = whole("cooldown", cooldown, "an int >= 0", least=0)
-        self.min_lr = number("min_lr", min_lr, _LEAST)
-        self.eps = number("eps", eps, _LEAST)
-        self.patience_rule = number("patience_rule", patience_rule, _PATIENCE_RULES)
+        self.min_lr = NONNEGATIVE.check("min_lr", min_lr)
+        self.eps = NONNEGATIVE.check("eps", eps)
+        self.patience_rule = _PATIENCE_RULES.check("patience_rule", patience_rule)
         self.reset()
 
     @property
@@ -284,8 +282,8 @@ class ReduceOnPlateau(StatefulSchedule):
         new.best = known("best", saved["best"])
         for name in ("num_bad", "cooldown_counter"):
             setattr(new, name, whole(name, saved[name], "an int >= 0", least=0))
-        new._scale = number("scale", saved["scale"], _LEAST)
-        new._rate = number("rate", saved["rate"], _LEAST)
+        new._scale = NONNEGATIVE.check("scale", saved["scale"])
+        new._rate = NONNEGATIVE.check("rate", saved["rate"])
         self._take(new)
 
     def _copy(self) -> Self:

@@ -6,16 +6,12 @@ from collections.abc import Mapping
 from math import inf
 from typing import Any
 
-from lrcore._shared.numbers import whole
+from lrcore._shared.domains import ABOVE_ONE, INSIDE, POSITIVE, whole
 from lrcore._shared.words import shown
-from lrcore.optimizers.base.domains import ABOVE_ONE, POSITIVE, Domain, number
 from lrcore.optimizers.base.optimizer import Optimizer
 
 # The inverse of a smaller one would soon be infinite in float32.
 _LEAST = 2.0**-100
-_SCALE = POSITIVE._replace(fixed=True)
-_GROWTH = ABOVE_ONE._replace(fixed=True)
-_BACKOFF = Domain(lambda x: 0 < x < 1, "a number in (0, 1)", fixed=True)
 
 
 class LossScaler:
@@ -84,9 +80,9 @@ class LossScaler:
         backoff_factor: float = 0.5,
         growth_interval: int = 2000,
     ) -> None:
-        self.scale = number("init_scale", init_scale, _SCALE)
-        self.growth_factor = number("growth_factor", growth_factor, _GROWTH)
-        self.backoff_factor = number("backoff_factor", backoff_factor, _BACKOFF)
+        self.scale = POSITIVE.check("init_scale", init_scale)
+        self.growth_factor = ABOVE_ONE.check("growth_factor", growth_factor)
+        self.backoff_factor = INSIDE.check("backoff_factor", backoff_factor)
         self.growth_interval = whole(
             "growth_interval", growth_interval, "an int >= 1", least=1
         )
@@ -99,7 +95,7 @@ class LossScaler:
 
     @scale.setter
     def scale(self, value: float) -> None:
-        self._scale: float = max(number("scale", value, _SCALE), _LEAST)
+        self._scale: float = max(POSITIVE.check("scale", value), _LEAST)
 
     def step(self, opt: Optimizer, grads: Any, loss: float | None = None) -> bool:
         """Step with gradients of the scaled loss, and update the scale.

@@ -9,10 +9,9 @@ from typing import Any, Literal
 import numpy as np
 
 from lrcore._shared import arrays, containers, trees
-from lrcore._shared.numbers import real, whole
+from lrcore._shared.domains import NONNEGATIVE, real, whole
 from lrcore._shared.types import Array
 from lrcore._shared.words import error, shown
-from lrcore.optimizers.base.domains import NONNEGATIVE, number
 from lrcore.training.plateau import MODES, improves, known
 
 _MISSING = object()
@@ -123,15 +122,13 @@ class EarlyStopping:
         params: Any = None,
     ) -> None:
         self.patience = whole("patience", patience, "an int >= 0", least=0)
-        self.min_delta = number(
-            "min_delta", min_delta, NONNEGATIVE._replace(fixed=True)
-        )
+        self.min_delta = NONNEGATIVE.check("min_delta", min_delta)
         if relative not in (True, False):
             raise TypeError(
                 f"relative: expected True or False, found {shown(relative)}"
             )
         self.relative = bool(relative)
-        self.mode = number("mode", mode, MODES)
+        self.mode = MODES.check("mode", mode)
         self.warmup = whole("warmup", warmup, "an int >= 0", least=0)
         self._tree = trees.Tree([], [])
         if params is not None:

@@ -31,8 +31,8 @@ def settings(optimizer: str) -> dict[str, Any]:
     {'lr': 0.001, 'betas': (0.9, 0.999), 'eps': 1e-08, 'weight_decay': 0.01, \
 'amsgrad': False}
     """
-    given = signature(getattr(lrcore, optimizer)).parameters.values()
-    defaults = {p.name: p.default for p in given if p.default is not p.empty}
+    _, *given = signature(getattr(lrcore, optimizer)).parameters.values()
+    defaults = {p.name: p.default for p in given if p.kind is not p.KEYWORD_ONLY}
     return {**defaults, **OPTIONS.get(optimizer, {})}
 
 

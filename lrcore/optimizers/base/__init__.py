@@ -1,11 +1,11 @@
 """What every optimizer shares, a file a job.
 
-A class of a family says its defaults, its rule and its coefficients; the rest is here.
+A class of a family says its fields, its rule and its coefficients; the rest is here.
 
-keywords : the arguments of every optimizer, their types and their defaults.
-conventions : which of the values given, of a library's and of the defaults holds.
-docs : the paragraphs that the docstrings have in common.
-domains : which values a hyper-parameter can have.
+fields : what a field is: default, domain, doc and presets of a hyper-parameter.
+common : the fields of every optimizer.
+keywords : a caller's arguments, bound to fields; which of them and the presets holds.
+docs : docstrings and signatures, made of the fields.
 values : what a hyper-parameter is in a step; what its schedule gives is checked.
 stateful : schedules that change between steps: how they are saved and restored.
 kind : what a class says of itself.

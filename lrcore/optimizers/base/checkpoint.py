@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lrcore._shared import arrays, containers, refusals
-from lrcore._shared.numbers import whole
+from lrcore._shared.domains import whole
 from lrcore._shared.trees import Place
 from lrcore._shared.types import Array
 from lrcore._shared.words import error, listed, named, shortened, shown
 from lrcore.optimizers.base import options, stateful
-from lrcore.optimizers.base.domains import check
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.states import saved as saved_arrays
 
@@ -126,7 +125,7 @@ def _checked_options(opt: Optimizer, given: Any) -> Hyper:
     wanted = options.SAVED
     if not isinstance(given, Mapping) or given.keys() != set(wanted):
         raise ValueError(f"options: expected {list(wanted)}, found {_keys(given)}")
-    return {name: check(name, given[name], opt._domains) for name in wanted}
+    return {name: opt._fields[name].check(given[name]) for name in wanted}
 
 
 def _check_states(opt: Optimizer, states: Sequence[Any]) -> None:

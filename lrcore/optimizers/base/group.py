@@ -7,12 +7,15 @@ from typing import Any
 
 from lrcore._core import Folded
 from lrcore._shared.words import named, shown
-from lrcore.optimizers.base.domains import AT_CONSTRUCTION, check, scheduled
+from lrcore.optimizers.base.fields import told
 from lrcore.optimizers.base.keywords import Hyper, known
 from lrcore.optimizers.base.kind import Kind
 from lrcore.optimizers.base.part import Part
 from lrcore.optimizers.base.scheduled import Now, now
-from lrcore.optimizers.base.values import at
+from lrcore.optimizers.base.values import at, scheduled
+
+Change = tuple[Hyper, Now | None, Sequence[Folded | None]]
+"""New hyper-parameters of a group, and what is made of them: see `ParamGroup`."""
 
 
 class ParamGroup(MutableMapping[str, Any]):
@@ -23,7 +26,7 @@ class ParamGroup(MutableMapping[str, Any]):
     (``amsgrad``, whether there is a momentum) stays as constructed.
     """
 
-    __slots__ = ("_hyper", "_kind", "now", "owner", "params", "parts")
+    __slots__ = ("_fields", "_hyper", "now", "owner", "params", "parts")
 
     now: Now | None
     """From the steps taken before to parts' numbers; None where none is scheduled."""
@@ -41,13 +44,13 @@ class ParamGroup(MutableMapping[str, Any]):
     ) -> None:
         self.params = params
         self.owner = owner  # the user's dict, where params came in one
-        self._kind = kinds[0]
-        self._hyper = {name: self._check(name, value) for name, value in hyper.items()}
+        self._fields = kinds[0]._fields
+        self._hyper = self._checked(hyper)
         self.parts = tuple(Part(kind, self._hyper) for kind in kinds)
         self.replace(self._hyper)
 
-    def _check(self, name: str, value: Any) -> Any:
-        return check(name, value, self._kind._domains)
+    def _checked(self, hyper: Mapping[str, Any]) -> Hyper:
+        return {name: self._fields[name].check(hyper[name]) for name in hyper}
 
     @property
     def hyper(self) -> Hyper:
@@ -60,14 +63,19 @@ class ParamGroup(MutableMapping[str, Any]):
             raise ValueError(
                 f"param_groups: expected {list(self._hyper)}, found {shown(hyper)}"
             )
-        new = {name: self._check(name, value) for name, value in hyper.items()}
+        new = self._checked(hyper)
         self._keeps_layout(new, "param_groups")
-        self._folded(new, _scheduled_of(new))
+        self._change_to(new)
         return new
 
-    def _folded(self, hyper: Hyper, names: Sequence[str]) -> list[Folded | None]:
-        """Return each part's numbers; None where something is scheduled: names."""
-        return [None if names else part.fold(hyper) for part in self.parts]
+    def changed(self, name: str, value: Any) -> Change:
+        """Check a new value of one hyper-parameter, for `take`."""
+        field = self._fields[name]
+        if field.initial:
+            raise ValueError(f"{name}: used at construction only; it cannot be set now")
+        hyper = {**self._hyper, name: field.check(value)}
+        self._keeps_layout(hyper, name)
+        return self._change_to(hyper)
 
     def _keeps_layout(self, hyper: Hyper, what: str) -> None:
         for part in self.parts:
@@ -78,16 +86,23 @@ class ParamGroup(MutableMapping[str, Any]):
                     f"built with those of {part.layout}; construct one with it"
                 )
 
-    def replace(self, hyper: Hyper) -> None:
-        """Set what ``checked`` has passed."""
-        names = _scheduled_of(hyper)
-        folded = self._folded(hyper, names)  # which may refuse it
-        self._hyper = hyper
-        self.now = None
+    def _change_to(self, hyper: Hyper) -> Change:
+        """Fold checked hyper-parameters, which may refuse them."""
+        names = [name for name, value in hyper.items() if scheduled(value)]
         if names:
-            self.now = now(self.parts, hyper, names, self._kind._domains)
+            nothing = [None] * len(self.parts)
+            return hyper, now(self.parts, hyper, names, self._fields), nothing
+        return hyper, None, [part.fold(hyper) for part in self.parts]
+
+    def take(self, change: Change) -> None:
+        """Set what has been checked; it cannot fail."""
+        self._hyper, self.now, folded = change
         for part, numbers in zip(self.parts, folded, strict=True):
             part.folded = numbers
+
+    def replace(self, hyper: Hyper) -> None:
+        """Set what `checked` has passed."""
+        self.take(self._change_to(hyper))
 
     def __getitem__(self, name: str) -> Any:
         return self.params if name == "params" else self._hyper[name]
@@ -97,11 +112,7 @@ class ParamGroup(MutableMapping[str, Any]):
             raise KeyError(
                 f"{named(name)}: no hyper-parameter; there are {list(self._hyper)}"
             )
-        if name in AT_CONSTRUCTION:
-            raise ValueError(f"{name}: used at construction only; it cannot be set now")
-        hyper = {**self._hyper, name: self._check(name, value)}
-        self._keeps_layout(hyper, name)
-        self.replace(hyper)
+        self.take(self.changed(name, value))
 
     def __delitem__(self, name: str) -> None:
         raise TypeError("a group's hyper-parameters cannot be deleted")
@@ -114,15 +125,12 @@ class ParamGroup(MutableMapping[str, Any]):
         return 1 + len(self._hyper)
 
     def __repr__(self) -> str:
-        return f"ParamGroup({', '.join(f'{k}={v!r}' for k, v in self._hyper.items())})"
+        """Show the hyper-parameters that are not the class's defaults."""
+        return f"ParamGroup({told(self._hyper, self._fields)})"
 
     def at(self, name: str, t: int) -> Any:
         """Return a hyper-parameter's value for the step that follows t others."""
-        return at(name, self._hyper[name], t, self._kind._domains)
-
-
-def _scheduled_of(hyper: Hyper) -> list[str]:
-    return [name for name, value in hyper.items() if scheduled(value)]
+        return at(self._fields[name], self._hyper[name], t)
 
 
 def grouped(params: Any) -> bool:
@@ -152,7 +160,7 @@ def make(
     groups = []
     for index, group in enumerate(params if is_list else [{"params": params}]):
         own = {name: value for name, value in group.items() if name != "params"}
-        known(f"params[{index}]", own, defaults)
+        known(f"params[{index}]", own, defaults, elsewhere=kinds[0]._fields)
         owner = group if is_list else None
         groups.append(ParamGroup(group["params"], {**defaults, **own}, kinds, owner))
     return tuple(groups)

@@ -1,105 +1,116 @@
-"""The keywords of every optimizer: their types and their defaults."""
+"""The arguments of a caller: bound to fields, refused where there is no field."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypedDict
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
 
 from lrcore._shared.words import listed, named, shortened, shown
+
+if TYPE_CHECKING:
+    from lrcore.optimizers.base.kind import Kind
 
 Hyper = dict[str, Any]
 """Hyper-parameters by name."""
 
-Scheduled = float | Callable[[int], float]
-"""A number, or a schedule: any callable that takes the step and returns one."""
-
-Betas = tuple[Scheduled, Scheduled] | Callable[[int], tuple[float, float]]
-
-
-class Common(TypedDict, total=False):
-    """Keywords of every optimizer."""
-
-    l2: Scheduled
-    maximize: bool
-    decoupled_weight_decay: bool
-    independent_weight_decay: bool
-    ema_decay: Scheduled | None
-    swa_start: int | None
-    swa_every: int
-    lookahead_steps: int | None
-    lookahead_alpha: Scheduled
-    mechanic: bool
-    mechanic_s_init: float
-    mechanic_decay: Scheduled
-    grad_scale: Scheduled
-    accumulate: int
-    clip_value: Scheduled | None
-    clip_tensor_norm: Scheduled | None
-    agc: Scheduled | None
-    agc_axis: int | tuple[int, ...] | None
-    agc_eps: Scheduled
-    clip_norm: Scheduled | None
-    clip_eps: Scheduled
-    skip_nonfinite: bool
-    zero_grads: bool
-    telemetry: bool
-    convention: Literal["torch", "keras", "optax", "paper"]
-    num_threads: int | None
-    denormals: Literal["flush", "keep"]
-
-
-# What a kernel takes too; averages, and Mechanic, which need arrays of their own; what
-# treats gradients; and how the whole optimizer steps, whatever its groups.
-TERMS: Common = {
-    "l2": 0.0,
-    "maximize": False,
-    "decoupled_weight_decay": False,
-    "independent_weight_decay": False,
-}
-AVERAGES: Common = {
-    "ema_decay": None,
-    "swa_start": None,
-    "swa_every": 1,
-    "lookahead_steps": None,
-    "lookahead_alpha": 0.5,
-}
-MECHANIC: Common = {
-    "mechanic": False,
-    "mechanic_s_init": 1e-6,
-    "mechanic_decay": 0.01,
-}
-CLIPS: Common = {
-    "clip_value": None,
-    "clip_tensor_norm": None,
-    "agc": None,
-    "agc_axis": None,
-    "agc_eps": 1e-3,
-}
-OPTIONS: Common = {
-    "grad_scale": 1.0,
-    "accumulate": 1,
-    "clip_norm": None,
-    "clip_eps": 0.0,
-    "skip_nonfinite": False,
-    "zero_grads": False,
-    "telemetry": False,
-    "num_threads": None,
-    "denormals": "flush",
+# What other libraries call it; where a class lacks the first, the next is meant.
+_ELSEWHERE = {
+    "lr": "learning_rate step_size eta",
+    "betas": "beta beta_1 beta_2 beta_3 beta1 beta2 beta3 b1 b2 b3",
+    "momentum": "beta beta_1 beta1 b1 mu",
+    "alpha": "rho beta_2 beta2 decay",
+    "rho": "alpha decay",
+    "eps": "epsilon",
+    "weight_decay": "wd weight_decay_rate l2_penalty",
+    "l2": "l2_regularization_strength",
+    "l1": "l1_regularization_strength",
+    "initial_accumulator_value": "initial_scale",
+    "decoupled_weight_decay": "decoupled_decay decouple weight_decouple",
+    "ema_decay": "use_ema ema_momentum",
+    "lookahead_steps": "sync_period k",
+    "lookahead_alpha": "slow_step_size",
+    "grad_scale": "loss_scale loss_scale_factor",
+    "accumulate": "gradient_accumulation_steps every_k_schedule",
+    "clip_value": "clipvalue",
+    "clip_tensor_norm": "clipnorm",
+    "clip_norm": "global_clipnorm max_norm max_grad_norm",
+    "num_threads": "n_threads nthreads n_jobs",
 }
 
 
-def known(
-    what: str, given: Mapping[str, Any], known: Mapping[str, Any], *extra: str
-) -> None:
-    """Check that there are no keywords but the known ones, and the extra ones.
+def bound(kind: type[Kind], args: tuple[Any, ...], given: Hyper) -> Hyper:
+    """Return a caller's arguments by name.
+
+    args : those without keyword, after the params.  given : those by keyword.
 
     Raises
     ------
     TypeError
-        There is another; the message begins with `what` and lists them all.
+        There are more than the class takes, one is given twice, or there is no such
+        keyword.
     """
-    if unknown := given.keys() - known.keys():
+    if not args and given.keys() <= kind._fields.keys():
+        return given
+    what = shortened(kind.__name__)
+    if len(args) > len(kind._positional):
         raise TypeError(
-            f"{shortened(what)}: unexpected keyword {shown(min(unknown, key=named))}; "
-            f"there are {listed([*known, *extra], named, room=1200)}"
+            f"{what}: takes {len(kind._positional)} arguments without keyword after "
+            f"the params ({', '.join(kind._positional)}), found {len(args)}"
         )
+    by_place = dict(zip(kind._positional, args, strict=False))
+    if twice := by_place.keys() & given.keys():
+        raise TypeError(
+            f"{what}: found {min(twice)} twice, by its place and by keyword; give it "
+            "once"
+        )
+    known(what, given, kind._fields)
+    return {**by_place, **given}
+
+
+def known(
+    what: str,
+    given: Mapping[Any, Any],
+    names: Collection[str],
+    elsewhere: Collection[str] = (),
+) -> None:
+    """Check that there are no keywords but the known ones.
+
+    elsewhere : those of the whole optimizer, where these are a group's.
+
+    Raises
+    ------
+    TypeError
+        There is another; the message begins with `what`, and lists all that there are.
+    """
+    if not (unknown := given.keys() - set(names)):
+        return
+    name = min(unknown, key=named)
+    hint = "; there are"
+    if name in elsewhere:
+        hint = ", which is of all groups: give it beside the params.  There are"
+    elif meant := _meant(name, names):
+        hint = f"; did you mean {meant}?  There are"
+    raise TypeError(
+        f"{shortened(what)}: unexpected keyword {shown(name)}{hint} "
+        f"{listed(names, named, room=1200)}"
+    )
+
+
+def _meant(name: Any, names: Collection[str]) -> str | None:
+    """Return which of the names is nearest to one that is none of them."""
+    if not isinstance(name, str) or len(name) > 40:  # longer than any name
+        return None
+    from difflib import get_close_matches  # of use here only
+
+    asked = name.lower()
+    for ours, theirs in _ELSEWHERE.items():
+        if ours in names and asked in theirs.split():
+            return ours
+    return next(iter(get_close_matches(asked, names, n=1)), None)
+
+
+def settle(kind: type[Kind], given: Hyper) -> Hyper:
+    """Return what holds: what was given, a convention's, or the default, by name."""
+    defaults = {name: field.default for name, field in kind._fields.items()}
+    preset = kind._preset(given.get("convention", "torch"), {**defaults, **given})
+    return {**defaults, **preset, **given}

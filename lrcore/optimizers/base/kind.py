@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, dataclass_transform
 
 from lrcore import _core
 from lrcore._shared.types import Array
 from lrcore._shared.words import shortened, shown
 from lrcore.optimizers.base import averages
-from lrcore.optimizers.base.domains import Domains
+from lrcore.optimizers.base.fields import Fields, collected
 from lrcore.optimizers.base.fold import (
     Adapt,
     Coefs,
@@ -20,12 +20,13 @@ from lrcore.optimizers.base.fold import (
     Weights,
     decay,
 )
-from lrcore.optimizers.base.keywords import AVERAGES, CLIPS, MECHANIC, TERMS, Hyper
+from lrcore.optimizers.base.keywords import Hyper
 
 if TYPE_CHECKING:
     from lrcore.optimizers.base.part import Part
 
 
+@dataclass_transform(eq_default=False)
 class Kind:
     """How arrays are stepped: what an optimizer, or a part of it, says as a class.
 
@@ -40,8 +41,11 @@ class Kind:
     _PULLS: ClassVar[frozenset[str]] = averages.PULLS
     """The averages that the params become."""
 
-    _decoupled: ClassVar[bool] = False
-    """Whether weight_decay is decoupled where the caller does not say."""
+    _rule: ClassVar[str]
+    """The rule of rules.def, unless hyper-parameters choose it (`_rule_for`)."""
+
+    _scale: ClassVar[str] = ""
+    """The scale of scales.def, or ""."""
 
     _factoring: ClassVar[str] = ""
     """How second moments are factored: "product" or "least" (see lrcore.h); or ""."""
@@ -65,29 +69,32 @@ class Kind:
     _gauge: ClassVar[str] = ""
     """The gauge of gauges.def from whose sums a step's numbers are made, or ""."""
 
-    _flags: ClassVar[Hyper] = {}
-    """Keyword-only hyper-parameters of the class, and their defaults."""
+    _fields: ClassVar[Fields] = {}
+    """The hyper-parameters and options, by name."""
 
-    _flags_doc: ClassVar[str] = ""
-    """What the docstrings of the class and its children say of the flags."""
+    _positional: ClassVar[tuple[str, ...]] = ()
+    """The names of those that the constructor takes without keyword, in order."""
 
-    _domains: ClassVar[Domains] = {}
-    """Domains of hyper-parameters, where they are not the usual ones."""
+    _conventions: ClassVar[tuple[str, ...]] = ()
+    """Whose defaults and flags are known, beside torch's; the fields have them."""
 
-    _conventions: ClassVar[Mapping[str, Hyper]] = {}
-    """By library: the defaults and flags in which it is not the class's own."""
-
-    # --- keywords and conventions --------------------------------------------------
+    def __init_subclass__(cls) -> None:
+        cls._fields, cls._positional = collected(cls)
 
     @classmethod
     def _defaults(cls) -> Hyper:
-        """Return the keyword-only hyper-parameters of the class and of all."""
-        own = {"decoupled_weight_decay": cls._decoupled}
-        return {**cls._flags, **TERMS, **AVERAGES, **MECHANIC, **CLIPS, **own}
+        """Return the hyper-parameters of a group by default."""
+        return {
+            name: field.default
+            for name, field in cls._fields.items()
+            if not field.of_all
+        }
+
+    # --- conventions -----------------------------------------------------------------
 
     @classmethod
     def _known_conventions(cls) -> list[str]:
-        return ["torch", *(name for name in cls._conventions if name != "torch")]
+        return ["torch", *cls._conventions]
 
     @classmethod
     def _preset(cls, convention: str, hyper: Hyper) -> Hyper:
@@ -97,7 +104,11 @@ class Kind:
                 f"convention: expected one of {cls._known_conventions()} "
                 f"for {shortened(cls.__name__)}, found {shown(convention)}"
             )
-        return cls._conventions.get(convention, {})
+        return {
+            name: field.presets[convention]
+            for name, field in cls._fields.items()
+            if convention in field.presets
+        }
 
     # --- rule, arrays and numbers --------------------------------------------------
 
@@ -110,15 +121,10 @@ class Kind:
         """Return the class whose rule an array is stepped by."""
         return type(self)
 
-    @staticmethod
-    def _rule(h: Hyper) -> str:
-        """Return the rule of rules.def that these hyper-parameters ask for."""
-        raise NotImplementedError
-
-    @staticmethod
-    def _scale(h: Hyper) -> str:
-        """Return the scale of scales.def, or ""."""
-        return ""
+    @classmethod
+    def _rule_for(cls, h: Hyper) -> str:
+        """Return the rule that these hyper-parameters ask for."""
+        return cls._rule
 
     @staticmethod
     def _averages(h: Hyper) -> Mapping[str, averages.Weight]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from inspect import Signature, signature
-from typing import Any, Literal, NoReturn, Self
+from typing import Any, Literal, NoReturn
 
 from lrcore._shared import containers, refusals
 from lrcore._shared import trees as _tree
-from lrcore._shared.numbers import whole
+from lrcore._shared.domains import whole
 from lrcore._shared.types import Array
 from lrcore.optimizers.base import (
     averaged,
@@ -21,16 +20,14 @@ from lrcore.optimizers.base import (
     report,
 )
 from lrcore.optimizers.base.averaged import average
-from lrcore.optimizers.base.conventions import settle
-from lrcore.optimizers.base.domains import check
+from lrcore.optimizers.base.common import Common
+from lrcore.optimizers.base.fields import told
 from lrcore.optimizers.base.group import grouped, make
-from lrcore.optimizers.base.keywords import Common, Hyper, Scheduled
-from lrcore.optimizers.base.kind import Kind
-from lrcore.optimizers.base.options import option
+from lrcore.optimizers.base.keywords import bound, settle
 from lrcore.optimizers.base.report import Report
 
 
-class Optimizer(Kind):
+class Optimizer(Common):
     """What all optimizers share: params, groups, the step, saving and restoring.
 
     ::
@@ -42,7 +39,6 @@ class Optimizer(Kind):
 
     __slots__ = (
         "__weakref__",
-        "_given",
         "_options",
         "_places",
         "_plan",
@@ -52,27 +48,23 @@ class Optimizer(Kind):
     )
 
     def __init_subclass__(cls) -> None:
-        # Of __init__, as inspect would take __new__'s.
-        own = [*signature(cls.__init__).parameters.values()][1:]
-        cls.__signature__ = Signature(own)  # type: ignore[attr-defined] # for inspect
-        docs.fill_in(cls)
+        super().__init_subclass__()
+        own = [name for name in cls._fields if name not in Common._fields]
+        names = [*cls._positional, *own, *cls._fields]  # the common ones come last
+        cls._fields = {name: cls._fields[name] for name in names}
+        if cls.__doc__ is not None:
+            cls.__doc__ = docs.Docstring(cls, cls.__doc__)  # type: ignore[assignment]
 
-    _given: frozenset[str]
-    """Names of the constructor's arguments that the caller gave."""
-
-    _options: Hyper
-    """What holds for all groups, by name."""
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        self = super().__new__(cls)
-        names = [*signature(cls).parameters][: len(args)]
-        self._given = frozenset(names) | kwargs.keys()
-        return self
-
-    def __init__(self, params: Any, hyper: Hyper, common: Common) -> None:
-        own_options, defaults = settle(type(self), self._given, hyper, common)
+    def __init__(self, params: Any, *args: Any, **given: Any) -> None:
+        fields = self._fields
+        values = settle(type(self), bound(type(self), args, given))
+        own_options = {
+            name: field.check(values.pop(name))
+            for name, field in fields.items()
+            if field.of_all
+        }
         is_list = grouped(params)
-        self.param_groups = make(params, defaults, self._kinds())
+        self.param_groups = make(params, values, self._kinds())
         roots = [group.params for group in self.param_groups]
         self._tree = _tree.flatten(roots if is_list else roots[0], grouped=is_list)
         containers.params(self._tree)
@@ -81,8 +73,11 @@ class Optimizer(Kind):
         self._plan, self.state = plan.make(
             self._tree, self.param_groups, kinds_of, gathers
         )
+        self._options = own_options
         options.replace(self, own_options)
         self._places: _tree.Places | None = None  # made where asked for
+
+    __signature__ = docs.ConstructorSignature(__init__)
 
     # --- how to run ----------------------------------------------------------------
 
@@ -96,32 +91,6 @@ class Optimizer(Kind):
         if self._plan.to_come:
             refusals.unfinished(self._tree, self._plan.to_come)
         self._plan.t = whole("t", value, "an int >= 0", least=0)
-
-    grad_scale = option("grad_scale", "What gradients are multiplied by first.")
-    accumulate = option("accumulate", "How many gradients an update is the mean of.")
-    clip_norm = option("clip_norm", "The largest norm of all gradients, or None.")
-    clip_eps = option("clip_eps", "What is added to the norm that is clipped.")
-    skip_nonfinite = option(
-        "skip_nonfinite", "Whether gradients that are not finite undo the step."
-    )
-    zero_grads = option("zero_grads", "Whether a step sets the gradients to 0.")
-    telemetry = option("telemetry", "Whether a step leaves a report.")
-    num_threads = option(
-        "num_threads",
-        "At most so many threads a step; None for ``lrcore.get_num_threads()``.",
-    )
-    denormals = option("denormals", '``"flush"`` or ``"keep"``.')
-
-    @property
-    def lr(self) -> float:
-        """The first group's learning rate at the next step; setting it sets all."""
-        return float(self.param_groups[0].at("lr", self.t))
-
-    @lr.setter
-    def lr(self, value: Scheduled) -> None:
-        check("lr", value, self._domains)
-        for group in self.param_groups:
-            group["lr"] = value
 
     # --- the step ------------------------------------------------------------------
 
@@ -161,8 +130,13 @@ class Optimizer(Kind):
         skip_nonfinite: bool = False,
     ) -> bool:
         """Step, whether or not this optimizer takes the loss, with options on top."""
-        applied: bool = self._plan.step(grads, grad_scale, skip_nonfinite)
+        more = self._told(loss)
+        applied: bool = self._plan.step(grads, grad_scale, skip_nonfinite, *more)
         return applied
+
+    def _told(self, loss: float | None) -> tuple[float, ...]:
+        """Return the loss, checked, if this optimizer takes it."""
+        return ()
 
     def step_one(self, which: Any, grad: Array | None) -> bool:
         """Update one array, as a part of a step that ends when each has had its turn.
@@ -331,8 +305,9 @@ class Optimizer(Kind):
     def __repr__(self) -> str:
         arrays = [leaf.array for leaf in self._tree.leaves]
         elements = sum(array.size for array in arrays)
+        options = told(self._options, self._fields)
         groups = ", ".join(map(repr, self.param_groups))
         return (
             f"<{type(self).__name__} of {elements:,} elements in {len(arrays)} arrays, "
-            f"t={self.t}: {groups}>"
+            f"t={self.t}{options and ', '}{options}: {groups}>"
         )

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lrcore import _core
+from lrcore._shared.domains import choice, count
 from lrcore._shared.words import shown
-from lrcore.optimizers.base.domains import Domains, check, scheduled
+from lrcore.optimizers.base.fields import Field, Given
 from lrcore.optimizers.base.keywords import Hyper
-from lrcore.optimizers.base.values import asking
+from lrcore.optimizers.base.values import asking, scheduled
 
 if TYPE_CHECKING:
     from lrcore.optimizers.base.optimizer import Optimizer
@@ -23,29 +24,38 @@ _NUMBERS = ("grad_scale", "clip_norm", "clip_eps")
 SAVED = (*_NUMBERS, "accumulate", "skip_nonfinite", "denormals")
 """What changes results."""
 
+NUM_THREADS = count(1).or_none()
+DENORMALS = choice("flush", "keep")
 
-def option(name: str, doc: str) -> Any:
-    """Return the property of an option."""
 
-    def get(self: Optimizer) -> Any:
-        return self._options[name]
+class Option(Field[Given, Given]):
+    """A field of the whole optimizer; its attribute is as given, schedules as such."""
 
-    def put(self: Optimizer, value: Any) -> None:
-        if name == "accumulate" and self._plan.gathered:
+    of_all = True
+    __slots__ = ()
+
+    if not TYPE_CHECKING:
+
+        def __get__(self, opt: Any, kind: type) -> Any:
+            return self if opt is None else opt._options[self.name]
+
+    def __set__(self, opt: Any, value: Given) -> None:
+        name = self.name
+        if self.initial:
+            raise ValueError(f"{name}: used at construction only; it cannot be set now")
+        if name == "accumulate" and opt._plan.gathered:
             raise ValueError(
-                f"accumulate: found {shown(value)} after {self._plan.gathered} of "
-                f"{shown(self.accumulate)} gradients were gathered; set it after the "
+                f"accumulate: found {shown(value)} after {opt._plan.gathered} of "
+                f"{shown(opt.accumulate)} gradients were gathered; set it after the "
                 "update"
             )
-        checked = check(name, value, self._domains)
-        self._refuse_in_step()
-        replace(self, {**self._options, name: checked})
-
-    return property(get, put, doc=doc)
+        checked = self.check(value)
+        opt._refuse_in_step()
+        replace(opt, {**opt._options, name: checked})
 
 
 def replace(opt: Optimizer, options: Hyper) -> None:
-    """Set the options of an optimizer, which `check` has passed."""
+    """Set the options of an optimizer, which have been checked."""
     gathers = any(_core.GATHERED in state for state in opt.state)
     if gathers != (options["accumulate"] > 1):
         raise ValueError(
@@ -54,7 +64,7 @@ def replace(opt: Optimizer, options: Hyper) -> None:
             "construct one with it"
         )
 
-    scale, norm, eps = (_at(name, options[name], opt._domains) for name in _NUMBERS)
+    scale, norm, eps = (_at(opt._fields[name], options[name]) for name in _NUMBERS)
 
     def numbers(t: int) -> tuple[float, float, float]:
         return scale(t), norm(t) or 0.0, eps(t)
@@ -73,16 +83,16 @@ def replace(opt: Optimizer, options: Hyper) -> None:
     opt._options = options
 
 
-def _at(name: str, value: Any, domains: Domains) -> Callable[[int], Any]:
+def _at(field: Field[Any, Any], value: Any) -> Callable[[int], Any]:
     """Return what an option is after t steps, as a function of t."""
-    return asking(name, value, domains) if scheduled(value) else lambda t: value
+    return asking(field, value) if scheduled(value) else lambda t: value
 
 
 def check_num_threads(n: int | None) -> int:
     """Return the number that the kernels take for it, 0 for None."""
-    return min(check("num_threads", n, {}) or 0, _MOST)
+    return min(NUM_THREADS.check("num_threads", n) or 0, _MOST)
 
 
 def check_denormals(what: str) -> bool:
     """Return whether subnormals are kept."""
-    return bool(check("denormals", what, {}) == "keep")
+    return bool(DENORMALS.check("denormals", what) == "keep")

@@ -125,8 +125,8 @@ class Part:
                 "out"
             )
         return Layout(
-            kind._rule(h),
-            kind._scale(h),
+            kind._rule_for(h),
+            kind._scale,
             tuple(kind._averages(h)),
             axes,
             h["clip_tensor_norm"] is not None,

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lrcore._core import Folded
-from lrcore.optimizers.base.domains import Domain, Domains, domain_of
+from lrcore._shared.domains import Domain
+from lrcore.optimizers.base.fields import Fields
 from lrcore.optimizers.base.fold import Decay
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.part import Part
@@ -20,22 +21,22 @@ The same objects come back in each step, with other numbers in them.
 
 
 def now(
-    parts: Sequence[Part], hyper: Hyper, names: Sequence[str], domains: Domains
+    parts: Sequence[Part], hyper: Hyper, names: Sequence[str], fields: Fields
 ) -> Now:
     """Return what gives the numbers of a group's parts in a step.
 
     hyper : the hyper-parameters as set.  names : those that are scheduled.
     """
     if list(names) == ["lr"] and len(parts) == 1:
-        return _by_lr(parts[0], hyper, domains)
-    return _by_all(parts, hyper, names, domains)
+        return _by_lr(parts[0], hyper, fields)
+    return _by_all(parts, hyper, names, fields)
 
 
 def _by_all(
-    parts: Sequence[Part], hyper: Hyper, names: Sequence[str], domains: Domains
+    parts: Sequence[Part], hyper: Hyper, names: Sequence[str], fields: Fields
 ) -> Now:
     """Return `now` for any hyper-parameters."""
-    asks = [(name, asking(name, hyper[name], domains)) for name in names]
+    asks = [(name, asking(fields[name], hyper[name])) for name in names]
     first, *others = owns = [part.own(hyper) for part in parts]
     numbers: list[Folded] = []
     renewals: list[Callable[[], None]] = []
@@ -57,10 +58,11 @@ def _by_all(
     return now
 
 
-def _by_lr(part: Part, hyper: Hyper, domains: Domains) -> Now:
+def _by_lr(part: Part, hyper: Hyper, fields: Fields) -> Now:
     """Return `now` for the learning rate alone, the usual case, written out."""
-    schedule, own, domain = hyper["lr"], part.own(hyper), domain_of("lr", domains)
-    low, high = domain.inside if isinstance(domain, Domain) else (1.0, 0.0)
+    schedule, own, field = hyper["lr"], part.own(hyper), fields["lr"]
+    assert isinstance(field.domain, Domain)
+    least, most = field.domain.least, field.domain.most
     kept: _Kept | None = None
     numbers: list[Folded] = []
     folded: Any = None  # while it is not known that nothing else depends on lr
@@ -69,8 +71,8 @@ def _by_lr(part: Part, hyper: Hyper, domains: Domains) -> Now:
     def now(t: int) -> Sequence[Folded]:
         nonlocal kept, folded, decay
         lr = schedule(t)
-        if type(lr) is not float or not low <= lr < high:
-            lr = answered("lr", lr, domains)
+        if type(lr) is not float or not least <= lr <= most:
+            lr = answered(field, lr)
         own["lr"] = lr
         if folded is not None:
             folded.lr = lr

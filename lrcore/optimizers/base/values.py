@@ -5,52 +5,58 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from lrcore._shared.domains import Domain
 from lrcore._shared.words import shown
-from lrcore.optimizers.base.domains import Domain, Domains, check, domain_of, scheduled
+from lrcore.optimizers.base.fields import Field
 
 Ask = Callable[[int], Any]
 Check = Callable[[Any], Any]
 
 
-def at(name: str, value: Any, t: int, domains: Domains) -> Any:
+def scheduled(value: Any) -> bool:
+    """Whether a value, or an element of it, depends on the step."""
+    return callable(value) or (isinstance(value, tuple) and any(map(callable, value)))
+
+
+def at(field: Field[Any, Any], value: Any, t: int) -> Any:
     """Return what a hyper-parameter is in the step that follows t others, checked."""
-    return answered(name, _ask(value, t), domains) if scheduled(value) else value
+    return answered(field, _ask(value, t)) if scheduled(value) else value
 
 
-def answered(name: str, answer: Any, domains: Domains) -> Any:
+def answered(field: Field[Any, Any], answer: Any) -> Any:
     """Return what a schedule has answered, checked."""
-    now = check(name, answer, domains)
+    now = field.check(answer)
     if now is None or scheduled(now):
         raise TypeError(
-            f"{name}: expected its schedule to return numbers, found {shown(now)}"
+            f"{field.name}: expected its schedule to return numbers, found {shown(now)}"
         )
     return now
 
 
-def asking(name: str, value: Any, domains: Domains) -> Ask:
+def asking(field: Field[Any, Any], value: Any) -> Ask:
     """Return `at` of a scheduled value as a function of t.
 
     Floats inside of their domains, which schedules nearly always give, are not checked
     again.
     """
-    domain = domain_of(name, domains)
+    domain = field.domain
 
     def at_length(answer: Any) -> Any:
-        return answered(name, answer, domains)
+        return answered(field, answer)
 
     if isinstance(domain, Domain):
         return _number(value, domain, at_length)
     if callable(value):
-        return _several(value, domain or (), at_length)
-    return _several(lambda t: _ask(value, t), domain or (), at_length)
+        return _several(value, domain, at_length)
+    return _several(lambda t: _ask(value, t), domain, at_length)
 
 
 def _number(schedule: Ask, domain: Domain, check: Check) -> Ask:
-    low, high = domain.inside
+    least, most = domain.least, domain.most
 
     def ask(t: int) -> Any:
         answer = schedule(t)
-        if type(answer) is float and low <= answer < high:
+        if type(answer) is float and least <= answer <= most:
             return answer
         return check(answer)
 
@@ -60,7 +66,7 @@ def _number(schedule: Ask, domain: Domain, check: Check) -> Ask:
 def _several(schedule: Ask, domain: tuple[Domain, ...], check: Check) -> Ask:
     if len(domain) != 2:
         return lambda t: check(schedule(t))
-    (low_a, high_a), (low_b, high_b) = (each.inside for each in domain)
+    (low_a, high_a), (low_b, high_b) = ((each.least, each.most) for each in domain)
 
     def ask(t: int) -> Any:
         answer = schedule(t)
@@ -69,8 +75,8 @@ def _several(schedule: Ask, domain: tuple[Domain, ...], check: Check) -> Ask:
             if (
                 type(a) is float
                 and type(b) is float
-                and low_a <= a < high_a
-                and low_b <= b < high_b
+                and low_a <= a <= high_a
+                and low_b <= b <= high_b
             ):
                 return answer
         return check(answer)

@@ -1,0 +1,187 @@
+"""The fields of an optimizer: all that there is to say of a hyper-parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY
+from inspect import get_annotations
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+
+from lrcore._shared.domains import Domain, Reals, is_schedule
+from lrcore._shared.words import shown
+
+if TYPE_CHECKING:
+    from lrcore.optimizers.base.kind import Kind
+    from lrcore.optimizers.base.optimizer import Optimizer
+
+__all__ = ["KW_ONLY", "Bound", "Count", "Field", "Fixed", "Flag", "Number", "Pair",
+           "Scheduled", "Triple"]  # fmt: skip
+
+Value = TypeVar("Value")
+"""What an optimizer's attribute gives."""
+
+Given = TypeVar("Given")
+"""What the constructor takes, and the attribute can be set to."""
+
+_AS_BEFORE: Any = object()
+
+
+class Field(Generic[Value, Given]):
+    """A hyper-parameter, as the body of a class declares it.
+
+    ::
+
+        eps: Number = Field(1e-8, NONNEGATIVE, "Added to the root.", keras=1e-7)
+
+    Fields are the arguments of the constructor in their order, those of the parents
+    first; those that stand after ``_: KW_ONLY`` are given by keyword.  A field that a
+    parent has keeps its place.  As an attribute of an optimizer it is the first group's
+    value at the next step; setting it sets all groups'.
+
+    default : what holds where neither the caller nor a convention says otherwise.
+    domain : which values it can have; of some numbers, the domain of each.
+    doc : what it is; the docstring adds type, domain and default.
+    fixed : whether it takes no schedule.
+    initial : whether it is used at construction only, so that it cannot be set later.
+    presets : by convention, the default where that is another one.
+    """
+
+    of_all = False
+    """Whether it is of the whole optimizer; others are of a group."""
+
+    __slots__ = ("default", "doc", "domain", "fixed", "initial", "name", "presets")
+
+    def __init__(
+        self,
+        default: Any,
+        domain: Domain | tuple[Domain, ...],
+        doc: str,
+        *,
+        fixed: bool = False,
+        initial: bool = False,
+        **presets: Any,
+    ) -> None:
+        self.default = default
+        self.domain = domain
+        self.doc = doc
+        self.fixed = fixed or initial or not isinstance(domain, (Reals, tuple))
+        self.initial = initial
+        self.presets: Mapping[str, Any] = presets
+        self.name = ""
+
+    def but(
+        self,
+        default: Any = _AS_BEFORE,
+        domain: Domain | tuple[Domain, ...] | None = None,
+        doc: str | None = None,
+        **presets: Any,
+    ) -> Self:
+        """Return the field with some of its parts replaced, or with further presets."""
+        return type(self)(
+            self.default if default is _AS_BEFORE else default,
+            self.domain if domain is None else domain,
+            self.doc if doc is None else doc,
+            fixed=self.fixed,
+            initial=self.initial,
+            **{**self.presets, **presets},
+        )
+
+    def __set_name__(self, kind: type, name: str) -> None:
+        if self.name not in ("", name):
+            raise TypeError(
+                f"{name}: its field is {self.name}'s; take {self.name}.but()"
+            )
+        self.name = name
+        self.default = self._checked(self.default)
+        self.presets = {k: self._checked(v) for k, v in self.presets.items()}
+
+    @overload
+    def __get__(self, opt: None, kind: type) -> Self: ...
+    @overload
+    def __get__(self, opt: Optimizer, kind: type) -> Value: ...
+    def __get__(self, opt: Any, kind: type) -> Any:
+        return self if opt is None else opt.param_groups[0].at(self.name, opt.t)
+
+    def __set__(self, opt: Optimizer, value: Given) -> None:
+        changes = [group.changed(self.name, value) for group in opt.param_groups]
+        for group, change in zip(opt.param_groups, changes, strict=True):
+            group.take(change)
+
+    def check(self, value: Any) -> Any:
+        """Return the value as a float, an int, a tuple of floats, None or a bool.
+
+        Schedules pass unchanged: what they return is checked at each step.
+
+        Raises
+        ------
+        TypeError, ValueError
+            It is of another kind, or outside of the domain.
+        """
+        return value if value is self.default else self._checked(value)
+
+    def _checked(self, value: Any) -> Any:
+        name, domain = self.name, self.domain
+        if isinstance(domain, Domain):
+            check = domain.check if self.fixed else domain.or_schedule
+            return check(name, value)
+        if is_schedule(value):
+            return value
+        try:
+            values = tuple(value)
+        except TypeError:
+            values = ()
+        if len(values) != len(domain):
+            raise ValueError(
+                f"{name}: expected {len(domain)} numbers, found {shown(value)}"
+            )
+        return tuple(
+            d.or_schedule(f"{name}[{i}]", v)
+            for i, (v, d) in enumerate(zip(values, domain, strict=True))
+        )
+
+    def is_default(self, value: Any) -> bool:
+        """Whether a value that `check` has passed is the default."""
+        default = self.default
+        return value is default or (type(value) is type(default) and value == default)
+
+
+Scheduled = float | Callable[[int], float]
+"""A number, or a schedule: any callable that takes the step and returns one."""
+
+Number = Field[float, Scheduled]
+Fixed = Field[float, float]
+Bound = Field[float | None, Scheduled | None]
+Flag = Field[bool, bool]
+Count = Field[int, int]
+Pair = Field[
+    tuple[float, float],
+    tuple[Scheduled, Scheduled] | Callable[[int], tuple[float, float]],
+]
+Triple = Field[
+    tuple[float, float, float],
+    tuple[Scheduled, Scheduled, Scheduled]
+    | Callable[[int], tuple[float, float, float]],
+]
+
+
+Fields = Mapping[str, Field[Any, Any]]
+
+
+def told(values: Mapping[str, Any], fields: Fields) -> str:
+    """Return the values that are not the defaults, as a caller would give them."""
+    given = {k: v for k, v in values.items() if not fields[k].is_default(v)}
+    return ", ".join(f"{name}={value!r}" for name, value in given.items())
+
+
+def collected(cls: type[Kind]) -> tuple[Fields, tuple[str, ...]]:
+    """Return the fields of a class by name, and the names of those without keyword."""
+    fields: dict[str, Field[Any, Any]] = {}
+    positional: dict[str, None] = {}
+    for base in cls.__bases__:
+        fields = {**fields, **getattr(base, "_fields", {}), **fields}
+        positional |= dict.fromkeys(getattr(base, "_positional", ()))
+    own = {name: f for name, f in vars(cls).items() if isinstance(f, Field)}
+    names = [*get_annotations(cls)]
+    by_keyword = names[names.index("_") :] if "_" in names else []
+    positional |= dict.fromkeys(own)
+    return {**fields, **own}, tuple(n for n in positional if n not in by_keyword)

@@ -79,7 +79,7 @@ def main():
     *_, test = data()
     print(f"\nbest: {found.best_params}")
     share = accuracy(network, *test)
-    print(f"validation loss {loss:.4f}, test accuracy {share:.1%}")
+    print(f"validation loss {loss:.4f}, {share:.1%} of the test digits are right")
     if args.plot:
         found.plot(args.plot)
 

@@ -122,4 +122,5 @@ def test_each_is_listed_and_short(path):
 def test_without_a_picture_they_take_no_matplotlib(path, tmp_path):
     (tmp_path / "matplotlib.py").write_text("raise ImportError('asked for')")
     fewer = {"hyperband_digits": ("--trials", "4")}.get(path.stem, ())
-    assert shares(run(path.name, tmp_path, *fewer, PYTHONPATH=str(tmp_path)))
+    paths = os.pathsep.join([str(tmp_path), *sys.path])
+    assert shares(run(path.name, tmp_path, *fewer, PYTHONPATH=paths))

@@ -32,15 +32,11 @@ LAYERS = [
     {"__main__"},
 ]
 
-# Modules with a part of the optimizer's methods, and the class or part that they name
-# for type checkers only.  All other imports for type checkers count as imports.
+# Modules with a part of the optimizer's methods, which name its class for type checkers
+# only.  All other imports for type checkers count as imports.
 NAMED_ONLY = {
     ("lrcore.optimizers.base.averaged", "lrcore.optimizers.base.optimizer"),
     ("lrcore.optimizers.base.checkpoint", "lrcore.optimizers.base.optimizer"),
-    ("lrcore.optimizers.base.fields", "lrcore.optimizers.base.kind"),
-    ("lrcore.optimizers.base.fields", "lrcore.optimizers.base.optimizer"),
-    ("lrcore.optimizers.base.keywords", "lrcore.optimizers.base.kind"),
-    ("lrcore.optimizers.base.kind", "lrcore.optimizers.base.part"),
     ("lrcore.optimizers.base.options", "lrcore.optimizers.base.optimizer"),
     ("lrcore.optimizers.base.report", "lrcore.optimizers.base.optimizer"),
 }

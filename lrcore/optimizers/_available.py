@@ -27,7 +27,7 @@ class Available(NamedTuple):
 
 def describe(kind: type[Optimizer]) -> Available:
     """Return the entry of a class."""
-    states, size = kind._states_of(Part(kind, kind._defaults()))
+    states, size = Part(kind, kind._defaults()).states
     own = kind._fields.keys() - Optimizer._fields.keys()
     return Available(
         kind,

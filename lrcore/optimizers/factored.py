@@ -22,7 +22,6 @@ from lrcore.optimizers.base.fields import KW_ONLY, Field, Flag, Number, Schedule
 from lrcore.optimizers.base.fold import Coefs, Factor, Weights, Writes, decay_at
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.optimizer import Optimizer
-from lrcore.optimizers.base.part import Part
 
 __all__ = ["SM3", "Adafactor"]
 
@@ -103,7 +102,9 @@ class Adafactor(Optimizer):
     decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
 
     @classmethod
-    def _states_of(cls, part: Part) -> tuple[tuple[str, ...], int]:
+    def _states_of(
+        cls, alike: tuple[str, ...], numbers: tuple[str, ...]
+    ) -> tuple[tuple[str, ...], int]:
         return ("row", "col"), 0
 
     @staticmethod
@@ -264,8 +265,10 @@ class SM3(Optimizer):
         return "sgd" if h["momentum"] == 0 else "momentum"
 
     @classmethod
-    def _states_of(cls, part: Part) -> tuple[tuple[str, ...], int]:
-        own, size = super()._states_of(part)
+    def _states_of(
+        cls, alike: tuple[str, ...], numbers: tuple[str, ...]
+    ) -> tuple[tuple[str, ...], int]:
+        own, size = super()._states_of(alike, numbers)
         return ("acc_0", "acc_1", *own), size
 
     @staticmethod

@@ -26,7 +26,6 @@ from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.kind import Kind
 from lrcore.optimizers.base.memory import state_like
 from lrcore.optimizers.base.optimizer import Optimizer
-from lrcore.optimizers.base.part import Part
 
 __all__ = ["Muon"]
 
@@ -123,8 +122,10 @@ class Muon(Optimizer):
         return type(self) if p.ndim == 2 else MuonAdamW
 
     @classmethod
-    def _states_of(cls, part: Part) -> tuple[tuple[str, ...], int]:
-        own, size = super()._states_of(part)
+    def _states_of(
+        cls, alike: tuple[str, ...], numbers: tuple[str, ...]
+    ) -> tuple[tuple[str, ...], int]:
+        own, size = super()._states_of(alike, numbers)
         return ("m", *own), 4 + size
 
     @staticmethod

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY
 from inspect import get_annotations
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+from typing import Any, Generic, Self, TypeVar, overload
 
 from lrcore._shared.domains import Domain, Reals, is_schedule
 from lrcore._shared.words import shown
-
-if TYPE_CHECKING:
-    from lrcore.optimizers.base.kind import Kind
-    from lrcore.optimizers.base.optimizer import Optimizer
 
 __all__ = ["KW_ONLY", "Bound", "Count", "Field", "Fixed", "Flag", "Number", "Pair",
            "Scheduled", "Triple"]  # fmt: skip
@@ -98,11 +94,11 @@ class Field(Generic[Value, Given]):
     @overload
     def __get__(self, opt: None, kind: type) -> Self: ...
     @overload
-    def __get__(self, opt: Optimizer, kind: type) -> Value: ...
+    def __get__(self, opt: Any, kind: type) -> Value: ...
     def __get__(self, opt: Any, kind: type) -> Any:
         return self if opt is None else opt.param_groups[0].at(self.name, opt.t)
 
-    def __set__(self, opt: Optimizer, value: Given) -> None:
+    def __set__(self, opt: Any, value: Given) -> None:
         changes = [group.changed(self.name, value) for group in opt.param_groups]
         for group, change in zip(opt.param_groups, changes, strict=True):
             group.take(change)
@@ -173,7 +169,7 @@ def told(values: Mapping[str, Any], fields: Fields) -> str:
     return ", ".join(f"{name}={value!r}" for name, value in given.items())
 
 
-def collected(cls: type[Kind]) -> tuple[Fields, tuple[str, ...]]:
+def collected(cls: type) -> tuple[Fields, tuple[str, ...]]:
     """Return the fields of a class by name, and the names of those without keyword."""
     fields: dict[str, Field[Any, Any]] = {}
     positional: dict[str, None] = {}

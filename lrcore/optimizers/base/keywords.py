@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from lrcore._shared.words import listed, named, shortened, shown
-
-if TYPE_CHECKING:
-    from lrcore.optimizers.base.kind import Kind
 
 Hyper = dict[str, Any]
 """Hyper-parameters by name."""
@@ -38,9 +35,17 @@ _ELSEWHERE = {
 }
 
 
-def bound(kind: type[Kind], args: tuple[Any, ...], given: Hyper) -> Hyper:
+def bound(
+    what: str,
+    names: Collection[str],
+    positional: Sequence[str],
+    args: Sequence[Any],
+    given: Hyper,
+) -> Hyper:
     """Return a caller's arguments by name.
 
+    what : the class, for errors.
+    names : of its fields.  positional : of those that it takes without keyword.
     args : those without keyword, after the params.  given : those by keyword.
 
     Raises
@@ -49,21 +54,19 @@ def bound(kind: type[Kind], args: tuple[Any, ...], given: Hyper) -> Hyper:
         There are more than the class takes, one is given twice, or there is no such
         keyword.
     """
-    if not args and given.keys() <= kind._fields.keys():
-        return given
-    what = shortened(kind.__name__)
-    if len(args) > len(kind._positional):
+    known(what, given, names)
+    what = shortened(what)
+    if len(args) > len(positional):
         raise TypeError(
-            f"{what}: takes {len(kind._positional)} arguments without keyword after "
-            f"the params ({', '.join(kind._positional)}), found {len(args)}"
+            f"{what}: takes {len(positional)} arguments without keyword after "
+            f"the params ({', '.join(positional)}), found {len(args)}"
         )
-    by_place = dict(zip(kind._positional, args, strict=False))
+    by_place = dict(zip(positional, args, strict=False))
     if twice := by_place.keys() & given.keys():
         raise TypeError(
             f"{what}: found {min(twice)} twice, by its place and by keyword; give it "
             "once"
         )
-    known(what, given, kind._fields)
     return {**by_place, **given}
 
 
@@ -107,10 +110,3 @@ def _meant(name: Any, names: Collection[str]) -> str | None:
         if ours in names and asked in theirs.split():
             return ours
     return next(iter(get_close_matches(asked, names, n=1)), None)
-
-
-def settle(kind: type[Kind], given: Hyper) -> Hyper:
-    """Return what holds: what was given, a convention's, or the default, by name."""
-    defaults = {name: field.default for name, field in kind._fields.items()}
-    preset = kind._preset(given.get("convention", "torch"), {**defaults, **given})
-    return {**defaults, **preset, **given}

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Literal, dataclass_transform
+from typing import ClassVar, Literal, dataclass_transform
 
-from lrcore import _core
 from lrcore._shared.types import Array
 from lrcore._shared.words import shortened, shown
 from lrcore.optimizers.base import averages
@@ -21,9 +20,6 @@ from lrcore.optimizers.base.fold import (
     decay,
 )
 from lrcore.optimizers.base.keywords import Hyper
-
-if TYPE_CHECKING:
-    from lrcore.optimizers.base.part import Part
 
 
 @dataclass_transform(eq_default=False)
@@ -110,6 +106,13 @@ class Kind:
             if convention in field.presets
         }
 
+    @classmethod
+    def _settled(cls, given: Hyper) -> Hyper:
+        """Return what holds: what was given, a convention's, or the default."""
+        defaults = {name: field.default for name, field in cls._fields.items()}
+        preset = cls._preset(given.get("convention", "torch"), {**defaults, **given})
+        return {**defaults, **preset, **given}
+
     # --- rule, arrays and numbers --------------------------------------------------
 
     @classmethod
@@ -194,9 +197,12 @@ class Kind:
         return not (made_in_python or cls._gauge or cls._carries)
 
     @classmethod
-    def _states_of(cls, part: Part) -> tuple[tuple[str, ...], int]:
-        """Return a part's state arrays by name, and their bytes a weight in float32."""
-        scale = _core.SCALES[part.scale]
-        alike = part.arrays + part.averages
-        alike += (_core.SCRATCH,) if scale.emits or part.directed else ()
-        return alike + scale.states + cls._carries, 4 * len(alike)
+    def _states_of(
+        cls, alike: tuple[str, ...], numbers: tuple[str, ...]
+    ) -> tuple[tuple[str, ...], int]:
+        """Return the names of all state arrays, and their bytes a weight in float32.
+
+        alike : names of the core's arrays of the parameter's shape.  numbers : names of
+        its other arrays.
+        """
+        return alike + numbers, 4 * len(alike)

@@ -23,7 +23,7 @@ from lrcore.optimizers.base.averaged import average
 from lrcore.optimizers.base.common import Common
 from lrcore.optimizers.base.fields import told
 from lrcore.optimizers.base.group import grouped, make
-from lrcore.optimizers.base.keywords import bound, settle
+from lrcore.optimizers.base.keywords import bound
 from lrcore.optimizers.base.report import Report
 
 
@@ -56,8 +56,8 @@ class Optimizer(Common):
             cls.__doc__ = docs.Docstring(cls, cls.__doc__)  # type: ignore[assignment]
 
     def __init__(self, params: Any, *args: Any, **given: Any) -> None:
-        fields = self._fields
-        values = settle(type(self), bound(type(self), args, given))
+        name, fields = type(self).__name__, self._fields
+        values = self._settled(bound(name, fields, self._positional, args, given))
         own_options = {
             name: field.check(values.pop(name))
             for name, field in fields.items()

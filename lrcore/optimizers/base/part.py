@@ -6,7 +6,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from lrcore._core import GAUGES, MECHANIC, MECHANIC_NUMBERS, RULES, Folded
+from lrcore._core import (
+    GAUGES,
+    MECHANIC,
+    MECHANIC_NUMBERS,
+    RULES,
+    SCALES,
+    SCRATCH,
+    Folded,
+)
 from lrcore._shared.words import shortened, shown
 from lrcore.optimizers.base import mechanic
 from lrcore.optimizers.base.fold import Weights
@@ -100,6 +108,14 @@ class Part:
     def averages(self) -> tuple[str, ...]:
         """Names of state arrays."""
         return self.layout.averages
+
+    @property
+    def states(self) -> tuple[tuple[str, ...], int]:
+        """Names of all state arrays, and their bytes a weight in float32."""
+        scale = SCALES[self.scale]
+        alike = self.arrays + self.averages
+        alike += (SCRATCH,) if scale.emits or self.directed else ()
+        return self.kind._states_of(alike, scale.states + self.carries)
 
     @property
     def per_array(self) -> bool:

@@ -7,6 +7,7 @@ import pytest
 from helpers import (
     KINDS,
     MORE,
+    PLACES,
     all_same,
     close,
     each_dtype,
@@ -82,14 +83,7 @@ def test_two_threads_change_no_bit(name, dtype, order):
     assert same_states(runs[0][1], runs[1][1])
 
 
-@pytest.fixture
-def restore_isa():
-    held = lrcore.get_isa()
-    yield
-    lrcore.set_isa(held)
-
-
-@pytest.mark.usefixtures("restore_isa")
+@pytest.mark.usefixtures("restore")
 @each_dtype
 @pytest.mark.parametrize("values", [ordinary, wild])
 @pytest.mark.parametrize(
@@ -111,8 +105,7 @@ def test_rows_and_columns_are_those_of_the_reference(shape, values, dtype):
     for least in (False, True):
         factors = _core.Factors(least, row, col, rows, cols, 1e-30)
         wanted = reference.factor_stats(g, factors)
-        for isa in [name for name, runs in _core.isas().items() if runs]:
+        for isa, threads in PLACES:
             lrcore.set_isa(isa)
-            for threads in (1, 2, 3):
-                got = _core.factor_stats(g, factors, threads, True)
-                assert all_same(got, wanted), (least, isa, threads)
+            got = _core.factor_stats(g, factors, threads, True)
+            assert all_same(got, wanted), (least, isa, threads)

@@ -31,6 +31,7 @@ from composed import (
 from helpers import (
     KINDS,
     LENGTHS,
+    PLACES,
     all_same,
     bits_of,
     close,
@@ -45,25 +46,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import lrcore
-from lrcore import _core
 
-ISAS = [name for name, runs in _core.isas().items() if runs]
-THREADS = [1, 2, 3, 5]
 ALL = merged(FEATURES)
 each_feature = pytest.mark.parametrize("feature", [*FEATURES, "all"])
-
-
-@pytest.fixture
-def restore_isa():
-    held = lrcore.get_isa()
-    yield
-    lrcore.set_isa(held)
-
-
-@pytest.fixture
-def restore_threads():
-    yield
-    lrcore.set_num_threads(None)
 
 
 def setting(feature):
@@ -236,7 +221,7 @@ def run(name, dtype, features, *, isa, threads):
     return bits_of(opt, params), snapshot([np.array(report) for report in told])
 
 
-@pytest.mark.usefixtures("restore_isa")
+@pytest.mark.usefixtures("restore")
 @settings(
     max_examples=30,
     deadline=None,
@@ -251,13 +236,12 @@ def run(name, dtype, features, *, isa, threads):
 def test_any_combination_gives_the_same_bits_everywhere(name, dtype, features):
     """For all numbers of threads, and all instruction sets."""
     wanted = run(name, dtype, features, isa=None, threads=1)
-    for threads in THREADS[1:]:
-        assert run(name, dtype, features, isa=None, threads=threads) == wanted, threads
-    for isa in ISAS:
-        assert run(name, dtype, features, isa=isa, threads=2) == wanted, isa
+    for isa, threads in PLACES:
+        found = run(name, dtype, features, isa=isa, threads=threads)
+        assert found == wanted, (isa, threads)
 
 
-@pytest.mark.usefixtures("restore_threads")
+@pytest.mark.usefixtures("restore")
 @each_dtype
 def test_threads_change_no_bit_of_what_is_large(dtype):
     """By the number that the process is told."""
@@ -265,7 +249,7 @@ def test_threads_change_no_bit_of_what_is_large(dtype):
     shapes = [(700, 300), (), (7, 11, 13), (100_003,)]
     grads = [split(gradients(weights(dtype, shapes), t)) for t in range(2)]
     found = []
-    for threads in (*THREADS, 8):
+    for threads in (1, 2, 3, 8):
         lrcore.set_num_threads(threads)
         params = weights(dtype, shapes)
         opt = optimizer("Adam", params, options, lr=0.05)
@@ -460,24 +444,23 @@ def test_a_step_that_is_not_finite_is_skipped(name, value, zero):
     assert opt.t == twin.t == 2 * len(SHAPES)
 
 
-@pytest.mark.usefixtures("restore_isa")
+@pytest.mark.usefixtures("restore")
 @each_dtype
 @pytest.mark.parametrize("n", [length for length in LENGTHS if length])
 def test_it_is_found_wherever_it_is(n, dtype):
     """Among the largest finite numbers, whose squares are infinite."""
     g = np.full(n, np.finfo(dtype).max, dtype)
     p = np.zeros(n, dtype)
-    for isa in ISAS:
+    for isa, threads in PLACES:
         lrcore.set_isa(isa)
-        for threads in (1, 3):
-            opt = lrcore.SGD(p, lr=0.0, skip_nonfinite=True, num_threads=threads)
-            opt._plan.parallel_from = 1
-            assert opt.step(g), "finite"
-            for at in {0, n // 3, n // 2, n - 1}:
-                for value in (nan, inf, -inf):
-                    g[at], kept = value, g[at]
-                    assert not opt.step(g), (isa, threads, at)
-                    g[at] = kept
+        opt = lrcore.SGD(p, lr=0.0, skip_nonfinite=True, num_threads=threads)
+        opt._plan.parallel_from = 1
+        assert opt.step(g), "finite"
+        for at in {0, n // 3, n // 2, n - 1}:
+            for value in (nan, inf, -inf):
+                g[at], kept = value, g[at]
+                assert not opt.step(g), (isa, threads, at)
+                g[at] = kept
 
 
 @each_kind

@@ -120,13 +120,7 @@ def refuses(f, given, names=()):
     )
 
 
-@pytest.fixture
-def restore_threads():
-    yield
-    lrcore.set_num_threads(None)
-
-
-@pytest.mark.usefixtures("restore_threads")
+@pytest.mark.usefixtures("restore")
 @pytest.mark.parametrize("call", CALLS)
 def test_messages_about_an_argument_are_short(call):
     assert refuses(*CALLS[call]) >= 10

@@ -2,6 +2,7 @@
 
 import typing
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pytest
@@ -66,6 +67,19 @@ def taken(name, **kwargs):
 def make(row, params, **more):
     """The optimizer of a row of the table."""
     return KINDS[row.name](params, **{**row.kwargs, **more})
+
+
+def path_of(row):
+    """What a row chooses but numbers: rules, flags, names, and what is absent."""
+    group = make(row, np.ones((2, 2))).param_groups[0]
+    rules = [(part.rule, part.scale, part.averages) for part in group.parts]
+    kept = {k: v for k, v in group.items() if v is None or isinstance(v, (bool, str))}
+    return repr((row.name, rules, kept))
+
+
+PATHS = list({path_of(row): row for row in reversed(ROWS)}.values())[::-1]
+# The rows, but for those that differ from another in numbers alone.
+each_path = pytest.mark.parametrize("row", PATHS, ids=lambda row: row.label)
 
 
 def same_bits(a, b):
@@ -148,9 +162,19 @@ def fresh(dtype="float64"):
 
 def draw(params, t):
     """Gradients of step t, each as large as the params; later ones are smaller."""
-    rng = np.random.default_rng(1000 + t)
-    size = 1.0 if t < 4 else 0.1
-    return [np.asarray(size * ordinary(rng, p.shape, p.dtype)) for p in params]
+    return random_like(params, 1000 + t, 1.0 if t < 4 else 0.1)
+
+
+def random_like(params, seed, size=1.0):
+    """Arrays of the params' shapes and dtypes, the same for the same seed."""
+    like = tuple((p.shape, p.dtype) for p in params)
+    return [a.copy() for a in _random(like, seed, size)]
+
+
+@cache
+def _random(like, seed, size):
+    rng = np.random.default_rng(seed)
+    return [np.asarray(size * ordinary(rng, *each), each[1]) for each in like]
 
 
 def bits_of(opt, params):
@@ -241,6 +265,7 @@ OTHERS = {
 }
 
 
+@cache
 def arguments(name):
     """The hyper-parameters that a class takes, and their types."""
     hints = typing.get_type_hints(KINDS[name].__init__)

@@ -64,12 +64,14 @@ def test_adafactor_refuses_fortran_order_of_three_dimensions():
 
 
 @each_kind
-@each_dtype
-@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize(("dtype", "order"), [("float32", "C"), ("float64", "F")])
 def test_two_threads_change_no_bit(name, dtype, order):
-    """Of what is large enough for a second: from 65,536 elements on."""
+    """Of what is large enough for a second: from 65,536 elements on.
+
+    Kernels are the same for either order, and shares of threads for either dtype.
+    """
     rng = np.random.default_rng(0)
-    shapes = [(300, 400), (20_011,)]
+    shapes = [(200, 350), (5_011,)]
     grads = [np.asarray(ordinary(rng, s, dtype), order=order) for s in shapes]
     runs = []
     for threads in (1, 2):

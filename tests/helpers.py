@@ -53,10 +53,10 @@ each_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 LENGTHS = [0, 1, 15, 16, 17, 511, 512, 513, 10007, 30011]
 
 ISAS = [name for name, runs in _core.isas().items() if runs]
-# Instruction sets and numbers of threads that have to give the same bits.  Code outside
-# of the kernels, compiled once, decides which strips a thread has: so each set is tried
+# Instruction sets (None: the best) and numbers of threads: all give the same bits.  Code
+# outside of the kernels, compiled once, decides which strips a thread has: so each set is tried
 # with one thread, and each number of threads with one set, not all with all.
-PLACES = [*((isa, 1) for isa in ISAS), *((None, threads) for threads in (2, 3, 7))]
+CONFIGURATIONS = [*((isa, 1) for isa in ISAS), (None, 2), (None, 3), (None, 7)]
 
 
 def taken(name, **kwargs):

@@ -29,9 +29,9 @@ from composed import (
     weights,
 )
 from helpers import (
+    CONFIGURATIONS,
     KINDS,
     LENGTHS,
-    PLACES,
     all_same,
     bits_of,
     close,
@@ -236,7 +236,7 @@ def run(name, dtype, features, *, isa, threads):
 def test_any_combination_gives_the_same_bits_everywhere(name, dtype, features):
     """For all numbers of threads, and all instruction sets."""
     wanted = run(name, dtype, features, isa=None, threads=1)
-    for isa, threads in PLACES:
+    for isa, threads in CONFIGURATIONS:
         found = run(name, dtype, features, isa=isa, threads=threads)
         assert found == wanted, (isa, threads)
 
@@ -451,7 +451,7 @@ def test_it_is_found_wherever_it_is(n, dtype):
     """Among the largest finite numbers, whose squares are infinite."""
     g = np.full(n, np.finfo(dtype).max, dtype)
     p = np.zeros(n, dtype)
-    for isa, threads in PLACES:
+    for isa, threads in CONFIGURATIONS:
         lrcore.set_isa(isa)
         opt = lrcore.SGD(p, lr=0.0, skip_nonfinite=True, num_threads=threads)
         opt._plan.parallel_from = 1

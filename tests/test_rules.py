@@ -5,7 +5,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers import ISAS, LENGTHS, PLACES, each_dtype, ordinary, placed, same_bits, wild
+from helpers import (
+    CONFIGURATIONS,
+    ISAS,
+    LENGTHS,
+    each_dtype,
+    ordinary,
+    placed,
+    same_bits,
+    wild,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -137,7 +146,7 @@ def test_kernels_equal_the_reference(rule, dtype, data):
     before = [g.copy("K") for g in grads]
 
     want = expected(rule, coefs, params, grads, states)
-    for isa, threads in PLACES:
+    for isa, threads in CONFIGURATIONS:
         lrcore.set_isa(isa)
         got = run(rule, coefs, params, grads, states, threads=threads)
         assert agree(got, want), (isa, threads, coefs)
@@ -185,7 +194,7 @@ def test_scaled_steps_equal_the_reference(scale, dtype, data):
     for p, g, arrays in zip(twins, grads, states, strict=True):
         reference.scaled_step(scale, more, rule, p, g, arrays, coefs)
     given = [[*o, *u, *x] for o, (u, x) in zip(own, extra, strict=True)]
-    for isa, threads in PLACES:
+    for isa, threads in CONFIGURATIONS:
         lrcore.set_isa(isa)
         got, after = run(
             rule, coefs, params, grads, given, threads=threads, scale=scale, more=more
@@ -217,7 +226,7 @@ def test_gauges_equal_the_reference(gauge, dtype, data):
         for p, g, own in zip(params, grads, arrays, strict=True)
     ]
     want = np.array([sum(sums) for sums in zip(*each, strict=True)])
-    for isa, threads in PLACES:
+    for isa, threads in CONFIGURATIONS:
         lrcore.set_isa(isa)
         got = read_by_a_step(gauge, coefs, params, grads, arrays, threads=threads)
         assert same_bits(np.array(got), want), (isa, threads, coefs)
@@ -283,7 +292,7 @@ def test_averages_equal_the_reference(dtype, n):
         reference.step("sgd", twin, g, [], coefs)
         for name, a in zip(named, wanted, strict=True):
             reference.average(a, twin, named[name], pulls=name == "slow")
-        for isa, threads in PLACES:
+        for isa, threads in CONFIGURATIONS:
             lrcore.set_isa(isa)
             got = run(
                 "sgd", coefs, [p], [g], [averages], threads=threads, averages=named

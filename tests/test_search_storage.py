@@ -122,14 +122,14 @@ def check_each_once(found, folder):
     assert slots == Counter(range(TRIALS))
 
 
-def test_four_workers_of_which_one_is_killed(storage, tmp_path):
+def test_three_workers_of_which_one_is_killed(storage, tmp_path):
     found = lrcore.tune(
-        Bowl(tmp_path, 4), SPACE, "random", TRIALS, n_jobs=4, storage=storage,
+        Bowl(tmp_path, 3), SPACE, "random", TRIALS, n_jobs=3, storage=storage,
         name="workers",
     )  # fmt: skip
     check_each_once(found, tmp_path)
     pids = {int(log.stem) for log in logs(tmp_path)}
-    assert len(pids) in (4, 5)  # one more where the killed was replaced in time
+    assert len(pids) in (3, 4)  # one more where the killed was replaced in time
     assert os.getpid() not in pids
     killed = int((tmp_path / "killed").read_text())
 

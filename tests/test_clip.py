@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from composed import clipped, norm, unit_norms
 from helpers import (
-    CONFIGURATIONS,
     ISAS,
     LENGTHS,
+    configurations,
     each_dtype,
     ordinary,
     placed,
@@ -310,7 +310,7 @@ def test_norms_are_exact_to_1e_12_and_the_same_everywhere(n, dtype):
         g[...] = ordinary(rng, g.shape, dtype)
     wanted = norm(grads)
     found = set()
-    for isa, threads in CONFIGURATIONS:
+    for isa, threads in configurations():
         lrcore.set_isa(isa)
         lrcore.set_num_threads(threads)
         found.add(lrcore.global_norm(grads))
@@ -486,7 +486,7 @@ def test_what_is_clipped_is_the_same_everywhere(dtype):
     rng = np.random.default_rng(0)
     given = [ordinary(rng, n, dtype) for n in (100_003, 17, 131_072)]
     by_norm, by_value = [], []
-    for isa, threads in CONFIGURATIONS:
+    for isa, threads in configurations():
         lrcore.set_isa(isa)
         lrcore.set_num_threads(threads)
         grads = [g.copy() for g in given]

@@ -5,11 +5,11 @@ from math import nan
 import numpy as np
 import pytest
 from helpers import (
-    CONFIGURATIONS,
     KINDS,
     MORE,
     all_same,
     close,
+    configurations,
     each_dtype,
     each_kind,
     ordinary,
@@ -107,7 +107,7 @@ def test_rows_and_columns_are_those_of_the_reference(shape, values, dtype):
     for least in (False, True):
         factors = _core.Factors(least, row, col, rows, cols, 1e-30)
         wanted = reference.factor_stats(g, factors)
-        for isa, threads in CONFIGURATIONS:
+        for isa, threads in configurations():
             lrcore.set_isa(isa)
             got = _core.factor_stats(g, factors, threads, True)
             assert all_same(got, wanted), (least, isa, threads)

@@ -6,11 +6,11 @@ from math import sqrt
 import numpy as np
 import pytest
 from helpers import (
-    CONFIGURATIONS,
     KINDS,
     LENGTHS,
     all_same,
     close,
+    configurations,
     draw,
     each_dtype,
     fresh,
@@ -118,7 +118,7 @@ def test_the_stages_equal_the_reference(n, dtype):
     """To the bit: around the rule, whatever the instruction set and the threads."""
     rng = np.random.default_rng(n)
     first, g, delta, start = (ordinary(rng, n, dtype) for _ in range(4))
-    for isa, threads in CONFIGURATIONS:
+    for isa, threads in configurations():
         lrcore.set_isa(isa)
         p = first.copy()
         opt = scaled("SGD", p, lr=0.25, num_threads=threads)

@@ -160,7 +160,7 @@ def test_reports_of_float32_are_too(name, option):
 
 @each_dtype
 def test_reports_of_long_arrays(dtype):
-    shapes = [(100, 2049), (), (3, 5, 700), (30_011,)]
+    shapes = [(9, 2049), (), (3, 5, 700), (9011,)]
     run("Adam", dtype, CLIPPED["clip_norm"], rel=2.0**-22, shapes=shapes, steps=2)
 
 

@@ -20,6 +20,8 @@ from helpers import (
 
 import lrcore
 
+pytestmark = pytest.mark.isa
+
 
 @each_kind
 @pytest.mark.parametrize(

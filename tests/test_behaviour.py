@@ -9,10 +9,13 @@ from functools import cache
 from math import log
 
 import numpy as np
+import pytest
 from helpers import KINDS, MORE, all_same, each_kind, fresh, same_bits
 
 from lrcore.data import digits
 from lrcore.schedules import Constant, Cosine
+
+pytestmark = pytest.mark.isa
 
 RATES = [digit * 10.0**power for power in range(-3, 2) for digit in (1, 2, 5)]
 RATES.sort(key=lambda lr: abs(log(lr)))  # the nearest to 1 come first

@@ -7,7 +7,7 @@ import subprocess
 from itertools import pairwise
 
 import pytest
-from compiled import CFLAGS, ROOT, SRC_C, build_strictly, c_sources, objects
+from compiled import ROOT, SRC_C, build_strictly, objects, paths_of
 
 from lrcore import _core
 
@@ -51,14 +51,11 @@ def test_aarch64_gives_the_same_bits(native, programs):
     assert found == {"baseline": native["baseline"]}
 
 
-def test_the_core_allocates_and_prints_nothing(native, tmp_path):
+@pytest.mark.usefixtures("native")  # which waits for what else compiles the same
+def test_the_core_allocates_and_prints_nothing():
     """By its symbols: what the objects call from outside."""
     called = set()
-    paths = [obj.path for obj in objects("native")]
-    for source in c_sources(openmp=True):
-        paths.append(tmp_path / (source.stem + ".o"))
-        run(["cc", *CFLAGS, "-fopenmp", "-c", source, "-o", paths[-1]])
-    for path in paths:
+    for path in paths_of([*objects("native"), *objects("native", openmp=True)]):
         symbols = run(["nm", "--undefined-only", path]).split()
         called |= {s for s in symbols if s != "U" and not s.startswith("lrc_")}
     allowed = {"getenv", "strcmp", "pthread_atfork", "_GLOBAL_OFFSET_TABLE_"}

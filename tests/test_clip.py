@@ -22,6 +22,8 @@ from helpers import (
 
 import lrcore
 
+pytestmark = pytest.mark.isa
+
 
 def left_of(p, g, **options):
     """What is left of a gradient: what one step of SGD at lr 1 takes from p."""

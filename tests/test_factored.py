@@ -20,6 +20,8 @@ from helpers import (
 import lrcore
 from lrcore import _core, reference
 
+pytestmark = pytest.mark.isa
+
 
 @pytest.mark.parametrize(
     ("name", "shape", "kwargs"),

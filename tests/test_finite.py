@@ -23,6 +23,8 @@ from table import Row
 import lrcore
 from lrcore import reference
 
+pytestmark = pytest.mark.isa
+
 # The sizes of gradients: nothing, subnormal, the least normal one, one whose square
 # underflows, ordinary, one whose square overflows, and nearly the largest.
 SIZES = {

@@ -47,6 +47,8 @@ from hypothesis import strategies as st
 
 import lrcore
 
+pytestmark = pytest.mark.isa
+
 ALL = merged(FEATURES)
 each_feature = pytest.mark.parametrize("feature", [*FEATURES, "all"])
 

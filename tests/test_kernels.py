@@ -14,6 +14,8 @@ import lrcore
 from lrcore import _core
 from lrcore.optimizers.base.keywords import AVERAGES, MECHANIC
 
+pytestmark = pytest.mark.isa
+
 KINDS = lrcore.optimizers.available()
 KERNEL_ROWS = [
     row

@@ -22,6 +22,8 @@ from helpers import (
 import lrcore
 from lrcore import reference
 
+pytestmark = pytest.mark.isa
+
 TAKES = [name for name in KINDS if KINDS[name]._takes_mechanic()]
 NONE = [name for name in KINDS if name not in TAKES]
 each_taker = pytest.mark.parametrize("name", TAKES)

@@ -33,6 +33,8 @@ from helpers import (
 
 import lrcore
 
+pytestmark = pytest.mark.isa
+
 FIELDS = ("t", "lr", "grad_norm", "clip", "update_norm", "param_norm")
 FIELDS += ("update_ratio", "nonfinite", "applied")
 TELEMETRY = FEATURES["telemetry"]

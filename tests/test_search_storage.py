@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
@@ -29,11 +30,9 @@ FOUND = glob("/usr/lib/postgresql/*/bin/initdb")  # where Debian has it
 INITDB = shutil.which("initdb") or max(FOUND, default="")
 
 
-@pytest.fixture(scope="module")
+@contextmanager
 def postgresql():
     """The URL of a new server, which listens on a socket in a temporary folder."""
-    if not INITDB:
-        pytest.skip("there is no PostgreSQL server: apt install postgresql")
     become = {}
     if os.geteuid() == 0:  # it refuses to run as root
         become = {"user": "postgres", "group": "postgres", "extra_groups": []}
@@ -57,11 +56,14 @@ def postgresql():
             run("pg_ctl", "-m", "immediate", "stop")
 
 
-@pytest.fixture(params=["postgresql", "journal"])
-def storage(request, tmp_path):
-    if request.param == "journal":
-        return str(tmp_path / "journal")
-    return request.getfixturevalue("postgresql")
+@pytest.fixture
+def storage(tmp_path):
+    """A server where PostgreSQL is installed; else a journal, as in the other tests."""
+    if INITDB:
+        with postgresql() as url:
+            yield url
+    else:
+        yield str(tmp_path / "journal")
 
 
 @dataclass(frozen=True)

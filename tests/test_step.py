@@ -24,6 +24,8 @@ import lrcore
 from lrcore import _core, reference
 from lrcore.schedules import Constant, Cosine
 
+pytestmark = pytest.mark.isa
+
 SHAPES = [(5, 3), (2, 4), (), (0, 3)]
 
 

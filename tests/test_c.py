@@ -95,7 +95,8 @@ def test_the_header_is_valid_cplusplus(standard):
     run(["c++", *strict, f"-I{SRC_C}", "-fsyntax-only", "-x", "c++", source])
 
 
-# What has been given stays; what is new goes to the end.
+# What a release has given stays.  What is new has the next numbers, and is listed here
+# with the next release.
 RULES = """
     sgd sgd_hd momentum nesterov sign signum lion adam amsgrad nadam ademamix laprop
     adabelief yogi adamax adan adopt rprop adagrad rmsprop rmsprop_centered
@@ -116,9 +117,9 @@ def test_a_number_once_given_keeps_its_meaning(file, given, first):
     text = (SRC_C / f"{file}.def").read_text()
     lines = re.findall(r"^LRC_[A-Z]+\((\d+), (\w+),", text, re.MULTILINE)
     numbers = {name: int(number) for number, name in lines}
-    assert len(numbers) == len(set(numbers.values())) == len(lines)
+    assert sorted(numbers.values()) == list(range(first, first + len(lines)))
     wanted = {name: number for number, name in enumerate(given.split(), first)}
-    assert numbers == wanted
+    assert numbers.items() >= wanted.items()
 
 
 # --- the shares of threads ------------------------------------------------------------

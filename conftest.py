@@ -6,7 +6,7 @@ import pytest
 import lrcore
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def names_for_doctests(doctest_namespace):
     """Let examples say np and lrcore, as their readers would."""
     doctest_namespace["lrcore"] = lrcore

@@ -63,13 +63,16 @@ def build(name, target):
     link([*objects(name), bits], [compiler[0], *flags], target)
 
 
-def link(linked, command, target):
-    """Compile what is not up to date, and link."""
+def paths_of(wanted):
+    """Compile what is not up to date; return the files."""
     OBJECTS.mkdir(parents=True, exist_ok=True)
-    for stale in [obj for obj in linked if not obj.is_current()]:
+    for stale in [obj for obj in wanted if not obj.is_current()]:
         stale.compile()
-    paths = [str(obj.path) for obj in linked]
-    subprocess.run([*command, *paths, "-o", target, "-lm"], check=True)
+    return [str(obj.path) for obj in wanted]
+
+
+def link(wanted, command, target):
+    subprocess.run([*command, *paths_of(wanted), "-o", target, "-lm"], check=True)
 
 
 def build_strictly(name, target, openmp):

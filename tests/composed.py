@@ -8,7 +8,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from helpers import KINDS, MORE, ordinary
+from helpers import KINDS, MORE, random_like
 
 
 def norm(arrays):
@@ -116,15 +116,12 @@ def split(arrays):
 
 
 def weights(dtype="float64", shapes=SHAPES):
-    rng = np.random.default_rng(0)
-    return [ordinary(rng, shape, dtype) for shape in shapes]
+    return random_like([np.empty(shape, dtype) for shape in shapes], 0)
 
 
 def gradients(params, t, call=0):
     """Of one call; every other step's are small, so that some are not clipped."""
-    rng = np.random.default_rng([t, call])
-    size = 0.02 if t % 2 else 1.0
-    return [np.asarray(size * ordinary(rng, p.shape, p.dtype), p.dtype) for p in params]
+    return random_like(params, (t, call), 0.02 if t % 2 else 1.0)
 
 
 def optimizer(name, params, feature=None, **more):

@@ -1,7 +1,14 @@
-"""test_c.py comes last: its programs are compiled beside the other tests."""
+"""What holds for all tests of this folder.
+
+test_c.py comes last: its programs are compiled beside the other tests.
+"""
+
+import gc
 
 import compiled
 import pytest
+
+import lrcore
 
 
 def needs_programs(item):
@@ -10,6 +17,24 @@ def needs_programs(item):
 
 def pytest_collection_modifyitems(items):
     items.sort(key=needs_programs)
+
+
+def pytest_collection_finish():
+    """Keep the garbage collector from looking at thousands of collected tests.
+
+    A full collection takes a millisecond then, not a second.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture
+def restore():
+    """Set back the instruction set and the number of threads after the test."""
+    held = lrcore.get_isa()
+    yield
+    lrcore.set_isa(held)
+    lrcore.set_num_threads(None)
 
 
 @pytest.fixture(scope="session", autouse=True)

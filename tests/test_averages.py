@@ -20,10 +20,13 @@ from helpers import (
 
 import lrcore
 
+pytestmark = pytest.mark.isa
+
 
 @each_kind
-@pytest.mark.parametrize(("start", "every"), [(0, 1), (3, 2), (5, 4)])
-@pytest.mark.parametrize("lookahead", [None, 3])
+@pytest.mark.parametrize(
+    ("start", "every", "lookahead"), [(0, 1, 3), (3, 2, None), (5, 4, 3)]
+)
 def test_averages_are_those_of_the_params_after_each_step(
     name, start, every, lookahead
 ):

@@ -7,7 +7,7 @@ import subprocess
 from itertools import pairwise
 
 import pytest
-from compiled import CFLAGS, ROOT, SRC_C, build_strictly, c_sources, objects
+from compiled import ROOT, SRC_C, build_strictly, objects, paths_of
 
 from lrcore import _core
 
@@ -51,14 +51,11 @@ def test_aarch64_gives_the_same_bits(native, programs):
     assert found == {"baseline": native["baseline"]}
 
 
-def test_the_core_allocates_and_prints_nothing(native, tmp_path):
+@pytest.mark.usefixtures("native")  # which waits for what else compiles the same
+def test_the_core_allocates_and_prints_nothing():
     """By its symbols: what the objects call from outside."""
     called = set()
-    paths = [obj.path for obj in objects("native")]
-    for source in c_sources(openmp=True):
-        paths.append(tmp_path / (source.stem + ".o"))
-        run(["cc", *CFLAGS, "-fopenmp", "-c", source, "-o", paths[-1]])
-    for path in paths:
+    for path in paths_of([*objects("native"), *objects("native", openmp=True)]):
         symbols = run(["nm", "--undefined-only", path]).split()
         called |= {s for s in symbols if s != "U" and not s.startswith("lrc_")}
     allowed = {"getenv", "strcmp", "pthread_atfork", "_GLOBAL_OFFSET_TABLE_"}
@@ -98,7 +95,8 @@ def test_the_header_is_valid_cplusplus(standard):
     run(["c++", *strict, f"-I{SRC_C}", "-fsyntax-only", "-x", "c++", source])
 
 
-# What has been given stays; what is new goes to the end.
+# What a release has given stays.  What is new has the next numbers, and is listed here
+# with the next release.
 RULES = """
     sgd sgd_hd momentum nesterov sign signum lion adam amsgrad nadam ademamix laprop
     adabelief yogi adamax adan adopt rprop adagrad rmsprop rmsprop_centered
@@ -119,9 +117,9 @@ def test_a_number_once_given_keeps_its_meaning(file, given, first):
     text = (SRC_C / f"{file}.def").read_text()
     lines = re.findall(r"^LRC_[A-Z]+\((\d+), (\w+),", text, re.MULTILINE)
     numbers = {name: int(number) for number, name in lines}
-    assert len(numbers) == len(set(numbers.values())) == len(lines)
+    assert sorted(numbers.values()) == list(range(first, first + len(lines)))
     wanted = {name: number for number, name in enumerate(given.split(), first)}
-    assert numbers == wanted
+    assert numbers.items() >= wanted.items()
 
 
 # --- the shares of threads ------------------------------------------------------------

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from composed import clipped, norm, unit_norms
 from helpers import (
+    ISAS,
     LENGTHS,
+    configurations,
     each_dtype,
     ordinary,
     placed,
@@ -19,18 +21,8 @@ from helpers import (
 )
 
 import lrcore
-from lrcore import _core
 
-ISAS = [name for name, runs in _core.isas().items() if runs]
-THREADS = [1, 2, 3, 5, 8]
-
-
-@pytest.fixture
-def restore():
-    held = lrcore.get_isa()
-    yield
-    lrcore.set_isa(held)
-    lrcore.set_num_threads(None)
+pytestmark = pytest.mark.isa
 
 
 def left_of(p, g, **options):
@@ -298,7 +290,7 @@ def test_the_norm_of_ten_million():
     g[-1] = 1e3
     held = g.sum()
     found = set()
-    for threads in THREADS:
+    for threads in (1, 2, 7):
         lrcore.set_num_threads(threads)
         found.add(lrcore.global_norm(g))
     (only,) = found
@@ -320,11 +312,10 @@ def test_norms_are_exact_to_1e_12_and_the_same_everywhere(n, dtype):
         g[...] = ordinary(rng, g.shape, dtype)
     wanted = norm(grads)
     found = set()
-    for isa in ISAS:
+    for isa, threads in configurations():
         lrcore.set_isa(isa)
-        for threads in THREADS:
-            lrcore.set_num_threads(threads)
-            found.add(lrcore.global_norm(grads))
+        lrcore.set_num_threads(threads)
+        found.add(lrcore.global_norm(grads))
     (only,) = found
     assert type(only) is float
     assert only == pytest.approx(wanted, rel=1e-12)
@@ -497,7 +488,7 @@ def test_what_is_clipped_is_the_same_everywhere(dtype):
     rng = np.random.default_rng(0)
     given = [ordinary(rng, n, dtype) for n in (100_003, 17, 131_072)]
     by_norm, by_value = [], []
-    for isa, threads in [(None, n) for n in THREADS] + [(isa, 2) for isa in ISAS]:
+    for isa, threads in configurations():
         lrcore.set_isa(isa)
         lrcore.set_num_threads(threads)
         grads = [g.copy() for g in given]

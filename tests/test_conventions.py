@@ -18,6 +18,8 @@ from helpers import (
     same_states,
 )
 
+pytestmark = pytest.mark.isa
+
 CONVENTIONS = [
     (name, c) for name, found in AVAILABLE.items() for c in found.conventions
 ]

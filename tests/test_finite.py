@@ -23,6 +23,8 @@ from table import Row
 import lrcore
 from lrcore import reference
 
+pytestmark = pytest.mark.isa
+
 # The sizes of gradients: nothing, subnormal, the least normal one, one whose square
 # underflows, ordinary, one whose square overflows, and nearly the largest.
 SIZES = {
@@ -75,11 +77,22 @@ def stays_finite(opt, params, steps, diverges):
 
 @each_row
 @each_dtype
-@pytest.mark.parametrize("option", OPTIONS)
-def test_any_three_finite_gradients_make_no_nan(row, dtype, option):
+def test_any_three_finite_gradients_make_no_nan(row, dtype):
+    takes_any_three(row, dtype, "alone")
+
+
+@each_kind
+@each_dtype
+def test_nor_with_any_option(name, dtype):
+    """What options do is done before and after the rule, whatever its numbers are."""
+    row = Row(name, MORE.get(name, {}))
+    for option in OPTIONS:
+        if takes(name, option):
+            takes_any_three(row, dtype, option)
+
+
+def takes_any_three(row, dtype, option):
     """Elements side by side take every sequence of three, and then others."""
-    if not takes(row.name, option):
-        pytest.skip(f"{row.name} refuses it")
     count = len(SIGNED[dtype])
     triples = np.array([*itertools.product(SIGNED[dtype], repeat=3)], dtype)
     rng = np.random.default_rng(0)
@@ -99,11 +112,11 @@ def test_any_three_finite_gradients_make_no_nan(row, dtype, option):
 
 
 @each_kind
-@each_dtype
 @settings(max_examples=20, deadline=None)
 @given(data=st.data())
-def test_finite_gradients_of_one_size_make_no_nan(name, dtype, data):
+def test_finite_gradients_of_one_size_make_no_nan(name, data):
     """Where norms of whole arrays are of that size, too."""
+    dtype = data.draw(st.sampled_from(["float32", "float64"]))
     option = data.draw(st.sampled_from([o for o in OPTIONS if takes(name, o)]))
     sizes = data.draw(st.lists(st.sampled_from(SIGNED[dtype]), min_size=2, max_size=8))
     params = [np.ones((2, 3), dtype), np.full(3, -0.5, dtype), np.array(2.0, dtype)]
@@ -156,20 +169,18 @@ def test_adam_goes_on_after_a_huge_gradient():
 
 @each_row
 @each_dtype
-@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
-def test_a_gradient_that_is_not_finite_shows(row, dtype, value):
+def test_a_gradient_that_is_not_finite_shows(row, dtype):
     """At once, and for ever; but for those that go by the sign of each gradient."""
     signs = row.name in ("Rprop", "SignSGD")
-    if signs and not np.isnan(value):
-        pytest.skip("goes by signs")
-    params = [np.ones((2, 3), dtype), np.ones(3, dtype)]
-    opt = make(row, params)
-    for t in range(4):
-        grads = [np.full_like(p, 0.5) for p in params]
-        if t == 1:
-            grads[0][1, 1] = value
-        assert opt.step(grads)
-        assert np.isfinite(params[0][1, 1]) == (t < 1)
+    for value in [np.nan] if signs else [np.inf, -np.inf, np.nan]:
+        params = [np.ones((2, 3), dtype), np.ones(3, dtype)]
+        opt = make(row, params)
+        for t in range(4):
+            grads = [np.full_like(p, 0.5) for p in params]
+            if t == 1:
+                grads[0][1, 1] = value
+            assert opt.step(grads)
+            assert np.isfinite(params[0][1, 1]) == (t < 1), value
 
 
 # --- a learning rate of 0 -------------------------------------------------------------

@@ -9,6 +9,8 @@ import pytest
 from helpers import each_dtype, make
 from table import ROWS, Row
 
+pytestmark = pytest.mark.isa
+
 
 def load(name):
     """The entries of one of the files."""

@@ -4,10 +4,13 @@ import math
 
 import hashes
 import numpy as np
+import pytest
 
 from lrcore._shared.sums import in_order
 from lrcore.optimizers.base import mechanic
 from lrcore.schedules import Constant
+
+pytestmark = pytest.mark.isa
 
 # Each 1e-16 is lost beside 1; all together are not.
 LOST = [1.0, 1e-16, 1e-16, 1e-16, 1e-16, 1e-16]

@@ -15,6 +15,8 @@ from lrcore import _core
 from lrcore.optimizers.base.common import Averages, Common, Mechanics, Terms
 from lrcore.optimizers.base.fields import Field
 
+pytestmark = pytest.mark.isa
+
 KINDS = lrcore.optimizers.available()
 KERNEL_ROWS = [
     row

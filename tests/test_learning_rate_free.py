@@ -6,6 +6,8 @@ from helpers import KINDS, all_same, close, draw, fresh, same_states
 
 import lrcore
 
+pytestmark = pytest.mark.isa
+
 GAUGED = [name for name in KINDS if KINDS[name]._gauge]
 each_gauged = pytest.mark.parametrize("name", GAUGED)
 

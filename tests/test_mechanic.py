@@ -10,6 +10,7 @@ from helpers import (
     LENGTHS,
     all_same,
     close,
+    configurations,
     draw,
     each_dtype,
     fresh,
@@ -19,12 +20,13 @@ from helpers import (
 )
 
 import lrcore
-from lrcore import _core, reference
+from lrcore import reference
+
+pytestmark = pytest.mark.isa
 
 TAKES = [name for name in KINDS if KINDS[name]._takes_mechanic()]
 NONE = [name for name in KINDS if name not in TAKES]
 each_taker = pytest.mark.parametrize("name", TAKES)
-ISAS = [name for name, runs in _core.isas().items() if runs]
 
 
 def scaled(name, params, **more):
@@ -111,33 +113,32 @@ def test_it_finds_a_rate_for_adam():
     assert 1e-3 < opt.state[0]["mechanic"][0].sum() < 1
 
 
+@pytest.mark.usefixtures("restore")
 @each_dtype
 @pytest.mark.parametrize("n", LENGTHS)
 def test_the_stages_equal_the_reference(n, dtype):
     """To the bit: around the rule, whatever the instruction set and the threads."""
     rng = np.random.default_rng(n)
     first, g, delta, start = (ordinary(rng, n, dtype) for _ in range(4))
-    for isa in ISAS:
+    for isa, threads in configurations():
         lrcore.set_isa(isa)
-        for threads in (1, 3):
-            p = first.copy()
-            opt = scaled("SGD", p, lr=0.25, num_threads=threads)
-            opt._plan.parallel_from, opt.t = 1, 1
-            state = opt.state[0]
-            state["mechanic_delta"][...], state["mechanic_p0"][...] = delta, start
-            state["mechanic"][1:] = 0.125
-            twin, own, p0 = first.copy(), delta.copy(), start.copy()
-            sums = reference.read_gauge("along_delta", twin, g, [own], (1.0, 0.0))
-            folded = opt.param_groups[0].parts[0].folded
-            rows, numbers = folded.tune(state["mechanic"].copy(), sums)
-            reference.mechanic_begin(twin, own, p0, numbers)
-            reference.step("sgd", twin, g, [], (1.0, 0.0, 1.0, 0.25))
-            reference.mechanic(twin, own, p0, numbers)
-            opt.step(g)
-            assert all_same([p, state["mechanic_delta"]], [twin, own])
-            carried = np.frombuffer(rows).reshape(4, 6)
-            assert all_same([state["mechanic_p0"], state["mechanic"]], [p0, carried])
-    lrcore.set_isa(None)
+        p = first.copy()
+        opt = scaled("SGD", p, lr=0.25, num_threads=threads)
+        opt._plan.parallel_from, opt.t = 1, 1
+        state = opt.state[0]
+        state["mechanic_delta"][...], state["mechanic_p0"][...] = delta, start
+        state["mechanic"][1:] = 0.125
+        twin, own, p0 = first.copy(), delta.copy(), start.copy()
+        sums = reference.read_gauge("along_delta", twin, g, [own], (1.0, 0.0))
+        folded = opt.param_groups[0].parts[0].folded
+        rows, numbers = folded.tune(state["mechanic"].copy(), sums)
+        reference.mechanic_begin(twin, own, p0, numbers)
+        reference.step("sgd", twin, g, [], (1.0, 0.0, 1.0, 0.25))
+        reference.mechanic(twin, own, p0, numbers)
+        opt.step(g)
+        assert all_same([p, state["mechanic_delta"]], [twin, own])
+        carried = np.frombuffer(rows).reshape(4, 6)
+        assert all_same([state["mechanic_p0"], state["mechanic"]], [p0, carried])
 
 
 @each_dtype

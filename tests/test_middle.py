@@ -11,6 +11,8 @@ from helpers import draw, each_dtype, fresh, snapshot
 import lrcore
 from lrcore import _core
 
+pytestmark = pytest.mark.isa
+
 # The optimizers that have Python code run by the core, and the method that makes it.
 MAKERS = {
     "DoG": "_fold",

@@ -533,7 +533,7 @@ def test_an_empty_monitor():
     assert repr(watched([1.0] * 300)) == "<Monitor: 300 steps, learning rate too low>"
 
 
-@pytest.mark.parametrize("n", [0, 1, 2, 19, 39, 40, 300])
+@pytest.mark.parametrize("n", [0, 1, 39, 300])
 def test_plot_and_page(n, tmp_path):
     monitor = watched([nan, *[1.0] * 300][:n], lr=0.1)
     monitor.plot(tmp_path / "run.png")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import ISAS
 
 import lrcore
 from lrcore import _core, cli
@@ -31,10 +32,12 @@ def python(code, **environment):
 # --- environment ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("isa", [name for name, runs in _core.isas().items() if runs])
-def test_the_environment_chooses_the_instruction_set(isa):
-    done = python("import lrcore; print(lrcore.get_isa())", LRCORE_ISA=isa)
-    assert done.stdout.strip() == isa, done.stderr
+@pytest.mark.parametrize("isa", ISAS)
+def test_the_environment_sets_instruction_set_and_number_of_threads(isa):
+    code = "import lrcore; print(lrcore.get_isa(), lrcore.get_num_threads())"
+    done = python(code, LRCORE_ISA=isa, LRCORE_NUM_THREADS="3")
+    threads = 3 if _core.has_openmp() else 1
+    assert done.stdout.strip() == f"{isa} {threads}", done.stderr
 
 
 @pytest.mark.parametrize(
@@ -45,12 +48,6 @@ def test_a_wrong_environment_is_refused_at_import(name, value):
     done = python("import lrcore", **{name: value})
     assert done.returncode != 0
     assert re.search(rf"ImportError: {name}: expected .*, found '{value}'", done.stderr)
-
-
-def test_the_environment_sets_the_number_of_threads():
-    code = "import lrcore; print(lrcore.get_num_threads())"
-    wanted = "3" if _core.has_openmp() else "1"
-    assert python(code, LRCORE_NUM_THREADS="3").stdout.strip() == wanted
 
 
 def test_import_brings_numpy_and_nothing_heavier():
@@ -81,9 +78,9 @@ def test_the_demo_learns_the_digits(capsys, tmp_path):
     picture = tmp_path / "run.png"
     assert cli.main(["demo", "--plot", str(picture)]) == 0
     out = capsys.readouterr().out
-    share, seconds = re.search(r"reads ([\d.]+)% .* ([\d.]+) s\.", out).groups()
+    share, steps = re.search(r"reads ([\d.]+)% .* (\d+) steps, .* s\.", out).groups()
     assert float(share) >= 97
-    assert float(seconds) < 20
+    assert int(steps) < 1500  # of a small network, so that nobody waits long
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert len(re.findall(r"\d weights .* us .* us ", out)) == 2
     assert f"kernels: {lrcore.get_isa()}, threads: {lrcore.get_num_threads()}" in out
@@ -98,8 +95,9 @@ def test_the_demo_takes_another_optimizer(capsys):
 
 
 @pytest.mark.parametrize(("lr", "said"), [(1e-6, "too low"), (5.0, "too high")])
-def test_the_demo_says_what_is_wrong_with_its_rate(capsys, lr, said):
-    assert cli.main(["demo", "--lr", str(lr), "--epochs", "8"]) == 0
+def test_the_demo_says_what_is_wrong_with_its_rate(monkeypatch, capsys, lr, said):
+    monkeypatch.setattr(demo, "time_steps", lambda networks: "")
+    assert cli.main(["demo", "--lr", str(lr), "--epochs", "2"]) == 0
     assert f"The learning rate is {said}: " in capsys.readouterr().out
 
 

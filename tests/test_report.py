@@ -33,6 +33,8 @@ from helpers import (
 
 import lrcore
 
+pytestmark = pytest.mark.isa
+
 FIELDS = ("t", "lr", "grad_norm", "clip", "update_norm", "param_norm")
 FIELDS += ("update_ratio", "nonfinite", "applied")
 TELEMETRY = FEATURES["telemetry"]
@@ -160,7 +162,7 @@ def test_reports_of_float32_are_too(name, option):
 
 @each_dtype
 def test_reports_of_long_arrays(dtype):
-    shapes = [(100, 2049), (), (3, 5, 700), (30_011,)]
+    shapes = [(9, 2049), (), (3, 5, 700), (9011,)]
     run("Adam", dtype, CLIPPED["clip_norm"], rel=2.0**-22, shapes=shapes, steps=2)
 
 

@@ -5,7 +5,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers import LENGTHS, each_dtype, ordinary, placed, same_bits, wild
+from helpers import (
+    ISAS,
+    LENGTHS,
+    configurations,
+    each_dtype,
+    ordinary,
+    placed,
+    same_bits,
+    wild,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,8 +22,7 @@ import lrcore
 from lrcore import _core, reference
 from lrcore._shared import trees as _tree
 
-THREADS = [1, 2, 3, 7]
-ISAS = [name for name, runs in _core.isas().items() if runs]
+several = st.sampled_from([2, 3, 7])  # threads
 each_rule = pytest.mark.parametrize("rule", _core.RULES)
 
 numbers = st.one_of(
@@ -110,17 +118,13 @@ def agree(got, want):
     )
 
 
-@pytest.fixture(autouse=True)
-def restore_isa():
-    held = lrcore.get_isa()
-    yield
-    lrcore.set_isa(held)
+pytestmark = pytest.mark.usefixtures("restore")
 
 
 @each_rule
 @each_dtype
 @settings(
-    max_examples=25,
+    max_examples=20,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -136,7 +140,7 @@ def test_kernels_equal_the_reference(rule, dtype, data):
         order = data.draw(st.sampled_from("CF"))
         arrays = []
         for _ in range(2 + len(info.states)):
-            arrays.append(placed(shape, dtype, data.draw(st.integers(0, 16)), order))
+            arrays.append(placed(shape, dtype, int(rng.integers(17)), order))
             arrays[-1][...] = values(rng, shape, dtype)
         params.append(arrays[0])
         grads.append(arrays[1])
@@ -144,11 +148,10 @@ def test_kernels_equal_the_reference(rule, dtype, data):
     before = [g.copy("K") for g in grads]
 
     want = expected(rule, coefs, params, grads, states)
-    for isa in ISAS:
+    for isa, threads in configurations(data.draw(several)):
         lrcore.set_isa(isa)
-        for threads in THREADS:
-            got = run(rule, coefs, params, grads, states, threads=threads)
-            assert agree(got, want), (isa, threads, coefs)
+        got = run(rule, coefs, params, grads, states, threads=threads)
+        assert agree(got, want), (isa, threads, coefs)
     assert all(same_bits(a, b) for a, b in zip(grads, before, strict=True))
 
 
@@ -160,7 +163,7 @@ each_scale = pytest.mark.parametrize("scale", [name for name in _core.SCALES if 
 @each_scale
 @each_dtype
 @settings(
-    max_examples=50,
+    max_examples=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -193,28 +196,20 @@ def test_scaled_steps_equal_the_reference(scale, dtype, data):
     for p, g, arrays in zip(twins, grads, states, strict=True):
         reference.scaled_step(scale, more, rule, p, g, arrays, coefs)
     given = [[*o, *u, *x] for o, (u, x) in zip(own, extra, strict=True)]
-    for isa in ISAS:
+    for isa, threads in configurations(data.draw(several)):
         lrcore.set_isa(isa)
-        for threads in (1, 3):
-            got, after = run(
-                rule,
-                coefs,
-                params,
-                grads,
-                given,
-                threads=threads,
-                scale=scale,
-                more=more,
-            )
-            if scale_info.emits:
-                count = len(rule_info.states)
-                after = [arrays[:count] + arrays[count + 1 :] for arrays in after]
-            assert agree((got, after), (twins, states)), (isa, threads, coefs, more)
+        got, after = run(
+            rule, coefs, params, grads, given, threads=threads, scale=scale, more=more
+        )
+        if scale_info.emits:
+            count = len(rule_info.states)
+            after = [arrays[:count] + arrays[count + 1 :] for arrays in after]
+        assert agree((got, after), (twins, states)), (isa, threads, coefs, more)
 
 
 @pytest.mark.parametrize("gauge", [name for name in _core.GAUGES if name])
 @each_dtype
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_gauges_equal_the_reference(gauge, dtype, data):
     """Of one strip, of many, of any values; on any thread and instruction set."""
@@ -233,11 +228,10 @@ def test_gauges_equal_the_reference(gauge, dtype, data):
         for p, g, own in zip(params, grads, arrays, strict=True)
     ]
     want = np.array([sum(sums) for sums in zip(*each, strict=True)])
-    for isa in ISAS:
+    for isa, threads in configurations(data.draw(several)):
         lrcore.set_isa(isa)
-        for threads in (1, 3):
-            got = read_by_a_step(gauge, coefs, params, grads, arrays, threads=threads)
-            assert same_bits(np.array(got), want), (isa, threads, coefs)
+        got = read_by_a_step(gauge, coefs, params, grads, arrays, threads=threads)
+        assert same_bits(np.array(got), want), (isa, threads, coefs)
 
 
 def read_by_a_step(gauge, coefs, params, grads, arrays, *, threads):
@@ -300,13 +294,12 @@ def test_averages_equal_the_reference(dtype, n):
         reference.step("sgd", twin, g, [], coefs)
         for name, a in zip(named, wanted, strict=True):
             reference.average(a, twin, named[name], pulls=name == "slow")
-        for isa in ISAS:
+        for isa, threads in configurations():
             lrcore.set_isa(isa)
-            for threads in THREADS:
-                got = run(
-                    "sgd", coefs, [p], [g], [averages], threads=threads, averages=named
-                )
-                assert agree(got, ([twin], [wanted])), (isa, threads, weights)
+            got = run(
+                "sgd", coefs, [p], [g], [averages], threads=threads, averages=named
+            )
+            assert agree(got, ([twin], [wanted])), (isa, threads, weights)
 
 
 @each_dtype

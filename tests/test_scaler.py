@@ -12,6 +12,8 @@ from helpers import all_same, bits_of, each_kind, same_states
 
 import lrcore
 
+pytestmark = pytest.mark.isa
+
 with np.load(Path(__file__).parent / "golden" / "clip.npz") as file:
     GOLDEN = dict(file)
 ABOUT = json.loads(str(GOLDEN["about"]))

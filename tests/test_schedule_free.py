@@ -7,6 +7,8 @@ from helpers import all_same, bits_of, close, draw, each_dtype, fresh
 import lrcore
 from lrcore.schedules import Linear
 
+pytestmark = pytest.mark.isa
+
 NAMES = ["AdamWScheduleFree", "SGDScheduleFree"]
 each_name = pytest.mark.parametrize("name", NAMES)
 

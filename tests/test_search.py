@@ -968,14 +968,14 @@ def test_trials_compare_by_what_they_found():
 def test_hyperband_digits(tmp_path):
     script = Path(__file__).parents[1] / "examples" / "hyperband_digits.py"
     done = subprocess.run(
-        [sys.executable, "-W", "error", script, "--trials", "25", "--plot", "x.png"],
+        [sys.executable, "-W", "error", script, "--trials", "12", "--plot", "x.png"],
         cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     taken, full = map(
         int, re.search(r"(\d+) epochs, where (\d+)", done.stdout).groups()
     )
-    assert full == 25 * 9
+    assert full == 12 * 9
     assert taken < 0.7 * full
     share = float(re.search(r"test accuracy ([\d.]+)%", done.stdout)[1])
     assert share >= 95

@@ -8,21 +8,33 @@ import weakref
 
 import numpy as np
 import pytest
-from helpers import KINDS, each_dtype, each_row, make, ordinary, same_bits
+from helpers import (
+    KINDS,
+    each_dtype,
+    each_path,
+    each_row,
+    make,
+    ordinary,
+    random_like,
+    same_bits,
+)
 from table import ROWS
 
 import lrcore
 from lrcore import _core, reference
 from lrcore.schedules import Constant, Cosine
 
+pytestmark = pytest.mark.isa
 
-def start(dtype="float64", seed=0):
-    rng = np.random.default_rng(seed)
-    return {
-        "W": ordinary(rng, (5, 3), dtype),
-        "layers": [ordinary(rng, (2, 4), dtype), ordinary(rng, (), dtype)],
-        "none": ordinary(rng, (0, 3), dtype),
-    }
+SHAPES = [(5, 3), (2, 4), (), (0, 3)]
+
+
+def start(dtype="float64"):
+    return tree(random_like([np.empty(shape, dtype) for shape in SHAPES], 0))
+
+
+def tree(arrays):
+    return {"W": arrays[0], "layers": arrays[1:3], "none": arrays[3]}
 
 
 def leaves(params):
@@ -31,12 +43,7 @@ def leaves(params):
 
 def gradients(params, t):
     """A deterministic function of the step."""
-    rng = np.random.default_rng(1000 + t)
-    return {
-        "W": ordinary(rng, (5, 3), params["W"].dtype),
-        "layers": [ordinary(rng, p.shape, p.dtype) for p in params["layers"]],
-        "none": np.zeros((0, 3), params["none"].dtype),
-    }
+    return tree(random_like(leaves(params), 1000 + t))
 
 
 def part_of(opt, p):
@@ -138,7 +145,7 @@ def test_every_optimizer_is_its_rule_with_its_numbers(row, dtype):
             assert same_bits(state[name], wanted[name])
 
 
-@each_row
+@each_path
 @each_dtype
 def test_states_have_the_dtype_shape_and_layout_of_their_parameter(row, dtype):
     params = [np.ones((3, 4), dtype, order="F"), np.ones((), dtype)]
@@ -294,7 +301,7 @@ def test_a_schedule_is_called_with_the_steps_taken_before():
     assert seen == [0, 1, 2]
 
 
-@each_row
+@each_path
 def test_scheduled_numbers_are_numbers_set_by_hand(row):
     """By schedule == the same values set before each step."""
     one, two = start(), start()
@@ -343,7 +350,7 @@ def test_a_momentum_that_is_0_for_a_while(name, flags):
 # --- state ----------------------------------------------------------------------------
 
 
-@each_row
+@each_path
 @each_dtype
 def test_a_run_continues_from_its_state_to_the_bit(row, dtype):
     straight, broken = start(dtype), start(dtype)
@@ -353,11 +360,7 @@ def test_a_run_continues_from_its_state_to_the_bit(row, dtype):
         two.step(gradients(broken, t))
     saved = two.state_dict()
     two.step(gradients(broken, 99))  # what was saved is a copy
-    restored = {
-        "W": straight["W"].copy(),
-        "layers": [p.copy() for p in straight["layers"]],
-        "none": straight["none"].copy(),
-    }
+    restored = tree([p.copy() for p in leaves(straight)])
     three = make(row, restored, lr=0.5)
     three.load_state_dict(saved)
     assert (three.t, three.lr) == (4, row.kwargs["lr"])

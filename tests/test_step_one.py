@@ -27,6 +27,8 @@ from helpers import (
 
 import lrcore
 
+pytestmark = pytest.mark.isa
+
 ONE_BY_ONE = ["grad_scale", "clip_value", "clip_tensor_norm", "agc", "skip_nonfinite"]
 ONE_BY_ONE += ["zero_grads"]
 ORDERS = [(0, 1, 2, 3), (3, 2, 1, 0), (1, 3, 0, 2)]

@@ -61,7 +61,7 @@ def test_functions_take_turns_and_another_begins_each_round():
 def test_gradients_are_given_anew_outside_the_time(monkeypatch):
     """By a clock that only a step and a feed move on."""
     fed, seen, now = count(), [], [0.0]
-    monkeypatch.setattr(run.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(clock.time, "perf_counter", lambda: now[0])
 
     def step():
         now[0] += 1.0

@@ -6,11 +6,13 @@ only where a large one stands: at the ends of blocks and vectors, and in the las
 
 import numpy as np
 import pytest
-from helpers import each_dtype, ordinary
-from test_rules import ISAS, agree, expected, restore_isa, run  # noqa: F401 # a fixture
+from helpers import ISAS, each_dtype, ordinary
+from test_rules import agree, expected, run
 
 import lrcore
 from lrcore import _core
+
+pytestmark = pytest.mark.usefixtures("restore")
 
 BLOCK, LANES, N = 1024, 32, 2 * 1024 + 45
 PLACES = [0, LANES - 1, BLOCK - 1, BLOCK, 2 * BLOCK, N - 1]

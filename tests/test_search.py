@@ -977,6 +977,6 @@ def test_hyperband_digits(tmp_path):
     )
     assert full == 12 * 9
     assert taken < 0.7 * full
-    share = float(re.search(r"test accuracy ([\d.]+)%", done.stdout)[1])
+    share = float(re.search(r"([\d.]+)% of the test digits", done.stdout)[1])
     assert share >= 95
     assert (tmp_path / "x.png").exists()

@@ -2,8 +2,8 @@
 
 OLD and NEW are the interpreters of two environments (`make` builds .venv/bin/python).
 A process of each has the same optimizers.  They step in turns, so that other load on
-the machine slows both alike.  Prints the least time of
-each in all rounds, which other work changes least, and new / old.
+the machine slows both alike.  Prints the least time of each in all rounds, which other
+work changes least, and new / old.
 """
 
 import json

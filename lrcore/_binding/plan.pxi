@@ -30,8 +30,11 @@ cdef class Plan:
     """
 
     cdef readonly object tree
+    cdef Absent absent
+    cdef set never  # leaves that no gathered call since the last step had a gradient of
+    cdef list left_out  # leaves that step_one() has left as they are in the current step
     cdef readonly tuple groups
-    cdef public object t
+    cdef object taken  # steps taken
     cdef readonly int gathered
     cdef public double more_scale
     cdef public bint more_skips
@@ -54,7 +57,8 @@ cdef class Plan:
     ):
         cdef Py_ssize_t i
         self.tree, self.groups = tree, groups
-        self.t, self.more_scale = 0, 1
+        self.taken, self.more_scale = 0, 1
+        self.never, self.left_out = set(), []
         self.to_come = set()
         self.plan.n_tensors = len(tree.leaves)
         self.plan.tensor = <lrc_tensor *>allocate(len(tree.leaves), sizeof(lrc_tensor))
@@ -66,6 +70,9 @@ cdef class Plan:
         self.numbers.copies = copies
         self.numbers.attach(&self.plan)
         self.plan.work = allocate(lrc_plan_tensors(&self.plan), 1)
+        self.numbers.lay_out()
+        self.absent = Absent()
+        self.absent.plan = &self.plan
         arrays = [tuple(state.values()) for state in states]
         self.gradients = Gradients(tree, groups, arrays)
         self.gradients.tensor = self.plan.tensor
@@ -78,6 +85,31 @@ cdef class Plan:
         PyMem_Free(self.plan.work)
         PyMem_Free(self.plan.report)
         PyMem_Free(self.plan.gauge_sums)
+
+    @property
+    def t(self):
+        return self.taken
+
+    @t.setter
+    def t(self, t):
+        self.taken = t
+        self.numbers.set_lags(None)
+
+    @property
+    def steps(self):
+        """How many steps each leaf has taken."""
+        lags = self.numbers.lags
+        return [self.taken - lag for lag in lags or [0] * self.plan.n_tensors]
+
+    @property
+    def without_gradient(self):
+        """Leaves of which no gradient has been gathered since the last step."""
+        return sorted(self.never)
+
+    @property
+    def rates(self):
+        """The learning rate of each group in the last step; None before the first."""
+        return list(self.numbers.rates)
 
     @property
     def total(self):
@@ -171,20 +203,39 @@ cdef class Plan:
             if gathers:
                 self.gather()
                 return False
-            if self.t == 0:
-                self.numbers.copy_all()
-            self.reports.save(0, self.plan.n_tensors)
-            self.plan.grad_scale = self.grad_scale * self.more_scale
-            self.plan.gathered = self.gathered > 0
-            self.applied = self.run(&self.plan, 0)
-            self.gathered = 0
-            self.reports.set(self.numbers.rates)
-            if self.applied:  # in Cython, where no signal handler can interrupt it
-                self.t = self.numbers.t
-                self.numbers.carry(True)
-            return self.applied
+            return self.update()
         finally:
             self.leave()
+
+    cdef bint update(self) except -1:
+        """Update the tensors by their gradients and those gathered; count the step."""
+        cdef list absent = None
+        cdef bint taken
+        if self.gradients.some_absent:
+            absent = self.gradients.absent()
+            if self.gathered:
+                self.gradients.fill([i for i in absent if i not in self.never])
+                absent = [i for i in absent if i in self.never]
+            self.numbers.absent = set(absent)
+        self.numbers.copy_all()
+        self.reports.save(0, self.plan.n_tensors)
+        self.plan.grad_scale = self.grad_scale * self.more_scale
+        self.plan.gathered = self.gathered > 0
+        if absent is not None:
+            self.absent.hide(absent)
+        self.applied = taken = self.run(&self.plan, 0)
+        if absent is not None:
+            self.absent.show()
+            self.applied = taken and len(absent) < <Py_ssize_t>self.plan.n_tensors
+        if self.gathered > 0:
+            self.gathered, self.never = 0, set()
+        self.reports.set(self.numbers.rates)
+        if taken:  # in Cython, where no signal handler can interrupt it
+            self.taken = self.numbers.t
+            self.numbers.carry(True)
+            if absent is not None:
+                self.numbers.leave_out(absent)
+        return self.applied
 
     def step_one(self, Py_ssize_t i, g):
         """Update leaf i alone, as a part of a step that the other leaves complete; if g is
@@ -216,19 +267,21 @@ cdef class Plan:
             else:
                 self.reports.save(i, 1)
             if g is not None:
-                if self.t == 0:
-                    self.numbers.copy(i)
+                self.numbers.copy(i)
                 applied = self.run_one(i)
             if not applied:
                 self.numbers.written = []
+                self.left_out.append(i)
             if begins:
                 self.to_come.update(range(self.plan.n_tensors))
             self.to_come.remove(i)
             self.applied = applied or (self.applied and not begins)
             self.reports.set(self.numbers.rates)
-            if not self.to_come:
-                self.t = self.numbers.t
             self.numbers.carry(self.applied and not self.to_come)
+            if not self.to_come:
+                self.taken = self.numbers.t
+                left_out, self.left_out = self.left_out, []
+                self.numbers.leave_out(left_out)
             return applied
         finally:
             self.leave()
@@ -241,20 +294,36 @@ cdef class Plan:
         return 0
 
     cdef int leave(self) except -1:
+        if self.gradients.some_absent:
+            self.gradients.some_absent = False
+            self.absent.show()
+            self.numbers.absent = set()
         self.gradients.release()
         self.stepping = False
         return 0
 
     cdef int begin(self, loss) except -1:
-        self.numbers.begin(self.t + 1, loss)
+        self.numbers.begin(self.taken + 1, loss)
         self.numbers.gathered = self.gathered
         if self.scheduled is not None and not self.gathered + 1 < self.accumulate:
-            self.set_clipping(self.scheduled(self.t))
+            self.set_clipping(self.scheduled(self.taken))
         return 0
 
     cdef int gather(self) except -1:
+        cdef list absent = self.gradients.absent()
+        cdef Py_ssize_t i
+        if self.gathered == 0:
+            self.never = set(absent)
+            for i in absent:
+                p = self.gradients.params[i]
+                memset(self.plan.tensor[i].acc, 0, cnp.PyArray_NBYTES(<cnp.ndarray>p))
+        elif self.never:
+            self.never.intersection_update(absent)
+        if absent:
+            self.absent.hide(absent)
         with nogil:
             lrc_gather(&self.plan, self.gathered == 0)
+        self.absent.show()
         self.numbers.gather_loss()
         self.gathered += 1
         return 0
@@ -291,10 +360,14 @@ cdef class Plan:
         lrc_plan_tensors(&one)
         return self.run(&one, i)
 
-    def restart(self, t, int gathered):
-        """Continue from t steps taken, `gathered` gradients gathered after them, and no
-        step begun by step_one()."""
+    def restart(self, t, list steps, int gathered, without_gradient=()):
+        """Continue from t steps taken, of which each leaf has taken `steps`, and `gathered`
+        gradients gathered after them, none `without_gradient`; no step is begun by
+        step_one()."""
         if self.torn:
             self.leave()
-        self.t, self.gathered, self.reports.exists = t, gathered, False
+        self.taken, self.gathered, self.reports.exists = t, gathered, False
+        self.numbers.set_lags([t - step for step in steps])
+        self.never = set(without_gradient)
         self.to_come.clear()
+        self.left_out = []

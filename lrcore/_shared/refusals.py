@@ -37,6 +37,8 @@ def step_arguments(
     for leaf in tree.leaves:
         _steppable(tree, leaf)
         g = get(like[leaf.node], leaf.key) if leaf.node >= 0 else grads
+        if g is None:  # it has no gradient this time
+            continue
         name = Place("grads", leaf)
         matches(name, g, Place("params", leaf), leaf.array)
         apart_from(taken, name, g)

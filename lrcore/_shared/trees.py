@@ -65,11 +65,13 @@ _ENDS = 200
 class Tree(NamedTuple):
     """Containers (a parent before its children) and arrays, in the order of the user's.
 
-    Where params were given in groups, node 0 is the list of the groups' params.
+    If params were given in groups, node 0 is the list of the groups' params.
+    holes : the places that hold None: no array, as in a layer without a bias.
     """
 
     nodes: list[Node]
     leaves: list[Leaf]
+    holes: list[Leaf]
 
 
 def flatten(params: Any, *, grouped: bool = False, name: str = "params") -> Tree:
@@ -77,7 +79,7 @@ def flatten(params: Any, *, grouped: bool = False, name: str = "params") -> Tree
 
     name: what an error calls it.
     """
-    nodes, leaves = tree = Tree([], [])
+    nodes, leaves, holes = tree = Tree([], [], [])
     if not _holds(params):
         leaves.append(Leaf(params, -1, None, 0, None))
         return tree
@@ -92,7 +94,8 @@ def flatten(params: Any, *, grouped: bool = False, name: str = "params") -> Tree
             if grouped and parent == 0:
                 group = key
             if not _holds(child):
-                leaves.append(Leaf(child, parent, key, group, above))
+                kind = holes if child is None else leaves
+                kind.append(Leaf(child, parent, key, group, above))
                 continue
             node = Node(child, parent, key, above)
             if id(child) in within:
@@ -169,12 +172,17 @@ def find(places: Places, keys: Sequence[Any]) -> int | None:
 
 
 def rebuild(tree: Tree, arrays: Sequence[Any]) -> Any:
-    """Return a copy of the containers, with these arrays for the leaves."""
+    """Return a copy of the containers, with these arrays for the leaves.
+
+    A hole stays None.
+    """
     if not tree.nodes:
         return arrays[0]
     children: list[dict[Any, Any]] = [{} for _ in tree.nodes]
     for leaf, array in zip(tree.leaves, arrays, strict=True):
         children[leaf.node][leaf.key] = array
+    for hole in tree.holes:
+        children[hole.node][hole.key] = None
     copy: Any = None
     for index in reversed(range(len(tree.nodes))):  # children before their parent
         node, copy = tree.nodes[index], children[index]

@@ -30,7 +30,9 @@ class _Checked(NamedTuple):
     """What a saved dict holds, once it is known to fit the optimizer."""
 
     t: int
+    steps: list[int]
     gathered: int
+    without_gradient: list[int]
     options: Hyper
     groups: list[Hyper]
     states: Sequence[Mapping[str, Array]]
@@ -46,7 +48,9 @@ def save(opt: Optimizer) -> dict[str, Any]:
         "version": _VERSION,
         "optimizer": type(opt).__name__,
         "t": opt.t,
+        "steps": opt._plan.steps,
         "gathered": opt._plan.gathered,
+        "without_gradient": opt._plan.without_gradient,
         "options": own,
         "param_groups": groups,
         "names": [leaf.path for leaf in opt._tree.leaves],
@@ -71,7 +75,7 @@ def load(opt: Optimizer, saved: Mapping[str, Any]) -> None:
     options.replace(opt, {**opt._options, **own})  # which may refuse them
     for own_schedule, new_schedule in takes:
         own_schedule._take(new_schedule)
-    opt._plan.restart(found.t, found.gathered)
+    opt._plan.restart(found.t, found.steps, found.gathered, found.without_gradient)
     for group, hyper in zip(opt.param_groups, hypers, strict=True):
         group.replace(hyper)
     for state, new in zip(opt.state, copies, strict=True):
@@ -102,6 +106,7 @@ def _checked(opt: Optimizer, saved: Mapping[str, Any]) -> _Checked:
             f"found that of {named(saved['optimizer'])}"
         )
     t = whole("t", saved["t"], "an int >= 0", least=0)
+    n_arrays = len(opt.state)
     own = _checked_options(opt, saved["options"])
     gathered = whole("gathered", saved["gathered"], "an int >= 0", least=0)
     if gathered >= own["accumulate"]:
@@ -109,6 +114,12 @@ def _checked(opt: Optimizer, saved: Mapping[str, Any]) -> _Checked:
             f"gathered: expected less than accumulate = {shown(own['accumulate'])}, "
             f"found {shown(gathered)}"
         )
+    steps = _checked_counts("steps", saved.get("steps", [t] * n_arrays), 0, t)
+    if len(steps) != n_arrays:
+        raise ValueError(f"steps: expected {n_arrays} numbers, found {len(steps)}")
+    never = _checked_counts(
+        "without_gradient", saved.get("without_gradient", []), 0, n_arrays - 1
+    )
     containers.names(saved["names"], opt._tree)
     _check_states(opt, saved["state"])
     if len(saved["param_groups"]) != len(opt.param_groups):
@@ -118,7 +129,20 @@ def _checked(opt: Optimizer, saved: Mapping[str, Any]) -> _Checked:
         )
     pairs = list(zip(opt.param_groups, saved["param_groups"], strict=True))
     groups = [group.checked(new) for group, new in pairs]
-    return _Checked(t, gathered, own, groups, saved["state"])
+    return _Checked(t, steps, gathered, never, own, groups, saved["state"])
+
+
+def _checked_counts(name: str, given: Any, least: int, most: int) -> list[int]:
+    wanted = f"a list of ints from {least} to {shown(most)}"
+    if not isinstance(given, (list, tuple)):
+        raise TypeError(f"{name}: expected {wanted}, found {shown(given)}")
+    counts = [
+        whole(f"{name}[{i}]", count, wanted, least=least)
+        for i, count in enumerate(given)
+    ]
+    if max(counts, default=least) > most:
+        raise ValueError(f"{name}: expected {wanted}, found {shown(max(counts))}")
+    return counts
 
 
 def _checked_options(opt: Optimizer, given: Any) -> Hyper:

@@ -83,7 +83,11 @@ class Optimizer(Common):
 
     @property
     def t(self) -> int:
-        """Steps taken."""
+        """Steps taken, which is what schedules are asked for.
+
+        Bias corrections and averages count by array, as an array rests in a step that
+        has no gradient of it.  To set `t` sets the count of each array.
+        """
         return self._plan.t
 
     @t.setter
@@ -104,8 +108,11 @@ class Optimizer(Common):
         ----------
         grads : of the same structure as params
             Gradients of the same dtype, shape and memory order as their parameters,
-            read, and zeroed where `zero_grads` says so.  With groups: a list with one
-            structure a group.
+            read, and zeroed if `zero_grads` says so.  With groups: a list with one
+            structure a group.  None for an array that has no gradient: it rests, and so
+            do its state, its averages and its weight decay; norms and `clip_norm` leave
+            it out.  With `accumulate`, the mean is over all calls, as if the gradient
+            had been 0; an array rests if no call has a gradient of it.
         loss : float, optional
             The loss that they are of, for an optimizer that makes its rate of it
             (`SPS`).  The others ignore it, so that one loop runs them all.
@@ -115,7 +122,7 @@ class Optimizer(Common):
         bool
             True: the params were updated.  False: a gradient is not finite and such
             steps are skipped (`skip_nonfinite`), or more gradients are gathered first
-            (`accumulate`).
+            (`accumulate`), or there is no gradient at all (such a step counts in `t`).
 
         Raises
         ------
@@ -186,9 +193,8 @@ class Optimizer(Common):
             Its place in the order of params (as in `state`), or where it is: ``"W"``,
             ``("layers", 0)``.
         grad : ndarray or None
-            Its gradient; None: it has none this time, and stays as it is, with its
-            state and averages.  (What they do in a certain step only, the first or
-            every k-th, they miss then; zeros are a gradient like others.)
+            Its gradient; None: it has none this time, and rests, as in ``step``.
+            (Zeros are a gradient like others.)
 
         Returns
         -------
@@ -303,9 +309,11 @@ class Optimizer(Common):
         Returns
         -------
         dict
-            ``version`` (of the layout), ``optimizer`` (the class), ``t``, ``gathered``
-            (gradients since), ``options``, ``param_groups`` (a dict of hyper-parameters
-            a group), ``names`` and ``state`` (of each array, in the order of params).
+            ``version`` (of the layout), ``optimizer`` (the class), ``t``, ``steps`` (of
+            each array), ``gathered`` (gradients since), ``without_gradient`` (the
+            arrays of which none was gathered), ``options``, ``param_groups`` (a dict of
+            hyper-parameters a group), ``names`` and ``state`` (of each array, in the
+            order of params).
         """
         return checkpoint.save(self)
 

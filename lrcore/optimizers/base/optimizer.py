@@ -191,7 +191,8 @@ class Optimizer(Common):
         ----------
         which : int, or a key of params, or a tuple of keys
             Its place in the order of params (as in `state`), or where it is: ``"W"``,
-            ``("layers", 0)``.
+            ``("layers", 0)``.  If params is a dict with ints for keys, an int is a key.
+            A tuple may be one key of params.
         grad : ndarray or None
             Its gradient; None: it has none this time, and rests, as in ``step``.
             (Zeros are a gradient like others.)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from lrcore._shared.types import Array
+from lrcore.optimizers.base import checkpoint
 from lrcore.optimizers.base.optimizer import Optimizer
 from lrcore.optimizers.base.stateful import StatefulSchedule
 from lrcore.schedules import Schedule
@@ -52,7 +53,7 @@ class Rollback:
         self._kept = [kept]
         self._halvings += 1
         factor = 0.5 ** (self._halvings - kept.halvings)
-        self._opt.load_state_dict(kept.state)
+        checkpoint.load(self._opt, kept.state)
         for p, copy in zip(self._params, kept.params, strict=True):
             p[...] = copy
         changed: dict[int, Any] = {}

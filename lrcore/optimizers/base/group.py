@@ -148,6 +148,19 @@ def grouped(params: Any) -> bool:
     return all(marked)
 
 
+def added(
+    params: Any, own: Hyper, defaults: Hyper, kinds: Sequence[type[Kind]]
+) -> ParamGroup:
+    """Return a group that is added to others."""
+    if isinstance(params, dict) and "params" in params and "lr" in params:
+        raise TypeError(
+            "params: found a group; pass its params, then its hyper-parameters by "
+            "keyword: add_group(group['params'], lr=...)"
+        )
+    known("add_group", own, defaults, elsewhere=kinds[0]._fields)
+    return ParamGroup(params, {**defaults, **own}, kinds, None)
+
+
 def make(
     params: Any, defaults: Hyper, kinds: Sequence[type[Kind]]
 ) -> tuple[ParamGroup, ...]:

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal, NoReturn
 
 from lrcore._shared import containers, refusals
 from lrcore._shared import trees as _tree
-from lrcore._shared.domains import FLAG, POSITIVE, whole
+from lrcore._shared.domains import FLAG, POSITIVE, choice, whole
 from lrcore._shared.types import Array
 from lrcore.optimizers.base import (
     averaged,
     checkpoint,
     docs,
+    grown,
     options,
     places,
     plan,
     report,
 )
 from lrcore.optimizers.base.averaged import average
+from lrcore.optimizers.base.checkpoint import Loaded, Match, Source
 from lrcore.optimizers.base.common import Common
 from lrcore.optimizers.base.fields import told
-from lrcore.optimizers.base.group import grouped, make
+from lrcore.optimizers.base.group import ParamGroup, grouped, make
 from lrcore.optimizers.base.keywords import bound
 from lrcore.optimizers.base.report import Report
+
+MATCH = choice("place", "path")
+SOURCE = choice("saved", "mine")
 
 
 class Optimizer(Common):
@@ -39,6 +45,7 @@ class Optimizer(Common):
 
     __slots__ = (
         "__weakref__",
+        "_group_defaults",
         "_options",
         "_places",
         "_plan",
@@ -73,11 +80,54 @@ class Optimizer(Common):
         self._plan, self.state = plan.make(
             self._tree, self.param_groups, kinds_of, gathers
         )
-        self._options = own_options
+        self._group_defaults, self._options = values, own_options
         options.replace(self, own_options)
         self._places: _tree.Places | None = None  # made where asked for
 
     __signature__ = docs.ConstructorSignature(__init__)
+
+    # --- groups --------------------------------------------------------------------
+
+    def add_group(self, params: Any, **hyper: Any) -> ParamGroup:
+        """Add params in a group of their own, as a network that grows does.
+
+        From then on gradients come as a list with one structure a group, this one's
+        last; what was there keeps its state.  The new arrays begin with a count of 0
+        for bias corrections and averages, while `t`, and so schedules, goes on.
+
+        Parameters
+        ----------
+        params : ndarray, or nested list / tuple / dict of ndarray
+            Arrays that are not among those there already.
+        **hyper
+            Hyper-parameters of the group; the constructor's where nothing is said.
+
+        Returns
+        -------
+        ParamGroup
+            The group, the last of ``param_groups``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As of the constructor.  Nothing has been changed then.
+        RuntimeError
+            It is in a step, or `step_one` has begun one.
+
+        Examples
+        --------
+        >>> import numpy as np, lrcore
+        >>> body, head = {"W": np.zeros(2)}, {"W": np.zeros(2)}
+        >>> opt = lrcore.SGD(body, lr=1.0)
+        >>> opt.step({"W": np.ones(2)})
+        True
+        >>> group = opt.add_group(head, lr=0.1)
+        >>> opt.step([{"W": np.ones(2)}, {"W": np.ones(2)}])
+        True
+        >>> body["W"], head["W"]
+        (array([-2., -2.]), array([-0.1, -0.1]))
+        """
+        return grown.grow(self, params, hyper)
 
     # --- how to run ----------------------------------------------------------------
 
@@ -318,7 +368,14 @@ class Optimizer(Common):
         """
         return checkpoint.save(self)
 
-    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
+    def load_state_dict(
+        self,
+        saved: Mapping[str, Any],
+        strict: bool = True,
+        *,
+        match: Match = "place",
+        hyper: Source = "saved",
+    ) -> Loaded:
         """Continue where the optimizer that gave this ``state_dict()`` was.
 
         Replaces the step count, the state arrays, all hyper-parameters, schedules
@@ -327,13 +384,59 @@ class Optimizer(Common):
         the saved state and configuration over.  The params are yours to restore, in
         place: ``p[...] = saved``.
 
+        Parameters
+        ----------
+        saved : dict
+            What ``state_dict()`` gave.
+        strict : bool
+            Whether the saved arrays have to be those of this optimizer.  If False, what
+            is there on both sides is loaded, and an array that is missing keeps its
+            state and count: with ``match="path"``, a network that has grown or lost a
+            layer keeps the rest.  Default True.
+        match : {"place", "path"}
+            Whether arrays belong together that have the same place in the order of
+            params, or the same path in their containers (with groups, it begins with
+            the group's index).  Default "place".
+        hyper : {"saved", "mine"}
+            "mine": the hyper-parameters, schedules and options stay as they are, for a
+            run that is to go on under other ones.  "saved" warns if it replaces a
+            schedule by another one.  Default "saved".
+
+        Returns
+        -------
+        Loaded
+            ``missing`` and ``unexpected``: lists of paths, both empty where strict.
+
         Raises
         ------
         KeyError, TypeError, ValueError
             It does not belong to such an optimizer of such params.  Nothing has been
             changed then.
+
+        Examples
+        --------
+        >>> import numpy as np, lrcore
+        >>> old = lrcore.Adam({"body": np.ones(2), "head": np.ones(2)})
+        >>> old.step({"body": np.ones(2), "head": np.ones(2)})
+        True
+        >>> opt = lrcore.Adam({"neck": np.ones(3), "body": np.ones(2)})
+        >>> opt.load_state_dict(old.state_dict(), strict=False, match="path")
+        Loaded(missing=["['neck']"], unexpected=["['head']"])
+        >>> opt.t, opt.state[1]["m"]
+        (1, array([0.1, 0.1]))
         """
-        checkpoint.load(self, saved)
+        strict = FLAG.check("strict", strict)
+        match, hyper = MATCH.check("match", match), SOURCE.check("hyper", hyper)
+        loaded, replaced = checkpoint.load(
+            self, saved, strict=strict, match=match, hyper=hyper
+        )
+        if replaced:
+            warnings.warn(
+                f"load_state_dict: {'; '.join(replaced)}.  With hyper='mine' the "
+                "schedules stay as they are",
+                stacklevel=2,
+            )
+        return loaded
 
     def _refuse_in_step(self) -> None:
         if self._plan.busy is not None:

@@ -22,11 +22,13 @@ def make(
     groups: tuple[ParamGroup, ...],
     kinds: Sequence[type[Kind]],
     gathers: bool,
+    kept: State = (),
 ) -> tuple[_core.Plan, State]:
     """Return the plan, and the arrays that it has made.
 
     kinds : of each parameter, the class by whose rule it is stepped.
     gathers : whether gradients are gathered before a step.
+    kept : arrays that the first parameters have already.
     """
     leaves = tree.leaves
     parts = [(i, part) for i, group in enumerate(groups) for part in group.parts]
@@ -43,6 +45,7 @@ def make(
         [(groups[i].hyper, part) for i, part in parts],
         part_of,
         gathers,
+        kept,
     )
     state = tuple(MappingProxyType(own) for own in arrays)
     plan = _core.Plan(tree, groups, tuple(parts), part_of, state, units, copies)

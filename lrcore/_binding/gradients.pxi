@@ -144,8 +144,15 @@ cdef class Gradients:
             self.zeros.append(zeros)
         return 0
 
+    cdef int take_none(self) except -1:
+        """Note that no tensor has a gradient."""
+        cdef Py_ssize_t i
+        for i in range(self.n):
+            self.take_one(i, None)
+        return 0
+
     cdef int take_one(self, Py_ssize_t i, g) except -1:
-        """Point tensor i to this gradient, which the caller holds."""
+        """Point tensor i to this gradient, if there is one, which the caller holds."""
         if not (self.is_in_place(i) and self.accept(i, g)):
             refusals.one_gradient(self.tree, i, g, self.states)
         return 0

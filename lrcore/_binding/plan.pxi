@@ -178,7 +178,6 @@ cdef class Plan:
 
     cdef int set_clipping(self, tuple numbers) except -1:
         self.grad_scale, self.plan.clip_norm, self.plan.clip_eps = numbers
-        self.grad_scale /= self.accumulate
         return 0
 
     # --- a step ------------------------------------------------------------------------
@@ -194,7 +193,7 @@ cdef class Plan:
         try:
             if self.to_come:
                 refusals.unfinished(self.tree, self.to_come)
-            self.begin(None if loss is None else loss / self.accumulate)
+            self.begin(None if loss is None else loss / self.accumulate, gathers)
             if not gathers:
                 self.numbers.set_all()
             self.gradients.take(grads)
@@ -203,12 +202,29 @@ cdef class Plan:
             if gathers:
                 self.gather()
                 return False
-            return self.update()
+            return self.update(self.accumulate)
         finally:
             self.leave()
 
-    cdef bint update(self) except -1:
-        """Update the tensors by their gradients and those gathered; count the step."""
+    def flush(self, loss=None):
+        """Take the step by the mean of the gradients gathered so far; return whether it was
+        taken.  loss: see step()."""
+        self.enter()
+        try:
+            if self.to_come:
+                refusals.unfinished(self.tree, self.to_come)
+            if self.gathered == 0:
+                return False
+            self.begin(loss, False)
+            self.numbers.set_all()
+            self.gradients.take_none()
+            return self.update(self.gathered)
+        finally:
+            self.leave()
+
+    cdef bint update(self, int calls) except -1:
+        """Update the tensors by the mean over so many calls of their gradients and those
+        gathered; count the step."""
         cdef list absent = None
         cdef bint taken
         if self.gradients.some_absent:
@@ -219,7 +235,7 @@ cdef class Plan:
             self.numbers.absent = set(absent)
         self.numbers.copy_all()
         self.reports.save(0, self.plan.n_tensors)
-        self.plan.grad_scale = self.grad_scale * self.more_scale
+        self.plan.grad_scale = self.grad_scale / calls * self.more_scale
         self.plan.gathered = self.gathered > 0
         if absent is not None:
             self.absent.hide(absent)
@@ -250,7 +266,7 @@ cdef class Plan:
             if self.to_come and i not in self.to_come:
                 refusals.stepped_twice(self.tree, self.to_come, i)
             begins = not self.to_come
-            self.begin(None)
+            self.begin(None, False)
             if begins:
                 self.numbers.set_all()
             else:
@@ -302,10 +318,10 @@ cdef class Plan:
         self.stepping = False
         return 0
 
-    cdef int begin(self, loss) except -1:
+    cdef int begin(self, loss, bint gathers) except -1:
         self.numbers.begin(self.taken + 1, loss)
         self.numbers.gathered = self.gathered
-        if self.scheduled is not None and not self.gathered + 1 < self.accumulate:
+        if self.scheduled is not None and not gathers:
             self.set_clipping(self.scheduled(self.taken))
         return 0
 

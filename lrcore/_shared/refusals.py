@@ -49,8 +49,9 @@ def one_gradient(tree: Tree, i: int, g: Any, states: Sequence[Sequence[Any]]) ->
     """Say why the step of one array was refused.  Always raises."""
     leaf = tree.leaves[i]
     _steppable(tree, leaf)
-    matches("grad", g, Place("params", leaf), leaf.array)
-    apart_from(spans(_owned(tree, states)), "grad", g)
+    if g is not None:
+        matches("grad", g, Place("params", leaf), leaf.array)
+        apart_from(spans(_owned(tree, states)), "grad", g)
     raise _moved()
 
 

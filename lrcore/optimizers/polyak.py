@@ -139,3 +139,11 @@ class SPS(Optimizer):
             )
         applied: bool = self._plan.step(grads, real("loss", loss, what))
         return applied
+
+    def flush(self) -> bool:
+        """Update the params by the mean of what was gathered: see `Optimizer.flush`."""
+        # Each loss was added divided by `accumulate`: of fewer, the mean is larger.
+        more = self.accumulate / max(self._plan.gathered, 1) - 1
+        loss = float(self.state[0]["gathered_loss"]) * more
+        applied: bool = self._plan.flush(loss)
+        return applied

@@ -19,6 +19,7 @@ from lrcore.optimizers.base import (
     options,
     places,
     plan,
+    rates,
     report,
 )
 from lrcore.optimizers.base.averaged import average
@@ -146,6 +147,48 @@ class Optimizer(Common):
             refusals.unfinished(self._tree, self._plan.to_come)
         self._plan.t = whole("t", value, "an int >= 0", least=0)
 
+    # --- learning rates ------------------------------------------------------------
+
+    def multiply_lr(self, factor: float) -> None:
+        """Multiply the learning rate of every group, schedules included.
+
+        The groups keep their ratios, and schedules their shapes (``opt.lr = ...`` gives
+        all groups one rate).
+
+        Parameters
+        ----------
+        factor : float
+            Finite and > 0.
+
+        Raises
+        ------
+        TypeError, ValueError
+            The factor, or a product, is out of its domain.  Nothing has been changed.
+
+        Examples
+        --------
+        >>> import numpy as np, lrcore
+        >>> body, head = np.zeros(1), np.zeros(1)
+        >>> opt = lrcore.SGD([{"params": body}, {"params": head, "lr": 0.25}], lr=1.0)
+        >>> plateau = lrcore.ReduceOnPlateau(1.0, factor=0.5, patience=0)
+        >>> for loss in (1.0, 2.0):  # of an epoch each
+        ...     if plateau.update(loss):
+        ...         opt.multiply_lr(plateau.factor)
+        >>> [group["lr"] for group in opt.param_groups]
+        [0.5, 0.125]
+        """
+        rates.multiply(self.param_groups, POSITIVE.check("factor", factor))
+
+    @property
+    def last_lr(self) -> list[float] | None:
+        """The learning rate of each group in the last step; None before the first.
+
+        That which the optimizer has found by itself, if it does (`Prodigy`, `SPS`).
+        After a step that was refused, the one that it would have taken.
+        """
+        last = [rate for rate in self._plan.rates if rate is not None]
+        return last or None
+
     # --- the step ------------------------------------------------------------------
 
     def step(self, grads: Any, loss: float | None = None) -> bool:
@@ -228,6 +271,36 @@ class Optimizer(Common):
             yield
         finally:
             plan.more_scale, plan.more_skips = before
+
+    def flush(self) -> bool:
+        """Update the params by the mean of the gradients gathered so far.
+
+        For the end of an epoch, if the number of batches is no multiple of
+        `accumulate`: the mean is over the calls that there were.
+
+        Returns
+        -------
+        bool
+            Whether the params were updated: False if nothing is gathered, or the step
+            is skipped (`skip_nonfinite`).
+
+        Raises
+        ------
+        TypeError, ValueError, RuntimeError
+            As of ``step``.
+
+        Examples
+        --------
+        >>> import numpy as np, lrcore
+        >>> p = np.zeros(1)
+        >>> opt = lrcore.SGD(p, lr=1.0, accumulate=4)
+        >>> opt.step(np.array([2.0])), opt.step(np.array([4.0])), opt.flush()
+        (False, False, True)
+        >>> p, opt.t
+        (array([-3.]), 1)
+        """
+        applied: bool = self._plan.flush()
+        return applied
 
     def step_one(self, which: Any, grad: Array | None) -> bool:
         """Update one array, as a part of a step that ends when each has had its turn.

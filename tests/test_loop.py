@@ -5,7 +5,7 @@ from math import inf, nan
 import numpy as np
 import pytest
 from composed import gradients, optimizer, split, weights
-from helpers import all_same, bits_of, each_kind, same_states
+from helpers import KINDS, all_same, bits_of, each_kind, same_states
 
 import lrcore
 from lrcore.schedules import Cosine
@@ -195,3 +195,49 @@ def test_an_option_of_the_whole_optimizer_is_no_groups():
         opt.param_groups[0]["clip_norm"] = 1.0
     with pytest.raises(TypeError, match=r"clip_norm.*whole optimizer.*opt\.clip_norm"):
         lrcore.SGD([{"params": np.zeros(1), "clip_norm": 1.0}])
+
+
+# --- gradients of arrays without axes -------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("options", [{}, {"zero_grads": True}, {"accumulate": 2}])
+def test_a_scalar_of_its_dtype_is_a_gradient_of_an_array_without_axes(dtype, options):
+    params = {"a": np.zeros((), dtype), "b": np.zeros(2, dtype)}
+    twins = {"a": np.zeros((), dtype), "b": np.zeros(2, dtype)}
+    opt, twin = lrcore.Adam(params, **options), lrcore.Adam(twins, **options)
+    for k in range(4):
+        g = np.arange(k, 5, dtype=dtype)
+        assert not isinstance(g.mean(), np.ndarray)
+        given = {"a": g.mean(), "b": g[:2].copy()}
+        assert opt.step(given) == twin.step({**given, "a": np.asarray(g.mean())})
+    if "accumulate" not in options:
+        assert opt.step_one("a", g.mean())
+        assert twin.step_one("a", np.asarray(g.mean()))
+    assert params["a"] == twins["a"] != 0
+
+
+@pytest.mark.parametrize("wrong", [1.0, 1, np.float32(1), np.int64(1), True, "1"])
+def test_another_scalar_is_none(wrong):
+    p = np.zeros(())
+    opt = lrcore.SGD(p, lr=1.0)
+    with pytest.raises(TypeError, match=r"^grads: expected a numpy\.ndarray, found"):
+        opt.step(wrong)
+    with pytest.raises(TypeError, match=r"^grad: expected a numpy\.ndarray, found"):
+        opt.step_one(0, wrong)
+    vector = np.zeros(1)
+    with pytest.raises(TypeError, match=r"^grads: expected a numpy\.ndarray, found"):
+        lrcore.SGD(vector).step(np.float64(1))
+    assert (p, opt.t) == (0.0, 0)
+
+
+@each_kind
+def test_a_group_of_rate_0_does_not_move(name):
+    """Whatever its rule adds to the rate."""
+    params = weights()
+    first, second = split(params)
+    before = [p.copy() for p in first]
+    opt = KINDS[name]([{"params": first, "lr": 0.0}, {"params": second}], lr=0.1)
+    for t in range(5):
+        opt.step(split(gradients(params, t)))
+    assert all_same(first, before)

@@ -17,6 +17,7 @@ cdef extern from "Python.h":
 cdef struct leaf_t:
     int node  # its container; -1 if the tree is one array
     Py_ssize_t index  # its key, if the container is a sequence
+    bint scalar  # whether its parameter has no axes
     int type_num
     int flags  # that its gradient must have
     bint absent  # whether it has no gradient in this step
@@ -50,6 +51,11 @@ cdef Py_ssize_t index_of(container, key):
     return 0 if PyDict_Check(container) else key
 
 
+cdef object as_array(g, p):
+    """A NumPy scalar of p's dtype as an array, what g.mean() gives; all else as it is."""
+    return np.array(g) if type(g) is p.dtype.type else g
+
+
 cdef Py_ssize_t length(obj, bint as_dict):
     """Its length; -1 if it is no dict (as_dict), or neither list nor tuple."""
     if as_dict:
@@ -70,7 +76,7 @@ cdef class Gradients:
     cdef Py_ssize_t n, n_nodes, n_buffers
     cdef Py_ssize_t held, held_nodes  # how many leaves and nodes are held
     cdef bint some_absent  # whether some leaf has no gradient in this step
-    cdef list zeros  # gradients in the place of absent ones, held until the next such step
+    cdef list made  # gradients that were made here, held until the next of these
     cdef bint disjoint  # whether the gradients are known not to overlap each other
     cdef leaf_t *leaf
     cdef node_t *node
@@ -99,6 +105,7 @@ cdef class Gradients:
             self.leaf[i].node = leaf.node
             if leaf.node >= 0:
                 self.leaf[i].index = index_of(self.containers[leaf.node], leaf.key)
+            self.leaf[i].scalar = leaf.array.ndim == 0
             self.leaf[i].flags = layout(leaf.array)
             self.leaf[i].type_num = cnp.PyArray_TYPE(<cnp.ndarray>leaf.array)
         owned = [array for arrays in states for array in arrays]
@@ -136,12 +143,12 @@ cdef class Gradients:
     cdef int fill(self, leaves) except -1:
         """Give these leaves zeros for gradients."""
         cdef Py_ssize_t i
-        self.zeros = []
+        self.made = []
         for i in leaves:
             p = self.params[i]
             zeros = np.zeros(p.size, p.dtype)
             self.tensor[i].g = data(zeros)
-            self.zeros.append(zeros)
+            self.made.append(zeros)
         return 0
 
     cdef int take_none(self) except -1:
@@ -199,6 +206,9 @@ cdef class Gradients:
                 g = child(<object>self.node[leaf.node].grads, self.keys[i], leaf.index)
                 if g == NULL:
                     return False
+            if leaf.scalar and not cnp.PyArray_CheckExact(<object>g):
+                array = as_array(<object>g, self.params[i])
+                g = <PyObject *>array
             Py_INCREF(<object>g)
             leaf.grad = g
             self.held = i + 1

@@ -274,6 +274,7 @@ cdef class Plan:
             if self.plan.clip_norm:
                 refusals.not_alone(f"clip_norm: found {self.plan.clip_norm:g}, which")
             if g is not None:
+                g = as_array(g, self.gradients.params[i])
                 self.gradients.take_one(i, g)
                 if self.plan.zero_grads and not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>g):
                     refusals.zeroable(["grad"], [g])

@@ -6,6 +6,7 @@ Nothing here recurses, so that containers may be nested as deep as memory allows
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import Any, NamedTuple
 
 from lrcore._shared.words import shortened, shown, spelled
@@ -174,7 +175,7 @@ def find(places: Places, keys: Sequence[Any]) -> int | None:
 def rebuild(tree: Tree, arrays: Sequence[Any]) -> Any:
     """Return a copy of the containers, with these arrays for the leaves.
 
-    A hole stays None.
+    A hole stays None.  A named tuple stays one, and so does a subclass of dict.
     """
     if not tree.nodes:
         return arrays[0]
@@ -183,14 +184,26 @@ def rebuild(tree: Tree, arrays: Sequence[Any]) -> Any:
         children[leaf.node][leaf.key] = array
     for hole in tree.holes:
         children[hole.node][hole.key] = None
-    copy: Any = None
+    like: Any = None
     for index in reversed(range(len(tree.nodes))):  # children before their parent
-        node, copy = tree.nodes[index], children[index]
-        if isinstance(node.container, dict):
-            copy = {k: copy[k] for k in node.container if k in copy}  # in its order
-        else:
-            copy = [copy[k] for k in range(len(copy))]
-            copy = tuple(copy) if isinstance(node.container, tuple) else copy
+        node = tree.nodes[index]
+        like = _like(node.container, children[index])
         if node.parent >= 0:
-            children[node.parent][node.key] = copy
-    return copy
+            children[node.parent][node.key] = like
+    return like
+
+
+def _like(container: Any, children: dict[Any, Any]) -> Any:
+    """Return a container of the same kind with these children, by key."""
+    if isinstance(container, dict):
+        own = {k: children[k] for k in container if k in children}  # in its order
+        if type(container) is dict:
+            return own
+        like = copy(container)  # which keeps what else it has, as a default factory
+        like.clear()
+        like.update(own)
+        return like
+    values = [children[k] for k in range(len(children))]
+    if hasattr(container, "_make"):  # of a named tuple
+        return container._make(values)
+    return tuple(values) if isinstance(container, tuple) else values

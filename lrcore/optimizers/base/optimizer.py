@@ -202,10 +202,11 @@ class Optimizer(Common):
         grads : of the same structure as params
             Gradients of the same dtype, shape and memory order as their parameters,
             read, and zeroed if `zero_grads` says so.  With groups: a list with one
-            structure a group.  None for an array that has no gradient: it rests, and so
-            do its state, its averages and its weight decay; norms and `clip_norm` leave
-            it out.  With `accumulate`, the mean is over all calls, as if the gradient
-            had been 0; an array rests if no call has a gradient of it.
+            structure a group.  An array without axes also takes a NumPy scalar of its
+            dtype, such as ``g.mean()``.  None for an array that has no gradient: it
+            rests, and so do its state, its averages and its weight decay; norms and
+            `clip_norm` leave it out.  With `accumulate`, the mean is over all calls, as
+            if the gradient had been 0; an array rests if no call has a gradient of it.
         loss : float, optional
             The loss that they are of, for an optimizer that makes its rate of it
             (`SPS`).  The others ignore it, so that one loop runs them all.

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lrcore._shared.trees import Tree
@@ -116,6 +116,11 @@ class Plan:
     groups: tuple[Any, ...]
     t: int
     gathered: int
+    steps: list[int]
+    without_gradient: list[int]
+    rates: list[float | None]
+    more_scale: float
+    more_skips: bool
     to_come: set[int]
     reported: bool
     reported_rates: list[float]
@@ -147,13 +152,14 @@ class Plan:
         numbers: tuple[float, float, float] | None = ...,
         scheduled: Callable[[int], tuple[float, float, float]] | None = ...,
     ) -> None: ...
-    def step(
-        self,
-        grads: Any,
-        grad_scale: float = ...,
-        skip_nonfinite: bool = ...,
-        loss: float | None = ...,
-    ) -> bool: ...
+    def step(self, grads: Any, loss: float | None = ...) -> bool: ...
+    def flush(self, loss: float | None = ...) -> bool: ...
     def step_one(self, i: int, g: Any) -> bool: ...
-    def restart(self, t: int, gathered: int) -> None: ...
+    def restart(
+        self,
+        t: int,
+        steps: list[int],
+        gathered: int,
+        without_gradient: Iterable[int] = ...,
+    ) -> None: ...
     def report_of(self, leaves: Sequence[int]) -> Measured: ...

@@ -1,6 +1,7 @@
 """Averages of the params beside any optimizer: what they are, how they are lent."""
 
 import pickle
+from collections import OrderedDict, defaultdict, namedtuple
 
 import numpy as np
 import pytest
@@ -196,3 +197,25 @@ def test_averages_of_a_single_array_and_of_groups():
     with opt.averaged("ema"):
         assert all_same([p, q["w"]], lent)
     assert bits_of(opt, [p, q["w"]]) == before
+
+
+def test_an_average_has_the_containers_of_the_params():
+    """Named tuples, and subclasses of dict with what else they have."""
+    Layer = namedtuple("Layer", "w b")  # as users write it
+    first = defaultdict(list, w=np.zeros(2), none=None)
+    params = OrderedDict(last=[Layer(np.zeros(2), np.zeros(1))], first=first)
+    grads = {
+        "last": [(np.ones(2), np.ones(1))],
+        "first": {"w": np.ones(2), "none": None},
+    }
+    opt = lrcore.SGD(params, lr=1.0, ema_decay=0.5)
+    assert opt.step(grads)
+    ema = opt.ema
+    assert type(ema) is OrderedDict
+    assert [*ema] == ["last", "first"]
+    assert type(ema["last"][0]) is Layer
+    assert ema["last"][0].w.tolist() == [-1.0, -1.0]
+    assert ema["first"].default_factory is list
+    assert {**ema["first"], "w": 0} == {"w": 0, "none": None}
+    assert params["first"] is first
+    assert first["w"] is not ema["first"]["w"]

@@ -507,7 +507,6 @@ FUNCTIONS = {
     "clip_by_value": (0.1,),
 }
 REFUSED = {
-    "None": (lambda g: None, "found None"),
     "list": (lambda g: "text", "found str"),
     "number": (lambda g: 1.0, "found float"),
     "float16": (lambda g: g.astype(np.float16), "found float16"),
@@ -580,6 +579,16 @@ def test_the_callers_subnormals_are_left_to_the_caller():
         for function, more in FUNCTIONS.items():
             getattr(lrcore, function)([np.ones(100_000, np.float32)], *more)
             assert (tiny / 4 * 4 == tiny).all(), function
-            with pytest.raises(TypeError, match="found None"):
-                getattr(lrcore, function)([np.ones(9), None], *more)
+            with pytest.raises(TypeError, match="found str"):
+                getattr(lrcore, function)([np.ones(9), "text"], *more)
             assert (tiny / 4 * 4 == tiny).all(), function
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_none_is_no_array(function):
+    with_hole, without = {"W": np.full(3, 2.0), "b": None}, {"W": np.full(3, 2.0)}
+    more = FUNCTIONS[function]
+    assert getattr(lrcore, function)(with_hole, *more) == getattr(lrcore, function)(
+        without, *more
+    )
+    assert with_hole["W"].tolist() == without["W"].tolist()

@@ -741,7 +741,7 @@ def refuses_the_last(name, options):
         lambda g: g.astype(np.float16),
         lambda g: np.ma.masked_array(g),
         lambda g: g[:-1],
-        lambda g: None,
+        lambda g: "text",
     ):
         grads = gradients(params, 2)
         held = snapshot(grads)
@@ -783,8 +783,8 @@ def test_the_callers_subnormals_are_left_to_the_caller(feature, threads):
             spoilt[0][0] = nan
             assert not opt.step(split(spoilt))
             assert subnormals_count(), name
-        with pytest.raises(TypeError, match="found None"):
-            opt.step(split([*gradients(params, 1)[:-1], None]))
+        with pytest.raises(TypeError, match="found str"):
+            opt.step(split([*gradients(params, 1)[:-1], "text"]))
         assert subnormals_count(), name
 
 

@@ -17,7 +17,6 @@ KEYS = {
     "unprintable": Unprintable(),
 }
 BAD = {
-    "None": None,
     "of a long type": LONG["object of a long type"],
     "structured": STRUCTURED,
     "of 64 dimensions": np.ones((1,) * 64, f4),
@@ -34,8 +33,7 @@ def test_messages_about_a_gradient_are_short(key, bad):
     said = message(opt.step, {key: {key: [np.ones(3, f4), bad]}})
     assert said.startswith("grads[")
     assert "[1]: " in said
-    if bad is not None:  # which is no gradient there
-        message(opt.step_one, 1, bad)
+    message(opt.step_one, 1, bad)
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -91,7 +89,7 @@ def test_messages_about_params_are_short(key):
     fixed.flags.writeable = False
     message(lrcore.SGD, {key: fixed})
     message(lrcore.clip_by_global_norm, {key: fixed}, 1.0)
-    message(lrcore.global_norm, {key: {key: [a, None]}})
+    message(lrcore.global_norm, {key: {key: [a, 1]}})
     message(arrays.units, LONG["str"], np.ones((2, 2)), [7] * 10**5)
     message(arrays.units, LONG["str"], np.ones((2, 2)), [1] * 10**5)
     message(arrays.state, LONG["str"], np.ones((1,) * 64), a)

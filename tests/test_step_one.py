@@ -129,6 +129,37 @@ def test_a_single_array_and_groups():
     assert params[1]["params"][0] == -1.0
 
 
+def stepped_by(params, which):
+    """Which of the arrays of a dict a step of one reaches."""
+    lrcore.SGD(params, lr=1.0).step_one(which, np.ones(1))
+    return [key for key, p in params.items() if p.any()]
+
+
+def test_an_int_key_of_a_dict_is_no_place():
+    def params():
+        return {k: np.zeros(1) for k in (1, 2, 3)}
+
+    assert [stepped_by(params(), k) for k in (1, 2, 3)] == [[1], [2], [3]]
+    for which in (0, -1, 4):
+        with pytest.raises(ValueError, match=r"^which: expected the keys of one of"):
+            stepped_by(params(), which)
+    # An int that is the key of a container names no array.
+    nested = {1: [np.zeros(1)], 2: [np.zeros(1)]}
+    with pytest.raises(ValueError, match=r"^which: expected"):
+        lrcore.SGD(nested).step_one(1, np.ones(1))
+    assert lrcore.SGD(nested).step_one((1, 0), np.ones(1))
+
+
+def test_a_key_that_is_a_tuple_is_found():
+    keys = [("a", 0), ("a", 1), ()]
+    for key in keys:
+        assert stepped_by({k: np.zeros(1) for k in keys}, key) == [key]
+    both = {("a", 0): np.zeros(1), "a": [np.zeros(1)]}
+    with pytest.raises(ValueError, match=r"^which: .* give its place, 0 or 1"):
+        lrcore.SGD(both).step_one(("a", 0), np.ones(1))
+    assert lrcore.SGD(both).step_one((("a", 0),), np.ones(1))
+
+
 @pytest.mark.parametrize(
     "which",
     ["b", 3, -4, ("layers",), ("layers", 2), ("layers", 1), ("W", 0), (), None, 0.5],
@@ -199,7 +230,8 @@ def test_none_counts_an_array_without_touching_it(name):
 def test_a_round_of_nothing_counts(name):
     params, twins = weights(), weights()
     own = {"lr": lambda t: 0.05 / (1 + t)}
-    opt, twin = optimizer(name, params, **own), optimizer(name, twins, **own)
+    later = {"lr": lambda t: 0.05 / (1 + (t if t < 1 else t + 1))}
+    opt, twin = optimizer(name, params, **own), optimizer(name, twins, **later)
     for each in (opt, twin):
         assert each.step(split(gradients(params, 0)))
     before = snapshot(params)
@@ -207,7 +239,7 @@ def test_a_round_of_nothing_counts(name):
         opt.step_one(k, None)
     assert opt.t == 2
     assert snapshot(params) == before
-    twin.t = 2
+    # Schedules count the round, and the arrays do not.
     assert opt.step(split(gradients(params, 1)))
     assert twin.step(split(gradients(params, 1)))
     assert all_same(params, twins)

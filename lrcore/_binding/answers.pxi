@@ -43,14 +43,14 @@ cdef class Answers(Numbers):
         with np.errstate(all="ignore"):  # as in the kernels
             for k in range(<Py_ssize_t>plan.n_tensors):
                 i = self.part_of[first + k]
-                if self.parts[i].factoring:
+                if self.parts[i].factoring and first + k not in self.absent:
                     before = self.folded[i].factor[0]
                     self.set_leaf_factors(plan.tensor + k, first + k, before)
         return 0
 
     cdef int set_leaf_factors(self, lrc_tensor *t, Py_ssize_t leaf, before) except -1:
         cdef size_t rows
-        self.read[leaf] = factors = before(self.t, self.params[leaf], self.states[leaf])
+        self.read[leaf] = factors = before(self.step_of_leaf(leaf), self.params[leaf], self.states[leaf])
         set_factors(t, factors)
         if self.stats[leaf] is None:
             rows = t.n // factors.n_cols
@@ -96,9 +96,9 @@ cdef class Answers(Numbers):
         for k in range(<Py_ssize_t>plan.n_tensors):
             leaf = self.first + k
             i = self.part_of[leaf]
-            if self.parts[i].factoring:
+            if self.parts[i].factoring and leaf not in self.absent:
                 self.made[leaf], writes = self.folded[i].factor[1](
-                    self.t, self.params[leaf], self.states[leaf], self.read[leaf],
+                    self.step_of_leaf(leaf), self.params[leaf], self.states[leaf], self.read[leaf],
                     *self.stats[leaf],
                 )
                 set_factors(plan.tensor + k, self.made[leaf])
@@ -107,14 +107,15 @@ cdef class Answers(Numbers):
 
     cdef int answer_directed(self, lrc_plan *plan) except -1:
         cdef Py_ssize_t leaf
-        items = {}  # by part
+        items = {}  # by part and step
         for leaf in range(self.first, self.first + <Py_ssize_t>plan.n_tensors):
-            if self.parts[self.part_of[leaf]].directed:
+            i = self.part_of[leaf]
+            if self.parts[i].directed and leaf not in self.absent:
                 state = self.states[leaf]
                 item = self.params[leaf], state[SCRATCH], state
-                items.setdefault(self.part_of[leaf], []).append(item)
-        for i in items:
-            self.keep(self.folded[i].direct(self.t, items[i]))
+                items.setdefault((i, self.step_of_leaf(leaf)), []).append(item)
+        for i, step in items:
+            self.keep(self.folded[i].direct(step, items[i, step]))
         return 0
 
     cdef int keep(self, writes) except -1:

@@ -17,8 +17,10 @@ cdef extern from "Python.h":
 cdef struct leaf_t:
     int node  # its container; -1 if the tree is one array
     Py_ssize_t index  # its key, if the container is a sequence
+    bint scalar  # whether its parameter has no axes
     int type_num
     int flags  # that its gradient must have
+    bint absent  # whether it has no gradient in this step
     uintptr_t clear  # address of the last gradient that was checked to overlap nothing
     PyObject *grad  # held during a step
 
@@ -49,6 +51,11 @@ cdef Py_ssize_t index_of(container, key):
     return 0 if PyDict_Check(container) else key
 
 
+cdef object as_array(g, p):
+    """A NumPy scalar of p's dtype as an array, what g.mean() gives; all else as it is."""
+    return np.array(g) if type(g) is p.dtype.type else g
+
+
 cdef Py_ssize_t length(obj, bint as_dict):
     """Its length; -1 if it is no dict (as_dict), or neither list nor tuple."""
     if as_dict:
@@ -65,8 +72,11 @@ cdef class Gradients:
     cdef tuple groups
     cdef list params, states, keys, containers, node_keys, lengths, owners
     cdef lrc_tensor *tensor  # the plan's tensors
+    cdef list holes  # (index of the container, key, key if that is a sequence)
     cdef Py_ssize_t n, n_nodes, n_buffers
     cdef Py_ssize_t held, held_nodes  # how many leaves and nodes are held
+    cdef bint some_absent  # whether some leaf has no gradient in this step
+    cdef list made  # gradients that were made here, held until the next of these
     cdef bint disjoint  # whether the gradients are known not to overlap each other
     cdef leaf_t *leaf
     cdef node_t *node
@@ -86,11 +96,16 @@ cdef class Gradients:
             self.node[i].parent = node.parent
             if node.parent >= 0:
                 self.node[i].index = index_of(self.containers[node.parent], node.key)
+        self.holes = [
+            (hole.node, hole.key, index_of(self.containers[hole.node], hole.key))
+            for hole in tree.holes
+        ]
         self.leaf = <leaf_t *>allocate(self.n, sizeof(leaf_t))
         for i, leaf in enumerate(tree.leaves):
             self.leaf[i].node = leaf.node
             if leaf.node >= 0:
                 self.leaf[i].index = index_of(self.containers[leaf.node], leaf.key)
+            self.leaf[i].scalar = leaf.array.ndim == 0
             self.leaf[i].flags = layout(leaf.array)
             self.leaf[i].type_num = cnp.PyArray_TYPE(<cnp.ndarray>leaf.array)
         owned = [array for arrays in states for array in arrays]
@@ -115,13 +130,36 @@ cdef class Gradients:
         """Point the tensors to the held gradients.  This runs user code only to say what is
         wrong."""
         cdef Py_ssize_t i
+        self.some_absent = False
         for i in range(self.n):
             if not self.accept(i, <object>self.leaf[i].grad):
                 refusals.step_arguments(self.tree, self.groups, grads, self.states)
         return 0
 
+    cdef list absent(self):
+        """The leaves without a gradient in this step."""
+        return [i for i in range(self.n) if self.leaf[i].absent]
+
+    cdef int fill(self, leaves) except -1:
+        """Give these leaves zeros for gradients."""
+        cdef Py_ssize_t i
+        self.made = []
+        for i in leaves:
+            p = self.params[i]
+            zeros = np.zeros(p.size, p.dtype)
+            self.tensor[i].g = data(zeros)
+            self.made.append(zeros)
+        return 0
+
+    cdef int take_none(self) except -1:
+        """Note that no tensor has a gradient."""
+        cdef Py_ssize_t i
+        for i in range(self.n):
+            self.take_one(i, None)
+        return 0
+
     cdef int take_one(self, Py_ssize_t i, g) except -1:
-        """Point tensor i to this gradient, which the caller holds."""
+        """Point tensor i to this gradient, if there is one, which the caller holds."""
         if not (self.is_in_place(i) and self.accept(i, g)):
             refusals.one_gradient(self.tree, i, g, self.states)
         return 0
@@ -168,10 +206,19 @@ cdef class Gradients:
                 g = child(<object>self.node[leaf.node].grads, self.keys[i], leaf.index)
                 if g == NULL:
                     return False
+            if leaf.scalar and not cnp.PyArray_CheckExact(<object>g):
+                array = as_array(<object>g, self.params[i])
+                g = <PyObject *>array
             Py_INCREF(<object>g)
             leaf.grad = g
             self.held = i + 1
             if not self.is_in_place(i):
+                return False
+        for node, key, index in self.holes:
+            if (
+                child(self.containers[node], key, index) != <PyObject *>None
+                or child(<object>self.node[<int>node].grads, key, index) != <PyObject *>None
+            ):
                 return False
         return True
 
@@ -183,8 +230,8 @@ cdef class Gradients:
         ) == <PyObject *>self.params[i]
 
     cdef bint accept(self, Py_ssize_t i, g) except -1:
-        """Point tensor i to its gradient; False if this or the parameter is unfit.  This
-        runs no user code."""
+        """Point tensor i to its gradient, or note that it has none; False if gradient or
+        parameter is unfit.  This runs no user code."""
         cdef leaf_t *leaf = self.leaf + i
         cdef lrc_tensor *t = self.tensor + i
         cdef cnp.ndarray p = <cnp.ndarray>self.params[i]
@@ -195,8 +242,13 @@ cdef class Gradients:
             or cnp.PyArray_TYPE(p) != leaf.type_num
             or cnp.PyArray_ISBYTESWAPPED(p)
             or not cnp.PyArray_CHKFLAGS(p, leaf.flags | cnp.NPY_ARRAY_WRITEABLE)
-            or not fits(g, p, leaf.flags)
         ):
+            return False
+        leaf.absent = g is None
+        if leaf.absent:
+            self.some_absent = True
+            return True
+        if not fits(g, p, leaf.flags):
             return False
         t.g = cnp.PyArray_DATA(<cnp.ndarray>g)
         start = <uintptr_t>t.g
@@ -226,10 +278,14 @@ cdef class Gradients:
         cdef Py_ssize_t i
         cdef bint ok = self.disjoint
         for i in range(self.n):
-            ok = ok and cnp.PyArray_ISWRITEABLE(<cnp.ndarray>self.leaf[i].grad)
+            ok = ok and (
+                self.leaf[i].absent
+                or cnp.PyArray_ISWRITEABLE(<cnp.ndarray>self.leaf[i].grad)
+            )
         if not ok:
-            held = [<object>self.leaf[i].grad for i in range(self.n)]
-            names = ["grads" + leaf.path for leaf in self.tree.leaves]
+            present = [i for i in range(self.n) if not self.leaf[i].absent]
+            held = [<object>self.leaf[i].grad for i in present]
+            names = ["grads" + self.tree.leaves[i].path for i in present]
             refusals.zeroable(names, held)
             self.disjoint = True
             self.accept_all(grads)

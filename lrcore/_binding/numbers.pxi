@@ -20,7 +20,11 @@ cdef class Numbers:
     cdef list n_sums  # by part: how many sums its gauge has
     cdef list sums_all  # by part: whether its gauge's sums are over all parts
     cdef list written  # (array, value) pairs, written if the step is taken
-    cdef dict pooled  # by part: such pairs, written once all its leaves are stepped
+    cdef dict pooled  # by part: (leaves of a pool, such pairs), written once all its leaves
+    # are stepped
+    cdef list lags  # by leaf: how many of the steps taken left it out; None if none did
+    cdef list group_lag  # the same by group in plan.group
+    cdef set absent  # the leaves that this step leaves out
     cdef list sums_of_all  # the sums over all parts, once they are made in this step
     cdef object t, loss
     cdef int gathered
@@ -39,6 +43,7 @@ cdef class Numbers:
         self.rates = [None] * len(groups)
         self.pools, self.folded = [None] * len(parts), [None] * len(parts)
         self.written, self.pooled, self.first_part = [], {}, {}
+        self.absent = set()
         for i, index in enumerate(self.group_of):
             self.first_part.setdefault(index, i)
         leading = {}  # by group: the first part that has leaves, otherwise the first
@@ -52,30 +57,75 @@ cdef class Numbers:
         PyMem_Free(self.first_group)
 
     cdef int attach(self, lrc_plan *plan) except -1:
-        """Make the plan's groups: one for each part or, where arrays have numbers of their
-        own (per_array), one for each leaf."""
-        cdef Py_ssize_t i, k, n
+        """Make room for the plan's groups: for as many as there can be."""
         self.plan = plan
         self.first_group = <Py_ssize_t *>allocate(len(self.parts) + 1, sizeof(Py_ssize_t))
-        for i, part in enumerate(self.parts):
-            n = len(self.leaves_of[i]) if part.per_array else 1
-            self.first_group[i + 1] = self.first_group[i] + n
-        plan.n_groups = self.first_group[len(self.parts)]
+        plan.n_groups = len(self.parts) + plan.n_tensors
         plan.group = <lrc_group *>allocate(plan.n_groups, sizeof(lrc_group))
-        for i, part in enumerate(self.parts):
-            for k in range(self.first_group[i], self.first_group[i + 1]):
-                set_group(plan.group + k, part)
-            for n, k in enumerate(self.leaves_of[i]):
-                plan.tensor[k].group = self.first_group[i] + (n if part.per_array else 0)
-            if part.carries or part.gauge:
-                self.pools[i] = self.pools_of(i)
-            self.sums = self.sums or bool(part.gauge)
+        self.sums = any(part.gauge for part in self.parts)
         self.n_sums = [GAUGES[part.gauge].n_sum for part in self.parts]
         self.sums_all = [part.sums_all for part in self.parts]
         if self.sums:
             plan.gauge_sums = <double *>allocate(
                 LRC_MAX_SUMS * plan.n_tensors, sizeof(double)
             )
+        return 0
+
+    cdef int lay_out(self) except -1:
+        """Make the plan's groups: see sets_of()."""
+        cdef Py_ssize_t i, k, n = 0
+        self.group_lag = []
+        memset(self.plan.group, 0, (len(self.parts) + self.plan.n_tensors) * sizeof(lrc_group))
+        for i, part in enumerate(self.parts):
+            self.first_group[i] = n
+            for leaves in self.sets_of(i):
+                set_group(self.plan.group + n, part)
+                for k in leaves:
+                    self.plan.tensor[k].group = n
+                lag = self.lags[leaves[0]] if self.lags is not None and leaves else 0
+                self.group_lag.append(lag)
+                n += 1
+        self.first_group[len(self.parts)] = self.plan.n_groups = n
+        for i, part in enumerate(self.parts):
+            if part.carries or part.gauge:
+                self.pools[i] = self.pools_of(i)
+        return 0
+
+    cdef list sets_of(self, Py_ssize_t i):
+        """The leaves of each group of a part: all together, those apart that have taken
+        another number of steps; or each by itself, if they have numbers of their own
+        (per_array)."""
+        leaves = self.leaves_of[i]
+        if self.parts[i].per_array:
+            return [[leaf] for leaf in leaves]
+        if self.lags is None or not leaves:
+            return [leaves]
+        sets = {}
+        for leaf in leaves:
+            sets.setdefault(self.lags[leaf], []).append(leaf)
+        return list(sets.values())
+
+    cdef object step_of_group(self, Py_ssize_t k):
+        """Which step this is for the leaves of group k, counted from 1."""
+        return self.t if self.lags is None else self.t - self.group_lag[k]
+
+    cdef object step_of_leaf(self, Py_ssize_t leaf):
+        return self.t if self.lags is None else self.t - self.lags[leaf]
+
+    cdef int set_lags(self, lags) except -1:
+        """Set by how many steps each leaf is behind; None: by none."""
+        if lags is None and self.lags is None:
+            return 0
+        self.lags = lags if lags is not None and any(lags) else None
+        return self.lay_out()
+
+    cdef int leave_out(self, leaves) except -1:
+        """Note that a step has left these leaves out."""
+        if leaves:
+            lags = [0] * len(self.params) if self.lags is None else self.lags
+            for leaf in leaves:
+                lags[leaf] += 1
+            self.set_lags(lags)
         return 0
 
     cdef list pools_of(self, Py_ssize_t i):
@@ -140,15 +190,25 @@ cdef class Numbers:
             self.rates[self.group_of[i]] = folded.lr
         if lo == hi:
             return 0
-        set_numbers(group + lo, folded, self.t)
-        if self.pools[i] is None:
-            set_coefs(group + lo, folded.coefs(self.t, folded.lr, folded.decay))
+        self.set_group(i, lo)
         for k in range(lo + 1, hi):
-            group[k] = group[lo]
+            if self.lags is None or self.group_lag[k] == self.group_lag[k - 1]:
+                group[k] = group[k - 1]
+            else:
+                self.set_group(i, k)
         if self.pools[i] is not None and self.n_sums[i]:
             self.set_gauges(i)
         elif self.pools[i] is not None:
             self.set_pools(i, lo, hi)
+        return 0
+
+    cdef int set_group(self, Py_ssize_t i, Py_ssize_t k) except -1:
+        """Set the numbers of group k, one of a part, but for those that a pool gives."""
+        cdef Folded folded = self.folded[i]
+        step = self.step_of_group(k)
+        set_numbers(self.plan.group + k, folded, step)
+        if self.pools[i] is None:
+            set_coefs(self.plan.group + k, folded.coefs(step, folded.lr, folded.decay))
         return 0
 
     cdef int set_gauges(self, Py_ssize_t i) except -1:
@@ -158,8 +218,12 @@ cdef class Numbers:
         if folded.gauge is None:
             return 0
         for _, arrays, lo, hi in self.pools[i]:
-            numbers = folded.gauge(self.t, folded.lr, carried(folded, arrays))
+            numbers = None
             for k in range(lo, hi):
+                if numbers is None or self.lags is not None:
+                    numbers = folded.gauge(
+                        self.step_of_group(k), folded.lr, carried(folded, arrays)
+                    )
                 for j in range(min(<Py_ssize_t>LRC_MAX_GAUGE_COEFS, len(numbers))):
                     self.plan.group[k].gauge_coef[j] = numbers[j]
         return 0
@@ -169,31 +233,53 @@ cdef class Numbers:
         and its gauge's sums, and keep the new carried numbers for the end of the step."""
         cdef Folded folded = self.folded[i]
         cdef Py_ssize_t k
-        cdef list arrays, written = []
+        cdef list arrays, pooled = [], written
         cdef tuple new
-        self.pooled[i] = written
+        self.pooled[i] = pooled
         for leaves, arrays, lo, hi in self.pools[i]:
+            if self.leaves_out(leaves):
+                continue
+            written = []
+            pooled.append((leaves, written))
             sums = self.sums_of(i, leaves)
+            # A pool has taken as many steps as the leaf that has taken the most.
+            lag = 0 if self.lags is None else min(self.group_lag[lo:hi])
+            step = self.t - lag
+            before = carried(folded, arrays)
             if folded.tune is None:
                 new, numbers, rate = folded.coefs(
-                    self.t, folded.lr, folded.decay, carried(folded, arrays), sums
+                    step, folded.lr, folded.decay, before, sums
                 )
                 if len(new) != len(arrays):
                     raise ValueError(f"numbers: expected {len(arrays)}, found {len(new)}")
                 for k in range(len(arrays)):
                     written.append((arrays[k], <double>new[k]))
             else:
-                numbers = folded.coefs(self.t, folded.lr, folded.decay)
-                advanced, (keep, before, s) = folded.tune(arrays[0], sums)
+                numbers = folded.coefs(step, folded.lr, folded.decay)
+                advanced, (keep, past, s) = folded.tune(arrays[0], sums)
                 written.append((arrays[0], advanced))
                 rate = folded.lr * s
             if self.leads[i] and lo == self.first_group[i]:
                 self.rates[self.group_of[i]] = rate
             for k in range(max(lo, first), min(hi, end)):
-                set_coefs(self.plan.group + k, numbers)
+                own = numbers
+                if self.lags is not None and self.group_lag[k] != lag:
+                    own = self.coefs_of(folded, k, before, sums)
+                set_coefs(self.plan.group + k, own)
                 if folded.tune is not None:
-                    self.plan.group[k].mechanic = lrc_mechanic(keep, before, s)
+                    self.plan.group[k].mechanic = lrc_mechanic(keep, past, s)
         return 0
+
+    cdef tuple coefs_of(self, Folded folded, Py_ssize_t k, tuple before, tuple sums):
+        """The coefficients of a pool's group k, which has taken fewer steps than the pool."""
+        step = self.step_of_group(k)
+        if folded.tune is not None:
+            return folded.coefs(step, folded.lr, folded.decay)
+        return folded.coefs(step, folded.lr, folded.decay, before, sums)[1]
+
+    cdef bint leaves_out(self, leaves) except -1:
+        """Whether this step leaves out all of these leaves."""
+        return bool(self.absent) and self.absent.issuperset(leaves)
 
     cdef tuple sums_of(self, Py_ssize_t i, leaves):
         """The sums of a gauge over leaves, then the loss if it was given."""
@@ -220,14 +306,18 @@ cdef class Numbers:
 
     cdef int copy_all(self) except -1:
         cdef Py_ssize_t i
-        for i in range(len(self.copies)):
-            self.copy(i)
+        if self.t == 1 or self.lags is not None:
+            for i in range(len(self.copies)):
+                if i not in self.absent:
+                    self.copy(i)
         return 0
 
     cdef int copy(self, Py_ssize_t i) except -1:
-        """Copy parameter i to the arrays that begin as copies of it.  This is done in the
-        first step, since params may have been loaded after construction."""
+        """In the first step of parameter i, copy it to the arrays that begin as copies of
+        it: it may have been loaded after construction."""
         cdef void *p = self.plan.tensor[i].p
+        if self.step_of_leaf(i) != 1:
+            return 0
         for array in self.copies[i] if self.copies else ():
             memcpy(data(array), p, cnp.PyArray_NBYTES(<cnp.ndarray>array))
         return 0
@@ -240,8 +330,10 @@ cdef class Numbers:
         if self.written:
             write(self.written)
         if all and self.pooled:
-            for written in self.pooled.values():
-                write(written)
+            for pooled in self.pooled.values():
+                for leaves, written in pooled:
+                    if not self.leaves_out(leaves):
+                        write(written)
         return 0
 
     cdef int gather_loss(self) except -1:

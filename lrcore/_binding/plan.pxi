@@ -22,15 +22,22 @@ cdef class Plan:
     t : steps taken.
     gathered : gradients gathered since the last step.
     to_come : leaves that step_one() still has to step in the current step.
+    more_scale : a factor of gradients in addition to the options.
+    more_skips : whether a gradient that is not finite skips the step, whatever the options.
     busy : the reason why it cannot step now, or None.
     torn : whether this process was forked in the middle of a step, and does not have the
         thread that was stepping.
     """
 
     cdef readonly object tree
+    cdef Absent absent
+    cdef set never  # leaves that no gathered call since the last step had a gradient of
+    cdef list left_out  # leaves that step_one() has left as they are in the current step
     cdef readonly tuple groups
-    cdef public object t
+    cdef object taken  # steps taken
     cdef readonly int gathered
+    cdef public double more_scale
+    cdef public bint more_skips
     cdef readonly set to_come
     cdef readonly bint applied  # whether the last step was taken
     cdef Reports reports
@@ -50,7 +57,8 @@ cdef class Plan:
     ):
         cdef Py_ssize_t i
         self.tree, self.groups = tree, groups
-        self.t = 0
+        self.taken, self.more_scale = 0, 1
+        self.never, self.left_out = set(), []
         self.to_come = set()
         self.plan.n_tensors = len(tree.leaves)
         self.plan.tensor = <lrc_tensor *>allocate(len(tree.leaves), sizeof(lrc_tensor))
@@ -62,6 +70,9 @@ cdef class Plan:
         self.numbers.copies = copies
         self.numbers.attach(&self.plan)
         self.plan.work = allocate(lrc_plan_tensors(&self.plan), 1)
+        self.numbers.lay_out()
+        self.absent = Absent()
+        self.absent.plan = &self.plan
         arrays = [tuple(state.values()) for state in states]
         self.gradients = Gradients(tree, groups, arrays)
         self.gradients.tensor = self.plan.tensor
@@ -74,6 +85,31 @@ cdef class Plan:
         PyMem_Free(self.plan.work)
         PyMem_Free(self.plan.report)
         PyMem_Free(self.plan.gauge_sums)
+
+    @property
+    def t(self):
+        return self.taken
+
+    @t.setter
+    def t(self, t):
+        self.taken = t
+        self.numbers.set_lags(None)
+
+    @property
+    def steps(self):
+        """How many steps each leaf has taken."""
+        lags = self.numbers.lags
+        return [self.taken - lag for lag in lags or [0] * self.plan.n_tensors]
+
+    @property
+    def without_gradient(self):
+        """Leaves of which no gradient has been gathered since the last step."""
+        return sorted(self.never)
+
+    @property
+    def rates(self):
+        """The learning rate of each group in the last step; None before the first."""
+        return list(self.numbers.rates)
 
     @property
     def total(self):
@@ -142,24 +178,22 @@ cdef class Plan:
 
     cdef int set_clipping(self, tuple numbers) except -1:
         self.grad_scale, self.plan.clip_norm, self.plan.clip_eps = numbers
-        self.grad_scale /= self.accumulate
         return 0
 
     # --- a step ------------------------------------------------------------------------
 
-    def step(self, grads, double grad_scale=1, bint skip_nonfinite=False, loss=None):
+    def step(self, grads, loss=None):
         """Update every tensor and count the step; return whether the step was taken.
 
-        grad_scale, skip_nonfinite: in addition to the options.  loss: becomes the last of a
-        gauge's sums; the first carried number gathers it.  If an argument is refused, nothing
-        has been written.
+        loss: becomes the last of a gauge's sums; the first carried number gathers it.  If an
+        argument is refused, nothing has been written.
         """
         self.enter()
         cdef bint gathers = self.gathered + 1 < self.accumulate
         try:
             if self.to_come:
                 refusals.unfinished(self.tree, self.to_come)
-            self.begin(None if loss is None else loss / self.accumulate)
+            self.begin(None if loss is None else loss / self.accumulate, gathers)
             if not gathers:
                 self.numbers.set_all()
             self.gradients.take(grads)
@@ -168,20 +202,56 @@ cdef class Plan:
             if gathers:
                 self.gather()
                 return False
-            if self.t == 0:
-                self.numbers.copy_all()
-            self.reports.save(0, self.plan.n_tensors)
-            self.plan.grad_scale = self.grad_scale * grad_scale
-            self.plan.gathered = self.gathered > 0
-            self.applied = self.run(&self.plan, 0, skip_nonfinite)
-            self.gathered = 0
-            self.reports.set(self.numbers.rates)
-            if self.applied:  # in Cython, where no signal handler can interrupt it
-                self.t = self.numbers.t
-                self.numbers.carry(True)
-            return self.applied
+            return self.update(self.accumulate)
         finally:
             self.leave()
+
+    def flush(self, loss=None):
+        """Take the step by the mean of the gradients gathered so far; return whether it was
+        taken.  loss: see step()."""
+        self.enter()
+        try:
+            if self.to_come:
+                refusals.unfinished(self.tree, self.to_come)
+            if self.gathered == 0:
+                return False
+            self.begin(loss, False)
+            self.numbers.set_all()
+            self.gradients.take_none()
+            return self.update(self.gathered)
+        finally:
+            self.leave()
+
+    cdef bint update(self, int calls) except -1:
+        """Update the tensors by the mean over so many calls of their gradients and those
+        gathered; count the step."""
+        cdef list absent = None
+        cdef bint taken
+        if self.gradients.some_absent:
+            absent = self.gradients.absent()
+            if self.gathered:
+                self.gradients.fill([i for i in absent if i not in self.never])
+                absent = [i for i in absent if i in self.never]
+            self.numbers.absent = set(absent)
+        self.numbers.copy_all()
+        self.reports.save(0, self.plan.n_tensors)
+        self.plan.grad_scale = self.grad_scale / calls * self.more_scale
+        self.plan.gathered = self.gathered > 0
+        if absent is not None:
+            self.absent.hide(absent)
+        self.applied = taken = self.run(&self.plan, 0)
+        if absent is not None:
+            self.absent.show()
+            self.applied = taken and len(absent) < <Py_ssize_t>self.plan.n_tensors
+        if self.gathered > 0:
+            self.gathered, self.never = 0, set()
+        self.reports.set(self.numbers.rates)
+        if taken:  # in Cython, where no signal handler can interrupt it
+            self.taken = self.numbers.t
+            self.numbers.carry(True)
+            if absent is not None:
+                self.numbers.leave_out(absent)
+        return self.applied
 
     def step_one(self, Py_ssize_t i, g):
         """Update leaf i alone, as a part of a step that the other leaves complete; if g is
@@ -196,7 +266,7 @@ cdef class Plan:
             if self.to_come and i not in self.to_come:
                 refusals.stepped_twice(self.tree, self.to_come, i)
             begins = not self.to_come
-            self.begin(None)
+            self.begin(None, False)
             if begins:
                 self.numbers.set_all()
             else:
@@ -204,6 +274,7 @@ cdef class Plan:
             if self.plan.clip_norm:
                 refusals.not_alone(f"clip_norm: found {self.plan.clip_norm:g}, which")
             if g is not None:
+                g = as_array(g, self.gradients.params[i])
                 self.gradients.take_one(i, g)
                 if self.plan.zero_grads and not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>g):
                     refusals.zeroable(["grad"], [g])
@@ -213,19 +284,21 @@ cdef class Plan:
             else:
                 self.reports.save(i, 1)
             if g is not None:
-                if self.t == 0:
-                    self.numbers.copy(i)
+                self.numbers.copy(i)
                 applied = self.run_one(i)
             if not applied:
                 self.numbers.written = []
+                self.left_out.append(i)
             if begins:
                 self.to_come.update(range(self.plan.n_tensors))
             self.to_come.remove(i)
             self.applied = applied or (self.applied and not begins)
             self.reports.set(self.numbers.rates)
-            if not self.to_come:
-                self.t = self.numbers.t
             self.numbers.carry(self.applied and not self.to_come)
+            if not self.to_come:
+                self.taken = self.numbers.t
+                left_out, self.left_out = self.left_out, []
+                self.numbers.leave_out(left_out)
             return applied
         finally:
             self.leave()
@@ -238,32 +311,48 @@ cdef class Plan:
         return 0
 
     cdef int leave(self) except -1:
+        if self.gradients.some_absent:
+            self.gradients.some_absent = False
+            self.absent.show()
+            self.numbers.absent = set()
         self.gradients.release()
         self.stepping = False
         return 0
 
-    cdef int begin(self, loss) except -1:
-        self.numbers.begin(self.t + 1, loss)
+    cdef int begin(self, loss, bint gathers) except -1:
+        self.numbers.begin(self.taken + 1, loss)
         self.numbers.gathered = self.gathered
-        if self.scheduled is not None and not self.gathered + 1 < self.accumulate:
-            self.set_clipping(self.scheduled(self.t))
+        if self.scheduled is not None and not gathers:
+            self.set_clipping(self.scheduled(self.taken))
         return 0
 
     cdef int gather(self) except -1:
+        cdef list absent = self.gradients.absent()
+        cdef Py_ssize_t i
+        if self.gathered == 0:
+            self.never = set(absent)
+            for i in absent:
+                p = self.gradients.params[i]
+                memset(self.plan.tensor[i].acc, 0, cnp.PyArray_NBYTES(<cnp.ndarray>p))
+        elif self.never:
+            self.never.intersection_update(absent)
+        if absent:
+            self.absent.hide(absent)
         with nogil:
             lrc_gather(&self.plan, self.gathered == 0)
+        self.absent.show()
         self.numbers.gather_loss()
         self.gathered += 1
         return 0
 
-    cdef bint run(self, lrc_plan *plan, Py_ssize_t first, bint skip_nonfinite) except -1:
+    cdef bint run(self, lrc_plan *plan, Py_ssize_t first) except -1:
         """Step the tensors of a plan, whose first leaf is `first`; return whether the step
         was taken."""
         cdef int result
         cdef int checks = plan.skip_nonfinite
         cdef size_t shared = plan.parallel_from if plan.parallel_from else LRC_PARALLEL_FROM
         self.numbers.set_factors(plan, first)
-        plan.skip_nonfinite = checks or skip_nonfinite
+        plan.skip_nonfinite = checks or self.more_skips
         if plan.total < shared:
             result = lrc_step(plan)  # too short to release the GIL for other threads
         else:
@@ -282,16 +371,20 @@ cdef class Plan:
         cdef lrc_tensor tensor = self.plan.tensor[i]
         one.tensor, one.n_tensors = &tensor, 1
         one.group, one.n_groups, tensor.group = one.group + tensor.group, 1, 0
-        one.grad_scale = self.grad_scale
+        one.grad_scale = self.grad_scale * self.more_scale
         if one.report != NULL:
             one.report += i
         lrc_plan_tensors(&one)
-        return self.run(&one, i, False)
+        return self.run(&one, i)
 
-    def restart(self, t, int gathered):
-        """Continue from t steps taken, `gathered` gradients gathered after them, and no
-        step begun by step_one()."""
+    def restart(self, t, list steps, int gathered, without_gradient=()):
+        """Continue from t steps taken, of which each leaf has taken `steps`, and `gathered`
+        gradients gathered after them, none `without_gradient`; no step is begun by
+        step_one()."""
         if self.torn:
             self.leave()
-        self.t, self.gathered, self.reports.exists = t, gathered, False
+        self.taken, self.gathered, self.reports.exists = t, gathered, False
+        self.numbers.set_lags([t - step for step in steps])
+        self.never = set(without_gradient)
         self.to_come.clear()
+        self.left_out = []

@@ -34,10 +34,9 @@ def readable(
 
     like: the dtype to advise; keep: whether the caller has to keep what he converts.
     """
-    if a is None and not keep:
-        raise error(
-            TypeError, name, "found None; where there is no gradient pass zeros"
-        )
+    if a is None:
+        how = "pass the array that is to be updated" if keep else "pass the gradient"
+        raise error(TypeError, name, f"expected a numpy.ndarray, found None; {how}")
     if isinstance(a, np.ma.MaskedArray):
         raise error(TypeError, name, "found a masked array; fill it first: .filled(0)")
     if not isinstance(a, np.ndarray):

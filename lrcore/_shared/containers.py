@@ -85,7 +85,7 @@ def like_containers(tree: Tree, grads: Any) -> list[Any]:
     known: list[list[Any]] = [[] for _ in tree.nodes]  # the keys at construction
     for node in tree.nodes[1:]:
         known[node.parent].append(node.key)
-    for leaf in tree.leaves:
+    for leaf in tree.leaves + tree.holes:
         if leaf.node >= 0:
             known[leaf.node].append(leaf.key)
     like: list[Any] = []
@@ -105,6 +105,16 @@ def like_containers(tree: Tree, grads: Any) -> list[Any]:
             )
         _like(Place("grads", node), g, name, node.container)
         like.append(g)
+    for hole in tree.holes:
+        container = tree.nodes[hole.node].container
+        rebound(Place("params", hole), get(container, hole.key), None)
+        if get(like[hole.node], hole.key) is not None:
+            raise error(
+                ValueError,
+                Place("grads", hole),
+                f"expected None, as {Place('params', hole)} was at construction: there "
+                "is no array to step; construct the optimizer with the array",
+            )
     return like
 
 

@@ -37,6 +37,8 @@ def step_arguments(
     for leaf in tree.leaves:
         _steppable(tree, leaf)
         g = get(like[leaf.node], leaf.key) if leaf.node >= 0 else grads
+        if g is None:  # it has no gradient this time
+            continue
         name = Place("grads", leaf)
         matches(name, g, Place("params", leaf), leaf.array)
         apart_from(taken, name, g)
@@ -47,8 +49,9 @@ def one_gradient(tree: Tree, i: int, g: Any, states: Sequence[Sequence[Any]]) ->
     """Say why the step of one array was refused.  Always raises."""
     leaf = tree.leaves[i]
     _steppable(tree, leaf)
-    matches("grad", g, Place("params", leaf), leaf.array)
-    apart_from(spans(_owned(tree, states)), "grad", g)
+    if g is not None:
+        matches("grad", g, Place("params", leaf), leaf.array)
+        apart_from(spans(_owned(tree, states)), "grad", g)
     raise _moved()
 
 

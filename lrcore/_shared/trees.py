@@ -6,6 +6,7 @@ Nothing here recurses, so that containers may be nested as deep as memory allows
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import Any, NamedTuple
 
 from lrcore._shared.words import shortened, shown, spelled
@@ -65,11 +66,13 @@ _ENDS = 200
 class Tree(NamedTuple):
     """Containers (a parent before its children) and arrays, in the order of the user's.
 
-    Where params were given in groups, node 0 is the list of the groups' params.
+    If params were given in groups, node 0 is the list of the groups' params.
+    holes : the places that hold None: no array, as in a layer without a bias.
     """
 
     nodes: list[Node]
     leaves: list[Leaf]
+    holes: list[Leaf]
 
 
 def flatten(params: Any, *, grouped: bool = False, name: str = "params") -> Tree:
@@ -77,7 +80,7 @@ def flatten(params: Any, *, grouped: bool = False, name: str = "params") -> Tree
 
     name: what an error calls it.
     """
-    nodes, leaves = tree = Tree([], [])
+    nodes, leaves, holes = tree = Tree([], [], [])
     if not _holds(params):
         leaves.append(Leaf(params, -1, None, 0, None))
         return tree
@@ -92,7 +95,8 @@ def flatten(params: Any, *, grouped: bool = False, name: str = "params") -> Tree
             if grouped and parent == 0:
                 group = key
             if not _holds(child):
-                leaves.append(Leaf(child, parent, key, group, above))
+                kind = holes if child is None else leaves
+                kind.append(Leaf(child, parent, key, group, above))
                 continue
             node = Node(child, parent, key, above)
             if id(child) in within:
@@ -169,20 +173,37 @@ def find(places: Places, keys: Sequence[Any]) -> int | None:
 
 
 def rebuild(tree: Tree, arrays: Sequence[Any]) -> Any:
-    """Return a copy of the containers, with these arrays for the leaves."""
+    """Return a copy of the containers, with these arrays for the leaves.
+
+    A hole stays None.  A named tuple stays one, and so does a subclass of dict.
+    """
     if not tree.nodes:
         return arrays[0]
     children: list[dict[Any, Any]] = [{} for _ in tree.nodes]
     for leaf, array in zip(tree.leaves, arrays, strict=True):
         children[leaf.node][leaf.key] = array
-    copy: Any = None
+    for hole in tree.holes:
+        children[hole.node][hole.key] = None
+    like: Any = None
     for index in reversed(range(len(tree.nodes))):  # children before their parent
-        node, copy = tree.nodes[index], children[index]
-        if isinstance(node.container, dict):
-            copy = {k: copy[k] for k in node.container if k in copy}  # in its order
-        else:
-            copy = [copy[k] for k in range(len(copy))]
-            copy = tuple(copy) if isinstance(node.container, tuple) else copy
+        node = tree.nodes[index]
+        like = _like(node.container, children[index])
         if node.parent >= 0:
-            children[node.parent][node.key] = copy
-    return copy
+            children[node.parent][node.key] = like
+    return like
+
+
+def _like(container: Any, children: dict[Any, Any]) -> Any:
+    """Return a container of the same kind with these children, by key."""
+    if isinstance(container, dict):
+        own = {k: children[k] for k in container if k in children}  # in its order
+        if type(container) is dict:
+            return own
+        like = copy(container)  # which keeps what else it has, as a default factory
+        like.clear()
+        like.update(own)
+        return like
+    values = [children[k] for k in range(len(children))]
+    if hasattr(container, "_make"):  # of a named tuple
+        return container._make(values)
+    return tuple(values) if isinstance(container, tuple) else values

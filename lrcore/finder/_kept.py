@@ -31,7 +31,8 @@ class Kept:
 
     def begin(self) -> None:
         """Leave out gradients that were gathered before: a mean is of one rate's."""
-        self._opt._plan.restart(self._opt.t, 0)
+        plan = self._opt._plan
+        plan.restart(plan.t, plan.steps, 0)
 
     def set_rate(self, lr: float) -> None:
         """Give the first group this rate, and the others theirs in proportion."""

@@ -20,9 +20,10 @@ def reader(opt: Optimizer | None) -> Callable[[], Read] | None:
     """Return what reads the last step of an optimizer."""
     if opt is None:
         return None
-    plan, leaves, group = opt._plan, range(len(opt.state)), opt.param_groups[0]
+    group = opt.param_groups[0]
 
     def read() -> Read:
+        plan, leaves = opt._plan, range(len(opt.state))  # other ones after add_group
         if plan.reported and not plan.gathered:  # of this call, not of one before
             g, _, p, u, bad = plan.report_of(leaves)
             return plan.reported_rates[0], g * g, p * p, u * u, bad

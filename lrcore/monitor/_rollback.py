@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from lrcore._shared.types import Array
+from lrcore.optimizers.base import checkpoint, rates
 from lrcore.optimizers.base.optimizer import Optimizer
-from lrcore.optimizers.base.stateful import StatefulSchedule
-from lrcore.schedules import Schedule
 
 
 class _Kept(NamedTuple):
@@ -43,7 +40,9 @@ class Rollback:
 
     def back(self, since: int) -> int | None:
         """Set all back to before `since`, at half the rate; return the step or None."""
-        if not self._left:
+        n = len(self._params)  # a group may have been added since
+        self._kept = [kept for kept in self._kept if len(kept.params) == n]
+        if not self._left or not self._kept:
             return None
         self._left -= 1
         # The loss of a step is that of the params which the step before left.
@@ -52,34 +51,8 @@ class Rollback:
         self._kept = [kept]
         self._halvings += 1
         factor = 0.5 ** (self._halvings - kept.halvings)
-        self._opt.load_state_dict(kept.state)
+        checkpoint.load(self._opt, kept.state)
         for p, copy in zip(self._params, kept.params, strict=True):
             p[...] = copy
-        changed: dict[int, Any] = {}
-        for group in self._opt.param_groups:
-            rate = group.hyper["lr"]
-            if id(rate) not in changed:  # a stateful one that groups share: once
-                changed[id(rate)] = _scaled(rate, factor)
-            group["lr"] = changed[id(rate)]
+        rates.multiply(self._opt.param_groups, factor)
         return kept.step
-
-
-def _scaled(rate: Any, factor: float) -> Any:
-    """Return a learning rate times a factor; a stateful schedule stays itself."""
-    if isinstance(rate, StatefulSchedule):
-        rate._scale_by(factor)
-        return rate
-    if isinstance(rate, Schedule):
-        return rate.scale(factor)
-    return _Scaled(rate, factor) if callable(rate) else rate * factor
-
-
-@dataclass(frozen=True)
-class _Scaled:
-    """A callable of the step, times a factor."""
-
-    of: Callable[[int], float]
-    factor: float
-
-    def __call__(self, t: int) -> float:
-        return self.factor * self.of(t)

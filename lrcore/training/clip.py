@@ -23,7 +23,8 @@ def global_norm(grads: Any) -> float:
     Parameters
     ----------
     grads : ndarray, or nested list / tuple / dict of ndarray
-        float32 or float64, C- or F-contiguous.
+        float32 or float64, C- or F-contiguous.  None counts as no array, here and in
+        the functions below.
 
     Raises
     ------

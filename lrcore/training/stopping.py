@@ -130,7 +130,7 @@ class EarlyStopping:
         self.relative = bool(relative)
         self.mode = MODES.check("mode", mode)
         self.warmup = whole("warmup", warmup, "an int >= 0", least=0)
-        self._tree = trees.Tree([], [])
+        self._tree = trees.Tree([], [], [])
         if params is not None:
             self._tree = trees.flatten(params)
             containers.params(self._tree)
@@ -207,7 +207,7 @@ class EarlyStopping:
 
     def _in_place(self) -> None:
         """Check that the params are where they were: not rebound in a container."""
-        nodes, leaves = self._tree
+        nodes, leaves, _ = self._tree
         held: list[tuple[int, Any, trees.Node | trees.Leaf]]
         held = [(n.parent, n.container, n) for n in nodes[1:]]
         held += [(a.node, a.array, a) for a in leaves if a.node >= 0]

@@ -39,9 +39,11 @@ def pairs(opt: Optimizer, name: str) -> list[tuple[Array, Array]]:
     return [
         (
             p.array,
-            state[name] if name in state and opt.t >= begins[p.group] else p.array,
+            state[name] if name in state and steps >= begins[p.group] else p.array,
         )
-        for p, state in zip(opt._tree.leaves, opt.state, strict=True)
+        for p, state, steps in zip(
+            opt._tree.leaves, opt.state, opt._plan.steps, strict=True
+        )
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from lrcore._shared import arrays, containers, refusals
 from lrcore._shared.domains import whole
@@ -13,6 +13,7 @@ from lrcore._shared.words import error, listed, named, shortened, shown
 from lrcore.optimizers.base import options, stateful
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.states import saved as saved_arrays
+from lrcore.optimizers.base.values import scheduled
 
 if TYPE_CHECKING:
     from lrcore.optimizers.base.optimizer import Optimizer
@@ -26,14 +27,35 @@ _ENTRIES = (
 )
 
 
+Match = Literal["place", "path"]
+"""How a saved array finds the one that takes its state."""
+
+Source = Literal["saved", "mine"]
+"""Whose hyper-parameters and options hold after loading."""
+
+
+class Loaded(NamedTuple):
+    """What ``load_state_dict`` did not find: paths of arrays.
+
+    missing : of the optimizer, not in the saved dict; their states are as they were.
+    unexpected : in the saved dict, not of the optimizer.
+    """
+
+    missing: list[str]
+    unexpected: list[str]
+
+
 class _Checked(NamedTuple):
     """What a saved dict holds, once it is known to fit the optimizer."""
 
     t: int
+    steps: list[int]
     gathered: int
+    without_gradient: list[int]
     options: Hyper
     groups: list[Hyper]
     states: Sequence[Mapping[str, Array]]
+    loaded: Loaded
 
 
 def save(opt: Optimizer) -> dict[str, Any]:
@@ -46,7 +68,9 @@ def save(opt: Optimizer) -> dict[str, Any]:
         "version": _VERSION,
         "optimizer": type(opt).__name__,
         "t": opt.t,
+        "steps": opt._plan.steps,
         "gathered": opt._plan.gathered,
+        "without_gradient": opt._plan.without_gradient,
         "options": own,
         "param_groups": groups,
         "names": [leaf.path for leaf in opt._tree.leaves],
@@ -57,26 +81,56 @@ def save(opt: Optimizer) -> dict[str, Any]:
     }
 
 
-def load(opt: Optimizer, saved: Mapping[str, Any]) -> None:
-    """Let an optimizer continue where the one that was saved stood."""
+def load(
+    opt: Optimizer,
+    saved: Mapping[str, Any],
+    *,
+    strict: bool = True,
+    match: Match = "place",
+    hyper: Source = "saved",
+) -> tuple[Loaded, list[str]]:
+    """Let an optimizer continue where the one that was saved stood.
+
+    Return what found no counterpart, and in words which schedules were replaced.
+    """
     if not opt._plan.torn:  # by a fork: then this is what mends it
         opt._refuse_in_step()
-    found = _checked(opt, saved)
+    found = _checked(opt, saved, strict, match, hyper)
+    replaced = _replaced_schedules(opt, found.groups)
     # Copied before anything is written: they may be views of each other.
     copies = [{name: new[name].copy() for name in new} for new in found.states]
     (own, *hypers), takes = stateful.inherited(
-        _sets(opt), [found.options, *found.groups]
+        _sets(opt)[: 1 + len(found.groups)], [found.options, *found.groups]
     )
 
     options.replace(opt, {**opt._options, **own})  # which may refuse them
     for own_schedule, new_schedule in takes:
         own_schedule._take(new_schedule)
-    opt._plan.restart(found.t, found.gathered)
-    for group, hyper in zip(opt.param_groups, hypers, strict=True):
-        group.replace(hyper)
+    opt._plan.restart(found.t, found.steps, found.gathered, found.without_gradient)
+    for group, new_hyper in zip(opt.param_groups, hypers, strict=False):
+        group.replace(new_hyper)
     for state, new in zip(opt.state, copies, strict=True):
         for name, array in new.items():
             state[name][...] = array
+    return found.loaded, replaced
+
+
+def _replaced_schedules(opt: Optimizer, groups: Sequence[Hyper]) -> list[str]:
+    """Return, in words, which schedules of an optimizer saved ones replace.
+
+    A stateful one is not replaced: it takes the saved one's state.
+    """
+    told = []
+    for i, (group, new) in enumerate(zip(opt.param_groups, groups, strict=False)):
+        for name, mine in group.hyper.items():
+            theirs = new[name]
+            stays = isinstance(mine, stateful.StatefulSchedule)
+            if scheduled(mine) and not stays and mine != theirs:
+                told.append(
+                    f"param_groups[{i}]: {name}: {shown(theirs)} takes the place of "
+                    f"{shown(mine)}"
+                )
+    return told
 
 
 def _sets(opt: Optimizer) -> list[Hyper]:
@@ -85,7 +139,9 @@ def _sets(opt: Optimizer) -> list[Hyper]:
     return [own, *(group.hyper for group in opt.param_groups)]
 
 
-def _checked(opt: Optimizer, saved: Mapping[str, Any]) -> _Checked:
+def _checked(
+    opt: Optimizer, saved: Mapping[str, Any], strict: bool, match: Match, hyper: Source
+) -> _Checked:
     """Check all of a saved dict against the optimizer that is to take it."""
     if not isinstance(saved, Mapping):
         raise TypeError(f"saved: expected a state_dict(), found {shown(saved)}")
@@ -102,23 +158,83 @@ def _checked(opt: Optimizer, saved: Mapping[str, Any]) -> _Checked:
             f"found that of {named(saved['optimizer'])}"
         )
     t = whole("t", saved["t"], "an int >= 0", least=0)
-    own = _checked_options(opt, saved["options"])
+    own = _sets(opt)[0]
+    if hyper == "saved":
+        own = _checked_options(opt, saved["options"])
     gathered = whole("gathered", saved["gathered"], "an int >= 0", least=0)
     if gathered >= own["accumulate"]:
         raise ValueError(
             f"gathered: expected less than accumulate = {shown(own['accumulate'])}, "
             f"found {shown(gathered)}"
         )
-    containers.names(saved["names"], opt._tree)
-    _check_states(opt, saved["state"])
-    if len(saved["param_groups"]) != len(opt.param_groups):
+    if strict and match == "place":
+        containers.names(saved["names"], opt._tree)
+    sources, loaded = _sources(opt, saved["names"], match)
+    if strict and any(loaded):
         raise ValueError(
-            f"param_groups: expected {len(opt.param_groups)}, "
-            f"found {len(saved['param_groups'])}"
+            f"names: found none of {listed(loaded.missing)} of this optimizer, and "
+            f"{listed(loaded.unexpected)}, which it lacks; strict=False loads the rest"
         )
-    pairs = list(zip(opt.param_groups, saved["param_groups"], strict=True))
-    groups = [group.checked(new) for group, new in pairs]
-    return _Checked(t, gathered, own, groups, saved["state"])
+    states = _checked_states(opt, saved, sources)
+    steps, never = _checked_steps(opt, saved, t, sources)
+    groups = []
+    if hyper == "saved":
+        if strict and len(saved["param_groups"]) != len(opt.param_groups):
+            raise ValueError(
+                f"param_groups: expected {len(opt.param_groups)}, "
+                f"found {len(saved['param_groups'])}"
+            )
+        pairs = zip(opt.param_groups, saved["param_groups"], strict=False)
+        groups = [group.checked(new) for group, new in pairs]
+    return _Checked(t, steps, gathered, never, own, groups, states, loaded)
+
+
+def _sources(
+    opt: Optimizer, names: Any, match: Match
+) -> tuple[list[int | None], Loaded]:
+    """Return which saved array each of ours takes, if any, and which find no other."""
+    paths = [leaf.path for leaf in opt._tree.leaves]
+    saved = list(names)
+    if match == "place":
+        sources = [i if i < len(saved) else None for i in range(len(paths))]
+    else:
+        place = {name: i for i, name in enumerate(saved) if isinstance(name, str)}
+        sources = [place.get(path) for path in paths]
+    taken = set(sources)
+    return sources, Loaded(
+        [path for path, i in zip(paths, sources, strict=True) if i is None],
+        [name for i, name in enumerate(saved) if i not in taken],
+    )
+
+
+def _checked_steps(
+    opt: Optimizer, saved: Mapping[str, Any], t: int, sources: Sequence[int | None]
+) -> tuple[list[int], list[int]]:
+    """Return how many steps each of our arrays has taken, and which gather nothing."""
+    n = len(saved["state"])
+    steps = _checked_counts("steps", saved.get("steps", [t] * n), t)
+    if len(steps) != n:
+        raise ValueError(f"steps: expected {n} numbers, found {len(steps)}")
+    never = _checked_counts(
+        "without_gradient", saved.get("without_gradient", []), n - 1
+    )
+    kept = opt._plan.steps
+    return (
+        [min(kept[k], t) if i is None else steps[i] for k, i in enumerate(sources)],
+        [k for k, i in enumerate(sources) if i is None or i in never],
+    )
+
+
+def _checked_counts(name: str, given: Any, most: int) -> list[int]:
+    wanted = f"a list of ints from 0 to {shown(most)}"
+    if not isinstance(given, (list, tuple)):
+        raise TypeError(f"{name}: expected {wanted}, found {shown(given)}")
+    counts = [
+        whole(f"{name}[{i}]", count, wanted, least=0) for i, count in enumerate(given)
+    ]
+    if max(counts, default=0) > most:
+        raise ValueError(f"{name}: expected {wanted}, found {shown(max(counts))}")
+    return counts
 
 
 def _checked_options(opt: Optimizer, given: Any) -> Hyper:
@@ -128,12 +244,21 @@ def _checked_options(opt: Optimizer, given: Any) -> Hyper:
     return {name: opt._fields[name].check(given[name]) for name in wanted}
 
 
-def _check_states(opt: Optimizer, states: Sequence[Any]) -> None:
-    if len(states) != len(opt.state):
+def _checked_states(
+    opt: Optimizer, saved: Mapping[str, Any], sources: Sequence[int | None]
+) -> list[Mapping[str, Array]]:
+    """Return the saved arrays of each of ours, by name; none if it has no source."""
+    states = saved["state"]
+    if len(states) != len(saved["names"]):
         raise ValueError(
-            f"state: expected {len(opt.state)} entries, found {len(states)}"
+            f"state: expected {len(saved['names'])} entries, found {len(states)}"
         )
-    for leaf, own, new in zip(opt._tree.leaves, opt.state, states, strict=True):
+    found = [{} if i is None else states[i] for i in sources]
+    for leaf, own, new, i in zip(
+        opt._tree.leaves, opt.state, found, sources, strict=True
+    ):
+        if i is None:
+            continue
         wanted = set(saved_arrays(own))
         if not isinstance(new, Mapping) or wanted != new.keys():
             raise error(
@@ -146,6 +271,7 @@ def _check_states(opt: Optimizer, states: Sequence[Any]) -> None:
             if not own[name].flags.writeable:
                 raise ValueError(f"{where} is read-only")
             arrays.state(where, new[name], own[name])
+    return found
 
 
 def _keys(mapping: Any) -> str:

@@ -78,13 +78,26 @@ class ParamGroup(MutableMapping[str, Any]):
         return self._change_to(hyper)
 
     def _keeps_layout(self, hyper: Hyper, what: str) -> None:
+        """Check that the arrays that there are suffice.
+
+        A momentum of 0 has them, as a schedule that gives 0 would.
+        """
         for part in self.parts:
             asked = part.layout_of(hyper)
-            if asked != part.layout:
+            if part.layout not in (asked, part.layout_of(self._as_schedules(hyper))):
                 raise ValueError(
                     f"{what}: asks for the states of {asked}, and this optimizer was "
                     f"built with those of {part.layout}; construct one with it"
                 )
+
+    def _as_schedules(self, hyper: Hyper) -> Hyper:
+        """Return hyper-parameters with a callable for each number that could be one."""
+        return {
+            name: (lambda t: None)
+            if type(value) is float and not self._fields[name].fixed
+            else value
+            for name, value in hyper.items()
+        }
 
     def _change_to(self, hyper: Hyper) -> Change:
         """Fold checked hyper-parameters, which may refuse them."""
@@ -108,6 +121,10 @@ class ParamGroup(MutableMapping[str, Any]):
         return self.params if name == "params" else self._hyper[name]
 
     def __setitem__(self, name: str, value: Any) -> None:
+        if name in self._fields and name not in self._hyper:
+            raise KeyError(
+                f"{name}: belongs to the whole optimizer; set opt.{name} = ..."
+            )
         if name not in self._hyper:
             raise KeyError(
                 f"{named(name)}: no hyper-parameter; there are {list(self._hyper)}"
@@ -146,6 +163,19 @@ def grouped(params: Any) -> bool:
             "'params'), as another entry is"
         )
     return all(marked)
+
+
+def added(
+    params: Any, own: Hyper, defaults: Hyper, kinds: Sequence[type[Kind]]
+) -> ParamGroup:
+    """Return a group that is added to others."""
+    if isinstance(params, dict) and "params" in params and "lr" in params:
+        raise TypeError(
+            "params: found a group; pass its params, then its hyper-parameters by "
+            "keyword: add_group(group['params'], lr=...)"
+        )
+    known("add_group", own, defaults, elsewhere=kinds[0]._fields)
+    return ParamGroup(params, {**defaults, **own}, kinds, None)
 
 
 def make(

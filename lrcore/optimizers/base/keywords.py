@@ -90,7 +90,10 @@ def known(
     name = min(unknown, key=named)
     hint = "; there are"
     if name in elsewhere:
-        hint = ", which is of all groups: give it beside the params.  There are"
+        hint = (
+            ", which belongs to the whole optimizer: give it beside the params, or set "
+            f"opt.{name} = ....  There are"
+        )
     elif meant := _meant(name, names):
         hint = f"; did you mean {meant}?  There are"
     raise TypeError(

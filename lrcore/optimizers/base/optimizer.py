@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal, NoReturn
 
 from lrcore._shared import containers, refusals
 from lrcore._shared import trees as _tree
-from lrcore._shared.domains import whole
+from lrcore._shared.domains import FLAG, POSITIVE, choice, whole
 from lrcore._shared.types import Array
 from lrcore.optimizers.base import (
     averaged,
     checkpoint,
     docs,
+    grown,
     options,
     places,
     plan,
+    rates,
     report,
 )
 from lrcore.optimizers.base.averaged import average
+from lrcore.optimizers.base.checkpoint import Loaded, Match, Source
 from lrcore.optimizers.base.common import Common
 from lrcore.optimizers.base.fields import told
-from lrcore.optimizers.base.group import grouped, make
+from lrcore.optimizers.base.group import ParamGroup, grouped, make
 from lrcore.optimizers.base.keywords import bound
 from lrcore.optimizers.base.report import Report
+
+MATCH = choice("place", "path")
+SOURCE = choice("saved", "mine")
 
 
 class Optimizer(Common):
@@ -39,6 +46,7 @@ class Optimizer(Common):
 
     __slots__ = (
         "__weakref__",
+        "_group_defaults",
         "_options",
         "_places",
         "_plan",
@@ -73,17 +81,64 @@ class Optimizer(Common):
         self._plan, self.state = plan.make(
             self._tree, self.param_groups, kinds_of, gathers
         )
-        self._options = own_options
+        self._group_defaults, self._options = values, own_options
         options.replace(self, own_options)
         self._places: _tree.Places | None = None  # made where asked for
 
     __signature__ = docs.ConstructorSignature(__init__)
 
+    # --- groups --------------------------------------------------------------------
+
+    def add_group(self, params: Any, **hyper: Any) -> ParamGroup:
+        """Add params in a group of their own, as a network that grows does.
+
+        From then on gradients come as a list with one structure a group, this one's
+        last; what was there keeps its state.  The new arrays begin with a count of 0
+        for bias corrections and averages, while `t`, and so schedules, goes on.
+
+        Parameters
+        ----------
+        params : ndarray, or nested list / tuple / dict of ndarray
+            Arrays that are not among those there already.
+        **hyper
+            Hyper-parameters of the group; the constructor's where nothing is said.
+
+        Returns
+        -------
+        ParamGroup
+            The group, the last of ``param_groups``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As of the constructor.  Nothing has been changed then.
+        RuntimeError
+            It is in a step, or `step_one` has begun one.
+
+        Examples
+        --------
+        >>> import numpy as np, lrcore
+        >>> body, head = {"W": np.zeros(2)}, {"W": np.zeros(2)}
+        >>> opt = lrcore.SGD(body, lr=1.0)
+        >>> opt.step({"W": np.ones(2)})
+        True
+        >>> group = opt.add_group(head, lr=0.1)
+        >>> opt.step([{"W": np.ones(2)}, {"W": np.ones(2)}])
+        True
+        >>> body["W"], head["W"]
+        (array([-2., -2.]), array([-0.1, -0.1]))
+        """
+        return grown.grow(self, params, hyper)
+
     # --- how to run ----------------------------------------------------------------
 
     @property
     def t(self) -> int:
-        """Steps taken."""
+        """Steps taken, which is what schedules are asked for.
+
+        Bias corrections and averages count by array, as an array rests in a step that
+        has no gradient of it.  To set `t` sets the count of each array.
+        """
         return self._plan.t
 
     @t.setter
@@ -92,24 +147,76 @@ class Optimizer(Common):
             refusals.unfinished(self._tree, self._plan.to_come)
         self._plan.t = whole("t", value, "an int >= 0", least=0)
 
+    # --- learning rates ------------------------------------------------------------
+
+    def multiply_lr(self, factor: float) -> None:
+        """Multiply the learning rate of every group, schedules included.
+
+        The groups keep their ratios, and schedules their shapes (``opt.lr = ...`` gives
+        all groups one rate).
+
+        Parameters
+        ----------
+        factor : float
+            Finite and > 0.
+
+        Raises
+        ------
+        TypeError, ValueError
+            The factor, or a product, is out of its domain.  Nothing has been changed.
+
+        Examples
+        --------
+        >>> import numpy as np, lrcore
+        >>> body, head = np.zeros(1), np.zeros(1)
+        >>> opt = lrcore.SGD([{"params": body}, {"params": head, "lr": 0.25}], lr=1.0)
+        >>> plateau = lrcore.ReduceOnPlateau(1.0, factor=0.5, patience=0)
+        >>> for loss in (1.0, 2.0):  # of an epoch each
+        ...     if plateau.update(loss):
+        ...         opt.multiply_lr(plateau.factor)
+        >>> [group["lr"] for group in opt.param_groups]
+        [0.5, 0.125]
+        """
+        rates.multiply(self.param_groups, POSITIVE.check("factor", factor))
+
+    @property
+    def last_lr(self) -> list[float] | None:
+        """The learning rate of each group in the last step; None before the first.
+
+        That which the optimizer has found by itself, if it does (`Prodigy`, `SPS`).
+        After a step that was refused, the one that it would have taken.
+        """
+        last = [rate for rate in self._plan.rates if rate is not None]
+        return last or None
+
     # --- the step ------------------------------------------------------------------
 
-    def step(self, grads: Any) -> bool:
+    def step(self, grads: Any, loss: float | None = None) -> bool:
         """Update the params in place from their gradients.
+
+        All that steps an optimizer (`LossScaler`, `lr_find`, your loop) calls this, so
+        a subclass that overrides it sees every step.
 
         Parameters
         ----------
         grads : of the same structure as params
             Gradients of the same dtype, shape and memory order as their parameters,
-            read, and zeroed where `zero_grads` says so.  With groups: a list with one
-            structure a group.
+            read, and zeroed if `zero_grads` says so.  With groups: a list with one
+            structure a group.  An array without axes also takes a NumPy scalar of its
+            dtype, such as ``g.mean()``.  None for an array that has no gradient: it
+            rests, and so do its state, its averages and its weight decay; norms and
+            `clip_norm` leave it out.  With `accumulate`, the mean is over all calls, as
+            if the gradient had been 0; an array rests if no call has a gradient of it.
+        loss : float, optional
+            The loss that they are of, for an optimizer that makes its rate of it
+            (`SPS`).  The others ignore it, so that one loop runs them all.
 
         Returns
         -------
         bool
             True: the params were updated.  False: a gradient is not finite and such
             steps are skipped (`skip_nonfinite`), or more gradients are gathered first
-            (`accumulate`).
+            (`accumulate`), or there is no gradient at all (such a step counts in `t`).
 
         Raises
         ------
@@ -122,21 +229,79 @@ class Optimizer(Common):
         applied: bool = self._plan.step(grads)
         return applied
 
-    def _step(
-        self,
-        grads: Any,
-        loss: float | None,
-        grad_scale: float = 1.0,
-        skip_nonfinite: bool = False,
-    ) -> bool:
-        """Step, whether or not this optimizer takes the loss, with options on top."""
-        more = self._told(loss)
-        applied: bool = self._plan.step(grads, grad_scale, skip_nonfinite, *more)
-        return applied
+    @contextmanager
+    def scaled(
+        self, grad_scale: float, *, skip_nonfinite: bool = True
+    ) -> Iterator[None]:
+        """Multiply gradients by one more factor in the steps of a `with` block.
 
-    def _told(self, loss: float | None) -> tuple[float, ...]:
-        """Return the loss, checked, if this optimizer takes it."""
-        return ()
+        This is how `LossScaler` hands its scale to ``step``, so that an override of
+        ``step`` need not know of it.  The options are not changed: the factor comes on
+        top of the option `grad_scale`.  Of nested blocks, all factors apply.
+
+        Parameters
+        ----------
+        grad_scale : float
+            The factor, finite and > 0: 1 / loss scale.
+        skip_nonfinite : bool
+            Skip a step whose gradients are not finite, whatever the option
+            `skip_nonfinite` says.  Default True.
+
+        Raises
+        ------
+        TypeError, ValueError
+            An argument is out of its domain.
+
+        Examples
+        --------
+        >>> import numpy as np, lrcore
+        >>> p = np.zeros(1)
+        >>> opt = lrcore.SGD(p, lr=1.0)
+        >>> with opt.scaled(1 / 8):
+        ...     opt.step(np.array([8.0])), opt.step(np.array([np.inf]))
+        (True, False)
+        >>> p
+        array([-1.])
+        """
+        factor = POSITIVE.check("grad_scale", grad_scale)
+        skips = FLAG.check("skip_nonfinite", skip_nonfinite)
+        plan = self._plan
+        before = plan.more_scale, plan.more_skips
+        plan.more_scale, plan.more_skips = before[0] * factor, before[1] or skips
+        try:
+            yield
+        finally:
+            plan.more_scale, plan.more_skips = before
+
+    def flush(self) -> bool:
+        """Update the params by the mean of the gradients gathered so far.
+
+        For the end of an epoch, if the number of batches is no multiple of
+        `accumulate`: the mean is over the calls that there were.
+
+        Returns
+        -------
+        bool
+            Whether the params were updated: False if nothing is gathered, or the step
+            is skipped (`skip_nonfinite`).
+
+        Raises
+        ------
+        TypeError, ValueError, RuntimeError
+            As of ``step``.
+
+        Examples
+        --------
+        >>> import numpy as np, lrcore
+        >>> p = np.zeros(1)
+        >>> opt = lrcore.SGD(p, lr=1.0, accumulate=4)
+        >>> opt.step(np.array([2.0])), opt.step(np.array([4.0])), opt.flush()
+        (False, False, True)
+        >>> p, opt.t
+        (array([-3.]), 1)
+        """
+        applied: bool = self._plan.flush()
+        return applied
 
     def step_one(self, which: Any, grad: Array | None) -> bool:
         """Update one array, as a part of a step that ends when each has had its turn.
@@ -150,11 +315,11 @@ class Optimizer(Common):
         ----------
         which : int, or a key of params, or a tuple of keys
             Its place in the order of params (as in `state`), or where it is: ``"W"``,
-            ``("layers", 0)``.
+            ``("layers", 0)``.  If params is a dict with ints for keys, an int is a key.
+            A tuple may be one key of params.
         grad : ndarray or None
-            Its gradient; None: it has none this time, and stays as it is, with its
-            state and averages.  (What they do in a certain step only, the first or
-            every k-th, they miss then; zeros are a gradient like others.)
+            Its gradient; None: it has none this time, and rests, as in ``step``.
+            (Zeros are a gradient like others.)
 
         Returns
         -------
@@ -269,13 +434,22 @@ class Optimizer(Common):
         Returns
         -------
         dict
-            ``version`` (of the layout), ``optimizer`` (the class), ``t``, ``gathered``
-            (gradients since), ``options``, ``param_groups`` (a dict of hyper-parameters
-            a group), ``names`` and ``state`` (of each array, in the order of params).
+            ``version`` (of the layout), ``optimizer`` (the class), ``t``, ``steps`` (of
+            each array), ``gathered`` (gradients since), ``without_gradient`` (the
+            arrays of which none was gathered), ``options``, ``param_groups`` (a dict of
+            hyper-parameters a group), ``names`` and ``state`` (of each array, in the
+            order of params).
         """
         return checkpoint.save(self)
 
-    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
+    def load_state_dict(
+        self,
+        saved: Mapping[str, Any],
+        strict: bool = True,
+        *,
+        match: Match = "place",
+        hyper: Source = "saved",
+    ) -> Loaded:
         """Continue where the optimizer that gave this ``state_dict()`` was.
 
         Replaces the step count, the state arrays, all hyper-parameters, schedules
@@ -284,13 +458,59 @@ class Optimizer(Common):
         the saved state and configuration over.  The params are yours to restore, in
         place: ``p[...] = saved``.
 
+        Parameters
+        ----------
+        saved : dict
+            What ``state_dict()`` gave.
+        strict : bool
+            Whether the saved arrays have to be those of this optimizer.  If False, what
+            is there on both sides is loaded, and an array that is missing keeps its
+            state and count: with ``match="path"``, a network that has grown or lost a
+            layer keeps the rest.  Default True.
+        match : {"place", "path"}
+            Whether arrays belong together that have the same place in the order of
+            params, or the same path in their containers (with groups, it begins with
+            the group's index).  Default "place".
+        hyper : {"saved", "mine"}
+            "mine": the hyper-parameters, schedules and options stay as they are, for a
+            run that is to go on under other ones.  "saved" warns if it replaces a
+            schedule by another one.  Default "saved".
+
+        Returns
+        -------
+        Loaded
+            ``missing`` and ``unexpected``: lists of paths, both empty where strict.
+
         Raises
         ------
         KeyError, TypeError, ValueError
             It does not belong to such an optimizer of such params.  Nothing has been
             changed then.
+
+        Examples
+        --------
+        >>> import numpy as np, lrcore
+        >>> old = lrcore.Adam({"body": np.ones(2), "head": np.ones(2)})
+        >>> old.step({"body": np.ones(2), "head": np.ones(2)})
+        True
+        >>> opt = lrcore.Adam({"neck": np.ones(3), "body": np.ones(2)})
+        >>> opt.load_state_dict(old.state_dict(), strict=False, match="path")
+        Loaded(missing=["['neck']"], unexpected=["['head']"])
+        >>> opt.t, opt.state[1]["m"]
+        (1, array([0.1, 0.1]))
         """
-        checkpoint.load(self, saved)
+        strict = FLAG.check("strict", strict)
+        match, hyper = MATCH.check("match", match), SOURCE.check("hyper", hyper)
+        loaded, replaced = checkpoint.load(
+            self, saved, strict=strict, match=match, hyper=hyper
+        )
+        if replaced:
+            warnings.warn(
+                f"load_state_dict: {'; '.join(replaced)}.  With hyper='mine' the "
+                "schedules stay as they are",
+                stacklevel=2,
+            )
+        return loaded
 
     def _refuse_in_step(self) -> None:
         if self._plan.busy is not None:

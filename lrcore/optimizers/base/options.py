@@ -47,7 +47,7 @@ class Option(Field[Given, Given]):
             raise ValueError(
                 f"accumulate: found {shown(value)} after {opt._plan.gathered} of "
                 f"{shown(opt.accumulate)} gradients were gathered; set it after the "
-                "update"
+                "update, which opt.flush() makes of them"
             )
         checked = self.check(value)
         opt._refuse_in_step()

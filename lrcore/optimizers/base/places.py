@@ -12,23 +12,43 @@ def index(tree: Tree, places: Places, which: Any) -> int:
     """Return the index of a leaf.
 
     places : what finds it by its keys.
-    which : an index, a key of the params, or a tuple of keys.
+    which : a key of the params, a tuple of keys, or an index, unless the params are a
+        dict that has ints for keys.  A tuple may also be one key.
 
     Raises
     ------
     ValueError
-        There is none; the message lists what there is.
+        There is none, or a tuple means two; the message lists what there is.
     """
     leaves = tree.leaves
-    if isinstance(which, int) and not isinstance(which, bool):
+    if isinstance(which, int) and not isinstance(which, bool) and not _int_keys(tree):
         if -len(leaves) <= which < len(leaves):
             return which % len(leaves)
     else:
-        keys = which if isinstance(which, tuple) else (which,)
-        if (found := find(places, keys)) is not None:
+        found = find(places, (which,))
+        by_path = find(places, which) if isinstance(which, tuple) else None
+        if found is None:
+            found = by_path
+        elif by_path is not None:
+            raise ValueError(
+                f"which: found {shown(which)}, which is the key of one array and the "
+                f"path to another; give its place, {found} or {by_path}"
+            )
+        if found is not None:
             return found
     raise ValueError(
-        f"which: expected an int below {len(leaves)} or the keys of one of "
+        f"which: expected {_place(tree)}the keys of one of "
         f"{listed(leaves, lambda leaf: str(Place('params', leaf)))}, "
         f"found {shown(which)}"
     )
+
+
+def _int_keys(tree: Tree) -> bool:
+    """Whether the params are a dict that has an int for a key."""
+    if not tree.nodes or not isinstance(tree.nodes[0].container, dict):
+        return False
+    return any(isinstance(key, int) for key in tree.nodes[0].container)
+
+
+def _place(tree: Tree) -> str:
+    return "" if _int_keys(tree) else f"an int below {len(tree.leaves)} or "

@@ -4,17 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 from lrcore import _core
 from lrcore._shared.arrays import units as units_of
-from lrcore._shared.trees import Place, Tree
+from lrcore._shared.trees import Place, Tree, places
 from lrcore._shared.types import Array
 from lrcore.optimizers.base import states
 from lrcore.optimizers.base.group import ParamGroup
 from lrcore.optimizers.base.kind import Kind
+from lrcore.optimizers.base.places import index
 
-State = tuple[Mapping[str, Array], ...]
-"""Of each parameter, its arrays by name."""
+
+class State(tuple[Mapping[str, Array], ...]):
+    """Of each parameter, its arrays by name; in the order of params, or by its keys.
+
+    ``state[0]``, ``state["W"]`` or ``state["layers", 0]``; an int is a place.
+    """
+
+    _tree: Tree
+
+    @classmethod
+    def of(cls, arrays: Sequence[Mapping[str, Array]], tree: Tree) -> State:
+        """Return the state of the leaves of a tree."""
+        state = cls(MappingProxyType(own) for own in arrays)
+        state._tree = tree
+        return state
+
+    def __getitem__(self, which: Any) -> Any:
+        if hasattr(which, "__index__") or isinstance(which, slice):
+            return super().__getitem__(which)
+        return super().__getitem__(index(self._tree, places(self._tree), which))
+
+    def __reduce__(self) -> Any:
+        return tuple, (tuple(map(dict, self)),)
 
 
 def make(
@@ -22,11 +45,13 @@ def make(
     groups: tuple[ParamGroup, ...],
     kinds: Sequence[type[Kind]],
     gathers: bool,
+    kept: Sequence[Mapping[str, Array]] = (),
 ) -> tuple[_core.Plan, State]:
     """Return the plan, and the arrays that it has made.
 
     kinds : of each parameter, the class by whose rule it is stepped.
     gathers : whether gradients are gathered before a step.
+    kept : arrays that the first parameters have already.
     """
     leaves = tree.leaves
     parts = [(i, part) for i, group in enumerate(groups) for part in group.parts]
@@ -43,7 +68,8 @@ def make(
         [(groups[i].hyper, part) for i, part in parts],
         part_of,
         gathers,
+        kept,
     )
-    state = tuple(MappingProxyType(own) for own in arrays)
+    state = State.of(arrays, tree)
     plan = _core.Plan(tree, groups, tuple(parts), part_of, state, units, copies)
     return plan, state

@@ -20,17 +20,20 @@ def make(
     parts: Sequence[tuple[Hyper, Part]],
     part_of: Sequence[int],
     gathers: bool,
+    kept: Sequence[Mapping[str, Array]] = (),
 ) -> tuple[list[dict[str, Array]], list[list[Array]]]:
     """Return each parameter's arrays by name, and those that begin as copies of it.
 
     parts : with the hyper-parameters of their groups.
     part_of : of each parameter, its index into parts.
     gathers : whether gradients are gathered, in an array beside the others.
+    kept : arrays that the first parameters have already.
     """
     shared = [_numbers(h, part) for h, part in parts]
     copied = [_copied(h, part) for h, part in parts]
-    states = []
-    for p, k in zip(params, part_of, strict=True):
+    states = [dict(own) for own in kept]
+    new = list(zip(params, part_of, strict=True))[len(kept) :]
+    for p, k in new:
         h, part = parts[k]
         numbers = _numbers(h, part) if part.carries_per_array else shared[k]
         states.append({**_arrays(p, h, part, copied[k], gathers), **numbers})

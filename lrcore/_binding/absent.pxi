@@ -1,0 +1,48 @@
+# Tensors that have no gradient in a step.
+
+
+cdef class Absent:
+    """The tensors of a plan that a step leaves out: the core takes them for empty ones, of
+    which it reads and writes nothing."""
+
+    cdef lrc_plan *plan
+    cdef list leaves  # those that are hidden now
+    cdef lrc_tensor *tensor  # by place in `leaves`: the tensor as it was
+    cdef lrc_squares *norm  # and the norm of its parameter in the report
+    cdef double ignored  # takes the place of a scale's state
+
+    def __cinit__(self):
+        self.leaves = []
+
+    def __dealloc__(self):
+        PyMem_Free(self.tensor)
+        PyMem_Free(self.norm)
+
+    cdef int hide(self, list leaves) except -1:
+        cdef Py_ssize_t i, k
+        cdef lrc_tensor *t
+        if self.tensor == NULL:
+            self.tensor = <lrc_tensor *>allocate(self.plan.n_tensors, sizeof(lrc_tensor))
+            self.norm = <lrc_squares *>allocate(self.plan.n_tensors, sizeof(lrc_squares))
+        for k, i in enumerate(leaves):
+            t = self.plan.tensor + i
+            self.tensor[k] = t[0]
+            if self.plan.report != NULL:
+                self.norm[k] = self.plan.report[i].p
+            t.n, t.units = 0, lrc_units(1, 0, 1)
+            if t.scale_state != NULL:
+                t.scale_state = &self.ignored
+        self.leaves = leaves
+        lrc_plan_tensors(self.plan)
+        return 0
+
+    cdef void show(self):
+        cdef Py_ssize_t i, k
+        if not self.leaves:
+            return
+        for k, i in enumerate(self.leaves):
+            self.plan.tensor[i] = self.tensor[k]
+            if self.plan.report != NULL:
+                self.plan.report[i].p = self.norm[k]
+        self.leaves = []
+        lrc_plan_tensors(self.plan)

@@ -1,0 +1,56 @@
+"""Learning rates times a factor, whatever they are: numbers, schedules, callables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lrcore.optimizers.base.group import ParamGroup
+from lrcore.optimizers.base.stateful import StatefulSchedule
+
+
+def multiply(groups: Sequence[ParamGroup], factor: float) -> None:
+    """Multiply the rate of each group; one object that groups share stays one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A product is out of the domain of a learning rate.  Nothing has been changed.
+    """
+    products: dict[int, Any] = {}
+    changes = []
+    stateful: list[StatefulSchedule] = []
+    for group in groups:
+        rate = group["lr"]
+        if id(rate) not in products:
+            products[id(rate)] = _product(rate, factor)
+            if isinstance(rate, StatefulSchedule):
+                stateful.append(rate)
+        changes.append((group, group.changed("lr", products[id(rate)])))
+    for group, change in changes:
+        group.take(change)
+    for schedule in stateful:
+        schedule._scale_by(factor)
+
+
+def _product(rate: Any, factor: float) -> Any:
+    """Return a rate times a factor; a stateful schedule, which scales itself."""
+    if isinstance(rate, StatefulSchedule):
+        return rate
+    if hasattr(rate, "__rmul__"):  # a number, or a schedule of lrcore
+        return factor * rate
+    if isinstance(rate, _Scaled):
+        return _Scaled(rate.of, factor * rate.factor)
+    return _Scaled(rate, factor)
+
+
+@dataclass(frozen=True)
+class _Scaled:
+    """A callable of the step, times a factor."""
+
+    of: Callable[[int], float]
+    factor: float
+
+    def __call__(self, t: int) -> float:
+        return self.factor * self.of(t)

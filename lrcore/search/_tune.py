@@ -16,6 +16,8 @@ from lrcore.search._arguments import (
     check_callable,
     check_pickles,
     check_used,
+    read_aliases,
+    read_catch,
     require,
     slots,
 )
@@ -33,7 +35,7 @@ def tune(
     method: Method = "tpe",
     trials: int | None = None,
     *,
-    mode: Literal["min", "max"] = "min",
+    mode: Literal["min", "max"] | None = None,
     seed: int | None = None,
     points: int | None = None,
     min_steps: int | None = None,
@@ -44,6 +46,9 @@ def tune(
     name: str | None = None,
     timeout: float | None = None,
     progress: bool = False,
+    catch: type[Exception] | tuple[type[Exception], ...] = (),
+    n_trials: int | None = None,
+    direction: Literal["minimize", "maximize"] | None = None,
 ) -> Search:
     """Search the hyper-parameters by which a run reaches the least loss, on Optuna.
 
@@ -87,8 +92,8 @@ def tune(
         How many trials the study is to have finished, pruned and diverged ones
         included, those of former calls too: >= 1.  Default: 13 of "log_sweep", else 30;
         "grid" takes none, as its points say how many there are.
-    mode : {"min", "max"}
-        Whether the value is to fall or to rise.  Default "min".
+    mode : {"min", "max"}, optional
+        Whether the lowest or the highest value is the best.  Default "min".
     seed : int, optional
         Of the sampler, >= 0: by it a study of one process is reproducible, as far as
         the objective is.  Each worker draws from another one, and so does a study that
@@ -121,12 +126,19 @@ def tune(
         Seconds, > 0, after which no trial is begun any more.  Default: none.
     progress : bool
         Whether to show a progress bar.  Default False.
+    catch : exception type, or tuple of them
+        If the objective raises one of these, as of ``catch=(ZeroDivisionError,)``, the
+        trial is kept as "failed" and the study goes on; samplers do not learn from it.
+        Default: none, so any exception ends the call.
+    n_trials, direction
+        Optuna's words for `trials` and `mode`: ``direction="minimize"`` is
+        ``mode="min"``, ``"maximize"`` is ``"max"``.  Give one of each pair.
 
     Returns
     -------
     Search
-        Of all trials of the study.  It is returned when nothing is left to begin;
-        other machines may still be at their last trials.
+        All trials of the study.  It is returned when no trial is left to begin; other
+        machines may still run their last trials.
 
     Raises
     ------
@@ -140,8 +152,9 @@ def tune(
         Workers end without an exception: they are killed again and again, the objective
         exits, or the script lacks its guard.
     Exception
-        What the objective raises.  Its trial is marked as failed; to continue the study
-        by its name tries those parameters again.
+        What the objective raises, if `catch` does not include it.  Its trial is marked
+        as failed; a call that continues the study by its name tries the same parameters
+        again.  If they can never work, continue it with `catch`.
 
     Notes
     -----
@@ -174,7 +187,9 @@ def tune(
     check_callable("objective", objective)
     dimensions = check(space)
     one_of("method", method, get_args(Method))
+    trials, mode = read_aliases(trials, n_trials, mode, direction)
     MODES.check("mode", mode)
+    caught = read_catch(catch)
     check_used(
         method, points=points, min_steps=min_steps, max_steps=max_steps,
         reduction=reduction,
@@ -219,7 +234,7 @@ def tune(
 
     plan = Plan(
         objective, dimensions, method, mode == "max", queue, name or "lrcore", seed,
-        min_steps, max_steps, reduction, deadline,
+        min_steps, max_steps, reduction, deadline, caught,
     )  # fmt: skip
     lost = storage is None
     with _storage.quiet():

@@ -116,6 +116,8 @@ class Plan:
     groups: tuple[Any, ...]
     t: int
     gathered: int
+    more_scale: float
+    more_skips: bool
     to_come: set[int]
     reported: bool
     reported_rates: list[float]
@@ -147,13 +149,7 @@ class Plan:
         numbers: tuple[float, float, float] | None = ...,
         scheduled: Callable[[int], tuple[float, float, float]] | None = ...,
     ) -> None: ...
-    def step(
-        self,
-        grads: Any,
-        grad_scale: float = ...,
-        skip_nonfinite: bool = ...,
-        loss: float | None = ...,
-    ) -> bool: ...
+    def step(self, grads: Any, loss: float | None = ...) -> bool: ...
     def step_one(self, i: int, g: Any) -> bool: ...
     def restart(self, t: int, gathered: int) -> None: ...
     def report_of(self, leaves: Sequence[int]) -> Measured: ...

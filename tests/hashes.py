@@ -102,8 +102,7 @@ def stepped(kind, kwargs):
         params = copies(first)
         opt = kind(params, **deepcopy(kwargs))  # what is reduced, each time anew
         for grads, loss in zip(GRADS[dtype], LOSSES, strict=True):
-            told = (loss,) if issubclass(kind, lrcore.SPS) else ()
-            opt.step(copies(grads), *told)
+            opt.step(copies(grads), loss)
             lr = opt.param_groups[0]["lr"]
             if isinstance(lr, lrcore.ReduceOnPlateau):
                 lr.update(loss)

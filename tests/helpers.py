@@ -24,9 +24,6 @@ class Told(lrcore.SPS):
     def step(self, grads, loss=1.0):
         return super().step(grads, loss)
 
-    def _step(self, grads, loss=1.0, *more):
-        return super()._step(grads, 1.0 if loss is None else loss, *more)
-
 
 Told.__name__, Told.__doc__ = "SPS", lrcore.SPS.__doc__
 KINDS["SPS"] = Told

@@ -1094,3 +1094,30 @@ def test_the_demo_finds_a_rate_or_takes_one(capsys):
     with pytest.raises(SystemExit):
         cli.main(["demo", "--find", "--lr", "0.1"])
     assert "not allowed with" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("takes_loss", [False, True])
+def test_an_override_of_step_runs(takes_loss):
+    """It gets the loss if it can take one."""
+    seen = []
+
+    class Own(lrcore.SGD):
+        __slots__ = ()
+
+        if takes_loss:
+
+            def step(self, grads, loss=None):
+                seen.append(loss)
+                return super().step(grads, loss)
+
+        else:
+
+            def step(self, grads):
+                seen.append(None)
+                return super().step(grads)
+
+    w = np.ones(2)
+    opt = Own(w, lr=0.1)
+    lrcore.lr_find(opt, lambda _: (w @ w / 2, w.copy()), [0], num=20, trial_steps=0)
+    assert len(seen) >= 20 - 1
+    assert all((loss is not None) is takes_loss for loss in seen)

@@ -61,8 +61,7 @@ def trajectory(run, dtype, *, scheduled=False):
     for t, grads in enumerate(GIVEN["grads"].astype(dtype)):
         if not scheduled:
             opt.lr = lr[t]
-        told = [lr[t]] if run.row.name == "SPS" else []
-        opt.step(run.row.arrays(grads), *told)
+        opt.step(run.row.arrays(grads), loss=lr[t])  # which SPS takes for its rate
         new = np.concatenate(params, axis=None)
         path, old = path + abs(new - old), new
         if t + 1 in run.steps:

@@ -202,3 +202,58 @@ def test_the_scale_keeps_an_inverse_in_float32():
     assert scaler.scale == 2.0**-100
     assert scaler.step(opt, np.zeros(2, np.float32))
     assert not p.any()
+
+
+class Clamped(lrcore.SGD):
+    """An optimizer of a user's own, which does something more in a step."""
+
+    __slots__ = ()
+
+    def step(self, grads):
+        applied = super().step(grads)
+        for leaf in self._tree.leaves:
+            np.clip(leaf.array, -0.5, 0.5, out=leaf.array)
+        return applied
+
+
+def test_an_override_of_step_runs():
+    w = np.zeros(2)
+    assert lrcore.LossScaler(1.0).step(Clamped(w, lr=1.0), np.ones(2))
+    assert w.tolist() == [-0.5, -0.5]
+
+
+def test_the_factors_of_nested_blocks_multiply_and_end_with_them():
+    p = np.zeros(1)
+    opt = lrcore.SGD(p, lr=1.0, grad_scale=0.5)
+    with opt.scaled(0.5, skip_nonfinite=False), opt.scaled(0.25):
+        assert opt.step(np.array([16.0]))
+        assert not opt.step(np.array([nan]))
+        assert opt.step_one(0, np.array([16.0]))
+    assert p.tolist() == [-2.0]
+    with pytest.raises(KeyError), opt.scaled(0.5):
+        raise KeyError
+    assert opt.step(np.array([2.0]))
+    assert p.tolist() == [-3.0]
+    with opt.scaled(1.0, skip_nonfinite=False):
+        assert opt.step(np.array([nan])), "not skipped, as the optimizer does not"
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, nan, inf, "1", None])
+def test_a_factor_out_of_its_domain_is_refused(value):
+    opt = lrcore.SGD(np.zeros(1))
+    with (
+        pytest.raises((TypeError, ValueError), match=r"^grad_scale: expected"),
+        opt.scaled(value),
+    ):
+        raise AssertionError("the block was entered")
+
+
+@each_kind
+def test_every_optimizer_takes_the_loss(name):
+    """SPS makes its rate of it; the others are not changed by it."""
+    params, twins = weights(), weights()
+    opt, twin = optimizer(name, params), optimizer(name, twins)
+    grads = split(gradients(params, 0, 0))
+    assert opt.step(grads, loss=1.0)
+    assert twin.step(grads)
+    assert all_same(params, twins)

@@ -22,6 +22,8 @@ cdef class Plan:
     t : steps taken.
     gathered : gradients gathered since the last step.
     to_come : leaves that step_one() still has to step in the current step.
+    more_scale : a factor of gradients in addition to the options.
+    more_skips : whether a gradient that is not finite skips the step, whatever the options.
     busy : the reason why it cannot step now, or None.
     torn : whether this process was forked in the middle of a step, and does not have the
         thread that was stepping.
@@ -31,6 +33,8 @@ cdef class Plan:
     cdef readonly tuple groups
     cdef public object t
     cdef readonly int gathered
+    cdef public double more_scale
+    cdef public bint more_skips
     cdef readonly set to_come
     cdef readonly bint applied  # whether the last step was taken
     cdef Reports reports
@@ -50,7 +54,7 @@ cdef class Plan:
     ):
         cdef Py_ssize_t i
         self.tree, self.groups = tree, groups
-        self.t = 0
+        self.t, self.more_scale = 0, 1
         self.to_come = set()
         self.plan.n_tensors = len(tree.leaves)
         self.plan.tensor = <lrc_tensor *>allocate(len(tree.leaves), sizeof(lrc_tensor))
@@ -147,12 +151,11 @@ cdef class Plan:
 
     # --- a step ------------------------------------------------------------------------
 
-    def step(self, grads, double grad_scale=1, bint skip_nonfinite=False, loss=None):
+    def step(self, grads, loss=None):
         """Update every tensor and count the step; return whether the step was taken.
 
-        grad_scale, skip_nonfinite: in addition to the options.  loss: becomes the last of a
-        gauge's sums; the first carried number gathers it.  If an argument is refused, nothing
-        has been written.
+        loss: becomes the last of a gauge's sums; the first carried number gathers it.  If an
+        argument is refused, nothing has been written.
         """
         self.enter()
         cdef bint gathers = self.gathered + 1 < self.accumulate
@@ -171,9 +174,9 @@ cdef class Plan:
             if self.t == 0:
                 self.numbers.copy_all()
             self.reports.save(0, self.plan.n_tensors)
-            self.plan.grad_scale = self.grad_scale * grad_scale
+            self.plan.grad_scale = self.grad_scale * self.more_scale
             self.plan.gathered = self.gathered > 0
-            self.applied = self.run(&self.plan, 0, skip_nonfinite)
+            self.applied = self.run(&self.plan, 0)
             self.gathered = 0
             self.reports.set(self.numbers.rates)
             if self.applied:  # in Cython, where no signal handler can interrupt it
@@ -256,14 +259,14 @@ cdef class Plan:
         self.gathered += 1
         return 0
 
-    cdef bint run(self, lrc_plan *plan, Py_ssize_t first, bint skip_nonfinite) except -1:
+    cdef bint run(self, lrc_plan *plan, Py_ssize_t first) except -1:
         """Step the tensors of a plan, whose first leaf is `first`; return whether the step
         was taken."""
         cdef int result
         cdef int checks = plan.skip_nonfinite
         cdef size_t shared = plan.parallel_from if plan.parallel_from else LRC_PARALLEL_FROM
         self.numbers.set_factors(plan, first)
-        plan.skip_nonfinite = checks or skip_nonfinite
+        plan.skip_nonfinite = checks or self.more_skips
         if plan.total < shared:
             result = lrc_step(plan)  # too short to release the GIL for other threads
         else:
@@ -282,11 +285,11 @@ cdef class Plan:
         cdef lrc_tensor tensor = self.plan.tensor[i]
         one.tensor, one.n_tensors = &tensor, 1
         one.group, one.n_groups, tensor.group = one.group + tensor.group, 1, 0
-        one.grad_scale = self.grad_scale
+        one.grad_scale = self.grad_scale * self.more_scale
         if one.report != NULL:
             one.report += i
         lrc_plan_tensors(&one)
-        return self.run(&one, i, False)
+        return self.run(&one, i)
 
     def restart(self, t, int gathered):
         """Continue from t steps taken, `gathered` gradients gathered after them, and no

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from inspect import signature
 from math import inf, isfinite
 from typing import Any, Literal
 
@@ -146,7 +147,7 @@ def lr_find(
             "loss_and_grad: expected a function of a batch that returns the loss and "
             f"the gradients, found {shown(loss_and_grad)}"
         )
-    source = Batches(batches)
+    source, told = Batches(batches), _takes_loss(opt.step)
     with sweep, source:
         for _ in sweep:
             if sweep.begins:
@@ -165,9 +166,18 @@ def lr_find(
                 losses.append(loss)
                 if not isfinite(loss):
                     break
-                opt._step(grads, loss)
+                opt.step(grads, loss) if told else opt.step(grads)
             sweep.record(sum(losses) / len(losses))
     return sweep.result
+
+
+def _takes_loss(step: Callable[..., bool]) -> bool:
+    """Whether a step, which a subclass may have overridden, can be told the loss."""
+    try:
+        signature(step).bind(None, 0.0)
+    except TypeError:
+        return False
+    return True
 
 
 def _called(

@@ -104,9 +104,7 @@ class SPS(Optimizer):
 
         return coefs
 
-    def step(  # type: ignore[override] # it takes the loss, too
-        self, grads: Any, loss: float
-    ) -> bool:
+    def step(self, grads: Any, loss: float | None = None) -> bool:
         """Update the params in place from the loss and its gradients.
 
         Parameters
@@ -114,10 +112,11 @@ class SPS(Optimizer):
         grads : of the same structure as params
             As of every optimizer.
         loss : float
-            The loss that they are of: of the same batch, without the loss scale, with
-            the penalty where there is an `l2`; with `maximize`, minus what is ascended.
-            Where it is not finite, `skip_nonfinite` and a LossScaler skip the step;
-            otherwise infinity asks for max_lr, and NaN makes all params NaN.
+            The loss that they are of, which this optimizer needs: of the same batch,
+            without the loss scale, with the penalty if there is an `l2`; with
+            `maximize`, minus what is ascended.  If it is not finite, `skip_nonfinite`
+            and a LossScaler skip the step; otherwise infinity asks for max_lr, and NaN
+            makes all params NaN.
 
         Returns
         -------
@@ -132,8 +131,11 @@ class SPS(Optimizer):
         RuntimeError
             It is in a step already.
         """
-        return self._step(grads, loss)
-
-    def _told(self, loss: float | None) -> tuple[float, ...]:
         what = "a number, that of the batch the gradients are of"
-        return (real("loss", loss, what),)
+        if loss is None:
+            raise TypeError(
+                f"loss: expected {what}, found None; "
+                "SPS makes its rate of it: step(grads, loss)"
+            )
+        applied: bool = self._plan.step(grads, real("loss", loss, what))
+        return applied

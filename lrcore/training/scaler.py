@@ -100,17 +100,20 @@ class LossScaler:
     def step(self, opt: Optimizer, grads: Any, loss: float | None = None) -> bool:
         """Step with gradients of the scaled loss, and update the scale.
 
-        Gradients are multiplied by ``opt.grad_scale / scale``, and the step is skipped
-        where one is not finite, whatever ``opt.skip_nonfinite`` says.  While the
-        optimizer gathers (``accumulate``), the scale stays.  `loss` is for an optimizer
-        whose step takes one, unscaled.
+        It calls ``opt.step``, an override in a subclass too, in a block of
+        ``opt.scaled(1 / scale)``: gradients are multiplied by ``opt.grad_scale /
+        scale``, and the step is skipped if one is not finite, whatever
+        ``opt.skip_nonfinite`` says.  While the optimizer gathers (``accumulate``), the
+        scale stays.  A `loss`, unscaled, is handed on if it is given.
 
         Returns
         -------
         bool
             As ``opt.step``: whether the params were updated.
         """
-        applied = opt._step(grads, loss, 1 / self._scale, True)
+        given = () if loss is None else (loss,)
+        with opt.scaled(1 / self._scale):
+            applied = opt.step(grads, *given)
         if applied:
             self.growth_tracker += 1
             if self.growth_tracker >= self.growth_interval:

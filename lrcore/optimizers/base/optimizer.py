@@ -8,7 +8,7 @@ from typing import Any, Literal, NoReturn
 
 from lrcore._shared import containers, refusals
 from lrcore._shared import trees as _tree
-from lrcore._shared.domains import whole
+from lrcore._shared.domains import FLAG, POSITIVE, whole
 from lrcore._shared.types import Array
 from lrcore.optimizers.base import (
     averaged,
@@ -94,8 +94,11 @@ class Optimizer(Common):
 
     # --- the step ------------------------------------------------------------------
 
-    def step(self, grads: Any) -> bool:
+    def step(self, grads: Any, loss: float | None = None) -> bool:
         """Update the params in place from their gradients.
+
+        All that steps an optimizer (`LossScaler`, `lr_find`, your loop) calls this, so
+        a subclass that overrides it sees every step.
 
         Parameters
         ----------
@@ -103,6 +106,9 @@ class Optimizer(Common):
             Gradients of the same dtype, shape and memory order as their parameters,
             read, and zeroed where `zero_grads` says so.  With groups: a list with one
             structure a group.
+        loss : float, optional
+            The loss that they are of, for an optimizer that makes its rate of it
+            (`SPS`).  The others ignore it, so that one loop runs them all.
 
         Returns
         -------
@@ -122,21 +128,49 @@ class Optimizer(Common):
         applied: bool = self._plan.step(grads)
         return applied
 
-    def _step(
-        self,
-        grads: Any,
-        loss: float | None,
-        grad_scale: float = 1.0,
-        skip_nonfinite: bool = False,
-    ) -> bool:
-        """Step, whether or not this optimizer takes the loss, with options on top."""
-        more = self._told(loss)
-        applied: bool = self._plan.step(grads, grad_scale, skip_nonfinite, *more)
-        return applied
+    @contextmanager
+    def scaled(
+        self, grad_scale: float, *, skip_nonfinite: bool = True
+    ) -> Iterator[None]:
+        """Multiply gradients by one more factor in the steps of a `with` block.
 
-    def _told(self, loss: float | None) -> tuple[float, ...]:
-        """Return the loss, checked, if this optimizer takes it."""
-        return ()
+        This is how `LossScaler` hands its scale to ``step``, so that an override of
+        ``step`` need not know of it.  The options are not changed: the factor comes on
+        top of the option `grad_scale`.  Of nested blocks, all factors apply.
+
+        Parameters
+        ----------
+        grad_scale : float
+            The factor, finite and > 0: 1 / loss scale.
+        skip_nonfinite : bool
+            Skip a step whose gradients are not finite, whatever the option
+            `skip_nonfinite` says.  Default True.
+
+        Raises
+        ------
+        TypeError, ValueError
+            An argument is out of its domain.
+
+        Examples
+        --------
+        >>> import numpy as np, lrcore
+        >>> p = np.zeros(1)
+        >>> opt = lrcore.SGD(p, lr=1.0)
+        >>> with opt.scaled(1 / 8):
+        ...     opt.step(np.array([8.0])), opt.step(np.array([np.inf]))
+        (True, False)
+        >>> p
+        array([-1.])
+        """
+        factor = POSITIVE.check("grad_scale", grad_scale)
+        skips = FLAG.check("skip_nonfinite", skip_nonfinite)
+        plan = self._plan
+        before = plan.more_scale, plan.more_skips
+        plan.more_scale, plan.more_skips = before[0] * factor, before[1] or skips
+        try:
+            yield
+        finally:
+            plan.more_scale, plan.more_skips = before
 
     def step_one(self, which: Any, grad: Array | None) -> bool:
         """Update one array, as a part of a step that ends when each has had its turn.

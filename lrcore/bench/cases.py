@@ -49,7 +49,7 @@ class Result(NamedTuple):
 
 
 class Run(NamedTuple):
-    """All that a run has to tell: what `report` prints and keeps.
+    """All that a run has to tell: what `report` prints and `saved` keeps.
 
     machine : what the times depend on.
     settings : rounds and seconds.

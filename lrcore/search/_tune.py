@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, get_args
 
-from lrcore._shared.domains import real, whole
+from lrcore._shared.domains import FLAG, real, whole
 from lrcore._shared.words import shown
 from lrcore.search._arguments import (
     Method,
@@ -190,6 +190,7 @@ def tune(
     trials, mode = read_aliases(trials, n_trials, mode, direction)
     MODES.check("mode", mode)
     caught = read_catch(catch)
+    FLAG.check("progress", progress)
     check_used(
         method, points=points, min_steps=min_steps, max_steps=max_steps,
         reduction=reduction,

@@ -27,7 +27,7 @@ from lrcore._shared.words import error, kind, shortened, shown
 _FLOAT32, _FLOAT64 = np.dtype("float32"), np.dtype("float64")
 
 Name = str | Place
-"""What a message calls an array or a container."""
+"""The name of an array or a container in messages."""
 
 Named = tuple[Name, np.ndarray]
 
@@ -140,7 +140,7 @@ def units(
 ) -> tuple[int, int, int] | None:
     """Return (outer, reduced, inner) in memory order of norms over axes of an array.
 
-    Axes that it lacks are left out.  None: there are no such norms.
+    Axes that the array lacks are left out.  None: `axes` is None.
     """
     if axes is None:
         return None
@@ -163,7 +163,7 @@ def units(
     return prod(shape[:first]), prod(shape[first:last]), prod(shape[last:])
 
 
-# --- arrays among each other ----------------------------------------------------------
+# --- shared memory --------------------------------------------------------------------
 
 
 def _extent(a: np.ndarray) -> tuple[int, int]:
@@ -200,7 +200,9 @@ def apart_from(spans: list[Span], name: Name, a: np.ndarray) -> None:
     start, end = _extent(a)
     if start == end:
         return
-    at = bisect_left(spans, end, key=itemgetter(0))  # those before begin before its end
+    at = bisect_left(
+        spans, end, key=itemgetter(0)
+    )  # only spans before `at` begin before its end
     if at and spans[at - 1][1] > start:
         raise error(
             ValueError,

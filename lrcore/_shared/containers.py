@@ -55,7 +55,7 @@ def names(found: Any, tree: Tree) -> None:
         return
     ours = f"[{listed(leaves, lambda leaf: shown(leaf.path))}]"
     theirs = f"[{listed(saved)}]" if isinstance(found, list) else named(found)
-    if at is not None and ours == theirs:  # as both are long
+    if at is not None and ours == theirs:  # if both are long and shortened alike
         raise ValueError(
             f"names[{at}]: expected {shown(leaves[at].path)}, found {shown(saved[at])}"
         )
@@ -75,7 +75,7 @@ def rebound(name: Name, found: Any, wanted: Any) -> None:
 
 
 def like_containers(tree: Tree, grads: Any) -> list[Any]:
-    """The params' containers are as they were, and the gradients' are like them.
+    """Refuse changed containers of params, and gradients with other containers.
 
     Return the gradients' containers, in the order of the tree's nodes.
     """

@@ -9,11 +9,11 @@ from lrcore.bench.clock import Timing
 from lrcore.bench.units import seconds
 
 LEAST_CHANGE = 0.02
-"""A smaller change than this is never marked, however steady both runs were."""
+"""Smaller changes are not marked, even if both runs were steady."""
 
 
 def compare(old: Run, new: Run, width: int = 80) -> str:
-    """Return old, new and their ratio, the changes beyond the noise marked."""
+    """Return a table of old and new times, with changes beyond the noise marked."""
     before = {result.case: result for result in old.results}
     parts = []
     if old.machine != new.machine:
@@ -43,9 +43,9 @@ def compare(old: Run, new: Run, width: int = 80) -> str:
 
 
 def changed(old: Timing, new: Timing) -> str:
-    """Return "faster" or "slower" where the change is beyond the noise, else "".
+    """Return "faster" or "slower" if the change is beyond the noise, else "".
 
-    The noise: both interquartile ranges together, and `LEAST_CHANGE` at the least.
+    The noise is the sum of both interquartile ranges, and at least `LEAST_CHANGE`.
     """
     noise = (old.high - old.low) + (new.high - new.low)
     if abs(new.median - old.median) <= max(noise, LEAST_CHANGE * old.median):

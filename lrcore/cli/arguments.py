@@ -1,4 +1,4 @@
-"""Arguments of commands: text that argparse turns into values."""
+"""Arguments of commands: functions that make values of text, for argparse."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def counts(text: str) -> list[int]:
 
 
 def duration(text: str) -> float:
-    """Return seconds."""
+    """Return seconds from 0.0001 to 60."""
     try:
         value = float(text)
     except ValueError:
@@ -63,7 +63,7 @@ def duration(text: str) -> float:
 
 
 def positive(text: str) -> int:
-    """Return a count."""
+    """Return a whole number from 1 to 1,000,000."""
     if not text.isdecimal() or not 1 <= int(text) <= 1_000_000:
         raise argparse.ArgumentTypeError(
             f"expected 1 to 1,000,000, found {shown(text)}"

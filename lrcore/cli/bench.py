@@ -1,4 +1,4 @@
-"""``lrcore bench``."""
+"""The command ``lrcore bench``."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _BAR = "{desc}  {percentage:3.0f}% |{bar:12}| {elapsed}<{remaining}"
 
 
 def add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command."""
+    """Add the command ``bench``."""
     parser = commands.add_parser(
         "bench",
         help="time the step beside other libraries'",
         description="Time an optimizer's step beside those of other libraries, as far "
         "as they are installed, in one process and in turns, and beside a loop that "
         "only moves the same memory.  Before that, each has to take the steps that "
-        "lrcore takes.  bench/README.md says how the figures come about.",
+        "lrcore takes.  bench/README.md says how the figures are measured.",
     )
     what = parser.add_argument_group("what is timed")
     add_optimizer(what, [*lrcore.optimizers.available(), "all"])

@@ -1,7 +1,7 @@
 """Learn handwritten digits in plain NumPy with an lrcore optimizer, then time it.
 
-``lrcore demo`` runs this file.  It is an example to copy: ordinary NumPy throughout,
-with lrcore in the lines of `train` that speak of `opt`, `found` and `monitor`.
+``lrcore demo`` runs this file.  It is an example to copy: ordinary NumPy, with lrcore
+in the lines of `train` that have `opt`, `found` and `monitor`.
 """
 
 from __future__ import annotations

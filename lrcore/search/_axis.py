@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _ROOM = 0.05  # beside the bounds, as a fraction of the axis
-_MOST = 240.0  # decades: matplotlib makes no ticks for all that floats can have
-_LABELS = 8  # at most
+_MOST = 240.0  # decades from 1: matplotlib cannot make ticks beyond
+_LABELS = 8  # at most, of ticks
 _LETTERS = 12  # of a choice's label
 
 Scale = Callable[[float], float]
@@ -36,9 +36,9 @@ _SCALES: dict[str, tuple[Scale, Scale]] = {
 
 @dataclass(frozen=True)
 class Axis:
-    """Where the values of a parameter are on the x axis, and what stands below it.
+    """The x axis of a parameter: the places of values, the limits and the ticks.
 
-    places : the positions of values.
+    places : returns the positions of values.
     ticks : positions and labels; None: matplotlib's own.
     ordered : whether the parameter is a number.
     """
@@ -61,7 +61,7 @@ class Axis:
 
 
 def axis_of(dimension: Dimension) -> Axis:
-    """Return the axis of one dimension: that of a number spans the range searched."""
+    """Return the axis of one dimension.  A number has the range that was searched."""
     if isinstance(dimension, Choice):
         return _of_choice(dimension)
     assert isinstance(dimension, (Real, Integer))
@@ -77,7 +77,7 @@ def axis_of(dimension: Dimension) -> Axis:
             return np.asarray(np.clip(np.array(found, float), *limits))
 
         return Axis(on_axis, (limits[0], limits[1]), None, log=True)
-    # matplotlib has no scale for these: positions are on the transformed scale.
+    # matplotlib lacks these scales, so the positions are transformed values.
     if dimension.scale == "complement":
         values = [0.0, 0.5, *(1 - 10.0**-k for k in range(1, 16))]
         values = [v for v in values if dimension.low <= v <= dimension.high]

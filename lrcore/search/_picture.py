@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _PANELS = 4  # side by side
 _TENTH = 10  # the best tenth of the finished trials is marked
-_EDGE = {"min": 0.97, "max": 0.03}  # where trials stand that have no place on the axis
+_EDGE = {"min": 0.97, "max": 0.03}  # height of trials that have no place on the axis
 
 Panel = tuple[str, Axis, Callable[[Trial], Any]]
 """A parameter's name, its axis, and how to get its value from a trial."""
@@ -88,7 +88,7 @@ def _draw(
     axes: Axes, trials: Sequence[Trial], x: Array, mode: str, top: float,
     ordered: bool, alone: bool,
 ) -> dict[str, Any]:  # fmt: skip
-    """Draw a panel; return the legend's entries, which count all trials.
+    """Draw a panel; return the entries of the legend, with numbers of trials.
 
     ordered, alone : whether the parameter is a number, and the only one of the space.
     """
@@ -127,7 +127,7 @@ def _draw(
         best_is = f"best: trial {trials[0].number}, {value} {short(trials[0].value)}"
         entries[best_is] = star
         star.set_label(best_is)
-    # At the edge: without a place on the axis of values.
+    # At the edge: trials that have no place on the axis of values.
     high = placed & (y > top) & (finished | pruned)
     y = np.full(len(trials), _EDGE[mode])
     edge = {"transform": axes.get_xaxis_transform(), "clip_on": False}
@@ -169,7 +169,9 @@ def of_study(
     if kind == "intermediate" and legend and len(legend.get_texts()) > 12:
         legend.remove()  # it would cover the picture
     if kind in ("slice", "history", "intermediate"):
-        _scale_values(figure.axes[0], trials, mode)  # a slice's others share it
+        _scale_values(
+            figure.axes[0], trials, mode
+        )  # the other panels of a slice share it
     return figure
 
 

@@ -89,7 +89,7 @@ class Search:
         Parameters
         ----------
         most : int, optional
-            How many rows, >= 1.  Default: all of them.
+            The number of rows, >= 1.  Default: all.
         """
         if most is not None:
             whole("most", most, "an int >= 1, or None", least=1)
@@ -116,10 +116,10 @@ class Search:
         return pd.DataFrame(_table.columns(self.trials, self.space))
 
     def importance(self) -> dict[str, float]:
-        """Return how much of the good values' variation each dimension explains.
+        """Return the importance of each dimension for a good value, the largest first.
 
-        By Optuna's PED-ANOVA over the trials that finished; the largest first, 1 in
-        sum.
+        The sum is 1.  By Optuna's PED-ANOVA over the trials that finished; trials that
+        were pruned, or that a sampler chose by former ones, distort it.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""A sweep: a run at each of some learning rates."""
+"""A sweep: one run at each of several learning rates."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def sweep(
     *,
     progress: bool = False,
 ) -> Search:
-    """Try each of some learning rates, from the smallest to the largest.
+    """Train at each of several learning rates, from the smallest to the largest.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def sweep(
     rates = sorted(_rates(lrs))
     FLAG.check("progress", progress)
     low, high = rates[0], rates[-1]
-    if low == high:  # one rate spans no range; the dimension says how to draw it
+    if low == high:  # `Real` needs two bounds
         low, high = (low, 2 * low) if low < 1 else (low / 2, low)
     space = {"lr": Real(low, high, "log")}
     found: list[Trial] = []

@@ -1,4 +1,4 @@
-"""The trials of a search as rows: in text, in HTML, in columns for pandas."""
+"""Tables of trials: as text, as HTML, and as columns for pandas."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def rows(trials: Sequence[Trial], space: Space, mode: str) -> list[list[str]]:
     found = [
         ["trial", *space, "loss" if mode == "min" else "value", "steps", "seconds"]
     ]
-    found[0].append("")  # the state, if it is another than "finished"
+    found[0].append("")  # the state; empty for "finished"
     for trial in trials:
         found.append(
             [
@@ -69,7 +69,7 @@ def html(trials: Sequence[Trial], space: Space, mode: str, most: int) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Return text that means itself in HTML; a long one loses its end."""
+    """Return text escaped for HTML, shortened at its end."""
     return escape(text if len(text) <= _WIDEST else f"{text[: _WIDEST - 3]}...")
 
 

@@ -44,7 +44,7 @@ class Trial:
 
 
 def short(value: Any) -> str:
-    """Return a value as a table shows it: four digits of a float."""
+    """Return a value as tables show it: a float has four digits."""
     if isinstance(value, tuple):
         return f"({', '.join(map(short, value))})"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""One process at a study: it runs trials from the queue."""
+"""The work of one process: it runs trials from the queue."""
 
 from __future__ import annotations
 
@@ -65,7 +65,9 @@ def _evaluate(trial: Trial, plan: Plan) -> float:
         lives = other.state != TrialState.FAIL or completed(other)
         if lives and slot_of(other) == slot:
             raise _Surplus
-    if slot % (AHEAD // 2) == 0:  # one process has this slot: the others need not
+    if (
+        slot % (AHEAD // 2) == 0
+    ):  # the process that has this slot fills the queue for all
         fill(trial.study, plan)
     params = {name: d.suggest(name, trial) for name, d in plan.space.items()}
 

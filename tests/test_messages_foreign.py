@@ -35,6 +35,11 @@ class Layer:
     w: object
 
 
+@dataclass(slots=True)
+class Slots:
+    w: object
+
+
 TENSOR = of("torch", __iter__=empty)
 SHARES = "; pass ....detach().numpy(), which shares"
 COPY = "keep p = numpy.array(...), pass p, and after each step give "
@@ -51,6 +56,10 @@ PARAMS = {
     "a GPU": (of("cupy"), "keep p = cupy.asnumpy(...), pass p"),
     "another array": (of("xarray", __array__=empty), "; make a copy as an array, keep"),
     "a dataclass": (Layer(1), "; pass a dict of its arrays, as vars(...)"),
+    "a dataclass with slots": (
+        Slots(1),
+        "found test_messages_foreign.Slots; pass a dict",
+    ),
     "a network": (Network(), "; pass a dict of its arrays, as vars(...)"),
     "a number": (1.0, "; make one array of all numbers, keep it"),
     "a list of numbers": (
@@ -125,3 +134,16 @@ def test_what_to_pass_instead_of_a_gradient():
     for other in (of("jaxlib"), [1.0], 1.0):
         said = message(opt.step, [other])
         assert said.endswith("; pass numpy.asarray(..., numpy.float64)")
+
+
+def test_what_is_written_is_not_to_be_converted_for_the_call():
+    """A conversion in the call would be updated, and lost."""
+    g = np.ones(3)
+    said = message(lambda: lrcore.kernels.sgd(g.astype(int), g, t=1))
+    assert said.endswith(
+        "; make it so, keep it and pass it: p = p.astype(numpy.float32)"
+    )
+    said = message(lambda: lrcore.kernels.sgd([1.0], g, t=1))
+    assert said.startswith("p: expected a numpy.ndarray, found list; make one array")
+    said = message(lrcore.clip_by_global_norm, [g.astype(int)], 1.0)
+    assert said.endswith("in its place: grads[0] = grads[0].astype(numpy.float32)")

@@ -48,7 +48,8 @@ def readable(
         raise error(TypeError, name, "found a masked array; fill it first: .filled(0)")
     if not isinstance(a, np.ndarray):
         wanted = "a numpy.ndarray"
-        wanted += ", or a list, tuple or dict of them" if keep else ""
+        if keep and isinstance(name, Place):
+            wanted += ", or a list, tuple or dict of them"
         advice = advice_for_param(name, a) if keep else advice_for_gradient(a, like)
         raise error(TypeError, name, f"expected {wanted}, found {kind(a)}{advice}")
     if a.dtype == object and keep:

@@ -33,7 +33,7 @@ def gradients(grads: Any, name: str, *, writes: bool = False) -> list[np.ndarray
     arrays = with_names(name, flatten(grads, name=name))
     for where, a in arrays:
         if writes:
-            writable(where, a)
+            writable(where, a, keep=True)
         else:
             readable(where, a)
     if writes:

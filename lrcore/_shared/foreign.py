@@ -29,7 +29,7 @@ def advice_for_param(name: str | Place, found: Any) -> str:
         )
     if known := _LIBRARIES.get(library):
         return f"; {known}"
-    if isinstance(found, Number):
+    if isinstance(found, (Number, list, tuple)):
         if _begins_a_group(name):
             return (
                 "; a group has its arrays under the key 'params': "
@@ -37,7 +37,8 @@ def advice_for_param(name: str | Place, found: Any) -> str:
             )
         return f"; make one array of all numbers, keep it and pass it: {_COPY}"
     if (is_dataclass(found) and not isinstance(found, type)) or _has_arrays(found):
-        return "; pass a dict of its arrays, as vars(...)"
+        as_vars = ", as vars(...)" if hasattr(found, "__dict__") else ""
+        return f"; pass a dict of its arrays{as_vars}"
     if hasattr(type(found), "__array__"):
         return f"; make a copy as an array, keep it and pass it: {_COPY}"
     if isinstance(found, Iterable) and not isinstance(found, (str, bytes)):

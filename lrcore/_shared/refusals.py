@@ -64,7 +64,7 @@ def kernel_arguments(
         raise TypeError(
             f"states: expected {len(names)} ({wanted}), found {len(states)}"
         )
-    writable("p", p)
+    writable("p", p, keep=True)
     matches("g", g, "p", p)
     named: list[Named] = [("p", p), ("g", g)]
     for index, (name, state) in enumerate(zip(names, states, strict=True)):
@@ -72,7 +72,7 @@ def kernel_arguments(
             matches(name, state, "p", p)
         else:
             matches(name, state, "its kind", np.zeros(()))
-        writable(name, state)
+        writable(name, state, keep=True)
         named.append((name, state))
     apart(named)
     raise AssertionError("refused for no reason found")

@@ -72,6 +72,7 @@ PARAMS = {
         [{"lr": 0.1}],
         "; a group has its arrays under the key 'params': [{'pa",
     ),
+    "one group": ({"params": np.ones(2), "momentum": 0.9}, "; a group has its arrays"),
     "a group and arrays": ([{"w": np.ones(2), "lr": 0.1}], "params[0]['lr']: expected"),
 }
 

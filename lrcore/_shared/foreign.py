@@ -30,7 +30,7 @@ def advice_for_param(name: str | Place, found: Any) -> str:
     if known := _LIBRARIES.get(library):
         return f"; {known}"
     if isinstance(found, (Number, list, tuple)):
-        if _begins_a_group(name):
+        if _in_a_group(name):
             return (
                 "; a group has its arrays under the key 'params': "
                 "[{'params': ..., 'lr': 0.1}]"
@@ -73,16 +73,18 @@ _LIBRARIES = {
 }
 
 
-def _begins_a_group(name: str | Place) -> bool:
-    """Return whether a name is that of a value in a dict in the list of params."""
-    if not isinstance(name, Place) or not isinstance(name.of, Leaf):
+def _in_a_group(name: str | Place) -> bool:
+    """Return whether a name is that of an entry of a group, as far as one can tell.
+
+    A group is a dict in the list of params, or params with the key "params".
+    """
+    above = name.of.above if isinstance(name, Place) else None
+    if above is None or not isinstance(above.container, dict):
         return False
-    above = name.of.above
-    if above is None or above.above is None or above.above.above is not None:
-        return False
-    return isinstance(above.container, dict) and isinstance(
-        above.above.container, (list, tuple)
-    )
+    if above.above is None:
+        return "params" in above.container
+    listed = isinstance(above.above.container, (list, tuple))
+    return listed and above.above.above is None
 
 
 def _has_arrays(found: Any) -> bool:

@@ -7,10 +7,21 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 import lrcore
 from lrcore import cli
-from lrcore.bench import bars, clock, peers, report, run, whole
+from lrcore.bench import (
+    bars,
+    clock,
+    comparison,
+    peers,
+    picture,
+    report,
+    run,
+    saved,
+    whole,
+)
 from lrcore.bench.cases import Case, Result, Run
 from lrcore.bench.clock import Timing, Turn
 
@@ -230,7 +241,7 @@ def test_tables_fit_80_columns():
     bar = bars.Bar(big, (bars.Asked("torch fused", 1.0), bars.Asked("nobody", 1.0)))
     for text in (
         report.tables(found), report.bars_table(found, [bar]),
-        report.compare(found, found),
+        comparison.compare(found, found),
     ):  # fmt: skip
         assert max(map(len, text.splitlines())) <= 80
 
@@ -271,7 +282,7 @@ def test_the_preset_names_tasks_and_peers_that_there_are():
 
 def test_json_round_trip():
     found = told({"lrcore": (3, 2, 4), "x": 5}, CASE, {"y": "why"}, big="too big")
-    assert report.from_json(report.to_json(found)) == found
+    assert saved.from_json(saved.to_json(found)) == found
 
 
 @pytest.mark.parametrize(
@@ -285,21 +296,21 @@ def test_json_round_trip():
 )
 def test_a_file_of_another_kind_is_refused(text, message):
     with pytest.raises(ValueError, match=message):
-        report.from_json(text)
+        saved.from_json(text)
 
 
 def test_a_change_is_marked_and_noise_is_not():
     old = told({"a": (100, 98, 102), "b": (100, 98, 102), "c": 100, "d": (9, 8, 10)})
     new = told({"a": (90, 89, 91), "b": (103, 101, 105), "c": 101.9, "e": 1})
-    text = report.compare(old, new)
+    text = comparison.compare(old, new)
     assert cells(text, "a")[-2:] == ["0.90", "faster"]
     assert cells(text, "b")[-1] == "1.03"  # within the interquartile ranges
     assert cells(text, "c")[-1] == "1.02"  # less than 2 %
     assert cells(text, "e") == ["1.00", "us"]
-    assert cells(report.compare(new, old), "a")[-1] == "slower"
+    assert cells(comparison.compare(new, old), "a")[-1] == "slower"
     other = new._replace(machine={**MACHINE, "processor": "Fingers"})
-    assert "old: Abacus" in report.compare(old, other)
-    assert "not in the old run" in report.compare(old._replace(results=[]), new)
+    assert "old: Abacus" in comparison.compare(old, other)
+    assert "not in the old run" in comparison.compare(old._replace(results=[]), new)
 
 
 # --- the command line -----------------------------------------------------------------
@@ -309,19 +320,61 @@ TINY += ["--threads", "1"]
 
 
 def test_the_command_writes_json_and_a_picture(tmp_path, capsys):
-    kept, picture = tmp_path / "a.json", tmp_path / "a.png"
-    more = ["--arrays", "1,10", "--peers", "numpy", "--plot", str(picture)]
+    kept, drawn = tmp_path / "a.json", tmp_path / "a.png"
+    more = ["--arrays", "1,10", "--peers", "numpy", "--plot", str(drawn)]
     assert cli.main([*TINY, *more, "--json", str(kept)]) == 0
     assert "AdamW float32, 1,000 in 10 arrays" in capsys.readouterr().out
-    assert picture.read_bytes().startswith(b"\x89PNG")
-    saved = json.loads(kept.read_text())
-    assert saved[report.KEY] == report.LAYOUT
-    assert [r["case"]["elements"] for r in saved["results"]] == [100, 1000] * 2
-    assert set(saved["machine"]) == {
+    assert drawn.read_bytes().startswith(b"\x89PNG")
+    found = json.loads(kept.read_text())
+    assert found[saved.KEY] == saved.LAYOUT
+    assert [r["case"]["elements"] for r in found["results"]] == [100, 1000] * 2
+    assert set(found["machine"]) == {
         "processor", "cores", "isa", "system", "python", "versions"
     }  # fmt: skip
     assert cli.main([*TINY, "--peers", "none", "--compare", str(kept)]) == 0
     assert "new/old" in capsys.readouterr().out
+
+
+def test_a_command_without_any_result_fails(capsys, tmp_path):
+    few = ["bench", "--sizes", "10,20", "--arrays", "100", "--threads", "1"]
+    kept = tmp_path / "a.json"
+    assert cli.main([*few, "--optimizer", "all", "--json", str(kept)]) == 1
+    out, err = capsys.readouterr()
+    count = 2 * len(lrcore.optimizers.available())
+    assert err.startswith(
+        f"lrcore: no case could be timed: no result for {count} cases: fewer elements "
+        "than 100 arrays: (AdaBelief float32, 10 in 100 arrays, 1 thread), "
+    )
+    assert len(err) < 600
+    assert (out, kept.exists()) == ("", False)
+
+
+def test_cases_without_a_result_are_named_by_reason():
+    found = told({"lrcore": 10.0}, a="too big", b="too big", c="too few")
+    lines = report.tables(found).splitlines()[-2:]
+    assert lines == [
+        "no result for 2 cases: too big: (a), (b)",
+        "no result: c: too few",
+    ]
+
+
+def test_a_line_has_a_gap_where_a_case_was_left_out(monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.update(
+        {line.get_label(): line for line in figure.axes[0].lines}
+    ))  # fmt: skip
+    results = [
+        told(times, CASE._replace(elements=n)).results[0]
+        for n, times in (
+            (10, {"lrcore": 1, "b": 2}),
+            (100, {"lrcore": 1}),
+            (1000, {"lrcore": 1, "b": 5, "b, 1 thread": 4}),
+        )
+    ]
+    picture.draw(told({})._replace(results=results[::-1]), "x.png")
+    ours, other = drawn.values()
+    assert ours.get_ydata().tolist() == [1e-6] * 3
+    np.testing.assert_array_equal(other.get_ydata(), [2e-6, np.nan, 4e-6])
 
 
 def test_the_command_takes_other_optimizers_and_the_preset(monkeypatch, capsys):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from helpers import KINDS
+from table import ROWS
 
 import lrcore
 
@@ -37,6 +38,50 @@ def test_what_is_said_of_states_is_so():
         assert tuple(opt.state[0]) == found.states, name
         like = [a for a in opt.state[0].values() if a.shape == p.shape]
         assert sum(a.nbytes for a in like) == found.bytes_per_element * p.size, name
+
+
+def refusing(**option):
+    """Return the optimizers that refuse an option."""
+    refused = set()
+    for name, kind in KINDS.items():
+        try:
+            kind(np.ones((2, 3)), **option)
+        except ValueError:
+            refused.add(name)
+    return refused
+
+
+SCHEDULE_FREE = {"SGDScheduleFree", "AdamWScheduleFree"}
+FIND_THEIR_RATE = {
+    *("DoG", "LDoG", "DoWG", "Prodigy", "DAdaptAdam", "DAdaptSGD"),
+    *("SPS", "SGDHD", "AdamHD"),
+}
+
+
+def test_what_is_said_of_all_optimizers_is_so():
+    """The README names the exceptions."""
+    for option in (
+        {"weight_decay": 0.1}, {"weight_decay": 0.1, "decoupled_weight_decay": False},
+        {"l2": 0.1}, {"maximize": True}, {"ema_decay": 0.9}, {"swa_start": 1},
+        {"clip_value": 1.0}, {"clip_tensor_norm": 1.0}, {"clip_norm": 1.0},
+        {"agc": 0.1, "agc_axis": 0}, {"accumulate": 2}, {"skip_nonfinite": True},
+        {"grad_scale": 0.5}, {"zero_grads": True}, {"telemetry": True},
+        {"num_threads": 1}, {"denormals": "keep"},
+    ):  # fmt: skip
+        assert refusing(**option) == set(), option
+    decoupled = {"weight_decay": 0.1, "decoupled_weight_decay": True}
+    assert refusing(**decoupled) == {"DAdaptSGD"}
+    assert refusing(lookahead_steps=2) == {"DAdaptSGD"} | SCHEDULE_FREE
+    without = FIND_THEIR_RATE | SCHEDULE_FREE | {"FTRL", "MADGRAD"}
+    assert refusing(mechanic=True) == without
+
+
+def test_what_is_said_of_other_libraries_is_so():
+    """The README names the optimizers that no library has, and the number of steps."""
+    compared = {row.name for row in ROWS if row.golden}
+    assert set(lrcore.optimizers.available()) - compared == {"SGDHD", "AdamHD"}
+    with np.load(ROOT / "tests" / "golden" / "given.npz") as given:
+        assert len(given["grads"]) == 60
 
 
 def test_links_within_the_repository():

@@ -98,7 +98,7 @@ CALLS = {
     "from_dict": (lrcore.schedules.Schedule.from_dict, {"saved": FLAT.to_dict()}),
 }  # fmt: skip
 LEFT_OUT = {
-    *("progress", "title", "label", "log"),  # which nothing checks
+    *("title", "label"),  # which nothing checks
     *("num", "trial_steps"),  # which may be any int that the memory holds
 }
 

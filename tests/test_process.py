@@ -109,7 +109,6 @@ def test_the_demo_says_what_is_wrong_with_its_rate(monkeypatch, capsys, lr, said
         ["demo", "--lr", "fast"],
         ["demo", "--plot", "/no/such/folder/x.png"],
         ["nothing"],
-        [],
     ],
 )
 def test_a_wrong_command_line_is_refused(argv, capsys):
@@ -117,6 +116,25 @@ def test_a_wrong_command_line_is_refused(argv, capsys):
         cli.main(argv)
     assert stop.value.code == 2
     assert "error:" in capsys.readouterr().err
+
+
+def test_without_a_command_it_helps(capsys):
+    assert cli.main([]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("usage: lrcore")
+    for command in ("demo", "bench", "info"):
+        assert f"\n    {command} " in out
+
+
+@pytest.mark.parametrize("find", [[], ["--find"]])
+@pytest.mark.parametrize("optimizer", lrcore.optimizers.available())
+def test_the_demo_runs_with_every_optimizer(optimizer, find, monkeypatch, capsys):
+    monkeypatch.setattr(demo, "time_steps", lambda networks: "")
+    assert cli.main(["demo", "--optimizer", optimizer, "--epochs", "1", *find]) == 0
+    out, err = capsys.readouterr()
+    assert f"{optimizer} reads " in out
+    assert "Traceback" not in err
+    assert max(map(len, out.splitlines())) <= 88
 
 
 def test_a_wrong_learning_rate_is_one_line(capsys):

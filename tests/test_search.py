@@ -253,7 +253,7 @@ def test_what_is_raised_tells_of_the_trials_before_it(error):
     ]  # fmt: skip
     with pytest.raises(error) as raised:
         tune(lambda params: run(params["x"]), {"x": [1, 2, 4, 8]}, "grid")
-    (table,) = raised.value.__notes__
+    *_, table = raised.value.__notes__
     assert [row.split()[:3] for row in table.splitlines()[1:]] == [
         ["trial", "x", "loss"], ["0", "1", "1"], ["1", "2", "2"],
     ]  # fmt: skip
@@ -568,6 +568,12 @@ def test_progress(capsys):
         ({"timeout": 0}, "timeout: expected a number of seconds > 0, found 0"),
         ({"timeout": math.nan}, "timeout: expected a number of seconds > 0, found nan"),
         ({"name": 3}, "name: expected a string, found 3"),
+        ({"catch": 3}, "catch: expected types of exceptions, as .*, found 3"),
+        ({"catch": (OSError, KeyboardInterrupt)}, "catch: expected types of .* found"),
+        ({"n_trials": 0}, "n_trials: expected an int >= 1, or None, found 0"),
+        ({"n_trials": 2, "trials": 2}, "n_trials: expected one of `trials` and"),
+        ({"direction": "up"}, "direction: expected one of 'minimize', 'maximize', fou"),
+        ({"direction": "maximize", "mode": "min"}, "direction: expected one of `mode`"),
         ({"storage": "x"}, "name: expected the study's name, by which.*found None"),
         ({"storage": 3, "name": "x"}, "storage: expected a database's URL.*found 3"),
         ({"method": "grid", "trials": 3}, "trials: expected None for 'grid', whose 5"),
@@ -865,6 +871,118 @@ def test_workers_that_are_killed_again_and_again():
         _workers._check_death(-signal.SIGKILL, 8, n_jobs=4)
 
 
+# --- exceptions of the objective ------------------------------------------------------
+
+
+def singular(params):
+    if params["lr"] > 0.1:
+        raise np.linalg.LinAlgError("singular")
+    yield params["lr"]
+
+
+@pytest.mark.parametrize(
+    ("method", "n_jobs"), [("random", 1), ("tpe", 1), ("log_sweep", 2)]
+)
+def test_a_trial_that_raises_is_kept_as_failed(method, n_jobs, tmp_path):
+    def search(**given):
+        return tune(
+            singular, {"lr": space.lr(1e-4, 1.0)}, method, 10, seed=3, n_jobs=n_jobs,
+            storage=tmp_path / "study.log", name="a", **given,
+        )  # fmt: skip
+
+    with pytest.raises(np.linalg.LinAlgError) as raised:
+        search()
+    assert any("catch=(LinAlgError,)" in note for note in raised.value.__notes__)
+    found = search(catch=(ArithmeticError, np.linalg.LinAlgError))
+    assert len(found.trials) == 10
+    failed = [t for t in found.trials if t.state == "failed"]
+    assert failed
+    for trial in found.trials:
+        assert (trial.params["lr"] > 0.1) == (trial.state == "failed")
+    assert found.trials[-len(failed) :] == tuple(failed)
+    assert found.best_value == min(t.params["lr"] for t in found.trials)
+    assert search().trials == search(catch=Exception).trials  # nothing is left to run
+
+
+def test_what_is_not_caught_ends_the_study():
+    def objective(params):
+        return [][params["x"]] if params["x"] else "no number"
+
+    with pytest.raises(IndexError):
+        tune(objective, {"x": [1, 2]}, "grid", catch=ZeroDivisionError)
+    # lrcore's own errors about an objective are not the objective's.
+    with pytest.raises(
+        TypeError, match="objective: expected to return a number"
+    ) as own:
+        tune(objective, {"x": [0]}, "grid", catch=Exception)
+    assert not any("catch" in note for note in getattr(own.value, "__notes__", ()))
+
+
+def test_nothing_is_best_where_all_failed():
+    found = tune(singular, {"lr": [0.2, 0.3]}, "grid", catch=Exception)
+    with pytest.raises(ValueError, match="found 2 trials of which 0 diverged and 2 fa"):
+        found.best  # noqa: B018
+    assert [line.split()[-1] for line in str(found).splitlines()[1:]] == ["failed"] * 2
+
+
+def test_optunas_words():
+    def objective(params):
+        return -((params["x"] - 2) ** 2)
+
+    given = {"x": space.Real(0, 4)}
+    ours = tune(objective, given, "random", 5, mode="max", seed=0)
+    theirs = tune(objective, given, "random", n_trials=5, direction="maximize", seed=0)
+    assert (theirs.trials, theirs.mode) == (ours.trials, "max")
+    assert tune(objective, given, "random", 2, direction="minimize").mode == "min"
+
+
+# --- tables ---------------------------------------------------------------------------
+
+
+def test_a_search_can_be_hashed():
+    found = tune(singular, {"lr": [0.1, 0.2]}, "grid", catch=Exception)
+    again = pickle.loads(pickle.dumps(found))
+    assert hash(again) == hash(found)
+    assert {found: 1}[found] == 1
+    assert len({*found.trials, *sweep(lambda lr: lr, [1.0]).trials}) == 3
+
+
+def test_a_dataframe():
+    pandas = pytest.importorskip("pandas", reason="makes the table")
+    given = {"lr": [0.1, 0.5], "pair": Tuple(Choice(1), Choice("a"))}
+    found = tune(bowl, given, "grid")
+    frame = found.to_dataframe()
+    assert isinstance(frame, pandas.DataFrame)
+    assert [*frame.columns] == [
+        "number", "state", "value", "params_lr", "params_pair", "steps", "seconds",
+    ]  # fmt: skip
+    assert frame["value"].tolist() == [t.value for t in found.trials]
+    assert frame["params_lr"].tolist() == [0.5, 0.1]
+    assert frame["params_pair"].tolist() == [(1, "a")] * 2
+    assert frame["steps"].tolist() == [9, 9]
+
+
+def test_a_dataframe_without_pandas(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match="to_dataframe needs pandas: pip install pa"):
+        sweep(lambda lr: lr, [1.0]).to_dataframe()
+
+
+def test_a_notebook_shows_the_first_trials():
+    name = "<script>alert('&')</script>"
+    found = tune(bowl, {"lr": [0.1, 0.5], name: ["<b>"]}, "grid")
+    shown = found._repr_html_()
+    assert shown.count("<tr>") == 3
+    assert "<script" not in shown
+    assert "&lt;script&gt;alert(&#x27;&amp;&#x27;)&lt;/script&gt;" in shown
+    assert "&lt;b&gt;" in shown
+    assert not re.search("http|src|href|url", shown)
+    many = sweep(lambda lr: lr, np.geomspace(1e-3, 1, 500))._repr_html_()
+    assert many.count("<tr>") == 21
+    assert "and 480 more" in many
+    assert len(many) < 20_000
+
+
 # --- pictures -------------------------------------------------------------------------
 
 
@@ -878,29 +996,95 @@ def test_a_sweeps_picture(tmp_path):
     (axes,) = figure.axes
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("learning rate", "loss")
+    assert axes.get_title() == "best: 0.5"
     drawn = labels(axes)
-    assert set(drawn) == {"finished", "best: 0.5", "higher", "diverged"}
-    assert drawn["finished"].get_xdata().tolist() == [1e-3, 0.01, 0.1, 0.5, 5]
-    assert drawn["best: 0.5"].get_xdata().tolist() == [0.5]
-    assert drawn["higher"].get_xdata().tolist() == [5]  # 4^18 times the beginning
-    assert drawn["diverged"].get_xdata().tolist() == [1e200]
+    assert set(drawn) == {
+        "finished (5)", "best: trial 3, loss 3.433e-05", "higher (1)", "diverged (1)"
+    }  # fmt: skip
+    assert drawn["finished (5)"].get_xdata().tolist() == [1e-3, 0.01, 0.1, 0.5, 5]
+    assert drawn["best: trial 3, loss 3.433e-05"].get_xdata().tolist() == [0.5]
+    assert drawn["higher (1)"].get_xdata().tolist() == [5]  # 4^18 times the beginning
+    assert drawn["diverged (1)"].get_xdata().tolist() == [1e200]
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == [*drawn]
     height, width, _ = image.imread(tmp_path / "x.png").shape
     assert (width, height) == (1200, 600)
     assert figure.get_suptitle() == "A sweep"
 
 
 def test_a_studys_picture_of_one_dimension():
-    found = tune(bowl, LR, "asha", 20, seed=0)
-    drawn = labels(found.plot().axes[0])
-    assert len(drawn["pruned"].get_xdata()) == sum(
-        t.state == "pruned" for t in found.trials
-    )
     found = tune(
         lambda params: params["m"], {"m": space.momentum(0.9, 0.99)}, "grid", mode="max"
     )
     (axes,) = found.plot().axes
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("1 - m", "value")
-    assert min(labels(axes)["finished"].get_xdata()) == pytest.approx(0.01)
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("m", "value")
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["0.9", "0.99"]
+    assert np.diff(labels(axes)["finished (5)"].get_xdata()) == pytest.approx(0.25)
+
+
+def everything(params):
+    """Finishes, is pruned (before it yields too), diverges, fails, gets too high."""
+    if params["kind"] == "raises":
+        raise ZeroDivisionError
+    if params["kind"] == "pruned":
+        raise optuna.TrialPruned
+    if params["kind"] == "nan":
+        return math.nan
+    loss = (math.log10(params["lr"]) + 2) ** 2 + 0.1
+    return loss * (1e6 if params["kind"] == "high" else 1)
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_every_trial_is_drawn_in_the_panel_of_every_parameter(mode):
+    kinds = [*["a" * 50, "b", "c"] * 2, "raises", "pruned", "nan", "high"]
+    given = {
+        "lr": space.lr(1e-3, 0.1), "pair": space.betas(), "batch": space.batch_size(),
+        "kind": [*dict.fromkeys(kinds)],
+    }  # fmt: skip
+    found = tune(everything, given, "random", 60, seed=0, mode=mode, catch=Exception)
+    figure = found.plot()
+    panels = [a for a in figure.axes if a.axison]
+    names = [axes.get_xlabel() for axes in panels]
+    assert names == ["learning rate", "pair[0]", "pair[1]", "batch", "kind"]
+    states = [t.state for t in found.trials]
+    for axes in panels:
+        drawn = {name: len(line.get_xdata()) for name, line in labels(axes).items()}
+        assert drawn.pop(f"finished ({states.count('finished')})") == states.count(
+            "finished"
+        )
+        assert drawn[f"pruned, no value ({states.count('pruned')})"] > 1
+        assert drawn[f"diverged ({states.count('diverged')})"] > 1
+        assert drawn[f"failed ({states.count('failed')})"] > 1
+        assert any(name.startswith("higher") for name in drawn) == (mode == "min")
+        assert drawn[f"the best tenth ({math.ceil(states.count('finished') / 10)})"]
+        low, high = sorted(axes.get_xlim())
+        for line in axes.lines:
+            assert np.all((low < line.get_xdata()) & (line.get_xdata() < high))
+    ticks = [t.get_text() for t in panels[3].get_xticklabels()]
+    assert ticks == ["16", "32", "64", "128", "256", "512"]
+    assert max(len(t.get_text()) for t in panels[4].get_xticklabels()) == 12
+    best = found.best_params
+    assert panels[3].get_title() == f"best: {best['batch']}"
+    (star,) = [li for n, li in labels(panels[3]).items() if n.startswith("best:")]
+    assert star.get_xdata() == [math.log2(best["batch"])]
+
+
+@pytest.mark.parametrize("dimension", [
+    Real(1e-300, 1e308, "log"), Real(-1e300, 1e300), Real(0.91, 0.92, "complement"),
+    Real(0.0, 1 - 2**-53, "complement"), Integer(1, 2**53, "powers of 2"),
+    Integer(-3, 4), Integer(1, 1000, "log"),
+    Choice(*range(100)), Choice(None, 0.5, "x"),
+])  # fmt: skip
+def test_the_axis_of_any_dimension_can_be_drawn(dimension, tmp_path):
+    trials = [
+        Trial(i, {"x": x}, float(i), "finished")
+        for i, x in enumerate(dimension.points(7))
+    ]
+    figure = Search(tuple(trials), {"x": dimension}).plot(tmp_path / "x.png")
+    (axes,) = figure.axes
+    shown = [
+        t for t in axes.get_xticks() if axes.get_xlim()[0] <= t <= axes.get_xlim()[1]
+    ]
+    assert 1 <= len(shown) <= 20
 
 
 @pytest.fixture(scope="module")
@@ -919,15 +1103,8 @@ def test_optunas_pictures(wide, kind, tmp_path):
     assert not pyplot.get_fignums()
 
 
-def test_by_itself_a_wide_studys_picture_is_a_slice(wide):
-    shown = [axes.get_xlabel() for axes in wide.plot().axes]
-    assert shown[:3] == ["1 - momentum", "lr", "name"]
-
-
-def test_pictures_of_bad_input(wide):
+def test_pictures_of_bad_input():
     one = sweep(lambda lr: lr, [1.0])
-    with pytest.raises(ValueError, match=r"another than 'loss'.*'slice'"):
-        wide.plot(kind="loss")
     with pytest.raises(ValueError, match="kind: expected 'loss' of a sweep"):
         one.plot(kind="slice")
     with pytest.raises(ValueError, match="kind: expected one of"):

@@ -1,7 +1,8 @@
-"""What several rooms need, and no user: leaves, which import only each other.
+"""Modules that several rooms share; they import only each other.
 
-types, words, sums, bounds : of numbers, and of what messages say.
+types, sums, bounds : numbers.  words : the words of messages.
 domains : the values that an argument can have, and the errors for all others.
-trees, arrays, containers, refusals : of the arrays that users hand over; what is wrong.
-pictures, figure : what all pictures have in common.  quota : processors to be had.
+trees : the user's nested containers of arrays.  arrays, containers, refusals, foreign :
+checks of these, and their messages.
+pictures, figure : what all pictures have in common.  quota : the number of processors.
 """

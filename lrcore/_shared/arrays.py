@@ -1,8 +1,8 @@
-"""What may be wrong with an array that a user hands over, in words.
+"""Checks of the arrays that a user passes, with their messages.
 
-Each function returns where all is well, and raises TypeError or ValueError with the
-argument's name, what was found and how to mend it, before anything has been written.
-A message is short whatever the user passed, and takes time linear in what was passed.
+Each function returns if all is well.  Otherwise it raises TypeError or ValueError with
+the argument's name, the finding and the remedy, before anything has been written.  A
+message is short whatever the user passed, and is made in linear time.
 """
 
 from __future__ import annotations
@@ -16,13 +16,18 @@ from typing import Any
 
 import numpy as np
 
+from lrcore._shared.foreign import (
+    advice_for_gradient,
+    advice_for_param,
+    in_its_place,
+)
 from lrcore._shared.trees import Place
 from lrcore._shared.words import error, kind, shortened, shown
 
 _FLOAT32, _FLOAT64 = np.dtype("float32"), np.dtype("float64")
 
 Name = str | Place
-"""What a message calls an array or a container."""
+"""The name of an array or a container in messages."""
 
 Named = tuple[Name, np.ndarray]
 
@@ -32,7 +37,8 @@ def readable(
 ) -> None:
     """Check for an array that a kernel can read.
 
-    like: the dtype to advise; keep: whether the caller has to keep what he converts.
+    like: the dtype to advise; keep: whether the array is a parameter, so that the user
+    has to keep a converted one.
     """
     if a is None:
         how = "pass the array that is to be updated" if keep else "pass the gradient"
@@ -40,11 +46,17 @@ def readable(
     if isinstance(a, np.ma.MaskedArray):
         raise error(TypeError, name, "found a masked array; fill it first: .filled(0)")
     if not isinstance(a, np.ndarray):
+        wanted = "a numpy.ndarray"
+        if keep and isinstance(name, Place):
+            wanted += ", or a list, tuple or dict of them"
+        advice = advice_for_param(name, a) if keep else advice_for_gradient(a, like)
+        raise error(TypeError, name, f"expected {wanted}, found {kind(a)}{advice}")
+    if a.dtype == object and keep:
         raise error(
             TypeError,
             name,
-            f"expected a numpy.ndarray, found {kind(a)}; "
-            + _mend(keep, f"numpy.asarray({{}}, numpy.{like})"),
+            "expected dtype float32 or float64, found an array of objects; pass "
+            "list(...) of its arrays",
         )
     if a.dtype != _FLOAT32 and a.dtype != _FLOAT64:
         found = shortened(a.dtype.name)
@@ -53,17 +65,17 @@ def readable(
             TypeError,
             name,
             f"expected dtype float32 or float64, found {found}{order}; "
-            + _mend(keep, f"{{}}.astype(numpy.{like})"),
+            + _mend(name, keep, f"{{}}.astype(numpy.{like})"),
         )
     if not (a.flags.c_contiguous or a.flags.f_contiguous):
         raise error(
             ValueError,
             name,
             f"found a non-contiguous array with strides {shown(a.strides)}; "
-            + _mend(keep, "numpy.ascontiguousarray({})"),
+            + _mend(name, keep, "numpy.ascontiguousarray({})"),
         )
     if not a.flags.aligned:
-        raise error(ValueError, name, "found a misaligned array; " + _mend(keep))
+        raise error(ValueError, name, "found a misaligned array; " + _mend(name, keep))
 
 
 def writable(name: Name, a: Any, *, keep: bool = False) -> None:
@@ -73,19 +85,18 @@ def writable(name: Name, a: Any, *, keep: bool = False) -> None:
         raise error(
             ValueError,
             name,
-            "found a read-only array, which a step could not update; " + _mend(keep),
+            "found a read-only array, which a step could not update; "
+            + _mend(name, keep),
         )
 
 
-def _mend(keep: bool, how: str = "{}.copy()") -> str:
-    """Advise a conversion; a converted parameter is to be kept, to be seen training."""
-    if keep:
-        return f"make it so, keep it and pass it: p = {how.format('p')}"
-    return f"pass {how.format('...')}"
+def _mend(name: Name, keep: bool, how: str = "{}.copy()") -> str:
+    """Advise a conversion; the user has to keep a converted parameter."""
+    return in_its_place(name, how) if keep else f"pass {how.format('...')}"
 
 
 def matches(name: Name, a: Any, of: Name, p: np.ndarray) -> None:
-    """`a` belongs to the parameter `p`: same type, shape and memory order."""
+    """Refuse an array of another type, shape or memory order than the parameter `p`."""
     readable(name, a, like=p.dtype)
     if a.dtype != p.dtype:
         raise error(
@@ -129,7 +140,7 @@ def units(
 ) -> tuple[int, int, int] | None:
     """Return (outer, reduced, inner) in memory order of norms over axes of an array.
 
-    Axes that it lacks are left out.  None: there are no such norms.
+    Axes that the array lacks are left out.  None: `axes` is None.
     """
     if axes is None:
         return None
@@ -152,7 +163,7 @@ def units(
     return prod(shape[:first]), prod(shape[first:last]), prod(shape[last:])
 
 
-# --- arrays among each other ----------------------------------------------------------
+# --- shared memory --------------------------------------------------------------------
 
 
 def _extent(a: np.ndarray) -> tuple[int, int]:
@@ -165,29 +176,33 @@ Span = tuple[int, int, Name]
 
 
 def spans(named: Sequence[Named]) -> list[Span]:
-    """Return the spans of arrays that hold anything, in order of address."""
+    """Return the spans of arrays that are not empty, in order of address."""
     spans = [(*_extent(a), name) for name, a in named if a.nbytes]
     return sorted(spans, key=itemgetter(0, 1))
 
 
-def apart(named: Sequence[Named]) -> None:
-    """No two of these arrays overlap."""
+def apart(named: Sequence[Named], how: str = "copy one: .copy()") -> None:
+    """Refuse arrays of which two overlap.
+
+    how : what to do about it.
+    """
     for (_, end, first), (start, _, second) in pairwise(spans(named)):
         if start < end:
             raise error(
                 ValueError,
                 second,
-                f"found to share memory with {shortened(str(first))}; "
-                "copy one: .copy()",
+                f"found to share memory with {shortened(str(first))}; {how}",
             )
 
 
 def apart_from(spans: list[Span], name: Name, a: np.ndarray) -> None:
-    """An array overlaps none of these spans, which do not overlap each other."""
+    """Refuse an array that overlaps one of these spans, which do not overlap."""
     start, end = _extent(a)
     if start == end:
         return
-    at = bisect_left(spans, end, key=itemgetter(0))  # those before begin before its end
+    at = bisect_left(
+        spans, end, key=itemgetter(0)
+    )  # only spans before `at` begin before its end
     if at and spans[at - 1][1] > start:
         raise error(
             ValueError,
@@ -197,5 +212,5 @@ def apart_from(spans: list[Span], name: Name, a: np.ndarray) -> None:
 
 
 def buffers(arrays: Sequence[np.ndarray]) -> list[tuple[int, int]]:
-    """The addresses [start, end) of arrays that hold anything, in order."""
+    """Return the addresses [start, end) of arrays that are not empty, in order."""
     return sorted(_extent(a) for a in arrays if a.nbytes)

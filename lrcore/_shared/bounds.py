@@ -17,12 +17,12 @@ LARGEST_RATE = float(np.finfo(np.float32).max)
 
 
 def finite(*numbers: float) -> bool:
-    """Whether all of them are.
+    """Return whether all numbers are finite.
 
-    Sums over gradients of 1e154 and more are not, nor is what is made of them: then a
-    group's numbers stay as they are, which would not forget it.
+    Sums of squares of gradients from 1e154 on are not.  Then a group keeps its numbers,
+    as it would never lose an infinite one.
     """
-    return isfinite(sum(numbers)) or all(map(isfinite, numbers))  # the quick way first
+    return isfinite(sum(numbers)) or all(map(isfinite, numbers))  # the sum is faster
 
 
 def largest(x: Array) -> Any:

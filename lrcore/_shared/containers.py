@@ -1,8 +1,8 @@
-"""What may be wrong with arrays in nested lists, tuples and dicts, in words."""
+"""Checks of nested lists, tuples and dicts of arrays, with their messages."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -20,23 +20,20 @@ def params(tree: Tree) -> None:
         raise ValueError("params: found no array in it")
     arrays = with_names("params", tree)
     for name, a in arrays:
-        if not isinstance(a, np.ndarray) and isinstance(a, Iterable):
-            raise error(
-                TypeError,
-                name,
-                "expected an array, or a list, tuple or dict of them, "
-                f"found {kind(a)}; pass list(...) of its arrays",
-            )
         writable(name, a, keep=True)
-    apart(arrays)
+    apart(
+        arrays,
+        "pass tied weights once, with the sum of their gradients; to train them apart "
+        "pass .copy() of one",
+    )
 
 
 def gradients(grads: Any, name: str, *, writes: bool = False) -> list[np.ndarray]:
-    """Return the arrays of nested gradients, which can be read, or written."""
+    """Return the arrays of nested gradients, after checking that they can be used."""
     arrays = with_names(name, flatten(grads, name=name))
     for where, a in arrays:
         if writes:
-            writable(where, a)
+            writable(where, a, keep=True)
         else:
             readable(where, a)
     if writes:
@@ -58,7 +55,7 @@ def names(found: Any, tree: Tree) -> None:
         return
     ours = f"[{listed(leaves, lambda leaf: shown(leaf.path))}]"
     theirs = f"[{listed(saved)}]" if isinstance(found, list) else named(found)
-    if at is not None and ours == theirs:  # as both are long
+    if at is not None and ours == theirs:  # if both are long and shortened alike
         raise ValueError(
             f"names[{at}]: expected {shown(leaves[at].path)}, found {shown(saved[at])}"
         )
@@ -78,7 +75,7 @@ def rebound(name: Name, found: Any, wanted: Any) -> None:
 
 
 def like_containers(tree: Tree, grads: Any) -> list[Any]:
-    """The params' containers are as they were, and the gradients' are like them.
+    """Refuse changed containers of params, and gradients with other containers.
 
     Return the gradients' containers, in the order of the tree's nodes.
     """
@@ -137,7 +134,7 @@ def _keys(container: Any) -> Collection[Any]:
 
 
 def _differences(found: Collection[Any], wanted: Collection[Any]) -> str:
-    """Say which keys are too many and which are too few; "" where there are none."""
+    """Say which keys are extra and which are missing, or ""."""
     differences = []
     for word, some, others in (("extra", found, wanted), ("missing", wanted, found)):
         others = set(others)

@@ -24,12 +24,13 @@ _MAX, _LEAST = sys.float_info.max, math.ulp(0.0)
 
 
 def real(name: str, value: Any, what: str) -> float:
-    """Return a float (inf where it is too large); strings, bools and None are none.
+    """Return a float (inf if the value is too large).
 
     Raises
     ------
     TypeError
-        It is no real number; the message says that `what` was expected.
+        The value is no real number (strings, bools and None are none); the message says
+        that `what` was expected.
     """
     try:
         dtype = getattr(value, "dtype", None)
@@ -50,8 +51,8 @@ def whole(name: str, value: Any, what: str, *, least: int) -> int:
     Raises
     ------
     TypeError, ValueError
-        It is no whole number, or a smaller one; the message says that `what` was
-        expected.
+        The value is no whole number, or less than `least`; the message says that `what`
+        was expected.
     """
     try:
         if isinstance(value, bool):
@@ -65,14 +66,14 @@ def whole(name: str, value: Any, what: str, *, least: int) -> int:
 
 
 def is_schedule(value: Any) -> bool:
-    """Whether a value is a schedule: any callable but a class."""
+    """Return whether a value is a schedule: any callable but a class."""
     return callable(value) and not isinstance(value, type)
 
 
 class Domain(ABC):
     """The values that an argument can have.
 
-    text : which they are, for errors: "a finite number >= 0".
+    text : the values in words, for errors: "a finite number >= 0".
     kind : their type, for docs: "float".
     optional : whether None is one of them.
     least, most : every float x with least <= x <= most is in the domain, so that a

@@ -1,6 +1,6 @@
 """What all pictures have in common: colours, grid, ticks, files.
 
-Pictures need matplotlib, the extra `plot`, which is imported where one is drawn.
+Pictures need matplotlib (the extra `plot`), which is imported to draw.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, which colour-blind readers tell apart.  Lines differ in their
-# dashes too.
+# Okabe and Ito's colours, which colour-blind readers can distinguish.  Lines have
+# different dashes, too.
 BLACK, ORANGE, SKY, GREEN, VERMILION, BLUE, PURPLE = COLORS = (
     "#000000", "#e69f00", "#56b4e9", "#009e73", "#d55e00", "#0072b2", "#cc79a7",
 )  # fmt: skip
@@ -29,12 +29,12 @@ DASHES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))
 DPI = 150  # of a file; 8 inches are 1,200 pixels, which a README shows as 800 to 900
 SUFFIXES = (".png", ".pdf", ".svg")
 
-# Beyond them a logarithmic axis has no room for its margins and ticks.
+# Beyond these, matplotlib cannot make margins and ticks of a logarithmic axis.
 _LARGEST, _LEAST = 1e100, 1e-100
 
 
 def tidy(axes: Axes) -> None:
-    """Leave out the frame's upper and right sides, and draw a light grid."""
+    """Remove the upper and right sides of the frame, and draw a light grid."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.3)
 
@@ -54,7 +54,7 @@ def step_ticks(axes: Axes) -> None:
 
 
 def check_path(path: str | PathLike[str] | None) -> None:
-    """Raise ValueError for a file of a kind that is not drawn."""
+    """Raise ValueError for a path with another suffix."""
     if path is not None and Path(fspath(path)).suffix not in SUFFIXES:
         raise ValueError(f"path: expected a .png, .pdf or .svg, found {shown(path)}")
 
@@ -76,7 +76,7 @@ def require() -> None:
 
 
 def canvas(width: float, height: float) -> Figure:
-    """Return an empty figure, of a size in inches, that notebooks show."""
+    """Return an empty figure of a size in inches; notebooks can show it."""
     from lrcore._shared.figure import Picture
 
     return Picture(figsize=(width, height), layout="constrained")
@@ -89,7 +89,7 @@ def drawable(values: Array) -> Array:
 
 
 def mark_nonfinite(axes: Axes, steps: Array, label: str = "not finite") -> None:
-    """Mark steps, or rates, at the upper edge: a value there is not finite."""
+    """Mark at the upper edge the steps, or rates, with a value that is not finite."""
     if len(steps):
         axes.plot(
             steps, np.full(len(steps), 0.97), "x", transform=axes.get_xaxis_transform(),
@@ -98,6 +98,6 @@ def mark_nonfinite(axes: Axes, steps: Array, label: str = "not finite") -> None:
 
 
 def columns(number: int, most: int) -> int:
-    """Return in how many columns the fewest rows are filled evenly."""
+    """Return the number of columns that gives the fewest rows, evenly filled."""
     rows = math.ceil(number / most)
     return math.ceil(number / rows)

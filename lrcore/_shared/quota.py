@@ -1,4 +1,4 @@
-"""How many processors the container lets the process use."""
+"""The number of processors that a container allows the process."""
 
 from __future__ import annotations
 

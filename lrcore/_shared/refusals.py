@@ -1,7 +1,7 @@
-"""Why a step was refused, in words.
+"""The messages of refused steps.
 
-The binding finds in a few nanoseconds that an argument cannot be used, and calls these
-functions, which look again, at leisure, and raise.
+The binding finds in a few nanoseconds that an argument cannot be used.  Then it calls
+these functions, which look for the reason and raise.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def kernel_arguments(
         raise TypeError(
             f"states: expected {len(names)} ({wanted}), found {len(states)}"
         )
-    writable("p", p)
+    writable("p", p, keep=True)
     matches("g", g, "p", p)
     named: list[Named] = [("p", p), ("g", g)]
     for index, (name, state) in enumerate(zip(names, states, strict=True)):
@@ -75,7 +75,7 @@ def kernel_arguments(
             matches(name, state, "p", p)
         else:
             matches(name, state, "its kind", np.zeros(()))
-        writable(name, state)
+        writable(name, state, keep=True)
         named.append((name, state))
     apart(named)
     raise AssertionError("refused for no reason found")
@@ -96,7 +96,7 @@ def zeroable(names: Sequence[str], grads: Sequence[np.ndarray]) -> None:
 
 
 def unfinished(tree: Tree, to_come: Iterable[int]) -> None:
-    """Say that a step of all arrays came between those of each.  Always raises."""
+    """Say that `step` was called within a round of `step_one`.  Always raises."""
     raise RuntimeError(
         f"step_one has yet to step {_params(tree, to_come)}; pass it None for an array "
         "without a gradient"
@@ -119,7 +119,7 @@ def not_alone(what: str) -> None:
 
 
 def _owned(tree: Tree, states: Sequence[Sequence[np.ndarray]]) -> list[Named]:
-    """Return what an optimizer has, with names."""
+    """Return the params and states of an optimizer, with names."""
     owned = with_names("params", tree)
     for leaf, arrays in zip(tree.leaves, states, strict=True):
         owned += [(Place("the state of params", leaf), array) for array in arrays]
@@ -127,7 +127,7 @@ def _owned(tree: Tree, states: Sequence[Sequence[np.ndarray]]) -> list[Named]:
 
 
 def _steppable(tree: Tree, leaf: Leaf) -> None:
-    """A parameter is still where it was, and can be written."""
+    """Check that a parameter is still in its container, and can be written."""
     name = Place("params", leaf)
     if leaf.node >= 0:
         container = tree.nodes[leaf.node].container

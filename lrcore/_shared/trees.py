@@ -42,9 +42,10 @@ class Leaf(NamedTuple):
 
 
 class Place(NamedTuple):
-    """What a message calls a container or an array: made when it is printed.
+    """The name of a container or an array in messages, made when it is printed.
 
-    Names of all arrays would take quadratic time and memory where arrays are nested.
+    To make the names of all arrays, if they are deeply nested, would take quadratic
+    time and memory.
     """
 
     root: str
@@ -60,7 +61,7 @@ class Place(NamedTuple):
 
 
 _ENDS = 200
-"""Of more keys than that, those in the middle are left out of a name anyhow."""
+"""Of more keys, those in the middle are left out: a name is shortened anyhow."""
 
 
 class Tree(NamedTuple):
@@ -85,7 +86,7 @@ def flatten(params: Any, *, grouped: bool = False, name: str = "params") -> Tree
         leaves.append(Leaf(params, -1, None, 0, None))
         return tree
     nodes.append(Node(params, -1, None, None))
-    # What is left of each container from the outermost one to the present one.
+    # The rest of each container, from the outermost one to the present one.
     opened = [(0, 0, items(params))]
     within = {id(params)}
     while opened:
@@ -114,7 +115,7 @@ def flatten(params: Any, *, grouped: bool = False, name: str = "params") -> Tree
 
 
 def _holds(here: Any) -> bool:
-    """Whether an object is a container; all else is taken for an array."""
+    """Return whether an object is a container; anything else counts as an array."""
     return isinstance(here, (dict, list, tuple))
 
 
@@ -155,7 +156,7 @@ class Places(NamedTuple):
 
 
 def places(tree: Tree) -> Places:
-    """Return what finds an array by its keys, from the outermost container on."""
+    """Return the indices by which `find` looks for an array."""
     nodes = {(node.parent, node.key): k for k, node in enumerate(tree.nodes)}
     return Places(nodes, {(a.node, a.key): i for i, a in enumerate(tree.leaves)})
 
@@ -168,7 +169,7 @@ def find(places: Places, keys: Sequence[Any]) -> int | None:
         for key in above:
             node = places.nodes[node, key]
         return places.leaves[node, last]
-    except (KeyError, TypeError, ValueError):  # of no hash; of no keys
+    except (KeyError, TypeError, ValueError):  # a key without a hash; no keys
         return None
 
 

@@ -1,4 +1,4 @@
-"""Types that several modules speak of."""
+"""Types that several modules use."""
 
 from typing import Any
 
@@ -7,5 +7,5 @@ import numpy as np
 Array = np.ndarray[Any, np.dtype[Any]]
 
 Measured = tuple[float, float, float, float, int]
-"""Of arrays: norms of the gradient, of that as clipped, of p, of its change; elements
-of the gradient that are not finite."""
+"""Norms of the gradient, of the clipped gradient, of p and of its change; the number of
+elements of the gradient that are not finite."""

@@ -1,6 +1,6 @@
-"""Words for what users hand over, cut so that an error message stays readable.
+"""Short words for any object that a user passes, for error messages.
 
-A message is made of a few such pieces, a name, a finding and a remedy, and has at most
+A message consists of a few such pieces (a name, a finding, a remedy), and has at most
 2,048 characters, whatever the user passed.
 """
 
@@ -27,7 +27,7 @@ def shortened(text: str) -> str:
 
 
 class _Brief(Repr):
-    """Looks at the first entries of a container only, and a few levels deep."""
+    """A repr of the first entries of a container, a few levels deep."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ def shown(value: Any) -> str:
     """Return the repr of any object, shortened; its type where it has no repr."""
     try:
         return shortened(_brief.repr(value))
-    except Exception:  # the object's own; or an int of too many digits
+    except Exception:  # of the object's __repr__; or an int has too many digits
         return f"<{kind(value)}>"
 
 
@@ -82,9 +82,9 @@ def kind(obj: Any) -> str:
 def listed(
     items: Collection[Any], word: Callable[[Any], str] = shown, room: int = _LIST
 ) -> str:
-    """Return the words of items with commas between; of many, how many more follow.
+    """Return the words of items, joined by commas; "and 7 more" if there are too many.
 
-    room : how many characters to fill, if the first word is not longer.
+    room : the most characters, unless the first word is longer.
     """
     words: list[str] = []
     for item in items:

@@ -9,10 +9,10 @@ from lrcore.bench.peers import Traffic
 
 
 class Asked(NamedTuple):
-    """A bound on somebody's time over ours.
+    """A bound on the ratio of a peer's time to ours.
 
-    who : of those of this name, with whatever options and threads, the fastest.
-    bound : at least, or at most, this.
+    who : the name of the peer; its fastest variant counts.
+    bound : the least ratio, or the largest if `at_most`.
     """
 
     who: str
@@ -21,7 +21,7 @@ class Asked(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What was found of what is asked; who is None where nobody of the name ran."""
+    """The ratio that was found; who is None if no peer of the name was timed."""
 
     who: str | None
     seconds: float
@@ -30,14 +30,14 @@ class Found(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """A case and what is asked in it."""
+    """A case, and the ratios that are asked of it."""
 
     case: Case
     asked: tuple[Asked, ...]
 
 
 def bars(threads: int) -> list[Bar]:
-    """Return the preset at a number of threads; what is asked is asked of two."""
+    """Return the preset for a number of threads; the bounds are meant for two."""
 
     def bar(
         elements: int,
@@ -80,7 +80,7 @@ def bars(threads: int) -> list[Bar]:
 
 
 def found(result: Result, asked: Asked) -> Found:
-    """Hold a result to what is asked."""
+    """Compare a result with a bound."""
     ours = next(iter(result.times.values())).median
     best = fastest(result, asked.who)
     if best is None:
@@ -92,7 +92,10 @@ def found(result: Result, asked: Asked) -> Found:
 
 
 def fastest(result: Result, who: str | None = None) -> str | None:
-    """Return the fastest of a name, or of all others but the limit; None: nobody."""
+    """Return the fastest variant of a peer, or the fastest peer; None if there is none.
+
+    The limit, which only moves memory, is not a peer.
+    """
     _, *others = result.times
     if who is None:
         few = [name for name in others if not name.startswith(Traffic.name)]

@@ -1,4 +1,4 @@
-"""What is timed, and what came of it."""
+"""Cases that are timed, and their results."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ class LeftOutError(Exception):
 
 
 class Case(NamedTuple):
-    """What is timed: a task of `whole.TASKS`, of which a bare step is one.
+    """A case to time.
 
-    elements : of all arrays together.
+    task : a key of `whole.TASKS`, such as "step", a bare step.
+    elements : the number of elements of all arrays together.
     """
 
     task: str
@@ -33,12 +34,12 @@ class Case(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What came of a case.
+    """The result of a case.
 
-    times : by name; the first is ours.
-    left_out : by name, why there is no time.
-    state_bytes : of our state arrays.
-    step_bytes : that a step reads and writes.
+    times : the times by the name of the peer; the first is ours.
+    left_out : by the name of a peer, the reason why it has no time.
+    state_bytes : the size of our state arrays.
+    step_bytes : the bytes that a step reads and writes.
     """
 
     case: Case
@@ -49,12 +50,12 @@ class Result(NamedTuple):
 
 
 class Run(NamedTuple):
-    """All that a run has to tell: what `report` prints and keeps.
+    """The results of all cases, which `report` prints and `saved` keeps.
 
-    machine : what the times depend on.
+    machine : processor, versions, and whatever else the times depend on.
     settings : rounds and seconds.
-    results : of the cases.
-    left_out : by case, why there is no result.
+    results : the results of the cases.
+    left_out : by case, the reason why it has no result.
     """
 
     machine: dict[str, Any]

@@ -9,14 +9,14 @@ from statistics import quantiles
 from typing import NamedTuple
 
 SETTLE = 0.02
-"""Seconds of calls that do not count at the beginning of a turn.
+"""Seconds of calls at the beginning of a turn that are not counted.
 
-They bring the arrays back into the cache, and the threads of the one before stop
-spinning meanwhile: libgomp's do for 300,000 pauses, 16 ms here.
+They bring the arrays back into the cache, and meanwhile the threads of the previous
+function stop spinning: those of libgomp spin for 300,000 pauses, 16 ms here.
 """
 
 FEED = 2e-5
-"""Seconds of calls for which gradients that a step changes last, at the least."""
+"""The fewest seconds of calls between two feeds of gradients that a step changes."""
 
 
 class Turn(NamedTuple):
@@ -24,7 +24,7 @@ class Turn(NamedTuple):
 
     call : takes nothing.
     enter : called before each turn, not timed.
-    feed : called before each call, or each few where a call is short, not timed.
+    feed : called before each call, or before several short ones, not timed.
     """
 
     call: Callable[[], object]
@@ -33,7 +33,7 @@ class Turn(NamedTuple):
 
 
 class Timing(NamedTuple):
-    """Seconds a call: median and quartiles over the rounds."""
+    """Seconds of a call: median and quartiles over the rounds."""
 
     median: float
     low: float
@@ -41,7 +41,7 @@ class Timing(NamedTuple):
 
     @classmethod
     def of(cls, times: Sequence[float]) -> Timing:
-        """Return the quartiles of the times of a function, one a round."""
+        """Return the quartiles of a function's times, of which each round has one."""
         if len(times) == 1:
             return cls(times[0], times[0], times[0])
         low, median, high = quantiles(times, n=4, method="inclusive")
@@ -56,16 +56,16 @@ def interleave(
 ) -> dict[str, Timing]:
     """Time functions in turns.
 
-    In each of the rounds every function runs for some seconds (once at the least), so
-    that what else happens on the machine happens to all of them; who begins changes
-    from round to round.  A turn begins with calls that do not count (`SETTLE`).
+    In each round every function runs for some seconds (at least once), so that other
+    work on the machine affects all of them.  Each round begins with another function.
+    A turn begins with calls that are not counted (`SETTLE`).
 
     Parameters
     ----------
     turns : mapping of Turn or callable
         By name.
     rounds, seconds
-        How many turns each has, and how long one is.
+        The number of turns of each function, and the length of a turn.
     tick
         Called after each round.
     """
@@ -87,10 +87,10 @@ def interleave(
 
 
 def _turn(turn: Turn, seconds: float) -> float:
-    """Return the seconds a call of one turn."""
+    """Return the mean seconds of a call in one turn."""
     if turn.enter:
         turn.enter()
-    calls, taken = 1, 0.0  # as many as last SETTLE, by doubling
+    calls, taken = 1, 0.0  # doubled until the calls have taken SETTLE
     begun = time.perf_counter()
     while True:
         taken = timed(turn, calls, calls if turn.feed is None else 1)
@@ -103,7 +103,7 @@ def _turn(turn: Turn, seconds: float) -> float:
 
 
 def timed(turn: Turn, calls: int, at_once: int) -> float:
-    """Return the seconds of so many calls, fed each time that so many are through."""
+    """Return the seconds of `calls` calls; gradients are fed before each `at_once`."""
     call, total = turn.call, 0.0
     for first in range(0, calls, at_once):
         if turn.feed:

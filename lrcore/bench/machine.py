@@ -1,4 +1,4 @@
-"""The machine: its memory that is free, and what times depend on."""
+"""The machine: its free memory, and its properties that times depend on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lrcore.bench import peers
 
 
 def free_memory() -> float:
-    """Return the bytes that can be had without swapping, in this container too."""
+    """Return the bytes that are free without swapping, also within a container."""
     free = float("inf")
     for line in _read("/proc/meminfo").splitlines():
         if line.startswith("MemAvailable:"):
@@ -24,7 +24,7 @@ def free_memory() -> float:
 
 
 def machine() -> dict[str, Any]:
-    """Return what the times depend on, with nothing that says whose machine it is."""
+    """Return the properties that times depend on, without the machine's name."""
     config = lrcore.show_config("dict")
     assert config is not None
     models = [

@@ -1,4 +1,4 @@
-"""A run: each case timed by all who take part, once they agree."""
+"""A run: each case is timed for all peers whose steps agree with ours."""
 
 from __future__ import annotations
 
@@ -18,20 +18,19 @@ from lrcore.bench.peers import Arrays, Job, Peer, Traffic
 from lrcore.bench.whole import TASKS
 
 SLOWEST = 0.5
-"""Seconds a call beyond which a peer is left out, as the others' turns come too rarely.
-"""
+"""A peer whose call takes more seconds is left out: turns would be too rare."""
 
 MEMORY_SHARE = 0.8
-"""Of the free memory, what a case may take."""
+"""The fraction of the free memory that a case may use."""
 
 CHECKED_STEPS = 5
 TOLERANCE = {"float32": 1e-3, "float64": 1e-5}
-"""Of the largest change in those steps: float32's rounding of p, eps within or beside a
-corrected root."""
+"""Largest difference over the largest change in those steps.  Causes are float32's
+rounding of p, and an eps that is added before or after the bias correction."""
 
 
 Tick = Callable[[str, int], object]
-"""Takes what is being done, and how many rounds more are done with."""
+"""Takes the name of the present work, and the number of rounds just completed."""
 
 
 def run(
@@ -45,12 +44,14 @@ def run(
 
     Parameters
     ----------
-    cases, wanted
-        What, and beside whom at a bare step.
+    cases
+        The cases to time.
+    wanted
+        The peers of a bare step.
     rounds, seconds
-        Of `interleave`.
+        See `interleave`.
     tick : Tick
-        Called as they go on, ``rounds + 1`` a case in all.
+        Called for the progress, with ``rounds + 1`` rounds in total for each case.
     """
     results, left_out = [], {}
     agreed: dict[Any, str | None] = {}
@@ -89,7 +90,7 @@ def _result(
             turn = Turn(peer.step, peer.enter, feed)
             each = _first_calls(turn)
         except Exception as error:
-            if not made:  # ours
+            if not made:  # lrcore's own failure
                 raise
             left_out[name] = _failed(error)
             continue
@@ -116,7 +117,7 @@ def _feeder(peer: Peer, grads: Arrays) -> Callable[[], None]:
 
 
 def _first_calls(turn: Turn) -> float:
-    """Return the seconds of a second call; the first may compile."""
+    """Return the seconds of the second call, as the first may compile."""
     if turn.enter:
         turn.enter()
     timed(turn, 1, 1)
@@ -124,7 +125,7 @@ def _first_calls(turn: Turn) -> float:
 
 
 Contestants = dict[str, tuple[type[Peer], int]]
-"""By name: who, and at how many threads."""
+"""By name, the class of a peer and its number of threads."""
 
 
 def _contestants(
@@ -133,7 +134,7 @@ def _contestants(
     agreed: dict[Any, str | None],
     tick: Tick,
 ) -> tuple[Contestants, dict[str, str]]:
-    """Return who takes part in a case, and why others do not."""
+    """Return the peers of a case, and the reasons why others are left out."""
     here: Contestants = {}
     left_out: dict[str, str] = {}
     ours, *others = TASKS[case.task]
@@ -159,9 +160,9 @@ def _contestants(
 def disagreement(
     kind: type[Peer], ours: type[Peer], optimizer: str, dtype: str, threads: int
 ) -> str | None:
-    """Return how a peer's steps differ from ours; None: they agree.
+    """Return how a peer's steps differ from ours, or None if they agree.
 
-    Each takes the same few steps, with other gradients in each.
+    Both take the same few steps, each with other gradients.
     """
     rng = np.random.default_rng(1)
     hyper = peers.settings(optimizer)
@@ -188,7 +189,7 @@ def disagreement(
                 peer.enter()
                 peer.feed(grads)
                 peer.step()
-    except Exception as error:  # the others can be timed without it
+    except Exception as error:  # the other peers can be timed without it
         return _failed(error)
     a, b = ([*map(np.asarray, peer.results())] for peer in both)
     if len(a) != len(b) or any(x.shape != y.shape for x, y in zip(a, b, strict=True)):
@@ -203,7 +204,7 @@ def disagreement(
 def _network(
     rng: np.random.Generator, shapes: Iterable[tuple[int, ...]], dtype: str
 ) -> list[Array]:
-    """Return arrays of magnitudes in [0.5, 2), of either sign."""
+    """Return arrays with magnitudes in [0.5, 2) and random signs."""
     return [_signed(rng, shape, dtype) for shape in shapes]
 
 
@@ -216,7 +217,7 @@ def _signed(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Arr
 
 
 def _shapes(case: Case) -> list[tuple[int, int]]:
-    """Return matrices, as square as their number of elements can be."""
+    """Return the shapes of matrices that are nearly square."""
     if case.elements < case.arrays:
         raise LeftOutError(f"fewer elements than {case.arrays} arrays")
     each, more = divmod(case.elements, case.arrays)

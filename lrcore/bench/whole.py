@@ -1,8 +1,8 @@
 """The whole step: finite check, global norm clipped to 1, AdamW, EMA, zeroed gradients.
 
-A gradient that has been zeroed would leave the next step less to do (m decays, after
-some 900 steps into subnormals), so the gradients are given anew before each call, or
-each few where a call takes microseconds, outside the time.
+After a step the gradients are zeros, which would change the work of the next step: m
+would decay, and become subnormal after about 900 steps.  So the gradients are fed again
+before each call, or before several short ones, and this is not timed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ EMA_DECAY = 0.999
 
 
 class LrcoreClipped(Lrcore):
-    """Ours with the finite check, the global norm and its clip."""
+    """lrcore's step with the finite check and clipping by the global norm."""
 
     name = "lrcore, clipped"
     options: ClassVar = {"clip_norm": CLIP_NORM, "skip_nonfinite": True}
@@ -29,7 +29,7 @@ class LrcoreClipped(Lrcore):
 
 
 class LrcoreWhole(Lrcore):
-    """Ours, all of it in one call."""
+    """lrcore's whole step in one call."""
 
     name = "lrcore, whole"
     options: ClassVar = {
@@ -43,7 +43,7 @@ class LrcoreWhole(Lrcore):
 
 
 class TorchWhole(TorchFused):
-    """torch's documented parts, each over all tensors at a time.
+    """The same by torch's documented functions, each over all tensors.
 
     ``clip_grad_norm_(error_if_nonfinite=True, foreach=True)``, the fused AdamW,
     ``_foreach_lerp_`` as in ``torch.optim.swa_utils``, ``_foreach_zero_`` as in
@@ -90,7 +90,7 @@ class TorchWhole(TorchFused):
 
 
 class TorchScaled(TorchWhole):
-    """The same with a pass fewer: the fused kernel divides the gradient.
+    """The same with one pass less: the fused kernel divides the gradient.
 
     It takes the divisor (``grad_scale``) and a flag that skips the step (``found_inf``)
     as torch's GradScaler gives them.
@@ -114,14 +114,14 @@ class TorchScaled(TorchWhole):
 
 
 class LrcoreTelemetry(Lrcore):
-    """Ours with the report of each step."""
+    """lrcore's step with its report."""
 
     name = "lrcore, telemetry"
     options: ClassVar = {"telemetry": True}
 
 
 class LrcoreNormal(Lrcore):
-    """Ours where the gradient is 0 and the state is given anew: a normal number."""
+    """lrcore's step with gradients of 0 and a state of normal numbers."""
 
     name = "normal state"
     value: ClassVar[float] = 1e-4
@@ -141,7 +141,7 @@ class LrcoreNormal(Lrcore):
 
 
 class LrcoreSubnormal(LrcoreNormal):
-    """Ours where the state is fully subnormal, as that of a dead unit becomes."""
+    """lrcore's step with a subnormal state, as a unit without gradients gets."""
 
     name = "subnormal state"
 
@@ -150,7 +150,7 @@ class LrcoreSubnormal(LrcoreNormal):
         a[...] = np.finfo(a.dtype).tiny / 8
 
 
-# By task, who takes part in it beside `peers.PEERS` at a bare step; the first is ours.
+# By task, the contestants; the first is ours.  A bare step has `peers.PEERS`, too.
 TASKS: dict[str, tuple[type[Peer], ...]] = {
     "step": (Lrcore,),
     "whole step": (LrcoreWhole, TorchWhole, TorchScaled),

@@ -1,4 +1,4 @@
-"""Arguments of commands: text that argparse turns into values."""
+"""Arguments of commands: functions that make values of text, for argparse."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def add_optimizer(parser: argparse._ActionsContainer, names: list[str]) -> None:
 
 
 def listed(text: str, convert: Callable[[str], T]) -> list[T]:
-    """Return what stands between commas."""
+    """Return the values between commas."""
     return [convert(part.strip()) for part in text.split(",")]
 
 
@@ -50,7 +50,7 @@ def counts(text: str) -> list[int]:
 
 
 def duration(text: str) -> float:
-    """Return seconds."""
+    """Return seconds from 0.0001 to 60."""
     try:
         value = float(text)
     except ValueError:
@@ -63,7 +63,7 @@ def duration(text: str) -> float:
 
 
 def positive(text: str) -> int:
-    """Return a count."""
+    """Return a whole number from 1 to 1,000,000."""
     if not text.isdecimal() or not 1 <= int(text) <= 1_000_000:
         raise argparse.ArgumentTypeError(
             f"expected 1 to 1,000,000, found {shown(text)}"
@@ -71,8 +71,8 @@ def positive(text: str) -> int:
     return int(text)
 
 
-def picture(text: str) -> str:
-    """Return the path of a picture that can be made."""
+def picture_path(text: str) -> str:
+    """Return the path of a picture whose folder exists."""
     if Path(text).suffix not in (".png", ".pdf", ".svg"):
         raise argparse.ArgumentTypeError(
             f"expected a .png, .pdf or .svg, found {shown(text)}"
@@ -81,7 +81,7 @@ def picture(text: str) -> str:
 
 
 def file(text: str) -> str:
-    """Return the path of a file that can be made."""
+    """Return the path of a file whose folder exists."""
     if not Path(text).parent.is_dir():
         raise argparse.ArgumentTypeError(
             f"there is no folder {shortened(str(Path(text).parent))}"

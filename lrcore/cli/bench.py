@@ -1,4 +1,4 @@
-"""``lrcore bench``."""
+"""The command ``lrcore bench``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tqdm import tqdm
 import lrcore
 from lrcore._shared import pictures
 from lrcore._shared.words import shortened, shown
-from lrcore.bench import bars, peers, report
+from lrcore.bench import bars, comparison, peers, picture, report, saved
 from lrcore.bench.cases import Case, Run
 from lrcore.bench.run import run as run_cases
 from lrcore.cli.arguments import (
@@ -20,7 +20,7 @@ from lrcore.cli.arguments import (
     duration,
     file,
     listed,
-    picture,
+    picture_path,
     positive,
 )
 
@@ -29,14 +29,14 @@ _BAR = "{desc}  {percentage:3.0f}% |{bar:12}| {elapsed}<{remaining}"
 
 
 def add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command."""
+    """Add the command ``bench``."""
     parser = commands.add_parser(
         "bench",
         help="time the step beside other libraries'",
         description="Time an optimizer's step beside those of other libraries, as far "
         "as they are installed, in one process and in turns, and beside a loop that "
         "only moves the same memory.  Before that, each has to take the steps that "
-        "lrcore takes.  bench/README.md says how the figures come about.",
+        "lrcore takes.  bench/README.md says how the figures are measured.",
     )
     what = parser.add_argument_group("what is timed")
     add_optimizer(what, [*lrcore.optimizers.available(), "all"])
@@ -78,7 +78,7 @@ def add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     out = parser.add_argument_group("what becomes of the times")
     out.add_argument("--json", type=file, metavar="FILE", help="keep them")
     out.add_argument(
-        "--plot", type=picture, metavar="FILE.png", help="draw time against size"
+        "--plot", type=picture_path, metavar="FILE.png", help="draw time against size"
     )
     out.add_argument(
         "--compare", type=_old_run, metavar="OLD.json",
@@ -120,17 +120,20 @@ def _bench(arguments: argparse.Namespace) -> None:
         run = run_cases(
             cases, arguments.peers, arguments.rounds, arguments.seconds, tick
         )
+    if not run.results:
+        reasons = "; ".join(report.without_result(run.left_out))
+        raise ValueError(f"no case could be timed: {reasons}")
     print(
         report.bars_table(run, preset, width)
         if arguments.bars
         else report.tables(run, width)
     )
     if arguments.compare:
-        print(f"\n{report.compare(arguments.compare, run, width)}")
+        print(f"\n{comparison.compare(arguments.compare, run, width)}")
     if arguments.json:
-        Path(arguments.json).write_text(report.to_json(run) + "\n")
+        Path(arguments.json).write_text(saved.to_json(run) + "\n")
     if arguments.plot:
-        report.draw(run, arguments.plot)
+        picture.draw(run, arguments.plot)
 
 
 def _peers(text: str) -> list[type[peers.Peer]]:
@@ -157,7 +160,7 @@ def _peers(text: str) -> list[type[peers.Peer]]:
 
 def _old_run(path: str) -> Run:
     try:
-        return report.load(path)
+        return saved.load(path)
     except (OSError, ValueError) as error:
         raise argparse.ArgumentTypeError(
             f"{shortened(path)}: {shortened(str(error))}"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import lrcore
 from lrcore._shared import pictures
 from lrcore.cli import demo
-from lrcore.cli.arguments import add_optimizer, picture, positive
+from lrcore.cli.arguments import add_optimizer, picture_path, positive
 from lrcore.cli.bench import add_bench
 
 
@@ -19,12 +19,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="lrcore", description="The learning-rate core for NumPy."
     )
     parser.add_argument("--version", action="version", version=lrcore.__version__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(metavar="COMMAND")
     _add_demo(commands)
     add_bench(commands)
     commands.add_parser("info", help="what was built and what is in use").set_defaults(
         run=lambda _: lrcore.show_config()
     )
+    parser.set_defaults(run=lambda _: parser.print_help())
     arguments = parser.parse_args(argv)
     try:
         arguments.run(arguments)
@@ -54,7 +55,9 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.add_argument(
         "--epochs", type=positive, default=30, metavar="N", help="default: %(default)s"
     )
-    parser.add_argument("--plot", type=picture, metavar="FILE.png", help="draw the run")
+    parser.add_argument(
+        "--plot", type=picture_path, metavar="FILE.png", help="draw the run"
+    )
     parser.set_defaults(run=_demo)
 
 

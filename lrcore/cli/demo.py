@@ -1,7 +1,7 @@
 """Learn handwritten digits in plain NumPy with an lrcore optimizer, then time it.
 
-``lrcore demo`` runs this file.  It is an example to copy: ordinary NumPy throughout,
-with lrcore in the lines of `train` that speak of `opt`, `found` and `monitor`.
+``lrcore demo`` runs this file.  It is an example to copy: ordinary NumPy, with lrcore
+in the lines of `train` that have `opt`, `found` and `monitor`.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def accuracy(params: Params, x: Array, y: Array) -> float:
 
 
 class Run(NamedTuple):
-    """What there is to tell of a training run."""
+    """The results of a training run."""
 
     accuracy: float
     seconds: float
@@ -119,7 +119,7 @@ def train(optimizer: str, lr: float | None, epochs: int, find: bool = False) -> 
                 validation = loss_and_grads(params, x_held_out, y_held_out)[0]
             batch, order = order[:BATCH], order[BATCH:]
             loss, grads = loss_and_grads(params, x[batch], y[batch])
-            opt.step(grads)
+            opt.step(grads, loss)
             monitor.update(loss, validation)
             validation = None
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
@@ -140,7 +140,7 @@ def main(
     )
     for finding in run.monitor.diagnose():
         if finding.rate:
-            print(fill(f"The learning rate is {finding.rate}: {finding}", 88))
+            print(fill(f"The learning rate is {finding.rate}: {finding}", 80))
     print()
     if plot:
         title = f"{optimizer}: {run.accuracy:.1%} of the held-out digits"

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from lrcore._shared.domains import FRACTION, Reals, choice, real, whole
+from lrcore._shared.domains import FLAG, FRACTION, Reals, choice, real, whole
 from lrcore._shared.types import Array
 from lrcore._shared.words import shown
 from lrcore.finder._curve import Curve
@@ -116,7 +116,7 @@ class LRSweep:
         self._swept = Curve(_SPACED[schedule](low, high, num), smoothing, self._stop)
         self._now = self._swept  # the sweep, or the trial, that is under way
         self._trials = Trials(low, high, self._trial_steps)
-        self._hidden = not progress
+        self._hidden = not FLAG.check("progress", progress)
         self._kept: Kept | None = None
         self._begun = self._waiting = False
         self._cut = "the loop has not come to its end"

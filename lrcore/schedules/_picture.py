@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lrcore._shared.domains import FLAG
 from lrcore._shared.types import Array
 from lrcore._shared.words import shown
 from lrcore.schedules import _curves
@@ -51,8 +52,8 @@ def schedules(
     Raises
     ------
     TypeError, ValueError
-        A schedule cannot be called, there is none, `steps` is no int >= 1, or the path
-        has another suffix.
+        A schedule cannot be called, there is none, `steps` is no int >= 1, `log` is no
+        bool, or the path has another suffix.
     ImportError
         matplotlib is missing.
 
@@ -63,6 +64,7 @@ def schedules(
     >>> [int(x) for x in figure.axes[0].lines[0].get_xdata()[:3]]
     [0, 1, 2]
     """
+    FLAG.check("log", log)
     several = isinstance(schedules, Mapping)
     named = dict(schedules) if isinstance(schedules, Mapping) else {"": schedules}
     if not named:

@@ -5,8 +5,8 @@ searches a space of `lrcore.space` by Optuna's samplers and pruners (the extra
 `search`): in this process, in several, or on several machines.  Both return a
 :class:`Search`.
 
-Modules with an underscore are the room's own.  Those that import Optuna (`_run`, and
-what it imports) are imported where a study is run.
+Modules with an underscore are private to this package.  Those that import Optuna
+(`_run`, and its imports) are imported when a study is run.
 """
 
 from lrcore.search._result import Search

@@ -1,4 +1,4 @@
-"""What `sweep` and `tune` take, checked."""
+"""Checks of the arguments of `sweep` and `tune`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typing import Any, Literal
 
 from lrcore._shared.domains import whole
 from lrcore._shared.words import shortened, shown
-from lrcore.space._dimension import Dimension
+from lrcore.space._dimension import Dimension, one_of
 
 Method = Literal["grid", "log_sweep", "random", "tpe", "gp", "hyperband", "asha"]
 
 
 def check_callable(name: str, value: Any) -> None:
-    """Refuse what is no function."""
+    """Raise TypeError for a value that cannot be called."""
     if not callable(value):
         raise TypeError(f"{name}: expected a function, found {shown(value)}")
 
@@ -34,7 +34,7 @@ _USED_BY = {
 
 
 def check_used(method: str, **given: int | None) -> None:
-    """Refuse arguments that are of other methods."""
+    """Refuse arguments that only other methods use."""
     for name, value in given.items():
         if value is not None and method not in _USED_BY[name]:
             raise ValueError(
@@ -46,7 +46,7 @@ def check_used(method: str, **given: int | None) -> None:
 def slots(
     space: Mapping[str, Dimension], method: str, trials: int | None, points: int
 ) -> list[dict[str, Any]]:
-    """Return the parameters of each trial, as Optuna's, as far as they are fixed."""
+    """Return for each trial those of Optuna's parameters that are fixed."""
     if trials is not None:
         whole("trials", trials, "an int >= 1, or None", least=1)
     whole("points", points, "an int >= 1", least=1)
@@ -73,6 +73,44 @@ def slots(
     return grid
 
 
+def read_catch(catch: Any) -> tuple[type[Exception], ...]:
+    """Return exception types as a tuple: one type, or several."""
+    types = tuple(catch) if isinstance(catch, (tuple, list, set)) else (catch,)
+    for each in types:
+        if not (isinstance(each, type) and issubclass(each, Exception)):
+            raise TypeError(
+                "catch: expected types of exceptions, as (ZeroDivisionError,), found "
+                f"{shown(each)}"
+            )
+    return types
+
+
+DIRECTIONS: dict[str, Literal["min", "max"]] = {"minimize": "min", "maximize": "max"}
+
+
+def read_aliases(
+    trials: int | None, n_trials: int | None, mode: Any, direction: Any
+) -> tuple[int | None, Any]:
+    """Return `trials` and `mode`, which may be given by Optuna's words for them."""
+    if n_trials is not None:
+        if trials is not None:
+            raise ValueError(
+                "n_trials: expected one of `trials` and `n_trials`, which mean the "
+                f"same, found {shown(trials)} and {shown(n_trials)}"
+            )
+        whole("n_trials", n_trials, "an int >= 1, or None", least=1)
+        trials = n_trials
+    if direction is None:
+        return trials, "min" if mode is None else mode
+    one_of("direction", direction, tuple(DIRECTIONS))
+    if mode not in (None, DIRECTIONS[direction]):
+        raise ValueError(
+            "direction: expected one of `mode` and `direction`, which mean the same, "
+            f"found {shown(mode)} and {shown(direction)}"
+        )
+    return trials, DIRECTIONS[direction]
+
+
 def check_pickles(objective: Any) -> None:
     """Refuse an objective that cannot be sent to other processes."""
     function = objective
@@ -91,13 +129,13 @@ def check_pickles(objective: Any) -> None:
         raise TypeError(
             "objective: expected one that pickles, as n_jobs > 1 sends it to other "
             f"processes, found {shown(objective)} ({shortened(str(error))}); define it "
-            "at a module's top level, with functools.partial or a class's __call__ for "
-            "what else it needs"
+            "at a module's top level, and bind further data by functools.partial or in "
+            "a class with __call__"
         ) from None
 
 
 def require(method: str) -> None:
-    """Raise ImportError with what to install for a method."""
+    """Raise ImportError if a method's packages are missing."""
     if find_spec("optuna") is None:
         raise ImportError(
             "tune needs Optuna: pip install optuna; lrcore.sweep does without"

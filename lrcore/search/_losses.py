@@ -18,30 +18,38 @@ Report = Callable[[int, float], None]
 
 
 class Diverged(Exception):  # noqa: N818 # no error: a search goes on
-    """A run gave a loss that is not finite, or left the range of floats."""
+    """A run gave a loss that is not finite, or raised OverflowError or the like."""
 
 
-def follow(what: str, run: Callable[[], Any], report: Report) -> float:
+def follow(
+    what: str,
+    run: Callable[[], Any],
+    report: Report,
+    raised: Callable[[Exception], None] = lambda error: None,
+) -> float:
     """Return the value of a run: its number, or the last of the losses that it yields.
+
+    raised : called with an exception of the run itself, before that is raised.
 
     Raises
     ------
     TypeError, ValueError
-        What it gives is no number, or there is no loss; the message begins with `what`.
+        It gives something else than a number, or no loss; the message begins with
+        `what`.
     Diverged
-        A number is not finite, or it raised OverflowError or FloatingPointError.  None
-        is taken after it.
+        A number is not finite, or the run raised OverflowError or FloatingPointError.
+        No further loss is asked for.
     """
     losses: Any = None
     try:
-        given = _in_range(run)
+        given = _call(run, raised)
         if not (isinstance(given, list) or hasattr(given, "__next__")):
             return _finite(what, given)
         losses = iter(given)
         value = None
         for step in count(1):
             try:
-                item = _in_range(losses.__next__)
+                item = _call(losses.__next__, raised)
             except StopIteration as end:
                 if end.value is not None:
                     return _finite(what, end.value)
@@ -57,11 +65,16 @@ def follow(what: str, run: Callable[[], Any], report: Report) -> float:
     return value
 
 
-def _in_range(call: Callable[[], T]) -> T:
+def _call(call: Callable[[], T], raised: Callable[[Exception], None]) -> T:
     try:
         return call()
+    except StopIteration:
+        raise
     except (OverflowError, FloatingPointError) as error:
         raise Diverged(f"{type(error).__name__}: {error}") from error
+    except Exception as error:
+        raised(error)
+        raise
 
 
 def _scalar(what: str, value: Any) -> float:

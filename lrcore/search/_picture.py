@@ -1,16 +1,20 @@
-"""The pictures of a search: values by one dimension, and Optuna's own."""
+"""The pictures of a search: the value by each parameter, and Optuna's own."""
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lrcore._shared import pictures
+from lrcore._shared.types import Array
+from lrcore.search._axis import Axis, axis_of
 from lrcore.search._trial import State, Trial, short
+from lrcore.space._choices import Tuple
 from lrcore.space._dimension import Dimension
 
 if TYPE_CHECKING:
@@ -18,52 +22,120 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_PANELS = 4  # side by side
+_TENTH = 10  # the best tenth of the finished trials is marked
+_EDGE = {"min": 0.97, "max": 0.03}  # height of trials that have no place on the axis
+
+Panel = tuple[str, Axis, Callable[[Trial], Any]]
+"""A parameter's name, its axis, and how to get its value from a trial."""
+
 
 def loss(trials: Sequence[Trial], space: Mapping[str, Dimension], mode: str) -> Figure:
-    """Draw the values of ranked trials against the one dimension of a space."""
-    ((name, dimension),) = space.items()
-    scale = getattr(dimension, "scale", "linear")
-
-    def points(state: State) -> tuple[list[float], list[float]]:
-        found = [t for t in trials if t.state == state]
-        x = [float(t.params[name]) for t in found]
-        if scale == "complement":
-            x = [1 - value for value in x]
-        pairs = sorted(zip(x, (t.value for t in found), strict=True))
-        return [x for x, _ in pairs], [y for _, y in pairs]
-
-    figure = pictures.canvas(8, 4)
-    axes = figure.subplots()
-    finished, pruned = points("finished"), points("pruned")
-    if finished[0]:
-        axes.plot(*finished, "o-", color=pictures.BLUE, label="finished", markersize=5)
-        at = finished[1].index(trials[0].value)
-        axes.plot(
-            finished[0][at], trials[0].value, "*", color=pictures.ORANGE, mec="black",
-            markersize=14, label=f"best: {short(trials[0].params[name])}",
-        )  # fmt: skip
-    if pruned[0]:
-        axes.plot(*pruned, "o", color="0.5", mfc="none", label="pruned")
-    top = _scale_values(axes, trials, mode)
-    every = [*zip(*finished, strict=True), *zip(*pruned, strict=True)]
-    high = [x for x, y in every if y > top]
-    for label, marker, x in (
-        ("higher", "^", high),
-        ("diverged", "x", points("diverged")[0]),
-    ):
-        if x:
-            axes.plot(
-                x, [0.97] * len(x), marker, label=label, color=pictures.VERMILION,
-                transform=axes.get_xaxis_transform(),
-            )  # fmt: skip
-    if scale != "linear":
-        axes.set_xscale("log")
-    (label,) = dimension.keys(name) if scale == "complement" else (name,)
-    axes.set_xlabel("learning rate" if label == "lr" else label)
-    axes.set_ylabel("loss" if mode == "min" else "value")
-    axes.legend(frameon=False)
-    pictures.tidy(axes)
+    """Draw the values of ranked trials against each parameter, a panel each."""
+    panels = list(_panels(space))
+    columns = pictures.columns(len(panels), _PANELS)
+    rows = math.ceil(len(panels) / columns)
+    alone = len(panels) == 1
+    size = (8.0, 4.0) if alone else (max(3.2 * columns, 8.0), 3.0 * rows + 0.6)
+    figure = pictures.canvas(*size)
+    grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
+    top = _scale_values(grid[0, 0], trials, mode)
+    drawn: dict[str, Any] = {}
+    for axes, (name, axis, value_of) in zip(grid.flat, panels, strict=False):
+        axis.set_up(axes)
+        axes.set_xlabel("learning rate" if name == "lr" else name)
+        x = axis.places([value_of(trial) for trial in trials])
+        drawn |= _draw(axes, trials, x, mode, top, axis.ordered, alone)
+        if trials[0].state == "finished":
+            axes.set_title(f"best: {short(value_of(trials[0]))}", fontsize="medium")
+        pictures.tidy(axes)
+    for axes in grid.flat[len(panels) :]:
+        axes.set_axis_off()
+    for axes in grid[:, 0]:
+        axes.set_ylabel("loss" if mode == "min" else "value")
+    figure.legend(
+        drawn.values(), drawn, loc="outside lower center", frameon=False,
+        ncols=len(drawn) if columns > 2 else 3,
+    )  # fmt: skip
     return figure
+
+
+def _panels(space: Mapping[str, Dimension]) -> Iterator[Panel]:
+    """Yield the panels of a space; a tuple has one for each of its elements."""
+
+    def of(
+        name: str, dimension: Dimension, get: Callable[[Trial], Any]
+    ) -> Iterator[Panel]:
+        if not isinstance(dimension, Tuple):
+            yield name, axis_of(dimension), get
+            return
+        for i, part in enumerate(dimension.parts):
+            yield from of(f"{name}[{i}]", part, partial(_element, get, i))
+
+    for name, dimension in space.items():
+        yield from of(name, dimension, partial(_param, name))
+
+
+def _param(name: str, trial: Trial) -> Any:
+    return trial.params[name]
+
+
+def _element(get: Callable[[Trial], Any], i: int, trial: Trial) -> Any:
+    return get(trial)[i]
+
+
+def _draw(
+    axes: Axes, trials: Sequence[Trial], x: Array, mode: str, top: float,
+    ordered: bool, alone: bool,
+) -> dict[str, Any]:  # fmt: skip
+    """Draw a panel; return the entries of the legend, with numbers of trials.
+
+    ordered, alone : whether the parameter is a number, and the only one of the space.
+    """
+    y = np.array([trial.value for trial in trials])
+    entries: dict[str, Any] = {}
+
+    def those(state: State) -> Array:
+        return np.array([t.state == state for t in trials], dtype=bool)
+
+    def add(what: str, at: Array, marker: str, color: str, **style: Any) -> None:
+        if at.any():
+            order = np.flatnonzero(at)
+            order = order[np.argsort(x[order], kind="stable")]
+            style = {"linestyle": "none", "color": color, "markersize": 5, **style}
+            (line,) = axes.plot(x[order], y[order], marker, **style)
+            entries[f"{what} ({at.sum()})"] = line
+            line.set_label(f"{what} ({at.sum()})")
+
+    finished, pruned = those("finished"), those("pruned")
+    placed = np.isfinite(y)
+    few = math.ceil(finished.sum() / _TENTH)
+    best = finished & (np.arange(len(trials)) < few)  # the trials are ranked
+    on_axis = {"linestyle": "-"} if ordered and alone else {}
+    add("finished", finished, "o", pictures.BLUE, **on_axis)
+    add("pruned", pruned & placed, "o", "0.5", mfc="none")
+    if few > 1:
+        add("the best tenth", best, "o", pictures.ORANGE, markersize=6)
+        if ordered:
+            ends = x[best].min(), x[best].max()
+            axes.axvspan(*ends, color=pictures.ORANGE, alpha=0.15)
+    if finished.any():
+        (star,) = axes.plot(
+            x[0], y[0], "*", color=pictures.ORANGE, mec="black", markersize=14, zorder=5
+        )
+        value = "loss" if mode == "min" else "value"
+        best_is = f"best: trial {trials[0].number}, {value} {short(trials[0].value)}"
+        entries[best_is] = star
+        star.set_label(best_is)
+    # At the edge: trials that have no place on the axis of values.
+    high = placed & (y > top) & (finished | pruned)
+    y = np.full(len(trials), _EDGE[mode])
+    edge = {"transform": axes.get_xaxis_transform(), "clip_on": False}
+    add("higher", high, "^", pictures.VERMILION, **edge)
+    add("pruned, no value", pruned & ~placed, "o", "0.5", mfc="none", **edge)
+    add("diverged", those("diverged"), "x", pictures.VERMILION, **edge)
+    add("failed", those("failed"), "P", pictures.PURPLE, **edge)
+    return entries
 
 
 def of_study(
@@ -86,7 +158,7 @@ def of_study(
     before = pyplot.get_fignums()
     try:
         with quiet(), pyplot.rc_context({"figure.constrained_layout.use": True}):
-            # They warn of a range of one value, as of a choice that was never changed.
+            # Optuna warns if a parameter has had one value only.
             warnings.simplefilter("ignore", UserWarning)
             axes = np.ravel(functions[kind](study))[0]
     finally:
@@ -95,19 +167,21 @@ def of_study(
     figure: Figure = axes.figure
     legend = axes.get_legend()
     if kind == "intermediate" and legend and len(legend.get_texts()) > 12:
-        legend.remove()  # it would take the picture's room
+        legend.remove()  # it would cover the picture
     if kind in ("slice", "history", "intermediate"):
-        _scale_values(figure.axes[0], trials, mode)  # a slice's others share it
+        _scale_values(
+            figure.axes[0], trials, mode
+        )  # the other panels of a slice share it
     return figure
 
 
 def _scale_values(axes: Axes, trials: Sequence[Trial], mode: str) -> float:
-    """Make a picture's axis of values fit for losses; return where it ends.
+    """Set the axis of values for losses; return the highest value on it.
 
-    Logarithmic where none is negative, and without those that are a thousand times
-    as high as the median: they have diverged, if not to infinity.
+    Positive losses get a logarithmic axis.  It leaves out losses beyond 1,000 times the
+    median: those runs have diverged, though not to infinity.
     """
-    values = sorted(t.value for t in trials if t.state != "diverged")
+    values = sorted(t.value for t in trials if math.isfinite(t.value))
     if mode == "max" or not values or values[0] <= 0:
         return math.inf
     top = 1e3 * values[len(values) // 2]

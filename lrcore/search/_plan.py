@@ -10,21 +10,22 @@ from lrcore.space._dimension import Dimension
 
 
 class Plan(NamedTuple):
-    """What a study is to do; it pickles if the objective does."""
+    """What a study is to do.  It can be pickled if the objective can."""
 
     objective: Callable[[dict[str, Any]], Any]
     space: dict[str, Dimension]
     method: str
     maximize: bool
-    points: list[dict[str, Any]]  # a slot's parameters as far as they are fixed
+    points: list[dict[str, Any]]  # for each slot, the fixed parameters
     name: str
     seed: int | None
     min_steps: int
     max_steps: int | None
     reduction: int
     deadline: float  # of time.time()
+    catch: tuple[type[Exception], ...] = ()  # a trial that raises one is failed
 
     @property
     def worst(self) -> float:
-        """The value of a trial that diverged, by which samplers learn to avoid it."""
+        """The value of a trial that diverged: samplers avoid its parameters then."""
         return -math.inf if self.maximize else math.inf

@@ -1,4 +1,4 @@
-"""The progress of a search: a bar, and what an error would lose."""
+"""The progress of a search: a bar, and notes on an error that ends it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def note(
     space: Mapping[str, Dimension],
     mode: Literal["min", "max"],
 ) -> None:
-    """Add the table of what was found to an error that would lose it."""
+    """Add the table of the completed trials to an error that would lose them."""
     if found:
         table = Search(ranked(found, mode), space, mode).table(20)
         error.add_note(f"after these trials:\n{table}")
@@ -25,7 +25,7 @@ def note(
 
 @contextmanager
 def bar(show: bool, total: int, start: int = 0) -> Iterator[Callable[[float], None]]:
-    """Show a progress bar, which is told the best value after each trial."""
+    """Show a progress bar; yield a function to call with the best value so far."""
     if not show:
         yield lambda best: None
         return

@@ -1,11 +1,13 @@
-"""The queue of a study: trials taken by processes, and what dead ones left.
+"""The queue of a study, and the trials that dead processes did not complete.
 
 Each of a study's trials is queued before it is run, under a number of its own, its
 slot.  Processes take trials from the queue, which the storage hands out once each; a
-trial that was left (its process was killed, interrupted, or raised) is marked as
-failed, and its slot queued again with the same parameters.  Of two trials with one
-slot, as two machines may queue them at the same moment, the later one is dropped before
-it is run.  So each slot ends with one finished trial, whoever runs it and whoever dies.
+trial that was not completed (its process was killed, interrupted, or raised) is marked
+as failed, and its slot is queued again with the same parameters.  If two machines queue
+the same slot at the same moment, the later trial is dropped before it is run.  So each
+slot ends with one completed trial, even if processes die.  A trial that raised an
+exception of `Plan.catch` counts as completed: Optuna has it as failed, with the user
+attribute "caught".
 """
 
 from __future__ import annotations
@@ -24,22 +26,29 @@ from lrcore.search._plan import Plan
 
 
 def slot_of(trial: FrozenTrial | Trial) -> Any:
-    """Return the slot of a trial; None where it has none."""
+    """Return the slot of a trial, or None if it has none."""
     return trial.user_attrs.get("slot")
+
+
+def completed(trial: FrozenTrial) -> bool:
+    """Return whether a trial has a result, which may be that it failed."""
+    if trial.state == TrialState.FAIL:
+        return "caught" in trial.user_attrs
+    return trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 AHEAD = 32  # slots queued at once: databases read all of the queue for each trial
 
 
 def fill(study: optuna.Study, plan: Plan) -> int:
-    """Queue the first slots that are neither running nor finished; return how many.
+    """Queue slots until `AHEAD` are queued; return how many are queued now.
 
-    Those that are queued already are among them.
+    Slots that are running or completed are left out.
     """
     slots = range(len(plan.points))
     present, queued, tried = set(), set(), {}
     for trial in study.get_trials(deepcopy=False):
-        if trial.state != TrialState.FAIL:
+        if trial.state != TrialState.FAIL or completed(trial):
             present.add(slot_of(trial))
             if trial.state == TrialState.WAITING:
                 queued.add(slot_of(trial))
@@ -55,25 +64,23 @@ def fill(study: optuna.Study, plan: Plan) -> int:
 
 
 def any_queued(study: optuna.Study, plan: Plan) -> bool:
-    """Whether a trial waits, of those that this plan is to run."""
+    """Return whether a trial of this plan is waiting to be run."""
     waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
     return any(slot_of(trial) in range(len(plan.points)) for trial in waiting)
 
 
 def all_finished(study: optuna.Study, plan: Plan) -> bool:
-    """Whether each slot has a trial that is at its end."""
-    done = study.get_trials(
-        deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)
-    )
-    return {slot_of(trial) for trial in done} >= set(range(len(plan.points)))
+    """Return whether each slot has a completed trial."""
+    done = {slot_of(t) for t in study.get_trials(deepcopy=False) if completed(t)}
+    return done >= set(range(len(plan.points)))
 
 
 def bury(study: optuna.Study) -> None:
     """Mark the running trials of dead processes as failed.
 
-    Those of this machine are known by their process, those of others by the heartbeat,
-    where the storage has one.  A trial that nobody has signed for a second was taken by
-    a process that died before it could.
+    On this machine, the process is looked up; on others, the heartbeat is checked if
+    the storage has one.  A trial that has had no signature for a second was taken by a
+    process that died before it signed.
     """
     optuna.storages.fail_stale_trials(study)
     unsigned = _fail(study, _dead)
@@ -83,11 +90,11 @@ def bury(study: optuna.Study) -> None:
 
 
 def _fail(study: optuna.Study, condition: Callable[[FrozenTrial], bool]) -> set[int]:
-    """Fail the running trials of a condition; return the numbers of unsigned ones."""
+    """Fail the running trials that meet a condition; return the unsigned others."""
     unsigned = set()
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if slot_of(trial) is None and "worker" not in trial.user_attrs:
-            continue  # someone else's, who uses Optuna by itself
+            continue  # a trial that a user of Optuna has added without lrcore
         if condition(trial):
             with suppress(ValueError, optuna.exceptions.UpdateFinishedTrialError):
                 # Another process may be faster.
@@ -98,7 +105,7 @@ def _fail(study: optuna.Study, condition: Callable[[FrozenTrial], bool]) -> set[
 
 
 def _dead(trial: FrozenTrial) -> bool:
-    """Whether the process that runs it was on this machine and is not any more."""
+    """Return whether the trial's process was on this machine and has ended."""
     signed = trial.user_attrs.get("worker")
     if not signed:
         return False
@@ -107,17 +114,17 @@ def _dead(trial: FrozenTrial) -> bool:
 
 
 def sign() -> tuple[str, int, str]:
-    """Return what tells this process from all others: place, number, time of birth."""
+    """Return the identity of this process: machine, process id, time of its start."""
     return _place(), os.getpid(), _born(os.getpid())
 
 
 def _place() -> str:
-    """Return the machine and the name space in which a process's number is unique."""
+    """Return the machine and the namespace in which a process id is unique."""
     return f"{platform.node()} {os.stat('/proc/self/ns/pid').st_ino}"
 
 
 def _born(pid: int) -> str:
-    """Return when a process was born, in ticks since the boot; "" if it is dead."""
+    """Return when a process started, in ticks since the boot; "" if it has ended."""
     try:
         with open(f"/proc/{pid}/stat") as file:
             state, *fields = file.read().rpartition(")")[2].split()

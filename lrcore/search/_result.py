@@ -1,4 +1,4 @@
-"""What a search found: as a table, in pictures, and which dimension mattered."""
+"""The result of a search: its trials, their table, pictures and importance."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from lrcore._shared import pictures
 from lrcore._shared.domains import whole
-from lrcore._shared.words import listed, shown
-from lrcore.search._trial import Trial, short
+from lrcore._shared.words import shown
+from lrcore.search import _table
+from lrcore.search._trial import Trial
 from lrcore.space._dimension import Dimension, one_of
-from lrcore.space._numbers import Integer, Real
 
 if TYPE_CHECKING:
     import optuna
     from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+_SHOWN = 20
+"""The trials that a notebook shows."""
 
 Kind = Literal[
     "loss", "slice", "contour", "parallel", "history", "importance", "intermediate"
@@ -25,19 +29,19 @@ Kind = Literal[
 
 @dataclass(frozen=True)
 class Search:
-    """What a search found; printed, it is its table.
+    """The trials of a search.  ``print`` shows their table, and so do notebooks.
 
     Attributes
     ----------
     trials : tuple of Trial
-        The best first: those that finished by their value, then those that were pruned
-        (the longest first), then those that diverged.
+        The best first: the finished trials by their value, then the pruned (the longest
+        first), the diverged and the failed ones.
     space : dict of lrcore.space.Dimension
-        What was searched, by name.
+        The dimensions that were searched, by name.
     mode : {"min", "max"}
-        Whether the value was to fall or to rise.
+        Whether the lowest or the highest value is the best.
     study : optuna.Study or None
-        Optuna's own, for whatever else it can do; None of a sweep.
+        Optuna's study, for anything else that Optuna can do; None for a sweep.
     """
 
     trials: tuple[Trial, ...]
@@ -52,14 +56,16 @@ class Search:
         Raises
         ------
         ValueError
-            None has finished with a finite value.
+            No trial has finished with a finite value.
         """
         if not self.trials or self.trials[0].state != "finished":
             states = [t.state for t in self.trials]
             advice = "; try smaller learning rates" if states.count("diverged") else ""
+            failed = states.count("failed")
             raise ValueError(
                 f"best: expected a trial that finished, found {len(states)} trials of "
-                f"which {states.count('diverged')} diverged{advice}"
+                f"which {states.count('diverged')} diverged"
+                f"{f' and {failed} failed' if failed else ''}{advice}"
             )
         return self.trials[0]
 
@@ -83,41 +89,37 @@ class Search:
         Parameters
         ----------
         most : int, optional
-            How many rows, >= 1.  Default: all of them.
+            The number of rows, >= 1.  Default: all.
         """
         if most is not None:
             whole("most", most, "an int >= 1, or None", least=1)
-        value = "loss" if self.mode == "min" else "value"
-        rows = [["trial", *self.space, value, "steps", "seconds", ""]]
-        for trial in self.trials[:most]:
-            rows.append(
-                [
-                    str(trial.number),
-                    *(short(trial.params[name]) for name in self.space),
-                    short(trial.value),
-                    str(len(trial.losses) or ""),
-                    f"{trial.seconds:.1f}",
-                    "" if trial.state == "finished" else trial.state,
-                ]
-            )
-        if not any(row[-3] for row in rows[1:]):  # nothing was reported by steps
-            rows = [row[:-3] + row[-2:] for row in rows]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            "  ".join(
-                cell.ljust(width) if i == len(row) - 1 else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-            ).rstrip()
-            for row in rows
-        ]
-        left = len(self.trials) - len(rows) + 1
-        return "\n".join(lines + ([f"and {left} more"] if left else []))
+        return _table.text(self.trials, self.space, self.mode, most)
+
+    def to_dataframe(self) -> DataFrame:
+        """Return the trials as a table of pandas, the best first.
+
+        Columns: ``number``, ``state``, ``value``, ``params_NAME`` for each dimension,
+        ``steps`` (the numbers that the objective yielded) and ``seconds``.
+
+        Raises
+        ------
+        ImportError
+            pandas is missing.
+        """
+        try:
+            import pandas as pd
+        except ImportError:
+            raise ImportError(
+                "to_dataframe needs pandas: pip install pandas; `trials` has the same "
+                "without it"
+            ) from None
+        return pd.DataFrame(_table.columns(self.trials, self.space))
 
     def importance(self) -> dict[str, float]:
-        """Return how much of the good values' variation each dimension explains.
+        """Return the importance of each dimension for a good value, the largest first.
 
-        By Optuna's PED-ANOVA over the trials that finished; the largest first, 1 in
-        sum.
+        The sum is 1.  By Optuna's PED-ANOVA over the trials that finished; trials that
+        were pruned, or that a sampler chose by former ones, distort it.
 
         Raises
         ------
@@ -152,21 +154,25 @@ class Search:
         *,
         kind: Kind | None = None,
     ) -> Figure:
-        """Draw what was found.
+        """Draw the trials.
 
         Parameters
         ----------
         path : str or path, optional
             A .png, .pdf or .svg to write.
         title : str, optional
-            What stands over all.
+            A title of the whole picture.
         kind : str, optional
-            "loss": the value against the one numeric dimension of the space, on its
-            scale (a learning rate's is logarithmic), with the trials that were pruned
-            and that diverged.  The others are Optuna's own pictures: "slice" (the value
-            against each dimension), "contour", "parallel", "history", "importance",
-            "intermediate" (the losses by step).  Default: "loss" where it can be
-            drawn, else "slice".
+            "loss" (the default): the value against each parameter, a panel each, in the
+            parameter's own units and on its scale, over the range that was searched.
+            Every trial is drawn: finished and pruned ones at their value; at the edge
+            those that diverged or failed, or whose loss is beyond 1,000 times the
+            median.  A star marks the best trial, and a band the range of the parameter
+            in the best tenth of the finished trials: where it is as wide as the axis,
+            the parameter matters little.  `importance` is not drawn, as trials that
+            were pruned, or that a sampler chose by former ones, distort it.
+            The others are Optuna's own pictures: "slice", "contour", "parallel",
+            "history", "importance", "intermediate" (the losses by step).
 
         Returns
         -------
@@ -175,20 +181,12 @@ class Search:
         Raises
         ------
         ValueError
-            The path has another suffix, there is no such picture, or nothing to draw.
+            The path has another suffix, there is no such picture, or no trial to draw.
         ImportError
             matplotlib is missing.
         """
-        one = [d for d in self.space.values() if isinstance(d, (Real, Integer))]
-        alone = len(one) == len(self.space) == 1
-        if kind is None:
-            kind = "loss" if alone else "slice"
+        kind = "loss" if kind is None else kind
         one_of("kind", kind, get_args(Kind))
-        if kind == "loss" and not alone:
-            raise ValueError(
-                "kind: expected another than 'loss', which draws one dimension that is "
-                f"a number, found [{listed(self.space)}]; 'slice' draws each"
-            )
         if kind != "loss" and self.study is None:
             raise ValueError(f"kind: expected 'loss' of a sweep, found {shown(kind)}")
         if not self.trials:
@@ -218,3 +216,9 @@ class Search:
 
     def __str__(self) -> str:
         return self.table()
+
+    def __hash__(self) -> int:  # without `space`, a dict
+        return hash((self.trials, self.mode))
+
+    def _repr_html_(self) -> str:
+        return _table.html(self.trials, self.space, self.mode, _SHOWN)

@@ -1,4 +1,4 @@
-"""A study from its storage to its trials, as ours."""
+"""Run a study, and read its trials from Optuna's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial
 
 from lrcore.search._plan import Plan
 from lrcore.search._progress import bar, note
-from lrcore.search._queue import bury, fill
+from lrcore.search._queue import bury, completed, fill
 from lrcore.search._study import open_study
 from lrcore.search._trial import State, Trial
 from lrcore.search._work import work
@@ -21,7 +21,10 @@ from lrcore.search._workers import work_together
 def run(
     plan: Plan, storage: Any, n_jobs: int, progress: bool, lost: bool
 ) -> optuna.Study:
-    """Run what is left of a study; note it on an error by which it is lost."""
+    """Run the rest of a study.
+
+    lost : whether an error loses the trials; it gets their table as a note then.
+    """
     study = open_study(plan, storage)
     bury(study)
     fill(study, plan)
@@ -48,13 +51,12 @@ def run(
 
 
 def finished(study: optuna.Study, plan: Plan) -> list[Trial]:
-    """Return the trials of a study that are at their end."""
+    """Return the completed trials of a study."""
     return _trials(study.get_trials(deepcopy=False), plan)
 
 
 def _trials(every: Sequence[FrozenTrial], plan: Plan) -> list[Trial]:
-    """Return those of Optuna's trials that are at their end, as ours."""
-    return [_trial(t, plan) for t in every if t.state.name in ("COMPLETE", "PRUNED")]
+    return [_trial(trial, plan) for trial in every if completed(trial)]
 
 
 def _trial(trial: FrozenTrial, plan: Plan) -> Trial:
@@ -63,6 +65,8 @@ def _trial(trial: FrozenTrial, plan: Plan) -> Trial:
     reported = [x for _, x in sorted(trial.intermediate_values.items())]
     if "diverged" in trial.user_attrs:
         state, value = "diverged", math.nan
+    elif "caught" in trial.user_attrs:
+        state, value = "failed", math.nan
     took = trial.duration
     return Trial(
         trial.number,

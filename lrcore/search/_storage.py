@@ -1,4 +1,4 @@
-"""Where a study is kept, and Optuna's messages kept back."""
+"""The storage of a study, and Optuna's log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lrcore._shared.words import shortened, shown
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep Optuna's log of each trial, and its notes on new features, to itself."""
+    """Silence Optuna's log of each trial and its warnings about new features."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
@@ -28,11 +28,11 @@ def quiet() -> Iterator[None]:
         optuna.logging.set_verbosity(before)
 
 
-HEARTBEAT = 30  # seconds; one is dead to other machines after twice that without any
+HEARTBEAT = 30  # seconds; other machines count a worker as dead after twice this time
 
 
 def open_storage(storage: Any) -> Any:
-    """Return Optuna's storage of a database's URL, of a journal's path, or itself."""
+    """Return a storage of Optuna: for a database's URL, a journal's path, or itself."""
     if storage is None:
         return optuna.storages.InMemoryStorage()
     if isinstance(storage, optuna.storages.BaseStorage):
@@ -62,7 +62,7 @@ def open_storage(storage: Any) -> Any:
 
 
 def _without_password(url: str) -> str:
-    """Return a database's URL as a message may have it."""
+    """Return a database's URL with ``***`` for its password."""
     scheme, separator, rest = url.partition("://")
     login, at, place = rest.partition("/")[0].rpartition("@")
     user, colon, _ = login.partition(":")
@@ -72,7 +72,7 @@ def _without_password(url: str) -> str:
 
 
 def in_memory(study: optuna.Study) -> optuna.Study:
-    """Return a copy that needs no storage."""
+    """Return a copy of a study in memory."""
     memory = optuna.storages.InMemoryStorage()
     name = study.study_name
     optuna.copy_study(

@@ -1,4 +1,4 @@
-"""A study of `lrcore.tune` on Optuna: made, or continued."""
+"""Make or continue a study of `lrcore.tune` on Optuna."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lrcore.search._plan import Plan
 
 
 def open_study(plan: Plan, storage: Any, worker: int = 0) -> optuna.Study:
-    """Return the study of this name, made if there is none, with a sampler of its own.
+    """Return the study of this name, a new one if there is none, with a new sampler.
 
     Raises
     ------
@@ -34,7 +34,9 @@ def open_study(plan: Plan, storage: Any, worker: int = 0) -> optuna.Study:
         "space": {name: repr(d) for name, d in plan.space.items()},
         "grid": _digest(plan.points) if any(plan.points) else "none",
     }
-    trials = study.get_trials(deepcopy=False)  # first: who queues some has set `about`
+    trials = study.get_trials(
+        deepcopy=False
+    )  # before `kept`: `about` is set before trials are queued
     kept = study.user_attrs.get("lrcore")
     if kept is None and not trials:
         study.set_user_attr("lrcore", kept := about)
@@ -44,7 +46,7 @@ def open_study(plan: Plan, storage: Any, worker: int = 0) -> optuna.Study:
             f"{theirs} that is not of lrcore.tune: expected none, or one without "
             f"trials, found {len(trials)}; give this one another name"
         )
-    # One that was empty has modes too: its directions.
+    # A study without trials has directions, too.
     modes = " and ".join(each.name[:3].lower() for each in study.directions)
     before = {**kept, "mode": modes}
     for what, now in about.items():
@@ -53,7 +55,7 @@ def open_study(plan: Plan, storage: Any, worker: int = 0) -> optuna.Study:
                 f"{theirs} of another {what}: expected {shown(before.get(what))}, "
                 f"found {shown(now)}; give this one another name"
             )
-    # Not the same trials again where a study is continued, nor by each worker.
+    # Workers, and later calls, must not draw the same trials again.
     seed = plan.seed
     if seed is not None:
         started = sum(t.state != TrialState.WAITING for t in trials)
@@ -64,7 +66,7 @@ def open_study(plan: Plan, storage: Any, worker: int = 0) -> optuna.Study:
 
 
 def _digest(points: list[dict[str, Any]]) -> str:
-    """Return what tells a grid from others, however large it is."""
+    """Return a short text that differs for other grids."""
     return f"{len(points)} points, {zlib.crc32(json.dumps(points).encode()):08x}"
 
 

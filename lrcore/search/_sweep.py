@@ -1,4 +1,4 @@
-"""A sweep: a run at each of some learning rates."""
+"""A sweep: one run at each of several learning rates."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from lrcore._shared.domains import real
+from lrcore._shared.domains import FLAG, real
 from lrcore._shared.words import shown
 from lrcore.search._arguments import check_callable
 from lrcore.search._losses import Diverged, follow
@@ -24,7 +24,7 @@ def sweep(
     *,
     progress: bool = False,
 ) -> Search:
-    """Try each of some learning rates, from the smallest to the largest.
+    """Train at each of several learning rates, from the smallest to the largest.
 
     Parameters
     ----------
@@ -32,26 +32,26 @@ def sweep(
         ``make_run(lr)`` trains from the same beginning each time, and returns the loss
         reached; or it is a generator (or returns an iterator, or a list) of losses, of
         which the last counts.  A run whose loss is not finite, or which raises
-        OverflowError or FloatingPointError, has diverged; it is not continued.
-        Whatever else it raises (so would numpy.linalg.LinAlgError) ends the sweep.
+        OverflowError or FloatingPointError, has diverged; it is not continued.  Any
+        other exception, such as numpy.linalg.LinAlgError, ends the sweep.
     lrs : sequence of float
-        Learning rates, finite and > 0, each once: usually a factor of 2 to 10 apart, as
-        those of ``np.geomspace(1e-5, 1, 11)`` or ``lrcore.space.lr().points(11)``.
+        Learning rates, finite and > 0, each once.  Usual ones differ by a factor of 2
+        to 10: ``np.geomspace(1e-5, 1, 11)``, or ``lrcore.space.lr().points(11)``.
     progress : bool
         Whether to show a progress bar.  Default False.
 
     Returns
     -------
     Search
-        With the table of the rates, the best one, and its picture.
+        The trials, with their table, the best one, and a picture.
 
     Raises
     ------
     TypeError, ValueError
-        `make_run` cannot be called or gives no number, there are no rates, or one is
-        out of its domain.
+        `make_run` cannot be called or gives no number, there are no rates, or a rate or
+        `progress` is out of its domain.
     Exception
-        What `make_run` raises (or Ctrl-C), with a note (``__notes__``) of the rate and
+        An exception of `make_run`, or Ctrl-C; notes (``__notes__``) tell the rate, and
         the table of the runs before it.
 
     Examples
@@ -68,8 +68,9 @@ def sweep(
     """
     check_callable("make_run", make_run)
     rates = sorted(_rates(lrs))
+    FLAG.check("progress", progress)
     low, high = rates[0], rates[-1]
-    if low == high:  # one rate spans no range; the dimension says how to draw it
+    if low == high:  # `Real` needs two bounds
         low, high = (low, 2 * low) if low < 1 else (low / 2, low)
     space = {"lr": Real(low, high, "log")}
     found: list[Trial] = []

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-State = Literal["finished", "pruned", "diverged"]
+State = Literal["finished", "pruned", "diverged", "failed"]
 
 
 @dataclass(frozen=True)
@@ -17,17 +17,19 @@ class Trial:
     Attributes
     ----------
     number : int
-        From 0 in the order in which they were queued; there are gaps where a trial was
-        left and tried anew.
+        From 0 in the order in which they were queued.  A number is missing if its trial
+        was not completed and was repeated under another number.
     params : dict
-        What the objective was called with.
+        The parameters with which the objective was called.
     value : float
-        The objective's; of a pruned trial the last it reported; NaN where it diverged.
-    state : {"finished", "pruned", "diverged"}
+        The objective's value; of a pruned trial, the last number that it yielded; NaN
+        if the trial diverged or failed.
+    state : {"finished", "pruned", "diverged", "failed"}
+        "failed": it raised an exception of ``tune(catch=...)``.
     losses : tuple of float
-        What it yielded, from the first step on.
+        The numbers that the objective yielded, from the first step on.
     seconds : float
-        How long it took.
+        The duration of the trial.
     """
 
     number: int
@@ -37,9 +39,12 @@ class Trial:
     losses: tuple[float, ...] = field(default=(), repr=False)
     seconds: float = field(default=math.nan, repr=False, compare=False)
 
+    def __hash__(self) -> int:  # without `params`, a dict
+        return hash((self.number, self.state, self.losses))
+
 
 def short(value: Any) -> str:
-    """Return a value as a table shows it: four digits of a float."""
+    """Return a value as tables show it: a float has four digits."""
     if isinstance(value, tuple):
         return f"({', '.join(map(short, value))})"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""A study: a search on Optuna, by this process, several, or several machines."""
+"""A search on Optuna, by one process, several processes or several machines."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, get_args
 
-from lrcore._shared.domains import real, whole
+from lrcore._shared.domains import FLAG, real, whole
 from lrcore._shared.words import shown
 from lrcore.search._arguments import (
     Method,
     check_callable,
     check_pickles,
     check_used,
+    read_aliases,
+    read_catch,
     require,
     slots,
 )
@@ -33,7 +35,7 @@ def tune(
     method: Method = "tpe",
     trials: int | None = None,
     *,
-    mode: Literal["min", "max"] = "min",
+    mode: Literal["min", "max"] | None = None,
     seed: int | None = None,
     points: int | None = None,
     min_steps: int | None = None,
@@ -44,8 +46,11 @@ def tune(
     name: str | None = None,
     timeout: float | None = None,
     progress: bool = False,
+    catch: type[Exception] | tuple[type[Exception], ...] = (),
+    n_trials: int | None = None,
+    direction: Literal["minimize", "maximize"] | None = None,
 ) -> Search:
-    """Search the hyper-parameters by which a run reaches the least loss, on Optuna.
+    """Search for the hyper-parameters with the lowest loss, by Optuna.
 
     ::
 
@@ -65,91 +70,99 @@ def tune(
     Parameters
     ----------
     objective : callable
-        ``objective(params)``, of a dict with a value of each dimension, returns a
-        number; or it is a generator (or returns an iterator, or a list) that yields one
-        after each step of its own, say an epoch.  What it yields is reported by that
-        step, counted from 1: by it "hyperband" and "asha" end a trial early, at a
-        ``yield`` (``finally`` blocks run).  Its value is what it returns, else the last
-        it yields.  A trial whose number is not finite, or that raises OverflowError or
+        ``objective(params)`` gets a dict with a value for each dimension, and returns a
+        number.  Or it is a generator (or returns an iterator, or a list) that yields a
+        number after each of its steps, such as epochs; by these "hyperband" and "asha"
+        end bad trials early, at a ``yield`` (``finally`` blocks run).  The value of the
+        trial is then the number that it returns, or else the last that it yields.  A
+        trial with a number that is not finite, or that raises OverflowError or
         FloatingPointError, is kept as diverged, and not continued.
     space : dict
         Dimensions of `lrcore.space` by name, or lists of values.
     method : str
         "grid": all combinations of at most `points` values of each dimension.
         "log_sweep": one number on the scale "log", at `trials` points.
-        "random": drawn independently.
+        "random": independent draws.
         "tpe": Bayesian, by a tree-structured Parzen estimator (the default).
         "gp": Bayesian, by a Gaussian process; needs torch and SciPy.
-        "hyperband", "asha": random, and trials that are worse than others at the same
-        step are ended there.  "asha" compares all of them at once, by asynchronous
-        successive halving; "hyperband" in groups that begin at different steps.
+        "hyperband", "asha": random; trials that are worse than others at the same step
+        end there.  "asha" compares all trials, by asynchronous successive halving;
+        "hyperband" compares within groups that begin at different steps.
     trials : int, optional
-        How many trials the study is to have finished, pruned and diverged ones
-        included, those of former calls too: >= 1.  Default: 13 of "log_sweep", else 30;
-        "grid" takes none, as its points say how many there are.
-    mode : {"min", "max"}
-        Whether the value is to fall or to rise.  Default "min".
+        Number of trials of the study, >= 1.  Pruned, diverged and failed trials count,
+        and those of former calls.  Default: 13 for "log_sweep", else 30; "grid" has as
+        many trials as points, and takes no number.
+    mode : {"min", "max"}, optional
+        Whether the lowest or the highest value is the best.  Default "min".
     seed : int, optional
-        Of the sampler, >= 0: by it a study of one process is reproducible, as far as
-        the objective is.  Each worker draws from another one, and so does a study that
-        is continued; machines at one study each need another (or None).  Default None.
+        Seed of the sampler, >= 0.  With it, a study of one process is reproducible if
+        the objective is.  Workers, and calls that continue a study, derive other seeds
+        from it.  Several machines with one study need different seeds, or None.
+        Default None.
     points : int, optional
-        "grid": values of each dimension that is a number, >= 1.  Default 5.
+        For "grid": values of each dimension that is a number, >= 1.  Default 5.
     min_steps : int, optional
-        "hyperband", "asha": no trial ends before so many steps, >= 1.  Default 1.
+        For "hyperband" and "asha": the fewest steps of a trial, >= 1.  Default 1.
     max_steps : int, optional
-        "hyperband": steps of a whole trial, > min_steps.  No default.
+        For "hyperband": steps of a whole trial, > min_steps.  No default.
     reduction : int, optional
-        "hyperband", "asha": at steps min_steps * reduction^k the best ``1 / reduction``
-        go on, >= 2.  Default 3.
+        For "hyperband" and "asha": at steps min_steps * reduction^k, the best
+        ``1 / reduction`` of the trials go on, >= 2.  Default 3.
     n_jobs : int
-        Processes, >= 1.  With more than one, the objective has to pickle, and a script
-        that calls this needs ``if __name__ == "__main__":``.  Each process uses as many
-        threads of lrcore as this one would: ``LRCORE_NUM_THREADS=1`` in the environment
-        is often faster.  Default 1: in this process.
+        Number of processes, >= 1.  With more than one, the objective has to pickle, and
+        a script that calls this needs ``if __name__ == "__main__":``.  Each process
+        uses the default number of threads of lrcore; ``LRCORE_NUM_THREADS=1`` in the
+        environment is often faster.  Default 1: this process.
     storage : str, path or optuna.storages.BaseStorage, optional
         Where the study is kept: the URL of a database
         (``"postgresql+psycopg2://user@host/database"``, ``"sqlite:///study.db"``), the
-        path of a journal file, or any storage of Optuna's.  Several machines can work
-        on one study by the same call.  Default: in memory, where of an exception or
-        Ctrl-C only the table of the trials before it is left, as its note
-        (``__notes__``).
+        path of a journal file, or any storage of Optuna.  Several machines can work on
+        one study by the same call.  Default: in memory.  An exception or Ctrl-C loses
+        the study then; a note (``__notes__``) of the exception has its table.
     name : str, optional
-        The study's, in its storage: one of that name is continued.  Needed with
-        `storage`.
+        The name of the study in its storage.  If there is a study of this name, it is
+        continued.  Needed with `storage`.
     timeout : float, optional
-        Seconds, > 0, after which no trial is begun any more.  Default: none.
+        Seconds, > 0, after which no further trial begins.  Default: no limit.
     progress : bool
         Whether to show a progress bar.  Default False.
+    catch : exception type, or tuple of them
+        If the objective raises one of these, as of ``catch=(ZeroDivisionError,)``, the
+        trial is kept as "failed" and the study goes on; samplers do not learn from it.
+        Default: none, so any exception ends the call.
+    n_trials, direction
+        Optuna's words for `trials` and `mode`: ``direction="minimize"`` is
+        ``mode="min"``, ``"maximize"`` is ``"max"``.  Give one of each pair.
 
     Returns
     -------
     Search
-        Of all trials of the study.  It is returned when nothing is left to begin;
-        other machines may still be at their last trials.
+        All trials of the study.  It is returned when no trial is left to begin; other
+        machines may still run their last trials.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is out of its domain, or none of the method's; the objective gives
-        no number, or none by steps where these end trials; the storage cannot be
-        opened, or has a study of that name with another space, grid or mode.
+        An argument is out of its domain, or the method does not use it; the objective
+        gives no number, or does not yield numbers to "hyperband" or "asha"; the storage
+        cannot be opened, or has a study of that name with another space, grid or mode.
     ImportError
-        Optuna, or what the method needs, is missing.
+        Optuna, or a package that the method needs, is missing.
     RuntimeError
         Workers end without an exception: they are killed again and again, the objective
         exits, or the script lacks its guard.
     Exception
-        What the objective raises.  Its trial is marked as failed; to continue the study
-        by its name tries those parameters again.
+        What the objective raises, if `catch` does not include it.  Its trial is marked
+        as failed; a call that continues the study by its name tries the same parameters
+        again.  If they can never work, continue it with `catch`.
 
     Notes
     -----
-    A trial is given to one process only, and none that has finished is lost or run
-    again.  One that a process left (it was killed, interrupted, or raised) is marked as
-    failed in Optuna's study and tried anew: at once by ``n_jobs`` workers, at the next
-    call on the same machine, and by other machines where the storage has a heartbeat,
-    as an URL's has (after a minute; a journal file has none).
+    Each trial is run by one process, and no completed trial is lost or run again.  A
+    trial that was not completed (its process was killed, interrupted, or raised) is
+    marked as failed in Optuna's study and repeated: at once by ``n_jobs`` workers, by
+    the next call on the same machine, and by other machines if the storage has a
+    heartbeat: databases have one (after a minute), journal files do not.
 
     References
     ----------
@@ -174,7 +187,10 @@ def tune(
     check_callable("objective", objective)
     dimensions = check(space)
     one_of("method", method, get_args(Method))
+    trials, mode = read_aliases(trials, n_trials, mode, direction)
     MODES.check("mode", mode)
+    caught = read_catch(catch)
+    FLAG.check("progress", progress)
     check_used(
         method, points=points, min_steps=min_steps, max_steps=max_steps,
         reduction=reduction,
@@ -219,7 +235,7 @@ def tune(
 
     plan = Plan(
         objective, dimensions, method, mode == "max", queue, name or "lrcore", seed,
-        min_steps, max_steps, reduction, deadline,
+        min_steps, max_steps, reduction, deadline, caught,
     )  # fmt: skip
     lost = storage is None
     with _storage.quiet():

@@ -1,4 +1,4 @@
-"""How much each of Optuna's parameters explains."""
+"""The importance of Optuna's parameters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lrcore.search._storage import quiet
 def importance(study: optuna.Study) -> dict[str, float]:
     """Return the importance of each of Optuna's parameters."""
     with quiet():
-        # It warns where trials are so few, or so alike, that all are among the best.
+        # Optuna warns if there are few trials, or all have the same value.
         warnings.simplefilter("ignore", UserWarning)
         return optuna.importance.get_param_importances(
             study, evaluator=optuna.importance.PedAnovaImportanceEvaluator()

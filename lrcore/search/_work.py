@@ -1,4 +1,4 @@
-"""One process at a study: it runs trials from the queue."""
+"""The work of one process: it runs trials from the queue."""
 
 from __future__ import annotations
 
@@ -9,24 +9,29 @@ from collections.abc import Callable
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from lrcore._shared.words import shown
+from lrcore._shared.words import shortened, shown
 from lrcore.search._losses import Diverged, follow
 from lrcore.search._plan import Plan
-from lrcore.search._queue import AHEAD, any_queued, fill, sign, slot_of
+from lrcore.search._queue import AHEAD, any_queued, completed, fill, sign, slot_of
 
 
 class _Surplus(Exception):  # noqa: N818 # no error: it ends a trial
-    """A trial that another one makes superfluous."""
+    """Ends a trial whose slot another trial has."""
+
+
+class _Caught(Exception):  # noqa: N818 # no error: it ends a trial
+    """Ends a trial whose exception `Plan.catch` includes."""
 
 
 Done = Callable[[FrozenTrial], bool]
-"""Called after a trial that counts; whether to go on."""
+"""Called after each completed trial; returns whether to go on."""
 
 
 def work(study: optuna.Study, plan: Plan, done: Done) -> None:
     """Run trials until the queue is empty or the time is up.
 
-    Raises what the objective raises; its trial is marked as failed then.
+    An exception of the objective that `Plan.catch` does not include is raised; its
+    trial is marked as failed.
     """
 
     def more() -> bool:
@@ -34,7 +39,7 @@ def work(study: optuna.Study, plan: Plan, done: Done) -> None:
         return any_queued(study, plan) or bool(fill(study, plan))
 
     def after(study: optuna.Study, trial: FrozenTrial) -> None:
-        go_on = trial.state == TrialState.FAIL or done(trial)
+        go_on = done(trial) if completed(trial) else True
         if not (go_on and more()):
             study.stop()
 
@@ -44,7 +49,7 @@ def work(study: optuna.Study, plan: Plan, done: Done) -> None:
     study.optimize(
         lambda trial: _evaluate(trial, plan),
         timeout=left if math.isfinite(left) else None,
-        catch=(_Surplus,),
+        catch=(_Surplus, _Caught),
         callbacks=[after],
     )
 
@@ -57,9 +62,12 @@ def _evaluate(trial: Trial, plan: Plan) -> float:
     for other in trial.study.get_trials(deepcopy=False):
         if other.number >= trial.number:
             break
-        if slot_of(other) == slot and other.state != TrialState.FAIL:
+        lives = other.state != TrialState.FAIL or completed(other)
+        if lives and slot_of(other) == slot:
             raise _Surplus
-    if slot % (AHEAD // 2) == 0:  # one process has this slot: the others need not
+    if (
+        slot % (AHEAD // 2) == 0
+    ):  # the process that has this slot fills the queue for all
         fill(trial.study, plan)
     params = {name: d.suggest(name, trial) for name, d in plan.space.items()}
 
@@ -72,8 +80,20 @@ def _evaluate(trial: Trial, plan: Plan) -> float:
         if trial.should_prune() and math.isfinite(value):
             raise optuna.TrialPruned
 
+    def raised(error: Exception) -> None:
+        if isinstance(error, optuna.TrialPruned):
+            return
+        name = type(error).__name__
+        if isinstance(error, plan.catch):
+            trial.set_user_attr("caught", shortened(f"{name}: {error}"))
+            raise _Caught from error
+        error.add_note(
+            f"tune(..., catch=({name},)) keeps a trial that raises this as failed, and "
+            "goes on"
+        )
+
     try:
-        value = follow("objective", lambda: plan.objective(params), report)
+        value = follow("objective", lambda: plan.objective(params), report, raised)
     except Diverged as why:
         trial.set_user_attr("diverged", str(why))
         return plan.worst

@@ -1,4 +1,4 @@
-"""Several processes at a study."""
+"""Several worker processes for one study."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from lrcore.search._study import open_study
 from lrcore.search._work import Done, work
 
 _TERMINATED = 128 + signal.SIGTERM  # the exit code of a worker that SIGTERM ended
-_LEAST_DEATHS = 3  # in a row, without a finished trial, before a study gives up
+_LEAST_DEATHS = 3  # in a row without a completed trial, then the study ends
 
 
 def work_together(
@@ -34,8 +34,8 @@ def work_together(
 ) -> None:
     """Run the trials in processes of their own; replace those that are killed.
 
-    Raises what an objective raised, and RuntimeError where workers end by themselves
-    or keep being killed.
+    Raises the exception of an objective, and RuntimeError if workers end by themselves
+    or are killed again and again.
     """
     _check_shared(not isinstance(storage, optuna.storages.InMemoryStorage), storage)
     context = multiprocessing.get_context("spawn")
@@ -44,7 +44,7 @@ def work_together(
     started = deaths = 0
     try:
         while True:
-            # As many as there are trials to run, at most.
+            # No more workers than there are trials.
             while len(workers) < min(n_jobs, len(plan.points)) and any_queued(
                 study, plan
             ):
@@ -81,7 +81,7 @@ def work_together(
                 deaths = 0
                 done(what)
                 if all_finished(study, plan):
-                    return  # without those that are only starting
+                    return  # do not wait for workers that are still starting
     finally:
         for process in workers.values():
             process.terminate()
@@ -103,10 +103,10 @@ def _check_shared(shared: bool, storage: Any) -> None:
 
 
 def _ready(workers: Mapping[Connection, BaseProcess]) -> list[Connection]:
-    """Wait until a worker has something to say, or is dead."""
+    """Wait until workers have sent a message or ended; return their pipes."""
     while True:
         found = [c for c in wait(list(workers), timeout=1) if isinstance(c, Connection)]
-        # One that is dead says so by its pipe, unless a child of its own holds it open.
+        # A pipe reports that its worker ended, unless a child process keeps it open.
         dead = [c for c, p in workers.items() if not p.is_alive() and not c.poll()]
         for connection in dead:
             if connection not in found:
@@ -117,7 +117,7 @@ def _ready(workers: Mapping[Connection, BaseProcess]) -> list[Connection]:
 
 
 def _ended(process: BaseProcess) -> int:
-    """Return how a process died: its exit code, or minus the signal that killed it."""
+    """Return the exit code of a process that ended, or minus the signal's number."""
     process.join()
     code = process.exitcode
     assert code is not None
@@ -141,13 +141,13 @@ def _check_death(code: int, deaths: int, n_jobs: int) -> None:
 
 
 def _exit(*_: Any) -> None:
-    """End as SIGTERM asks for, and let go of locks before."""
+    """End on SIGTERM by an exception, so that locks are released."""
     sys.exit(_TERMINATED)
 
 
 def _worker(payload: bytes, number: int, pipe: Connection, parent: int) -> None:
-    """Run trials in a process of its own, and tell its parent of each."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent sees to Ctrl-C
+    """Run trials in this process, and send each to the parent process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     signal.signal(signal.SIGTERM, _exit)
     try:
         plan, storage = pickle.loads(payload)

@@ -1,9 +1,9 @@
-"""Dimensions of a search: what `lrcore.tune` may choose, with the usual ranges ready.
+"""Dimensions of a search: the values that `lrcore.tune` can choose, and usual ranges.
 
-A space is a dict of dimensions by name, of these functions, of your own
-(:class:`Real`, :class:`Integer`, :class:`Choice`, :class:`Tuple`), or plain lists of
-values.  A dimension is a frozen value: comparable, hashable, its ``repr`` evaluates
-back to it, and it is checked when it is made.
+A space is a dict of dimensions by name.  The functions below make usual dimensions;
+:class:`Real`, :class:`Integer`, :class:`Choice` and :class:`Tuple` make any other, and
+a plain list of values is a choice.  A dimension is immutable and checked when it is
+made; it can be compared and hashed, and its ``repr`` evaluates to it.
 
 ====================================  ================================================
 lr, weight_decay, eps, clip_norm      log-uniform
@@ -15,8 +15,8 @@ optimizer, schedule                   names
 Real, Integer, Choice, Tuple          any other
 ====================================  ================================================
 
-Modules with an underscore are the room's own: `_numbers` and `_choices` the dimensions,
-`_ranges` the usual ones.
+Modules with an underscore are private to this package: `_numbers` and `_choices` have
+the classes, `_ranges` the usual ranges.
 
 Examples
 --------

@@ -1,4 +1,4 @@
-"""What a user hands over as a space, checked."""
+"""The check of a space that a user passes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def check(space: Any) -> dict[str, Dimension]:
     Raises
     ------
     TypeError, ValueError
-        It is no dict of dimensions by strings, or an empty one, or two of them have a
-        parameter of Optuna's in common.
+        It is no dict of dimensions by strings, or an empty one, or two dimensions use
+        the same parameter of Optuna.
     """
     if not isinstance(space, Mapping):
         raise TypeError(

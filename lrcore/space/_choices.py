@@ -1,4 +1,4 @@
-"""Dimensions that are choices, or several dimensions."""
+"""Choices among values, and tuples of dimensions."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Choice(Dimension):
     Parameters
     ----------
     *values : str, float, int, bool or None
-        At least one, each of them once.
+        At least one, each once.
 
     Raises
     ------
     TypeError, ValueError
-        There is none, one comes twice, or one is of another type: name it by a string
-        then, and look it up in the objective.
+        There is no value, a value comes twice, or has another type.  For other types,
+        use names, and look them up in the objective.
 
     Examples
     --------
@@ -85,7 +85,7 @@ class Choice(Dimension):
 
 @dataclass(frozen=True)
 class Tuple(Dimension):
-    """Several dimensions whose values the objective takes as one tuple.
+    """Several dimensions: their values make one tuple.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ class Tuple(Dimension):
     Raises
     ------
     TypeError, ValueError
-        There is none, or one is no dimension.
+        There is no part, or a part is no dimension.
     """
 
     parts: tuple[Dimension, ...]

@@ -1,4 +1,4 @@
-"""What the dimensions of a search have in common."""
+"""The base class of the dimensions of a search."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 class Dimension:
-    """What the dimensions have in common.
+    """The base class of all dimensions.
 
-    In Optuna's studies, and so in its own plots and dashboards, a parameter has the
-    dimension's name, but for ``1 - name`` (of a complement), ``log2 name`` (of powers
-    of 2) and ``name[0]`` (of a tuple's element), which say what is uniform there.
+    Optuna's studies, and so its plots and dashboards, call a parameter by the name of
+    its dimension.  Exceptions are ``1 - name`` on the scale "complement", ``log2 name``
+    on the scale "powers of 2", and ``name[0]`` for an element of a tuple.
     """
 
     def suggest(self, name: str, trial: Trial) -> Any:
@@ -24,15 +24,15 @@ class Dimension:
         raise NotImplementedError
 
     def points(self, count: int) -> list[Any]:
-        """Return at most `count` values of a grid, both bounds among them, rising."""
+        """Return at most `count` rising values of a grid, which includes the bounds."""
         raise NotImplementedError
 
     def read(self, name: str, raw: Mapping[str, Any]) -> Any:
-        """Return the value that Optuna's parameters stand for."""
+        """Return the value that Optuna's parameters represent."""
         raise NotImplementedError
 
     def write(self, name: str, value: Any) -> dict[str, Any]:
-        """Return the parameters of Optuna that stand for a value."""
+        """Return the parameters of Optuna that represent a value."""
         raise NotImplementedError
 
     def keys(self, name: str) -> tuple[str, ...]:
@@ -41,7 +41,7 @@ class Dimension:
 
 
 def one_of(name: str, value: Any, known: tuple[str, ...]) -> None:
-    """Raise ValueError for a value that is none of the known."""
+    """Raise ValueError for a value that is not among the known ones."""
     if value not in known:
         text = ", ".join(map(repr, known))
         raise ValueError(f"{name}: expected one of {text}, found {shown(value)}")

@@ -1,4 +1,4 @@
-"""Dimensions that are numbers."""
+"""Dimensions of numbers."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class Real(Dimension):
         Finite, low < high, and so is high - low; both > 0 on the scale "log", and in
         [0, 1) on "complement".
     scale : {"linear", "log", "complement"}
-        Default "linear".  "complement" is that of momentum, betas and other decays per
-        step, where 0.9, 0.99 and 0.999 are equally far from each other.
+        Default "linear".  "complement" suits momentum, betas and other decays per step:
+        0.9, 0.99 and 0.999 are equally far from each other.
 
     Raises
     ------
     TypeError, ValueError
-        No number lies between the bounds, or not on this scale.
+        The bounds are not in order, or not in the domain of the scale.
 
     Examples
     --------
@@ -114,7 +114,7 @@ class Real(Dimension):
             found = np.geomspace(self.low, self.high, count)
         else:
             found = 1 - np.geomspace(1 - self.low, 1 - self.high, count)
-        # 15 digits: 1e-3, where the last bits of a power would make 1.0000000000000002.
+        # Rounded to 15 digits: 0.001, not the power's 0.0010000000000000002.
         inner = [float(f"{x:.15g}") for x in found[1:-1]]
         return [self.low, *inner, self.high]
 
@@ -134,15 +134,15 @@ class Integer(Dimension):
     Parameters
     ----------
     low, high : int
-        low < high, in size at most 2**53, as floats count them; both >= 1 on the scale
-        "log", and powers of 2 on "powers of 2".
+        low < high, of magnitudes up to 2**53, which floats represent; both >= 1 on the
+        scale "log", and powers of 2 on "powers of 2".
     scale : {"linear", "log", "powers of 2"}
         Default "linear".
 
     Raises
     ------
     TypeError, ValueError
-        No number lies between the bounds, or not on this scale.
+        The bounds are not in order, or not in the domain of the scale.
 
     Examples
     --------

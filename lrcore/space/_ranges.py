@@ -1,4 +1,4 @@
-"""The usual ranges."""
+"""The usual ranges of hyper-parameters."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from lrcore.space._numbers import Integer, Real
 def lr(low: float = 1e-5, high: float = 1.0) -> Real:
     """Return the dimension of a learning rate, log-uniform.
 
-    The default range has room for Adam (best about 1e-4 to 1e-2) and for SGD (1e-2 to
-    1) alike; of a known optimizer give two or three decades.
+    The default range suits both Adam (best at about 1e-4 to 1e-2) and SGD (1e-2 to 1).
+    For one optimizer, two or three decades are enough.
     """
     return Real(low, high, "log")
 
@@ -21,7 +21,7 @@ def lr(low: float = 1e-5, high: float = 1.0) -> Real:
 def weight_decay(low: float = 1e-6, high: float = 0.3) -> Real:
     """Return the dimension of a weight decay, log-uniform.
 
-    About 1e-6 to 1e-2 where it is coupled (SGD), 1e-3 to 0.3 where it is decoupled
+    Usual values are 1e-6 to 1e-2 if it is coupled (SGD), 1e-3 to 0.3 if it is decoupled
     (AdamW).
     """
     return Real(low, high, "log")
@@ -75,11 +75,11 @@ def optimizer(*names: str) -> Choice:
     Raises
     ------
     ValueError
-        There is no optimizer of a name.
+        lrcore has no optimizer of this name.
 
     Examples
     --------
-    >>> params = {"optimizer": "AdamW", "lr": 1e-3}  # as an objective takes them
+    >>> params = {"optimizer": "AdamW", "lr": 1e-3}  # as an objective gets them
     >>> opt = getattr(lrcore, params["optimizer"])(np.zeros(3), lr=params["lr"])
     """
     for name in names:

@@ -1,6 +1,6 @@
-"""A step by lrcore and by others, each with arrays of its own.
+"""Peers: the step by lrcore and by other libraries, each on its own arrays.
 
-To add a library: a class in a file of this room, and its place in PEERS.
+To add a library, write a class in a file of this package, and list it in PEERS.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a peer is, and what it is made for."""
+"""The base class of peers, and their jobs."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from lrcore._shared.types import Array
 Arrays = Sequence[Array]
 
 ALL_THREADS = lrcore.get_num_threads()
-"""As it was at first: torch sets OpenMP's default for the whole process."""
+"""The default number before torch is imported, which changes OpenMP's default."""
 
-# What makes an optimizer worth timing where its defaults leave out the state.
+# Optimizers that have no state by default are timed with one.
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "SGD": {"momentum": 0.9},
     "SGDW": {"momentum": 0.9},
@@ -25,7 +25,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
 
 
 def settings(optimizer: str) -> dict[str, Any]:
-    """Return the hyper-parameters that all peers are given: the defaults of lrcore's.
+    """Return the hyper-parameters of all peers: the defaults of lrcore's optimizer.
 
     >>> settings("AdamW")
     {'lr': 0.001, 'betas': (0.9, 0.999), 'eps': 1e-08, 'weight_decay': 0.01, \
@@ -37,13 +37,13 @@ def settings(optimizer: str) -> dict[str, Any]:
 
 
 class Job(NamedTuple):
-    """What a peer is made for.
+    """The job of a peer.
 
-    optimizer : the name of lrcore's.
+    optimizer : the name in lrcore.
     hyper : its hyper-parameters.
-    params : arrays that are the peer's own to update.
+    params : arrays that only this peer updates.
     grads : arrays of the same shapes.
-    threads : at most so many.
+    threads : the largest number of threads.
     """
 
     optimizer: str
@@ -54,36 +54,36 @@ class Job(NamedTuple):
 
 
 class Peer:
-    """One library's optimizer at a job."""
+    """The optimizer of one library, with its job."""
 
     name: ClassVar[str]
     package: ClassVar[str] = "lrcore"
-    """What has to be installed."""
+    """The package to install."""
 
     module: ClassVar[str | None] = None
-    """The name to import it by, where that is another."""
+    """The name of its module, if it is another."""
 
     optimizers: ClassVar[frozenset[str] | None] = None
-    """Those it has, by lrcore's names; None: any, or it says so when it is made."""
+    """The optimizers that it has, by lrcore's names; None: to be tried."""
 
     dtypes: ClassVar[tuple[str, ...]] = ("float32", "float64")
     decays: ClassVar[bool] = True
-    """Whether it has AdamW's decay.  If not it does less, and is checked without."""
+    """Whether it has AdamW's decay.  If not, it is checked without."""
 
     takes_threads: ClassVar[bool] = True
-    """Whether it can be held to fewer threads than there are."""
+    """Whether its number of threads can be set."""
 
     also_one_thread: ClassVar[bool] = False
-    """Whether to enter it at one thread as well, which may be its better number."""
+    """Whether to time it with one thread, too, which may be faster."""
 
     writes_grads: ClassVar[bool] = False
-    """Whether a step changes the gradients, so that they are given anew, untimed."""
+    """Whether a step changes the gradients, so that they have to be fed again."""
 
     checked: ClassVar[bool] = True
-    """Whether its update has to be that of the first of its contest."""
+    """Whether its update is compared with ours."""
 
     scratch: ClassVar[int] = 0
-    """Arrays like the params that a step makes and drops, at most."""
+    """The most temporary arrays of the size of the params that a step makes."""
 
     step: Callable[[], object]
 
@@ -92,7 +92,7 @@ class Peer:
 
     @classmethod
     def why_not(cls, optimizer: str, dtype: str, threads: int) -> str | None:
-        """Return why it cannot take this step, or None."""
+        """Return the reason why it cannot take this step, or None."""
         if not installed(cls.module or cls.package):
             return f"{cls.package} is not installed"
         if cls.optimizers is not None and optimizer not in cls.optimizers:
@@ -112,11 +112,11 @@ class Peer:
             own[...] = g
 
     def results(self) -> Arrays:
-        """Return what has to agree: the params, and averages if there are any."""
+        """Return the arrays that are compared: params, and averages if it has any."""
         return self.params
 
 
 @cache
 def installed(module: str) -> bool:
-    """Whether a package can be found; it is not imported."""
+    """Return whether a package can be found, without importing it."""
     return find_spec(module) is not None

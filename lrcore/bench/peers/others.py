@@ -12,7 +12,7 @@ import numpy as np
 
 from lrcore.bench.peers.base import Arrays, Job, Peer
 
-# Those that take lrcore's steps when they are given its hyper-parameters.
+# The optimizers whose steps agree with lrcore's at the same hyper-parameters.
 _OPTAX = frozenset(
     ("AdaBelief", "Adadelta", "Adagrad", "Adam", "Adamax", "AdamW", "LAMB", "LARS",
      "Lion", "NovoGrad", "RAdam", "SGD", "SignSGD", "Signum", "SM3", "Yogi")
@@ -20,7 +20,7 @@ _OPTAX = frozenset(
 
 
 class Optax(Peer):
-    """optax: update and apply_updates in one ``jax.jit``, its buffers donated."""
+    """optax: update and apply_updates in one ``jax.jit`` with donated buffers."""
 
     name = package = "optax"
     optimizers = _OPTAX
@@ -57,7 +57,7 @@ class Optax(Peer):
         self.step = step
 
     def feed(self, grads: Arrays) -> None:
-        """Take copies: jax's arrays cannot be written."""
+        """Take copies, as jax's arrays cannot be written."""
         array = import_module("jax.numpy").array
         self.own_grads = [array(g, copy=True) for g in grads]
 

@@ -17,7 +17,7 @@ from lrcore.optimizers.base.memory import state_like
 
 
 class Lrcore(Peer):
-    """Ours; a subclass adds options."""
+    """lrcore's step; subclasses add options."""
 
     name = "lrcore"
     options: ClassVar[Mapping[str, Any]] = {}
@@ -34,7 +34,7 @@ class Lrcore(Peer):
 
 
 class LrcoreOneThread(Lrcore):
-    """Ours, held to one thread."""
+    """lrcore's step with one thread."""
 
     name = "lrcore, 1 thread"
 
@@ -43,10 +43,10 @@ class LrcoreOneThread(Lrcore):
 
 
 def moved(params: Arrays, states: Sequence[Mapping[str, Array]]) -> int:
-    """Return how many bytes a step reads and writes: p, g and the states like p.
+    """Return the bytes that a step reads and writes: p, g and states of p's size.
 
-    What is smaller than p (a matrix's sides, a norm) is left out, and so is ASGD's
-    average, which is kept from t0 on.
+    Smaller states (of rows and columns, norms) are left out, and so is ASGD's average,
+    which begins at t0.
     """
     return sum(
         p.nbytes * (3 + 2 * len(like_p(p, state)))
@@ -60,10 +60,10 @@ def like_p(p: Array, state: Mapping[str, Array]) -> list[str]:
 
 
 class Traffic(Peer):
-    """The limit: a C loop that moves the bytes of the step, one addition an array.
+    """The limit: a C loop that moves the bytes of the step, with one addition an array.
 
-    Arrays of the total size, whatever the number of params, placed as lrcore places
-    them.  Float64 is taken for twice as many float32.
+    Its arrays have the total size of the params and are aligned as lrcore's.  A float64
+    counts as two float32.
     """
 
     name = "traffic only"

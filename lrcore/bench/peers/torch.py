@@ -1,4 +1,4 @@
-"""torch, and what stands on it."""
+"""torch, and libraries that use it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lrcore.bench.peers.base import Arrays, Job, Peer
 
 
 class Torch(Peer):
-    """``torch.optim`` on tensors that share the arrays' memory; a subclass: a path."""
+    """``torch.optim`` on tensors that share the arrays' memory; subclasses: paths."""
 
     package = "torch"
     path: ClassVar[Mapping[str, bool]]
@@ -34,7 +34,7 @@ class Torch(Peer):
 
     @classmethod
     def why_not(cls, optimizer: str, dtype: str, threads: int) -> str | None:
-        """Return why not: torch may lack the optimizer, or this path of it."""
+        """Return the reason why not: torch may lack the optimizer, or its path."""
         if reason := super().why_not(optimizer, dtype, threads):
             return reason
         kind = getattr(import_module("torch.optim"), optimizer, None)
@@ -96,11 +96,13 @@ class DeepSpeed(Torch):
 
     @classmethod
     def why_not(cls, optimizer: str, dtype: str, threads: int) -> str | None:
-        """Return why not."""
+        """Return the reason why not, or None."""
         return super(Torch, cls).why_not(optimizer, dtype, threads)
 
     def _kind(self, optimizer: str) -> Any:
-        os.environ.setdefault("DS_ACCELERATOR", "cpu")  # or it warns of having no other
+        os.environ.setdefault(
+            "DS_ACCELERATOR", "cpu"
+        )  # otherwise DeepSpeed warns that there is no accelerator
         kind = import_module("deepspeed.ops.adam").DeepSpeedCPUAdam
 
         def make(

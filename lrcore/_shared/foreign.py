@@ -1,0 +1,110 @@
+"""What to pass in place of an object that is no NumPy array, by what it is.
+
+The libraries are known by the module of an object's type; none of them is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import is_dataclass
+from numbers import Number
+from typing import Any
+
+import numpy as np
+
+from lrcore._shared.trees import Leaf, Place
+from lrcore._shared.words import kind
+
+_COPY = "p = numpy.array(..., numpy.float32)"
+
+
+def advice_for_param(name: str | Place, found: Any) -> str:
+    """Return what to do about a param that is no array: "; ...", or ""."""
+    library = kind(found).partition(".")[0]
+    if hasattr(type(found), "named_parameters"):  # a module of torch
+        return (
+            "; pass {name: p.detach().numpy() for name, p in "
+            "module.named_parameters()}: these arrays share the memory of the module's "
+            "parameters"
+        )
+    if known := _LIBRARIES.get(library):
+        return f"; {known}"
+    if isinstance(found, (Number, list, tuple)):
+        if _in_a_group(name):
+            return (
+                "; a group has its arrays under the key 'params': "
+                "[{'params': ..., 'lr': 0.1}]"
+            )
+        return f"; make one array of all numbers, keep it and pass it: {_COPY}"
+    if (is_dataclass(found) and not isinstance(found, type)) or _has_arrays(found):
+        as_vars = ", as vars(...)" if hasattr(found, "__dict__") else ""
+        return f"; pass a dict of its arrays{as_vars}"
+    if hasattr(type(found), "__array__"):
+        return f"; make a copy as an array, keep it and pass it: {_COPY}"
+    if isinstance(found, Iterable) and not isinstance(found, (str, bytes)):
+        return "; pass list(...) of its arrays"
+    return ""
+
+
+def advice_for_gradient(found: Any, like: np.dtype[Any]) -> str:
+    """Return what to do about a gradient that is no array: "; ..."."""
+    library = kind(found).partition(".")[0]
+    if library == "torch":
+        return "; pass ....detach().cpu().numpy()"
+    if library == "cupy":
+        return "; pass cupy.asnumpy(...)"
+    return f"; pass numpy.asarray(..., numpy.{like})"
+
+
+_IMMUTABLE = (
+    "its arrays cannot be updated in place: keep p = numpy.array(...), pass p, and "
+    "after each step give "
+)
+
+_LIBRARIES = {
+    "torch": "pass ....detach().numpy(), which shares the tensor's memory (of the CPU)",
+    "jax": f"{_IMMUTABLE}jax.numpy.array(p) to JAX",
+    "jaxlib": f"{_IMMUTABLE}jax.numpy.array(p) to JAX",
+    "tensorflow": f"{_IMMUTABLE}p to the variable: .assign(p)",
+    "pandas": "keep p = ....to_numpy(numpy.float64, copy=True), pass p, and after the "
+    "steps put it back: ...[:] = p",
+    "cupy": "lrcore steps arrays in the CPU's memory: keep p = cupy.asnumpy(...), pass "
+    "p, and after each step give cupy.asarray(p) to CuPy",
+}
+
+
+def _in_a_group(name: str | Place) -> bool:
+    """Return whether a name is that of an entry of a group, as far as one can tell.
+
+    A group is a dict in the list of params, or params with the key "params".
+    """
+    above = name.of.above if isinstance(name, Place) else None
+    if above is None or not isinstance(above.container, dict):
+        return False
+    if above.above is None:
+        return "params" in above.container
+    listed = isinstance(above.above.container, (list, tuple))
+    return listed and above.above.above is None
+
+
+def _has_arrays(found: Any) -> bool:
+    """Return whether an object of the user's own class has arrays as attributes."""
+    own = {} if isinstance(found, type) else getattr(found, "__dict__", {})
+    return any(isinstance(value, np.ndarray) for value in own.values())
+
+
+def in_its_place(name: str | Place, how: str) -> str:
+    """Advise a conversion of a param, so that the user's own object is the new one.
+
+    how : the conversion, with ``{}`` for the array.
+    """
+    if isinstance(name, Place) and isinstance(name.of, Leaf) and name.of.above:
+        inside = isinstance(name.of.above.container, (dict, list))
+        whole = str(name)
+        if inside and len(whole) <= _LONGEST:
+            return f"make it so in its place: {whole} = {how.format(whole)}"
+    return f"make it so, keep it and pass it: p = {how.format('p')}"
+
+
+_LONGEST = 60
+"""Characters of a name that a line of code in a message repeats."""

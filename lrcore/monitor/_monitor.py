@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lrcore._shared.also import Also
 from lrcore._shared.domains import real, whole
+from lrcore._shared.html import table
 from lrcore._shared.words import shown
 from lrcore.monitor._diagnosis import diagnose, judged, nothing_wrong, well
 from lrcore.monitor._finding import Finding, Rate
@@ -384,3 +385,10 @@ class Monitor:
     def __repr__(self) -> str:
         steps = self._recorder.taken + len(self._recorder.recent)
         return f"<Monitor: {steps} steps, learning rate {self.rate()}>"
+
+    def _repr_html_(self) -> str:
+        """Return a table for notebooks: the learning rate's verdict and the findings."""
+        steps = self._recorder.taken + len(self._recorder.recent)
+        listed = [(finding.severity, str(finding)) for finding in self._all()]
+        rows = [("learning rate", self.rate()), ("steps", f"{steps:,}"), *listed]
+        return table("Monitor", rows)

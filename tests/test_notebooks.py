@@ -63,7 +63,7 @@ def test_a_range_test(trial_steps):
     assert shown["confidence"] == f"{found.confidence:.2f}"
     assert shown["reason"] == found.reason
     assert shown["rules"].count(",") == 3
-    assert (shown["trials"] == "none") == (trial_steps == 0)
+    assert (shown["losses of trials"] == "none") == (trial_steps == 0)
     nothing = lrcore.LRSweep(opt).result
     shown = Cells(nothing._repr_html_()).rows
     assert (shown["suggestion"], shown["rules"]) == ("nan", "none can read the curve")

@@ -364,12 +364,12 @@ def test_smoothing():
 def test_a_range_tests_title_has_its_confidence():
     w = np.ones(2)
     sure = lrcore.lr_find(lrcore.SGD(w), lambda _: (w @ w, 2 * w), [0], trial_steps=0)
-    title = sure.plot().axes[0].get_title()
-    assert title.startswith(f"lr {sure.suggestion:.2g}, confidence ")
-    assert f"confidence {sure.confidence:.2f}: {sure.reason[:20]}" in title
+    first, rest = sure.plot().axes[0].get_title().split("\n", 1)
+    assert first == f"lr {sure.suggestion:.2g}, confidence {sure.confidence:.2f}"
+    assert rest.split() == sure.reason.split()
     none = lrcore.lr_find(lrcore.SGD(w), lambda _: (np.nan, w), [0])
     title = none.plot().axes[0].get_title()
-    assert title.startswith("no suggestion: the loss is not finite")
+    assert title.startswith("no suggestion\nthe loss is not finite")
 
 
 # --- surface --------------------------------------------------------------------------

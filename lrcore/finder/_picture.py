@@ -84,8 +84,10 @@ def range_test(
         found = "no suggestion"
         if np.isfinite(test.suggestion):
             found = f"lr {test.suggestion:.2g}, confidence {test.confidence:.2f}"
-        title = f"{found}: {test.reason}"
-    axes.set_title(fill(title, 90), fontsize=11)
+        lines = f"{found}\n{fill(test.reason, 90)}"
+    else:
+        lines = fill(title, 90)
+    axes.set_title(lines, fontsize=11, parse_math=False)
     save(figure, path)
     return figure
 

@@ -105,7 +105,7 @@ class RangeTest(Outcome):
                 ("confidence", f"{self.confidence:.2f}"),
                 ("reason", self.reason),
                 ("rules", _rates(self) or "none can read the curve"),
-                ("trials", trials or "none"),
+                ("losses of trials", trials or "none"),
                 ("sweep", f"{len(self.lrs)} rates"),
             ],
         )

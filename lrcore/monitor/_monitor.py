@@ -387,7 +387,7 @@ class Monitor:
         return f"<Monitor: {steps} steps, learning rate {self.rate()}>"
 
     def _repr_html_(self) -> str:
-        """Return a table for notebooks: the learning rate's verdict and the findings."""
+        """Return a table for notebooks: the verdict on the rate, and the findings."""
         steps = self._recorder.taken + len(self._recorder.recent)
         listed = [(finding.severity, str(finding)) for finding in self._all()]
         rows = [("learning rate", self.rate()), ("steps", f"{steps:,}"), *listed]

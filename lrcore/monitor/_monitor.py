@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from math import inf, isfinite, nan
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,7 +14,7 @@ from lrcore.monitor._diagnosis import diagnose, judged, nothing_wrong, well
 from lrcore.monitor._finding import Finding, Rate
 from lrcore.monitor._history import CHUNK, History, Recorder
 from lrcore.monitor._reading import given, reader
-from lrcore.monitor._resume import COUNTS, FLOATS, read
+from lrcore.monitor._resume import Resumable
 from lrcore.monitor._rollback import Rollback
 from lrcore.optimizers.base.optimizer import Optimizer
 from lrcore.optimizers.base.report import Report
@@ -35,7 +34,7 @@ _AT_ONCE = ("non-finite loss", "diverging")
 _KEPT = 100
 
 
-class Monitor:
+class Monitor(Resumable):
     """Watch a run step by step, and say what is wrong with its learning rate.
 
     Parameters
@@ -327,60 +326,6 @@ class Monitor:
         from lrcore.monitor import _page
 
         _page.write(path, self.history, self._all(), title)
-
-    # --- a run that is resumed -------------------------------------------------------
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return what ``load_state_dict`` takes.
-
-        For a rollback, it includes the params and states that are kept.
-        """
-        return {
-            **{name: getattr(self, "_" + name) for name in (*FLOATS, *COUNTS)},
-            "findings": [tuple(finding) for finding in self.findings],
-            "seen": dict(self._seen),
-            "told": sorted(self._told),
-            "recorder": self._recorder.state_dict(),
-            "rollback": self._rollback.state_dict() if self._rollback else None,
-        }
-
-    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
-        """Continue where the monitor that gave this ``state_dict()`` was.
-
-        Load the params and the optimizer's state first: if the saved monitor had no
-        rollback and this one has, they are what it goes back to.
-
-        Raises
-        ------
-        TypeError, ValueError
-            It is no such dict, or belongs to other params.  Nothing has been changed
-            then.
-
-        Examples
-        --------
-        >>> import lrcore
-        >>> before, after = lrcore.Monitor(), lrcore.Monitor()
-        >>> before.update(2.0, lr=0.1)
-        >>> after.load_state_dict(before.state_dict())
-        >>> after.history.loss
-        array([2.])
-        """
-        new = read(saved, self.state_dict().keys())
-        if self._rollback:
-            steps = new.recorder.taken + len(new.recorder.recent)
-            self._rollback.load_state_dict(saved["rollback"], steps)
-        for name, value in new.numbers.items():
-            setattr(self, "_" + name, value)
-        self.findings, self._recorder = new.findings, new.recorder
-        self._seen, self._told = new.seen, new.told
-        self._wait()
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave out what reads the optimizer, which is made anew."""
-        return {name: value for name, value in vars(self).items() if name != "_read"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _read=reader(state["opt"]))
 
     def __repr__(self) -> str:
         steps = self._recorder.taken + len(self._recorder.recent)

@@ -1,16 +1,19 @@
-"""What a monitor reads from a saved dict, checked before anything is changed."""
+"""Saving and resuming a monitor; a saved dict is checked before anything changes."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from lrcore._shared.domains import real, steps
 from lrcore._shared.words import kind, listed, shown
 from lrcore.monitor._finding import Finding
 from lrcore.monitor._history import Recorder
+from lrcore.monitor._reading import Read, reader
+from lrcore.monitor._rollback import Rollback
+from lrcore.optimizers.base.optimizer import Optimizer
 
-FLOATS, COUNTS = ("first", "alarm"), ("due", "quiet", "begin")
+_FLOATS, _COUNTS = ("first", "alarm"), ("due", "quiet", "begin")
 """Attributes of a monitor, without their underscore, that a saved dict has."""
 
 _COUNT = steps(0)
@@ -20,7 +23,72 @@ _SEVERITIES = ("info", "warning", "error")
 _RATES = (None, "too high", "too low")
 
 
-class Resumed(NamedTuple):
+class Resumable:
+    """The methods that save and resume a `Monitor`, and the attributes they need."""
+
+    opt: Optimizer | None
+    findings: list[Finding]
+    _recorder: Recorder
+    _rollback: Rollback | None
+    _seen: dict[str, int]
+    _told: set[str]
+    _read: Callable[[], Read] | None
+    _wait: Callable[[], Finding | None]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what ``load_state_dict`` takes.
+
+        For a rollback, it includes the params and states that are kept.
+        """
+        return {
+            **{name: getattr(self, "_" + name) for name in (*_FLOATS, *_COUNTS)},
+            "findings": [tuple(finding) for finding in self.findings],
+            "seen": dict(self._seen),
+            "told": sorted(self._told),
+            "recorder": self._recorder.state_dict(),
+            "rollback": self._rollback.state_dict() if self._rollback else None,
+        }
+
+    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
+        """Continue where the monitor that gave this ``state_dict()`` was.
+
+        Load the params and the optimizer's state first: if the saved monitor had no
+        rollback and this one has, they are what it goes back to.
+
+        Raises
+        ------
+        TypeError, ValueError
+            It is no such dict, or belongs to other params.  Nothing has been changed
+            then.
+
+        Examples
+        --------
+        >>> import lrcore
+        >>> before, after = lrcore.Monitor(), lrcore.Monitor()
+        >>> before.update(2.0, lr=0.1)
+        >>> after.load_state_dict(before.state_dict())
+        >>> after.history.loss
+        array([2.])
+        """
+        new = _checked(saved, self.state_dict().keys())
+        if self._rollback:
+            steps = new.recorder.taken + len(new.recorder.recent)
+            self._rollback.load_state_dict(saved["rollback"], steps)
+        for name, value in new.numbers.items():
+            setattr(self, "_" + name, value)
+        self.findings, self._recorder = new.findings, new.recorder
+        self._seen, self._told = new.seen, new.told
+        self._wait()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what reads the optimizer, which is made anew."""
+        return {name: value for name, value in vars(self).items() if name != "_read"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _read=reader(state["opt"]))
+
+
+class _Resumed(NamedTuple):
     """The contents of a saved dict."""
 
     numbers: dict[str, float]
@@ -30,7 +98,7 @@ class Resumed(NamedTuple):
     recorder: Recorder
 
 
-def read(saved: Any, wanted: Collection[str]) -> Resumed:
+def _checked(saved: Any, wanted: Collection[str]) -> _Resumed:
     """Return the contents of what ``Monitor.state_dict`` returned.
 
     Raises
@@ -40,8 +108,8 @@ def read(saved: Any, wanted: Collection[str]) -> Resumed:
     """
     if not isinstance(saved, Mapping) or saved.keys() != wanted:
         raise ValueError(f"saved: expected {list(wanted)}, found {shown(saved)}")
-    numbers = {name: real(name, saved[name], "a number") for name in FLOATS}
-    for name in COUNTS:
+    numbers = {name: real(name, saved[name], "a number") for name in _FLOATS}
+    for name in _COUNTS:
         numbers[name] = _COUNT.check(name, saved[name])
     if not isinstance(saved["findings"], (list, tuple)):
         raise TypeError(f"findings: expected a list, found {kind(saved['findings'])}")
@@ -53,7 +121,7 @@ def read(saved: Any, wanted: Collection[str]) -> Resumed:
         raise TypeError(f"seen: expected a dict by names, found {shown(seen)}")
     if not isinstance(told, list) or not all(isinstance(k, str) for k in told):
         raise TypeError(f"told: expected a list of names, found {shown(told)}")
-    return Resumed(
+    return _Resumed(
         numbers,
         findings,
         {k: _COUNT.check("seen", step) for k, step in seen.items()},

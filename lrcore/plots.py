@@ -1,11 +1,11 @@
 r"""Pictures of schedules, runs and optimizers' paths: the extra `plot`, matplotlib.
 
-Each function returns a `matplotlib.figure.Figure`, which notebooks show, and writes it
-into a .png, .pdf or .svg where a path is given.  Colours are those that colour-blind
-readers tell apart.  Without matplotlib each raises ImportError with what to install.
+Each function returns a `matplotlib.figure.Figure`, which notebooks show.  If a path is
+given, it also writes a .png, .pdf or .svg.  Colour-blind readers can tell the colours
+apart.  Without matplotlib, each raises an ImportError that says what to install.
 
-Each is drawn in the room of what it shows, by a module with an underscore; public is
-the function here.
+The code that draws stands beside what it draws, in modules with an underscore; the
+functions listed here are public.
 
 Examples
 --------
@@ -19,8 +19,12 @@ Examples
 """
 
 from lrcore.finder._picture import range_test
+from lrcore.monitor._comparison import compare
 from lrcore.monitor._dashboard import dashboard
 from lrcore.optimizers._surface import ravine, ravine_grad, surface
 from lrcore.schedules._picture import schedules
 
-__all__ = ["dashboard", "range_test", "ravine", "ravine_grad", "schedules", "surface"]
+__all__ = [
+    "compare", "dashboard", "range_test", "ravine", "ravine_grad", "schedules",
+    "surface",
+]  # fmt: skip

@@ -1,6 +1,8 @@
 """What the documents say is so."""
 
 import re
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +16,19 @@ README = (ROOT / "README.md").read_text()
 
 
 def code_blocks(text):
-    return re.findall(r"```python\n(.*?)```", text, re.S)
+    """Return each block of Python, with the text block that follows it, or ""."""
+    return re.findall(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```)?", text, re.S)
 
 
-def test_the_readmes_code_runs_in_order():
-    names = {}
-    for block in code_blocks(README):
-        exec(block, names)
+def test_the_readmes_code_runs_in_order_and_prints_what_follows_it():
+    names, shown = {}, 0
+    for block, wanted in code_blocks(README):
+        with redirect_stdout(StringIO()) as printed:
+            exec(block, names)
+        if wanted:
+            assert printed.getvalue() == wanted
+            shown += 1
+    assert shown == README.count("```text")
     np.testing.assert_allclose(names["params"]["w"], names["true_w"], atol=0.01)
     assert names["saved"]["t"] == 300
 

@@ -15,10 +15,16 @@ def keeps(name):
         "LossScaler": lrcore.LossScaler,
         "ReduceOnPlateau": lambda: lrcore.ReduceOnPlateau(0.1),
         "GradientNoiseScale": lambda: lrcore.GradientNoiseScale(1, 2),
+        "Monitor": lambda: lrcore.Monitor(
+            lrcore.SGD(array()), on_divergence="rollback"
+        ),
     }[name]()
 
 
-SAVED = ["SGD", "EarlyStopping", "LossScaler", "ReduceOnPlateau", "GradientNoiseScale"]
+SAVED = [
+    *("SGD", "EarlyStopping", "LossScaler", "ReduceOnPlateau", "GradientNoiseScale"),
+    "Monitor",
+]
 
 
 @pytest.mark.parametrize("name", SAVED)
@@ -31,6 +37,12 @@ def test_messages_about_a_saved_dict_are_short(name, wrong):
     for key in saved:
         refused(keeps(name).load_state_dict, {**saved, key: wrong})
         refused(keeps(name).load_state_dict, {**saved, key: [wrong]})
+    if name == "Monitor":
+        for part in ("recorder", "rollback"):
+            for key in saved[part]:
+                for value in (wrong, [wrong]):
+                    own = {**saved[part], key: value}
+                    assert refused(kept.load_state_dict, {**saved, part: own})
     if name == "SGD":
         for key in saved["options"]:
             options = {**saved["options"], key: wrong}

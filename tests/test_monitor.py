@@ -525,12 +525,25 @@ def test_findings_are_bounded():
 
 def test_an_empty_monitor():
     monitor = Monitor()
-    assert repr(monitor) == "<Monitor: 0 steps, learning rate fine>"
-    assert monitor.rate() == "fine"
-    assert kinds(monitor.diagnose()) == ["healthy"]
+    assert repr(monitor) == "<Monitor: 0 steps, learning rate unknown>"
+    assert monitor.rate() == "unknown"
+    (finding,) = monitor.diagnose()
+    assert (finding.kind, finding.evidence) == ("unknown", "no step has been taken")
     assert len(monitor.history.step) == 0
     check_all(monitor)
     assert repr(watched([1.0] * 300)) == "<Monitor: 300 steps, learning rate too low>"
+
+
+def test_a_rate_is_unknown_until_there_are_steps_to_judge_it():
+    losses = list(falling(40))
+    early, enough = watched(losses[:39]), watched(losses)
+    assert (early.rate(), enough.rate()) == ("unknown", "fine")
+    (finding,) = early.diagnose()
+    assert finding.kind == "unknown"
+    assert "in 39 steps" in finding.evidence
+    assert "judged by 40 steps or more" in finding.cause
+    assert watched([nan] * 200).rate() == "too high"
+    assert watched([nan, nan, 1.0] * 3).rate() == "unknown"
 
 
 @pytest.mark.parametrize("n", [0, 1, 39, 300])
@@ -885,8 +898,8 @@ def test_asked_right_after_a_rollback():
     """There is no step since then to look at."""
     params, opt = new_run()
     monitor, _ = run_into_nan(params, opt, 100)
-    assert kinds(monitor.diagnose()) == ["healthy"]
-    assert monitor.rate() == "fine"
+    assert kinds(monitor.diagnose()) == ["unknown"]
+    assert monitor.rate() == "unknown"
     repr(monitor)
     check_all(monitor)
     steps = monitor.history.steps.sum()

@@ -312,6 +312,15 @@ def test_the_summary(page):
         "Best loss": ("0.25 at step 1,000", ""),
         "Best validation": ("4 at step 1,000", ""),
     }
+    healthy = found("healthy", 9, 1, "", "", "")
+    verdicts = {
+        "healthy": [healthy],
+        "plateau; healthy at the end": [FINDINGS[3], healthy],
+        "oscillating; healthy at the end": [FINDINGS[0], FINDINGS[3], healthy],
+        "oscillating": [FINDINGS[0], FINDINGS[3]],
+    }
+    for verdict, findings in verdicts.items():
+        assert _page._summary(given, findings)[0][1] == verdict
     assert _page._summary(nothing(), []) == [
         ("Verdict", "nothing found", ' class="info"')
     ]

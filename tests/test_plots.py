@@ -177,6 +177,7 @@ def test_a_notebook_shows_it():
         lambda path: plots.schedules(Constant(1.0), 9, path),
         lambda path: plots.dashboard(HEALTHY, [], path),
         lambda path: plots.surface(path=path),
+        lambda path: plots.compare({"a": [1.0]}, path),
     ],
 )
 def test_without_matplotlib_it_says_what_to_install(monkeypatch, tmp_path, call):
@@ -197,14 +198,17 @@ def test_a_dashboard(tmp_path):
     assert figure.get_suptitle() == "A run"
     loss, lr, grad_norm, ratio = figure.axes
     drawn = labels(loss)
-    assert {"raw", "smoothed", "validation", "not finite"} <= drawn.keys()
+    assert {"loss", "smoothed", "validation", "not finite"} <= drawn.keys()
     assert drawn["not finite"].get_xdata().tolist() == list(range(76000, 78000, 100))
     assert len(drawn["validation"].get_xdata()) == 20
     assert len(labels(grad_norm)["not finite"].get_xdata()) == 20
     scales = [axes.get_yscale() for axes in figure.axes]
     assert scales == ["log", "linear", "log", "log"]
     assert lr.get_ylim()[0] == 0
-    assert [text.get_text() for text in ratio.texts] == ["1e-3, usual"]
+    figure.draw_without_rendering()
+    (usual,) = ratio.texts
+    assert usual.get_text() == "usual"
+    assert ratio.bbox.x1 < usual.get_window_extent().x0  # where no line strikes it
     width, height = pixels(tmp_path / "x.png")
     assert width == 1200
     assert 1200 < height < 1800
@@ -222,6 +226,21 @@ def test_findings_are_marked_and_named():
     said = " ".join(figure.get_supxlabel().split())
     for k, finding in enumerate(FINDINGS, 1):
         assert f"{k} {finding}" in said
+
+
+def test_bands_differ_and_are_explained():
+    figure = plots.dashboard(DIVERGED, FINDINGS)
+    figure.draw_without_rendering()
+    looks = {(p.get_facecolor(), p.get_hatch()) for p in figure.axes[0].patches}
+    assert len({hatch for _, hatch in looks}) == 3
+    legend = figure.axes[-1].get_legend()
+    told = [text.get_text() for text in legend.get_texts()]
+    assert told[:4] == ["least to largest", "loss", "smoothed", "validation"]
+    assert told[-3:] == [f"{x}, its duration" for x in ("info", "warning", "error")]
+    box = legend.get_window_extent()
+    assert figure.axes[-1].xaxis.label.get_window_extent().y0 > box.y1
+    assert box.y0 > figure.texts[-1].get_window_extent().y1  # of the findings
+    assert 0 <= box.x0 < box.x1 <= figure.bbox.x1
 
 
 def vertical(line):
@@ -332,7 +351,25 @@ def test_smoothing():
     x = np.array([1.0, 5.0, 3.0, np.nan, np.inf, 7.0, 1e30])
     nan = np.nan
     np.testing.assert_equal(_plot.smoothed(x, 1), [3, 3, 4, nan, nan, 5e29, 5e29])
-    np.testing.assert_equal(_plot.smoothed(x, 9), [5, 5, 5, nan, nan, 5, 5])
+    np.testing.assert_equal(_plot.smoothed(x, 9), [3, 3, 3, nan, nan, 5e29, 5e29])
+    steep = np.geomspace(20, 0.1, 200)
+    line = _plot.smoothed(steep, 12)
+    assert (line[0], line[-1]) == (steep[1], steep[-2])  # it meets both ends
+    np.testing.assert_array_equal(line[2:-2], steep[2:-2])
+
+
+# --- range test -----------------------------------------------------------------------
+
+
+def test_a_range_tests_title_has_its_confidence():
+    w = np.ones(2)
+    sure = lrcore.lr_find(lrcore.SGD(w), lambda _: (w @ w, 2 * w), [0], trial_steps=0)
+    first, rest = sure.plot().axes[0].get_title().split("\n", 1)
+    assert first == f"lr {sure.suggestion:.2g}, confidence {sure.confidence:.2f}"
+    assert rest.split() == sure.reason.split()
+    none = lrcore.lr_find(lrcore.SGD(w), lambda _: (np.nan, w), [0])
+    title = none.plot().axes[0].get_title()
+    assert title.startswith("no suggestion\nthe loss is not finite")
 
 
 # --- surface --------------------------------------------------------------------------
@@ -378,6 +415,12 @@ def test_another_surface_and_optimizer(tmp_path):
     titles = [axes.get_title() for axes in figure.axes]
     assert titles == ["lr 0.001", "lr 0.01", "lr 0.1", "lr 1"]
     assert (tmp_path / "x.svg").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("kind", [iter, tuple, np.array])
+def test_learning_rates_of_any_kind(kind):
+    titles = [axes.get_title() for axes in plots.surface(lrs=kind([0.01, 0.1])).axes]
+    assert titles == ["lr 0.01", "lr 0.1"]
 
 
 def test_a_path_into_infinity_ends_there():

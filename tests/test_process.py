@@ -97,8 +97,12 @@ def test_the_demo_takes_another_optimizer(capsys):
 @pytest.mark.parametrize(("lr", "said"), [(1e-6, "too low"), (5.0, "too high")])
 def test_the_demo_says_what_is_wrong_with_its_rate(monkeypatch, capsys, lr, said):
     monkeypatch.setattr(demo, "time_steps", lambda networks: "")
+    monkeypatch.setenv("COLUMNS", "60")
     assert cli.main(["demo", "--lr", str(lr), "--epochs", "2"]) == 0
-    assert f"The learning rate is {said}: " in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert f"The learning rate is {said}: " in out
+    told = out[out.index("The learning rate") :]
+    assert 50 < max(map(len, told.splitlines())) <= 60
 
 
 @pytest.mark.parametrize(

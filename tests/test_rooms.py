@@ -221,6 +221,7 @@ def kept():
     return [
         opt.report,
         Finding("flat", "warning", 9, 1, "evidence", "cause", "remedy", "too low"),
+        monitor,
         monitor.history,
         found,
         lrcore.sweep(lambda lr: lr, [0.1, 0.2]),

@@ -33,6 +33,13 @@ def test_what_is_shown():
         assert words.shown(value) == wanted
 
 
+@pytest.mark.parametrize(("columns", "widest"), [(80, 80), (40, 40), (300, 88)])
+def test_lines_are_as_wide_as_the_terminal(monkeypatch, columns, widest):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = words.filled("word " * 100).splitlines()
+    assert widest - 5 < max(map(len, lines)) <= widest
+
+
 @pytest.mark.parametrize("name", LONG)
 def test_whatever_is_shown_is_short(name):
     assert 0 < len(words.shown(LONG[name])) <= words.MOST

@@ -1,4 +1,4 @@
-"""A figure that notebooks show.  It needs matplotlib, so it is imported to draw."""
+"""A figure that notebooks show; importing this module needs matplotlib."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 
 class Picture(Figure):
-    """A figure without pyplot's state, which IPython can show."""
+    """A figure outside pyplot, with the method by which IPython shows it."""
 
     def _repr_png_(self) -> bytes:
         png = BytesIO()

@@ -1,6 +1,6 @@
-"""What all pictures have in common: colours, grid, ticks, files.
+"""Helpers that all pictures share: colours, grid, ticks, files.
 
-Pictures need matplotlib (the extra `plot`), which is imported to draw.
+Pictures need matplotlib (the extra `plot`), which only the functions that draw import.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, which colour-blind readers can distinguish.  Lines have
-# different dashes, too.
+# Okabe and Ito's colours, which colour-blind readers can tell apart.  Lines also differ
+# in their dashes.
 BLACK, ORANGE, SKY, GREEN, VERMILION, BLUE, PURPLE = COLORS = (
     "#000000", "#e69f00", "#56b4e9", "#009e73", "#d55e00", "#0072b2", "#cc79a7",
 )  # fmt: skip
@@ -29,7 +29,7 @@ DASHES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))
 DPI = 150  # of a file; 8 inches are 1,200 pixels, which a README shows as 800 to 900
 SUFFIXES = (".png", ".pdf", ".svg")
 
-# Beyond these, matplotlib cannot make margins and ticks of a logarithmic axis.
+# Beyond these, the margins and ticks of a logarithmic axis overflow.
 _LARGEST, _LEAST = 1e100, 1e-100
 
 
@@ -40,7 +40,7 @@ def tidy(axes: Axes) -> None:
 
 
 def step_ticks(axes: Axes) -> None:
-    """Label whole steps as 500, 20k, 1M; leave little room beside them."""
+    """Label whole steps as 500, 20k, 1M; set narrow margins."""
     from matplotlib.ticker import EngFormatter, MaxNLocator
 
     axes.margins(x=0.01)
@@ -54,21 +54,21 @@ def step_ticks(axes: Axes) -> None:
 
 
 def check_path(path: str | PathLike[str] | None) -> None:
-    """Raise ValueError for a path with another suffix."""
+    """Raise ValueError for a path with another suffix than `SUFFIXES`."""
     if path is not None and Path(fspath(path)).suffix not in SUFFIXES:
         raise ValueError(f"path: expected a .png, .pdf or .svg, found {shown(path)}")
 
 
 def save(figure: Figure, path: str | PathLike[str] | None) -> None:
-    """Write a figure into a file, if one is named."""
+    """Write a figure to a path, unless it is None."""
     if path is not None:
         figure.savefig(path, dpi=DPI)
 
 
 def require() -> None:
-    """Raise ImportError with what to install where matplotlib is missing."""
+    """Raise an ImportError that says what to install if matplotlib is missing."""
     try:
-        import matplotlib  # noqa: F401 # only whether it is there
+        import matplotlib  # noqa: F401 # imported for the ImportError
     except ImportError:
         raise ImportError(
             'pictures need matplotlib: pip install "lrcore[plot]", or matplotlib itself'
@@ -76,20 +76,20 @@ def require() -> None:
 
 
 def canvas(width: float, height: float) -> Figure:
-    """Return an empty figure of a size in inches; notebooks can show it."""
+    """Return an empty figure that notebooks show; the size is in inches."""
     from lrcore._shared.figure import Picture
 
     return Picture(figsize=(width, height), layout="constrained")
 
 
 def drawable(values: Array) -> Array:
-    """Return the values that can be drawn: 0 for the tiniest, NaN for the huge."""
+    """Replace values that cannot be drawn: tiny ones by 0, huge ones by NaN."""
     size = np.abs(values)
     return np.where(size < _LARGEST, np.where(size < _LEAST, 0.0, values), np.nan)
 
 
 def mark_nonfinite(axes: Axes, steps: Array, label: str = "not finite") -> None:
-    """Mark at the upper edge the steps, or rates, with a value that is not finite."""
+    """Mark steps or rates with a value that is not finite, at the upper edge."""
     if len(steps):
         axes.plot(
             steps, np.full(len(steps), 0.97), "x", transform=axes.get_xaxis_transform(),
@@ -98,6 +98,6 @@ def mark_nonfinite(axes: Axes, steps: Array, label: str = "not finite") -> None:
 
 
 def columns(number: int, most: int) -> int:
-    """Return the number of columns that gives the fewest rows, evenly filled."""
+    """Return the number of columns, up to `most`, that fills the fewest rows evenly."""
     rows = math.ceil(number / most)
     return math.ceil(number / rows)

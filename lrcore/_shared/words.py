@@ -6,9 +6,11 @@ A message consists of a few such pieces (a name, a finding, a remedy), and has a
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Collection
 from itertools import islice
 from reprlib import Repr
+from textwrap import fill
 from typing import Any
 
 MOST = 200
@@ -94,6 +96,11 @@ def listed(
             return f"{', '.join(words)}, ... and {len(items) - len(words)} more"
         words.append(text)
     return ", ".join(words)
+
+
+def filled(text: str) -> str:
+    """Return a text in lines as wide as the terminal, but of at most 88 columns."""
+    return fill(text, min(shutil.get_terminal_size().columns, 88))
 
 
 def error(exception: type[Exception], name: object, text: str) -> Exception:

@@ -1,11 +1,12 @@
-"""Batch sizes: what they do to a learning rate, and which is large enough.
+"""Batch sizes: the learning rate for another batch size, and the critical batch size.
 
-The rules of thumb by which a rate that was found at one batch size carries over to
-another (:func:`scale_lr`, :func:`scale_adam`), and the noise of the gradient by which
-one knows how far they reach: with the noise scale of :class:`GradientNoiseScale`,
-:func:`optimal_lr` and :func:`tradeoff` are the model of McCandlish et al. 2018.
+:func:`scale_lr` and :func:`scale_adam` are the usual rules for another batch size.
+:class:`GradientNoiseScale` measures the gradient's noise, which says up to which batch
+size they hold; with it, :func:`optimal_lr` and :func:`tradeoff` are the model of
+McCandlish et al. 2018.
 
-Modules with an underscore are the room's own: `_rules` is formulas, `_noise` measures.
+Modules with an underscore are the room's own: `_rules` has the formulas, `_noise` the
+measurement.
 """
 
 from lrcore.batch_size._noise import GradientNoiseScale

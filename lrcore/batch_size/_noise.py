@@ -1,4 +1,4 @@
-"""The gradient's noise, measured in training."""
+"""The noise of the gradient, measured during training."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lrcore.training.clip import global_norm
 
 
 class GradientNoiseScale:
-    """The gradient's noise against its size, which is about the critical batch size.
+    """Estimates the gradient's noise scale, which is about the critical batch size.
 
     ::
 
@@ -25,34 +25,37 @@ class GradientNoiseScale:
         trace = (|g_b|^2 - |g_B|^2) / (1/b - 1/B)
         noise_scale = mean of trace / mean of |G|^2
 
-    with gradients g_b and g_B, means over b and B examples.  |G|^2 is the square of the
-    true gradient's norm, and trace that of the covariance of one example's gradient;
-    each estimate is unbiased, their means are taken apart (a ratio is not).
+    with gradients g_b and g_B, means over b and B examples.  |G|^2 is the squared norm
+    of the true gradient, and `trace` the trace of the covariance of one example's
+    gradient.  Both estimates are unbiased; their ratio is not, so each is averaged by
+    itself, and the ratio is taken last.
 
-    Where a batch is made of micro-batches, both norms are at hand: those of the
-    micro-batches, and that of their mean, which the optimizer steps by.
+    If a batch consists of micro-batches, both norms are known: those of the gradients
+    of the micro-batches, and that of their mean, which the optimizer uses.
 
     Parameters
     ----------
     small_batch_size, big_batch_size : float
-        Examples b and B of the two gradients, 0 < b < B.
+        Numbers of examples b and B of the two gradients, 0 < b < B.
     decay : float or None
-        Of exponential moving averages without bias, in [0, 1): the noise scale grows
-        in training.  None: plain means.  Default 0.99.
+        Decay of the exponential averages, in [0, 1), which forget old estimates as the
+        noise scale grows in training; they are debiased.  None: plain means.  Default
+        0.99.
 
     Attributes
     ----------
     noise_scale : float
-        In examples.  Batches far below it learn in the fewest examples, far above it
-        in the fewest steps (:func:`tradeoff`).  NaN before the first update; infinite
-        where the estimate of |G|^2 is not positive (no gradient is seen through the
-        noise), 0 where that of trace is not (no noise is seen), NaN where neither is.
+        The noise scale, in examples.  Batches far smaller need the fewest examples,
+        batches far larger the fewest steps (:func:`tradeoff`).  It is infinite if the
+        estimate of |G|^2 is not positive (the gradient is lost in the noise), 0 if the
+        estimate of `trace` is not positive (there is no noise), and NaN if neither is,
+        as before the first update.
     grad_norm2 : float
-        The estimate of |G|^2, which may be below 0; NaN before the first update.
+        The estimate of |G|^2, which may be negative; NaN before the first update.
     trace : float
-        The estimate of the covariance's trace, which may be below 0; likewise.
+        The estimate of the trace, which may be negative; NaN before the first update.
     updates : int
-        So many pairs of norms are in the estimates.
+        Number of pairs of norms in the estimates.
 
     Raises
     ------
@@ -99,30 +102,30 @@ class GradientNoiseScale:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew: no norms seen."""
+        """Forget all updates."""
         self._grad_norm2 = 0.0
         self._trace = 0.0
         self.updates = 0
 
     def update(self, small_norm2: float, big_norm2: float) -> bool:
-        """Take the squares of both gradients' norms.
+        """Add a pair of squared norms to the estimates.
 
         Parameters
         ----------
         small_norm2 : float
-            ``|g_b|^2``, >= 0; of several micro-batches the mean of their squares.
+            ``|g_b|^2``, >= 0; for several micro-batches, the mean of their squares.
         big_norm2 : float
             ``|g_B|^2``, >= 0.
 
         Returns
         -------
         bool
-            False: one is not finite, and nothing was changed.
+            False if an estimate is not finite; nothing was changed then.
 
         Raises
         ------
         TypeError, ValueError
-            One is no number, or below 0.
+            A norm is no number, or negative.
         """
         norms = {"small_norm2": small_norm2, "big_norm2": big_norm2}
         for name, value in norms.items():
@@ -139,33 +142,33 @@ class GradientNoiseScale:
             return False
         self.updates += 1
         weight = 1 / self.updates
-        if self.decay is not None:  # without bias: the weights add up to 1
+        if self.decay is not None:  # debiased: the weights add up to 1
             weight = (1 - self.decay) / (1 - self.decay**self.updates)
         self._grad_norm2 += weight * (grad_norm2 - self._grad_norm2)
         self._trace += weight * (trace - self._trace)
         return True
 
     def update_from(self, grads: Sequence[Any], mean: Any = None) -> bool:
-        """Take the gradients of the micro-batches of one batch.
+        """Add the gradients of the micro-batches of one batch to the estimates.
 
         Parameters
         ----------
         grads : list of (ndarray, or nested list / tuple / dict of ndarray)
-            Gradients of `small_batch_size` examples each, so many of them that they
-            make up `big_batch_size`; all of the same structure.
+            Gradients of `small_batch_size` examples each, which together have
+            `big_batch_size` examples; all of the same structure.
         mean : of the same structure, or None
-            Their mean, where you have it.  Default None: it is computed.
+            Their mean, if you have it.  Default None: it is computed.
 
         Returns
         -------
         bool
-            As ``update``.
+            As for ``update``.
 
         Raises
         ------
         TypeError, ValueError
-            There are too many or too few, they are not alike, or an array cannot be
-            used.
+            There are too many or too few gradients, their shapes differ, or an array
+            cannot be used.
 
         Examples
         --------
@@ -234,12 +237,12 @@ class GradientNoiseScale:
         }
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
-        """Continue where the one that gave this ``state_dict()`` was.
+        """Continue with the estimates that were saved.
 
         Raises
         ------
         TypeError, ValueError
-            It is no such dict.  Nothing has been changed then.
+            `saved` is no result of ``state_dict()``.  Nothing has been changed then.
         """
         wanted = self.state_dict().keys()
         if not isinstance(saved, Mapping) or saved.keys() != wanted:
@@ -265,7 +268,7 @@ def _shapes(shapes: Sequence[tuple[int, ...]]) -> str:
 
 
 def _mean(arrays: Sequence[Sequence[Array]]) -> list[Array]:
-    """Return the mean of lists of arrays, in float64."""
+    """Return the mean of several lists of arrays, in float64."""
     means = []
     for alike in zip(*arrays, strict=True):
         total = np.zeros(alike[0].shape)

@@ -1,4 +1,4 @@
-"""What a batch size does to a learning rate, and what it costs."""
+"""Formulas for the learning rate and the cost of another batch size."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ def scale_lr(
     base_batch_size: float,
     rule: Literal["linear", "sqrt"] = "linear",
 ) -> float:
-    """Return the learning rate for another batch size than it was found at.
+    """Return the learning rate for another batch size.
 
     ::
 
         linear:  lr (batch_size / base_batch_size)
         sqrt:    lr sqrt(batch_size / base_batch_size)
 
-    Linear is the rule for SGD below the critical batch size, which
-    :class:`GradientNoiseScale` estimates; the square root, which keeps the variance of
-    a step's noise, is that for adaptive optimizers (:func:`scale_adam` says what else
-    changes then).  A schedule is multiplied by ``scale_lr(1.0, ...)``.
+    The linear rule is for SGD below the critical batch size, which
+    :class:`GradientNoiseScale` estimates.  The square root keeps the variance of a
+    step's noise; it is for adaptive optimizers, whose other hyper-parameters change,
+    too (:func:`scale_adam`).  Multiply a schedule by ``scale_lr(1.0, ...)``.
 
     Parameters
     ----------
     lr : float
-        The rate at `base_batch_size`, >= 0.
+        The rate for `base_batch_size`, >= 0.
     batch_size, base_batch_size : float
         Examples a step, > 0.
     rule : {"linear", "sqrt"}
@@ -94,15 +94,15 @@ def scale_adam(
         k = batch_size / base_batch_size
         lr' = sqrt(k) lr;   beta' = 1 - k (1 - beta);   eps' = eps / sqrt(k)
 
-    By this the steps approximate the same stochastic differential equation, as long as
-    noise dominates the gradient and k (1 - beta) stays small.
+    With these, the steps approximate the same stochastic differential equation, as long
+    as noise dominates the gradient and k (1 - beta) is small.
 
     Parameters
     ----------
     batch_size, base_batch_size : float
         Examples a step, > 0.
     lr, betas, eps : float, tuple of float, float
-        Those at `base_batch_size`.  Defaults are those of ``Adam``.
+        Hyper-parameters for `base_batch_size`.  Defaults are those of ``Adam``.
 
     Raises
     ------
@@ -139,13 +139,13 @@ def scale_adam(
 
 
 def optimal_lr(max_lr: float, batch_size: float, noise_scale: float) -> float:
-    """Return the best rate of SGD at a batch size, from that without any noise.
+    """Return SGD's best rate at a batch size, given the best rate without noise.
 
     ::
 
         max_lr / (1 + noise_scale / batch_size)
 
-    It grows linearly while batches are small, and hardly above the noise scale.
+    It grows linearly while batches are small, and hardly grows above the noise scale.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def optimal_lr(max_lr: float, batch_size: float, noise_scale: float) -> float:
     batch_size : float
         Examples a step, > 0.
     noise_scale : float
-        In examples, >= 0; infinite gives 0.
+        In examples, >= 0; an infinite one gives a rate of 0.
 
     References
     ----------
@@ -171,20 +171,20 @@ def optimal_lr(max_lr: float, batch_size: float, noise_scale: float) -> float:
 
 
 class Tradeoff(NamedTuple):
-    """What a batch size costs: steps and examples, in multiples of the fewest."""
+    """The cost of a batch size: steps and examples, in multiples of the fewest."""
 
     steps: float
     examples: float
 
 
 def tradeoff(batch_size: float, noise_scale: float) -> Tradeoff:
-    """Return how many times the fewest steps and examples a run takes at a batch size.
+    """Return the steps and examples of a run, in multiples of the fewest possible.
 
     ::
 
         steps = 1 + noise_scale / batch_size;   examples = 1 + batch_size / noise_scale
 
-    so that ``(steps - 1) (examples - 1) = 1``: each is 2 at the critical batch size,
+    so that ``(steps - 1) (examples - 1) = 1``.  Both are 2 at the critical batch size,
     which the noise scale estimates.
 
     Parameters

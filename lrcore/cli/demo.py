@@ -7,13 +7,13 @@ in the lines of `train` that have `opt`, `found` and `monitor`.
 from __future__ import annotations
 
 import time
-from textwrap import fill
 from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import trange
 
 import lrcore
+from lrcore._shared.words import filled
 from lrcore.bench.textbook import time_steps
 from lrcore.data import digits
 from lrcore.schedules import Cosine
@@ -140,7 +140,7 @@ def main(
     )
     for finding in run.monitor.diagnose():
         if finding.rate:
-            print(fill(f"The learning rate is {finding.rate}: {finding}", 80))
+            print(filled(f"The learning rate is {finding.rate}: {finding}"))
     print()
     if plot:
         title = f"{optimizer}: {run.accuracy:.1%} of the held-out digits"

@@ -1,8 +1,9 @@
 """The learning-rate range test.
 
-`lr_find` runs it, `LRSweep` is its loop, `RangeTest` what it found.  Modules with an
-underscore are the room's own: rules and trials read a curve (`_verdict`), `_kept` puts
-back what a sweep changes, `_picture` draws.
+`lr_find` runs it, `LRSweep` is its loop, `RangeTest` its result.  Modules with an
+underscore are the room's own: `_sweep` adds losses to a `_curve`, `_rules` read rates
+off it, `_trials` compare rates, and `_verdict` makes the result; `_kept` puts back what
+a sweep changes, and `_picture` draws.
 """
 
 from lrcore.finder._find import lr_find

@@ -1,4 +1,4 @@
-"""The batches of a range test, from the beginning where they can be had anew."""
+"""The batches of a range test, which start anew for each trial if they can."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lrcore._shared.words import shown
 
 
 class Batches:
-    """The batches: from the beginning where they can be had anew."""
+    """Batches that start anew for each trial, if the source allows it."""
 
     def __init__(self, source: Any) -> None:
         self._source = source
@@ -34,11 +34,11 @@ class Batches:
         self._put_back()
 
     def _put_back(self) -> None:
-        if self._saved is not None:  # a copy, as it may be changed in place
+        if self._saved is not None:  # pass a copy: the source may change it in place
             self._source.load_state_dict(copy.deepcopy(self._saved))
 
     def begin(self) -> None:
-        """Begin anew, or go on where the source is an iterator."""
+        """Start the batches anew; an iterator goes on instead."""
         self._put_back()
         again = self._anew()
         self._any = self._any and again is self._iterator
@@ -53,7 +53,13 @@ class Batches:
         return iter(made)
 
     def next(self) -> Any:
-        """Return the next batch, the first after the last; StopIteration: no more."""
+        """Return the next batch; after the last one, the first.
+
+        Raises
+        ------
+        StopIteration
+            The batches are used up, and cannot start anew.
+        """
         for batch in self._iterator:
             self._any = True
             return batch
@@ -67,7 +73,7 @@ class Batches:
 
 
 def _is_iterable(source: Any) -> bool:
-    """Whether `iter` takes it, which is not called: a loader may draw numbers then."""
+    """Whether `iter` takes it.  It is not called, as a loader may draw numbers then."""
     return isinstance(source, Iterable) or hasattr(type(source), "__getitem__")
 
 

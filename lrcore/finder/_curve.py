@@ -1,4 +1,4 @@
-"""The losses of a sweep or of a trial, as they come."""
+"""The losses of a sweep or of a trial, taken one by one."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ import numpy as np
 from lrcore._shared.types import Array
 
 Ended = Literal["", "diverged", "not finite"]
-"""How a sweep ended before its last rate."""
+"""How a sweep ended before its last rate; "" if it did not."""
 
-# Losses whose median has to be too high for a divergence that the average lags behind.
+# Width of the running median that finds a divergence which the average does not show.
 _WINDOW = 9
 
 
 class Curve:
     """The losses of a sweep or of a trial, and how it ended.
 
-    lrs : the rates that are handed out, if nothing ends it before.
-    losses, smoothed : so far; the latter debiased exponential averages over log lr.
+    lrs : the rates to hand out; a divergence may end it before the last one.
+    losses, smoothed : the losses so far, and their debiased exponential averages over
+        log lr.
     ended : see `Ended`.
     """
 
@@ -50,17 +51,20 @@ class Curve:
             self.ended = "diverged"
 
     def _limit(self, least: float, best: float) -> float:
-        """Return so many times the best, of any sign, and no less than that."""
+        """Return the loss above which a curve diverges: `stop` times the best.
+
+        The best may be negative.  The limit is `least` at least.
+        """
         if self._stop == inf:
             return inf
         return max(least, best + (self._stop - 1) * abs(best))
 
     @property
     def rise(self) -> float | None:
-        """The rate from which losses stay too high, by the median of some.
+        """The rate from which the running median of the losses stays above the limit.
 
-        Above the limit, that is, and all before the best.  None where they do not, or
-        where their average ended the sweep.
+        The limit is that of `_limit`, at least the largest median before the least one.
+        None if the last median is not above it, or if the average ended the sweep.
         """
         if self.ended or len(self.losses) < _WINDOW:
             return None
@@ -80,6 +84,9 @@ class Curve:
 
 
 def places(lrs: Array) -> Array:
-    """Return where rates lie in log lr, in mean spacings; equal ones by their order."""
+    """Return the places of rates on the axis of log lr, in units of their mean spacing.
+
+    If all rates are equal, as in a trial, it is their order.
+    """
     x = np.log(lrs / lrs[0])
     return x / (x[-1] / (len(x) - 1)) if x[-1] > 0 else np.arange(float(len(x)))

@@ -1,4 +1,4 @@
-"""The learning-rate range test: a rate from a short sweep that leaves no trace."""
+"""The learning-rate range test: a short sweep, after which everything is put back."""
 
 from __future__ import annotations
 
@@ -28,90 +28,98 @@ def lr_find(
     stop: float = 4.0,
     trial_steps: int = 200,
     rng: Rng | Iterable[Rng] | None = None,
+    also: Any = None,
     progress: bool = False,
 ) -> RangeTest:
-    """Find a learning rate: a range test, then short trials about what it says.
+    """Find a learning rate by a range test, and by short trials near its result.
 
     The sweep takes one step at each of `num` rising rates, until the loss diverges
-    (Smith 2017).  Rules read rates off its curve.  As none of them is right more often
-    than in two cases of three, trials then decide: so many steps at a constant rate, a
-    quarter or half a decade apart, until the best has no better neighbour.  What is
-    suggested has to hold for three times as long.  In all some 1,800 steps.
-    ``found.apply(opt)`` sets it, and says how to train by a schedule of that peak.  (An
-    optimizer that finds its rate by itself, as Prodigy or DoG, needs no test: leave its
-    lr at 1.)
+    (Smith 2017).  Four rules read a rate off its curve.  None of them is right in more
+    than two cases of three, so trials decide.  A trial takes `trial_steps` steps at a
+    constant rate.  The rates of trials lie a quarter or half a decade apart; trials end
+    when the best one has no better neighbour.  The suggested rate must then also work
+    for three times as many steps.  In all that takes some 1,800 steps.
+    ``found.apply(opt)`` sets the rate; its documentation shows how to train with a
+    schedule of that peak.  (Optimizers that find their rate themselves, such as Prodigy
+    and DoG, need no test: leave their lr at 1.)
 
-    Everything is put back to the bit before each trial and at the end, also after an
-    exception or Ctrl-C: params, the optimizer's state, step count, averages, gathered
-    gradients, learning rates and schedules, and random generators.  (``opt.report`` is
-    None until the next step.)  Copies of the params and of the optimizer's state are
-    held for that, and a second one of the state for a moment when it is put back.
+    Everything is put back to the bit before each trial and at the end, after an
+    exception or Ctrl-C too: params, the optimizer's state, step count, averages and
+    gathered gradients, learning rates and schedules, random generators, and the arrays
+    in `also`.  (``opt.report`` is None until the next step.)  For this the test holds a
+    copy of the params and of the optimizer's state, and for a moment a second copy of
+    the state.
 
     Parameters
     ----------
     opt : Optimizer
-        Of any kind.  Its clipping, `skip_nonfinite` and other settings apply.
+        An optimizer of any kind.  Its clipping, `skip_nonfinite` and other settings
+        apply.
     loss_and_grad : callable
-        Of a batch: returns the loss, a scalar, and the gradients as ``opt.step`` takes
-        them.
+        Takes a batch; returns its loss, a scalar, and its gradients as ``opt.step``
+        takes them.
     batches : iterable, or callable that returns one
         A list, a loader, or a function such as ``lambda: loader(seed=0)`` starts anew
-        for the sweep and for each trial, and again at its end.  An iterator or
-        generator cannot: its batches are used up, and its end cuts the test short.  One
-        that has ``state_dict`` and ``load_state_dict`` is put back by them.
+        for the sweep and for each trial, and again when its batches are used up.  An
+        iterator or generator cannot: its batches are consumed, and when there are no
+        more the test ends early.  A source with ``state_dict`` and ``load_state_dict``
+        is put back by them.
     start, end : float
-        The lowest and the highest rate of the sweep, and the bounds of the trials, from
-        1e-100 to 1e100; end is 1.1 times start at least.  It is the first group's;
-        other groups' keep their ratio to it, which is that at the next step.  Default
+        The lowest and the highest rate of the sweep and of the trials, from 1e-100 to
+        1e100; end is at least 1.1 times start.  These are rates of the first group; the
+        other groups keep the ratio to it that they have at the next step.  Default
         1e-7, 10.
     num : int
-        Rates of the sweep, >= 20.  Default 100.
+        Number of rates in the sweep, >= 20.  Default 100.
     schedule : {"exponential", "linear"}
-        Whether the rates rise by a factor or by a summand.  Default "exponential".
+        Whether the rates are spaced evenly in log lr or in lr.  Default "exponential".
     smoothing : float
-        In [0, 1): by how much a loss's weight in the average falls with each step's
-        mean distance in log lr.  Default 0.98.
+        In [0, 1): the factor by which the weight of a loss in the average falls over
+        the mean spacing of the rates in log lr.  Default 0.98.
     stop : float
-        End the sweep where the smoothed loss is above `stop` times its best (and its
-        first), > 1; inf: only where a loss is not finite.  Default 4.
+        End the sweep when the smoothed loss exceeds `stop` times its best (and exceeds
+        its first), > 1.  With inf, only a loss that is not finite ends it.  Default 4.
     trial_steps : int
-        Steps of a trial, >= 20; 0: none, the sweep alone, which is right less often.
-        The more, the nearer the suggestion is to what is best for a long training.
-        Default 200.
+        Steps of a trial, >= 20.  More steps bring the suggestion nearer to what is best
+        for a long training.  With 0 there are no trials, and the sweep alone decides,
+        which is right less often.  Default 200.
     rng : numpy.random.Generator, or several, optional
-        To be put back too (RandomState and BitGenerator as well).  The global ones of
-        NumPy and of Python always are.  How many children a Generator has spawned
-        cannot be set back: spawn from a new one in each call of `batches`.
+        Generators to put back (RandomState and BitGenerator, too).  The global ones of
+        NumPy and of Python always are.  The count of children that a Generator has
+        spawned cannot be put back: spawn from a new one in each call of `batches`.
+    also : ndarray, nested list / tuple / dict of ndarray, optional
+        Other arrays to put back, which `loss_and_grad` changes in place: the running
+        statistics of batch normalisation, say.  Of any dtype.
     progress : bool
         Show a bar.  Default False.
 
     Returns
     -------
     RangeTest
-        ``suggestion``, ``confidence`` and ``reason``, the curve, every rule's rate;
-        ``print`` shows it as text, ``plot()`` as a picture.  Its losses are negative
-        where the optimizer maximizes.
+        ``suggestion``, ``confidence`` and ``reason``, the curve, and each rule's rate;
+        ``print`` shows it as text, ``plot()`` as a picture.  Its losses have the
+        opposite sign if the optimizer maximizes.
 
     Raises
     ------
     TypeError, ValueError
         An argument is out of its domain, a loss is no scalar, there is no batch, a
         gradient cannot be used, or the first of several groups has lr 0 at the next
-        step.  All is as it was then, but arrays that the loop made read-only.
+        step.  Everything is put back then, except arrays that the loop made read-only.
 
     Notes
     -----
-    The rules, on the smoothed curve without its first tenth and last 5 points, as in
-    fastai:
+    The rules read the smoothed curve.  As in fastai, they ignore the first 10 % of its
+    points and the last 5:
 
     - ``valley``: half-way along the longest fall;
-    - ``slide``: where, from the right, the slope becomes even;
+    - ``slide``: move left from the end of the curve until the slope is even;
     - ``minimum``: a tenth of the rate of the least loss;
-    - ``steep``: where the loss falls fastest by log lr.
+    - ``steep``: the rate where the loss falls fastest by log lr.
 
-    A trial's score is the mean loss of its last fifth.  Of the rates that descend as
-    far as the best one, to 2 %, the lowest is suggested.  Held for three times as long,
-    it may lose a quarter of its descent, or the next lower ones are looked at.
+    A trial's score is the mean loss of its last fifth.  The suggestion is the lowest
+    rate whose descent is within 2 % of the best.  If a run of three times as many steps
+    at that rate loses more than a quarter of its descent, lower rates are tried.
 
     bench/finder.py measures how near the suggestion comes to the best rate.
 
@@ -140,7 +148,7 @@ def lr_find(
     """
     sweep = LRSweep(
         opt, start, end, num, schedule=schedule, smoothing=smoothing, stop=stop,
-        trial_steps=trial_steps, rng=rng, progress=progress,
+        trial_steps=trial_steps, rng=rng, also=also, progress=progress,
     )  # fmt: skip
     if not callable(loss_and_grad):
         raise TypeError(
@@ -183,11 +191,15 @@ def _takes_loss(step: Callable[..., bool]) -> bool:
 def _called(
     loss_and_grad: Callable[[Any], tuple[Any, Any]], batch: Any, later: bool
 ) -> tuple[float, Any]:
-    """Return the loss and the gradients; later: whether a rate was tried before."""
+    """Return the loss and the gradients of a batch.
+
+    An overflow that Python raises counts as an infinite loss if it is `later` than the
+    first step, as a high rate is the likely cause then.
+    """
     try:
         returned = loss_and_grad(batch)
     except (OverflowError, FloatingPointError):
-        if later:  # as math.exp does where NumPy gives inf
+        if later:  # math.exp raises where NumPy returns inf
             return inf, None
         raise
     if not isinstance(returned, (tuple, list)) or len(returned) != 2:

@@ -1,4 +1,4 @@
-"""What a sweep changes, kept and put back."""
+"""Copies of everything that a sweep changes, which put it back."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lrcore._shared import arrays
+from lrcore._shared.also import Also
 from lrcore._shared.words import shown
 from lrcore.finder._result import ratios
 from lrcore.optimizers.base.optimizer import Optimizer
@@ -17,10 +18,11 @@ Rng = np.random.Generator | np.random.RandomState | np.random.BitGenerator
 
 
 class Kept:
-    """Copies of all that a sweep changes."""
+    """Copies of everything that a sweep changes: they can put it back many times."""
 
-    def __init__(self, opt: Optimizer, rngs: Sequence[Rng]) -> None:
+    def __init__(self, opt: Optimizer, rngs: Sequence[Rng], also: Also) -> None:
         self._opt = opt
+        self._also, self._copies = also, also.copies()
         self._saved = opt.state_dict()
         self._params = [(leaf, leaf.array.copy()) for leaf in opt._tree.leaves]
         self._rates = [group["lr"] for group in opt.param_groups]
@@ -30,18 +32,22 @@ class Kept:
         self._python = random.getstate()
 
     def begin(self) -> None:
-        """Leave out gradients that were gathered before: a mean is of one rate's."""
+        """Drop gradients gathered so far: a mean must not mix two learning rates."""
         plan = self._opt._plan
         plan.restart(plan.t, plan.steps, 0)
 
     def set_rate(self, lr: float) -> None:
-        """Give the first group this rate, and the others theirs in proportion."""
+        """Set the first group's rate; the other groups keep their ratio to it."""
         for group, ratio in zip(self._opt.param_groups, self._ratios, strict=True):
             group["lr"] = lr * ratio
 
     def put_back(self) -> None:
-        """Put all back; an array that is read-only now is named at the end."""
-        # First the schedules themselves: a stateful one then takes its old state.
+        """Put everything back.
+
+        An array that has become read-only is skipped, and named by an error at the end.
+        """
+        # The schedule objects come first, as load_state_dict then restores the state of
+        # those that have one.
         for group, lr in zip(self._opt.param_groups, self._rates, strict=True):
             group["lr"] = lr
         self._opt.load_state_dict(self._saved)
@@ -52,12 +58,13 @@ class Kept:
         for leaf, copied in self._params:
             if leaf.array.flags.writeable:
                 leaf.array[...] = copied
+        self._also.put_back(self._copies)
         for leaf, _ in self._params:
             arrays.writable("params" + leaf.path, leaf.array)
 
 
 def generators(rng: Rng | Iterable[Rng] | None) -> list[Rng]:
-    """Return the generators of random numbers that are given."""
+    """Return the argument `rng` as a list of generators."""
     kinds = (np.random.Generator, np.random.RandomState, np.random.BitGenerator)
     given = [] if rng is None else [rng] if isinstance(rng, kinds) else rng
     listed = list(given) if isinstance(given, Iterable) else [given]

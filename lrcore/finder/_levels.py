@@ -1,4 +1,4 @@
-"""Levels of a curve of losses: where it begins, what it shows, which falls count."""
+"""Levels of a curve: its first loss, the range to show, and the least clear fall."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ import numpy as np
 
 from lrcore._shared.types import Array
 
-# As fastai does: the first tenth of the points and the last 5 are not looked at.
+# Ignore the first 10 % of the points and the last 5, as fastai does.
 SKIP_FIRST, SKIP_LAST = 0.1, 5
-# A smaller fall than this fraction of the loss is a rounding of float32, or a few.
+# A fall below this fraction of the loss may come from rounding in float32.
 _ROUNDING = 1e-6
 
 
 def few(number: int) -> int:
-    """Return of how many losses a mean is taken to look at a curve of so many."""
+    """Return the number of losses to average on a curve of `number` losses."""
     return max(2, int(SKIP_FIRST * number))
 
 
 def beginning(losses: Array, meant: int) -> tuple[float, float]:
-    """Return the loss at rates too low to change it.
+    """Return the mean loss at the lowest rates, which do not change it yet.
 
-    And the standard error of what a mean of so many other losses is below it.
+    The second number is the standard error of the difference between it and a mean of
+    `meant` other losses.
     """
     first = losses[: few(len(losses))]
     noise = float(first.std(ddof=1))
@@ -28,12 +29,12 @@ def beginning(losses: Array, meant: int) -> tuple[float, float]:
 
 
 def fall_of_chance(first: float, error: float) -> float:
-    """Return the largest fall that counts as none."""
+    """Return the largest fall that may be due to chance."""
     return max(error, _ROUNDING * abs(first))
 
 
 def loss_range(losses: Array, others: Array) -> tuple[float, float]:
-    """Return which losses to show of a curve: what is far above the first is not."""
+    """Return the range of losses to show, which ends a little above the first."""
     first = float(np.median(losses[: few(len(losses))]))
     all_losses = np.concatenate([losses, others])
     low = float(all_losses.min())

@@ -9,7 +9,7 @@ from lrcore._shared.types import Array
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Outcome:
-    """What `RangeTest` has, and its picture shows: see there."""
+    """The attributes that `RangeTest` documents, and that its picture shows."""
 
     lrs: Array
     losses: Array

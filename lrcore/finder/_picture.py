@@ -38,19 +38,19 @@ def range_test(
 ) -> Figure:
     """Draw a range test: the loss over the rate, what the rules say, and the trials.
 
-    The curve is drawn raw (dots) and smoothed; dashed lines mark each rule's rate, the
-    solid one the suggestion; circles are the trials' losses at their ends, and crosses
-    at the upper edge where a trial or the sweep diverged.  The losses' axis leaves out
-    what is far above the first.
+    Dots are the losses of the sweep, the blue line their average.  Dashed lines mark
+    the rate of each rule, the solid line the suggestion.  Circles are the losses at the
+    ends of the trials; crosses at the upper edge mark rates at which a trial or the
+    sweep diverged.  The axis of the losses ends a little above the first loss.
 
     Parameters
     ----------
     test : lrcore.RangeTest
-        Of `lrcore.lr_find` or `lrcore.LRSweep`.
+        The result of `lrcore.lr_find` or `lrcore.LRSweep`.
     path : str or path, optional
         A .png, .pdf or .svg to write.
     title : str, optional
-        What stands over all.  Default: the suggestion, and what it rests on.
+        Title of the picture.  Default: the suggestion, its confidence and its reason.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def range_test(
     Raises
     ------
     ValueError
-        The path has another suffix.
+        The path has none of these suffixes.
     ImportError
         matplotlib is missing.
 
@@ -81,9 +81,13 @@ def range_test(
         ncols=4,
     )  # fmt: skip
     if title is None:
-        found = f"lr {test.suggestion:.2g}: " if np.isfinite(test.suggestion) else ""
-        title = f"{found}{test.reason}"
-    axes.set_title(fill(title, 90), fontsize=11)
+        found = "no suggestion"
+        if np.isfinite(test.suggestion):
+            found = f"lr {test.suggestion:.2g}, confidence {test.confidence:.2f}"
+        lines = f"{found}\n{fill(test.reason, 90)}"
+    else:
+        lines = fill(title, 90)
+    axes.set_title(lines, fontsize=11, parse_math=False)
     save(figure, path)
     return figure
 

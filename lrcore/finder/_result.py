@@ -1,4 +1,4 @@
-"""What a range test found: as text, as a picture, and set."""
+"""The result of a range test: shown as text and pictures, and set by `apply`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lrcore._shared.html import table
 from lrcore._shared.words import listed, shown
 from lrcore.finder._levels import loss_range
 from lrcore.finder._outcome import Outcome
@@ -21,37 +22,37 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RangeTest(Outcome):
-    """What a range test found.
+    """The result of a range test.
 
     Attributes
     ----------
     lrs, losses : ndarray of float64
         The rates, and the loss before the step at each; the last may not be finite.
     smoothed : ndarray of float64
-        Debiased exponential averages of the losses, in log lr.
+        Debiased exponential averages of the losses over log lr.
     suggestions : dict of float
-        What each rule reads off `smoothed`; empty where there are too few points.
+        The rate that each rule reads off `smoothed`; empty if there are too few points.
     suggestion : float
-        The consensus: the rate to train at; nan where there is none.
+        The rate to train at; NaN if there is none.
     confidence : float
-        In [0, 1].
+        Confidence in the suggestion, in [0, 1].
     reason : str
-        What it rests on, or what to change.
+        The reason for the suggestion; without one, what to change.
     trial_lrs, trial_losses : ndarray of float64
-        The rates tried, rising, and the mean loss of each trial's last fifth; infinite
-        where it diverged, or rose when it was trained for longer.
+        The rates of the trials, rising, and the mean loss of each trial's last fifth;
+        infinite if the trial diverged, or if its loss rose when it went on.
     """
 
     def plot(self, path: str | PathLike[str] | None = None) -> Figure:
-        """Draw it, into a file or for a notebook: see `lrcore.plots.range_test`."""
+        """Draw the range test, as `lrcore.plots.range_test` does."""
         from lrcore.finder import _picture
 
         return _picture.range_test(self, path)
 
     def apply(self, opt: Optimizer) -> None:
-        """Set the rate suggested: the first group's; others' keep their ratio to it.
+        """Set the first group's rate to the suggestion; others keep their ratio to it.
 
-        To train by a schedule with this peak, make it of each group's rate then::
+        To train with a schedule of this peak, make one for each group afterwards::
 
             found.apply(opt)
             for group in opt.param_groups:
@@ -61,7 +62,7 @@ class RangeTest(Outcome):
         ------
         TypeError, ValueError
             It is no optimizer, there is no suggestion, a group's lr is a schedule, or
-            the first's is 0 where there are others.  Nothing is set then.
+            the first group's lr is 0 and there are others.  Nothing is set then.
 
         Examples
         --------
@@ -93,14 +94,30 @@ class RangeTest(Outcome):
     def __repr__(self) -> str:
         return _text(self)
 
+    def _repr_html_(self) -> str:
+        """Return a table for notebooks."""
+        tried = zip(self.trial_lrs, self.trial_losses, strict=True)
+        trials = ", ".join(f"{loss:.4g} at {lr:.2g}" for lr, loss in tried)
+        return table(
+            "Range test",
+            [
+                ("suggestion", f"{self.suggestion:.3g}"),
+                ("confidence", f"{self.confidence:.2f}"),
+                ("reason", self.reason),
+                ("rules", _rates(self) or "none can read the curve"),
+                ("losses of trials", trials or "none"),
+                ("sweep", f"{len(self.lrs)} rates"),
+            ],
+        )
+
 
 def ratios(opt: Optimizer) -> list[float]:
-    """Return each group's learning rate over the first's, at the next step.
+    """Return the ratio of each group's learning rate to the first's, at the next step.
 
     Raises
     ------
     TypeError, ValueError
-        It is no optimizer; the first's is 0, and there are others.
+        It is no optimizer, or the first group's rate is 0 and there are others.
     """
     if not isinstance(opt, Optimizer):
         raise TypeError(f"opt: expected an optimizer of lrcore, found {shown(opt)}")
@@ -117,7 +134,7 @@ def ratios(opt: Optimizer) -> list[float]:
 
 
 def _text(test: RangeTest) -> str:
-    """Return a table of 16 rates, with bars, and what is suggested."""
+    """Return a table of 16 rates with bars, the trials and the suggestion."""
     lines = [f"{'lr':>9} {'loss':>10} {'smoothed':>10}"]
     rows = np.unique(np.linspace(0, max(0, len(test.lrs) - 1), 16).astype(int))
     shown = test.smoothed[np.isfinite(test.smoothed)]
@@ -133,8 +150,12 @@ def _text(test: RangeTest) -> str:
         for lr, loss in zip(test.trial_lrs, test.trial_losses, strict=True):
             mark = "  <" if lr == test.suggestion else ""
             lines.append(f"{lr:>9.2g} {loss:>10.4g}{mark}")
-    told = [f"{name} {lr:.2g}" for name, lr in test.suggestions.items()]
-    lines += ["", ", ".join(told) or "no rule can read it"]
+    lines += ["", _rates(test) or "no rule can read it"]
     verdict = f"suggestion {test.suggestion:.3g}, confidence {test.confidence:.2f}"
     lines += [fill(f"{verdict}: {test.reason}", 80)]
     return "\n".join(lines)
+
+
+def _rates(test: RangeTest) -> str:
+    """Return the rate of each rule, in a line."""
+    return ", ".join(f"{name} {lr:.2g}" for name, lr in test.suggestions.items())

@@ -1,7 +1,7 @@
 """Rules that read a learning rate off the curve of a range test.
 
-Slopes are by log lr, in units of the mean spacing of the curve's rates there: the
-spacing of all of them where the rates were spread exponentially.
+Slopes are changes of the loss over log lr, whose unit is the mean spacing of the rates:
+from one rate to the next if they rise exponentially.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from lrcore.finder._curve import places
 from lrcore.finder._levels import SKIP_FIRST, SKIP_LAST
 
 FEWEST = 20
-"""Points that a curve needs, and steps a trial."""
+"""The fewest points of a curve that can be read, and the fewest steps of a trial."""
 
-# fastai's: points, and loss a point.
+# Width in points and slope in loss a point, as in fastai.
 _SLIDE_WIDTH, _SLIDE_SLOPE = 15, 0.005
 
 
@@ -26,9 +26,9 @@ def read(lrs: Array, losses: Array, smoothed: Array) -> dict[str, float]:
 
 
 def rules(lrs: Array, smoothed: Array) -> dict[str, float]:
-    """Return what each rule suggests; nothing where there are too few points.
+    """Return what each rule suggests; an empty dict if there are too few points.
 
-    As in fastai, the first tenth of the points and the last 5 are not looked at.
+    The rules ignore the first 10 % of the points and the last 5, as fastai does.
     """
     first, last = int(len(lrs) * SKIP_FIRST), len(lrs) - SKIP_LAST
     lrs, smoothed = lrs[first:last], smoothed[first:last]
@@ -40,8 +40,8 @@ def rules(lrs: Array, smoothed: Array) -> dict[str, float]:
 def valley(lrs: Array, smoothed: Array) -> float:
     """Return the rate half-way (1/3 + 1/6) along the longest fall of the loss.
 
-    That is the longest strictly decreasing subsequence, so that noise does not end it,
-    taken to begin as many points before its end as it has.
+    The longest fall is the longest strictly decreasing subsequence, so that noise does
+    not end it.  It is taken to begin as many points before its end as it has members.
     """
     length = np.ones(len(smoothed), int)
     for i in range(1, len(smoothed)):
@@ -53,10 +53,10 @@ def valley(lrs: Array, smoothed: Array) -> float:
 
 
 def slide(lrs: Array, smoothed: Array) -> float:
-    """Return the left end of an interval that is moved left from the curve's end.
+    """Return the left end of an interval that slides left from the end of the curve.
 
-    It spans 15 points, and moves until the slopes at its ends differ by no more than
-    0.005; the place before that counts.
+    It spans 15 points, and stops when the slopes at its ends differ by at most 0.005;
+    the last place before that counts.
     """
     width = min(_SLIDE_WIDTH, len(lrs) - 1)
     slope = np.gradient(smoothed, places(lrs))

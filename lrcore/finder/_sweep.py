@@ -1,4 +1,4 @@
-"""The range test as a loop of the user's own."""
+"""The range test as a loop that the user writes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
+from lrcore._shared.also import Also
 from lrcore._shared.domains import FLAG, FRACTION, Reals, choice, real, whole
 from lrcore._shared.types import Array
 from lrcore._shared.words import shown
@@ -24,43 +25,43 @@ _SPACED: dict[str, Callable[[float, float, int], Array]] = {
     "linear": np.linspace,
 }
 
-# Far enough from what a float cannot be for quotients and powers of them.
+# Quotients and products of two rates in this range neither overflow nor vanish.
 _RATE = Reals("a number from 1e-100 to 1e100", 1e-100, 1e100)
-_WIDTH = 1.1  # of the sweep, end over start, at least
+_WIDTH = 1.1  # the least ratio of end to start
 
 _TRIAL_SMOOTHING = 0.9
 
 
 class LRSweep:
-    """A range test in a loop of your own: hands out rates, takes losses.
+    """A range test in your own loop: it hands out rates, and takes losses.
 
     ::
 
         with lrcore.LRSweep(opt) as sweep:
-            for lr in sweep:                     # opt has it already
+            for lr in sweep:                     # sets the rate of opt, too
                 loss, grads = loss_and_grad(next(batches))
                 opt.step(grads)
                 sweep.record(loss)
         sweep.result.apply(opt)
 
-    `lr_find` has the parameters, and what it does; it is this loop.  At the end of the
-    block, and before each trial, all is put back to the bit but your batches: where
-    `begins` is true, start them anew if you can.
+    `lr_find` is this loop: its documentation lists the parameters and says how the rate
+    is found.  At the end of the block and before each trial everything is put back to
+    the bit, except your batches: when `begins` is true, start them anew if you can.
 
     Attributes
     ----------
     begins : bool
-        Whether the rate handed out is the first since all was put back.
+        Whether the rate handed out is the first of the sweep or of a trial.
     result : RangeTest
-        Of the losses so far, also after an exception.
+        What the losses so far say; it can be asked for after an exception, too.
 
     Raises
     ------
     TypeError, ValueError
         An argument is out of its domain.
     RuntimeError
-        The loop is not in the block, is run twice, or a rate had no loss or two; the
-        optimizer is in a step, or lends its params.
+        The loop is outside the block or is run twice; a rate got no loss, or two; the
+        optimizer is in the middle of a step, or its params hold an average.
 
     Examples
     --------
@@ -89,9 +90,10 @@ class LRSweep:
         stop: float = 4.0,
         trial_steps: int = 200,
         rng: Rng | Iterable[Rng] | None = None,
+        also: Any = None,
         progress: bool = False,
     ) -> None:
-        ratios(opt)  # which may refuse it
+        ratios(opt)  # for its errors
         low, high = _RATE.check("start", start), _RATE.check("end", end)
         if not _WIDTH * low <= high:
             raise ValueError(
@@ -112,9 +114,10 @@ class LRSweep:
                 f"trial_steps: expected {wanted}, found {shown(trial_steps)}"
             )
         self._rngs = generators(rng)
+        self._also = Also(also)
         self._opt = opt
         self._swept = Curve(_SPACED[schedule](low, high, num), smoothing, self._stop)
-        self._now = self._swept  # the sweep, or the trial, that is under way
+        self._now = self._swept  # the curve that takes losses: the sweep's or a trial's
         self._trials = Trials(low, high, self._trial_steps)
         self._hidden = not FLAG.check("progress", progress)
         self._kept: Kept | None = None
@@ -124,7 +127,7 @@ class LRSweep:
 
     @property
     def result(self) -> RangeTest:
-        """What the losses so far say."""
+        """The result that follows from the losses so far."""
         return conclude(self._swept, self._trials, self._cut)
 
     # --- the block --------------------------------------------------------------------
@@ -132,14 +135,14 @@ class LRSweep:
     def __enter__(self) -> Self:
         if self._begun or self._kept:
             raise RuntimeError("LRSweep: expected one block a sweep; make another")
-        from tqdm import tqdm  # not where lrcore is imported
+        from tqdm import tqdm  # imported here, as its import takes long
 
-        self._kept = Kept(self._opt, self._rngs)
+        self._kept = Kept(self._opt, self._rngs, self._also)
         self._bar = tqdm(
             desc="range test", total=len(self._swept.lrs), unit=" steps",
             disable=self._hidden, leave=False,
         )  # fmt: skip
-        self._errstate = np.errstate(all="ignore")  # to overflow is what ends a sweep
+        self._errstate = np.errstate(all="ignore")  # a sweep ends in an overflow
         self._errstate.__enter__()
         return self
 
@@ -151,7 +154,7 @@ class LRSweep:
     ) -> None:
         interrupt = None
         try:
-            while self._kept:  # wholly, also where a Ctrl-C comes in between
+            while self._kept:  # again after a Ctrl-C, until everything is put back
                 try:
                     self._kept.put_back()
                     self._kept = None
@@ -171,14 +174,14 @@ class LRSweep:
         return self._hand_out()
 
     def record(self, loss: float) -> None:
-        """Take the loss at the rate handed out: of a batch, before the step.
+        """Take the loss of a batch at the rate handed out, measured before the step.
 
         Raises
         ------
         TypeError
-            It is no scalar.
+            The loss is no scalar.
         RuntimeError
-            There is no rate without a loss.
+            No rate waits for a loss.
         """
         self._block()
         value = scalar(loss)
@@ -210,7 +213,7 @@ class LRSweep:
         self._cut = ""
 
     def _run(self, name: str) -> Iterator[float]:
-        """Hand out the rates of what is under way, until that ends."""
+        """Hand out the rates of the present sweep or trial, until it ends."""
         self._bar.set_description(name, refresh=False)
         self._bar.reset(len(self._now.lrs))
         self._block().begin()
@@ -231,7 +234,7 @@ class LRSweep:
 
 
 def scalar(loss: Any) -> float:
-    """Return a loss as a float."""
+    """Return a loss as a float; refuse an array."""
     if getattr(loss, "ndim", 0):
         raise TypeError(
             f"loss: expected a scalar, found an array of shape {loss.shape}; "

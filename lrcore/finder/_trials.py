@@ -1,4 +1,4 @@
-"""Trials about a first guess of a learning rate."""
+"""Trials at learning rates near a first guess."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from lrcore.finder._curve import Curve
 from lrcore.finder._levels import beginning, fall_of_chance
 from lrcore.finder._rules import read
 
-# Of a trial: the share of its last steps whose mean loss is its score, and the share of
-# the best one's descent that a lower rate may lack.  From the tuning half of
-# bench/finder.py.
+# A trial's score is the mean loss of the last 20 % of its steps.  A lower rate is as
+# good if its descent is within 2 % of the best.  Both numbers are from the tuning half
+# of bench/finder.py.
 _TAIL, TOLERANCE = 0.2, 0.02
-LATTICE = 4  # trials a decade, at the finest
-# For so many times as long, what is chosen has to keep all but so much of its descent.
+LATTICE = 4  # the most trials in a decade
+# The rate chosen is tried for 3 times as many steps, and may lose 25 % of its descent.
 _LONGER, _LOSS = 3, 0.25
-# A fall of so many standard errors is none of chance.
+# A fall of 2 standard errors is not due to chance.
 CLEAR = 2.0
 
 
 class Trials:
-    """Trains for so many steps at rates about a first guess, to compare them.
+    """Compares trials of `steps` steps at rates near a first guess.
 
-    The rates lie on a lattice about the guess; `scores` are by their places there: the
-    mean of a trial's last losses, infinite where it ended before or did not hold.
+    The rates lie on a lattice: 10^(place / 4) times the guess.  `scores` has the score
+    of each place, the mean of its last losses.  It is infinite if the trial diverged,
+    or if the rate failed when it was tried for longer.
     """
 
     def __init__(self, start: float, end: float, steps: int) -> None:
@@ -39,7 +40,7 @@ class Trials:
         self.first = self.error = self._clear = nan
 
     def begin(self, sweep: Curve) -> None:
-        """Begin at what the sweep says, if it says anything."""
+        """Take the first guess from the sweep, if a rule can read it."""
         lrs, losses, smoothed = sweep.arrays
         guess = read(lrs, losses, smoothed).get("minimum")
         if guess is not None and self.steps:
@@ -49,7 +50,7 @@ class Trials:
 
     @property
     def tail(self) -> int:
-        """Of how many losses a score is the mean."""
+        """The number of losses whose mean is a score."""
         return max(1, round(_TAIL * self.steps))
 
     def rate(self, place: int) -> float:
@@ -57,11 +58,11 @@ class Trials:
         return float((self._guess or nan) * 10 ** (place / LATTICE))
 
     def next(self) -> tuple[float, int] | None:
-        """Return the rate to try next, and for how many steps; None: it is found.
+        """Return the next rate to try and its number of steps; None if it is found.
 
-        Half a decade to both sides of the best, and when neither is better, a quarter.
-        While none has descended or diverged, a decade above the highest.  What would be
-        chosen then has to hold for longer.
+        Try half a decade to both sides of the best place; if neither is better, a
+        quarter.  While no trial has descended or diverged, try a decade above the
+        highest.  At last, try the rate that would be chosen for longer.
         """
         if self._guess is None:
             return None
@@ -95,11 +96,11 @@ class Trials:
             self.scores[place] = score
         elif score <= self.scores[place] + self._may_rise(place):
             self._held.add(place)
-        else:  # nor do the rates above it
+        else:  # higher rates are worse
             self.scores |= {k: inf for k in self.scores if k >= place}
 
     def _may_rise(self, place: int) -> float:
-        """Return how much above its score a rate may be that holds."""
+        """Return how far above its score a longer trial at this place may end."""
         return max(self._clear, _LOSS * (self.first - self.scores[place]))
 
     @property
@@ -109,9 +110,10 @@ class Trials:
 
     @property
     def chosen(self) -> int:
-        """The lowest place whose descent, and of all up to the best, is near.
+        """The lowest place such that its descent, and all up to the best, are near it.
 
-        What is best for few steps is rather too high for more.
+        It is not the best itself, as the best rate for few steps tends to be too high
+        for more.
         """
         order = sorted(self.scores)
         k = order.index(self.best)
@@ -124,5 +126,5 @@ class Trials:
 
     @property
     def at_start(self) -> bool:
-        """Whether the rate chosen is the lowest that there could be."""
+        """Whether a lower rate than the chosen one would be out of bounds."""
         return self.rate(self.chosen - 1) < self._start

@@ -1,4 +1,4 @@
-"""What a sweep, and the trials after it, say of a learning rate."""
+"""The result that follows from a sweep and its trials."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from lrcore.finder._result import RangeTest
 from lrcore.finder._rules import read
 from lrcore.finder._trials import CLEAR, LATTICE, TOLERANCE, Trials
 
-# How often `minimum` alone is right there.
+# The share of runs in which the rule `minimum` alone is right.
 _ALONE = 0.7
-# A fall of so many standard errors is none of chance: of the least of many means.
+# The least of many means must fall by 3 standard errors to be more than chance.
 _CLEAR_OF_MANY = 3.0
-# log10 of what each rule gives over the best rate: the median of the tuning half.
+# log10(rate of the rule / best rate): medians over the tuning half of bench/finder.py.
 _BIAS = {"valley": -0.7, "slide": -0.3, "minimum": -0.2, "steep": 0.35}
 
 
 def conclude(sweep: Curve, trials: Trials, cut: str = "") -> RangeTest:
-    """Return the result of a sweep, and of the trials after it.
+    """Return the result of a sweep and of the trials after it.
 
-    cut : what cut them short, if anything.
+    cut : the reason why they ended early, or "".
     """
     lrs, losses, smoothed = sweep.arrays
     finite = int(np.isfinite(losses).sum())

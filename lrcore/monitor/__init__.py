@@ -1,8 +1,9 @@
 """A monitor that tells a bad learning rate from a good one.
 
-`Monitor` takes up steps; `History` is what it keeps of them, `Finding` what it says.
-Modules with an underscore are the room's own: `_history` joins steps to blocks,
-`_diagnosis` makes findings of them, `_dashboard` and `_page` show both.
+`Monitor` records steps in a `History`, and reports `Finding`s.  Modules with an
+underscore are the room's own: `_history` joins steps to blocks, `_diagnosis` makes
+findings of them (by `_rates` and `_others`), `_rollback` sets a run back, `_resume`
+reads a saved monitor; `_dashboard`, `_page` and `_comparison` draw.
 """
 
 from lrcore.monitor._finding import Finding

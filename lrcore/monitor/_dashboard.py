@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from os import PathLike
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lrcore._shared import pictures
 from lrcore.monitor import _panels
@@ -13,6 +13,7 @@ from lrcore.monitor._finding import Finding
 from lrcore.monitor._history import History
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -22,26 +23,26 @@ def dashboard(
     path: str | PathLike[str] | None = None,
     title: str | None = None,
 ) -> Figure:
-    """Draw a run: its loss and what else was recorded, with the findings marked.
+    """Draw a run: its loss, what else was recorded, and its findings.
 
-    The loss is drawn raw (a line, and a band from the least to the largest of each
-    block of steps), smoothed (a running median of 25 blocks), and on the validation
-    set, on a logarithmic axis unless some are negative; crosses at the upper edge stand
-    where it was not finite.  Below are the learning rate, the gradient norm and the
-    ratio of an update's norm to that of the weights, as far as there are values.
-    Numbered lines mark the findings, bands since when they hold; the text below says
-    what they are.
+    The top panel has the mean loss of each block of steps, a grey band from the least
+    to the largest loss of the block, a smoothed line (a running median of 25 blocks),
+    and the validation loss.  Its axis is logarithmic unless a loss is negative; crosses
+    at its upper edge mark losses that were not finite.  Panels below show the learning
+    rate, the gradient norm and the ratio of the update's norm to that of the weights,
+    if they were recorded.  A numbered line marks the step of a finding, a band begins
+    where the finding begins to hold, and the text below says what it is.
 
     Parameters
     ----------
     history : lrcore.monitor.History
         Of a monitor, or made of your own arrays.
     findings : sequence of lrcore.monitor.Finding
-        Of more than 12 the least severe are left out.
+        The 12 most severe are drawn.
     path : str or path, optional
         A .png, .pdf or .svg to write.
     title : str, optional
-        What stands over all.
+        Title of the picture.
 
     Returns
     -------
@@ -50,7 +51,7 @@ def dashboard(
     Raises
     ------
     ValueError
-        The path has another suffix.
+        The path has none of these suffixes.
     ImportError
         matplotlib is missing.
     """
@@ -68,6 +69,7 @@ def dashboard(
     panels = _panels.panels(history)
     heights = [2.9] + [1.35] * (len(panels) - 1)
     below = 0.2 * (text.count("\n") + 2) if text else 0.0
+    below += 0.6  # the legend
     figure = pictures.canvas(8, sum(heights) + 0.8 + below)
     all_axes = figure.subplots(
         len(panels), sharex=True, height_ratios=heights, squeeze=False
@@ -78,9 +80,22 @@ def dashboard(
         _panels.mark_findings(axes, chosen, numbers=axes is all_axes[0])
     all_axes[-1].set_xlabel("step")
     figure.align_ylabels()
+    _draw_legend(figure, all_axes[-1], _panels.legend(all_axes[0], chosen))
     if title:
         figure.suptitle(title, parse_math=False)
     if text:
         figure.supxlabel(text, x=0.02, ha="left", fontsize=9, parse_math=False)
     pictures.save(figure, path)
     return figure
+
+
+def _draw_legend(figure: Figure, axes: Axes, entries: dict[str, Any]) -> None:
+    """Draw a legend under the lowest panel, where it hides nothing."""
+    from matplotlib.transforms import ScaledTranslation
+
+    if entries["handles"]:
+        under = ScaledTranslation(0, -0.45, figure.dpi_scale_trans)  # inches
+        axes.legend(
+            **entries, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=4,
+            bbox_transform=axes.transAxes + under, handlelength=2.5, fontsize=9,
+        )  # fmt: skip

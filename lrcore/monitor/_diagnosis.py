@@ -1,7 +1,7 @@
-"""What a run's history says of its learning rate.
+"""The findings that a run's history gives.
 
-The thresholds are fractions of the run's own loss and of its parameters' own size, so
-that they have no units; bench/monitor.py measures what they find and what they miss.
+All thresholds are fractions of the run's first loss or of the norm of its parameters,
+so that they have no units; bench/monitor.py measures what they find and what they miss.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lrcore.monitor._summary import LEAP, LEAST_STEPS, summary
 
 @np.errstate(all="ignore")
 def diagnose(history: History, first: float) -> list[Finding]:
-    """Return what there is to say of a run, the worst first."""
+    """Return the findings of a run, the worst first; `first` is its first loss."""
     if not len(history.step):
         return []
     findings = [*_rates.nonfinite(history)]
@@ -27,7 +27,7 @@ def diagnose(history: History, first: float) -> list[Finding]:
     if run is not None:
         if not any(finding.rate for finding in findings):
             findings += _rates.rate(run)
-        if not any(finding.rate for finding in findings):  # else it is said already
+        if not any(finding.rate for finding in findings):  # which would explain these
             findings += [
                 *_others.oscillating(run),
                 *_others.ratio(run),
@@ -38,20 +38,36 @@ def diagnose(history: History, first: float) -> list[Finding]:
     return sorted(findings, key=lambda finding: order.index(finding.severity))
 
 
-def healthy(history: History, first: float) -> Finding:
-    """Return the finding that there is none."""
+def judged(history: History, first: float) -> bool:
+    """Whether there are enough steps to judge the learning rate by."""
+    return bool(len(history.step)) and summary(history, first) is not None
+
+
+def nothing_wrong(history: History, first: float, enough: bool) -> Finding:
+    """Return the finding of a run without others.
+
+    enough : whether there are enough steps to call it healthy.
+    """
+    kind, advice = "healthy", ("", "")
+    if not enough:
+        kind = "unknown"
+        advice = (
+            f"a learning rate is judged by {LEAST_STEPS} steps or more since the "
+            "beginning, or since a rollback",
+            "go on, and ask again",
+        )
     if not len(history.step):
-        return Finding("healthy", "info", 0, 0, "no step has been taken", "", "")
+        return Finding(kind, "info", 0, 0, "no step has been taken", *advice)
     step = last_step(history)
     seen = history.loss[np.isfinite(history.loss)]
     went = "no loss was finite"
     if len(seen):
         went = f"the loss went from {figure(first)} to {figure(seen[-1])}"
     evidence = f"{went} in {step} steps at {rate_in_words(history)}"
-    return Finding("healthy", "info", step, 1, evidence, "", "")
+    return Finding(kind, "info", step, 1, evidence, *advice)
 
 
 def well(history: History, first: float) -> bool:
-    """Whether a run that diverges may be set back to the end of this history."""
+    """Whether the end of this history is a good point to roll a run back to."""
     low_enough = history.high <= LEAP * abs(first)  # false where it is NaN
     return bool(history.steps.sum() >= LEAST_STEPS and low_enough.all())

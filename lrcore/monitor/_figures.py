@@ -1,4 +1,4 @@
-"""Figures as findings have them."""
+"""Numbers as the text of findings shows them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def last_step(history: History) -> int:
 
 
 def rate_in_words(history: History) -> str:
-    """Return the learning rate in words: a schedule's greatest and present one."""
+    """Return the learning rate in words; of a schedule, the highest and the last."""
     rates = history.lr[np.isfinite(history.lr)]
     if not len(rates):
         return "an unknown lr"
@@ -24,18 +24,18 @@ def rate_in_words(history: History) -> str:
 
 
 def meanwhile(rate: str) -> str:
-    """Return the learning rate's words where they tell when."""
+    """Return the rate in words, as they follow a verb: "grew while lr = 0.1"."""
     return ("while " if rate.startswith("lr =") else "at ") + rate
 
 
 def fold(now: float, before: float) -> str:
-    """Return how many times as large a loss has become."""
+    """Return the factor by which a loss has grown: "12-fold"."""
     if before <= 0 or now / before > 1e6:
         return f"from {figure(before)} to {figure(now)}"
     return f"{figure(now / before)}-fold"
 
 
 def figure(x: float, digits: int = 3) -> str:
-    """Return so many significant digits, but all before the point: 1234, not 1e+03."""
+    """Return a number with 3 digits or more: all those before the point, as in 1234."""
     text = f"{x:.{digits}g}"
     return f"{x:.0f}" if "e+" in text and abs(x) < 1e6 else text

@@ -1,4 +1,4 @@
-"""What a monitor sees in a run."""
+"""A finding: what a monitor reports about a run."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ Rate = Literal["too high", "too low"]
 
 
 class Finding(NamedTuple):
-    """What a monitor sees in a run.
+    """What a monitor reports about a run.
 
-    kind : one word or two: "diverging", "flat", ...; see `Monitor`.
+    kind : one or two words: "diverging", "flat", ...; `Monitor` lists them.
     severity : "info", "warning" or "error".
-    step : the step in which it was seen, counted from 1.
-    since : the step from which it holds.
-    evidence : the figures.
-    cause, remedy : the likely cause, and what to do.
-    rate : what it says of the learning rate: "too high", "too low" or None.
+    step : the step at which it was found, counted from 1.
+    since : the first step from which it holds.
+    evidence : the numbers that show it.
+    cause, remedy : the likely cause, and advice.
+    rate : its verdict on the learning rate: "too high", "too low" or None.
 
-    ``str(finding)`` is all of it in a sentence.
+    ``str(finding)`` is all of this as one sentence.
     """
 
     kind: str

@@ -1,35 +1,39 @@
-"""What a monitor keeps of a run: blocks of steps, their number bounded."""
+"""The history of a run: at most 1,024 blocks of consecutive steps."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import inf, nan
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from lrcore._shared.types import Array
+from lrcore._shared.words import kind, shown
 
-# Blocks kept at most, and steps that are taken up at once; powers of 2.
+# The most blocks that are kept, and the steps added at once; both are powers of 2.
 BLOCKS = 1024
 CHUNK = 256
 
 Step = tuple[float, float, float, float, float, float]
-"""Loss, lr, sums of squares of gradient, params and update, non-finite elements."""
+"""Loss, lr, squared norms of gradient, params and update, non-finite elements."""
 
 
 class History(NamedTuple):
-    """A run in blocks of consecutive steps: an array of a number for each, float64.
+    """A run in blocks of consecutive steps: float64 arrays, a number for each block.
 
-    step, steps : the first step, counted from 1, and how many.
-    loss, low, high : mean, least and greatest of those that are finite; NaN if none is.
-    nonfinite : steps whose loss was infinite or NaN.
-    wiggle, turns : mean distance of a loss from the one before it; share of the steps
-        in which the loss turned from rising to falling or back.
-    lr : of the last step.
-    grad_norm, update_norm, param_norm, update_ratio : means, as of `Report`; NaN
+    step, steps : number of the block's first step, counted from 1, and of its steps.
+    loss, low, high : mean, least and greatest of its finite losses; NaN if there are
+        none.  If the optimizer maximizes, losses have the opposite sign here.
+    nonfinite : number of steps whose loss was infinite or NaN.
+    wiggle : mean distance between a loss and the one before it.
+    turns : share of the steps at which the loss turned from rising to falling, or from
+        falling to rising.
+    lr : learning rate of the block's last step.
+    grad_norm, update_norm, param_norm, update_ratio : means of what `Report` has; NaN
         without telemetry.
-    nonfinite_grads : steps whose gradients were not all finite.
-    validation : the last that was given in the block, else NaN.
+    nonfinite_grads : number of steps with a gradient that was not finite.
+    validation : the last validation loss given in the block; NaN without any.
     """
 
     step: Array
@@ -49,7 +53,8 @@ class History(NamedTuple):
     validation: Array
 
 
-# Columns of a row, in which a block is kept: sums, so that blocks can be joined.
+# A block is kept as a row of sums, least, greatest, first and last values, from which
+# the row of two blocks together follows.
 _SUMS = (
     "steps", "finite", "loss", "distances", "wiggle", "turns", "nonfinite_grads",
     "measured", "grad_norm", "update_norm", "param_norm", "update_ratio",
@@ -60,27 +65,30 @@ _WIDTH = _VALIDATION + 1
 
 
 class Recorder:
-    """Takes up steps in blocks, and joins two to one each time there is no room.
+    """Records steps in blocks; when all blocks are full, it joins them two by two.
 
-    A step costs one append; the rest is done for CHUNK of them together.
+    A step costs one append to `recent`; the rest is done for CHUNK steps at once.
     """
 
     def __init__(self) -> None:
-        self._rows = np.empty((BLOCKS, _WIDTH))
-        self._n = 0
+        self._rows = np.zeros((BLOCKS, _WIDTH))
+        self._n = 0  # rows in use
         self._stride = 1  # steps of a full row
         self._pending: list[Array] = []  # the row of a block that is not full
-        self._before = (nan, nan)  # the last two losses taken up
-        self._validation: dict[int, float] = {}  # of steps to be taken up
-        self.recent: list[Step] = []  # steps to be taken up; append to it
-        self.taken = 0  # steps taken up
+        self._before = (nan, nan)  # the last two losses in the blocks
+        self._validation: dict[int, float] = {}  # by their index in `recent`
+        self.recent: list[Step] = []  # steps that are not in the blocks yet
+        self.taken = 0  # steps in the blocks
 
     def validation(self, value: float) -> None:
-        """Give the last step a validation loss; the next one, where it is taken up."""
+        """Record a validation loss with the last step.
+
+        If that step is in the blocks already, it is recorded with the next one.
+        """
         self._validation[max(len(self.recent) - 1, 0)] = value
 
     def take_up(self) -> None:
-        """Join CHUNK recent steps to the blocks."""
+        """Move the CHUNK recent steps into the blocks."""
         steps = self._steps()
         losses = steps[-2:, _LEAST]
         self._before = (float(losses[0]), float(losses[1]))
@@ -143,7 +151,7 @@ class Recorder:
         return rows
 
     def history(self) -> History:
-        """Return all blocks, the last one as far as it has come."""
+        """Return all blocks; the last one may have fewer steps."""
         parts = [self._rows[: self._n]]
         parts += self._pending
         if self.recent:
@@ -173,10 +181,90 @@ class Recorder:
                 **norms,
             )
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the rows that are not in use out of a pickle."""
+        return {**vars(self), "_rows": self._rows[: self._n]}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _rows=np.zeros((BLOCKS, _WIDTH)))
+        self._rows[: self._n] = state["_rows"]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what `restored` takes."""
+        return {
+            "rows": self._rows[: self._n].copy(),
+            "pending": np.array(self._pending, float).reshape(-1, _WIDTH),
+            "recent": np.array(self.recent, float).reshape(-1, _RECENT),
+            "before": np.array(self._before),
+            "validation": np.array([*self._validation.items()], float).reshape(-1, 2),
+        }
+
+    @classmethod
+    def restored(cls, saved: Any) -> Recorder:
+        """Return a recorder that continues where the one that was saved stopped.
+
+        Raises
+        ------
+        TypeError, ValueError
+            `saved` is not from `state_dict`.
+        """
+        new = cls()
+        wanted = new.state_dict()
+        if not isinstance(saved, Mapping) or saved.keys() != wanted.keys():
+            raise ValueError(
+                f"recorder: expected a dict of {list(wanted)}, found {kind(saved)}"
+            )
+        given = {
+            name: _numbers(f"recorder: {name}", saved[name], own, most)
+            for (name, own), most in zip(wanted.items(), _MOST_ROWS, strict=True)
+        }
+        rows, pending = given["rows"], given["pending"]
+        steps = np.concatenate([rows[:, 0], pending[:, 0]])
+        places = given["validation"][:, 0]
+        if not ((steps >= 1) & (steps < 2**53)).all():
+            raise ValueError("recorder: expected rows of 1 to 2^53 steps, found others")
+        if not ((places >= 0) & (places < CHUNK)).all():
+            raise ValueError(
+                f"recorder: validation: expected places from 0 to {CHUNK - 1}, found "
+                "others"
+            )
+        new._n = len(rows)
+        new._rows[: new._n] = rows
+        new._stride = int(rows[0, 0]) if len(rows) else 1
+        new._pending = [row.reshape(1, -1) for row in pending]
+        new._before = (float(given["before"][0]), float(given["before"][1]))
+        new._validation = {int(i): x for i, x in given["validation"].tolist()}
+        new.recent = [tuple(step) for step in given["recent"].tolist()]
+        new.taken = int(steps.sum())
+        return new
+
+
+# The most rows of what `Recorder.state_dict` returns.
+_RECENT = 6
+_MOST_ROWS = (BLOCKS, 1, CHUNK - 1, 2, CHUNK)
+
+
+def _numbers(name: str, value: Any, like: Array, most: int) -> Array:
+    """Check a saved array: float64, with the columns of another, and not too long."""
+    fits = (
+        isinstance(value, np.ndarray)
+        and value.dtype == np.float64
+        and value.ndim == like.ndim
+        and value.shape[1:] == like.shape[1:]
+        and value.shape[0] <= most
+        and (like.ndim > 1 or value.shape == like.shape)
+    )
+    if not fits:
+        raise ValueError(
+            f"{name}: expected an array of state_dict, found {shown(value)}"
+        )
+    array: Array = value
+    return array
+
 
 @np.errstate(over="ignore", invalid="ignore")
 def _joined(rows: Array, size: int) -> Array:
-    """Return a row for each `size` rows; 0 joins all to one."""
+    """Join each `size` rows to one; with size 0, all rows."""
     if size == 1:
         return rows
     groups = rows.reshape(-1, size or len(rows), _WIDTH)

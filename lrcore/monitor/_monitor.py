@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from math import inf, isfinite, nan
 from os import PathLike
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from lrcore._shared.also import Also
 from lrcore._shared.domains import real, whole
+from lrcore._shared.html import table
 from lrcore._shared.words import shown
-from lrcore.monitor._diagnosis import diagnose, healthy, well
+from lrcore.monitor._diagnosis import diagnose, judged, nothing_wrong, well
 from lrcore.monitor._finding import Finding, Rate
 from lrcore.monitor._history import CHUNK, History, Recorder
 from lrcore.monitor._reading import given, reader
+from lrcore.monitor._resume import Resumable
 from lrcore.monitor._rollback import Rollback
 from lrcore.optimizers.base.optimizer import Optimizer
 from lrcore.optimizers.base.report import Report
@@ -19,62 +22,73 @@ from lrcore.optimizers.base.report import Report
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# A diagnosis takes some 100 us, so the next one comes at twice as many steps.
+# A diagnosis takes about 100 us, so it is made at 64 steps, 128, 256 and so on.
 _FIRST_LOOK, _FURTHER = 64, 2
-# A finding is told when it holds since a step of which this is so many times as far.
+# Report a finding once it has held for 2/3 of the run: step >= 3 x first seen.
 _HELD = 3
-# Steps between two alarms that are heeded: an eighth of the run, but so many.
+# After an alarm, wait clamp(step / 8, 8, 32) steps before the next diagnosis.
 _QUIET = (8, 32)
-# What does not wait until it has held for a while.
+# Report these kinds as soon as they are seen.
 _AT_ONCE = ("non-finite loss", "diverging")
-# Findings kept; the oldest go first.
+# The most findings that are kept; the oldest are dropped.
 _KEPT = 100
 
 
-class Monitor:
+class Monitor(Resumable):
     """Watch a run step by step, and say what is wrong with its learning rate.
 
     Parameters
     ----------
     opt : Optimizer or None
-        Whose learning rate is watched; with ``telemetry=True``, its reports too.
-        Without reports it finds fewer rates that are too low.  Default None: hand the
-        rate to `update`.
+        The optimizer that is watched: its learning rate, and with ``telemetry=True``
+        its reports, without which fewer rates that are too low are found.  Default
+        None: pass the rate to `update`.
     on_divergence : {"rollback"} or None
-        On a learning rate that is too high, set params and optimizer back to the
-        last time when all was well, and halve the learning rate.  Takes two copies of
-        the params and of the optimizer's state, and sets ``opt.t`` back.  Default None:
-        only say so.
+        With "rollback", a learning rate that is too high sets params and optimizer back
+        to the last time when the run was well, and halves the rate.  This takes two
+        copies of the params and of the optimizer's state, and sets ``opt.t`` back.
+        Default None: only report it.
     max_rollbacks : int
-        Then only say so.  Default 10.
+        After as many rollbacks, only report it.  Default 10.
+    also : ndarray, nested list / tuple / dict of ndarray, optional
+        Other arrays that a rollback sets back, too, in place: the running statistics of
+        batch normalisation, say.  Of any dtype.
 
     Attributes
     ----------
     findings : list of Finding
-        What was found, in the order of time: the last 100.  A kind stands there once
-        for as long as it lasts, and when it has held for two thirds of the run (but at
-        once where the loss diverges or is not finite): no single bad step counts.
-        The run is looked at after 64, 128, 256, ... steps, and where a loss is a
-        thousand times the first or is not finite.
+        The last 100 findings, the oldest first.  A kind is listed once for as long as
+        it lasts, and only when it has held for 2/3 of the run, so that a single bad
+        step does not count; "diverging" and "non-finite loss" are listed at once.
+        The run is diagnosed after 64, 128, 256, ... steps, and when a loss is not
+        finite or exceeds a thousand times the first.
 
     Notes
     -----
-    The kinds of findings, and what they say of the learning rate:
+    The kinds of findings, by what they say of the learning rate:
 
-    - too high: ``non-finite loss``, ``diverging``, ``unstable`` (leapt up and stayed),
-      ``no descent`` (steps lead back and forth);
+    - too high: ``non-finite loss``, ``diverging``, ``unstable`` (the loss leapt up and
+      stayed there), ``no descent`` (the steps lead back and forth);
     - too low: ``flat``, ``slow``;
     - neither: ``non-finite steps``, ``oscillating``, ``update ratio``,
       ``gradient exploding``, ``gradient vanishing``, ``plateau``, ``overfitting``,
-      ``rolled back``, ``healthy``.
+      ``rolled back``, ``healthy``, ``unknown`` (there are too few steps).
 
-    The loss is taken to be bounded by about 0.  "Too low" is said of the steps so far:
-    a run that has only begun has not descended either, so that `findings` waits; one
-    that starts near its optimum, as in fine-tuning, has not far to go.
-    bench/README.md has how often it is right, on runs that it was not tuned on.
+    The monitor assumes that the loss cannot fall far below 0.  An optimizer that
+    maximizes (by its first group) has an objective instead, which is to rise: pass it
+    to `update` as it is; the history, findings and pictures have it with the opposite
+    sign, as `lr_find` has.
 
-    An update takes one to three microseconds, and the memory is bounded (some 200 KB):
+    "Too low" refers to the steps so far.  A run that has only begun has not descended
+    either, which is why `findings` waits; a run that starts near its optimum, as in
+    fine-tuning, cannot descend far.  bench/README.md says how often the monitor is
+    right, on runs that it was not tuned on.
+
+    An update takes one to three microseconds.  Memory is bounded, at about 200 KB:
     steps are joined to at most 1,024 blocks.
+
+    To resume a run, save ``monitor.state_dict()`` with the params and the optimizer's
+    state, and load it after them.
 
     Examples
     --------
@@ -100,6 +114,7 @@ class Monitor:
         *,
         on_divergence: Literal["rollback"] | None = None,
         max_rollbacks: int = 10,
+        also: Any = None,
     ) -> None:
         if opt is not None and not isinstance(opt, Optimizer):
             raise TypeError(f"opt: expected an optimizer or None, found {shown(opt)}")
@@ -111,21 +126,25 @@ class Monitor:
         if on_divergence and opt is None:
             raise ValueError('opt: expected an optimizer for "rollback", found None')
         max_rollbacks = whole("max_rollbacks", max_rollbacks, "an int >= 0", least=0)
+        others = Also(also)
         self.opt = opt
         self.findings: list[Finding] = []
+        self._sign = (
+            -1.0 if opt is not None and opt.param_groups[0]["maximize"] else 1.0
+        )
         self._recorder = Recorder()
         self._first = nan
         self._due = _FIRST_LOOK
-        self._next = 0  # so many recent steps are looked at
-        self._alarm = -inf  # a loss above it, or NaN, is looked at at once
-        self._quiet = 0  # alarms before this step are not heeded
+        self._next = 0  # the number of recent steps at which `_look` is called
+        self._alarm = -inf  # `_look` is called at once if a loss is above it, or NaN
+        self._quiet = 0  # before this step, an alarm starts no diagnosis
         self._begin = 0  # the step of the last rollback
-        self._seen: dict[str, int] = {}  # rates and kinds, by the first step of each
-        self._told: set[str] = set()  # kinds
+        self._seen: dict[str, int] = {}  # step at which a rate or kind was first seen
+        self._told: set[str] = set()  # kinds that were reported, and last
         self._read = reader(opt)
         self._rollback = None
         if opt is not None and on_divergence:
-            self._rollback = Rollback(opt, max_rollbacks)
+            self._rollback = Rollback(opt, max_rollbacks, others)
 
     # --- each step -----------------------------------------------------------------
 
@@ -137,29 +156,31 @@ class Monitor:
         lr: float = nan,
         report: Report | None = None,
     ) -> Finding | None:
-        """Take up a step, after ``opt.step``; return what is newly found, or None.
+        """Record a step, after ``opt.step``; return what is newly found, or None.
 
         Parameters
         ----------
         loss : float
-            Of the step's batch, from which its gradient came.
+            Loss of the batch whose gradient the step has used; the objective, if the
+            optimizer maximizes it.
         validation : float or None
-            Loss of validation data, in the steps that have one.  Default None.
+            Loss of validation data, in steps that have one.  Default None.
         lr : float
-            Where the monitor has no optimizer, the step's learning rate.
+            Learning rate of the step, for a monitor without an optimizer.
         report : Report or None
-            The same for its report.
+            Report of the step, for a monitor without an optimizer.
 
         Raises
         ------
         TypeError
-            A loss or the rate is no number, or the report none.  Nothing has been taken
-            up then.
+            A loss or the rate is no number, or the report is no `Report`.  Nothing has
+            been recorded then.
         """
         if type(loss) is not float:
             loss = real("loss", loss, "a number")
+        loss *= self._sign
         if validation is not None:
-            validation = real("validation", validation, "a number")
+            validation = self._sign * real("validation", validation, "a number")
         recent = self._recorder.recent
         recent.append((loss, *(self._read() if self._read else given(lr, report))))
         if validation is not None:
@@ -169,20 +190,20 @@ class Monitor:
         return self._look(loss)
 
     def validation(self, loss: float) -> None:
-        """Give the last step a validation loss, as `update` takes it too.
+        """Record a validation loss with the last step, as `update` does.
 
         Raises
         ------
         TypeError
             The loss is no number.
         """
-        self._recorder.validation(real("loss", loss, "a number"))
+        self._recorder.validation(self._sign * real("loss", loss, "a number"))
 
     def _look(self, loss: float) -> Finding | None:
-        """Take up recent steps where they are enough; diagnose where it is time."""
+        """Move recent steps into blocks, and diagnose the run, when it is time."""
         recorder = self._recorder
         step = recorder.taken + len(recorder.recent)
-        if not isfinite(self._first) and isfinite(loss):  # until then, each comes here
+        if not isfinite(self._first) and isfinite(loss):  # the first that is finite
             self._first, self._alarm = loss, 1e3 * abs(loss)
         alarmed = not loss <= self._alarm
         if len(recorder.recent) == CHUNK:
@@ -193,7 +214,7 @@ class Monitor:
         return self._wait(self._tell(step, self._diagnosed()))
 
     def _wait(self, finding: Finding | None = None) -> Finding | None:
-        """Set after how many recent steps to look again."""
+        """Set the number of recent steps at which to look again; return the finding."""
         self._next = min(CHUNK, self._due - self._recorder.taken)
         return finding
 
@@ -206,7 +227,7 @@ class Monitor:
         return diagnose(self._since_rollback(), self._first)
 
     def _tell(self, step: int, found: list[Finding]) -> Finding | None:
-        """Note what is new among what was found, and return the worst of it."""
+        """Add what is new to the findings, and return the worst of it."""
         self._due = step * _FURTHER
         seen = {f.rate or f.kind: step for f in found}
         self._seen = {what: self._seen.get(what, step) for what in seen}
@@ -227,7 +248,7 @@ class Monitor:
     def _react(
         self, rollback: Rollback, step: int, found: list[Finding], new: list[Finding]
     ) -> list[Finding]:
-        """Set the run back where its rate is too high; return what is new."""
+        """Roll the run back if its rate is too high; return what is new."""
         high = [f for f in found if f.rate == "too high"]
         told = [f for f in high if f.kind in _AT_ONCE or f in new]
         back = rollback.back(told[0].since) if told else None
@@ -247,27 +268,41 @@ class Monitor:
         )
         return [said, *(f for f in new if f not in high)]
 
-    # --- what it saw ---------------------------------------------------------------
+    # --- the results ---------------------------------------------------------------
 
     @property
     def history(self) -> History:
-        """The run so far, in at most some 1,024 blocks of steps."""
+        """The run so far, in at most about 1,024 blocks of steps."""
         return self._recorder.history()
 
     def diagnose(self) -> list[Finding]:
-        """Return what there is to say of the run as if it ended here, the worst first.
+        """Return the findings that hold if the run ends here, the worst first.
 
-        One finding of the kind "healthy" where nothing is wrong.
+        If there are none, the only one is of the kind "healthy", or "unknown" if fewer
+        than 40 steps were taken (since the last rollback).
         """
-        return self._diagnosed() or [healthy(self.history, self._first)]
+        history = self._since_rollback()
+        found = diagnose(history, self._first)
+        return found or [
+            nothing_wrong(self.history, self._first, judged(history, self._first))
+        ]
 
-    def rate(self) -> Rate | Literal["fine"]:
-        """Return what `diagnose` says of the learning rate."""
+    def rate(self) -> Rate | Literal["fine", "unknown"]:
+        """Return what `diagnose` says of the learning rate.
+
+        Returns
+        -------
+        {"too high", "too low", "fine", "unknown"}
+            "unknown" if there are too few steps to judge it: fewer than 40 since the
+            beginning or the last rollback, or too few that have a finite loss.
+        """
         rates = [finding.rate for finding in self.diagnose() if finding.rate]
-        return rates[0] if rates else "fine"
+        if rates:
+            return rates[0]
+        return "fine" if judged(self._since_rollback(), self._first) else "unknown"
 
     def _all(self) -> list[Finding]:
-        """Return what was found, and what would be if the run ended here."""
+        """Return the findings so far, and those that hold if the run ends here."""
         return self.findings + [f for f in self.diagnose() if f.kind not in self._told]
 
     def plot(
@@ -281,7 +316,7 @@ class Monitor:
     def report_html(
         self, path: str | PathLike[str], title: str = "Training run"
     ) -> None:
-        """Write a page of its own: the pictures, the findings; it loads nothing.
+        """Write the pictures and the findings as one HTML page, which loads nothing.
 
         Raises
         ------
@@ -295,3 +330,10 @@ class Monitor:
     def __repr__(self) -> str:
         steps = self._recorder.taken + len(self._recorder.recent)
         return f"<Monitor: {steps} steps, learning rate {self.rate()}>"
+
+    def _repr_html_(self) -> str:
+        """Return a table for notebooks: the verdict on the rate, and the findings."""
+        steps = self._recorder.taken + len(self._recorder.recent)
+        listed = [(finding.severity, str(finding)) for finding in self._all()]
+        rows = [("learning rate", self.rate()), ("steps", f"{steps:,}"), *listed]
+        return table("Monitor", rows)

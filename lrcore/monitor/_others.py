@@ -1,4 +1,4 @@
-"""Findings of what else may be wrong in a run."""
+"""Findings that are no verdict on the learning rate."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from lrcore.monitor._figures import figure
 from lrcore.monitor._finding import Finding
 from lrcore.monitor._summary import BARELY, ENOUGH, PARTS, Summary, median
 
-TURNS = 0.85  # of the steps turn the loss back; of noise it is 2/3
-RATIOS = (1e-7, 0.3)  # update-to-weight ratio; about 1e-3 is usual
-EXPLODES, VANISHES = 100.0, 1e-5  # times the gradient norm that it had at first
-OVERFITS = 0.2  # of the descent of the validation loss is lost again
+TURNS = 0.85  # share of steps at which the loss turns; it is 2/3 for pure noise
+RATIOS = (1e-7, 0.3)  # bounds of the update-to-weight ratio; about 1e-3 is usual
+EXPLODES, VANISHES = 100.0, 1e-5  # gradient norm over the norm at first
+OVERFITS = 0.2  # share of the validation loss's descent that was lost again
 
 
 def oscillating(run: Summary) -> Iterator[Finding]:
-    """A loss that goes up and down with the steps."""
+    """Find a loss that goes up and down from step to step."""
     half = run.history.turns[len(run.history.step) // 2 :]
     turns = float(half.mean())
     if turns > TURNS and run.noise > 0.01 * abs(run.level):
@@ -31,7 +31,7 @@ def oscillating(run: Summary) -> Iterator[Finding]:
 
 
 def ratio(run: Summary) -> Iterator[Finding]:
-    """An update-to-weight ratio that is far from the usual."""
+    """Find an update-to-weight ratio far from the usual one."""
     ratios = run.history.update_ratio[-len(run.history.step) // 4 :]
     ratios = ratios[np.isfinite(ratios)]
     if not len(ratios):
@@ -57,7 +57,7 @@ def ratio(run: Summary) -> Iterator[Finding]:
 
 
 def gradients(run: Summary) -> Iterator[Finding]:
-    """Gradients that grew or shrank by orders of magnitude."""
+    """Find gradients that grew or shrank by orders of magnitude."""
     norms = run.history.grad_norm
     norms = norms[np.isfinite(norms)]
     if len(norms) < PARTS:
@@ -82,10 +82,10 @@ def gradients(run: Summary) -> Iterator[Finding]:
 
 
 def plateau(run: Summary) -> Iterator[Finding]:
-    """A loss that went down and does no more."""
+    """Find a loss that has stopped descending."""
     rates = run.history.lr
     if (rates[-1] < 0.1 * rates).any():
-        return  # a schedule brings it to rest
+        return  # the schedule has ended the descent
     half = run.levels[PARTS // 2 :]
     descent = run.first - float(run.levels.min())
     slack = 3 * run.error + min(0.005 * descent, 0.1 * abs(run.level))
@@ -101,7 +101,7 @@ def plateau(run: Summary) -> Iterator[Finding]:
 
 
 def overfitting(run: Summary) -> Iterator[Finding]:
-    """A validation loss that rises while that of training falls."""
+    """Find a validation loss that rises while the training loss falls."""
     given = np.flatnonzero(np.isfinite(run.history.validation))
     if len(given) < 5:
         return

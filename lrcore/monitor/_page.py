@@ -1,4 +1,4 @@
-"""A run's report as one page of HTML: pictures and findings; nothing to load or run."""
+"""A run's report as one HTML page with pictures and findings: it loads nothing."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from lrcore.monitor import _panels
 from lrcore.monitor._finding import Finding
 from lrcore.monitor._history import History
 
-# Inches: at the width of a phone a point is a pixel.  Axes stand below each other.
+# Sizes in inches; on a phone, a point of the picture is about a pixel.  All axes have
+# the same left and right margins, as the pictures stand below each other.
 _WIDTH, _HEIGHT, _LOSS_HEIGHT = 5.0, 1.7, 2.7
-_LEFT, _RIGHT, _BELOW, _ABOVE = 0.92, 0.24, 0.5, 0.32
+_LEFT, _RIGHT, _BELOW, _ABOVE = 0.92, 0.45, 0.5, 0.32
+_LEGEND_ROW, _LEGEND_COLUMNS = 0.2, 3
 
 
 def write(
@@ -29,8 +31,8 @@ def write(
 ) -> None:
     """Write the page of a run.
 
-    The pictures are those of `lrcore.plots.dashboard`, as SVG in the page, which takes
-    its colours from the reader's scheme, light or dark.
+    The panels of `lrcore.plots.dashboard` stand in it as SVG.  Its colours follow the
+    reader's scheme, light or dark.
 
     Raises
     ------
@@ -59,14 +61,18 @@ def write(
 def _summary(
     history: History, findings: Sequence[Finding]
 ) -> list[tuple[str, str, str]]:
-    """Return terms, what they are in this run, and an attribute."""
-    worst, kinds = "info", ["nothing found"]
+    """Return terms, their values in this run, and an attribute of their element."""
+    worst, kinds = "info", list[str]()
     for severity in ("info", "warning", "error"):
-        found = [f.kind for f in findings if f.severity == severity]
+        found = [f for f in findings if f.severity == severity and _panels.is_marked(f)]
         if found:
-            worst, kinds = severity, list(dict.fromkeys(found))
+            worst, kinds = severity, list(dict.fromkeys(f.kind for f in found))
+    verdict = ", ".join(kinds)
+    at_end = [f.kind for f in findings if not _panels.is_marked(f)]
+    if at_end:
+        verdict = f"{verdict}; {at_end[-1]} at the end" if kinds else at_end[-1]
     step, loss = history.step, history.loss
-    told = [("Verdict", ", ".join(kinds), f' class="{worst}"')]
+    told = [("Verdict", verdict or "nothing found", f' class="{worst}"')]
     if len(step):
         last = step[-1] + history.steps[-1] - 1
         told.append(("Steps", f"{step[0]:,.0f} to {last:,.0f}", ""))
@@ -96,22 +102,33 @@ def _item(finding: Finding) -> str:
 def _picture(
     name: str, draw: _panels.Panel, history: History, findings: Sequence[Finding]
 ) -> str:
-    """Return a panel as an SVG element that can stand beside others in a page."""
+    """Return a panel as an SVG element, whose ids no other one of the page has."""
     from matplotlib import style
     from matplotlib.figure import Figure
 
-    # Text stays text, names of parts are the same each time, the user's style is not
-    # looked at: black is to become the page's colour.
+    # Text stays text, ids are the same each time, and the user's style has no effect:
+    # black is replaced by the page's text colour.
     settings = {"svg.fonttype": "none", "svg.hashsalt": "lrcore"}
     out = StringIO()
     with style.context(["default", settings]):
-        height = _LOSS_HEIGHT if name == "loss" else _HEIGHT
-        figure = Figure(figsize=(_WIDTH, height))
-        left, bottom, top = _LEFT / _WIDTH, _BELOW / height, 1 - _ABOVE / height
-        axes = figure.add_axes((left, bottom, 1 - _RIGHT / _WIDTH - left, top - bottom))
+        chosen = _panels.worst(findings)
+        figure = Figure()
+        axes = figure.add_axes((0, 0, 1, 1))
         _panels.draw_panel(axes, name, draw, history)
-        _panels.mark_findings(axes, _panels.worst(findings), numbers=True)
+        _panels.mark_findings(axes, chosen, numbers=True)
         axes.set_xlabel("step")
+        height, below = (_LOSS_HEIGHT if name == "loss" else _HEIGHT), _BELOW
+        entries = _panels.legend(axes, chosen)
+        if name == "loss" and entries["handles"]:
+            rows = -(-len(entries["handles"]) // _LEGEND_COLUMNS)
+            height, below = height + rows * _LEGEND_ROW, below + rows * _LEGEND_ROW
+            figure.legend(
+                **entries, loc="lower center", ncols=_LEGEND_COLUMNS, fontsize=8.5,
+                borderaxespad=0.1, columnspacing=1.2, handlelength=1.6,
+            )  # fmt: skip
+        figure.set_size_inches(_WIDTH, height)
+        left, bottom, top = _LEFT / _WIDTH, below / height, 1 - _ABOVE / height
+        axes.set_position((left, bottom, 1 - _RIGHT / _WIDTH - left, top - bottom))
         middle = (bottom + top) / 2
         axes.yaxis.set_label_coords(0.04, middle, transform=figure.transFigure)
         unnamed = dict.fromkeys(("Creator", "Date", "Format", "Type"))
@@ -146,9 +163,10 @@ _PAGE = """\
 <section>
 <h2>The run</h2>
 {pictures}
-<p>Numbered lines are the findings; bands show since when they hold. The grey band is
-from the least to the largest loss of each block of steps, the smoothed line a running
-median. Crosses stand where a value was not finite.</p>
+<p>A numbered line marks the step of a finding; its band begins where the finding begins
+to hold. The grey band spans the least to the largest loss of each block of steps; the
+smoothed line is a running median. Crosses mark values that were not finite. About 1e-3
+is usual for the ratio of update to weight.</p>
 </section>
 <section>
 <h2>Findings</h2>

@@ -1,4 +1,4 @@
-"""The panels of a run, and the marks of findings: of the dashboard and of the page."""
+"""The panels of a run and the marks of its findings, for the dashboard and the page."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Panel = Callable[["Axes", "History"], None]
 
 
 def panels(history: History) -> dict[str, Panel]:
-    """Return the panels that the history has values for, by the quantity's name."""
+    """Return the panels for which the history has values, by the quantity's name."""
     rest = {
         "learning rate": (_draw_rate, history.lr),
         "gradient norm": (_draw_grad_norm, history.grad_norm),
@@ -54,7 +54,7 @@ def draw_panel(axes: Axes, name: str, draw: Panel, history: History) -> None:
 
 
 def worst(findings: Sequence[Finding], most: int = 12) -> dict[int, Finding]:
-    """Return the most severe by their numbers, which count all of them from 1."""
+    """Return the most severe findings by their number: 1 for the first finding."""
     rank = list(_SEVERITIES)[::-1]
     order = sorted(
         enumerate(findings, 1), key=lambda item: rank.index(item[1].severity)
@@ -63,19 +63,20 @@ def worst(findings: Sequence[Finding], most: int = 12) -> dict[int, Finding]:
 
 
 def mark_findings(axes: Axes, findings: Mapping[int, Finding], numbers: bool) -> None:
-    """Draw a line where each finding was made, and a band since when it was so.
+    """Draw a line where each finding was made, and a band from where it holds.
 
-    What is healthy has no mark.  With numbers, those of the findings stand over the
-    lines; lines too close to each other for that share one place.
+    A healthy or unknown state has no mark.  With `numbers`, the numbers of the findings
+    are drawn over the lines; lines close to each other share one label.
     """
     left, right = axes.get_xlim()
     groups: list[tuple[float, list[int], str]] = []
-    marked = [(f.step, k, f) for k, f in findings.items() if f.kind != "healthy"]
+    marked = [(f.step, k, f) for k, f in findings.items() if is_marked(f)]
     for step, k, finding in sorted(marked, key=lambda mark: mark[:2]):
-        color, dashes = _SEVERITIES[finding.severity]
+        color, dashes, _ = _SEVERITIES[finding.severity]
         axes.axvline(step, color=color, linestyle=dashes, linewidth=1.2, zorder=1.5)
         if finding.since < step:
-            axes.axvspan(finding.since, step, color=color, alpha=0.1, linewidth=0)
+            for look in _band(finding.severity):
+                axes.axvspan(finding.since, step, **look)
         if groups and (step - groups[-1][0]) < 0.04 * (right - left):
             groups[-1][1].append(k)
         else:
@@ -90,11 +91,46 @@ def mark_findings(axes: Axes, findings: Mapping[int, Finding], numbers: bool) ->
         )  # fmt: skip
 
 
+def is_marked(finding: Finding) -> bool:
+    """Whether a finding is drawn: not one that says that nothing is wrong."""
+    return finding.kind not in NOTHING_WRONG
+
+
+def legend(axes: Axes, findings: Mapping[int, Finding]) -> dict[str, Any]:
+    """Return handles and labels for the loss panel and for the marks of findings."""
+    from matplotlib.patches import Patch
+
+    drawn, labels = axes.get_legend_handles_labels()
+    handles: list[Any] = [*drawn]
+    for severity in _SEVERITIES:
+        if any(is_marked(f) and f.severity == severity for f in findings.values()):
+            handles.append(tuple(Patch(**look) for look in _band(severity)))
+            labels.append(f"{severity}, its duration")
+    return {"handles": handles, "labels": labels, "frameon": False}
+
+
+NOTHING_WRONG = ("healthy", "unknown")
+"""Kinds of findings that say that nothing is wrong, or that nothing is known yet."""
+
+# Colour, dashes of the line, hatches of the band.
 _SEVERITIES = {
-    "info": (BLUE, ":"),
-    "warning": ("#b87700", "--"),  # the orange, darker: it is behind white numbers
-    "error": (VERMILION, "-"),
+    "info": (BLUE, ":", "\\\\"),
+    "warning": ("#b87700", "--", "//"),  # orange, but darker: white numbers stand on it
+    "error": (VERMILION, "-", ""),
 }
+
+
+def _band(severity: str) -> list[dict[str, Any]]:
+    """Return the looks of a finding's band: its area, and hatches that tell it apart.
+
+    They are drawn one over the other, as SVG has one opacity for both.
+    """
+    color, _, hatch = _SEVERITIES[severity]
+    area = {"color": color, "alpha": 0.1 if hatch else 0.2, "linewidth": 0}
+    if not hatch:
+        return [area]
+    lines = {"facecolor": "none", "edgecolor": color, "alpha": 0.3, "linewidth": 0}
+    return [area, {**lines, "hatch": hatch}]
 
 
 def _draw_loss(axes: Axes, history: History) -> None:
@@ -102,9 +138,13 @@ def _draw_loss(axes: Axes, history: History) -> None:
         drawable(x) for x in (history.step, history.loss, history.low, history.high)
     )
     validation = drawable(history.validation)
-    axes.fill_between(step, low, high, color="0.6", alpha=0.35, linewidth=0)
+    if (low != high).any():
+        axes.fill_between(
+            step, low, high, color="0.6", alpha=0.35, linewidth=0,
+            label="least to largest",
+        )  # fmt: skip
     marker = "." if len(step) <= 30 else None
-    axes.plot(step, loss, color="0.55", linewidth=0.8, marker=marker, label="raw")
+    axes.plot(step, loss, color="0.55", linewidth=0.8, marker=marker, label="loss")
     half = min(12, len(step) // 20)
     if half:
         axes.plot(
@@ -120,18 +160,18 @@ def _draw_loss(axes: Axes, history: History) -> None:
             step[at], validation[at], color=VERMILION, linestyle="--", markersize=4,
             marker="o" if at.sum() <= 60 else None, label="validation",
         )  # fmt: skip
-    _scale(axes, loss, low, high, validation, dense=1e3)
+    scale(axes, loss, low, high, validation, dense=1e3)
     bad = (history.nonfinite > 0) | np.isinf(history.validation)
     mark_nonfinite(axes, step[bad])
-    axes.legend(frameon=False, ncols=2)
 
 
 def _draw_rate(axes: Axes, history: History) -> None:
     lr = drawable(history.lr)
     axes.plot(history.step, lr, **_line(lr, GREEN))
-    # A range test's rates are spread over decades, those of a decay are near its top.
+    # Logarithmic for the rates of a range test, which span decades evenly, but
+    # not for those of a decay, most of which are near the highest.
     if np.nanmin(lr) > 0 and np.nanmedian(lr) < np.nanmax(lr) / 50:
-        _scale(axes, lr)
+        scale(axes, lr)
     elif np.nanmin(lr) >= 0:
         axes.set_ylim(bottom=0)
 
@@ -139,7 +179,7 @@ def _draw_rate(axes: Axes, history: History) -> None:
 def _draw_grad_norm(axes: Axes, history: History) -> None:
     norm = drawable(history.grad_norm)
     axes.plot(history.step, norm, **_line(norm, PURPLE))
-    _scale(axes, norm)
+    scale(axes, norm)
     mark_nonfinite(axes, history.step[history.nonfinite_grads > 0])
 
 
@@ -148,10 +188,10 @@ def _draw_update_ratio(axes: Axes, history: History) -> None:
     axes.plot(history.step, ratio, **_line(ratio, SKY))
     axes.axhline(1e-3, color="0.5", linestyle="--", linewidth=1)
     axes.annotate(
-        "1e-3, usual", (1, 1e-3), (0, 2), xycoords=("axes fraction", "data"),
-        textcoords="offset points", ha="right", va="bottom", color="0.5", fontsize=9,
+        "usual", (1, 1e-3), (3, 0), xycoords=("axes fraction", "data"),
+        textcoords="offset points", ha="left", va="center", color="0.5", fontsize=9,
     )  # fmt: skip
-    _scale(axes, ratio)
+    scale(axes, ratio)
 
 
 def _line(values: Array, color: str) -> dict[str, Any]:
@@ -159,10 +199,10 @@ def _line(values: Array, color: str) -> dict[str, Any]:
     return {"color": color, "linewidth": 1.2, "marker": marker}
 
 
-def _scale(axes: Axes, *values: Array, dense: float = 1e2) -> None:
+def scale(axes: Axes, *values: Array, dense: float = 1e2) -> None:
     """Make the y axis logarithmic if no value is negative and some are positive.
 
-    Its labels are 1, 2, 5, 10 and so on where it spans less than a factor of `dense`.
+    If it spans less than a factor of `dense`, it has labels at 1, 2, 5, 10 and so on.
     """
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
@@ -179,14 +219,20 @@ def _scale(axes: Axes, *values: Array, dense: float = 1e2) -> None:
 
 
 def smoothed(values: Array, half: int = 12) -> Array:
-    """Median over a window centred on each value, shorter at the ends.
+    """Return the running median of 2 `half` + 1 values.
 
-    A median, as one loss of 1e30 would lift a mean for the whole window.  Values that
-    are not finite are left out, and have none themselves.
+    It is a median because one loss of 1e30 would lift a mean over the whole window.
+    Towards both ends the window becomes shorter on both sides (down to 2 values on a
+    side), so that the line is not pulled to the level of values further inside.
+    Values that are not finite are left out, and their own median is NaN.
     """
     x = np.where(np.isfinite(values), values, np.nan)
     padded = np.pad(x, half, constant_values=np.nan)
-    window = np.sort(np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1))
+    window = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1)
+    place = np.arange(len(x))
+    side = np.minimum(place, place[::-1]).clip(min(half, 2), half)
+    inside = np.abs(np.arange(-half, half + 1)) <= side[:, None]
+    window = np.sort(np.where(inside, window, np.nan))
     count = np.isfinite(window).sum(axis=1)  # NaN are sorted last
     rows, least = np.arange(len(x)), np.maximum(count - 1, 0) // 2
     median = (window[rows, least] + window[rows, count // 2]) / 2

@@ -1,4 +1,4 @@
-"""Findings that say of the learning rate that it is too high or too low."""
+"""Findings that call the learning rate too high or too low."""
 
 from __future__ import annotations
 
@@ -12,19 +12,27 @@ from lrcore.monitor._finding import Finding
 from lrcore.monitor._history import History
 from lrcore.monitor._summary import BARELY, ENOUGH, LEAP, Summary
 
-LASTS = 16  # steps, of which more than half are not finite: no single bad batch
-SOME = 0.3  # of the first loss is gone: little, after a leap
-EXPLODED, SURGE = 1e3, 4  # times the first loss, in so many rising blocks of steps
-STEADY = 0.3  # of the descent in the second half of the run; on a line it is 0.5
-MOVED = 1.0  # norms of all updates over the greatest norm of the params
-WANDERED = 2.0  # the same, where they lead nowhere
-HASTY = 0.02  # norm of an early update over the same: not for want of a rate
+# A loss is non-finite if more than half of the last 16 steps are, so that a single bad
+# batch does not count.
+LASTS = 16
+# A run that leapt up is too fast if less than 30 % of the first loss is gone.
+SOME = 0.3
+# A loss explodes if 4 blocks in a row rise and are above 1,000 times the first loss.
+EXPLODED, SURGE = 1e3, 4
+# A run has levelled off if less than 30 % of its descent was in its second half; if the
+# loss falls along a line, it is 50 %.
+STEADY = 0.3
+# The path is the sum of the norms of all updates, over the largest norm of the params.
+# From 1 on the params have moved; from 2 on, without a descent, they have wandered.
+MOVED, WANDERED = 1.0, 2.0
+# If an early update is 2 % of the params' norm, a low rate is not why descent is slow.
+HASTY = 0.02
 
 
 def nonfinite(history: History) -> Iterator[Finding]:
-    """A loss that is not a number; gradients that are none."""
+    """Find losses and gradients that are infinite or NaN."""
     bad = np.flatnonzero(history.nonfinite)
-    later = history.steps[::-1].cumsum()  # the last LASTS steps, at least
+    later = history.steps[::-1].cumsum()  # `tail` has LASTS steps or more
     tail = slice(max(len(later) - 1 - int(later.searchsorted(LASTS)), 0), None)
     step = last_step(history)
     if history.nonfinite[tail].sum() > max(history.steps[tail].sum(), LASTS) / 2:
@@ -57,7 +65,7 @@ def nonfinite(history: History) -> Iterator[Finding]:
 
 
 def exploding(history: History, first: float) -> Iterator[Finding]:
-    """A loss that grows beyond all measure: there is no time for a median of it."""
+    """Find a loss that grows so fast that its medians over the run come too late."""
     recent = history.loss[-SURGE:]
     if len(recent) < SURGE or not first:
         return
@@ -75,8 +83,8 @@ def exploding(history: History, first: float) -> Iterator[Finding]:
 
 
 def rate(run: Summary) -> Iterator[Finding]:
-    """Too high, too low, or nothing of either."""
-    moved = not run.path < MOVED  # true where it is not known
+    """Find a rate that is too high or too low."""
+    moved = not run.path < MOVED  # true if the path is not known
     thrown = run.drop < SOME and run.peak > LEAP
     wandered = run.drop < BARELY and run.path > WANDERED
     if moved and not run.descends and (thrown or wandered):

@@ -1,4 +1,4 @@
-"""What a monitor reads of a step: the learning rate, and the report's numbers."""
+"""Reads the learning rate of a step, and the numbers of its report."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from lrcore.optimizers.base.report import Report
 _NOTHING = (nan, nan, nan, 0.0)
 
 Read = tuple[float, float, float, float, float]
-"""Learning rate, squares of the norms of gradient, params and update, non-finite."""
+"""Learning rate, squared norms of gradient, params and update, non-finite elements."""
 
 
 def reader(opt: Optimizer | None) -> Callable[[], Read] | None:
-    """Return what reads the last step of an optimizer."""
+    """Return a function that reads the last step of an optimizer."""
     if opt is None:
         return None
     group = opt.param_groups[0]
 
     def read() -> Read:
-        plan, leaves = opt._plan, range(len(opt.state))  # other ones after add_group
-        if plan.reported and not plan.gathered:  # of this call, not of one before
+        plan, leaves = opt._plan, range(len(opt.state))  # add_group makes other ones
+        if plan.reported and not plan.gathered:  # the report is of this step
             g, _, p, u, bad = plan.report_of(leaves)
             return plan.reported_rates[0], g * g, p * p, u * u, bad
         return group.at("lr", max(opt.t - 1, 0)), *_NOTHING
@@ -33,7 +33,7 @@ def reader(opt: Optimizer | None) -> Callable[[], Read] | None:
 
 
 def given(lr: float, report: Report | None) -> Read:
-    """Return what the caller read."""
+    """Return the same from a learning rate or a report that the caller passes."""
     if report is None:
         return real("lr", lr, "a number"), *_NOTHING
     if not isinstance(report, Report):

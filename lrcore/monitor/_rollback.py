@@ -1,27 +1,35 @@
-"""Setting a run back, at half the learning rate."""
+"""Rolling a run back to an earlier step, at half the learning rate."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from lrcore._shared.also import Also, same
+from lrcore._shared.domains import steps
 from lrcore._shared.types import Array
+from lrcore._shared.words import shown
 from lrcore.optimizers.base import checkpoint, rates
 from lrcore.optimizers.base.optimizer import Optimizer
+
+_COUNT = steps(0)
 
 
 class _Kept(NamedTuple):
     step: int
     halvings: int
     params: list[Array]
-    state: dict[str, Any]
+    also: list[Array]
+    state: Any  # the optimizer's state_dict
 
 
 class Rollback:
-    """Keeps an optimizer and its params as they were, and sets them back."""
+    """Keeps copies of an optimizer and its params, and sets both back to them."""
 
-    def __init__(self, opt: Optimizer, most: int) -> None:
+    def __init__(self, opt: Optimizer, most: int, also: Also) -> None:
         self._opt, self._left, self._halvings = opt, most, 0
-        self._kept: list[_Kept] = []  # two at most, the older first
+        self._also = also
+        self._kept: list[_Kept] = []  # at most two, the older first
         self.keep(0)
 
     @property
@@ -29,18 +37,22 @@ class Rollback:
         return [leaf.array for leaf in self._opt._tree.leaves]
 
     def keep(self, step: int) -> None:
-        """Keep what is there now."""
+        """Keep the params and the state as they are now, after this step."""
         kept = _Kept(
             step,
             self._halvings,
             [p.copy() for p in self._params],
+            self._also.copies(),
             self._opt.state_dict(),
         )
         self._kept = [*self._kept[-1:], kept]
 
     def back(self, since: int) -> int | None:
-        """Set all back to before `since`, at half the rate; return the step or None."""
-        n = len(self._params)  # a group may have been added since
+        """Set everything back to a step before `since`, and halve the learning rate.
+
+        Return that step, or None if no rollback is left.
+        """
+        n = len(self._params)  # add_group may have added some since
         self._kept = [kept for kept in self._kept if len(kept.params) == n]
         if not self._left or not self._kept:
             return None
@@ -54,5 +66,57 @@ class Rollback:
         checkpoint.load(self._opt, kept.state)
         for p, copy in zip(self._params, kept.params, strict=True):
             p[...] = copy
+        self._also.put_back(kept.also)
         rates.multiply(self._opt.param_groups, factor)
         return kept.step
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what ``load_state_dict`` takes; arrays are those that are kept."""
+        return {
+            "left": self._left,
+            "halvings": self._halvings,
+            "kept": [kept._asdict() for kept in self._kept],
+        }
+
+    def load_state_dict(self, saved: Any, step: int) -> None:
+        """Continue where the saved one was; None: keep what is there now, at `step`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            It is no such dict, or belongs to other params.  Nothing has been changed
+            then.
+        """
+        if saved is None:
+            self._kept = []
+            self.keep(step)
+            return
+        wanted = self.state_dict().keys()
+        if not isinstance(saved, Mapping) or saved.keys() != wanted:
+            raise ValueError(f"rollback: expected {list(wanted)}, found {shown(saved)}")
+        left, halvings = (
+            _COUNT.check(f"rollback: {name}", saved[name])
+            for name in ("left", "halvings")
+        )
+        kept = saved["kept"]
+        if not isinstance(kept, (list, tuple)) or not 1 <= len(kept) <= 2:
+            raise ValueError(
+                f"rollback: kept: expected a list of 1 or 2 dicts, found {shown(kept)}"
+            )
+        own = [self._of(f"rollback: kept[{k}]", one) for k, one in enumerate(kept)]
+        self._left, self._halvings, self._kept = left, halvings, own
+
+    def _of(self, name: str, saved: Any) -> _Kept:
+        """Return what is kept from the dict of it, with copies of its arrays."""
+        fields = _Kept._fields
+        if not isinstance(saved, Mapping) or saved.keys() != {*fields}:
+            raise ValueError(f"{name}: expected {list(fields)}, found {shown(saved)}")
+        same(f"{name}: params", saved["params"], self._params)
+        self._also.check(f"{name}: also", saved["also"])
+        return _Kept(
+            _COUNT.check(f"{name}: step", saved["step"]),
+            _COUNT.check(f"{name}: halvings", saved["halvings"]),
+            [p.copy() for p in saved["params"]],
+            [a.copy() for a in saved["also"]],
+            saved["state"],
+        )

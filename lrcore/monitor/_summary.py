@@ -1,4 +1,4 @@
-"""A run in the numbers that findings are made of."""
+"""The summary of a run: the numbers from which findings are made."""
 
 from __future__ import annotations
 
@@ -11,33 +11,35 @@ from lrcore._shared.types import Array
 from lrcore.monitor._figures import last_step, rate_in_words
 from lrcore.monitor._history import History
 
-# Levels of the loss are medians over so many equal parts of the run.
+# The run is divided into 20 equal parts; a level is the median loss of a part.
 PARTS = 20
 LEAST_STEPS = 2 * PARTS
 
-ENOUGH = 0.35  # of the first loss is gone: it descends well enough to say nothing
-BARELY = 0.1  # of it is gone: next to nothing
-LEAP = 3.0  # times the first loss, in any step
+ENOUGH = 0.35  # share of the first loss that is gone if a run descends well
+BARELY = 0.1  # share of the first loss that is gone if a run hardly descends
+LEAP = 3.0  # a loss that leaps is above as many times the first loss
 
 
 class Summary(NamedTuple):
-    """A run in the numbers that findings are made of; see `summary`."""
+    """The numbers from which findings are made; `summary` computes them."""
 
     history: History
-    step: int  # the last
-    lr: str  # as findings speak of it
+    step: int  # number of the last step
+    lr: str  # the learning rate in words
     first: float  # loss at the start
-    levels: Array  # the loss over PARTS of the run
+    levels: Array  # median loss of each of the PARTS
     drop: float  # share of the first loss that is gone
-    late: float  # share of the descent that the second half of the run did
-    noise: float  # standard deviation of a step's loss, about
-    peak: float  # the greatest loss of a step, in first losses
-    path: float  # norms of all updates over the greatest norm of the params; or NaN
-    stride: float  # norm of an update in the first tenth, over the same; or NaN
+    late: float  # share of the descent that was in the second half of the run
+    noise: float  # about the standard deviation of a step's loss
+    peak: float  # the largest loss of a step, over the first loss
+    path: (
+        float  # sum of the norms of updates over the largest norm of the params; or NaN
+    )
+    stride: float  # median norm of an update in the first tenth, over the same; or NaN
 
     @property
     def taken(self) -> int:
-        """How many steps there are: fewer than `step` after a rollback."""
+        """The number of steps in the history: fewer than `step` after a rollback."""
         return int(self.history.steps.sum())
 
     @property
@@ -47,27 +49,27 @@ class Summary(NamedTuple):
 
     @property
     def descends(self) -> bool:
-        """Whether it goes down, little by little, beyond what noise would do."""
+        """Whether the loss descends steadily, and by more than its noise."""
         significant = self.first - self.level > 5 * self.error
         calm = self.peak < LEAP and self.levels.max() < 1.05 * self.first
         return significant and calm and self.late > BARELY
 
     @property
     def error(self) -> float:
-        """The standard error of a level, about."""
+        """About the standard error of a level."""
         return float(self.noise / np.sqrt(self.taken / PARTS))
 
     def since(self, part: int) -> int:
-        """Return the first step of one of the PARTS."""
+        """Return the first step of a part of the run."""
         seen = np.flatnonzero(np.isfinite(self.history.loss))
         each = len(seen) // PARTS
         return int(self.history.step[seen[len(seen) - (PARTS - part) * each]])
 
 
 def summary(history: History, first: float) -> Summary | None:
-    """Return what findings are made of; None where steps are too few, or none finite.
+    """Return the summary of a run; None if there are too few steps with a finite loss.
 
-    `first` is the loss of the first step.
+    first : the loss of the first step.
     """
     steps = history.steps
     seen = np.isfinite(history.loss)
@@ -76,7 +78,8 @@ def summary(history: History, first: float) -> Summary | None:
     levels = _medians(history.loss[seen])
     few = int(np.searchsorted(steps.cumsum(), max(steps.sum() // 100, 3), "right"))
     mean = float(history.loss[: max(few, 1)].mean())
-    if abs(mean - first) < 0.3 * abs(first):  # else it leapt at once, or is NaN
+    # The mean of the first steps has less noise; but not if the loss leapt at once.
+    if abs(mean - first) < 0.3 * abs(first):
         first = mean
     last, middle = levels[-3:].mean(), levels[8:12].mean()
     wiggle = history.wiggle[np.isfinite(history.wiggle)]
@@ -104,7 +107,7 @@ def summary(history: History, first: float) -> Summary | None:
 
 
 def _medians(values: Array) -> Array:
-    """Return the medians of PARTS parts."""
+    """Return the median of each of PARTS equal parts; the first values are left out."""
     each = len(values) // PARTS
     parts = np.sort(values[-PARTS * each :].reshape(PARTS, each), axis=1)
     medians: Array = (parts[:, (each - 1) // 2] + parts[:, each // 2]) / 2
@@ -112,6 +115,6 @@ def _medians(values: Array) -> Array:
 
 
 def median(values: Array) -> float:
-    """Return the upper median; NumPy's takes five times as long for as few as these."""
+    """Return the upper median.  NumPy's takes five times as long for so few values."""
     half = len(values) // 2
     return float(np.partition(values, half)[half])

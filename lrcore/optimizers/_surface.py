@@ -1,9 +1,9 @@
-"""The picture of an optimizer's path over a loss of two parameters."""
+"""The picture of the path of an optimizer over a loss of two parameters."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def ravine(w: Array) -> float:
-    """``(x^2 + 10 y^2) / 2``: a valley 10 times as steep across as along.
+    """Return ``(x^2 + 10 y^2) / 2``: a valley 10 times as steep in y as in x.
 
     Examples
     --------
@@ -49,40 +49,40 @@ def surface(
     grad: Callable[[Array], Array] = ravine_grad,
     start: Sequence[float] = (-2.0, 0.8),
     opt: Callable[..., _Steps] = SGD,
-    lrs: Sequence[float] | Mapping[str, float] | None = None,
+    lrs: Iterable[float] | Mapping[str, float] | None = None,
     steps: int = 25,
     bounds: Bounds = ((-2.5, 1.0), (-1.25, 1.25)),
     path: str | PathLike[str] | None = None,
     title: str | None = None,
 ) -> Figure:
-    """Draw an optimizer's path over a loss of two parameters, for each learning rate.
+    """Draw the path of an optimizer over a loss of two parameters, for each rate.
 
-    By itself, ``surface()`` draws gradient descent in a `ravine`, whose steps across
-    grow from ``lr = 2 / 10`` on.  Contours are spaced logarithmically above the least
-    loss of the picture.
+    ``surface()`` without arguments draws gradient descent in a `ravine`; above
+    ``lr = 2 / 10`` its steps in y diverge.  Contours are spaced logarithmically above
+    the least loss of the picture.
 
     Parameters
     ----------
     loss : callable, default `ravine`
-        Of an array of two, a float.
+        Takes an array of two numbers, and returns a float.
     grad : callable, default `ravine_grad`
-        Its gradient, an array of two.
+        Takes the same array, and returns the gradient, an array of two numbers.
     start : two floats
         Where the path begins.
     opt : callable, default `lrcore.SGD`
-        Called with the params and ``lr=``: returns what has ``step(grads)``, which
+        Called with the params and ``lr=``; returns an object whose ``step(grads)``
         updates the params in place.
-    lrs : sequence of floats, or mapping of floats by a word, optional
-        The learning rates.  Default: one too small, one right and one too large for the
-        default surface and optimizer.
+    lrs : iterable of floats, or mapping from a word to a float, optional
+        The learning rates.  Default: a rate that is too small, a right one and one that
+        is too large, for the default surface and optimizer.
     steps : int, default 25
-        How many are taken; fewer if a parameter or its gradient is not finite.
+        Number of steps; fewer are taken if a parameter or its gradient is not finite.
     bounds : two pairs of floats
-        The picture's, of both parameters.
+        The range of each parameter in the picture.
     path : str or path, optional
         A .png, .pdf or .svg to write.
     title : str, optional
-        What stands over all.
+        Title of the picture.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def surface(
     ------
     TypeError, ValueError
         `start` is not two finite numbers, `bounds` not two rising pairs, there is no
-        learning rate, `steps` is no int >= 1, or the path has another suffix.
+        learning rate, `steps` is no int >= 1, or the path has none of these suffixes.
     ImportError
         matplotlib is missing.
 
@@ -137,7 +137,7 @@ def surface(
         axes.set_title(name, fontsize=11, parse_math=False)
         axes.set(xlim=box[0], ylim=box[1], xlabel=f"w[0]\n{note}")
         axes.tick_params(labelbottom=True)
-    for axes in all_axes.flat[len(lrs) :]:
+    for axes in all_axes.flat[len(panels) :]:
         axes.remove()
     for axes in all_axes[:, 0]:
         axes.set_ylabel("w[1]")
@@ -182,7 +182,7 @@ def _walk(
 
 
 def _draw_contours(axes: Axes, grid: list[Array], heights: Array) -> None:
-    """Draw levels that are as far apart as their logarithms, above the least."""
+    """Draw contours, spaced evenly in the logarithm of the height over the least."""
     over = np.ma.masked_invalid(heights - np.nanmin(heights[np.isfinite(heights)]))
     if over.max() > 0:
         levels = np.geomspace(over.max() * 1e-4, over.max(), 13)
@@ -199,9 +199,10 @@ def _blues(shades: Array) -> Array:
 
 
 def _draw_path(axes: Axes, walked: Array, box: Array) -> Array:
-    """Draw the path as far as it is in the box; return which points are."""
+    """Draw the path; return for each of its points whether it is in the box."""
     inside: Array = np.all((walked >= box[:, 0]) & (walked <= box[:, 1]), axis=1)
-    far = 10 * (box[:, 1] - box[:, 0])  # to where an axis can still be drawn
+    # Points far outside are moved nearer, as matplotlib cannot draw huge numbers.
+    far = 10 * (box[:, 1] - box[:, 0])
     x, y = np.clip(walked, box[:, 0] - far, box[:, 1] + far).T
     axes.plot(x, y, ".-", color=pictures.VERMILION, linewidth=1.3, markersize=4)
     axes.plot(x[0], y[0], "o", color="white", mec="black", markersize=8)

@@ -134,7 +134,7 @@ class EarlyStopping:
         if params is not None:
             self._tree = trees.flatten(params)
             containers.params(self._tree)
-        self._kept: list[Array] = [np.empty_like(a.array) for a in self._tree.leaves]
+        self._kept: list[Array] = [np.zeros_like(a.array) for a in self._tree.leaves]
         self.reset()
 
     def reset(self) -> None:

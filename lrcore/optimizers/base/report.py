@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import inf, nan
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lrcore._shared.html import table
 from lrcore._shared.types import Measured
 from lrcore._shared.words import shortened, shown
 
@@ -38,6 +39,11 @@ class Report(NamedTuple):
     update_ratio: float
     nonfinite: int
     applied: bool
+
+    def _repr_html_(self) -> str:
+        """Return a table for notebooks."""
+        values = (f"{x:.4g}" if isinstance(x, float) else str(x) for x in self)
+        return table("Report", zip(self._fields, values, strict=True))
 
 
 def of_all(opt: Optimizer) -> Report | None:

@@ -1,0 +1,146 @@
+"""Saving and resuming a monitor; a saved dict is checked before anything changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple
+
+from lrcore._shared.domains import real, steps
+from lrcore._shared.words import kind, listed, shown
+from lrcore.monitor._finding import Finding
+from lrcore.monitor._history import Recorder
+from lrcore.monitor._reading import Read, reader
+from lrcore.monitor._rollback import Rollback
+from lrcore.optimizers.base.optimizer import Optimizer
+
+_FLOATS, _COUNTS = ("first", "alarm"), ("due", "quiet", "begin")
+"""Attributes of a monitor, without their underscore, that a saved dict has."""
+
+_COUNT = steps(0)
+
+_TEXTS = ("kind", "evidence", "cause", "remedy")
+_SEVERITIES = ("info", "warning", "error")
+_RATES = (None, "too high", "too low")
+
+
+class Resumable:
+    """The methods that save and resume a `Monitor`, and the attributes they need."""
+
+    opt: Optimizer | None
+    findings: list[Finding]
+    _recorder: Recorder
+    _rollback: Rollback | None
+    _seen: dict[str, int]
+    _told: set[str]
+    _read: Callable[[], Read] | None
+    _wait: Callable[[], Finding | None]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what ``load_state_dict`` takes.
+
+        For a rollback, it includes the params and states that are kept.
+        """
+        return {
+            **{name: getattr(self, "_" + name) for name in (*_FLOATS, *_COUNTS)},
+            "findings": [tuple(finding) for finding in self.findings],
+            "seen": dict(self._seen),
+            "told": sorted(self._told),
+            "recorder": self._recorder.state_dict(),
+            "rollback": self._rollback.state_dict() if self._rollback else None,
+        }
+
+    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
+        """Continue where the monitor that gave this ``state_dict()`` was.
+
+        Load the params and the optimizer's state first: if the saved monitor had no
+        rollback and this one has, they are what it goes back to.
+
+        Raises
+        ------
+        TypeError, ValueError
+            It is no such dict, or belongs to other params.  Nothing has been changed
+            then.
+
+        Examples
+        --------
+        >>> import lrcore
+        >>> before, after = lrcore.Monitor(), lrcore.Monitor()
+        >>> before.update(2.0, lr=0.1)
+        >>> after.load_state_dict(before.state_dict())
+        >>> after.history.loss
+        array([2.])
+        """
+        new = _checked(saved, self.state_dict().keys())
+        if self._rollback:
+            steps = new.recorder.taken + len(new.recorder.recent)
+            self._rollback.load_state_dict(saved["rollback"], steps)
+        for name, value in new.numbers.items():
+            setattr(self, "_" + name, value)
+        self.findings, self._recorder = new.findings, new.recorder
+        self._seen, self._told = new.seen, new.told
+        self._wait()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what reads the optimizer, which is made anew."""
+        return {name: value for name, value in vars(self).items() if name != "_read"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _read=reader(state["opt"]))
+
+
+class _Resumed(NamedTuple):
+    """The contents of a saved dict."""
+
+    numbers: dict[str, float]
+    findings: list[Finding]
+    seen: dict[str, int]
+    told: set[str]
+    recorder: Recorder
+
+
+def _checked(saved: Any, wanted: Collection[str]) -> _Resumed:
+    """Return the contents of what ``Monitor.state_dict`` returned.
+
+    Raises
+    ------
+    TypeError, ValueError
+        It is something else; the message names the entry.
+    """
+    if not isinstance(saved, Mapping) or saved.keys() != wanted:
+        raise ValueError(f"saved: expected {list(wanted)}, found {shown(saved)}")
+    numbers = {name: real(name, saved[name], "a number") for name in _FLOATS}
+    for name in _COUNTS:
+        numbers[name] = _COUNT.check(name, saved[name])
+    if not isinstance(saved["findings"], (list, tuple)):
+        raise TypeError(f"findings: expected a list, found {kind(saved['findings'])}")
+    findings = [
+        _finding(f"findings[{k}]", values) for k, values in enumerate(saved["findings"])
+    ]
+    seen, told = saved["seen"], saved["told"]
+    if not isinstance(seen, Mapping) or not all(isinstance(k, str) for k in seen):
+        raise TypeError(f"seen: expected a dict by names, found {shown(seen)}")
+    if not isinstance(told, list) or not all(isinstance(k, str) for k in told):
+        raise TypeError(f"told: expected a list of names, found {shown(told)}")
+    return _Resumed(
+        numbers,
+        findings,
+        {k: _COUNT.check("seen", step) for k, step in seen.items()},
+        set(told),
+        Recorder.restored(saved["recorder"]),
+    )
+
+
+def _finding(name: str, values: Any) -> Finding:
+    """Return the finding whose fields these are."""
+    if not isinstance(values, (list, tuple)) or len(values) != len(Finding._fields):
+        raise TypeError(
+            f"{name}: expected the values of {listed(Finding._fields, str)}, found "
+            f"{shown(values)}"
+        )
+    finding = Finding(*values)
+    texts = all(isinstance(getattr(finding, field), str) for field in _TEXTS)
+    if not texts or (finding.severity not in _SEVERITIES or finding.rate not in _RATES):
+        raise ValueError(f"{name}: expected a finding, found {shown(values)}")
+    step = _COUNT.check(f"{name}: step", finding.step)
+    since = _COUNT.check(f"{name}: since", finding.since)
+    return finding._replace(step=step, since=since)

@@ -1,0 +1,306 @@
+"""A monitor of an ascent; a monitor that is saved, and continues; its rollback."""
+
+import pickle
+from copy import deepcopy
+
+import numpy as np
+import pytest
+
+import lrcore
+from lrcore import Monitor
+
+CURVATURE = np.array([1.0, 7.0])
+
+
+def ascent(lr, steps=300, top=100.0):
+    """Climb from -33 or so to `top`, the maximum of a bowl upside down."""
+    w, at = np.zeros(3), np.array([1.0, 2.0, 3.0])
+    opt = lrcore.SGD(w, lr=lr, maximize=True, telemetry=True)
+    monitor = Monitor(opt)
+    for _ in range(steps):
+        d = at - w
+        opt.step(10 * d)
+        with np.errstate(over="ignore"):
+            monitor.update(top - 5 * d @ d, validation=top - 6 * d @ d)
+    return monitor
+
+
+def test_an_ascent_is_judged_by_its_objective():
+    """It rises: the history has it with the opposite sign."""
+    good, bad = ascent(0.05), ascent(0.21)
+    assert good.rate() == "fine"
+    assert not any(finding.severity == "error" for finding in good.findings)
+    assert (good.history.loss[0], good.history.loss[-1]) == (-30.0, -100.0)
+    assert good.history.validation[0] == -16.0
+    assert bad.rate() == "too high"
+    good.validation(7.0)
+    assert good.history.validation[-1] == -7.0
+
+
+def test_a_good_ascent_is_not_rolled_back():
+    w = np.zeros(3)
+    opt = lrcore.SGD(w, lr=0.01, maximize=True)
+    monitor = Monitor(opt, on_divergence="rollback")
+    for _ in range(300):
+        opt.step(10 * (np.ones(3) - w))
+        monitor.update(100 - 5 * ((np.ones(3) - w) ** 2).sum())
+    assert (opt.t, opt.lr) == (300, 0.01)
+
+
+# --- memory that was never written ----------------------------------------------------
+
+MARK = b"\x5a\xa5\x5a\xa5\x5a\xa5\x5a\xa5"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        Monitor,
+        lambda: lrcore.EarlyStopping(params=np.zeros(1000)),
+        lambda: lrcore.GradientNoiseScale(1, 2),
+        lambda: lrcore.ReduceOnPlateau(0.1),
+    ],
+)
+def test_a_pickle_has_no_memory_that_was_never_written(monkeypatch, make):
+    def marked(array):
+        array.view(np.uint8).reshape(-1)[:] = np.resize([*MARK], array.nbytes)
+        return array
+
+    empty, empty_like = np.empty, np.empty_like
+    monkeypatch.setattr(np, "empty", lambda *a, **k: marked(empty(*a, **k)))
+    monkeypatch.setattr(np, "empty_like", lambda *a, **k: marked(empty_like(*a, **k)))
+    assert MARK in pickle.dumps(np.empty(9))
+    assert MARK not in pickle.dumps(make())
+
+
+def test_equal_runs_have_equal_pickles():
+    def pickled():
+        monitor = Monitor()
+        for k in range(5000):
+            monitor.update(1.0 / (k + 1), lr=0.1)
+        return pickle.dumps(monitor)
+
+    assert pickled() == pickled()
+    assert len(pickle.dumps(Monitor())) < 2000
+
+
+# --- a run that is resumed ------------------------------------------------------------
+
+
+class Run:
+    """A run on a bowl, whose monitor is told its losses."""
+
+    def __init__(self, lr, **more):
+        self.w, self.mean = np.ones(2), np.zeros(2)
+        self.opt = lrcore.SGD(self.w, lr=lr, momentum=0.5, telemetry=True)
+        self.monitor = Monitor(self.opt, **more)
+        self.told = []
+
+    def go(self, steps, seed=0):
+        rng = np.random.default_rng(seed)
+        for _ in range(steps):
+            loss = 0.5 * (CURVATURE * self.w**2).sum() + 1e-3 * rng.random()
+            self.mean[...] = 0.9 * self.mean + self.w
+            self.opt.step(CURVATURE * self.w)
+            self.told.append(self.monitor.update(loss))
+        return self
+
+    def resumed(self, lr, **more):
+        """Another run that continues this one."""
+        run = Run(lr, **more)
+        run.w[...], run.mean[...] = self.w, self.mean
+        run.opt.load_state_dict(self.opt.state_dict())
+        run.monitor.load_state_dict(pickle.loads(pickle.dumps(self.saved())))
+        return run
+
+    def saved(self):
+        return self.monitor.state_dict()
+
+
+def same_history(a, b):
+    return all(np.array_equal(x, y, equal_nan=True) for x, y in zip(a, b, strict=True))
+
+
+@pytest.mark.parametrize("at", [0, 1, 63, 64, 255, 256, 300, 3000, 70_000])
+def test_a_monitor_continues_where_the_saved_one_was(at):
+    whole, before = Run(0.2).go(at).go(400, 1), Run(0.2).go(at)
+    after = before.resumed(0.2).go(400, 1)
+    assert same_history(after.monitor.history, whole.monitor.history)
+    assert after.monitor.findings == whole.monitor.findings
+    assert after.told == whole.told[at:]
+    assert after.monitor.rate() == whole.monitor.rate()
+    assert repr(after.monitor.state_dict()) == repr(whole.monitor.state_dict())
+
+
+@pytest.mark.parametrize("at", [10, 60, 200])
+def test_a_rollback_goes_back_beyond_the_save(at):
+    """The rate is too high: there is a rollback before and after the save."""
+
+    def begun():
+        run = Run(0.5, on_divergence="rollback")
+        run.monitor.update(25.0)
+        return run.go(at)
+
+    whole, before = begun().go(500, 1), begun()
+    after = before.resumed(0.5, on_divergence="rollback").go(500, 1)
+    assert "rolled back" in [f.kind for f in whole.monitor.findings]
+    assert after.monitor.findings == whole.monitor.findings
+    assert same_history(after.monitor.history, whole.monitor.history)
+    assert after.w.tobytes() == whole.w.tobytes()
+    assert (after.opt.lr, after.opt.t) == (whole.opt.lr, whole.opt.t)
+
+
+def test_a_rollback_that_the_saved_monitor_had_not():
+    before = Run(0.1).go(100)
+    after = before.resumed(0.1, on_divergence="rollback")
+    kept = after.w.copy()
+    after.opt.lr = 1.5
+    after.go(200)
+    back = next(f for f in after.monitor.findings if f.kind == "rolled back")
+    assert back.since == 100
+    (state,) = after.saved()["rollback"]["kept"][:1]
+    assert np.array_equal(state["params"][0], kept)
+    other = Run(0.1)
+    other.monitor.load_state_dict(after.saved())  # which has none: left out
+    assert other.saved()["rollback"] is None
+
+
+def test_a_copy_of_a_monitor_goes_its_own_way():
+    monitor = Monitor()
+    for k in range(300):
+        monitor.update(1.0 / (k + 1), lr=0.1)
+    for again in (deepcopy(monitor), pickle.loads(pickle.dumps(monitor))):
+        assert same_history(again.history, monitor.history)
+        again.update(0.0, lr=0.1)
+        assert again.history.steps.sum() == monitor.history.steps.sum() + 1
+
+
+def wrong_dicts():
+    saved = Run(0.1, on_divergence="rollback").go(300).saved()
+    recorder, rollback = saved["recorder"], saved["rollback"]
+    (kept, *_) = rollback["kept"]
+
+    def of(part, name, value):
+        return {**saved, part: {**saved[part], name: value}}
+
+    yield "saved: expected", {}
+    yield "saved: expected", None
+    yield "first: expected a number", {**saved, "first": "x"}
+    yield "due: expected a number of steps", {**saved, "due": -1}
+    yield "findings: expected a list", {**saved, "findings": 3}
+    yield r"findings\[0\]: expected the values of kind", {**saved, "findings": [()]}
+    wrong = ("flat", "loud", 9, 1, "", "", "", None)
+    yield r"findings\[0\]: expected a finding", {**saved, "findings": [wrong]}
+    yield "seen: expected a dict", {**saved, "seen": [1]}
+    yield "told: expected a list", {**saved, "told": [1]}
+    yield "recorder: expected a dict", {**saved, "recorder": {}}
+    rows = recorder["rows"]
+    yield "recorder: rows: expected", of("recorder", "rows", rows[:, :3])
+    yield "recorder: rows: expected", of("recorder", "rows", rows.astype(np.float32))
+    yield "recorder: expected rows of 1", of("recorder", "rows", 0 * rows)
+    yield "recorder: expected rows of 1", of("recorder", "rows", np.nan * rows)
+    yield "recorder: before: expected", of("recorder", "before", np.zeros(3))
+    places = np.array([[500.0, 1.0]])
+    yield "recorder: validation: expected", of("recorder", "validation", places)
+    yield "rollback: expected", {**saved, "rollback": {}}
+    yield "rollback: left: expected a number of steps", of("rollback", "left", 1.5)
+    yield "rollback: kept: expected", of("rollback", "kept", [])
+    other = {**kept, "params": [np.zeros(3)]}
+    yield r"kept\[0\]: params\[0\]: expected shape", of("rollback", "kept", [other])
+    other = {**kept, "also": [np.zeros(3)]}
+    yield r"kept\[0\]: also: expected a list of 0", of("rollback", "kept", [other])
+
+
+@pytest.mark.parametrize(("message", "saved"), [*wrong_dicts()])
+def test_another_dict_is_refused_and_changes_nothing(message, saved):
+    run = Run(0.1, on_divergence="rollback").go(70)
+    before = repr(run.saved())
+    with pytest.raises((TypeError, ValueError), match=message):
+        run.monitor.load_state_dict(saved)
+    assert repr(run.saved()) == before
+
+
+# --- other arrays ---------------------------------------------------------------------
+
+
+def test_a_rollback_sets_other_arrays_back_too():
+    w, mean, count = np.ones(2), np.zeros((2, 4))[:, ::2], np.zeros(1, np.int64)
+    opt = lrcore.SGD(w, lr=1.5)
+    monitor = Monitor(
+        opt, on_divergence="rollback", also={"mean": mean, "count": [count]}
+    )
+    for _ in range(40):
+        mean += 1
+        count += 1
+        opt.step(CURVATURE * w)
+        found = monitor.update(0.5 * (CURVATURE * w**2).sum())
+        if found:
+            break
+    assert found.kind == "rolled back"
+    assert (mean == found.since).all()
+    assert count == found.since
+
+
+def finds(also):
+    mean, w = also, np.ones(3)
+
+    def loss_and_grad(x):
+        mean[...] = mean + 1
+        return float(w @ w), 2 * w
+
+    opt = lrcore.SGD(w, lr=0.1)
+    lrcore.lr_find(opt, loss_and_grad, [0], trial_steps=0, also=[mean])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int64, bool])
+def test_a_range_test_puts_other_arrays_back(dtype):
+    mean = np.zeros((3, 2), dtype).T
+    finds(mean)
+    assert not mean.any()
+
+
+def test_other_arrays_are_put_back_before_each_trial():
+    w, seen = np.ones(2), np.zeros(1)
+    opt = lrcore.SGD(w, lr=0.1)
+    with lrcore.LRSweep(opt, also=seen) as sweep:
+        for _ in sweep:
+            assert not sweep.begins or seen[0] == 0
+            sweep.record(w @ w)
+            opt.step(2 * w)
+            seen += 1
+    assert seen[0] == 0
+
+
+read_only = np.zeros(3)
+read_only.flags.writeable = False
+
+
+@pytest.mark.parametrize(
+    ("also", "message"),
+    [
+        ([1.5], r"also\[0\]: expected a numpy.ndarray of numbers.*found float"),
+        (np.float64(1.5), "also: expected a numpy.ndarray of numbers"),
+        ({"m": np.array([None])}, r"also\['m'\]: .*found an array of objects"),
+        ([np.zeros(2), read_only], r"also\[1\]: found a read-only array"),
+    ],
+)
+def test_other_arrays_that_could_not_be_put_back(also, message):
+    opt = lrcore.SGD(np.zeros(2))
+    with pytest.raises((TypeError, ValueError), match=message):
+        lrcore.LRSweep(opt, also=also)
+    with pytest.raises((TypeError, ValueError), match=message):
+        Monitor(opt, on_divergence="rollback", also=also)
+
+
+def test_an_array_that_has_become_read_only_is_named():
+    mean, w = np.zeros(2), np.ones(2)
+    opt = lrcore.SGD(w, lr=0.1)
+
+    def run():
+        with lrcore.LRSweep(opt, also=mean):
+            w[...] = 2
+            mean.flags.writeable = False
+
+    with pytest.raises(ValueError, match=r"^also: found a read-only array"):
+        run()
+    assert (w == 1).all()

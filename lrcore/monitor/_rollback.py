@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from lrcore._shared.stateful import StatefulSchedule
 from lrcore._shared.types import Array
 from lrcore.optimizers.base.optimizer import Optimizer
-from lrcore.optimizers.base.stateful import StatefulSchedule
 from lrcore.schedules import Schedule
 
 

@@ -141,6 +141,7 @@ SCHEDULES = [
 WORKING = {
     **{"after": FLAT, "of": FLAT, "schedules": [FLAT], "terms": [FLAT], "at": [2]},
     **{"factors": [FLAT], "milestones": [2], "values": [1.0, 2.0], "boundaries": [2]},
+    "function": abs,
 }
 
 

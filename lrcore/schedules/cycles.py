@@ -19,7 +19,7 @@ from lrcore.schedules._parameters import (
     Steps,
 )
 from lrcore.schedules._schedule import Schedule
-from lrcore.schedules.decay import Interpolate
+from lrcore.schedules.stepwise import Interpolate
 
 __all__ = ["CosineRestarts", "Cyclic", "OneCycle"]
 

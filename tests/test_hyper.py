@@ -263,6 +263,7 @@ def test_a_schedule_out_of_the_domain_leaves_all_as_it_was(name, argument):
         bad += [(good[:1], found), (0.5, found), ((max, *good[1:]), found)]
     for value, error in bad:
         now[0] = value
+        error = rf"{error.removesuffix('$')}.* from its schedule <function .*<lambda>"
         with pytest.raises((TypeError, ValueError), match=error):
             opt.step(split(draw(params, 1)))
         assert bits_of(opt, params) == before

@@ -140,7 +140,7 @@ SCHEDULES = [
 ]
 WORKING = {
     **{"after": FLAT, "of": FLAT, "schedules": [FLAT], "terms": [FLAT], "at": [2]},
-    **{"factors": [FLAT], "milestones": [2], "values": [1.0, 2.0], "boundaries": [2]},
+    **{"factors": [FLAT], "values": [1.0, 2.0]},
     "function": abs,
 }
 
@@ -160,9 +160,9 @@ def test_messages_about_a_schedule_are_short(kind):
 def test_messages_about_the_steps_of_a_schedule_are_short():
     falling = range(10**5, 1, -1)
     said = message(lrcore.schedules.MultiStep, 1.0, falling)
-    assert said.startswith("milestones: expected sorted steps, found (100000, 99999, ")
+    assert said.startswith("at: expected sorted steps, found (100000, 99999, ")
     said = message(lrcore.schedules.MultiStep, 1.0, [3, 2])
-    assert said == "milestones: expected sorted steps, found (3, 2)"
+    assert said == "at: expected sorted steps, found (3, 2)"
 
 
 def test_messages_about_a_space_are_short():

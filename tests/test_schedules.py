@@ -3,7 +3,7 @@
 import json
 import math
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from operator import add, mul, sub, truediv
 
 import numpy as np
@@ -43,18 +43,18 @@ from lrcore.schedules import (
 ALL = [
     Constant(0.3),
     StepDecay(0.5, gamma=0.1, every=7),
-    MultiStep(0.5, milestones=(3, 9, 9, 40), gamma=0.5),
-    Piecewise((0.5, 0.2, 0.1), boundaries=(5, 31)),
-    Piecewise((0.5, 0.2, 0.1), boundaries=(5, 31), inclusive=True),
+    MultiStep(0.5, at=(3, 9, 9, 40), gamma=0.5),
+    Piecewise((0.5, 0.2, 0.1), at=(5, 31)),
+    Piecewise((0.5, 0.2, 0.1), at=(5, 31), inclusive=True),
     Interpolate((0.1, 0.5, 0.2, 0.3), at=(2, 10, 10, 40.5)),
     Interpolate((0.1, 0.5, 0.2), at=(0, 10, 40), shape="cosine"),
     Exponential(0.5, gamma=0.97),
     Exponential(0.5, rate=0.2, every=3),
-    Linear(0.1, 0.7, steps=13),
-    Polynomial(0.5, steps=31, power=2.5, end=0.1),
-    Polynomial(0.5, steps=7, power=0.5, cycle=True),
-    InverseTime(0.5, rate=0.3, steps=7),
-    InverseTime(0.5, rate=0.3, steps=7, staircase=True),
+    Linear(0.1, 0.7, total=13),
+    Polynomial(0.5, total=31, power=2.5, end=0.1),
+    Polynomial(0.5, total=7, power=0.5, cycle=True),
+    InverseTime(0.5, rate=0.3, every=7),
+    InverseTime(0.5, rate=0.3, every=7, staircase=True),
     InverseSqrt(0.5, timescale=10),
     Cosine(0.5, total=31, end=0.01),
     Cosine(0.5, total=13, rises=True),
@@ -79,7 +79,7 @@ ALL = [
     Warmup(5, Cosine(0.5, total=31), shape="log"),
     Cosine(0.5, total=20).warmup(3).then(15, Constant(0.2)),
     Join(
-        (Constant(1.0), Linear(1, 0, steps=4), Exponential(0.5, gamma=0.5)), at=(3, 9)
+        (Constant(1.0), Linear(1, 0, total=4), Exponential(0.5, gamma=0.5)), at=(3, 9)
     ),
     Cosine(0.5, total=31).clamp(low=0.1, high=0.4),
     Cosine(0.5, total=6).per_epoch(7),
@@ -88,12 +88,12 @@ ALL = [
     1 - 0.5 * Cosine(0.5, total=31) * Exponential(1.0, 0.9) + Constant(0.1).scale(2),
     Cosine(0.5, total=31) / 3,
     # The limits.
-    MultiStep(0.5, milestones=()),
-    MultiStep(0.5, milestones=(0, 0, 7)),
-    Piecewise((0.5,), boundaries=()),
-    Piecewise((0.5, 0.2, 0.1), boundaries=(0, 0)),
-    Linear(0.1, 0.7, steps=0),
-    Polynomial(0.5, steps=0, power=2.5, end=0.1),
+    MultiStep(0.5, at=()),
+    MultiStep(0.5, at=(0, 0, 7)),
+    Piecewise((0.5,), at=()),
+    Piecewise((0.5, 0.2, 0.1), at=(0, 0)),
+    Linear(0.1, 0.7, total=0),
+    Polynomial(0.5, total=0, power=2.5, end=0.1),
     Cosine(0.5, total=0, end=0.1),
     FlatCosine(0.5, total=0, end=0.1),
     WSD(0.5, total=0, warmup_steps=0, decay_steps=0, end=0.1),
@@ -129,7 +129,7 @@ def test_a_step_and_an_array_of_steps_agree(s):
 @pytest.mark.parametrize("kind", [np.int8, np.uint8, np.float16, np.float32])
 def test_numpy_scalars_are_computed_in_float64(kind):
     """Their own range and precision would not do."""
-    for s in (Constant(1.0).warmup(300), Linear(0.0, 1.0, steps=70_000)):
+    for s in (Constant(1.0).warmup(300), Linear(0.0, 1.0, total=70_000)):
         assert s(kind(100)) == s(100)
         assert s(np.array([100], kind))[0] == s(100)
     assert Constant(1.0).warmup(128)(np.int8(127)) == 1.0
@@ -325,6 +325,41 @@ def test_a_class_that_is_no_dataclass_is_refused():
     assert Doubled(0.5, total=10)(5) == 0.5
 
 
+OLD_WORDS = [
+    (StepDecay, {"base": 0.5, "every": 7}, "drop", "gamma", 0.1),
+    (MultiStep, {"base": 0.5}, "milestones", "at", (3, 9)),
+    (Piecewise, {"values": (0.5, 0.1)}, "boundaries", "at", (3,)),
+    (Linear, {"end": 0.5, "total": 7}, "start", "base", 0.1),
+    (Linear, {"base": 0.1, "end": 0.5}, "steps", "total", 7),
+    (Polynomial, {"base": 0.1}, "steps", "total", 7),
+    (InverseTime, {"base": 0.1, "rate": 0.5}, "steps", "every", 7),
+]
+
+
+@pytest.mark.parametrize(("kind", "given", "old", "new", "value"), OLD_WORDS)
+def test_old_words_are_the_new_ones_and_warn(kind, given, old, new, value):
+    wanted = kind(**given, **{new: value})
+    text = f"^{kind.__name__}: {old} is now called {new}; the old name goes in lrcore 0"
+    with pytest.warns(DeprecationWarning, match=text) as caught:
+        assert kind(**given, **{old: value}) == wanted
+    with pytest.warns(DeprecationWarning, match=text):
+        assert getattr(wanted, old) == value
+    assert caught[0].filename == __file__
+    saved = wanted.to_dict()
+    saved[old] = saved.pop(new)
+    with pytest.warns(DeprecationWarning, match=text):
+        assert Schedule.from_dict(saved) == wanted
+    with pytest.raises(TypeError, match=f"{new}: expected one name, found {old}"):
+        kind(**given, **{old: value, new: value})
+
+
+def test_words_are_the_same_in_all_schedules():
+    """Those of the README; what is old is no word of another schedule's."""
+    words = {f.name for s in ALL for f in fields(s)}
+    assert {"base", "peak", "end", "total", "every", "at"} <= words
+    assert words.isdisjoint({"drop", "milestones", "boundaries"})
+
+
 def test_limits():
     """No warm-up, no milestones, no steps: what they come to when steps become few."""
     s = Cosine(0.5, total=31)
@@ -332,7 +367,7 @@ def test_limits():
     for same in (s.warmup(0), Constant(9.0).then(0, s), Join((s,), ())):
         np.testing.assert_array_equal(same(t), s(t))
         assert [same(k) for k in range(60)] == [s(k) for k in range(60)]
-    assert set(MultiStep(0.5, milestones=())(t)) == {0.5}
+    assert set(MultiStep(0.5, at=())(t)) == {0.5}
     phases = (Constant(3.0), Constant(2.0), Constant(1.0))
     assert join(phases, [5, 5])(t[3:7]).tolist() == [3, 3, 1, 1]
     for none in (
@@ -437,7 +472,7 @@ def test_warmup_wastes_no_step_and_reaches_the_base():
 
 
 def test_a_join_counts_each_from_its_own_start():
-    s = Constant(9.0).then(5, Linear(1.0, 0.0, steps=10))
+    s = Constant(9.0).then(5, Linear(1.0, 0.0, total=10))
     assert (s(4), s(5), s(10), s(15)) == (9.0, 1.0, 0.5, 0.0)
     assert s(np.array([4, 5, 10])).tolist() == [9.0, 1.0, 0.5]
     assert Constant(9.0).then(5, 0.1) == Constant(9.0).then(5, Constant(0.1))
@@ -512,20 +547,17 @@ def test_rates_do_not_drift():
 # --- bad parameters -------------------------------------------------------------------
 
 BAD = [
-    (lambda: MultiStep(1.0, milestones=(3, 2)), r"milestones: expected sorted steps"),
-    (lambda: MultiStep(1.0, milestones=(-3, 2)), r"milestones\[0\]: expected a number"),
-    (lambda: MultiStep(1.0, milestones=7), "milestones: expected a sequence"),
-    (lambda: Piecewise((1, 2), (5, 6)), "values: expected 3 for 2 boundaries, found 2"),
-    (lambda: Piecewise((1, 2, 3), (6, 5)), "boundaries: expected sorted steps"),
-    (lambda: Piecewise((1, 2, 3), (5,)), "values: expected 2 for 1 boundaries"),
+    (lambda: MultiStep(1.0, at=(3, 2)), r"at: expected sorted steps"),
+    (lambda: MultiStep(1.0, at=(-3, 2)), r"at\[0\]: expected a number"),
+    (lambda: MultiStep(1.0, at=7), "at: expected a sequence"),
+    (lambda: Piecewise((1, 2), (5, 6)), "values: expected 3, one more than at has"),
+    (lambda: Piecewise((1, 2, 3), (6, 5)), "at: expected sorted steps"),
+    (lambda: Piecewise((1, 2, 3), (5,)), "values: expected 2, one more than at has"),
     (lambda: Interpolate((1, 2), (5,)), "at: expected 2 steps, one for each value"),
     (lambda: Interpolate((1, 2), (5, 4)), "at: expected sorted steps"),
     (lambda: Interpolate((1, 2), (4, 5), "cubic"), "shape: expected one of 'linear'"),
     (lambda: Interpolate((1, 2), (-4, 5)), r"at\[0\]: expected a finite number >= 0"),
-    (lambda: StepDecay(1.0, every=3), "gamma: expected one of gamma and drop"),
-    (lambda: StepDecay(1.0, 0.5, 3, drop=0.5), "gamma: expected one of gamma and drop"),
-    (lambda: StepDecay(1.0, every=3, drop=0), "drop: expected a finite number > 0"),
-    (lambda: StepDecay(1.0, 0.5), "every: expected a number of steps"),
+    (lambda: StepDecay(1.0, 0.5), "missing 1 required .* 'every'"),
     (lambda: Exponential(1.0), "gamma: expected one of gamma and rate"),
     (lambda: Exponential(1.0, 0.5, rate=1), "gamma: expected one of gamma and rate"),
     (lambda: Polynomial(1.0, 5, power=-1), "power: expected a finite number > 0"),
@@ -579,11 +611,11 @@ BAD = [
     (lambda: StepDecay(1.0, gamma=0.1, every=1.5), "every: expected a number of steps"),
     (lambda: Exponential(1.0, gamma=-1), "gamma: expected a finite number > 0"),
     (lambda: Linear(0.0, math.inf, 3), "end: expected a finite number"),
-    (lambda: Linear(0.0, 1.0, -3), "steps: expected a number of steps"),
+    (lambda: Linear(0.0, 1.0, -3), "total: expected a number of steps"),
     (lambda: Cosine(1.0, total=True), "total: expected a number of steps"),
     (lambda: Cosine(1.0, total=10).warmup(-1), "steps: expected a number of steps"),
     (lambda: Cosine(1.0, total=0, rises=True), "total: expected at least 1 step if"),
-    (lambda: Polynomial(1.0, 0, cycle=True), "steps: expected at least 1 in a cycle"),
+    (lambda: Polynomial(1.0, 0, cycle=True), "total: expected at least 1 in a cycle"),
     (lambda: Warmup(3, "x"), "after: expected a finite number, or a schedule, found"),
     (lambda: Warmup(3, int), "after: expected a finite number, or a schedule, found"),
     (lambda: Warmup(3, math.nan), "after: expected a finite number, found nan"),

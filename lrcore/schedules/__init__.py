@@ -25,6 +25,10 @@ learning rate, momentum, betas, weight decay.  So can any other function of the 
 schedules check their parameters when they are made.  Where a schedule takes another
 one, it also takes a number or any other function of the step.
 
+Parameters have the same names in all schedules: `base` is the first value, or the value
+after a warm-up; `peak` the highest and `end` the last one; `total` the number of steps
+of a run, `every` of one period; `at` lists the steps at which something happens.
+
 A number of steps that is 0 means the limit: no warm-up, no milestones, or a phase that
 is left out.  Values for a number come from the C library's functions, values for an
 array from NumPy's; they may differ in the last bits.

@@ -54,6 +54,7 @@ class Schedule(Composition, ABC):
 
     _known: ClassVar[dict[str, type[Schedule]]] = {}  # by their `_name`
     _name: ClassVar[str]
+    _renamed: ClassVar[Mapping[str, str]] = {}  # old names of parameters
 
     def __init_subclass__(cls) -> None:
         if "__init__" in vars(cls) and not is_dataclass(cls):
@@ -177,7 +178,8 @@ class Schedule(Composition, ABC):
             )
         given = {name: _revived(saved[name]) for name in saved if name != "schedule"}
         known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
-        if unknown := [name for name in given if name not in known]:
+        taken = {*known, *kind._renamed}
+        if unknown := [name for name in given if name not in taken]:
             raise ValueError(
                 f"{shortened(kind.__name__)}: expected parameters of {known}, found "
                 f"[{listed(unknown)}]"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from lrcore._shared.domains import FINITE, POSITIVE
+from lrcore._shared.renamed import renamed
 from lrcore.schedules._formulas import between, progress
 from lrcore.schedules._parameters import (
     Finite,
@@ -59,101 +60,111 @@ class Exponential(Schedule):
         return self.base * xp.powers(self.gamma, t / self.every)
 
 
+@renamed(start="base", steps="total")
 @dataclass(frozen=True, repr=False)
 class Linear(Schedule):
-    """``start + (end - start) * min(t / steps, 1)``.
+    """``base + (end - base) * min(t / total, 1)``.
+
+    Parameters
+    ----------
+    base, end : float
+        The first and the last value.
+    total : int
+        The number of steps from base to end; 0 as in `Cosine`.
 
     Examples
     --------
-    >>> s = Linear(0.0, 1.0, steps=4)
+    >>> s = Linear(0.0, 1.0, total=4)
     >>> s(0), s(1), s(4), s(9)
     (0.0, 0.25, 1.0, 1.0)
     """
 
-    start: Finite
+    base: Finite
     end: Finite
-    steps: MaybeNoSteps
+    total: MaybeNoSteps
 
     def _at(self, t: Any, xp: Any) -> Any:
-        return between(self.start, self.end, progress(t, 0, self.steps, xp))
+        return between(self.base, self.end, progress(t, 0, self.total, xp))
 
     @property
     def _length(self) -> int:
-        return self.steps
+        return self.total
 
 
+@renamed(steps="total")
 @dataclass(frozen=True, repr=False)
 class Polynomial(Schedule):
-    """``end + (base - end) (1 - min(t / steps, 1))^power``.
+    """``end + (base - end) (1 - min(t / total, 1))^power``.
 
     Parameters
     ----------
     base, end : float
         The first and the last value.  end defaults to 0.
-    steps : int
-        The number of steps from base to end.
+    total : int
+        The number of steps from base to end; 0 as in `Cosine`.
     power : float
         Above 0.  Default 1.
     cycle : bool
-        Whether, after the end, `steps` is replaced by the least multiple of it that is
+        Whether, after the end, `total` is replaced by the least multiple of it that is
         at least t, as in Keras's ``cycle=True``.  Default False.
 
     Examples
     --------
-    >>> s = Polynomial(1.0, steps=10, power=2)
+    >>> s = Polynomial(1.0, total=10, power=2)
     >>> s(0), s(5), s(10), s(99)
     (1.0, 0.25, 0.0, 0.0)
     """
 
     base: Finite
-    steps: MaybeNoSteps
+    total: MaybeNoSteps
     power: Positive = 1.0
     end: Finite = 0.0
     cycle: Flag = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.cycle and not self.steps:
-            raise ValueError("steps: expected at least 1 in a cycle, found 0")
+        if self.cycle and not self.total:
+            raise ValueError("total: expected at least 1 in a cycle, found 0")
 
     def _at(self, t: Any, xp: Any) -> Any:
         if self.cycle:
-            x = t / (self.steps * xp.maximum(xp.ceil(t / self.steps), 1))
+            x = t / (self.total * xp.maximum(xp.ceil(t / self.total), 1))
         else:
-            x = progress(t, 0, self.steps, xp)
+            x = progress(t, 0, self.total, xp)
         return between(self.end, self.base, xp.power(1 - x, self.power))
 
     @property
     def _length(self) -> int:
-        return self.steps * (3 if self.cycle else 1)
+        return self.total * (3 if self.cycle else 1)
 
 
+@renamed(steps="every")
 @dataclass(frozen=True, repr=False)
 class InverseTime(Schedule):
-    """``base / (1 + rate * t / steps)``.
+    """``base / (1 + rate * t / every)``.
 
     Parameters
     ----------
     base, rate : float
         rate is at least 0.
-    steps : int
-        Default 1.
+    every : int
+        The number of steps that are the unit of time.  Default 1.
     staircase : bool
-        Whether ``t / steps`` is rounded down.  Default False.
+        Whether ``t / every`` is rounded down.  Default False.
 
     Examples
     --------
-    >>> InverseTime(1.0, rate=0.5, steps=10)(20)
+    >>> InverseTime(1.0, rate=0.5, every=10)(20)
     0.5
     """
 
     base: Finite
     rate: NotNegative
-    steps: Steps = 1
+    every: Steps = 1
     staircase: Flag = False
 
     def _at(self, t: Any, xp: Any) -> Any:
-        x = t / self.steps
+        x = t / self.every
         return self.base / (1 + self.rate * (xp.floor(x) if self.staircase else x))
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import InitVar, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from lrcore._shared.domains import FINITE, NONNEGATIVE, POSITIVE, choice
-from lrcore._shared.words import shown
+from lrcore._shared.domains import FINITE, NONNEGATIVE, choice
+from lrcore._shared.renamed import renamed
 from lrcore.schedules._formulas import between, half_cosine
 from lrcore.schedules._parameters import (
     Finite,
@@ -25,6 +25,7 @@ from lrcore.schedules._schedule import Schedule
 __all__ = ["Interpolate", "MultiStep", "Piecewise", "StepDecay"]
 
 
+@renamed(drop="gamma")
 @dataclass(frozen=True, repr=False)
 class StepDecay(Schedule):
     """``base * gamma^floor(t / every)``: multiplied by gamma every `every` steps.
@@ -35,32 +36,17 @@ class StepDecay(Schedule):
         The first value and the factor, which is above 0.
     every : int
         The number of steps with the same value.
-    drop : float
-        Another name for gamma.
 
     Examples
     --------
     >>> s = StepDecay(1.0, gamma=0.5, every=10)
     >>> s(9), s(10), s(25)
     (1.0, 0.5, 0.25)
-    >>> s == StepDecay(1.0, drop=0.5, every=10)
-    True
     """
 
     base: Finite
-    gamma: Positive = None  # type: ignore[assignment] # or drop
-    every: Steps = None  # type: ignore[assignment] # follows a field with a default
-    drop: InitVar[float | None] = None
-
-    def __post_init__(self, drop: float | None) -> None:
-        if (self.gamma is None) == (drop is None):
-            raise TypeError(
-                "gamma: expected one of gamma and drop, which mean the same, found "
-                f"gamma={shown(self.gamma)} and drop={shown(drop)}"
-            )
-        if drop is not None:
-            object.__setattr__(self, "gamma", POSITIVE.check("drop", drop))
-        super().__post_init__()
+    gamma: Positive
+    every: Steps
 
     def _at(self, t: Any, xp: Any) -> Any:
         return self.base * xp.whole_powers(self.gamma, xp.floor(t / self.every))
@@ -70,76 +56,84 @@ class StepDecay(Schedule):
         return 5 * self.every
 
 
+@renamed(milestones="at")
 @dataclass(frozen=True, repr=False)
 class MultiStep(Schedule):
-    """``base * gamma^(number of milestones <= t)``.
+    """``base * gamma^k``, where k is the number of steps in `at` that are <= t.
 
-    A milestone that is listed twice counts twice.
+    Parameters
+    ----------
+    base, gamma : float
+        The first value, and the factor of each change, which is above 0.  gamma
+        defaults to 0.1.
+    at : sequence of int
+        The first steps with another value (torch's milestones), in order; a step that
+        is listed twice counts twice.  None at all is a constant.
 
     Examples
     --------
-    >>> s = MultiStep(1.0, milestones=(30, 80), gamma=0.5)
+    >>> s = MultiStep(1.0, at=(30, 80), gamma=0.5)
     >>> s(29), s(30), s(80)
     (1.0, 0.5, 0.25)
     """
 
     base: Finite
-    milestones: Moments
+    at: Moments
     gamma: Positive = 0.1
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        are_sorted("milestones", self.milestones)
+        are_sorted("at", self.at)
 
     def _at(self, t: Any, xp: Any) -> Any:
-        return self.base * xp.whole_powers(self.gamma, xp.count(self.milestones, t))
+        return self.base * xp.whole_powers(self.gamma, xp.count(self.at, t))
 
     @property
     def _length(self) -> int:
-        return self.milestones[-1] + 1 if self.milestones else 1
+        return self.at[-1] + 1 if self.at else 1
 
 
+@renamed(boundaries="at")
 @dataclass(frozen=True, repr=False)
 class Piecewise(Schedule):
-    """``values[k]`` from step ``boundaries[k-1]`` until ``boundaries[k]``.
+    """``values[k]`` from step ``at[k-1]`` until ``at[k]``.
 
     Parameters
     ----------
     values : sequence of float
-        One more than there are boundaries.
-    boundaries : sequence of int
-        Steps, in rising order.
+        One more than there are steps in `at`.
+    at : sequence of int
+        The first steps with the next value (Keras's boundaries), in order.
     inclusive : bool
-        Whether the step at a boundary still has the old value, as in Keras; otherwise
-        it is the first with the new value.  Default False.
+        Whether a step in `at` still has the old value, as in Keras.  Default False.
 
     Examples
     --------
-    >>> s = Piecewise((1.0, 0.5, 0.1), boundaries=(30, 80))
+    >>> s = Piecewise((1.0, 0.5, 0.1), at=(30, 80))
     >>> s(29), s(30), s(80)
     (1.0, 0.5, 0.1)
     """
 
     values: Annotated[tuple[float, ...], several(FINITE.check)]
-    boundaries: Moments
+    at: Moments
     inclusive: Flag = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        are_sorted("boundaries", self.boundaries)
-        if len(self.values) != len(self.boundaries) + 1:
+        are_sorted("at", self.at)
+        if len(self.values) != len(self.at) + 1:
             raise ValueError(
-                f"values: expected {len(self.boundaries) + 1} for "
-                f"{len(self.boundaries)} boundaries, found {len(self.values)}"
+                f"values: expected {len(self.at) + 1}, one more than at has steps, "
+                f"found {len(self.values)}"
             )
 
     def _at(self, t: Any, xp: Any) -> Any:
         count = xp.count_below if self.inclusive else xp.count
-        return xp.take(self.values, count(self.boundaries, t))
+        return xp.take(self.values, count(self.at, t))
 
     @property
     def _length(self) -> int:
-        return self.boundaries[-1] + 1 if self.boundaries else 1
+        return self.at[-1] + 1 if self.at else 1
 
 
 @dataclass(frozen=True, repr=False)

@@ -95,6 +95,8 @@ CALLS = {
                                                  "path": "a.gif"}),
     "plots.surface": (lrcore.plots.surface, {"steps": 2, "path": "a.gif"}),
     "a schedule": (FLAT, {"t": 0}),
+    "make": (lrcore.schedules.make, {"name": "Linear", "peak": 1, "total": 1,
+             "warmup": 0, "end": 0}),
     "from_dict": (lrcore.schedules.Schedule.from_dict, {"saved": FLAT.to_dict()}),
 }  # fmt: skip
 LEFT_OUT = {

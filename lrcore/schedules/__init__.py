@@ -18,6 +18,7 @@ Product, Quotient                         ``s.then(at, other)``, ``join``,
                                           ``s.per_epoch(n)``, ``s.clamp(low, high)``,
                                           ``a + b``, ``1 - a``, ``2 * a``, ``a / 2``
 Function                                  of any other function of the step
+make                                      any by its name: ``make("Cosine", 0.1, 100)``
 ========================================  ============================================
 
 A schedule can drive every hyper-parameter of an optimizer but the integers: the
@@ -50,6 +51,7 @@ array([0.05, 0.5 , 0.5 , 0.25, 0.  ])
 Warmup(steps=10, after=Cosine(base=0.5, total=100))
 """
 
+from lrcore.schedules._make import *
 from lrcore.schedules._schedule import *
 from lrcore.schedules.anneal import *
 from lrcore.schedules.arithmetic import *

@@ -312,7 +312,8 @@ def test_a_class_that_is_no_dataclass_is_refused():
         def _at(self, t, xp):
             return 1.0
 
-    for build in (Bare, lambda: Bare(1.0)):
+    saved = {"schedule": Bare._name, "base": 1.0}
+    for build in (Bare, lambda: Bare(1.0), lambda: Schedule.from_dict(saved)):
         with pytest.raises(TypeError, match=r"^Bare: expected a dataclass"):
             build()
 

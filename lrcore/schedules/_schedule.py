@@ -176,8 +176,10 @@ class Schedule(Composition, ABC):
             raise ValueError(
                 f"schedule: found an unknown one, {shown(saved['schedule'])}"
             )
+        if not is_dataclass(kind):
+            raise _no_dataclass(kind)
         given = {name: _revived(saved[name]) for name in saved if name != "schedule"}
-        known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
+        known = [f.name for f in fields(kind)]
         taken = {*known, *kind._renamed}
         if unknown := [name for name in given if name not in taken]:
             raise ValueError(

@@ -40,7 +40,7 @@ class ReduceOnPlateau(Following, StatefulSchedule):
     schedule : float or callable
         The rate s before any reduction: a number >= 0, or a pure schedule.
     factor : float
-        In [0, 1).  Default 0.1.
+        The factor of a reduction, in [0, 1).  Default 0.1.
     patience : int
         The number of updates in a row without an improvement that are accepted, >= 0.
         Default 10.
@@ -56,7 +56,7 @@ class ReduceOnPlateau(Following, StatefulSchedule):
         The number of updates after a reduction that cannot count as bad, >= 0.  Keras's
         ``cooldown=c`` is c - 1 here, as the last of them counts there.  Default 0.
     min_lr : float
-        The smallest value, >= 0; where s(t) is smaller, it stays s(t).  Default 0.
+        The smallest value, >= 0; if s(t) is smaller, the value is s(t).  Default 0.
     eps : float
         The rate is only reduced by more than this, >= 0.  If `schedule` is a number,
         this is about the rate itself; otherwise it is about `scale`.  Default 1e-8.
@@ -163,7 +163,7 @@ class ReduceOnPlateau(Following, StatefulSchedule):
         self.mode = MODES.check("mode", mode)
         if self.threshold > 1 and (self.threshold_mode, self.mode) == ("rel", "min"):
             raise ValueError(
-                "threshold: expected a share of the best metric, at most 1, found "
+                "threshold: expected a fraction of the best metric, at most 1, found "
                 f"{shown(threshold)}"
             )
         self.cooldown = whole("cooldown", cooldown, "an int >= 0", least=0)

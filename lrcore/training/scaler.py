@@ -20,34 +20,36 @@ def _floored(name: str, value: Any) -> float:
 
 
 class LossScaler(Stateful):
-    """A loss scale that grows while gradients are finite, and shrinks where not.
+    """A loss scale that grows while gradients are finite, and shrinks when one is not.
 
-    Multiply the loss by `scale` (or what the backward pass starts from), so that small
-    gradients do not vanish in float16; ``step`` divides them by it again::
+    Multiply the loss by `scale` (or the gradient that the backward pass starts from),
+    so that small gradients do not vanish in float16; ``step`` divides the gradients by
+    it::
 
         grads = backward(loss * scaler.scale)
         applied = scaler.step(opt, grads)
 
-    Where a gradient is not finite, params and state stay, and the scale is multiplied
-    by backoff_factor; after growth_interval steps in a row without, by growth_factor.
+    If a gradient is not finite, params and state stay as they are, and the scale is
+    multiplied by backoff_factor.  After growth_interval steps in a row with finite
+    gradients, it is multiplied by growth_factor.
 
     Parameters
     ----------
     init_scale : float
-        The first scale, > 0; below 2^-100 it is taken to be that.  Default 65536.
+        The first scale, > 0; a smaller one than 2^-100 becomes 2^-100.  Default 65536.
     growth_factor : float
-        > 1.  Default 2.
+        The factor after growth_interval good steps, > 1.  Default 2.
     backoff_factor : float
-        In (0, 1).  Default 0.5.
+        The factor after a gradient that is not finite, in (0, 1).  Default 0.5.
     growth_interval : int
-        Steps.  Default 2000.
+        The number of steps from one growth to the next, >= 1.  Default 2000.
 
     Attributes
     ----------
     scale : float
-        What to multiply the loss by; settable.
+        The factor of the loss; settable.
     growth_tracker : int
-        Steps in a row without a gradient that was not finite.
+        The number of steps in a row, so far, with finite gradients.
 
     Raises
     ------
@@ -101,7 +103,7 @@ class LossScaler(Stateful):
 
     @property
     def scale(self) -> float:
-        """What to multiply the loss by."""
+        """The factor of the loss."""
         return self._scale
 
     @scale.setter
@@ -111,10 +113,10 @@ class LossScaler(Stateful):
     def step(self, opt: Optimizer, grads: Any, loss: float | None = None) -> bool:
         """Step with gradients of the scaled loss, and update the scale.
 
-        Gradients are multiplied by ``opt.grad_scale / scale``, and the step is skipped
-        where one is not finite, whatever ``opt.skip_nonfinite`` says.  While the
-        optimizer gathers (``accumulate``), the scale stays.  `loss` is for an optimizer
-        whose step takes one, unscaled.
+        Gradients are multiplied by ``opt.grad_scale / scale``.  The step is skipped if
+        one is not finite, also if ``opt.skip_nonfinite`` is off.  While the optimizer
+        gathers (``accumulate``), the scale stays.  `loss` is the unscaled loss, for an
+        optimizer whose step takes it.
 
         Returns
         -------

@@ -27,7 +27,7 @@ SCHEDULES = [
     s.Noam(model_size=512, warmup_steps=4000),
     s.Rex(0.1, total=STEPS),
     s.Tanh(0.1, total=STEPS),
-    s.CosineRestarts(0.1, first=1000, mult=2),
+    s.CosineRestarts(0.1, every=1000, mult=2),
     s.Cyclic(0.1, 1.0, up=2000, mode="triangular2"),
     s.OneCycle(0.1, total=STEPS),
     s.Cosine(0.1, total=STEPS).warmup(1000),

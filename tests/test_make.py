@@ -11,7 +11,7 @@ from lrcore.schedules import Cosine, MultiStep, Schedule, make
 
 # The options that a schedule needs.
 OPTIONS = {
-    "CosineRestarts": {"first": 9},
+    "CosineRestarts": {"every": 9},
     "Cyclic": {"base": 0.01, "up": 10},
     "Exponential": {"gamma": 0.9},
     "InverseTime": {"rate": 0.5},

@@ -312,6 +312,29 @@ def test_it_continues_from_its_state(at):
         )
 
 
+class Patient(ReduceOnPlateau):
+    """A class of one's own, whose constructor has other arguments."""
+
+    def __init__(self, patience):
+        super().__init__(0.3, patience=patience)
+
+
+def test_a_subclass_is_saved_and_restored_too():
+    first, second = Patient(1), Patient(5)
+    for metric in METRICS[:20]:
+        first.update(metric)
+    second.load_state_dict(pickle.loads(pickle.dumps(first.state_dict())))
+    assert second.patience == 1
+    for metric in METRICS[20:]:
+        assert first.update(metric) is second.update(metric)
+    assert second(0) == first(0) < 0.3
+    opt = lrcore.SGD(np.zeros(2), lr=first)
+    other = lrcore.SGD(np.zeros(2), lr=Patient(7))
+    other.load_state_dict(opt.state_dict())
+    assert type(other.param_groups[0]["lr"]) is Patient
+    assert other.lr == opt.lr
+
+
 def test_what_is_no_state_is_refused_and_changes_nothing():
     plateau = ReduceOnPlateau(0.3)
     plateau.update(2.0)

@@ -65,9 +65,9 @@ ALL = [
     Noam(model_size=64, warmup_steps=10),
     Rex(0.5, total=31, end=0.1),
     Tanh(0.5, total=31),
-    CosineRestarts(0.5, first=5, mult=1, gamma=0.5, end=0.1),
-    CosineRestarts(0.5, first=3, mult=2),
-    CosineRestarts(0.5, first=3, mult=1.5),
+    CosineRestarts(0.5, every=5, mult=1, gamma=0.5, end=0.1),
+    CosineRestarts(0.5, every=3, mult=2),
+    CosineRestarts(0.5, every=3, mult=1.5),
     Cyclic(0.1, 0.5, up=3, down=8),
     Cyclic(0.1, 0.5, up=5, mode="triangular2"),
     Cyclic(0.1, 0.5, up=5, mode="exp_range", gamma=0.9),
@@ -334,6 +334,7 @@ OLD_WORDS = [
     (Linear, {"base": 0.1, "end": 0.5}, "steps", "total", 7),
     (Polynomial, {"base": 0.1}, "steps", "total", 7),
     (InverseTime, {"base": 0.1, "rate": 0.5}, "steps", "every", 7),
+    (CosineRestarts, {"base": 0.1, "mult": 2}, "first", "every", 7),
 ]
 
 
@@ -385,7 +386,7 @@ def test_limits():
 
 
 def test_pickles_have_no_caches():
-    s = CosineRestarts(1.0, first=10, mult=1.01)
+    s = CosineRestarts(1.0, every=10, mult=1.01)
     before = pickle.dumps(s)
     s(5)
     assert pickle.dumps(s) == before
@@ -397,7 +398,7 @@ def test_plot_shows_the_whole_of_it():
     figures = [
         Cosine(0.5, total=99).warmup(3).then(18, Cosine(0.5, 20)).plot(),
         Cosine(0.5, total=2).per_epoch(10).plot(),
-        CosineRestarts(0.5, first=10, mult=2).plot(),
+        CosineRestarts(0.5, every=10, mult=2).plot(),
         Constant(1.0).plot(steps=7),
     ]
     shown = [len(figure.axes[0].lines[0].get_xdata()) for figure in figures]
@@ -486,7 +487,7 @@ def test_a_join_counts_each_from_its_own_start():
 @pytest.mark.parametrize("first", [1, 2, 7, 10])
 def test_restarts_begin_at_the_top(first, mult):
     """A cycle's index from floor(log(...)) lands on the minimum at some of these."""
-    s = CosineRestarts(1.0, first=first, mult=mult)
+    s = CosineRestarts(1.0, every=first, mult=mult)
     begins, length = [0], first
     while begins[-1] < 10**9 and len(begins) < 50:
         begins.append(begins[-1] + length)
@@ -499,7 +500,7 @@ def test_restarts_begin_at_the_top(first, mult):
 
 @pytest.mark.parametrize("mult", [2, 1.01, 1e308])
 def test_restarts_go_on_beyond_all_that_is_exact(mult):
-    s = CosineRestarts(1.0, first=10, mult=mult)
+    s = CosineRestarts(1.0, every=10, mult=mult)
     assert 0 <= s(1e18) <= 1
     assert s(np.array([1e18]))[0] == s(1e18)
 

@@ -68,8 +68,9 @@ def test_options_are_passed_on():
     [
         (("Noam", 0.1, 9), {}, "name: expected one of .* found 'Noam'"),
         ((Cosine, 0.1, 9), {}, "name: expected one of .* found <class"),
+        (("Cosine", np.inf, 9), {}, "peak: expected a finite number, found inf"),
         (("Cosine", 0.1, -1), {}, "total: expected a number of steps"),
-        (("Cosine", "x", 9), {}, "base: expected a finite number"),
+        (("OneCycle", "x", 9), {}, "peak: expected a finite number"),
         (("Cosine", 0.1, 9), {"warmup": 10}, "warmup: expected at most total = 9, fo"),
         (("Cosine", 0.1, 9), {"warmup": 0.5}, "warmup: expected a number of steps"),
         (("Cosine", 0.1, 9), {"ends": 1}, "Cosine: expected options of end, rises, fo"),

@@ -70,14 +70,16 @@ def make(
             f"warmup: expected at most total = {steps}, found {shown(warmup)}"
         )
     ours = _parameters(kind)
-    given = {_top(kind): peak, "total": steps - risen}
+    given = {_top(kind): domains.FINITE.check("peak", peak), "total": steps - risen}
     optional = [n for n in ours if n not in given]
     if unknown := [option for option in options if option not in optional]:
         raise TypeError(
             f"{shortened(name)}: expected options of {listed(optional, named)}, found "
             f"{listed(unknown, named)}"
         )
-    given |= {**_USUAL.get(name, _nothing)(steps - risen), **options}
+    if usual := _USUAL.get(name):
+        given |= usual(steps - risen)
+    given |= options
     if missing := [n for n in ours if n not in given and _needed(ours[n])]:
         raise TypeError(
             f"{shortened(name)}: expected {listed(missing, named)}, too, found "
@@ -101,7 +103,3 @@ def _parameters(kind: type[Schedule]) -> dict[str, Field[Any]]:
 
 def _needed(field: Field[Any]) -> bool:
     return field.default is MISSING and field.default_factory is MISSING
-
-
-def _nothing(total: int) -> Mapping[str, Any]:
-    return {}

@@ -113,10 +113,10 @@ class LossScaler(Stateful):
     def step(self, opt: Optimizer, grads: Any, loss: float | None = None) -> bool:
         """Step with gradients of the scaled loss, and update the scale.
 
-        Gradients are multiplied by ``opt.grad_scale / scale``.  The step is skipped if
-        one is not finite, also if ``opt.skip_nonfinite`` is off.  While the optimizer
-        gathers (``accumulate``), the scale stays.  `loss` is the unscaled loss, for an
-        optimizer whose step takes it.
+        Gradients are multiplied by ``opt.grad_scale / scale``, and the step is skipped
+        where one is not finite, whatever ``opt.skip_nonfinite`` says.  While the
+        optimizer gathers (``accumulate``), the scale stays.  `loss` is for an optimizer
+        whose step takes one, unscaled.
 
         Returns
         -------

@@ -13,12 +13,12 @@ STEPS = 1_000_000
 SCHEDULES = [
     s.Constant(0.1),
     s.StepDecay(0.1, gamma=0.5, every=1000),
-    s.MultiStep(0.1, milestones=range(1000, STEPS, 1000), gamma=0.99),
-    s.Piecewise((0.1, 0.05, 0.01), boundaries=(300_000, 600_000)),
+    s.MultiStep(0.1, at=range(1000, STEPS, 1000), gamma=0.99),
+    s.Piecewise((0.1, 0.05, 0.01), at=(300_000, 600_000)),
     s.Interpolate((0.1, 1.0, 0.0), at=(0, 100_000, STEPS)),
     s.Exponential(0.1, gamma=0.999),
-    s.Linear(0.1, 0.0, steps=STEPS),
-    s.Polynomial(0.1, steps=STEPS, power=2.5),
+    s.Linear(0.1, 0.0, total=STEPS),
+    s.Polynomial(0.1, total=STEPS, power=2.5),
     s.InverseTime(0.1, rate=0.5),
     s.InverseSqrt(0.1),
     s.Cosine(0.1, total=STEPS),
@@ -27,13 +27,13 @@ SCHEDULES = [
     s.Noam(model_size=512, warmup_steps=4000),
     s.Rex(0.1, total=STEPS),
     s.Tanh(0.1, total=STEPS),
-    s.CosineRestarts(0.1, first=1000, mult=2),
+    s.CosineRestarts(0.1, every=1000, mult=2),
     s.Cyclic(0.1, 1.0, up=2000, mode="triangular2"),
     s.OneCycle(0.1, total=STEPS),
     s.Cosine(0.1, total=STEPS).warmup(1000),
     s.Cosine(0.1, total=1000).per_epoch(1000),
-    s.Linear(0.0, 1.0, steps=1000).then(1000, s.InverseSqrt(1.0)),
-    0.5 * s.Linear(1.0, 0.0, steps=STEPS) + 0.1,
+    s.Linear(0.0, 1.0, total=1000).then(1000, s.InverseSqrt(1.0)),
+    0.5 * s.Linear(1.0, 0.0, total=STEPS) + 0.1,
 ]
 
 

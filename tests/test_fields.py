@@ -261,5 +261,5 @@ def test_repr_shows_what_is_not_the_default():
         "<Adam of 3 elements in 1 arrays, t=0, clip_norm=1.0: ParamGroup(lr=0.1)>"
     )
     opt = lrcore.Adam(np.ones(3), Linear(0.1, 0.2, 5), betas=(Linear(0.5, 0.9, 5), 0.9))
-    group = "lr=Linear(start=0.1, end=0.2, steps=5), betas=(Linear("
+    group = "lr=Linear(base=0.1, end=0.2, total=5), betas=(Linear("
     assert group in repr(opt)

@@ -182,12 +182,12 @@ ROWS = {
         Linear(0.02, 0.1, 100)  # to 0.1, not to where the tanh begins
         .then(100, Tanh(0.1, 700, end=0.01)).then(800, Constant(0.01)),
     "timm.Cosine":
-        above_a_floor(0.1, 0.01, first=250, gamma=0.6)
+        above_a_floor(0.1, 0.01, every=250, gamma=0.6)
         .then(750, Constant(0.01)).warmup(50, start=0.005 / 0.1, first=0),
     "timm.Cosine.double":
-        above_a_floor(0.1, 0.01, first=60, mult=2, gamma=0.7),
+        above_a_floor(0.1, 0.01, every=60, mult=2, gamma=0.7),
     "timm.Cosine.triple":
-        above_a_floor(0.1, 0.01, first=1, mult=3, gamma=0.7),
+        above_a_floor(0.1, 0.01, every=1, mult=3, gamma=0.7),
     # --- fastai ---
     "fastai.fit_one_cycle": fastai,
     "fastai.fit_one_cycle.momentum": fastai.momentum(),

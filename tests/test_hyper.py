@@ -263,6 +263,7 @@ def test_a_schedule_out_of_the_domain_leaves_all_as_it_was(name, argument):
         bad += [(good[:1], found), (0.5, found), ((max, *good[1:]), found)]
     for value, error in bad:
         now[0] = value
+        error = rf"{error.removesuffix('$')}.* from its schedule <function .*<lambda>"
         with pytest.raises((TypeError, ValueError), match=error):
             opt.step(split(draw(params, 1)))
         assert bits_of(opt, params) == before
@@ -310,7 +311,7 @@ def test_all_numbers_take_a_schedule_but_the_fixed(name, argument):
 def test_a_momentum_may_be_0_for_a_while(name, kwargs):
     """As with one so small that nothing is left of it; so that it may rise from 0."""
     params, twins = fresh(), fresh()
-    kwargs = {**kwargs, "lr": Linear(0.05, 0.01, steps=6)}
+    kwargs = {**kwargs, "lr": Linear(0.05, 0.01, total=6)}
     one = KINDS[name](params, momentum=lambda t: 0.9 if t % 3 else 0.0, **kwargs)
     two = KINDS[name](twins, momentum=lambda t: 0.9 if t % 3 else 1e-99, **kwargs)
     for t in range(6):
@@ -325,7 +326,7 @@ def test_a_momentum_may_be_0_for_a_while(name, kwargs):
 )
 def test_groups_with_arguments_of_their_own_are_optimizers_of_their_own(name, argument):
     """To the bit, params and states; and the argument makes a difference."""
-    common = {"lr": Linear(0.05, 0.01, steps=8), "weight_decay": 0.2}
+    common = {"lr": Linear(0.05, 0.01, total=8), "weight_decay": 0.2}
     common |= find(NEEDS, name, argument, {})
     own = {argument: other(name, argument)}
     another = {"lr": 0.03, "weight_decay": 0.5}

@@ -98,6 +98,8 @@ CALLS = {
                          {"run": [1.0]}),
     "plots.surface": (lrcore.plots.surface, {"steps": 2, "path": "a.gif"}),
     "a schedule": (FLAT, {"t": 0}),
+    "make": (lrcore.schedules.make, {"name": "Linear", "peak": 1, "total": 1,
+             "warmup": 0, "end": 0}),
     "from_dict": (lrcore.schedules.Schedule.from_dict, {"saved": FLAT.to_dict()}),
 }  # fmt: skip
 LEFT_OUT = {
@@ -143,7 +145,8 @@ SCHEDULES = [
 ]
 WORKING = {
     **{"after": FLAT, "of": FLAT, "schedules": [FLAT], "terms": [FLAT], "at": [2]},
-    **{"factors": [FLAT], "milestones": [2], "values": [1.0, 2.0], "boundaries": [2]},
+    **{"factors": [FLAT], "values": [1.0, 2.0]},
+    "function": abs,
 }
 
 
@@ -162,9 +165,9 @@ def test_messages_about_a_schedule_are_short(kind):
 def test_messages_about_the_steps_of_a_schedule_are_short():
     falling = range(10**5, 1, -1)
     said = message(lrcore.schedules.MultiStep, 1.0, falling)
-    assert said.startswith("milestones: expected sorted steps, found (100000, 99999, ")
+    assert said.startswith("at: expected sorted steps, found (100000, 99999, ")
     said = message(lrcore.schedules.MultiStep, 1.0, [3, 2])
-    assert said == "milestones: expected sorted steps, found (3, 2)"
+    assert said == "at: expected sorted steps, found (3, 2)"
 
 
 def test_messages_about_a_space_are_short():

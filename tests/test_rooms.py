@@ -32,14 +32,18 @@ LAYERS = [
     {"__main__"},
 ]
 
-# Modules with a part of the optimizer's methods, which name its class for type checkers
-# only.  All other imports for type checkers count as imports.
+# Modules with some of the methods of a class, which name that class, or the classes of
+# their results, for type checkers only.  All other imports for type checkers count as
+# imports.
 NAMED_ONLY = {
     ("lrcore.optimizers.base.averaged", "lrcore.optimizers.base.optimizer"),
     ("lrcore.optimizers.base.checkpoint", "lrcore.optimizers.base.optimizer"),
     ("lrcore.optimizers.base.grown", "lrcore.optimizers.base.optimizer"),
     ("lrcore.optimizers.base.options", "lrcore.optimizers.base.optimizer"),
     ("lrcore.optimizers.base.report", "lrcore.optimizers.base.optimizer"),
+    ("lrcore.schedules._composition", "lrcore.schedules._schedule"),
+    ("lrcore.schedules._composition", "lrcore.schedules.arithmetic"),
+    ("lrcore.schedules._composition", "lrcore.schedules.compose"),
 }
 
 PACKAGE = Path(lrcore.__file__).parent

@@ -21,7 +21,7 @@ def test_params_and_average_are_the_papers(name, weight_decay, momentum):
     params = fresh()
     y = [p.copy() for p in params]
     x, z, v = [p.copy() for p in y], [p.copy() for p in y], [0 * p for p in y]
-    lr, sum_of_weights, lr_max = Linear(0.01, 0.1, steps=5), 0.0, 0.0
+    lr, sum_of_weights, lr_max = Linear(0.01, 0.1, total=5), 0.0, 0.0
     own = {"lr": lr, "r": 1.0, "weight_decay": weight_decay}
     if name == "AdamWScheduleFree":
         opt = lrcore.AdamWScheduleFree(params, betas=(momentum, 0.999), **own)

@@ -7,6 +7,7 @@ import pytest
 from helpers import arguments, each_path, hyper, make, other, schedulable, taken
 from table import Row
 
+import lrcore
 from lrcore import _core
 
 STEPS = range(3)  # what is scheduled changes, and changes back
@@ -129,6 +130,19 @@ def test_now_refuses_what_hyper_at_does(row):
         for own_part, folded in zip(group.parts, group.now(1), strict=True):
             wanted = evaluated(own_part, own_part.fold(hyper_at(group, 1)), 2)
             assert evaluated(own_part, folded, 2) == wanted
+
+
+def no_rate(t):
+    pass
+
+
+@pytest.mark.parametrize("betas", [(0.9, 0.99), (no_rate, 0.99)])
+def test_a_schedule_that_returns_nothing_is_named(betas):
+    p = np.zeros(2)
+    opt = lrcore.Adam(p, lr=no_rate if betas[0] == 0.9 else 0.1, betas=betas)
+    with pytest.raises(TypeError, match=r"(lr|betas).* found None.*<function no_rate"):
+        opt.step(np.ones(2))
+    assert (opt.t, p.tolist()) == (0, [0, 0])
 
 
 def test_elements_of_a_tuple_are_scheduled_one_by_one():

@@ -3,13 +3,14 @@
 import json
 import math
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from operator import add, mul, sub, truediv
 
 import numpy as np
 import pytest
 
 import lrcore
-from lrcore import schedules
+from lrcore import ReduceOnPlateau, schedules
 from lrcore.schedules import (
     WSD,
     Clamp,
@@ -19,6 +20,7 @@ from lrcore.schedules import (
     Cyclic,
     Exponential,
     FlatCosine,
+    Function,
     Interpolate,
     InverseSqrt,
     InverseTime,
@@ -27,6 +29,7 @@ from lrcore.schedules import (
     MultiStep,
     Noam,
     OneCycle,
+    PerEpoch,
     Piecewise,
     Polynomial,
     Rex,
@@ -40,18 +43,18 @@ from lrcore.schedules import (
 ALL = [
     Constant(0.3),
     StepDecay(0.5, gamma=0.1, every=7),
-    MultiStep(0.5, milestones=(3, 9, 9, 40), gamma=0.5),
-    Piecewise((0.5, 0.2, 0.1), boundaries=(5, 31)),
-    Piecewise((0.5, 0.2, 0.1), boundaries=(5, 31), inclusive=True),
+    MultiStep(0.5, at=(3, 9, 9, 40), gamma=0.5),
+    Piecewise((0.5, 0.2, 0.1), at=(5, 31)),
+    Piecewise((0.5, 0.2, 0.1), at=(5, 31), inclusive=True),
     Interpolate((0.1, 0.5, 0.2, 0.3), at=(2, 10, 10, 40.5)),
     Interpolate((0.1, 0.5, 0.2), at=(0, 10, 40), shape="cosine"),
     Exponential(0.5, gamma=0.97),
     Exponential(0.5, rate=0.2, every=3),
-    Linear(0.1, 0.7, steps=13),
-    Polynomial(0.5, steps=31, power=2.5, end=0.1),
-    Polynomial(0.5, steps=7, power=0.5, cycle=True),
-    InverseTime(0.5, rate=0.3, steps=7),
-    InverseTime(0.5, rate=0.3, steps=7, staircase=True),
+    Linear(0.1, 0.7, total=13),
+    Polynomial(0.5, total=31, power=2.5, end=0.1),
+    Polynomial(0.5, total=7, power=0.5, cycle=True),
+    InverseTime(0.5, rate=0.3, every=7),
+    InverseTime(0.5, rate=0.3, every=7, staircase=True),
     InverseSqrt(0.5, timescale=10),
     Cosine(0.5, total=31, end=0.01),
     Cosine(0.5, total=13, rises=True),
@@ -62,9 +65,9 @@ ALL = [
     Noam(model_size=64, warmup_steps=10),
     Rex(0.5, total=31, end=0.1),
     Tanh(0.5, total=31),
-    CosineRestarts(0.5, first=5, mult=1, gamma=0.5, end=0.1),
-    CosineRestarts(0.5, first=3, mult=2),
-    CosineRestarts(0.5, first=3, mult=1.5),
+    CosineRestarts(0.5, every=5, mult=1, gamma=0.5, end=0.1),
+    CosineRestarts(0.5, every=3, mult=2),
+    CosineRestarts(0.5, every=3, mult=1.5),
     Cyclic(0.1, 0.5, up=3, down=8),
     Cyclic(0.1, 0.5, up=5, mode="triangular2"),
     Cyclic(0.1, 0.5, up=5, mode="exp_range", gamma=0.9),
@@ -76,13 +79,35 @@ ALL = [
     Warmup(5, Cosine(0.5, total=31), shape="log"),
     Cosine(0.5, total=20).warmup(3).then(15, Constant(0.2)),
     Join(
-        (Constant(1.0), Linear(1, 0, steps=4), Exponential(0.5, gamma=0.5)), at=(3, 9)
+        (Constant(1.0), Linear(1, 0, total=4), Exponential(0.5, gamma=0.5)), at=(3, 9)
     ),
     Cosine(0.5, total=31).clamp(low=0.1, high=0.4),
     Cosine(0.5, total=6).per_epoch(7),
     Cosine(0.5, total=6).per_epoch(7, fractional=True),
     0.5 * Cosine(0.5, total=31),
     1 - 0.5 * Cosine(0.5, total=31) * Exponential(1.0, 0.9) + Constant(0.1).scale(2),
+    Cosine(0.5, total=31) / 3,
+    # The limits.
+    MultiStep(0.5, at=()),
+    MultiStep(0.5, at=(0, 0, 7)),
+    Piecewise((0.5,), at=()),
+    Piecewise((0.5, 0.2, 0.1), at=(0, 0)),
+    Linear(0.1, 0.7, total=0),
+    Polynomial(0.5, total=0, power=2.5, end=0.1),
+    Cosine(0.5, total=0, end=0.1),
+    FlatCosine(0.5, total=0, end=0.1),
+    WSD(0.5, total=0, warmup_steps=0, decay_steps=0, end=0.1),
+    WSD(0.5, total=7, warmup_steps=7, decay_steps=0, end=0.1),
+    Noam(model_size=64, warmup_steps=0),
+    Rex(0.5, total=0, end=0.1),
+    Tanh(0.5, total=0, end=0.1),
+    Warmup(0, Cosine(0.5, total=31)),
+    Warmup(0, Cosine(0.5, total=31), shape="log"),
+    Warmup(1, Cosine(0.5, total=31), shape="log"),
+    Warmup(9, Cosine(0.5, total=0)),
+    Constant(0.5).then(0, Cosine(0.2, total=31)),
+    Join((Constant(0.5), Constant(0.1), Cosine(0.2, total=31)), at=(7, 7)),
+    Join((Cosine(0.5, total=31),), at=()),
 ]
 each = pytest.mark.parametrize("s", ALL, ids=repr)
 
@@ -104,7 +129,7 @@ def test_a_step_and_an_array_of_steps_agree(s):
 @pytest.mark.parametrize("kind", [np.int8, np.uint8, np.float16, np.float32])
 def test_numpy_scalars_are_computed_in_float64(kind):
     """Their own range and precision would not do."""
-    for s in (Constant(1.0).warmup(300), Linear(0.0, 1.0, steps=70_000)):
+    for s in (Constant(1.0).warmup(300), Linear(0.0, 1.0, total=70_000)):
         assert s(kind(100)) == s(100)
         assert s(np.array([100], kind))[0] == s(100)
     assert Constant(1.0).warmup(128)(np.int8(127)) == 1.0
@@ -157,7 +182,7 @@ HELD = [s for s in ALL if has_an_end(s)]
 
 
 def test_most_come_to_an_end():
-    assert len(HELD) == 27
+    assert len(HELD) == 47
 
 
 @pytest.mark.parametrize("s", HELD, ids=repr)
@@ -189,15 +214,179 @@ def test_numbers_compose_and_other_things_do_not():
     assert (1 - s)(5) == 0.75
     assert (-s)(5) == -0.25
     assert (s + s * s * 2)(5) == 0.375
-    for other in ("x", None, np.ones(2)):
-        with pytest.raises(TypeError):
-            s * other
-        with pytest.raises(TypeError):
-            other * s
+    assert (s - 1)(5) == (s - Constant(1.0))(5) == -0.75
+    assert s - 1 == s + -1
+    assert ((s / 3)(5), (s / np.float32(-4))(5)) == (0.25 / 3, -0.0625)
+    assert (s / 3)(np.array([5])) == np.array([0.25]) / 3
+    for other in ("x", None, np.ones(2), True, int, ReduceOnPlateau(1.0)):
+        for operator in (add, sub, mul, truediv):
+            for pair in ((s, other), (other, s)):
+                with pytest.raises(TypeError):  # NumPy has other words
+                    operator(*pair)
+    for number in (math.inf, math.nan):
+        with pytest.raises(ValueError, match="other: expected a finite number, found"):
+            s * number
+    with pytest.raises(ValueError, match="by: expected a finite number other than 0"):
+        s / 0
+    for other in (s, sqrt):
+        with pytest.raises(TypeError, match="unsupported operand"):
+            s / other
+    with pytest.raises(TypeError, match="unsupported operand"):
+        1 / s
+
+
+def sqrt(t):
+    """A function that takes no arrays."""
+    return math.sqrt(t) / 8
+
+
+@pytest.mark.parametrize(
+    ("s", "formula"),
+    [
+        (Function(sqrt), lambda t: sqrt(t)),
+        (Warmup(4, sqrt, start=0.5), lambda t: sqrt(max(t - 4, 0))),
+        (Constant(1.0).then(9, sqrt), lambda t: 1 if t < 9 else sqrt(t - 9)),
+        (join([sqrt, 0.25], [9]), lambda t: sqrt(t) if t < 9 else 0.25),
+        (0.5 - 2 * Constant(0.5) * sqrt, lambda t: 0.5 - sqrt(t)),
+        (sqrt + Constant(1.0), lambda t: sqrt(t) + 1),
+        (PerEpoch(sqrt, 3), lambda t: sqrt(t // 3)),
+        (PerEpoch(sqrt, 3, fractional=True), lambda t: sqrt(t / 3)),
+        (Clamp(sqrt, high=0.5), lambda t: min(sqrt(t), 0.5)),
+        (Warmup(4, 0.5), lambda t: 0.5 * min((t + 1) / 4, 1)),
+    ],
+)  # fmt: skip
+def test_schedules_are_composed_of_functions_and_numbers(s, formula):
+    values = [s(t) for t in range(40)]
+    np.testing.assert_allclose(values, [formula(t) for t in range(40)], rtol=2e-15)
+    assert s(np.arange(40)).tolist() == pytest.approx(values, rel=2e-15)
+    assert pickle.loads(pickle.dumps(s)) == s
+    assert hash(pickle.loads(pickle.dumps(s))) == hash(s)
+
+
+def test_a_function_is_called_with_ints():
+    seen = []
+    s = Function(lambda t: seen.append(t) or 0.5).warmup(2)
+    s(np.arange(5))
+    s(7.0)
+    s(np.int32(8))
+    assert seen == [0, 0, 0, 0, 1, 2, 5, 6]
+    assert all(type(t) is int for t in seen)
+
+
+def test_a_function_cannot_be_a_dict():
+    with pytest.raises(TypeError, match=r"to_dict: .* the function <function sqrt at"):
+        (2 * Warmup(3, sqrt)).to_dict()
+
+
+def nothing(t):
+    pass
+
+
+@pytest.mark.parametrize("t", [7, np.arange(9)])
+def test_what_gives_no_number_is_named(t):
+    with pytest.raises(TypeError, match=r"<function nothing at .*> to return a number"):
+        Constant(1.0).then(5, nothing)(t)
+    with pytest.raises(TypeError, match=r"Nothing\(base=1.0\): expected _at to return"):
+        Nothing(1.0)(t)
+
+
+@dataclass(frozen=True, repr=False)
+class Nothing(Schedule):
+    base: float
+
+    def _at(self, t, xp):
+        pass
+
+
+def test_a_class_that_is_no_dataclass_is_refused():
+    """At its definition if it has an __init__, or else when it is made."""
+    with pytest.raises(TypeError, match=r"^Plain: expected a dataclass.*@dataclass\("):
+
+        class Plain(Schedule):
+            def __init__(self, base):
+                self.base = base
+
+    class Bare(Schedule):
+        base: float
+
+        def _at(self, t, xp):
+            return 1.0
+
+    saved = {"schedule": Bare._name, "base": 1.0}
+    for build in (Bare, lambda: Bare(1.0), lambda: Schedule.from_dict(saved)):
+        with pytest.raises(TypeError, match=r"^Bare: expected a dataclass"):
+            build()
+
+    class Doubled(Cosine):
+        """Without fields of its own, it is one by its base."""
+
+        def _at(self, t, xp):
+            return 2 * super()._at(t, xp)
+
+    assert Doubled(0.5, total=10)(5) == 0.5
+
+
+OLD_WORDS = [
+    (StepDecay, {"base": 0.5, "every": 7}, "drop", "gamma", 0.1),
+    (MultiStep, {"base": 0.5}, "milestones", "at", (3, 9)),
+    (Piecewise, {"values": (0.5, 0.1)}, "boundaries", "at", (3,)),
+    (Linear, {"end": 0.5, "total": 7}, "start", "base", 0.1),
+    (Linear, {"base": 0.1, "end": 0.5}, "steps", "total", 7),
+    (Polynomial, {"base": 0.1}, "steps", "total", 7),
+    (InverseTime, {"base": 0.1, "rate": 0.5}, "steps", "every", 7),
+    (CosineRestarts, {"base": 0.1, "mult": 2}, "first", "every", 7),
+]
+
+
+@pytest.mark.parametrize(("kind", "given", "old", "new", "value"), OLD_WORDS)
+def test_old_words_are_the_new_ones_and_warn(kind, given, old, new, value):
+    wanted = kind(**given, **{new: value})
+    text = f"^{kind.__name__}: {old} is now called {new}; the old name goes in lrcore 0"
+    with pytest.warns(DeprecationWarning, match=text) as caught:
+        assert kind(**given, **{old: value}) == wanted
+    with pytest.warns(DeprecationWarning, match=text):
+        assert getattr(wanted, old) == value
+    assert caught[0].filename == __file__
+    saved = wanted.to_dict()
+    saved[old] = saved.pop(new)
+    with pytest.warns(DeprecationWarning, match=text):
+        assert Schedule.from_dict(saved) == wanted
+    with pytest.raises(TypeError, match=f"{new}: expected one name, found {old}"):
+        kind(**given, **{old: value, new: value})
+
+
+def test_words_are_the_same_in_all_schedules():
+    """Those of the README; what is old is no word of another schedule's."""
+    words = {f.name for s in ALL for f in fields(s)}
+    assert {"base", "peak", "end", "total", "every", "at"} <= words
+    assert words.isdisjoint({"drop", "milestones", "boundaries"})
+
+
+def test_limits():
+    """No warm-up, no milestones, no steps: what they come to when steps become few."""
+    s = Cosine(0.5, total=31)
+    t = np.arange(60)
+    for same in (s.warmup(0), Constant(9.0).then(0, s), Join((s,), ())):
+        np.testing.assert_array_equal(same(t), s(t))
+        assert [same(k) for k in range(60)] == [s(k) for k in range(60)]
+    assert set(MultiStep(0.5, at=())(t)) == {0.5}
+    phases = (Constant(3.0), Constant(2.0), Constant(1.0))
+    assert join(phases, [5, 5])(t[3:7]).tolist() == [3, 3, 1, 1]
+    for none in (
+        Linear(0.5, 0.1, 0), Polynomial(0.5, 0, end=0.1), Cosine(0.5, 0, end=0.1),
+        FlatCosine(0.5, 0, end=0.1), Rex(0.5, 0, end=0.1), WSD(0.5, 0, 0, 0, end=0.1),
+    ):  # fmt: skip
+        assert none(t[:4]).tolist() == [none(k) for k in range(4)] == [0.5, *[0.1] * 3]
+        all_of_it = none.warmup(100)
+        assert all_of_it(0) == 0.005
+        assert [all_of_it(k) for k in (99, 100, 101)] == [0.5, 0.5, 0.1]
+    decay = WSD(0.5, total=9, warmup_steps=0, decay_steps=0, end=0.1)
+    assert [decay(k) for k in (0, 8, 9)] == [0.5, 0.5, 0.1]
+    assert [Noam(64, warmup_steps=0)(k) for k in (0, 3)] == [1 / 8, 1 / 16]
 
 
 def test_pickles_have_no_caches():
-    s = CosineRestarts(1.0, first=10, mult=1.01)
+    s = CosineRestarts(1.0, every=10, mult=1.01)
     before = pickle.dumps(s)
     s(5)
     assert pickle.dumps(s) == before
@@ -209,7 +398,7 @@ def test_plot_shows_the_whole_of_it():
     figures = [
         Cosine(0.5, total=99).warmup(3).then(18, Cosine(0.5, 20)).plot(),
         Cosine(0.5, total=2).per_epoch(10).plot(),
-        CosineRestarts(0.5, first=10, mult=2).plot(),
+        CosineRestarts(0.5, every=10, mult=2).plot(),
         Constant(1.0).plot(steps=7),
     ]
     shown = [len(figure.axes[0].lines[0].get_xdata()) for figure in figures]
@@ -218,7 +407,7 @@ def test_plot_shows_the_whole_of_it():
 
 def test_all_are_tested():
     known = {name for name, value in vars(schedules).items() if isinstance(value, type)}
-    assert known == {type(s).__name__ for s in ALL} | {"Schedule"}
+    assert known == {type(s).__name__ for s in ALL} | {"Schedule", "Function"}
 
 
 @pytest.mark.parametrize("saved", [3, {}, {"base": 1.0}])
@@ -233,7 +422,7 @@ def test_an_unknown_schedule_or_parameter_is_refused():
     with pytest.raises(ValueError, match=r"Constant: .* found \['bse'\]"):
         Schedule.from_dict({"schedule": "Constant", "bse": 1.0})
     with pytest.raises(ValueError, match="total: expected a number of steps"):
-        Schedule.from_dict({"schedule": "Cosine", "base": 1.0, "total": 0})
+        Schedule.from_dict({"schedule": "Cosine", "base": 1.0, "total": -1})
 
 
 @each
@@ -285,7 +474,7 @@ def test_warmup_wastes_no_step_and_reaches_the_base():
 
 
 def test_a_join_counts_each_from_its_own_start():
-    s = Constant(9.0).then(5, Linear(1.0, 0.0, steps=10))
+    s = Constant(9.0).then(5, Linear(1.0, 0.0, total=10))
     assert (s(4), s(5), s(10), s(15)) == (9.0, 1.0, 0.5, 0.0)
     assert s(np.array([4, 5, 10])).tolist() == [9.0, 1.0, 0.5]
     assert Constant(9.0).then(5, 0.1) == Constant(9.0).then(5, Constant(0.1))
@@ -298,7 +487,7 @@ def test_a_join_counts_each_from_its_own_start():
 @pytest.mark.parametrize("first", [1, 2, 7, 10])
 def test_restarts_begin_at_the_top(first, mult):
     """A cycle's index from floor(log(...)) lands on the minimum at some of these."""
-    s = CosineRestarts(1.0, first=first, mult=mult)
+    s = CosineRestarts(1.0, every=first, mult=mult)
     begins, length = [0], first
     while begins[-1] < 10**9 and len(begins) < 50:
         begins.append(begins[-1] + length)
@@ -311,7 +500,7 @@ def test_restarts_begin_at_the_top(first, mult):
 
 @pytest.mark.parametrize("mult", [2, 1.01, 1e308])
 def test_restarts_go_on_beyond_all_that_is_exact(mult):
-    s = CosineRestarts(1.0, first=10, mult=mult)
+    s = CosineRestarts(1.0, every=10, mult=mult)
     assert 0 <= s(1e18) <= 1
     assert s(np.array([1e18]))[0] == s(1e18)
 
@@ -360,20 +549,17 @@ def test_rates_do_not_drift():
 # --- bad parameters -------------------------------------------------------------------
 
 BAD = [
-    (lambda: MultiStep(1.0, milestones=(3, 2)), r"milestones: expected sorted steps"),
-    (lambda: MultiStep(1.0, milestones=()), "milestones: expected at least one"),
-    (lambda: MultiStep(1.0, milestones=(-3, 2)), r"milestones\[0\]: expected a number"),
-    (lambda: MultiStep(1.0, milestones=7), "milestones: expected a sequence"),
-    (lambda: Piecewise((1, 2), (5, 6)), "values: expected 3 for 2 boundaries, found 2"),
-    (lambda: Piecewise((1, 2, 3), (5, 5)), "boundaries: expected rising steps"),
+    (lambda: MultiStep(1.0, at=(3, 2)), r"at: expected sorted steps"),
+    (lambda: MultiStep(1.0, at=(-3, 2)), r"at\[0\]: expected a number"),
+    (lambda: MultiStep(1.0, at=7), "at: expected a sequence"),
+    (lambda: Piecewise((1, 2), (5, 6)), "values: expected 3, one more than at has"),
+    (lambda: Piecewise((1, 2, 3), (6, 5)), "at: expected sorted steps"),
+    (lambda: Piecewise((1, 2, 3), (5,)), "values: expected 2, one more than at has"),
     (lambda: Interpolate((1, 2), (5,)), "at: expected 2 steps, one for each value"),
     (lambda: Interpolate((1, 2), (5, 4)), "at: expected sorted steps"),
     (lambda: Interpolate((1, 2), (4, 5), "cubic"), "shape: expected one of 'linear'"),
     (lambda: Interpolate((1, 2), (-4, 5)), r"at\[0\]: expected a finite number >= 0"),
-    (lambda: StepDecay(1.0, every=3), "gamma: expected one of gamma and drop"),
-    (lambda: StepDecay(1.0, 0.5, 3, drop=0.5), "gamma: expected one of gamma and drop"),
-    (lambda: StepDecay(1.0, every=3, drop=0), "drop: expected a finite number > 0"),
-    (lambda: StepDecay(1.0, 0.5), "every: expected a number of steps"),
+    (lambda: StepDecay(1.0, 0.5), "missing 1 required .* 'every'"),
     (lambda: Exponential(1.0), "gamma: expected one of gamma and rate"),
     (lambda: Exponential(1.0, 0.5, rate=1), "gamma: expected one of gamma and rate"),
     (lambda: Polynomial(1.0, 5, power=-1), "power: expected a finite number > 0"),
@@ -411,8 +597,10 @@ BAD = [
         r"start: expected a number in \[0, 1\]",
     ),
     (lambda: Warmup(5, Constant(1.0), shape="exponential"), "start: expected a factor"),
-    (lambda: Warmup(1, Constant(1.0), shape="log"), "shape: a log warm-up takes"),
-    (lambda: Warmup(5, Constant(1.0), shape="log", first=0), "shape: a log warm-up"),
+    (
+        lambda: Warmup(5, Constant(1.0), shape="log", first=0),
+        "first: expected 1 with a",
+    ),
     (lambda: Warmup(5, Constant(1.0), first=2), "first: expected one of 0, 1, found 2"),
     (lambda: Clamp(Constant(1.0), low=2, high=1), "low: expected at most high = 1"),
     (lambda: Constant(1.0).per_epoch(0), "steps_per_epoch: expected a number of steps"),
@@ -425,14 +613,19 @@ BAD = [
     (lambda: StepDecay(1.0, gamma=0.1, every=1.5), "every: expected a number of steps"),
     (lambda: Exponential(1.0, gamma=-1), "gamma: expected a finite number > 0"),
     (lambda: Linear(0.0, math.inf, 3), "end: expected a finite number"),
-    (lambda: Linear(0.0, 1.0, -3), "steps: expected a number of steps"),
+    (lambda: Linear(0.0, 1.0, -3), "total: expected a number of steps"),
     (lambda: Cosine(1.0, total=True), "total: expected a number of steps"),
-    (lambda: Cosine(1.0, total=10).warmup(0), "steps: expected a number of steps"),
-    (lambda: Warmup(3, lambda t: 1.0), "after: expected a schedule"),
-    (lambda: Constant(1.0).then(3, abs), "other: expected a schedule"),
+    (lambda: Cosine(1.0, total=10).warmup(-1), "steps: expected a number of steps"),
+    (lambda: Cosine(1.0, total=0, rises=True), "total: expected at least 1 step if"),
+    (lambda: Polynomial(1.0, 0, cycle=True), "total: expected at least 1 in a cycle"),
+    (lambda: Warmup(3, "x"), "after: expected a finite number, or a schedule, found"),
+    (lambda: Warmup(3, int), "after: expected a finite number, or a schedule, found"),
+    (lambda: Warmup(3, math.nan), "after: expected a finite number, found nan"),
+    (lambda: Warmup(3, ReduceOnPlateau(1.0)), "after: expected a function of the step"),
+    (lambda: Function(3), "function: expected a function of the step, found 3"),
     (lambda: Constant(1.0).then(3, "x"), "other: expected a finite number"),
     (lambda: Join(ALL[:3], at=(3,)), "at: expected 2 steps for 3 schedules, found 1"),
-    (lambda: Join(ALL[:3], at=(3, 3)), r"at: expected rising steps, found \(3, 3\)"),
+    (lambda: Join(ALL[:3], at=(4, 3)), r"at: expected sorted steps, found \(4, 3\)"),
 ]
 
 

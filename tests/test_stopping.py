@@ -68,6 +68,50 @@ def test_nan_is_no_improvement():
     assert (stopping.best, stopping.best_update, stopping.num_bad) == (1.0, 2, 1)
 
 
+def test_only_what_beats_the_baseline_ends_a_bad_row():
+    stopping = EarlyStopping(patience=3, min_delta=0.5, baseline=2.0)
+    seen = [
+        (stopping.update(metric), stopping.best, stopping.num_bad)
+        for metric in (4.0, 3.0, 1.25, 1.0, 0.5, 0.5, nan)
+    ]
+    assert seen == [
+        *((False, 4.0, 1), (False, 3.0, 2), (False, 1.25, 0), (False, 1.25, 1)),
+        *((False, 0.5, 0), (False, 0.5, 1), (False, 0.5, 2)),
+    ]
+    stopping.reset()
+    assert [stopping.update(m) for m in (4.0, 3.0, 2.0)] == [False, False, True]
+
+
+@pytest.mark.parametrize("bad", [nan, inf, -inf])
+@pytest.mark.parametrize("warmup", [0, 5])
+def test_it_stops_at_nan_where_it_is_told_to(bad, warmup):
+    options = {"patience": 2, "warmup": warmup}
+    stopping = EarlyStopping(**options, stop_at_nan=True, smoothing=2)
+    assert [stopping.update(x) for x in (3.0, 2.0, bad)] == [False, False, True]
+    assert stopping.best == (inf if warmup else 2.5)
+    assert stopping.num_updates == 3
+    assert not any(EarlyStopping(**options).update(x) for x in (3.0, 2.0, nan))
+
+
+@pytest.mark.parametrize("warmup", [0, 3])
+def test_smoothing_takes_means_for_metrics(warmup):
+    """And keeps the params of the last metric in the best mean."""
+    n, p = 4, np.zeros(1)
+    metrics = LOSSES[:warmup] + [m for m in LOSSES[warmup:] if m == m][:36]
+    rest = metrics[warmup:]
+    means = [sum(rest[k : k + n]) / n for k in range(0, len(rest), n)]
+    plain = EarlyStopping(3)
+    stopping = EarlyStopping(3, smoothing=n, warmup=warmup, params=p)
+    for k, metric in enumerate(metrics):
+        p[0] = k
+        full = k >= warmup and (k - warmup) % n == n - 1
+        stop = plain.update(means[(k - warmup) // n]) if full else plain.num_bad >= 3
+        assert stopping.update(metric) is stop
+        assert (stopping.best, stopping.num_bad) == (plain.best, plain.num_bad)
+    stopping.restore()
+    assert p[0] == stopping.best_update == warmup + n * plain.best_update + n - 1
+
+
 def nested(rng):
     return {
         "a": wild(rng, (5, 3), "float32"),
@@ -154,7 +198,8 @@ def test_it_continues_from_its_state(at):
             yield stopping.update(metric), stopping.best, stopping.best_update
 
     p, q = np.zeros(3), np.zeros(3)
-    first = EarlyStopping(4, 0.25, relative=True, warmup=2, params=[p])
+    options = {"baseline": 1.0, "smoothing": 2, "stop_at_nan": True}
+    first = EarlyStopping(4, 0.25, relative=True, warmup=2, params=[p], **options)
     list(go(first, p, LOSSES[:at]))
     saved = pickle.loads(pickle.dumps(first.state_dict()))
     q[...] = p
@@ -205,7 +250,10 @@ def test_what_is_no_state_of_it_is_refused_and_changes_nothing():
     [
         ("patience", [-1, 1.5, None, True]),
         ("min_delta", [-0.1, inf, nan, "0", None, lambda t: 0.1]),
-        ("relative", [2, None, "yes"]),
+        ("relative", [2, None, "yes", np.ones(2)]),
+        ("baseline", [nan, inf, "0"]),
+        ("stop_at_nan", [1, None, np.ones(2)]),
+        ("smoothing", [0, 1.5, None, True]),
         ("mode", ["auto", None]),
         ("warmup", [-1, 0.5, None]),
         ("metric", ["1", None, [1.0, 2.0], True]),

@@ -221,3 +221,7 @@ def steps(least: int) -> Domain:
 def choice(*choices: str | int) -> Domain:
     """Return the domain of one of these strings, or of these ints."""
     return _Choice(choices)
+
+
+MODES = choice("min", "max")
+"""Whether a metric is to fall or to rise."""

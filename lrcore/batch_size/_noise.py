@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import inf, isclose, isfinite, nan
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from lrcore._shared import containers
-from lrcore._shared.domains import FINITE, FRACTION, POSITIVE, real, whole
+from lrcore._shared.domains import FINITE, FRACTION, POSITIVE, real
+from lrcore._shared.stateful import Check, Stateful, counted
 from lrcore._shared.sums import in_order
 from lrcore._shared.types import Array
 from lrcore._shared.words import listed, shown
 from lrcore.training.clip import global_norm
 
 
-class GradientNoiseScale:
+class GradientNoiseScale(Stateful):
     """Estimates the gradient's noise scale, which is about the critical batch size.
 
     ::
@@ -84,6 +85,13 @@ class GradientNoiseScale:
         "small_batch_size",
         "updates",
     )
+
+    _config = ("small_batch_size", "big_batch_size", "decay")
+    _changing: ClassVar[Mapping[str, Check]] = {
+        "_grad_norm2": FINITE.check,
+        "_trace": FINITE.check,
+        "updates": counted,
+    }
 
     def __init__(
         self,
@@ -224,37 +232,6 @@ class GradientNoiseScale:
         if self._grad_norm2 > 0:
             return max(self._trace / self._grad_norm2, 0.0)
         return inf if self._trace > 0 else nan
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return what ``load_state_dict`` takes."""
-        return {
-            "small_batch_size": self.small_batch_size,
-            "big_batch_size": self.big_batch_size,
-            "decay": self.decay,
-            "grad_norm2": self._grad_norm2,
-            "trace": self._trace,
-            "updates": self.updates,
-        }
-
-    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
-        """Continue with the estimates that were saved.
-
-        Raises
-        ------
-        TypeError, ValueError
-            `saved` is no result of ``state_dict()``.  Nothing has been changed then.
-        """
-        wanted = self.state_dict().keys()
-        if not isinstance(saved, Mapping) or saved.keys() != wanted:
-            raise ValueError(f"saved: expected {list(wanted)}, found {shown(saved)}")
-        new = GradientNoiseScale(
-            saved["small_batch_size"], saved["big_batch_size"], saved["decay"]
-        )
-        new._grad_norm2 = FINITE.check("grad_norm2", saved["grad_norm2"])
-        new._trace = FINITE.check("trace", saved["trace"])
-        new.updates = whole("updates", saved["updates"], "an int >= 0", least=0)
-        for name in self.__slots__:
-            setattr(self, name, getattr(new, name))
 
     def __repr__(self) -> str:
         return (

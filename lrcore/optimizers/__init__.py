@@ -4,6 +4,7 @@ A family is a module, and public by what its `__all__` names.  `base` is what al
 and the room's own; so are modules with an underscore.
 """
 
+from lrcore._shared.named import picked
 from lrcore.optimizers._available import Available as Available
 from lrcore.optimizers._available import describe
 from lrcore.optimizers._available import table as _table
@@ -38,6 +39,23 @@ def available() -> dict[str, Available]:
     ('torch', 'keras', 'optax', 'paper')
     """
     return {name: describe(kind) for name, kind in _kinds().items()}
+
+
+def get(name: str) -> type[Optimizer]:
+    """Return the class of an optimizer by its name, as a search or a file gives it.
+
+    Raises
+    ------
+    ValueError
+        There is none of this name; the message suggests one, and lists them all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> get("SGD")(np.zeros(2), lr=0.1)
+    <SGD of 2 elements in 1 arrays, t=0: ParamGroup(lr=0.1)>
+    """
+    return picked("name", name, _kinds())
 
 
 def _kinds() -> dict[str, type[Optimizer]]:

@@ -2,9 +2,9 @@
 
 A schedule is called with the number of steps taken before, 0 for the first, and gives
 the value of the next one: a float for an int, a float64 array for an array.  There is
-nothing to advance and nothing to resume.  It is a frozen value: comparable, hashable,
-its ``repr`` evaluates back to it, and ``Schedule.from_dict(s.to_dict())`` is it again.
-Past its last step it holds its last value.
+nothing to advance and nothing to resume.  It is a frozen value: it can be compared and
+hashed, and made again from its ``repr``, by `eval`, or by
+``Schedule.from_dict(s.to_dict())``.  Past its last step it holds its last value.
 
 ========================================  ============================================
 Constant, StepDecay, MultiStep,           by steps
@@ -14,18 +14,29 @@ InverseTime, InverseSqrt, Interpolate
 Cosine, FlatCosine, WSD, Rex, Tanh, Noam  over a run of known length; a transformer's
 CosineRestarts, Cyclic, OneCycle          up and down; ``OneCycle.momentum()``
 Warmup, Join, PerEpoch, Clamp, Sum,       of other schedules: ``s.warmup(steps)``,
-Product                                   ``s.then(at, other)``, ``join``,
+Product, Quotient                         ``s.then(at, other)``, ``join``,
                                           ``s.per_epoch(n)``, ``s.clamp(low, high)``,
-                                          ``s.scale(2)``, ``a + b``, ``a * b``
+                                          ``a + b``, ``1 - a``, ``2 * a``, ``a / 2``
+Function                                  of any other function of the step
+make                                      any by its name: ``make("Cosine", 0.1, 100)``
 ========================================  ============================================
 
-They drive any hyper-parameter of an optimizer that is no count: the learning rate,
-momentum, betas, weight decay.  Any other callable of the step will do too; these check
-their parameters when they are made.  A number comes from the C library's functions and
-an array from NumPy's, which may differ in the last bits.
+A schedule can drive every hyper-parameter of an optimizer but the integers: the
+learning rate, momentum, betas, weight decay.  So can any other function of the step;
+schedules check their parameters when they are made.  Where a schedule takes another
+one, it also takes a number or any other function of the step.
 
-`anneal`, `cycles` and `decay` are families of them; modules with an underscore are the
-room's own: what all share, formulas, checks of parameters, pictures.
+Parameters have the same names in all schedules: `base` is the first value, or the value
+after a warm-up; `peak` the highest and `end` the last one; `total` the number of steps
+of a run, `every` of one period; `at` lists the steps at which something happens.
+
+A number of steps that is 0 means the limit: no warm-up, no milestones, or a phase that
+is left out.  Values for a number come from the C library's functions, values for an
+array from NumPy's; they may differ in the last bits.
+
+`anneal`, `cycles`, `decay`, `plain` and `stepwise` are families of schedules; `compose`
+and `arithmetic` make schedules of schedules.  Modules with an underscore are the room's
+own: the class `Schedule`, formulas, checks of parameters, pictures.
 
 Examples
 --------
@@ -40,7 +51,12 @@ array([0.05, 0.5 , 0.5 , 0.25, 0.  ])
 Warmup(steps=10, after=Cosine(base=0.5, total=100))
 """
 
+from lrcore.schedules._make import *
 from lrcore.schedules._schedule import *
 from lrcore.schedules.anneal import *
+from lrcore.schedules.arithmetic import *
+from lrcore.schedules.compose import *
 from lrcore.schedules.cycles import *
 from lrcore.schedules.decay import *
+from lrcore.schedules.plain import *
+from lrcore.schedules.stepwise import *

@@ -1,4 +1,4 @@
-"""Curves over the steps, drawn from arrays: what a schedule's picture is made of."""
+"""Pictures of curves over the steps, drawn from arrays."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from lrcore._shared.types import Array
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_POINTS = 4000  # of a line: more than a picture has pixels
+_POINTS = 4000  # the most points of a line: more than a picture has pixels across
 
 
 def steps_drawn(steps: int, path: str | PathLike[str] | None) -> Array:
-    """Return which steps to evaluate, once it is known that they can be drawn."""
+    """Return the steps to draw, after a check that a picture can be made."""
     whole("steps", steps, "an int >= 1", least=1)
     pictures.check_path(path)
     pictures.require()
@@ -44,7 +44,10 @@ def draw(
     label: str = "learning rate",
     named: bool = False,
 ) -> Figure:
-    """Draw values at the steps t; `named`: each curve in its colour, with a legend."""
+    """Draw values at the steps t.
+
+    named : whether each curve has its own colour and its name in a legend.
+    """
     widest = max(len(str(name)) for name in curves) + 8
     columns = pictures.columns(len(curves), most=max(1, min(4, 90 // widest)))
     height = 4 + 0.22 * (math.ceil(len(curves) / columns) - 1)

@@ -1,6 +1,7 @@
-"""What formulas take functions from: one namespace for numbers, one for arrays.
+"""The functions for formulas: one namespace for numbers, one for arrays.
 
-A formula is written once, for both; a number takes a fiftieth of NumPy's time.
+A formula is written once, for both.  A number takes a fiftieth of the time with `math`
+that it takes with NumPy.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def _array(values: tuple[float, ...]) -> Array:
 
 
 def _arrays_powers(x: float, y: Array) -> Any:
-    # NumPy takes ten times as long for what is below the normal numbers.
+    # NumPy takes ten times as long for results below the normal numbers.
     if x < 1 and y.min() * math.log(x) < _UNDERFLOWS:
         return 0.0
     return np.power(x, y)
@@ -75,12 +76,12 @@ NUMBERS = SimpleNamespace(
     maximum=max,
     minimum=min,
     power=_power,
-    powers=_power,  # of one number above 0
-    whole_powers=_power,  # the same, to whole exponents
+    powers=_power,  # x is one number above 0, the exponents are an array
+    whole_powers=_power,  # likewise, with whole exponents
     sqrt=math.sqrt,
     tanh=math.tanh,
-    # How many points are <= t, and how many < t: of an array, one int where all agree,
-    # as in most blocks of rising steps.
+    # The number of points <= t, and of points < t.  For an array it is one int if it is
+    # the same for all elements, as in most blocks of rising steps.
     count=bisect_right,
     count_below=bisect_left,
     take=lambda values, k: values[k],
@@ -112,12 +113,18 @@ def half_cosine(x: Any, xp: Any) -> Any:
 
 
 def progress(t: Any, begin: float, steps: float, xp: Any) -> Any:
-    """From 0 in step `begin` to 1 after `steps` more, and no further."""
+    """From 0 in step `begin` to 1 after `steps` more, where it stays.
+
+    With no steps it jumps to 1, but in step 0 it is 0 in any case: a warm-up rises to
+    the value there.
+    """
+    if not steps:
+        return xp.where((t >= begin) & (t > 0), 1.0, 0.0)
     if begin:
         t = xp.maximum(t - begin, 0.0)
     return xp.minimum(t / steps, 1.0)
 
 
 def between(a: Any, b: Any, x: Any) -> Any:
-    """From a at x = 0 to b at x = 1, exactly either."""
+    """From a at x = 0 to b at x = 1, exact at both ends."""
     return a * (1 - x) + b * x

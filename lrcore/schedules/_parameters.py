@@ -1,4 +1,4 @@
-"""Types of a schedule's parameters; what is annotated to each checks a value of it."""
+"""Types of a schedule's parameters, each annotated with the check of a value."""
 
 from __future__ import annotations
 
@@ -30,22 +30,24 @@ MaybeNoSteps = Annotated[int, steps(0).check]
 Flag = Annotated[bool, FLAG.check]
 
 
-def several(check: Check) -> Check:
-    """Return the check of a parameter that is some of such values, one at least."""
+def several(check: Check, least: int = 1) -> Check:
+    """Return the check of a sequence, from a check of each of its values."""
 
     def check_all(name: str, values: Any) -> tuple[Any, ...]:
         if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
             raise TypeError(f"{name}: expected a sequence, found {shown(values)}")
         checked = tuple(check(f"{name}[{k}]", value) for k, value in enumerate(values))
-        if not checked:
+        if len(checked) < least:
             raise ValueError(f"{name}: expected at least one, found none")
         return checked
 
     return check_all
 
 
-def rising(name: str, values: tuple[float, ...], *, strictly: bool = True) -> None:
-    """Refuse values that are not sorted, or that repeat."""
-    if any(a > b or (strictly and a == b) for a, b in pairwise(values)):
-        what = "rising" if strictly else "sorted"
-        raise ValueError(f"{name}: expected {what} steps, found ({listed(values)})")
+def are_sorted(name: str, values: tuple[float, ...]) -> None:
+    """Refuse values that fall."""
+    if any(a > b for a, b in pairwise(values)):
+        raise ValueError(f"{name}: expected sorted steps, found ({listed(values)})")
+
+
+Moments = Annotated[tuple[int, ...], several(steps(0).check, least=0)]

@@ -32,18 +32,19 @@ def schedules(
     Parameters
     ----------
     schedules : callable, or mapping of callables by name
-        Functions of the number of steps taken before: those of `lrcore.schedules`, or
-        any other, which are called with one int at a time.
+        Functions of the number of steps taken before.  Those that are not of
+        `lrcore.schedules` are called with one int at a time.
     steps : int
-        How many steps are drawn, from 0.  Of more than 4,000 as many are picked evenly.
+        The number of steps to draw, from step 0.  If there are more than 4,000, 4,000
+        of them are drawn, evenly spaced.
     path : str or path, optional
-        A .png, .pdf or .svg to write.
+        A .png, .pdf or .svg file to write.
     title : str, optional
-        Default: the schedule itself where there is one, none where there are several.
+        Default: the repr of a single schedule; none for several.
     log : bool, default False
-        A logarithmic axis of the values.
+        Whether the axis of values is logarithmic.
     label : str, default "learning rate"
-        What the values are: a schedule may drive a momentum or a weight decay too.
+        The name of the values, as a schedule can also drive a momentum, say.
 
     Returns
     -------

@@ -1,54 +1,35 @@
-"""The schedule, and what composes schedules."""
+"""The schedule: a pure function of the step, and a value."""
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from functools import cache, cached_property
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from functools import cache
 from os import PathLike
-from typing import (
-    TYPE_CHECKING,
-    Annotated,
-    Any,
-    ClassVar,
-    Literal,
-    TypeVar,
-    get_type_hints,
-    overload,
-)  # fmt: skip
+from typing import TYPE_CHECKING, Any, ClassVar, Self, get_type_hints, overload
 
 import numpy as np
 
-from lrcore._shared.domains import FINITE, choice, real
-from lrcore._shared.sums import in_order
+from lrcore._shared.domains import real
 from lrcore._shared.types import Array
 from lrcore._shared.words import listed, shortened, shown
-from lrcore.schedules._formulas import ARRAYS, NUMBERS, between
-from lrcore.schedules._parameters import (
-    STEPS,
-    Check,
-    Finite,
-    Flag,
-    Fraction,
-    Steps,
-    rising,
-    several,
-)  # fmt: skip
+from lrcore.schedules._composition import Composition
+from lrcore.schedules._formulas import ARRAYS, NUMBERS
+from lrcore.schedules._parameters import Check
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Clamp", "Constant", "Join", "PerEpoch", "Product", "Schedule", "Sum",
-           "Warmup", "join"]  # fmt: skip
+__all__ = ["Schedule"]
 
-# Elements that a formula takes at a time: what it makes on the way stays in the cache.
+# A formula is evaluated for so many elements at a time, whose intermediate results fit
+# in the cache.
 _BLOCK = 8192
 _FOREVER = 2.0**63
 
 
-class Schedule(ABC):
+class Schedule(Composition, ABC):
     """A pure function of the step; see the module.
 
     One of your own is a frozen dataclass of this class with the method ``_at(t, xp)``,
@@ -71,13 +52,21 @@ class Schedule(ABC):
 
     __array_ufunc__ = None  # array * schedule is an error, no array of products
 
-    _known: ClassVar[dict[str, type[Schedule]]] = {}
+    _known: ClassVar[dict[str, type[Schedule]]] = {}  # by their `_name`
     _name: ClassVar[str]
+    _renamed: ClassVar[Mapping[str, str]] = {}  # old names of parameters
 
     def __init_subclass__(cls) -> None:
+        if "__init__" in vars(cls) and not is_dataclass(cls):
+            raise _no_dataclass(cls)
         own = cls.__module__.startswith(f"{__package__}.")
         cls._name = cls.__name__ if own else f"{cls.__module__}.{cls.__qualname__}"
         Schedule._known[cls._name] = cls
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        if not is_dataclass(cls):
+            raise _no_dataclass(cls)
+        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         for name, check in _checks(type(self)).items():
@@ -92,8 +81,8 @@ class Schedule(ABC):
 
         Raises
         ------
-        ValueError
-            A step is negative or NaN.
+        TypeError, ValueError
+            A step is negative or NaN, or the formula gives no number.
         """
         if isinstance(t, np.ndarray):
             return self._of_array(t)
@@ -101,7 +90,12 @@ class Schedule(ABC):
             t = real("t", t, "a step >= 0, or an array of them")
         if not 0 <= t < _FOREVER:
             raise ValueError(f"t: expected a step >= 0, found {shown(t)}")
-        return float(self._at(t, NUMBERS))
+        value = self._at(t, NUMBERS)
+        return value if type(value) is float else self._number(value)
+
+    def _number(self, value: Any) -> float:
+        """Return a value of the formula as a float, an infinity for a huge int."""
+        return real(shown(self), value, "_at to return a number")
 
     def _of_array(self, t: Array) -> Array:
         if t.dtype.kind not in "iuf":
@@ -119,77 +113,20 @@ class Schedule(ABC):
                     raise ValueError(
                         "t: expected steps >= 0, found a smaller one or NaN"
                     )
-                out[block] = self._at(steps, ARRAYS)
+                of_block = self._at(steps, ARRAYS)
+                if of_block is None:  # which NumPy would take for NaN
+                    self._number(of_block)
+                out[block] = of_block
         return values
 
     @abstractmethod
     def _at(self, t: Any, xp: Any) -> Any:
-        """Evaluate the formula, with functions of xp: ARRAYS, or NUMBERS."""
+        """Evaluate the formula, with functions of xp: ARRAYS or NUMBERS."""
 
     @property
     def _length(self) -> int:
-        """Steps that show what it does."""
+        """A number of steps that shows its shape."""
         return 1000
-
-    # --- composition ---------------------------------------------------------------
-
-    def warmup(
-        self,
-        steps: int,
-        start: float = 0.0,
-        shape: Literal["linear", "exponential", "log"] = "linear",
-        first: Literal[0, 1] = 1,
-    ) -> Warmup:
-        """Rise to this schedule's first value, then follow it: see `Warmup`.
-
-        All of it follows, later: a run of 300 steps with a warm-up of 20 has room for a
-        schedule of 280.
-        """
-        return Warmup(steps, self, start, shape, first)
-
-    def then(self, at: int, other: Schedule | float) -> Join:
-        """Follow this schedule up to step `at`, and the other from there on.
-
-        The other counts from its own start; a number is a constant.
-        """
-        if not callable(other):
-            other = Constant(FINITE.check("other", other))
-        return Join((self, _schedule("other", other)), (at,))
-
-    def scale(self, factor: float) -> Product:
-        """Multiply by a number: ``factor * self``."""
-        return Product((Constant(FINITE.check("factor", factor)), self))
-
-    def clamp(self, low: float | None = None, high: float | None = None) -> Clamp:
-        """Go no lower and no higher."""
-        return Clamp(self, low, high)
-
-    def per_epoch(self, steps_per_epoch: int, fractional: bool = False) -> PerEpoch:
-        """Count its steps in epochs: see `PerEpoch`."""
-        return PerEpoch(
-            self, STEPS.check("steps_per_epoch", steps_per_epoch), fractional
-        )
-
-    def __add__(self, other: Schedule | float) -> Sum:
-        return _combined(Sum, self, other)
-
-    def __radd__(self, other: float) -> Sum:
-        return _combined(Sum, other, self)
-
-    def __mul__(self, other: Schedule | float) -> Product:
-        return _combined(Product, self, other)
-
-    def __rmul__(self, other: float) -> Product:
-        return _combined(Product, other, self)
-
-    def __neg__(self) -> Product:
-        return -1 * self
-
-    def __sub__(self, other: Schedule | float) -> Sum:
-        return self + -other
-
-    def __rsub__(self, other: float) -> Sum:
-        return other + -self
 
     # --- as a value ----------------------------------------------------------------
 
@@ -204,7 +141,7 @@ class Schedule(ABC):
         return [f"{f.name}={value!r}" for f, value in given if value != f.default]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it in what JSON has: its class as ``"schedule"``, its parameters.
+        """Return a dict for JSON, of its class as ``"schedule"`` and its parameters.
 
         Examples
         --------
@@ -228,7 +165,7 @@ class Schedule(ABC):
         Raises
         ------
         TypeError, ValueError
-            It is no such dict, or a parameter cannot be.
+            It is no such dict, or a parameter is out of its domain.
         """
         if not isinstance(saved, Mapping) or not isinstance(saved.get("schedule"), str):
             raise TypeError(
@@ -239,9 +176,12 @@ class Schedule(ABC):
             raise ValueError(
                 f"schedule: found an unknown one, {shown(saved['schedule'])}"
             )
+        if not is_dataclass(kind):
+            raise _no_dataclass(kind)
         given = {name: _revived(saved[name]) for name in saved if name != "schedule"}
-        known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
-        if unknown := [name for name in given if name not in known]:
+        known = [f.name for f in fields(kind)]
+        taken = {*known, *kind._renamed}
+        if unknown := [name for name in given if name not in taken]:
             raise ValueError(
                 f"{shortened(kind.__name__)}: expected parameters of {known}, found "
                 f"[{listed(unknown)}]"
@@ -260,12 +200,20 @@ class Schedule(ABC):
         return _curves.draw(t, {"": self(t)}, path, _curves.title(self))
 
 
+def _no_dataclass(cls: type) -> TypeError:
+    return TypeError(
+        f"{shortened(cls.__name__)}: expected a dataclass, found another subclass of "
+        "Schedule; write @dataclass(frozen=True, repr=False) above it, and its "
+        "parameters as fields (base: float) instead of an __init__"
+    )
+
+
 @cache
 def _checks(cls: type[Schedule]) -> dict[str, Check]:
-    """Return what is annotated to the parameters, as far as something is."""
+    """Return the checks in the annotations of the parameters, where there are some."""
     try:
         hints = get_type_hints(cls, include_extras=True)
-    except NameError:  # of a class elsewhere, which imports types for checkers only
+    except NameError:  # a user's class may import types for checkers only
         return {}
     annotated = {f.name: hints[f.name] for f in fields(cls)}  # type: ignore[arg-type]
     return {
@@ -273,14 +221,6 @@ def _checks(cls: type[Schedule]) -> dict[str, Check]:
         for name, hint in annotated.items()
         if hasattr(hint, "__metadata__")
     }
-
-
-def _schedule(name: str, value: Any) -> Schedule:
-    if not isinstance(value, Schedule):
-        raise TypeError(
-            f"{name}: expected a schedule of this module, found {shown(value)}"
-        )
-    return value
 
 
 def _plain(value: Any) -> Any:
@@ -293,281 +233,3 @@ def _revived(value: Any) -> Any:
     if isinstance(value, Mapping):
         return Schedule.from_dict(value)
     return tuple(map(_revived, value)) if isinstance(value, list) else value
-
-
-Inner = Annotated[Schedule, _schedule]
-Several = Annotated[tuple[Schedule, ...], several(_schedule)]
-Bound = Annotated[float | None, FINITE.or_none().check]
-Composed = TypeVar("Composed", "Sum", "Product")
-
-
-@dataclass(frozen=True, repr=False)
-class Constant(Schedule):
-    """``base``.
-
-    Examples
-    --------
-    >>> Constant(0.1)(7)
-    0.1
-    """
-
-    base: Finite
-
-    def _at(self, t: Any, xp: Any) -> Any:
-        return self.base
-
-    @property
-    def _length(self) -> int:
-        return 1
-
-
-@dataclass(frozen=True, repr=False)
-class Warmup(Schedule):
-    """Rise to ``after(0)`` over the first steps, then follow ``after(t - steps)``.
-
-    With ``x = (t + first) / steps``, after(0) is multiplied by
-
-    - linear: ``start + (1 - start) x``
-    - exponential: ``start^(1 - x)``
-    - log: ``start + (1 - start) log(t + 1) / log(steps)`` (DeepSpeed's WarmupLR)
-
-    Parameters
-    ----------
-    steps : int
-        Of the warm-up.
-    after : Schedule
-        What follows, counting from its own start.
-    start : float
-        The factor at x = 0, from 0 to 1; above 0 for an exponential one.  Default 0.
-    shape : {"linear", "exponential", "log"}
-        Default linear.
-    first : {0, 1}
-        With 1, the default, the first step is not wasted on the rate `start`, and the
-        last of the warm-up reaches after(0).  With 0, as in torch, Keras, optax and
-        transformers, the first step takes `start`, and the step after the warm-up is
-        the first to reach it.
-
-    Examples
-    --------
-    >>> s = Warmup(4, Constant(1.0))
-    >>> s(0), s(3), s(4)
-    (0.25, 1.0, 1.0)
-    >>> s = Constant(1.0).warmup(2, start=0.01, shape="exponential", first=0)
-    >>> s(0), s(1), s(2)
-    (0.01, 0.1, 1.0)
-    """
-
-    steps: Steps
-    after: Inner
-    start: Fraction = 0.0
-    shape: Annotated[
-        Literal["linear", "exponential", "log"],
-        choice("linear", "exponential", "log").check,
-    ] = "linear"
-    first: Annotated[Literal[0, 1], choice(0, 1).check] = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.shape == "exponential" and self.start == 0:
-            raise ValueError("start: expected a factor > 0 to rise from, found 0")
-        if self.shape == "log" and (self.first == 0 or self.steps == 1):
-            raise ValueError(
-                "shape: a log warm-up takes first=1 and at least 2 steps, found "
-                f"first={self.first} and steps={self.steps}"
-            )
-
-    def _at(self, t: Any, xp: Any) -> Any:
-        passed = xp.count((self.steps,), t)
-        if type(passed) is int and passed:
-            return self.after._at(t - self.steps, xp)
-        rising = self._factor(t, xp) * self._first
-        if type(passed) is int:
-            return rising
-        after = self.after._at(xp.maximum(t - self.steps, 0), xp)
-        return xp.where(passed, after, rising)
-
-    @cached_property
-    def _first(self) -> float:
-        return self.after(0)
-
-    def _factor(self, t: Any, xp: Any) -> Any:
-        if self.shape == "log":
-            return between(self.start, 1.0, xp.log(t + 1.0) / math.log(self.steps))
-        x = (t + self.first) / self.steps
-        if self.shape == "linear":
-            return between(self.start, 1.0, x)
-        return xp.power(self.start, 1 - x)
-
-    @property
-    def _length(self) -> int:
-        return self.steps + self.after._length
-
-
-@dataclass(frozen=True, repr=False)
-class Join(Schedule):
-    """One schedule after another, each counting from its own start.
-
-    ``schedules[k](t - at[k-1])`` from step ``at[k-1]`` until ``at[k]``.
-
-    Examples
-    --------
-    >>> s = Join((Constant(1.0), Constant(0.5).warmup(5)), at=(5,))
-    >>> s(4), s(5), s(9)
-    (1.0, 0.1, 0.5)
-    >>> s == Constant(1.0).then(5, Constant(0.5).warmup(5))
-    True
-    """
-
-    schedules: Several
-    at: Annotated[tuple[int, ...], several(STEPS.check)]
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if len(self.schedules) != len(self.at) + 1:
-            raise ValueError(
-                f"at: expected {len(self.schedules) - 1} steps for "
-                f"{len(self.schedules)} schedules, found {len(self.at)}"
-            )
-        rising("at", self.at)
-
-    def _at(self, t: Any, xp: Any) -> Any:
-        begins = (0, *self.at)
-        k = xp.count(self.at, t)
-        if type(k) is int:
-            return self.schedules[k]._at(t - begins[k], xp)
-        value: Any = math.nan
-        for i in range(k.min(), k.max() + 1):
-            here = self.schedules[i]._at(xp.maximum(t - begins[i], 0), xp)
-            value = xp.where(t >= begins[i], here, value)
-        return value
-
-    @property
-    def _length(self) -> int:
-        return self.at[-1] + self.schedules[-1]._length
-
-
-def join(schedules: Sequence[Schedule], at: Sequence[int]) -> Join:
-    """Put schedules one after another: ``Join(schedules, at)``."""
-    return Join(schedules, at)  # type: ignore[arg-type] # which makes tuples of them
-
-
-@dataclass(frozen=True, repr=False)
-class Sum(Schedule):
-    """The sum of schedules: ``a + b``, ``1 - a``.
-
-    Examples
-    --------
-    >>> (1 - Constant(0.25))(0)
-    0.75
-    """
-
-    terms: Several
-
-    def _at(self, t: Any, xp: Any) -> Any:
-        first, *others = (s._at(t, xp) for s in self.terms)
-        return in_order(others, first)
-
-    @property
-    def _length(self) -> int:
-        return max(s._length for s in self.terms)
-
-
-@dataclass(frozen=True, repr=False)
-class Product(Schedule):
-    """The product of schedules: ``a * b``, ``2 * a``; of two, what torch calls chained.
-
-    Examples
-    --------
-    >>> (2 * Constant(0.25))(0)
-    0.5
-    """
-
-    factors: Several
-
-    def _at(self, t: Any, xp: Any) -> Any:
-        return math.prod(s._at(t, xp) for s in self.factors)
-
-    @property
-    def _length(self) -> int:
-        return max(s._length for s in self.factors)
-
-
-@dataclass(frozen=True, repr=False)
-class Clamp(Schedule):
-    """``min(max(of(t), low), high)``; None bounds nothing.
-
-    Examples
-    --------
-    >>> Constant(0.1).clamp(low=0.2)(0)
-    0.2
-    """
-
-    of: Inner
-    low: Bound = None
-    high: Bound = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if None not in (self.low, self.high) and self.low > self.high:  # type: ignore[operator]
-            raise ValueError(
-                f"low: expected at most high = {self.high}, found {self.low}"
-            )
-
-    def _at(self, t: Any, xp: Any) -> Any:
-        value = self.of._at(t, xp)
-        if self.low is not None:
-            value = xp.maximum(value, self.low)
-        return value if self.high is None else xp.minimum(value, self.high)
-
-    @property
-    def _length(self) -> int:
-        return self.of._length
-
-
-@dataclass(frozen=True, repr=False)
-class PerEpoch(Schedule):
-    """A schedule that counts epochs: ``of(t // steps)``.
-
-    Parameters
-    ----------
-    of : Schedule
-        Of the epoch.
-    steps : int
-        Of an epoch.
-    fractional : bool
-        ``of(t / steps)``: it moves within the epoch too.  Default False.
-
-    Examples
-    --------
-    >>> s = Constant(1.0).then(2, Constant(0.1)).per_epoch(100)
-    >>> s(199), s(200)
-    (1.0, 0.1)
-    """
-
-    of: Inner
-    steps: Steps
-    fractional: Flag = False
-
-    def _at(self, t: Any, xp: Any) -> Any:
-        epoch = t / self.steps
-        return self.of._at(epoch if self.fractional else xp.floor(epoch), xp)
-
-    @property
-    def _length(self) -> int:
-        return self.steps * self.of._length
-
-
-def _combined(kind: type[Composed], a: Any, b: Any) -> Composed:
-    """Return a sum or product of a and b; a sum of sums is one, a number a constant."""
-    parts: list[Schedule] = []
-    for part in (a, b):
-        if isinstance(part, kind):
-            parts += getattr(part, fields(kind)[0].name)
-        elif isinstance(part, Schedule):
-            parts.append(part)
-        else:
-            try:
-                parts.append(Constant(part))
-            except TypeError:
-                return NotImplemented  # type: ignore[no-any-return]
-    return kind(tuple(parts))

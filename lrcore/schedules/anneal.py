@@ -32,7 +32,8 @@ class Cosine(Schedule):
     base, end : float
         The first and the last value.  end defaults to 0.
     total : int
-        The number of steps from base to end.
+        The number of steps from base to end.  With 0, step 0 is at base, all others are
+        at end: this is the limit, and a warm-up rises to base.
     rises : bool
         Whether the cosine goes on afterwards, up to base and down again, as in torch's
         CosineAnnealingLR.  Default False: the value stays at end.
@@ -47,9 +48,14 @@ class Cosine(Schedule):
     """
 
     base: Finite
-    total: Steps
+    total: MaybeNoSteps
     end: Finite = 0.0
     rises: Flag = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.rises and not self.total:
+            raise ValueError("total: expected at least 1 step if it rises, found 0")
 
     def _at(self, t: Any, xp: Any) -> Any:
         x = t / self.total if self.rises else progress(t, 0, self.total, xp)
@@ -71,7 +77,7 @@ class FlatCosine(Schedule):
     base, end : float
         The first and the last value.  end defaults to 0.
     total : int
-        The number of steps of both parts together.
+        The number of steps of both parts together; 0 as in `Cosine`.
     pct_start : float
         The fraction of the steps in the first part, below 1.  Default 0.75.
 
@@ -83,7 +89,7 @@ class FlatCosine(Schedule):
     """
 
     base: Finite
-    total: Steps
+    total: MaybeNoSteps
     pct_start: Fraction = 0.75
     end: Finite = 0.0
 
@@ -119,8 +125,8 @@ class WSD(Schedule):
     base, end : float
         The value after the warm-up, and the last value.  end defaults to 0.
     total, warmup_steps, decay_steps : int
-        The number of all steps, of the warm-up and of the decay; the value stays at
-        base in the steps between.
+        The number of all steps, of the warm-up and of the decay, all of which may be 0;
+        the value stays at base in the steps between.
     shape : {"linear", "cosine", "sqrt"}
         The shape of the decay.  Default linear.
     start, first : float, {0, 1}
@@ -134,9 +140,9 @@ class WSD(Schedule):
     """
 
     base: Finite
-    total: Steps
+    total: MaybeNoSteps
     warmup_steps: MaybeNoSteps
-    decay_steps: Steps
+    decay_steps: MaybeNoSteps
     shape: Annotated[
         Literal["linear", "cosine", "sqrt"], choice("linear", "cosine", "sqrt").check
     ] = "linear"
@@ -180,7 +186,7 @@ class Noam(Schedule):
     model_size : int
         The dimension of the model, d_model.
     warmup_steps : int
-        The number of steps of the linear warm-up.
+        The number of steps of the linear warm-up; 0 is no warm-up.
     factor : float
         Default 1.
 
@@ -192,17 +198,19 @@ class Noam(Schedule):
     """
 
     model_size: Steps
-    warmup_steps: Steps
+    warmup_steps: MaybeNoSteps
     factor: Positive = 1.0
 
     def _at(self, t: Any, xp: Any) -> Any:
         s = t + 1.0
-        rising, falling = s * self.warmup_steps**-1.5, 1 / xp.sqrt(s)
-        return self.factor * self.model_size**-0.5 * xp.minimum(falling, rising)
+        value = 1 / xp.sqrt(s)
+        if self.warmup_steps:
+            value = xp.minimum(value, s * self.warmup_steps**-1.5)
+        return self.factor * self.model_size**-0.5 * value
 
     @property
     def _length(self) -> int:
-        return 5 * self.warmup_steps
+        return 5 * self.warmup_steps or 1000
 
 
 @dataclass(frozen=True, repr=False)
@@ -219,7 +227,7 @@ class Rex(Schedule):
     """
 
     base: Finite
-    total: Steps
+    total: MaybeNoSteps
     end: Finite = 0.0
 
     def _at(self, t: Any, xp: Any) -> Any:
@@ -243,7 +251,7 @@ class Tanh(Schedule):
     base, end : float
         The values that it falls from and to, approximately.  end defaults to 0.
     total : int
-        The number of steps from base to end.
+        The number of steps from base to end; 0 as in `Cosine`.
     low, high : float
         The interval of the hyperbolic tangent, low < high.  Default -6, 3.
 
@@ -254,7 +262,7 @@ class Tanh(Schedule):
     """
 
     base: Finite
-    total: Steps
+    total: MaybeNoSteps
     low: Finite = -6.0
     high: Finite = 3.0
     end: Finite = 0.0

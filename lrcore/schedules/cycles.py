@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from lrcore._shared.domains import FINITE, choice
+from lrcore._shared.renamed import renamed
 from lrcore._shared.words import shown
 from lrcore.schedules._formulas import between, half_cosine
 from lrcore.schedules._parameters import (
@@ -19,7 +20,7 @@ from lrcore.schedules._parameters import (
     Steps,
 )
 from lrcore.schedules._schedule import Schedule
-from lrcore.schedules.decay import Interpolate
+from lrcore.schedules.stepwise import Interpolate
 
 __all__ = ["CosineRestarts", "Cyclic", "OneCycle"]
 
@@ -32,9 +33,10 @@ def _growth(name: str, value: Any) -> float | int:
     return int(number) if number.is_integer() else number
 
 
+@renamed(first="every")
 @dataclass(frozen=True, repr=False)
 class CosineRestarts(Schedule):
-    """Half cosines from ``base`` to ``end``; cycle i has ``first * mult^i`` steps.
+    """Half cosines from ``base`` to ``end``; cycle i has ``every * mult^i`` steps.
 
     Loshchilov & Hutter 2017, "SGDR", eq. 5.  The step of a restart always belongs to
     the new cycle: rounding cannot make it the last step of the cycle before.
@@ -43,8 +45,8 @@ class CosineRestarts(Schedule):
     ----------
     base, end : float
         The first value, and the value that each cycle falls to.  end defaults to 0.
-    first : int
-        The number of steps of the first cycle.
+    every : int
+        The number of steps of a cycle; of the first one if mult is above 1.
     mult : float
         The ratio of the lengths of successive cycles: 1, or at least 1.01.  Default 1.
     gamma : float
@@ -52,13 +54,13 @@ class CosineRestarts(Schedule):
 
     Examples
     --------
-    >>> s = CosineRestarts(1.0, first=10, mult=2)
+    >>> s = CosineRestarts(1.0, every=10, mult=2)
     >>> s(5), s(10), s(20), s(30)
     (0.5, 1.0, 0.5, 1.0)
     """
 
     base: Finite
-    first: Steps
+    every: Steps
     mult: Annotated[float, _growth] = 1
     end: Finite = 0.0
     gamma: Positive = 1.0
@@ -66,7 +68,7 @@ class CosineRestarts(Schedule):
     @cached_property
     def _restarts(self) -> tuple[float, ...]:
         """The steps in which cycles begin, up to 2^53, where floats are exact."""
-        begins, length = [0.0], float(self.first)
+        begins, length = [0.0], float(self.every)
         while begins[-1] < 2**53:
             begins.append(begins[-1] + length)
             length *= self.mult
@@ -74,8 +76,8 @@ class CosineRestarts(Schedule):
 
     def _at(self, t: Any, xp: Any) -> Any:
         if self.mult == 1:
-            cycle = xp.floor(t / self.first)
-            x = (t - cycle * self.first) / self.first
+            cycle = xp.floor(t / self.every)
+            x = (t - cycle * self.every) / self.every
         else:
             cycle = xp.count(self._restarts, t) - 1
             begin = xp.take(self._restarts, cycle)
@@ -87,7 +89,7 @@ class CosineRestarts(Schedule):
 
     @property
     def _length(self) -> int:
-        return int(self.first * (1 + self.mult + self.mult**2))
+        return int(self.every * (1 + self.mult + self.mult**2))
 
 
 @dataclass(frozen=True, repr=False)

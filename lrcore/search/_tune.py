@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, get_args
 
-from lrcore._shared.domains import FLAG, real, whole
+from lrcore._shared.domains import FLAG, MODES, real, whole
 from lrcore._shared.words import shown
 from lrcore.search._arguments import (
     Method,
@@ -26,7 +26,6 @@ from lrcore.search._result import Search
 from lrcore.search._trial import ranked
 from lrcore.space import check
 from lrcore.space._dimension import Dimension, one_of
-from lrcore.training.plateau import MODES
 
 
 def tune(

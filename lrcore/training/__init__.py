@@ -1,8 +1,8 @@
-"""What a training loop uses beside its optimizer and a schedule.
+"""Tools of a training loop beside its optimizer and schedules.
 
-`ReduceOnPlateau` and `EarlyStopping` follow a metric, `LossScaler` a scaled loss;
-`global_norm` and the clips are of gradients by themselves.  A file each; what their
-`__all__` names is public.
+`ReduceOnPlateau` and `EarlyStopping` follow a metric; `LossScaler` scales the loss for
+gradients in a narrow float; `global_norm`, `clip_by_global_norm` and `clip_by_value`
+work on gradients before a step.
 """
 
 from lrcore.training.clip import clip_by_global_norm, clip_by_value, global_norm

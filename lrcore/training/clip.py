@@ -1,7 +1,8 @@
-"""Norms and clipping of gradients by themselves, in place.
+"""The global norm of gradients, and clipping in place.
 
-Every optimizer does the same within its step, in one pass less (``clip_norm``,
-``clip_value``): these are for loops that look at gradients before they step.
+Every optimizer can clip within its step (``clip_norm``, ``clip_value``), which saves a
+pass over the gradients.  These functions are for loops that need the norm, or the
+clipped gradients, before the step.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from lrcore._shared.domains import NONNEGATIVE, POSITIVE
 def global_norm(grads: Any) -> float:
     """Return the Euclidean norm of all elements of all arrays.
 
-    Squares are added in float64 and in a fixed order: the result is the same bits for
-    any number of threads, and within 1e-12 of the exact one, also where squares are out
-    of float64's range.  It is infinite where an element is, and NaN where one is NaN.
+    Squares are added in float64 and in a fixed order: the result has the same bits for
+    any number of threads, and is within a relative error of 1e-12, also if squares are
+    out of float64's range.  It is infinite if an element is, and NaN if one is NaN.
 
     Parameters
     ----------
@@ -47,21 +48,28 @@ def clip_by_global_norm(grads: Any, max_norm: float, eps: float = 0.0) -> float:
 
         g = g min(1, max_norm / (norm + eps))
 
-    A norm that is not finite scales nothing: look at what is returned.
+    If the norm is not finite, nothing is scaled: check the returned norm.
 
     Parameters
     ----------
     grads : ndarray, or nested list / tuple / dict of ndarray
-        As of :func:`global_norm`, and writable, sharing no memory.
+        As in :func:`global_norm`; the arrays are writable and share no memory.
     max_norm : float
         The largest norm, > 0.
     eps : float
-        Added to the norm; torch's ``clip_grad_norm_`` has 1e-6.  Default 0.
+        A number >= 0 that is added to the norm; torch's ``clip_grad_norm_`` has 1e-6.
+        Default 0.
 
     Returns
     -------
     float
-        The norm before.
+        The norm before clipping.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is out of its domain, or an array cannot be used.  Nothing has been
+        changed then.
 
     References
     ----------
@@ -84,14 +92,19 @@ def clip_by_global_norm(grads: Any, max_norm: float, eps: float = 0.0) -> float:
 
 
 def clip_by_value(grads: Any, clip_value: float) -> None:
-    """Clip all elements in place to [-clip_value, clip_value]; a NaN stays one.
+    """Clip all elements in place to [-clip_value, clip_value]; NaN stays NaN.
 
     Parameters
     ----------
     grads : ndarray, or nested list / tuple / dict of ndarray
-        As of :func:`clip_by_global_norm`.
+        As in :func:`clip_by_global_norm`.
     clip_value : float
-        The largest size of an element, > 0.
+        The largest absolute value of an element, > 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in :func:`clip_by_global_norm`.
 
     Examples
     --------

@@ -3,43 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import inf, isinf, isnan
-from typing import Any, Literal, Self, overload
+from typing import Any, ClassVar, Literal, Self, overload
 
 import numpy as np
 
-from lrcore._shared.domains import FRACTION, NONNEGATIVE, choice, real, whole
+from lrcore._shared.domains import FRACTION, MODES, NONNEGATIVE, choice, real, whole
+from lrcore._shared.stateful import Check, StatefulSchedule, counted
 from lrcore._shared.types import Array
 from lrcore._shared.words import shown
-from lrcore.optimizers.base.stateful import StatefulSchedule
+from lrcore.training._metric import FOLLOWING, Following, improves, number
 
-MODES = choice("min", "max")
 _THRESHOLD_MODES = choice("rel", "abs")
 _PATIENCE_RULES = choice("exceed", "reach")
 
 
-def improves(
-    metric: float, best: float, mode: str, threshold: float, *, relative: bool
-) -> bool:
-    """Whether a metric is better than the best, by more than a threshold; NaN is not.
-
-    A best that is infinite is none yet.
-    """
-    sign = 1.0 if mode == "max" else -1.0
-    if not isinf(best):
-        best = best * (1 + sign * threshold) if relative else best + sign * threshold
-    return metric > best if mode == "max" else metric < best
-
-
-def known(name: str, value: Any) -> float:
-    """Return a saved metric, which may be infinite, for none."""
-    metric = real(name, value, "a number")
-    if isnan(metric):
-        raise ValueError(f"{name}: expected a number, found {shown(value)}")
-    return metric
-
-
-class ReduceOnPlateau(StatefulSchedule):
+class ReduceOnPlateau(Following, StatefulSchedule):
     """A schedule times a scale that shrinks when a metric has stopped improving.
 
     ::
@@ -53,49 +31,54 @@ class ReduceOnPlateau(StatefulSchedule):
         opt.lr = plateau                         # or any other hyper-parameter
         plateau.update(loss_on_validation_set)   # after each epoch, say
 
-    It has a state, so it is no pure schedule, and comes outermost: schedules refuse to
-    be composed of it.  The optimizer's ``state_dict`` has a copy of it, and
-    ``load_state_dict`` restores it (but not inside another function).
+    It has a state: it takes a schedule, but schedules, which are pure, refuse it.  The
+    optimizer's ``state_dict`` has a copy of it, and ``load_state_dict`` restores it,
+    unless it is called inside of another function.
 
     Parameters
     ----------
     schedule : float or callable
         The rate s before any reduction: a number >= 0, or a pure schedule.
     factor : float
-        In [0, 1).  Default 0.1.
+        The factor of a reduction, in [0, 1).  Default 0.1.
     patience : int
-        Updates without an improvement that are let pass, >= 0.  Default 10.
+        The number of updates in a row without an improvement that are accepted, >= 0.
+        Default 10.
     threshold : float
-        How much better than the best is an improvement, >= 0.  Default 1e-4.
+        The least improvement on the best metric, >= 0.  Default 1e-4.
     threshold_mode : {"rel", "abs"}
-        Whether that is ``best * (1 - threshold)`` or ``best - threshold`` (mode "max":
-        with +).  "rel" is for metrics > 0: below 0 it takes a slightly worse one for
-        better, as torch does.  Default "rel".
+        Whether an improvement is below ``best - threshold * abs(best)``, or below
+        ``best - threshold``; with mode "max", above the same with a plus.  Default
+        "rel".
     mode : {"min", "max"}
         Whether the metric is to fall or to rise.  Default "min".
     cooldown : int
-        Updates after a reduction in which none counts as bad, >= 0.  Keras's
-        ``cooldown=c`` is c - 1 here, as it counts the last of them.  Default 0.
+        The number of updates after a reduction that cannot count as bad, >= 0.  Keras's
+        ``cooldown=c`` is c - 1 here, as the last of them counts there.  Default 0.
     min_lr : float
-        The smallest value, >= 0; where s(t) is smaller, it stays s(t).  Default 0.
+        The smallest value, >= 0; if s(t) is smaller, the value is s(t).  Default 0.
     eps : float
-        The rate is reduced where it changes by more than this, >= 0.  The rate is that
-        of a number with its `min_lr`; above a schedule it is `scale`, as if s were 1.
-        Default 1e-8.
+        The rate is only reduced by more than this, >= 0.  If `schedule` is a number,
+        this is about the rate itself; otherwise it is about `scale`.  Default 1e-8.
     patience_rule : {"exceed", "reach"}
-        Whether the rate is reduced when there are more bad updates than `patience`
-        (torch) or as many (Keras, optax; patience 0 is as 1 then).  Default "exceed".
+        Whether the rate is reduced when the number of bad updates exceeds `patience`
+        (torch), or reaches it (Keras, optax; patience 0 means 1 then).  Default
+        "exceed".
+    smoothing : int
+        The mean of each `smoothing` successive metrics counts as one metric, >= 1: a
+        single lucky one does not become the best for ever.  The other updates change
+        nothing, and `patience` and `cooldown` count means.  Default 1.
 
     Attributes
     ----------
     scale : float
-        What s is multiplied by: ``factor`` to the number of reductions.
+        The factor of s: ``factor`` to the power of the number of reductions.
     best : float
         The best metric so far; infinite before there is one.
     num_bad : int
-        Updates in a row without an improvement.
+        The number of updates in a row without an improvement.
     cooldown_counter : int
-        Updates to come in which none counts as bad.
+        The number of updates to come that cannot count as bad.
     schedule, factor, patience, ...
         As given.
 
@@ -106,9 +89,11 @@ class ReduceOnPlateau(StatefulSchedule):
 
     References
     ----------
-    The sequence is that of torch's ``ReduceLROnPlateau``, to the bit where `schedule`
-    is a number.  Keras's: ``patience_rule="reach"``, ``threshold_mode="abs"``,
-    ``eps=0``.  optax's ``reduce_on_plateau``: ``patience_rule="reach"``, ``eps=0``.
+    The rates are those of torch's ``ReduceLROnPlateau``, to the bit if `schedule` is a
+    number, as long as metrics are >= 0 (below 0, a relative threshold of torch accepts
+    a metric that is slightly worse than the best).  Keras's: ``patience_rule="reach"``,
+    ``threshold_mode="abs"``, ``eps=0``.  optax's ``reduce_on_plateau``:
+    ``patience_rule="reach"``, ``eps=0``; `smoothing` is its ``accumulation_size``.
 
     Examples
     --------
@@ -124,14 +109,11 @@ class ReduceOnPlateau(StatefulSchedule):
     __slots__ = (
         "_rate",
         "_scale",
-        "best",
         "cooldown",
         "cooldown_counter",
         "eps",
         "factor",
         "min_lr",
-        "mode",
-        "num_bad",
         "patience",
         "patience_rule",
         "schedule",
@@ -139,11 +121,19 @@ class ReduceOnPlateau(StatefulSchedule):
         "threshold_mode",
     )
 
+    _config = (
+        "schedule", "factor", "patience", "threshold", "threshold_mode", "mode",
+        "cooldown", "min_lr", "eps", "patience_rule", "smoothing",
+    )  # fmt: skip
+    _changing: ClassVar[Mapping[str, Check]] = {
+        **FOLLOWING,
+        "cooldown_counter": counted,
+        "_scale": NONNEGATIVE.check,
+        "_rate": NONNEGATIVE.check,
+    }
     _rate: float
     _scale: float
-    best: float
     cooldown_counter: int
-    num_bad: int
 
     def __init__(
         self,
@@ -158,6 +148,7 @@ class ReduceOnPlateau(StatefulSchedule):
         min_lr: float = 0.0,
         eps: float = 1e-8,
         patience_rule: Literal["exceed", "reach"] = "exceed",
+        smoothing: int = 1,
     ) -> None:
         if isinstance(schedule, StatefulSchedule):
             raise TypeError(
@@ -172,18 +163,19 @@ class ReduceOnPlateau(StatefulSchedule):
         self.mode = MODES.check("mode", mode)
         if self.threshold > 1 and (self.threshold_mode, self.mode) == ("rel", "min"):
             raise ValueError(
-                "threshold: expected a share of the best metric, at most 1, found "
+                "threshold: expected a fraction of the best metric, at most 1, found "
                 f"{shown(threshold)}"
             )
         self.cooldown = whole("cooldown", cooldown, "an int >= 0", least=0)
         self.min_lr = NONNEGATIVE.check("min_lr", min_lr)
         self.eps = NONNEGATIVE.check("eps", eps)
         self.patience_rule = _PATIENCE_RULES.check("patience_rule", patience_rule)
+        self.smoothing = whole("smoothing", smoothing, "an int >= 1", least=1)
         self.reset()
 
     @property
     def scale(self) -> float:
-        """What the schedule is multiplied by."""
+        """The factor of the schedule."""
         return self._scale
 
     @overload
@@ -196,19 +188,20 @@ class ReduceOnPlateau(StatefulSchedule):
             s = self.schedule(t)
             if isinstance(s, np.ndarray):
                 return np.maximum(s * self._scale, np.minimum(self.min_lr, s))
-            s = real("schedule", s, "a schedule that returns a number")
+            if type(s) is not float:
+                wanted = f"{shown(self.schedule)} to return a number"
+                s = real("schedule", s, wanted)
             return max(s * self._scale, min(self.min_lr, s))
         rate = max(self._rate, min(self.min_lr, self.schedule))
         return np.full(t.shape, rate) if isinstance(t, np.ndarray) else rate
 
     def update(self, metric: float) -> bool:
-        """Take a new value of the metric, and reduce the rate where it is time.
+        """Take a new value of the metric; reduce the rate if it is time to.
 
         Parameters
         ----------
         metric : float
-            The loss on a validation set, or whatever is to improve.  NaN is no
-            improvement.
+            The loss on a validation set, say.  NaN is no improvement.
 
         Returns
         -------
@@ -220,10 +213,12 @@ class ReduceOnPlateau(StatefulSchedule):
         TypeError
             The metric is no number.  Nothing has been changed then.
         """
-        value = real("metric", metric, "a number")
+        mean = self._averaged(number("metric", metric))
+        if mean is None:
+            return False
         relative = self.threshold_mode == "rel"
-        if improves(value, self.best, self.mode, self.threshold, relative=relative):
-            self.best = value
+        if improves(mean, self.best, self.mode, self.threshold, relative=relative):
+            self.best = mean
             self.num_bad = 0
         else:
             self.num_bad += 1
@@ -252,48 +247,17 @@ class ReduceOnPlateau(StatefulSchedule):
 
     def reset(self) -> None:
         """Begin anew: no metric seen, nothing reduced."""
-        self._scale = 1.0
-        # By itself, as torch rounds: base * factor * factor, not base * factor^2.
-        self._rate = 1.0 if callable(self.schedule) else self.schedule
-        self.best = inf if self.mode == "min" else -inf
-        self.num_bad = 0
+        self._begin()
         self.cooldown_counter = 0
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return what ``load_state_dict`` takes; the optimizer's has it already.
-
-        The schedule is kept as it is, and pickles if it can.
-        """
-        state = {name: getattr(self, name) for name in (*_CONFIG, *_COUNTERS)}
-        return {**state, "scale": self._scale, "rate": self._rate}
-
-    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
-        """Continue where the one that gave this ``state_dict()`` was.
-
-        Raises
-        ------
-        TypeError, ValueError
-            It is no such dict.  Nothing has been changed then.
-        """
-        wanted = self.state_dict().keys()
-        if not isinstance(saved, Mapping) or saved.keys() != wanted:
-            raise ValueError(f"saved: expected {list(wanted)}, found {shown(saved)}")
-        new = ReduceOnPlateau(**{name: saved[name] for name in _CONFIG})
-        new.best = known("best", saved["best"])
-        for name in ("num_bad", "cooldown_counter"):
-            setattr(new, name, whole(name, saved[name], "an int >= 0", least=0))
-        new._scale = NONNEGATIVE.check("scale", saved["scale"])
-        new._rate = NONNEGATIVE.check("rate", saved["rate"])
-        self._take(new)
+        self._scale = 1.0
+        # Kept beside the scale, as torch rounds base * factor * factor, and not
+        # base * factor^2.
+        self._rate = 1.0 if callable(self.schedule) else self.schedule
 
     def _copy(self) -> Self:
         new = object.__new__(type(self))
         new._take(self)
         return new
-
-    def _take(self, other: Self) -> None:
-        for name in ReduceOnPlateau.__slots__:
-            setattr(self, name, getattr(other, name))
 
     def _scale_by(self, factor: float) -> None:
         self._scale *= factor
@@ -305,12 +269,5 @@ class ReduceOnPlateau(StatefulSchedule):
             f"best={self.best:g}, num_bad={self.num_bad}>"
         )
 
-
-_COUNTERS = ("best", "num_bad", "cooldown_counter")
-_CONFIG = tuple(
-    name
-    for name in ReduceOnPlateau.__slots__
-    if not name.startswith("_") and name not in _COUNTERS
-)
 
 __all__ = ["ReduceOnPlateau"]

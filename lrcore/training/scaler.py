@@ -4,45 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import inf
-from typing import Any
+from typing import Any, ClassVar
 
 from lrcore._shared.domains import ABOVE_ONE, INSIDE, POSITIVE, whole
-from lrcore._shared.words import shown
+from lrcore._shared.stateful import Check, Stateful, counted
 from lrcore.optimizers.base.optimizer import Optimizer
 
-# The inverse of a smaller one would soon be infinite in float32.
+# In float32, the inverse of a scale below 2^-128 is infinite.
 _LEAST = 2.0**-100
 
 
-class LossScaler:
-    """A loss scale that grows while gradients are finite, and shrinks where not.
+def _floored(name: str, value: Any) -> float:
+    scale: float = POSITIVE.check(name, value)
+    return max(scale, _LEAST)
 
-    Multiply the loss by `scale` (or what the backward pass starts from), so that small
-    gradients do not vanish in float16; ``step`` divides them by it again::
+
+class LossScaler(Stateful):
+    """A loss scale that grows while gradients are finite, and shrinks when one is not.
+
+    Multiply the loss by `scale` (or the gradient that the backward pass starts from),
+    so that small gradients do not vanish in float16; ``step`` divides the gradients by
+    it::
 
         grads = backward(loss * scaler.scale)
         applied = scaler.step(opt, grads)
 
-    Where a gradient is not finite, params and state stay, and the scale is multiplied
-    by backoff_factor; after growth_interval steps in a row without, by growth_factor.
+    If a gradient is not finite, params and state stay as they are, and the scale is
+    multiplied by backoff_factor.  After growth_interval steps in a row with finite
+    gradients, it is multiplied by growth_factor.
 
     Parameters
     ----------
     init_scale : float
-        The first scale, > 0; below 2^-100 it is taken to be that.  Default 65536.
+        The first scale, > 0; a smaller one than 2^-100 becomes 2^-100.  Default 65536.
     growth_factor : float
-        > 1.  Default 2.
+        The factor after growth_interval good steps, > 1.  Default 2.
     backoff_factor : float
-        In (0, 1).  Default 0.5.
+        The factor after a gradient that is not finite, in (0, 1).  Default 0.5.
     growth_interval : int
-        Steps.  Default 2000.
+        The number of steps from one growth to the next, >= 1.  Default 2000.
 
     Attributes
     ----------
     scale : float
-        What to multiply the loss by; settable.
+        The factor of the loss; settable.
     growth_tracker : int
-        Steps in a row without a gradient that was not finite.
+        The number of steps in a row, so far, with finite gradients.
 
     Raises
     ------
@@ -73,6 +80,12 @@ class LossScaler:
         "growth_tracker",
     )
 
+    _config = ("growth_factor", "backoff_factor", "growth_interval")
+    _changing: ClassVar[Mapping[str, Check]] = {
+        "_scale": _floored,
+        "growth_tracker": counted,
+    }
+
     def __init__(
         self,
         init_scale: float = 65536.0,
@@ -80,7 +93,7 @@ class LossScaler:
         backoff_factor: float = 0.5,
         growth_interval: int = 2000,
     ) -> None:
-        self.scale = POSITIVE.check("init_scale", init_scale)
+        self._scale = _floored("init_scale", init_scale)
         self.growth_factor = ABOVE_ONE.check("growth_factor", growth_factor)
         self.backoff_factor = INSIDE.check("backoff_factor", backoff_factor)
         self.growth_interval = whole(
@@ -90,12 +103,12 @@ class LossScaler:
 
     @property
     def scale(self) -> float:
-        """What to multiply the loss by."""
+        """The factor of the loss."""
         return self._scale
 
     @scale.setter
     def scale(self, value: float) -> None:
-        self._scale: float = max(POSITIVE.check("scale", value), _LEAST)
+        self._scale = _floored("scale", value)
 
     def step(self, opt: Optimizer, grads: Any, loss: float | None = None) -> bool:
         """Step with gradients of the scaled loss, and update the scale.
@@ -124,40 +137,6 @@ class LossScaler:
             self.growth_tracker = 0
             self._scale = max(self._scale * self.backoff_factor, _LEAST)
         return applied
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return what ``load_state_dict`` takes."""
-        return {
-            "scale": self._scale,
-            "growth_factor": self.growth_factor,
-            "backoff_factor": self.backoff_factor,
-            "growth_interval": self.growth_interval,
-            "growth_tracker": self.growth_tracker,
-        }
-
-    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
-        """Continue where the scaler that gave this ``state_dict()`` was.
-
-        Raises
-        ------
-        TypeError, ValueError
-            It is no such dict.  Nothing has been changed then.
-        """
-        wanted = self.state_dict().keys()
-        if not isinstance(saved, Mapping) or saved.keys() != wanted:
-            raise ValueError(f"saved: expected {list(wanted)}, found {shown(saved)}")
-        new = LossScaler(
-            saved["scale"],
-            saved["growth_factor"],
-            saved["backoff_factor"],
-            saved["growth_interval"],
-        )
-        tracker = whole(
-            "growth_tracker", saved["growth_tracker"], "an int >= 0", least=0
-        )
-        for name in self.__slots__:
-            setattr(self, name, getattr(new, name))
-        self.growth_tracker = tracker
 
     def __repr__(self) -> str:
         return f"<LossScaler scale={self._scale:g}, tracker={self.growth_tracker}>"

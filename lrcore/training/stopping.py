@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import inf
-from typing import Any, Literal
+from math import isfinite
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from lrcore._shared import arrays, containers, trees
-from lrcore._shared.domains import NONNEGATIVE, real, whole
+from lrcore._shared.domains import FINITE, FLAG, MODES, NONNEGATIVE, whole
+from lrcore._shared.stateful import Check, counted
 from lrcore._shared.types import Array
 from lrcore._shared.words import error, shown
-from lrcore.training.plateau import MODES, improves, known
+from lrcore.training._metric import FOLLOWING, Following, improves, number
 
 _MISSING = object()
 
 
-class EarlyStopping:
+def _counted_or_none(name: str, value: Any) -> int | None:
+    if value is None:
+        return None
+    return whole(name, value, "an int >= 0 or None", least=0)
+
+
+class EarlyStopping(Following):
     """Says when to stop, and keeps the params of the best metric.
 
     ::
@@ -29,12 +36,12 @@ class EarlyStopping:
                 break
         stopping.restore()              # the best params, in place
 
-    It belongs to the params that it was given: a copy of it, or a pickle, keeps and
-    restores copies of its own; `state_dict` is what continues a run.
+    It belongs to the params that it was given.  A copy or pickle of it has copies of
+    them, and restores these; to continue a run, save its `state_dict`.
 
-    An update is an improvement where the metric is below ``best - min_delta`` (mode
-    "max": above ``best + min_delta``); it is time to stop when `patience` updates in a
-    row were none.
+    An update is an improvement if the metric is below ``best - min_delta`` (mode "max":
+    above ``best + min_delta``); it is time to stop after `patience` updates in a row
+    without an improvement.
 
     Parameters
     ----------
@@ -42,29 +49,40 @@ class EarlyStopping:
         Updates in a row without an improvement after which to stop, >= 0; 0 is as 1.
         Default 10.
     min_delta : float
-        How much better than the best is an improvement, >= 0.  Default 0.
+        The least improvement on the best metric, >= 0.  Default 0.
     relative : bool
         Whether min_delta is a fraction of abs(best).  Default False.
     mode : {"min", "max"}
         Whether the metric is to fall or to rise.  Default "min".
     warmup : int
-        The first updates that are not looked at, >= 0: neither a best nor bad.
-        Default 0.
+        The number of first updates that are ignored, >= 0: none of them is the best,
+        none is bad.  Default 0.
     params : ndarray, nested list / tuple / dict of ndarray, or None
-        Of which the best are kept, by a copy at each improvement into memory that is
-        taken at construction; as an optimizer takes them, but of several groups a list
-        of each one's params.  Default None: nothing is kept.
+        The params whose best values are kept: copied at each improvement, into memory
+        that is allocated at construction.  They are given as to an optimizer; of
+        several groups, give a list of each one's params.  Default None: nothing is
+        kept.
+    baseline : float or None
+        An improvement that is not also better than this, by min_delta, counts as bad:
+        a run that does not reach it in time is stopped.  Default None.
+    stop_at_nan : bool
+        Whether to stop at once at a metric that is NaN or infinite, also in the
+        warm-up.  Default False: it is no improvement.
+    smoothing : int
+        The mean of each `smoothing` successive metrics counts as one metric, >= 1; the
+        params of the last of them are kept.  `patience` counts means; the warm-up and
+        ``best_update`` count updates.  Default 1.
 
     Attributes
     ----------
     best : float
         The best metric so far; infinite before there is one.
     best_update : int or None
-        In which update it was, counted from 0.
+        The update that it came with, counted from 0.
     num_updates : int
-        Updates so far, those of the warm-up included.
+        The number of updates so far, with those of the warm-up.
     num_bad : int
-        Updates in a row without an improvement; NaN is none.
+        The number of updates in a row without an improvement; NaN is no improvement.
     patience, min_delta, ...
         As given.
 
@@ -75,9 +93,10 @@ class EarlyStopping:
 
     References
     ----------
-    Prechelt 1998, "Early stopping - but when?"; patience and warm-up are counted as by
-    Keras's ``EarlyStopping`` (``start_from_epoch``), whose first metric is the best
-    even where it is NaN.
+    Prechelt 1998, "Early stopping - but when?"; patience, baseline and warm-up
+    (``start_from_epoch``) are those of Keras's ``EarlyStopping``.  There, the first
+    metric is the best even if it is NaN, and a run does not stop at a new best that is
+    still not better than the baseline.
 
     Examples
     --------
@@ -97,18 +116,25 @@ class EarlyStopping:
     __slots__ = (
         "_kept",
         "_tree",
-        "best",
+        "baseline",
         "best_update",
         "min_delta",
-        "mode",
-        "num_bad",
         "num_updates",
         "patience",
         "relative",
+        "stop_at_nan",
         "warmup",
     )
 
-    best: float
+    _config = (
+        "patience", "min_delta", "relative", "mode", "warmup", "baseline",
+        "stop_at_nan", "smoothing",
+    )  # fmt: skip
+    _changing: ClassVar[Mapping[str, Check]] = {
+        **FOLLOWING,
+        "best_update": _counted_or_none,
+        "num_updates": counted,
+    }
     best_update: int | None
 
     def __init__(
@@ -120,16 +146,18 @@ class EarlyStopping:
         mode: Literal["min", "max"] = "min",
         warmup: int = 0,
         params: Any = None,
+        baseline: float | None = None,
+        stop_at_nan: bool = False,
+        smoothing: int = 1,
     ) -> None:
         self.patience = whole("patience", patience, "an int >= 0", least=0)
         self.min_delta = NONNEGATIVE.check("min_delta", min_delta)
-        if relative not in (True, False):
-            raise TypeError(
-                f"relative: expected True or False, found {shown(relative)}"
-            )
-        self.relative = bool(relative)
+        self.relative = FLAG.check("relative", relative)
         self.mode = MODES.check("mode", mode)
         self.warmup = whole("warmup", warmup, "an int >= 0", least=0)
+        self.baseline = FINITE.or_none().check("baseline", baseline)
+        self.stop_at_nan = FLAG.check("stop_at_nan", stop_at_nan)
+        self.smoothing = whole("smoothing", smoothing, "an int >= 1", least=1)
         self._tree = trees.Tree([], [], [])
         if params is not None:
             self._tree = trees.flatten(params)
@@ -139,19 +167,17 @@ class EarlyStopping:
 
     def reset(self) -> None:
         """Begin anew: no metric seen, nothing kept."""
-        self.best = inf if self.mode == "min" else -inf
+        self._begin()
         self.best_update = None
-        self.num_bad = 0
         self.num_updates = 0
 
     def update(self, metric: float) -> bool:
-        """Take a new value of the metric, and keep the params where it is the best.
+        """Take a new value of the metric; keep the params if it is the best.
 
         Parameters
         ----------
         metric : float
-            The loss on a validation set, or whatever is to improve.  NaN is no
-            improvement.
+            The loss on a validation set, say.  NaN is no improvement.
 
         Returns
         -------
@@ -164,20 +190,30 @@ class EarlyStopping:
             The metric is no number, or an array of the params was replaced in its
             container.  Nothing has been changed then.
         """
-        value = real("metric", metric, "a number")
+        value = number("metric", metric)
         self._in_place()
-        if self.num_updates >= self.warmup:
-            delta = self.min_delta * (abs(self.best) if self.relative else 1.0)
-            if improves(value, self.best, self.mode, delta, relative=False):
-                for kept, leaf in zip(self._kept, self._tree.leaves, strict=True):
-                    kept[...] = leaf.array
-                self.best = value
-                self.best_update = self.num_updates
-                self.num_bad = 0
-            else:
-                self.num_bad += 1
+        ignored = self.num_updates < self.warmup
         self.num_updates += 1
+        if self.stop_at_nan and not isfinite(value):
+            return True
+        mean = None if ignored else self._averaged(value)
+        if mean is not None:
+            self._judge(mean)
         return self.num_bad >= max(self.patience, 1)
+
+    def _judge(self, metric: float) -> None:
+        self.num_bad += 1
+        if not self._better(metric, self.best):
+            return
+        for kept, leaf in zip(self._kept, self._tree.leaves, strict=True):
+            kept[...] = leaf.array
+        self.best = metric
+        self.best_update = self.num_updates - 1
+        if self.baseline is None or self._better(metric, self.baseline):
+            self.num_bad = 0
+
+    def _better(self, metric: float, than: float) -> bool:
+        return improves(metric, than, self.mode, self.min_delta, relative=self.relative)
 
     def restore(self) -> None:
         """Put the best params back, in place and to the bit.
@@ -185,7 +221,7 @@ class EarlyStopping:
         Raises
         ------
         RuntimeError
-            There are none: no `params` were given, or no update was an improvement.
+            Nothing was kept: no `params` were given, or no update was an improvement.
         ValueError
             An array was replaced in its container, or is read-only now.  Nothing has
             been changed then.
@@ -224,7 +260,7 @@ class EarlyStopping:
         """Return what ``load_state_dict`` takes, with copies of the best params."""
         kept = self.best_update is not None
         return {
-            **{name: getattr(self, name) for name in (*_CONFIG, *_STATE)},
+            **super().state_dict(),
             "names": [leaf.path for leaf in self._tree.leaves],
             "weights": [a.copy() for a in self._kept] if kept else [],
         }
@@ -237,17 +273,7 @@ class EarlyStopping:
         TypeError, ValueError
             It is no such dict, or one of other params.  Nothing has been changed then.
         """
-        wanted = self.state_dict().keys()
-        if not isinstance(saved, Mapping) or saved.keys() != wanted:
-            raise ValueError(f"saved: expected {list(wanted)}, found {shown(saved)}")
-        new = EarlyStopping(**{name: saved[name] for name in _CONFIG})
-        new.best = known("best", saved["best"])
-        for name in ("num_bad", "num_updates"):
-            setattr(new, name, whole(name, saved[name], "an int >= 0", least=0))
-        if saved["best_update"] is not None:
-            new.best_update = whole(
-                "best_update", saved["best_update"], "an int >= 0 or None", least=0
-            )
+        new = self._revived(saved)
         leaves = self._tree.leaves
         containers.names(saved["names"], self._tree)
         count = len(leaves) if new.best_update is not None else 0
@@ -258,8 +284,7 @@ class EarlyStopping:
         pairs = list(zip(self._kept, saved["weights"], strict=False))
         for leaf, (own, array) in zip(leaves, pairs, strict=False):
             arrays.state(trees.Place("weights of params", leaf), array, own)
-        for name in (*_CONFIG, *_STATE):
-            setattr(self, name, getattr(new, name))
+        self._take(new)
         for own, array in pairs:
             own[...] = array
 
@@ -269,8 +294,5 @@ class EarlyStopping:
             f"{self.num_updates}, {self.num_bad} of {self.patience} without>"
         )
 
-
-_CONFIG = ("patience", "min_delta", "relative", "mode", "warmup")
-_STATE = ("best", "best_update", "num_bad", "num_updates")
 
 __all__ = ["EarlyStopping"]

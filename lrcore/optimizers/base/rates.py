@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lrcore._shared.stateful import StatefulSchedule
 from lrcore.optimizers.base.group import ParamGroup
-from lrcore.optimizers.base.stateful import StatefulSchedule
 
 
 def multiply(groups: Sequence[ParamGroup], factor: float) -> None:

@@ -72,7 +72,7 @@ def _by_lr(part: Part, hyper: Hyper, fields: Fields) -> Now:
         nonlocal kept, folded, decay
         lr = schedule(t)
         if type(lr) is not float or not least <= lr <= most:
-            lr = answered(field, lr)
+            lr = answered(field, lr, schedule)
         own["lr"] = lr
         if folded is not None:
             folded.lr = lr

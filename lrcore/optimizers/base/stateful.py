@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
+from lrcore._shared.stateful import StatefulSchedule
 from lrcore.optimizers.base.keywords import Hyper
-
-
-class StatefulSchedule(ABC):
-    """A schedule that changes between steps: saved and restored with an optimizer."""
-
-    __slots__ = ()
-
-    @abstractmethod
-    def _copy(self) -> Self:
-        """Return one that what becomes of this one does not change."""
-
-    @abstractmethod
-    def _take(self, other: Self) -> None:
-        """Become what the other is; it cannot fail."""
-
-    @abstractmethod
-    def _scale_by(self, factor: float) -> None:
-        """Multiply what it gives from now on."""
 
 
 def copied(sets: Sequence[Mapping[str, Any]]) -> list[Hyper]:

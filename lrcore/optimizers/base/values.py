@@ -1,4 +1,4 @@
-"""What a hyper-parameter is in a step: its schedule is asked, the answer checked."""
+"""The value of a hyper-parameter in a step: what its schedule returns, checked."""
 
 from __future__ import annotations
 
@@ -20,16 +20,23 @@ def scheduled(value: Any) -> bool:
 
 def at(field: Field[Any, Any], value: Any, t: int) -> Any:
     """Return what a hyper-parameter is in the step that follows t others, checked."""
-    return answered(field, _ask(value, t)) if scheduled(value) else value
+    return answered(field, _ask(value, t), value) if scheduled(value) else value
 
 
-def answered(field: Field[Any, Any], answer: Any) -> Any:
-    """Return what a schedule has answered, checked."""
-    now = field.check(answer)
-    if now is None or scheduled(now):
-        raise TypeError(
-            f"{field.name}: expected its schedule to return numbers, found {shown(now)}"
-        )
+def answered(field: Field[Any, Any], answer: Any, schedule: Any) -> Any:
+    """Return the value that a schedule has returned, checked.
+
+    Raises
+    ------
+    TypeError, ValueError
+        It is not in the field's domain; the message names the schedule too.
+    """
+    try:
+        now = field.check(answer)
+        if now is None or scheduled(now):
+            raise TypeError(f"{field.name}: expected numbers, found {shown(now)}")
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{error} from its schedule {shown(schedule)}") from None
     return now
 
 
@@ -42,7 +49,7 @@ def asking(field: Field[Any, Any], value: Any) -> Ask:
     domain = field.domain
 
     def at_length(answer: Any) -> Any:
-        return answered(field, answer)
+        return answered(field, answer, value)
 
     if isinstance(domain, Domain):
         return _number(value, domain, at_length)

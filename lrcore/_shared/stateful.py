@@ -1,0 +1,96 @@
+"""What changes in a run and can be saved: `state_dict` and `load_state_dict`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Self
+
+from lrcore._shared.domains import whole
+from lrcore._shared.words import shown
+
+Check = Callable[[str, Any], Any]
+"""Takes a name and a value; returns the value in Python's own type, or refuses it."""
+
+
+def counted(name: str, value: Any) -> int:
+    """Return a saved count."""
+    return whole(name, value, "an int >= 0", least=0)
+
+
+class Stateful:
+    """A mix-in with `state_dict` and `load_state_dict`.
+
+    A class names the arguments of its constructor and the attributes that change, each
+    with a check of a saved value.  An attribute `_x` is saved under the name `x`.
+
+    Examples
+    --------
+    >>> class Tally(Stateful):
+    ...     _config, _changing = ("step",), {"total": counted}
+    ...     def __init__(self, step):
+    ...         self.step, self.total = step, 0
+    >>> tally, other = Tally(2), Tally(1)
+    >>> tally.total = 6
+    >>> tally.state_dict()
+    {'step': 2, 'total': 6}
+    >>> other.load_state_dict(tally.state_dict())
+    >>> other.step, other.total
+    (2, 6)
+    """
+
+    __slots__ = ()
+
+    _config: ClassVar[tuple[str, ...]]
+    _changing: ClassVar[Mapping[str, Check]]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what ``load_state_dict`` takes."""
+        names = (*self._config, *self._changing)
+        return {name.removeprefix("_"): getattr(self, name) for name in names}
+
+    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
+        """Continue where the object that gave this ``state_dict()`` was.
+
+        Raises
+        ------
+        TypeError, ValueError
+            It is no such dict.  Nothing has been changed then.
+        """
+        self._take(self._revived(saved))
+
+    def _revived(self, saved: Mapping[str, Any]) -> Any:
+        """Return a new object with what is saved, all of which has been checked."""
+        wanted = self.state_dict().keys()
+        if not isinstance(saved, Mapping) or saved.keys() != wanted:
+            raise ValueError(f"saved: expected {list(wanted)}, found {shown(saved)}")
+        # A subclass may have a constructor with other arguments.
+        owner = next(kind for kind in type(self).__mro__ if "_config" in vars(kind))
+        new = owner(**{name: saved[name] for name in self._config})
+        for name, check in self._changing.items():
+            key = name.removeprefix("_")
+            setattr(new, name, check(key, saved[key]))
+        return new
+
+    def _take(self, other: Self) -> None:
+        """Become what the other is; it cannot fail."""
+        for name in (*self._config, *self._changing):
+            setattr(self, name, getattr(other, name))
+
+
+class StatefulSchedule(ABC):
+    """A schedule that changes between steps: saved and restored with an optimizer."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def _copy(self) -> Self:
+        """Return a copy, which later changes of this one leave as it is."""
+
+    @abstractmethod
+    def _take(self, other: Self) -> None:
+        """Become what the other is; it cannot fail."""
+
+    @abstractmethod
+    def _scale_by(self, factor: float) -> None:
+        """Multiply all values from now on."""

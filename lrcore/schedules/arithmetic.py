@@ -1,0 +1,145 @@
+"""Schedules of other schedules, by their values: sums, products, quotients, bounds."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from lrcore._shared.domains import FINITE
+from lrcore._shared.sums import in_order
+from lrcore.schedules._composition import MAKERS, Operand
+from lrcore.schedules._schedule import Schedule
+from lrcore.schedules.plain import Constant, Inner, Several, operand
+
+__all__ = ["Clamp", "Product", "Quotient", "Sum"]
+
+Bound = Annotated[float | None, FINITE.or_none().check]
+
+
+@dataclass(frozen=True, repr=False)
+class Sum(Schedule):
+    """The sum of schedules: ``a + b``, ``1 - a``.
+
+    Examples
+    --------
+    >>> (1 - Constant(0.25))(0)
+    0.75
+    """
+
+    terms: Several
+
+    def _at(self, t: Any, xp: Any) -> Any:
+        first, *others = (s._at(t, xp) for s in self.terms)
+        return in_order(others, first)
+
+    @property
+    def _length(self) -> int:
+        return max(s._length for s in self.terms)
+
+
+@dataclass(frozen=True, repr=False)
+class Product(Schedule):
+    """The product of schedules: ``a * b``, ``2 * a``; of two, what torch calls chained.
+
+    Examples
+    --------
+    >>> (2 * Constant(0.25))(0)
+    0.5
+    """
+
+    factors: Several
+
+    def _at(self, t: Any, xp: Any) -> Any:
+        return math.prod(s._at(t, xp) for s in self.factors)
+
+    @property
+    def _length(self) -> int:
+        return max(s._length for s in self.factors)
+
+
+def _divisor(name: str, value: Any) -> float:
+    number: float = FINITE.check(name, value)
+    if number == 0:
+        raise ValueError(f"{name}: expected a finite number other than 0, found 0")
+    return number
+
+
+@dataclass(frozen=True, repr=False)
+class Quotient(Schedule):
+    """``of(t) / by``: a schedule divided by a number.
+
+    Examples
+    --------
+    >>> (Constant(0.3) / 3)(0)
+    0.09999999999999999
+    """
+
+    of: Inner
+    by: Annotated[float, _divisor]
+
+    def _at(self, t: Any, xp: Any) -> Any:
+        return self.of._at(t, xp) / self.by
+
+    @property
+    def _length(self) -> int:
+        return self.of._length
+
+
+@dataclass(frozen=True, repr=False)
+class Clamp(Schedule):
+    """``min(max(of(t), low), high)``; None bounds nothing.
+
+    Examples
+    --------
+    >>> Constant(0.1).clamp(low=0.2)(0)
+    0.2
+    """
+
+    of: Inner
+    low: Bound = None
+    high: Bound = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if None not in (self.low, self.high) and self.low > self.high:  # type: ignore[operator]
+            raise ValueError(
+                f"low: expected at most high = {self.high}, found {self.low}"
+            )
+
+    def _at(self, t: Any, xp: Any) -> Any:
+        value = self.of._at(t, xp)
+        if self.low is not None:
+            value = xp.maximum(value, self.low)
+        return value if self.high is None else xp.minimum(value, self.high)
+
+    @property
+    def _length(self) -> int:
+        return self.of._length
+
+
+def _add(a: Operand, b: Operand) -> Sum:
+    """Return ``a + b``; a sum of sums is one sum."""
+    pair = operand("other", a), operand("other", b)
+    terms = [s.terms if isinstance(s, Sum) else (s,) for s in pair]
+    return Sum(terms[0] + terms[1])
+
+
+def _subtract(a: Operand, b: Operand) -> Sum:
+    """Return ``a - b``."""
+    b = operand("other", b)
+    return _add(a, Constant(-b.base) if isinstance(b, Constant) else -b)
+
+
+def _multiply(a: Operand, b: Operand) -> Product:
+    """Return ``a * b``; a product of products is one product."""
+    pair = operand("other", a), operand("other", b)
+    factors = [s.factors if isinstance(s, Product) else (s,) for s in pair]
+    return Product(factors[0] + factors[1])
+
+
+MAKERS.add = _add
+MAKERS.clamp = Clamp
+MAKERS.divide = Quotient
+MAKERS.multiply = _multiply
+MAKERS.subtract = _subtract

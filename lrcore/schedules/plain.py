@@ -1,0 +1,101 @@
+"""Schedules of a number, and of any function of the step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+
+from lrcore._shared.domains import FINITE, is_schedule, real
+from lrcore._shared.stateful import StatefulSchedule
+from lrcore._shared.words import shown
+from lrcore.schedules._composition import MAKERS
+from lrcore.schedules._parameters import Finite, several
+from lrcore.schedules._schedule import Schedule
+
+__all__ = ["Constant", "Function"]
+
+
+@dataclass(frozen=True, repr=False)
+class Constant(Schedule):
+    """``base``.
+
+    Examples
+    --------
+    >>> Constant(0.1)(7)
+    0.1
+    """
+
+    base: Finite
+
+    def _at(self, t: Any, xp: Any) -> Any:
+        return self.base
+
+    @property
+    def _length(self) -> int:
+        return 1
+
+
+def _pure(name: str, value: Any) -> Any:
+    if not is_schedule(value):
+        raise TypeError(
+            f"{name}: expected a function of the step, found {shown(value)}"
+        )
+    if isinstance(value, StatefulSchedule):
+        raise TypeError(
+            f"{name}: expected a function of the step alone, found {shown(value)}, "
+            "which has a state; give it the schedule, not the schedule it"
+        )
+    return value
+
+
+@dataclass(frozen=True, repr=False)
+class Function(Schedule):
+    """``function(t)``: any other function of the step, as a schedule.
+
+    Wherever a schedule takes another one, it makes this of a function.  The function is
+    called with one step at a time, an int (a float between two steps).  Two are equal
+    if their functions are.  It can be pickled if the function can, and has no
+    `to_dict`.
+
+    Examples
+    --------
+    >>> s = Function(lambda t: 0.1 / (1 + t)).warmup(10)
+    >>> s(9), s(10), s(11)
+    (0.1, 0.1, 0.05)
+    """
+
+    function: Annotated[Callable[[Any], Any], _pure]
+
+    def _at(self, t: Any, xp: Any) -> Any:
+        if isinstance(t, np.ndarray):
+            return np.array([self._value(step) for step in t.tolist()])
+        return self._value(t)
+
+    def _value(self, t: float) -> float:
+        value = self.function(int(t) if t == int(t) else t)
+        wanted = f"{shown(self.function)} to return a number"
+        return value if type(value) is float else real("function", value, wanted)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Refuse: a function cannot be written as JSON."""
+        raise TypeError(
+            f"to_dict: expected schedules, found the function {shown(self.function)}; "
+            "write it as a subclass of Schedule, or pickle it"
+        )
+
+
+def operand(name: str, value: Any) -> Schedule:
+    """Return the schedule that a schedule, a function or a number stands for."""
+    value = FINITE.or_schedule(name, value)
+    if isinstance(value, Schedule):
+        return value
+    return Function(_pure(name, value)) if callable(value) else Constant(value)
+
+
+Inner = Annotated[Schedule, operand]
+Several = Annotated[tuple[Schedule, ...], several(operand)]
+
+MAKERS.operand = operand

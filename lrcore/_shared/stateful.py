@@ -1,4 +1,4 @@
-"""What changes in a run and can be saved: `state_dict` and `load_state_dict`."""
+"""Objects that change in a run and can be saved: `state_dict`, `load_state_dict`."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Stateful:
         self._take(self._revived(saved))
 
     def _revived(self, saved: Mapping[str, Any]) -> Any:
-        """Return a new object with what is saved, all of which has been checked."""
+        """Return a new object with the saved values, after a check of all of them."""
         wanted = self.state_dict().keys()
         if not isinstance(saved, Mapping) or saved.keys() != wanted:
             raise ValueError(f"saved: expected {list(wanted)}, found {shown(saved)}")

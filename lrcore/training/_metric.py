@@ -43,7 +43,7 @@ def known(name: str, value: Any) -> float:
 
 
 class Following(Stateful):
-    """A mix-in for what follows a metric: its best value, and means of several.
+    """A mix-in for classes that follow a metric: the best value, and means.
 
     smoothing : the number of successive metrics whose mean counts as one metric.
     """
@@ -62,7 +62,7 @@ class Following(Stateful):
         self._count = 0
 
     def _averaged(self, metric: float) -> float | None:
-        """Take a metric; return a mean, or None while it lacks some."""
+        """Take a metric; return the mean of a full block, or None before it is full."""
         self._sum += metric
         self._count += 1
         if self._count < self.smoothing:
@@ -78,4 +78,4 @@ FOLLOWING: Mapping[str, Check] = {
     "_sum": number,
     "_count": counted,
 }
-"""What changes while a metric is followed, with the checks of `Stateful`."""
+"""The attributes of `Following` that change, with checks for `Stateful`."""

@@ -26,7 +26,7 @@ class ParamGroup(MutableMapping[str, Any]):
     (``amsgrad``, whether there is a momentum) stays as constructed.
     """
 
-    __slots__ = ("_fields", "_hyper", "now", "owner", "params", "parts")
+    __slots__ = ("_fields", "_hyper", "initial", "now", "owner", "params", "parts")
 
     now: Now | None
     """From the steps taken before to parts' numbers; None where none is scheduled."""
@@ -45,7 +45,7 @@ class ParamGroup(MutableMapping[str, Any]):
         self.params = params
         self.owner = owner  # the user's dict, where params came in one
         self._fields = kinds[0]._fields
-        self._hyper = self._checked(hyper)
+        self.initial = self._hyper = self._checked(hyper)
         self.parts = tuple(Part(kind, self._hyper) for kind in kinds)
         self.replace(self._hyper)
 

@@ -124,8 +124,7 @@ def _replaced_schedules(opt: Optimizer, groups: Sequence[Hyper]) -> list[str]:
     for i, (group, new) in enumerate(zip(opt.param_groups, groups, strict=False)):
         for name, mine in group.hyper.items():
             theirs = new[name]
-            stays = isinstance(mine, stateful.StatefulSchedule)
-            if scheduled(mine) and not stays and mine != theirs:
+            if scheduled(mine) and stateful.fixed(mine) != stateful.fixed(theirs):
                 told.append(
                     f"param_groups[{i}]: {name}: {shown(theirs)} takes the place of "
                     f"{shown(mine)}"

@@ -83,17 +83,15 @@ class ParamGroup(MutableMapping[str, Any]):
         A momentum of 0 has them, as a schedule that gives 0 would.
         """
         for part in self.parts:
-            asked = part.layout_of(hyper)
-            if asked != part.layout and part.layout not in self._if_scheduled(
-                part, hyper
-            ):
+            own, asked = part.layout, part.layout_of(hyper)
+            if own != asked and own not in self._if_scheduled(part, hyper):
                 raise ValueError(
                     f"{what}: asks for the states of {asked}, and this optimizer was "
                     f"built with those of {part.layout}; construct one with it"
                 )
 
     def _if_scheduled(self, part: Part, hyper: Hyper) -> list[Layout]:
-        """Return the layouts if one of the numbers that are 0 were a schedule instead."""
+        """Return the layouts if one of the numbers that are 0 were a schedule."""
         return [
             part.layout_of({**hyper, name: lambda t: 0.0})
             for name, value in hyper.items()

@@ -1,7 +1,6 @@
 """Bad input raises before anything is written, and says what to mend."""
 
 import copy
-import pickle
 
 import numpy as np
 import pytest
@@ -156,10 +155,9 @@ def test_attributes_that_do_not_exist_cannot_be_set():
         opt.t = -3
 
 
-@pytest.mark.parametrize("make_copy", [pickle.dumps, copy.deepcopy, copy.copy])
-def test_an_optimizer_is_not_copied_apart_from_its_arrays(make_copy):
-    with pytest.raises(TypeError, match=r"copy or pickle \(params, opt.state_dict"):
-        make_copy(lrcore.Adam(np.ones(3)))
+def test_an_optimizer_is_not_copied_apart_from_its_arrays():
+    with pytest.raises(TypeError, match=r"use copy\.deepcopy\(\(params, opt\)\)"):
+        copy.copy(lrcore.Adam(np.ones(3)))
 
 
 def test_a_gradient_of_the_other_memory_order():

@@ -180,7 +180,7 @@ def test_no_other_name_is_an_argument():
 
 
 def test_what_is_of_all_groups_is_not_a_groups():
-    said = r"^params\[0\]: unexpected keyword 'clip_norm', which is of all groups: give"
+    said = r"^params\[0\]: unexpected keyword 'clip_norm', which belongs to the whole "
     with pytest.raises(TypeError, match=said):
         lrcore.SGD([{"params": np.ones(2), "clip_norm": 1.0}])
 

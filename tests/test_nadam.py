@@ -97,7 +97,7 @@ def test_a_state_of_a_late_step_goes_on(bias_correction):
     opt = lrcore.NAdam(p, **kwargs, bias_correction=bias_correction)
     opt.step(np.ones(1))
     p[...] = 0.0
-    saved = {**opt.state_dict(), "t": t - 1}
+    saved = {**opt.state_dict(), "t": t - 1, "steps": [t - 1]}
     saved["state"][0]["m"][...], saved["state"][0]["v"][...] = 1.0, 1.0
     opt.load_state_dict(saved)
     opt.step(np.ones(1))

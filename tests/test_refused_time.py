@@ -97,7 +97,11 @@ def read_only(params, opt, grads):
 
 
 def unfinished(params, opt, grads):
-    opt.step_one(0, np.ones(2, f4))
+    keys, at = [], params
+    while not isinstance(at, np.ndarray):  # to the first array
+        keys.append(next(iter(at)) if isinstance(at, dict) else 0)
+        at = at[keys[-1]]
+    opt.step_one(tuple(keys), np.ones(2, f4))
     return opt.step, grads
 
 

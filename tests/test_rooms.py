@@ -38,6 +38,7 @@ LAYERS = [
 NAMED_ONLY = {
     ("lrcore.optimizers.base.averaged", "lrcore.optimizers.base.optimizer"),
     ("lrcore.optimizers.base.checkpoint", "lrcore.optimizers.base.optimizer"),
+    ("lrcore.optimizers.base.copied", "lrcore.optimizers.base.optimizer"),
     ("lrcore.optimizers.base.grown", "lrcore.optimizers.base.optimizer"),
     ("lrcore.optimizers.base.options", "lrcore.optimizers.base.optimizer"),
     ("lrcore.optimizers.base.report", "lrcore.optimizers.base.optimizer"),

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from lrcore._shared import arrays, containers, refusals
 from lrcore._shared.domains import whole
-from lrcore._shared.stateful import StatefulSchedule
 from lrcore._shared.trees import Place
 from lrcore._shared.types import Array
 from lrcore._shared.words import error, listed, named, shortened, shown
@@ -125,8 +124,7 @@ def _replaced_schedules(opt: Optimizer, groups: Sequence[Hyper]) -> list[str]:
     for i, (group, new) in enumerate(zip(opt.param_groups, groups, strict=False)):
         for name, mine in group.hyper.items():
             theirs = new[name]
-            stays = isinstance(mine, StatefulSchedule)
-            if scheduled(mine) and not stays and mine != theirs:
+            if scheduled(mine) and stateful.fixed(mine) != stateful.fixed(theirs):
                 told.append(
                     f"param_groups[{i}]: {name}: {shown(theirs)} takes the place of "
                     f"{shown(mine)}"

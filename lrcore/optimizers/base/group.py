@@ -10,7 +10,7 @@ from lrcore._shared.words import named, shown
 from lrcore.optimizers.base.fields import told
 from lrcore.optimizers.base.keywords import Hyper, known
 from lrcore.optimizers.base.kind import Kind
-from lrcore.optimizers.base.part import Part
+from lrcore.optimizers.base.part import Layout, Part
 from lrcore.optimizers.base.scheduled import Now, now
 from lrcore.optimizers.base.values import at, scheduled
 
@@ -26,7 +26,7 @@ class ParamGroup(MutableMapping[str, Any]):
     (``amsgrad``, whether there is a momentum) stays as constructed.
     """
 
-    __slots__ = ("_fields", "_hyper", "now", "owner", "params", "parts")
+    __slots__ = ("_fields", "_hyper", "initial", "now", "owner", "params", "parts")
 
     now: Now | None
     """From the steps taken before to parts' numbers; None where none is scheduled."""
@@ -45,7 +45,7 @@ class ParamGroup(MutableMapping[str, Any]):
         self.params = params
         self.owner = owner  # the user's dict, where params came in one
         self._fields = kinds[0]._fields
-        self._hyper = self._checked(hyper)
+        self.initial = self._hyper = self._checked(hyper)
         self.parts = tuple(Part(kind, self._hyper) for kind in kinds)
         self.replace(self._hyper)
 
@@ -83,21 +83,20 @@ class ParamGroup(MutableMapping[str, Any]):
         A momentum of 0 has them, as a schedule that gives 0 would.
         """
         for part in self.parts:
-            asked = part.layout_of(hyper)
-            if part.layout not in (asked, part.layout_of(self._as_schedules(hyper))):
+            own, asked = part.layout, part.layout_of(hyper)
+            if own != asked and own not in self._if_scheduled(part, hyper):
                 raise ValueError(
                     f"{what}: asks for the states of {asked}, and this optimizer was "
                     f"built with those of {part.layout}; construct one with it"
                 )
 
-    def _as_schedules(self, hyper: Hyper) -> Hyper:
-        """Return hyper-parameters with a callable for each number that could be one."""
-        return {
-            name: (lambda t: None)
-            if type(value) is float and not self._fields[name].fixed
-            else value
+    def _if_scheduled(self, part: Part, hyper: Hyper) -> list[Layout]:
+        """Return the layouts if one of the numbers that are 0 were a schedule."""
+        return [
+            part.layout_of({**hyper, name: lambda t: 0.0})
             for name, value in hyper.items()
-        }
+            if value == 0.0 and type(value) is float and not self._fields[name].fixed
+        ]
 
     def _change_to(self, hyper: Hyper) -> Change:
         """Fold checked hyper-parameters, which may refuse them."""

@@ -14,6 +14,7 @@ from lrcore._shared.types import Array
 from lrcore.optimizers.base import (
     averaged,
     checkpoint,
+    copied,
     docs,
     grown,
     options,
@@ -27,7 +28,7 @@ from lrcore.optimizers.base.checkpoint import Loaded, Match, Source
 from lrcore.optimizers.base.common import Common
 from lrcore.optimizers.base.fields import told
 from lrcore.optimizers.base.group import ParamGroup, grouped, make
-from lrcore.optimizers.base.keywords import bound
+from lrcore.optimizers.base.keywords import Hyper, bound
 from lrcore.optimizers.base.report import Report
 
 MATCH = choice("place", "path")
@@ -71,17 +72,25 @@ class Optimizer(Common):
             for name, field in fields.items()
             if field.of_all
         }
-        is_list = grouped(params)
-        self.param_groups = make(params, values, self._kinds())
-        roots = [group.params for group in self.param_groups]
+        groups = make(params, values, self._kinds())
+        self._build(groups, grouped(params), values, own_options)
+
+    def _build(
+        self,
+        groups: tuple[ParamGroup, ...],
+        is_list: bool,
+        defaults: Hyper,
+        own_options: Hyper,
+    ) -> None:
+        """Make the plan and the states.  is_list: whether params came as groups."""
+        self.param_groups = groups
+        roots = [group.params for group in groups]
         self._tree = _tree.flatten(roots if is_list else roots[0], grouped=is_list)
         containers.params(self._tree)
         kinds_of = [self._kind_of(leaf.array) for leaf in self._tree.leaves]
         gathers = own_options["accumulate"] > 1
-        self._plan, self.state = plan.make(
-            self._tree, self.param_groups, kinds_of, gathers
-        )
-        self._group_defaults, self._options = values, own_options
+        self._plan, self.state = plan.make(self._tree, groups, kinds_of, gathers)
+        self._group_defaults, self._options = defaults, own_options
         options.replace(self, own_options)
         self._places: _tree.Places | None = None  # made where asked for
 
@@ -428,6 +437,8 @@ class Optimizer(Common):
         """Return copies of all that the next steps depend on, except the params.
 
         Keep your params beside it: ``pickle.dump((params, opt.state_dict()), file)``.
+        (``pickle.dump((params, opt), file)`` keeps the optimizer itself, and
+        ``copy.deepcopy((params, opt))`` copies it, one with these params.)
         (A schedule is kept as it is, and pickles if it can; of one that has a state, as
         `ReduceOnPlateau`, a copy is kept.)
 
@@ -516,10 +527,13 @@ class Optimizer(Common):
         if self._plan.busy is not None:
             raise RuntimeError(self._plan.busy)
 
-    def __reduce__(self) -> NoReturn:
+    def __reduce__(self) -> Any:
+        return copied.reduced(self)
+
+    def __copy__(self) -> NoReturn:
         raise TypeError(
-            "an optimizer belongs to the arrays it updates and cannot be copied; "
-            "copy or pickle (params, opt.state_dict()) and construct one from them"
+            "copy.copy: two optimizers would update the same arrays; use "
+            "copy.deepcopy((params, opt)), which copies these with it"
         )
 
     def __repr__(self) -> str:

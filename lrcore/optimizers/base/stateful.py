@@ -58,6 +58,14 @@ def inherited(
     return [{n: _each(value, heir) for n, value in h.items()} for h in saved], takes
 
 
+def fixed(value: Any) -> tuple[Any, ...]:
+    """Return a value, or its elements, without the stateful schedules."""
+    return tuple(
+        None if isinstance(each, StatefulSchedule) else each
+        for each in _elements(value)
+    )
+
+
 def _elements(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
 

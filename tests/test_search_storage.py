@@ -200,7 +200,9 @@ def test_what_raised_is_tried_again_when_continued(tmp_path):
 
     with pytest.raises(OSError, match="no such file") as raised:
         search(n_jobs=2)
-    assert "in __call__" in raised.value.__notes__[0]  # the worker's traceback
+    advice, worker = raised.value.__notes__[:2]
+    assert "catch=(OSError,)" in advice
+    assert "in __call__" in worker  # its traceback
     with pytest.raises(OSError, match="no such file"):
         search()
     (tmp_path / "mended").touch()

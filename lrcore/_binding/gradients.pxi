@@ -1,7 +1,7 @@
 # The gradients of a step: found in containers like those of the params, held, and checked.
 #
-# Looking up a key may run the user's code, which may change anything.  So all gradients are
-# first found and held (by a reference); the checks come afterwards and run no user code.
+# Looking up a key may run the user's code.  So all gradients are first found and held (by a
+# reference); the checks come afterwards and run no user code.
 
 cdef extern from "Python.h":
     PyObject *PyDict_GetItemWithError(object, object) except? NULL
@@ -284,9 +284,8 @@ cdef class Gradients:
             )
         if not ok:
             present = [i for i in range(self.n) if not self.leaf[i].absent]
-            held = [<object>self.leaf[i].grad for i in present]
             names = ["grads" + self.tree.leaves[i].path for i in present]
-            refusals.zeroable(names, held)
+            refusals.zeroable(names, [<object>self.leaf[i].grad for i in present])
             self.disjoint = True
             self.accept_all(grads)
         return 0

@@ -1,0 +1,117 @@
+# Which leaves share numbers: the C groups of a plan, and the steps that their leaves took.
+
+cdef class Layout:
+    """The groups of a plan, part by part; Resolved describes the arguments."""
+
+    cdef lrc_plan *plan  # the plan whose groups are set
+    cdef list parts, group_of, leaves_of, part_of, groups, params, states
+    cdef list pools  # by part: see pools_of(); None if it carries nothing and has no gauge
+    cdef dict first_part  # by group: its first part
+    cdef list n_sums  # by part: how many sums its gauge has
+    cdef list sums_all  # by part: whether its gauge's sums are over all parts
+    cdef bint sums  # whether some part has a gauge
+    cdef list lags  # by leaf: how many of the steps taken left it out; None if none did
+    cdef list group_lag  # the same by group in plan.group
+    cdef Py_ssize_t *first_group  # by part: the index of its first group in plan.group
+    cdef object t  # the step under way, counted from 1
+
+    def __cinit__(self, tree, tuple groups, tuple parts, list part_of, list states):
+        cdef Py_ssize_t i, k
+        self.groups, self.states, self.part_of = list(groups), states, part_of
+        self.parts = [part for _, part in parts]
+        self.group_of = [index for index, _ in parts]
+        self.params = [leaf.array for leaf in tree.leaves]
+        self.leaves_of = [[] for _ in parts]
+        for i, k in enumerate(part_of):
+            self.leaves_of[k].append(i)
+        self.pools, self.first_part = [None] * len(parts), {}
+        for i, index in enumerate(self.group_of):
+            self.first_part.setdefault(index, i)
+
+    def __dealloc__(self):
+        PyMem_Free(self.first_group)
+
+    cdef int attach(self, lrc_plan *plan) except -1:
+        """Make room for the plan's groups: for as many as there can be."""
+        self.plan = plan
+        self.first_group = <Py_ssize_t *>allocate(len(self.parts) + 1, sizeof(Py_ssize_t))
+        plan.n_groups = len(self.parts) + plan.n_tensors
+        plan.group = <lrc_group *>allocate(plan.n_groups, sizeof(lrc_group))
+        self.sums = any(part.gauge for part in self.parts)
+        self.n_sums = [GAUGES[part.gauge].n_sum for part in self.parts]
+        self.sums_all = [part.sums_all for part in self.parts]
+        if self.sums:
+            plan.gauge_sums = <double *>allocate(
+                LRC_MAX_SUMS * plan.n_tensors, sizeof(double)
+            )
+        return 0
+
+    cdef int lay_out(self) except -1:
+        """Make the plan's groups: see sets_of()."""
+        cdef Py_ssize_t i, k, n = 0
+        self.group_lag = []
+        memset(self.plan.group, 0, (len(self.parts) + self.plan.n_tensors) * sizeof(lrc_group))
+        for i, part in enumerate(self.parts):
+            self.first_group[i] = n
+            for leaves in self.sets_of(i):
+                set_group(self.plan.group + n, part)
+                for k in leaves:
+                    self.plan.tensor[k].group = n
+                lag = self.lags[leaves[0]] if self.lags is not None and leaves else 0
+                self.group_lag.append(lag)
+                n += 1
+        self.first_group[len(self.parts)] = self.plan.n_groups = n
+        for i, part in enumerate(self.parts):
+            if part.carries or part.gauge:
+                self.pools[i] = self.pools_of(i)
+        return 0
+
+    cdef list sets_of(self, Py_ssize_t i):
+        """The leaves of each group of a part: all together, those apart that have taken
+        another number of steps; or each by itself, if they have numbers of their own
+        (per_array)."""
+        leaves = self.leaves_of[i]
+        if self.parts[i].per_array:
+            return [[leaf] for leaf in leaves]
+        if self.lags is None or not leaves:
+            return [leaves]
+        sets = {}
+        for leaf in leaves:
+            sets.setdefault(self.lags[leaf], []).append(leaf)
+        return list(sets.values())
+
+    cdef object step_of_group(self, Py_ssize_t k):
+        """Which step this is for the leaves of group k, counted from 1."""
+        return self.t if self.lags is None else self.t - self.group_lag[k]
+
+    cdef object step_of_leaf(self, Py_ssize_t leaf):
+        return self.t if self.lags is None else self.t - self.lags[leaf]
+
+    cdef int set_lags(self, lags) except -1:
+        """Set by how many steps each leaf is behind; None: by none."""
+        if lags is None and self.lags is None:
+            return 0
+        self.lags = lags if lags is not None and any(lags) else None
+        return self.lay_out()
+
+    cdef int leave_out(self, leaves) except -1:
+        """Note that a step has left these leaves out."""
+        if leaves:
+            lags = [0] * len(self.params) if self.lags is None else self.lags
+            for leaf in leaves:
+                lags[leaf] += 1
+            self.set_lags(lags)
+        return 0
+
+    cdef list pools_of(self, Py_ssize_t i):
+        """The pools of a part, whose leaves share the numbers that are carried: (leaves,
+        arrays of these numbers, first and end of its groups in plan.group)."""
+        cdef Py_ssize_t first = self.first_group[i], end = self.first_group[i + 1]
+        part, leaves = self.parts[i], self.leaves_of[i]
+        pools = [(leaves, first, end)] if leaves else []
+        if part.carries_per_array:
+            pools = [([leaf], first + k, first + k + 1) for k, leaf in enumerate(leaves)]
+        return [
+            (own, [self.states[own[0]][name] for name in part.carries], lo, hi)
+            for own, lo, hi in pools
+        ]

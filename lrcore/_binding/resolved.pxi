@@ -1,0 +1,181 @@
+# The tensors of an optimizer, resolved once: their arrays, options and counts.
+
+
+cdef class Resolved:
+    """The tensors of an optimizer, which Plan steps.
+
+    tree : the flattened params (_shared.trees.Tree), which containers.params() has passed.
+    groups : the user's groups.  If one has schedules, its `now(t)` returns the Folded of
+        each of its parts; t counts the steps taken.
+    parts : (index of the group, part).  A part has `folded`, its numbers (None with
+        schedules); the names `rule`, `scale`, `gauge`, `averages`, `pulls` (averages that
+        pull), `carries` (carried numbers) and `factoring`, a key of FACTORINGS; and flags.
+        `directed`: it makes directions.  `per_array`: each leaf has numbers of its own.
+        `carries_per_array`: each leaf carries numbers of its own.  `sums_all`: its gauge
+        sums over all parts.
+    part_of : the index of each leaf's part.
+    states : the arrays of each leaf, by name: those that its part's rule, scale and averages
+        name, and GATHERED if gradients are gathered.  They do not own their memory, so that
+        it cannot be resized.
+    units : (outer, reduced, inner) of each leaf, for adaptive clipping; or None.
+    copies : for each leaf, the arrays that its first step sets to copies of it.
+    t : steps taken.
+    gathered : gradients gathered since the last step.
+    to_come : leaves that step_one() still has to step in the current step.
+    more_scale : a factor of gradients in addition to the options.
+    more_skips : whether a gradient that is not finite skips the step, whatever the options.
+    busy : the reason why it cannot step now, or None.
+    torn : whether this process was forked in the middle of a step, and does not have the
+        thread that was stepping.
+    """
+
+    cdef readonly object tree
+    cdef Absent absent
+    cdef set never  # leaves that no gathered call since the last step had a gradient of
+    cdef list left_out  # leaves that step_one() has left as they are in the current step
+    cdef readonly tuple groups
+    cdef object taken  # steps taken
+    cdef readonly int gathered
+    cdef public double more_scale
+    cdef public bint more_skips
+    cdef readonly set to_come
+    cdef readonly bint applied  # whether the last step was taken
+    cdef Reports reports
+    cdef Gradients gradients
+    cdef Answers numbers
+    cdef object lent  # the reason why it cannot step, other than that it is stepping
+    cdef bint stepping
+    cdef unsigned int forks  # `forks` when the step began
+    cdef unsigned long stepper  # the thread that began it
+    cdef object scheduled  # t -> (grad_scale, clip_norm, clip_eps), or None if constant
+    cdef double grad_scale
+    cdef int accumulate
+    cdef lrc_plan plan
+
+    def __cinit__(
+        self, tree, tuple groups, tuple parts, part_of, states, units, list copies=[]
+    ):
+        cdef Py_ssize_t i
+        self.tree, self.groups = tree, groups
+        self.taken, self.more_scale = 0, 1
+        self.never, self.left_out = set(), []
+        self.to_come = set()
+        self.plan.n_tensors = len(tree.leaves)
+        self.plan.tensor = <lrc_tensor *>allocate(len(tree.leaves), sizeof(lrc_tensor))
+        for i, leaf in enumerate(tree.leaves):
+            set_tensor(self.plan.tensor + i, leaf.array, parts[part_of[i]][1], states[i])
+            if units[i] is not None:
+                set_units(self.plan.tensor + i, units[i])
+        self.numbers = Answers(tree, groups, parts, list(part_of), list(states))
+        self.numbers.copies = copies
+        self.numbers.attach(&self.plan)
+        self.plan.work = allocate(lrc_plan_tensors(&self.plan), 1)
+        self.numbers.lay_out()
+        self.absent = Absent()
+        self.absent.plan = &self.plan
+        arrays = [tuple(state.values()) for state in states]
+        self.gradients = Gradients(tree, groups, arrays)
+        self.gradients.tensor = self.plan.tensor
+        self.reports = Reports()
+        self.reports.plan = &self.plan
+
+    def __dealloc__(self):
+        PyMem_Free(self.plan.group)
+        PyMem_Free(self.plan.tensor)
+        PyMem_Free(self.plan.work)
+        PyMem_Free(self.plan.report)
+        PyMem_Free(self.plan.gauge_sums)
+
+    @property
+    def t(self):
+        return self.taken
+
+    @t.setter
+    def t(self, t):
+        self.taken = t
+        self.numbers.set_lags(None)
+
+    @property
+    def steps(self):
+        """How many steps each leaf has taken."""
+        lags = self.numbers.lags
+        return [self.taken - lag for lag in lags or [0] * self.plan.n_tensors]
+
+    @property
+    def without_gradient(self):
+        """Leaves of which no gradient has been gathered since the last step."""
+        return sorted(self.never)
+
+    @property
+    def rates(self):
+        """The learning rate of each group in the last step; None before the first."""
+        return list(self.numbers.rates)
+
+    @property
+    def total(self):
+        """Elements in all tensors."""
+        return self.plan.total
+
+    @property
+    def parallel_from(self):
+        """The least number of elements for which a step uses more than one thread."""
+        return self.plan.parallel_from or LRC_PARALLEL_FROM
+
+    @parallel_from.setter
+    def parallel_from(self, size_t n):
+        self.plan.parallel_from = n
+
+    @property
+    def reported(self):
+        """Whether there is a report."""
+        return self.reports.exists
+
+    @property
+    def reported_rates(self):
+        """The learning rate of each group in the last step."""
+        return self.reports.rates
+
+    def report_of(self, leaves):
+        """The report of some leaves together: see Reports.of."""
+        return self.reports.of(leaves)
+
+    @property
+    def torn(self):
+        return self.stepping and self.forks != forks and self.stepper != survivor
+
+    @property
+    def busy(self):
+        if self.torn:
+            return (
+                "this process was forked while another thread was in the middle of a step "
+                "of this optimizer, whose arrays may be half updated: restore the params, "
+                "then load_state_dict()"
+            )
+        return "this optimizer is in the middle of a step" if self.stepping else self.lent
+
+    @busy.setter
+    def busy(self, why):
+        self.lent = why
+
+    def set_options(
+        self, *, num_threads, bint keep_subnormals, bint skip_nonfinite, bint zero_grads,
+        int accumulate, bint telemetry, numbers=None, scheduled=None,
+    ):
+        """Set the options of all steps.
+
+        numbers: (grad_scale, clip_norm, clip_eps), 0 for none; or, with schedules,
+        `scheduled`, which returns these for the number of steps taken.
+        """
+        self.reports.keep(telemetry)
+        self.plan.num_threads = num_threads
+        self.plan.keep_subnormals = keep_subnormals
+        self.plan.skip_nonfinite = skip_nonfinite
+        self.plan.zero_grads = zero_grads
+        self.accumulate = accumulate
+        self.scheduled = scheduled
+        if scheduled is None:
+            self.set_clipping(numbers)
+
+    cdef int set_clipping(self, tuple numbers) except -1:
+        self.grad_scale, self.plan.clip_norm, self.plan.clip_eps = numbers
+        return 0

@@ -4,7 +4,7 @@ A family is a module, and public by what its `__all__` names.  `base` is what al
 and the room's own; so are modules with an underscore.
 """
 
-from lrcore._shared.named import picked
+from lrcore._shared.named import picked as _picked
 from lrcore.optimizers._available import Available as Available
 from lrcore.optimizers._available import describe
 from lrcore.optimizers._available import table as _table
@@ -55,7 +55,7 @@ def get(name: str) -> type[Optimizer]:
     >>> get("SGD")(np.zeros(2), lr=0.1)
     <SGD of 2 elements in 1 arrays, t=0: ParamGroup(lr=0.1)>
     """
-    return picked("name", name, _kinds())
+    return _picked("name", name, _kinds())
 
 
 def _kinds() -> dict[str, type[Optimizer]]:

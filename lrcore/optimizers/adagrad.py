@@ -59,7 +59,7 @@ class Adagrad(Optimizer):
     initial_accumulator_value: Fixed = Field(
         0.0,
         NONNEGATIVE,
-        "What a begins with, in units of g^2.",
+        "Initial value of a, in units of g^2.",
         initial=True,
         keras=0.1,
         optax=0.1,
@@ -120,19 +120,21 @@ class RMSprop(Optimizer):
     )
     eps: Number = EPS.but(keras=1e-7)
     weight_decay: Number = COUPLED
-    momentum: Number = Field(0.0, NONNEGATIVE, "Of the normalised gradient; 0: none.")
+    momentum: Number = Field(
+        0.0, NONNEGATIVE, "Momentum of the normalised gradient; 0: off."
+    )
     centered: Flag = Field(
         False,
         FLAG,
         "Divide by the running standard deviation: subtract the square of the "
-        "running mean mg.  The variance is kept from turning negative by "
-        "rounding, where torch can return NaN.",
+        "running mean mg.  Rounding cannot make the variance negative; "
+        "in torch it can, which gives NaN.",
     )
     _: KW_ONLY
     eps_inside: Flag = _EPS_INSIDE
     lr_in_momentum: Flag = LR_IN_MOMENTUM.but(keras=True, optax=True)
     initial_accumulator_value: Fixed = Field(
-        0.0, NONNEGATIVE, "What v begins with, in units of g^2.", initial=True
+        0.0, NONNEGATIVE, "Initial value of v, in units of g^2.", initial=True
     )
     decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(keras=True)
 
@@ -186,7 +188,7 @@ class Adadelta(Optimizer):
     _rule = "adadelta"
     _conventions = ("keras", "optax", "paper")
 
-    lr: Number = LR.but(1.0, doc="Factor of the step; the paper has none.", keras=1e-3)
+    lr: Number = LR.but(1.0, doc="Multiplies the step; not in the paper.", keras=1e-3)
     rho: Number = Field(
         0.9, FRACTION, "Decay of the running means.", keras=0.95, paper=0.95
     )

@@ -52,7 +52,7 @@ class AdamFlags(Optimizer):
     eps_hat: Flag = Field(
         False,
         FLAG,
-        'Add eps to the root of v before it is corrected: "epsilon hat" of Kingma & '
+        'Add eps to sqrt(v) before the bias correction: "epsilon hat" of Kingma & '
         "Ba's section 2.",
     )
     eps_root: Number = Field(0.0, NONNEGATIVE, "Added under the root, in units of g^2.")
@@ -92,7 +92,7 @@ class Adam(AdamFlags):
     _conventions = ("keras", "optax", "paper")
 
     lr: Number = LR.but(
-        doc="Learning rate, about the largest change of a weight in a step."
+        doc="Learning rate: about the largest change of a weight in a step."
     )
     betas: Pair = BETAS
     eps: Number = EPS.but(keras=1e-7)
@@ -103,7 +103,7 @@ class Adam(AdamFlags):
     _: KW_ONLY
     eps_hat: Flag = AdamFlags.eps_hat.but(keras=True)
     amsgrad_hat: Flag = Field(
-        False, FLAG, "Take the largest v after its correction.", optax=True
+        False, FLAG, "Take the largest v after bias correction.", optax=True
     )
     decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(keras=True)
 
@@ -197,7 +197,7 @@ class Adamax(Optimizer):
 
     lr: Number = Adam.lr.but(2e-3, keras=1e-3)
     betas: Pair = BETAS.but(
-        doc="Decay of the running mean of g and of its largest size."
+        doc="Decay of the running mean of g and of the running max of its size."
     )
     eps: Number = EPS.but(
         doc="Added to the size of the gradient, in units of g.", keras=1e-7, paper=0.0
@@ -207,7 +207,7 @@ class Adamax(Optimizer):
     eps_outside: Flag = Field(
         False,
         FLAG,
-        "Add eps to n where it divides, not to the gradient's size.",
+        "Add eps to the divisor n, not to the gradient's size.",
         keras=True,
     )
     decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(keras=True)

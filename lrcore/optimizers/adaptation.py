@@ -26,19 +26,19 @@ from lrcore.optimizers.base.optimizer import Optimizer
 __all__ = ["DAdaptAdam", "DAdaptSGD", "Prodigy"]
 
 _LR: Number = LR.but(
-    1.0, doc="Multiplies the rate that is found; a schedule goes from 1 to 0."
+    1.0, doc="Multiplies the estimated rate; a schedule goes from 1 to 0."
 )
 _D0: Fixed = Field(
     1e-6,
     POSITIVE,
-    "The first estimate of the distance, surely too small.",
+    "First estimate of the distance; it should be too small.",
     initial=True,
 )
 _GROWTH_RATE: Number = Field(
     inf,
     FROM_ONE,
-    "By which factor the estimate may grow in a step; 1.02 warms up, to a million "
-    "times d0 in 700 steps.",
+    "Largest factor by which the estimate grows in a step; 1.02 warms up: to a "
+    "million times d0 in 700 steps.",
 )
 _BIAS_CORRECTION: Flag = Field(
     False, FLAG, "Multiply the rate by Adam's bias correction."
@@ -111,14 +111,12 @@ class Prodigy(Optimizer):
     eps: Number = EPS.but(domain=POSITIVE)
     weight_decay: Number = DECOUPLED
     d0: Fixed = _D0
-    d_coef: Number = Field(
-        1.0, POSITIVE, "Multiplies the estimate: what to change first."
-    )
+    d_coef: Number = Field(1.0, POSITIVE, "Multiplies the estimate.  Tune this first.")
     growth_rate: Number = _GROWTH_RATE
     _: KW_ONLY
     use_bias_correction: Flag = _BIAS_CORRECTION
     safeguard_warmup: Flag = Field(
-        False, FLAG, "Leave lr out of what s gathers, for a long warm-up."
+        False, FLAG, "Leave lr out of the sum s, for a long warm-up."
     )
     decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
 
@@ -283,7 +281,7 @@ class DAdaptSGD(Optimizer):
     _carries = ("d", "numerator", "first_norm")
 
     lr: Number = _LR
-    momentum: Number = Field(0.0, FRACTION, "How much of p stays in a step.")
+    momentum: Number = Field(0.0, FRACTION, "Weight of the old p in the new p.")
     weight_decay: Number = COUPLED
     d0: Fixed = _D0
     growth_rate: Number = _GROWTH_RATE

@@ -24,7 +24,7 @@ class Distance(Optimizer):
     _rule = "sgd"
     _gauge = "distance"
 
-    lr: Number = LR.but(1.0, doc="Multiplies the rate that is found.")
+    lr: Number = LR.but(1.0, doc="Multiplies the estimated rate.")
 
     @staticmethod
     def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:
@@ -67,8 +67,8 @@ class DoG(Distance):
     reps_rel: Number = Field(
         1e-6,
         POSITIVE,
-        "The first distance: as large as is surely harmless; 1e-4 with batch "
-        "normalisation.",
+        "First distance, relative to 1 + |p0|.  It must be safe as a first step; use "
+        "1e-4 with batch normalisation.",
     )
     eps: Number = EPS.but(doc="Added to G, in units of |g|^2.")
     weight_decay: Number = COUPLED
@@ -147,7 +147,7 @@ class DoWG(Distance):
     _carries = ("max_distance2", "weighted_sum")
 
     eps: Number = Field(
-        1e-4, POSITIVE, "The first squared distance, and what is added to the root."
+        1e-4, POSITIVE, "The first squared distance; it is also added to the root."
     )
     weight_decay: Number = COUPLED
 

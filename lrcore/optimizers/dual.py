@@ -57,16 +57,16 @@ class FTRL(Optimizer):
 
     lr: Number = LR.but(
         0.1,
-        doc="Learning rate, the paper's alpha.  A step of rate 0 leaves p, n and z as "
-        "they are.",
+        doc="Learning rate, the paper's alpha.  A step with rate 0 does not "
+        "change p, n or z.",
         keras=1e-3,
     )
     beta: Number = Field(1.0, NONNEGATIVE, "Makes the first steps smaller.", keras=0.0)
-    l1: Number = Field(0.0, NONNEGATIVE, "Strength of the penalty on the sum of sizes.")
+    l1: Number = Field(0.0, NONNEGATIVE, "Strength of the L1 penalty.")
     initial_accumulator_value: Fixed = Field(
         0.0,
         NONNEGATIVE,
-        "What n begins with, in units of g^2.",
+        "Initial value of n, in units of g^2.",
         initial=True,
         keras=0.1,
     )
@@ -133,7 +133,7 @@ class MADGRAD(Optimizer):
     _steps = False
 
     lr: Number = LR.but(1e-2)
-    momentum: Number = Field(0.9, FRACTION, "How much of p stays in a step.")
+    momentum: Number = Field(0.9, FRACTION, "Weight of the old p in the new p.")
     weight_decay: Number = COUPLED
     eps: Number = EPS.but(1e-6, doc="Added to lr and to the cube root.")
 

@@ -74,7 +74,7 @@ class Adafactor(Optimizer):
 
     lr: Number = LR.but(1e-2, doc="Upper bound of the step, relative to p.", keras=1e-3)
     beta2_decay: Number = Field(
-        -0.8, NONPOSITIVE, "Power by which the weight of the present squares falls."
+        -0.8, NONPOSITIVE, "Power of t in the weight of the new g^2."
     )
     eps: Field[
         tuple[float | None, float],
@@ -83,18 +83,18 @@ class Adafactor(Optimizer):
     ] = Field(
         (None, 1e-3),
         (NONNEGATIVE.or_none(), NONNEGATIVE),
-        "eps1, None for the smallest float above 1 minus 1; and eps2, the least "
-        "RMS(p) that counts.",
+        "eps1 (None: the machine epsilon of p's dtype) and eps2, the lower bound of "
+        "RMS(p).",
         keras=(1e-30, 1e-3),
         paper=(1e-30, 1e-3),
     )
-    d: Number = Field(1.0, POSITIVE, "RMS(u) from which on it is clipped.")
+    d: Number = Field(1.0, POSITIVE, "Upper bound to which RMS(u) is clipped.")
     weight_decay: Number = DECOUPLED
     _: KW_ONLY
     relative_step: Flag = Field(True, FLAG, "Bound lr by 1 / sqrt(t).")
     scale_parameter: Flag = Field(True, FLAG, "Scale the step by max(eps2, RMS(p)).")
     eps_added: Flag = Field(
-        False, FLAG, "Add eps1 to g^2, and bound nothing by it.", keras=True, paper=True
+        False, FLAG, "Add eps1 to g^2 instead of bounding v.", keras=True, paper=True
     )
     rms_after_decay: Flag = Field(
         False, FLAG, "Take RMS(p) after the decay.", keras=True
@@ -249,7 +249,7 @@ class SM3(Optimizer):
     momentum: Number = Field(
         0.0,
         FRACTION,
-        "Decay of the running mean of u; 0: u itself, and no m.",
+        "Decay of the running mean m of u; 0: use u, without m.",
         optax=0.9,
         paper=0.9,
     )

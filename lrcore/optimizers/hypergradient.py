@@ -14,7 +14,7 @@ from lrcore.optimizers.base.optimizer import Optimizer
 __all__ = ["SGDHD", "AdamHD"]
 
 
-_LR: Number = LR.but(doc="The first learning rate.")
+_LR: Number = LR.but(doc="Initial learning rate.")
 
 
 def _changed(lr: float, change: float, more: float) -> tuple[float, float]:

@@ -58,13 +58,13 @@ class LAMB(AdamFlags):
     weight_decay: Number = Field(
         1e-2,
         NONNEGATIVE,
-        "Added to u as ``weight_decay * p``; where decoupled, p decays before the "
+        "Added to u as ``weight_decay * p``; if decoupled, p decays before the "
         "step instead.",
         keras=0.0,
         optax=0.0,
     )
     _: KW_ONLY
-    max_trust: Bound = Field(None, POSITIVE.or_none(), "Bound of ``|p| / |u|``.")
+    max_trust: Bound = Field(None, POSITIVE.or_none(), "Upper bound of ``|p| / |u|``.")
     decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(keras=True)
 
     @staticmethod
@@ -124,14 +124,14 @@ class LARS(SGD):
 
     lr: Number = LR.but(1.0)
     trust_coefficient: Number = Field(
-        1e-3, NONNEGATIVE, "The length of r g relative to p's."
+        1e-3, NONNEGATIVE, "Ratio of the norms of r g and p."
     )
     eps: Number = EPS.but(doc="Added to the divisor, in units of |g|.")
     _: KW_ONLY
     lr_in_momentum: Flag = Field(
         False,
         FLAG,
-        "Let m gather lr g, so that a change of lr acts on later gradients only.",
+        "Accumulate lr g in m: a change of lr then acts on later gradients only.",
         paper=True,
     )
 
@@ -175,14 +175,14 @@ class NovoGrad(Optimizer):
     lr: Number = LR
     betas: Pair = BETAS.but(
         (0.95, 0.98),
-        doc="Decay of the momentum and of the squared norm's mean.",
+        doc="Decay of the momentum and of the mean squared norm.",
         optax=(0.9, 0.25),
     )
     eps: Number = EPS.but(doc="Added to the norm.", optax=1e-6)
     weight_decay: Number = Field(
         0.0, NONNEGATIVE, "Added to the divided gradient as ``weight_decay * p``."
     )
-    grad_averaging: Flag = Field(False, FLAG, "Weigh what enters m by 1 - b1.")
+    grad_averaging: Flag = Field(False, FLAG, "Multiply the term added to m by 1 - b1.")
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:

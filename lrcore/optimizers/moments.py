@@ -58,11 +58,9 @@ class AdaBelief(AdamFlags):
     _conventions = ("optax", "paper")
 
     lr: Number = LR.but(
-        doc="Learning rate, about the largest change of a weight in a step."
+        doc="Learning rate: about the largest change of a weight in a step."
     )
-    betas: Pair = BETAS.but(
-        doc="Decay of the running means of g and of its squared surprise."
-    )
+    betas: Pair = BETAS.but(doc="Decay of the running means of g and of (g - m)^2.")
     eps: Number = EPS.but(1e-16, doc="Added to v in each step, and to its root.")
     weight_decay: Number = DECOUPLED
     _: KW_ONLY
@@ -106,11 +104,11 @@ class Yogi(AdamFlags):
 
     lr: Number = LR.but(1e-2)
     betas: Pair = BETAS.but(
-        doc="Decay of the running mean of g, and how slowly v changes."
+        doc="Decay of the running mean of g; the larger b2, the slower v."
     )
     eps: Number = EPS.but(1e-3)
     initial_accumulator_value: Fixed = Field(
-        1e-6, NONNEGATIVE, "What m and v begin with.", initial=True
+        1e-6, NONNEGATIVE, "Initial value of m and v.", initial=True
     )
     weight_decay: Number = DECOUPLED
     _: KW_ONLY
@@ -215,12 +213,12 @@ class ADOPT(Optimizer):
     betas: Pair = BETAS.but(
         (0.9, 0.9999), doc="Decay of the running means, of x and of g^2."
     )
-    eps: Number = EPS.but(1e-6, doc="The least root to divide by, in units of g.")
+    eps: Number = EPS.but(1e-6, doc="Lower bound of the root, in units of g.")
     weight_decay: Number = COUPLED
     clip_exp: Bound = Field(
         0.25,
         NONNEGATIVE.or_none(),
-        "Power of t - 1 within which x is kept; None: no bound.",
+        "Clip x at (t - 1)^clip_exp; None: no bound.",
     )
 
     @staticmethod
@@ -277,9 +275,9 @@ class AdEMAMix(AdamFlags):
     t_alpha_beta3: Number = Field(
         0.0,
         NONNEGATIVE,
-        "Steps in which alpha grows to its value, linearly, and b3 from b1 to its "
-        "own, so that the half life grows about linearly; 0: they are there at "
-        "once.  The authors take all steps of the run.",
+        "Number of steps in which alpha grows linearly to its value, and b3 from b1 "
+        "to its value with a half life that grows about linearly; 0: both start "
+        "there.  The authors use all steps of the run.",
     )
     eps: Number = EPS
     weight_decay: Number = DECOUPLED
@@ -344,7 +342,7 @@ class Adan(Optimizer):
     betas: Triple = Field(
         (0.98, 0.92, 0.99),
         (FRACTION, FRACTION, FRACTION),
-        "Decay of m, d and n: 1 minus the betas of the paper.",
+        "Decay of m, d and n: 1 minus the paper's betas.",
     )
     eps: Number = EPS
     weight_decay: Number = Field(

@@ -75,14 +75,14 @@ class Muon(Optimizer):
     lr: Number = LR
     weight_decay: Number = DECOUPLED.but(0.1, keras=4e-3, optax=0.0)
     momentum: Number = Field(0.95, FRACTION, "Decay of the running mean of g.")
-    nesterov: Flag = Field(True, FLAG, "Look ahead by a step of momentum.")
+    nesterov: Flag = Field(True, FLAG, "Use Nesterov momentum.")
     ns_coefficients: Triple = Field(
         (3.4445, -4.775, 2.0315), (FINITE, FINITE, FINITE), "a, b and c."
     )
     eps: Number = EPS.but(
-        1e-7, doc="The least norm to divide by, in units of g.", optax=1e-8
+        1e-7, doc="Lower bound of the divisor, in units of g.", optax=1e-8
     )
-    ns_steps: Count = Field(5, count(0), "Newton-Schulz iterations.")
+    ns_steps: Count = Field(5, count(0), "Number of Newton-Schulz iterations.")
     adjust_lr_fn: Field[Spread, Spread] = Field(
         "original",
         choice(*get_args(Spread)),
@@ -93,19 +93,17 @@ class Muon(Optimizer):
         optax="transposed",
     )
     _: KW_ONLY
-    dampen: Flag = Field(
-        True, FLAG, "Weigh what enters m by 1 - momentum.", keras=False
-    )
+    dampen: Flag = Field(True, FLAG, "Multiply g by 1 - momentum in m.", keras=False)
     bias_correction: Flag = Field(
         False,
         FLAG,
-        "Divide by what the weights in m, and in the look ahead, come to.",
+        "Divide m, and the Nesterov look-ahead, by the sum of its weights.",
         optax=True,
     )
     eps_added: Flag = Field(
         False, FLAG, "Add eps to the norm instead.", keras=True, optax=True
     )
-    adam_lr_ratio: Number = Field(1.0, NONNEGATIVE, "AdamW's learning rate over lr.")
+    adam_lr_ratio: Number = Field(1.0, NONNEGATIVE, "AdamW's learning rate / lr.")
     adam_betas: Pair = BETAS.but(doc="AdamW's betas.")
     adam_eps: Number = EPS.but(doc="AdamW's eps.", keras=1e-7)
     adam_weight_decay: Number = DECOUPLED.but(

@@ -54,15 +54,15 @@ class NAdam(AdamFlags):
 
     lr: Number = LR.but(2e-3, keras=1e-3)
     betas: Pair = BETAS.but(
-        doc="Decay of the running means of g and of its square.  Where the "
-        "first is a schedule, its present value stands for all mu."
+        doc="Decay of the running means of g and of its square.  If the "
+        "first is a schedule, every mu uses its current value."
     )
     eps: Number = EPS.but(keras=1e-7)
     weight_decay: Number = COUPLED
     momentum_decay: Number = Field(
         4e-3,
         FROM_ZERO,
-        "How fast mu rises from b1 / 2 to b1; inf: it is b1 at once.",
+        "Speed of the rise of mu from b1 / 2 to b1; inf: mu is b1.",
         keras=1.0,
         optax=inf,
     )
@@ -194,9 +194,7 @@ class RAdam(AdamFlags):
     weight_decay: Number = COUPLED
     _: KW_ONLY
     eps_hat: Flag = AdamFlags.eps_hat.but(True, optax=False)
-    threshold: Number = Field(
-        5.0, FINITE, "The rho above which v is trusted.", paper=4.0
-    )
+    threshold: Number = Field(5.0, FINITE, "v is used if rho is above this.", paper=4.0)
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:

@@ -56,29 +56,29 @@ class SPS(Optimizer):
     _carries = ("gathered_loss", "rate")
     _conventions = ("optax",)
 
-    lr: Number = LR.but(1.0, doc="Multiplies the rate that is found.")
+    lr: Number = LR.but(1.0, doc="Multiplies the computed rate.")
     f_min: Number = Field(
         0.0,
         FINITE,
-        "A bound below the loss of every batch, as near to its least as is known: "
-        "0 for a model that can fit all data.",
+        "A lower bound of the loss of every batch, as tight as possible: 0 for a "
+        "model that can fit all data.",
     )
     c: Number = Field(
         0.5,
         POSITIVE,
-        "What the rate is divided by; 1/2 is best for convex losses.",
+        "Divides the rate; 1/2 is best for convex losses.",
         optax=1.0,
     )
     max_lr: Number = Field(
-        1.0, ABOVE_ZERO, "The highest rate: what bounds it where f_min is too low."
+        1.0, ABOVE_ZERO, "Upper bound of the rate, needed if f_min is too low."
     )
     growth_rate: Number = Field(
         inf,
         FROM_ONE,
-        "By which factor the rate may grow from one step to the next; "
-        "the authors' code takes 2^(1 / steps per epoch).",
+        "Largest factor by which the rate grows in a step; the authors' code uses "
+        "2^(1 / steps per epoch).",
     )
-    eps: Number = EPS.but(doc="In units of |g|^2.", optax=0.0)
+    eps: Number = EPS.but(doc="Added to c |g|^2.", optax=0.0)
     weight_decay: Number = DECOUPLED
     _: KW_ONLY
     decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)

@@ -96,10 +96,10 @@ class SGDScheduleFree(ScheduleFree):
     _rule = "schedule_free"
 
     lr: Number = LR.but(
-        1.0, doc="Learning rate; about 10 times what SGD with momentum takes."
+        1.0, doc="Learning rate; about 10 times that of SGD with momentum."
     )
     momentum: Number = Field(
-        0.9, INSIDE, "Where y is between z and x; what x is depends on it."
+        0.9, INSIDE, "Weight of x in y; the weight of z is the rest."
     )
     weight_decay: Number = COUPLED
     r: Number = _R
@@ -162,11 +162,11 @@ class AdamWScheduleFree(ScheduleFree):
     __slots__ = ()
     _rule = "schedule_free_adam"
 
-    lr: Number = LR.but(2.5e-3, doc="Learning rate; 1 to 10 times what AdamW takes.")
+    lr: Number = LR.but(2.5e-3, doc="Learning rate; 1 to 10 times that of AdamW.")
     betas: Pair = Field(
         (0.9, 0.999),
         (INSIDE, FRACTION),
-        "Where y is between z and x, and the decay of the running mean of g^2.",
+        "Weight of x in y, and decay of the running mean of g^2.",
     )
     eps: Number = EPS
     weight_decay: Number = COUPLED.but(

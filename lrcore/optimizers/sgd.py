@@ -51,23 +51,23 @@ class SGD(Optimizer):
 
     lr: Number = LR.but(keras=1e-2)
     momentum: Number = Field(
-        0.0, NONNEGATIVE, "At least 0; with 0 there is no state, and p moves by lr g."
+        0.0, NONNEGATIVE, "At least 0; with 0 there is no state and p moves by lr g."
     )
-    dampening: Number = Field(0.0, FINITE, "Takes effect from the second step on.")
+    dampening: Number = Field(0.0, FINITE, "Reduces the weight of g in m after step 1.")
     weight_decay: Number = COUPLED
     nesterov: Flag = Field(
         False,
         FLAG,
-        "Look ahead by a step of momentum.  Needs a momentum and no dampening.",
+        "Use Nesterov momentum.  It needs a momentum and no dampening.",
     )
     _: KW_ONLY
     lr_in_momentum: Flag = Field(
         False,
         FLAG,
-        "Let m gather lr g, so that a change of lr acts on later gradients only.",
+        "Accumulate lr g in m: a change of lr then acts on later gradients only.",
         keras=True,
     )
-    dampen_first_step: Flag = Field(False, FLAG, "Begin with m = (1 - dampening) g.")
+    dampen_first_step: Flag = Field(False, FLAG, "Start with m = (1 - dampening) g.")
     decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(keras=True)
 
     @classmethod
@@ -164,11 +164,9 @@ class ASGD(Optimizer):
     _rule = "sgd"
 
     lr: Number = LR.but(1e-2, doc="Learning rate of the first step.")
-    lambd: Number = Field(1e-4, NONNEGATIVE, "Decay of p, and with it of eta.")
-    alpha: Number = Field(0.75, NONNEGATIVE, "Power by which eta falls.")
-    t0: Fixed = Field(
-        1000000.0, NONNEGATIVE, "Step from which on to average.", fixed=True
-    )
+    lambd: Number = Field(1e-4, NONNEGATIVE, "Strength of the decay of p and eta.")
+    alpha: Number = Field(0.75, NONNEGATIVE, "Power in the decay of eta.")
+    t0: Fixed = Field(1000000.0, NONNEGATIVE, "Average from this step on.", fixed=True)
     weight_decay: Number = COUPLED
 
     @property

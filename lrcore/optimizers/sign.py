@@ -48,12 +48,12 @@ class Rprop(Optimizer):
 
     lr: Number = LR.but(
         1e-2,
-        doc="Step size of the first step; later ones grow and shrink from there.  A "
-        "step of lr 0 moves nothing.",
+        doc="Initial step size; it then grows or shrinks for each weight.  A step with "
+        "lr 0 moves nothing.",
     )
     etas: Pair = Field((0.5, 1.2), (FRACTION, ABOVE_ONE), "Factors eta- and eta+.")
     step_sizes: Pair = Field(
-        (1e-6, 50.0), (NONNEGATIVE, NONNEGATIVE), "Least and greatest step size."
+        (1e-6, 50.0), (NONNEGATIVE, NONNEGATIVE), "Smallest and largest step size."
     )
     weight_decay: Number = COUPLED
 
@@ -96,7 +96,7 @@ class SignSGD(Optimizer):
     _rule = "sign"
     _conventions = ("optax", "paper")
 
-    lr: Number = LR.but(doc="Learning rate: what each weight moves by.")
+    lr: Number = LR.but(doc="Learning rate: the distance that each weight moves.")
     weight_decay: Number = DECOUPLED
     _: KW_ONLY
     decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
@@ -136,7 +136,7 @@ class Signum(Optimizer):
     _rule = "signum"
     _conventions = ("optax", "paper")
 
-    lr: Number = LR.but(doc="Learning rate: what each weight moves by.")
+    lr: Number = LR.but(doc="Learning rate: the distance that each weight moves.")
     momentum: Number = Field(0.9, FRACTION, "Decay of the running mean of g.")
     weight_decay: Number = DECOUPLED
     _: KW_ONLY
@@ -178,12 +178,12 @@ class Lion(Optimizer):
 
     lr: Number = LR.but(
         1e-4,
-        doc="Learning rate: what each weight moves by.  The authors take a third to a "
-        "tenth of AdamW's, and a decay as much larger.",
+        doc="Learning rate: the distance that each weight moves.  The authors "
+        "use a third to a tenth of AdamW's, and a decay larger by that factor.",
         keras=1e-3,
     )
     betas: Pair = BETAS.but(
-        (0.9, 0.99), doc="How much of the mean is in the sign, and the mean's decay."
+        (0.9, 0.99), doc="Weight of the mean m in the sign, and decay of m."
     )
     weight_decay: Number = DECOUPLED.but(optax=1e-3)
     _: KW_ONLY

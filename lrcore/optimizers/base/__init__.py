@@ -1,27 +1,27 @@
-"""What every optimizer shares, a file a job.
+"""The code that every optimizer shares; each file has one job.
 
-A class of a family says its fields, its rule and its coefficients; the rest is here.
+A class of a family defines its fields, rule and coefficients; the rest is here.
 
-fields : what a field is: default, domain, doc and presets of a hyper-parameter.
+fields : the type of a field: default, domain, doc, presets of a hyper-parameter.
 common : the fields of every optimizer.
-keywords : a caller's arguments, bound to fields; which of them and the presets holds.
-docs : docstrings and signatures, made of the fields.
-values : what a hyper-parameter is in a step; what its schedule gives is checked.
+keywords : binds a caller's arguments to fields.
+docs : docstrings and signatures, generated from the fields.
+values : the value of a hyper-parameter in a step; checks the values of schedules.
 stateful : schedules that change between steps: how they are saved and restored.
-kind : what a class says of itself.
-fold : the types of what a class folds its hyper-parameters into; weight decay.
-part : what is stepped alike, and its numbers.
-scheduled : the numbers of a step, of which only what changes is made again.
+kind : the class attributes and methods that define an optimizer.
+fold : the types of coefficients made from hyper-parameters; weight decay.
+part : the arrays of a group with one layout, and their numbers.
+scheduled : the numbers of a step; only those that change are recomputed.
 group : the params and hyper-parameters of a group.
 states : the arrays of a parameter.
 averages : the weights of averages of the params.
 averaged : reading averages, and putting them into the params.
-mechanic : the scale of the steps, learned.
-memory : where state arrays lie.
-options : how the whole optimizer steps.
-report : what a step did.
+mechanic : learns the scale of the steps.
+memory : the allocation of state arrays.
+options : the settings of the whole optimizer.
+report : the measurements of a step.
 checkpoint : saving and restoring.
-places : which array a caller means.
-plan : from params, groups and kinds to what a step follows.
+places : finds the array that a caller names.
+plan : builds the plan of a step from params, groups and kinds.
 optimizer : the class itself: construct, step, report.
 """

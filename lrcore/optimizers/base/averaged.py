@@ -31,7 +31,7 @@ def kept(opt: Optimizer) -> set[str]:
 
 
 def pairs(opt: Optimizer, name: str) -> list[tuple[Array, Array]]:
-    """Return each parameter with its average, or itself where it has none yet."""
+    """Return each parameter with its average, or with itself if it has none yet."""
     begins = [
         group.parts[0].kind._begins(group.hyper).get(name, 0)
         for group in opt.param_groups
@@ -48,7 +48,7 @@ def pairs(opt: Optimizer, name: str) -> list[tuple[Array, Array]]:
 
 
 def read(opt: Optimizer, name: str) -> Any:
-    """Return an average in the structure of params; p where a group has none."""
+    """Return an average in the structure of params; p if a group has none."""
     if name not in opt._kept():
         raise AttributeError(
             f"no {named(name)} is kept; construct "

@@ -8,24 +8,24 @@ from lrcore._shared.words import shown
 from lrcore.optimizers.base.keywords import Hyper
 
 Weight = Callable[[int], float]
-"""From the step, from 1, to the weight of the params in the average; 0: it stays."""
+"""Maps the step, from 1, to the weight of the params in the average; 0: no change."""
 
 
 PULLS = frozenset({"slow"})
-"""The averages that the params become."""
+"""The averages that are copied into the params."""
 
 ASKED_BY = {
     "ema": "ema_decay=...",
     "swa": "swa_start=...",
     "slow": "lookahead_steps=...",
 }
-"""By average, the keyword that asks for it."""
+"""The keyword that turns on each average."""
 
 
 def common(h: Hyper) -> Mapping[str, Weight]:
     """Return the averages that hyper-parameters ask for, in the order of the step.
 
-    The slow weights come first: what others average is what they leave in the params.
+    The slow weights come first, because they change the params that others average.
     """
     averages: dict[str, Weight] = {}
     if h["lookahead_steps"] is not None:
@@ -38,12 +38,12 @@ def common(h: Hyper) -> Mapping[str, Weight]:
 
 
 def common_but_lookahead(h: Hyper, name: str) -> Mapping[str, Weight]:
-    """Return the same for a class whose states say where the params are.
+    """Return the same for a class whose states determine the params.
 
     Raises
     ------
     ValueError
-        Lookahead is asked for.
+        Lookahead is turned on.
     """
     if h["lookahead_steps"] is not None:
         raise ValueError(
@@ -54,7 +54,7 @@ def common_but_lookahead(h: Hyper, name: str) -> Mapping[str, Weight]:
 
 
 def begins(h: Hyper) -> Mapping[str, int]:
-    """Return the first steps of averages that begin late: until then they are p."""
+    """Return the first step of each average that starts late; before, it is p."""
     return {} if h["swa_start"] is None else {"swa": max(h["swa_start"], 1)}
 
 

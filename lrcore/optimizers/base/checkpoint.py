@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lrcore.optimizers.base.optimizer import Optimizer
 
 _VERSION = 1
-"""Of the layout of the dict."""
+"""The version of the dict's layout."""
 
 _ENTRIES = (
     *("version", "optimizer", "t", "gathered", "options", "param_groups", "names"),
@@ -28,17 +28,17 @@ _ENTRIES = (
 
 
 Match = Literal["place", "path"]
-"""How a saved array finds the one that takes its state."""
+"""How saved arrays are matched to the arrays of the optimizer."""
 
 Source = Literal["saved", "mine"]
-"""Whose hyper-parameters and options hold after loading."""
+"""The source of the hyper-parameters and options after loading."""
 
 
 class Loaded(NamedTuple):
-    """What ``load_state_dict`` did not find: paths of arrays.
+    """The paths of the arrays that ``load_state_dict`` could not match.
 
-    missing : of the optimizer, not in the saved dict; their states are as they were.
-    unexpected : in the saved dict, not of the optimizer.
+    missing : in the optimizer only; their states are unchanged.
+    unexpected : in the saved dict only.
     """
 
     missing: list[str]
@@ -46,7 +46,7 @@ class Loaded(NamedTuple):
 
 
 class _Checked(NamedTuple):
-    """What a saved dict holds, once it is known to fit the optimizer."""
+    """The contents of a saved dict, after all checks."""
 
     t: int
     steps: list[int]
@@ -59,7 +59,7 @@ class _Checked(NamedTuple):
 
 
 def save(opt: Optimizer) -> dict[str, Any]:
-    """Return copies of all that the next steps depend on, except the params."""
+    """Return copies of everything that later steps depend on, except the params."""
     opt._refuse_in_step()
     if opt._plan.to_come:
         refusals.unfinished(opt._tree, opt._plan.to_come)
@@ -89,11 +89,11 @@ def load(
     match: Match = "place",
     hyper: Source = "saved",
 ) -> tuple[Loaded, list[str]]:
-    """Let an optimizer continue where the one that was saved stood.
+    """Let an optimizer continue from a saved state.
 
-    Return what found no counterpart, and in words which schedules were replaced.
+    Return the unmatched arrays, and a text for each schedule that was replaced.
     """
-    if not opt._plan.torn:  # by a fork: then this is what mends it
+    if not opt._plan.torn:  # by a fork, which loading repairs
         opt._refuse_in_step()
     found = _checked(opt, saved, strict, match, hyper)
     replaced = _replaced_schedules(opt, found.groups)
@@ -103,7 +103,7 @@ def load(
         _sets(opt)[: 1 + len(found.groups)], [found.options, *found.groups]
     )
 
-    options.replace(opt, {**opt._options, **own})  # which may refuse them
+    options.replace(opt, {**opt._options, **own})  # this may raise an error
     for own_schedule, new_schedule in takes:
         own_schedule._take(new_schedule)
     opt._plan.restart(found.t, found.steps, found.gathered, found.without_gradient)
@@ -116,9 +116,9 @@ def load(
 
 
 def _replaced_schedules(opt: Optimizer, groups: Sequence[Hyper]) -> list[str]:
-    """Return, in words, which schedules of an optimizer saved ones replace.
+    """Return a text for each schedule that a saved one replaces.
 
-    A stateful one is not replaced: it takes the saved one's state.
+    A stateful schedule is not replaced: it takes the state of the saved one.
     """
     told = []
     for i, (group, new) in enumerate(zip(opt.param_groups, groups, strict=False)):
@@ -141,7 +141,7 @@ def _sets(opt: Optimizer) -> list[Hyper]:
 def _checked(
     opt: Optimizer, saved: Mapping[str, Any], strict: bool, match: Match, hyper: Source
 ) -> _Checked:
-    """Check all of a saved dict against the optimizer that is to take it."""
+    """Check that a saved dict fits the optimizer."""
     if not isinstance(saved, Mapping):
         raise TypeError(f"saved: expected a state_dict(), found {shown(saved)}")
     if missing := [key for key in _ENTRIES if key not in saved]:
@@ -191,7 +191,7 @@ def _checked(
 def _sources(
     opt: Optimizer, names: Any, match: Match
 ) -> tuple[list[int | None], Loaded]:
-    """Return which saved array each of ours takes, if any, and which find no other."""
+    """Return the saved array, if any, for each of ours, and the unmatched arrays."""
     paths = [leaf.path for leaf in opt._tree.leaves]
     saved = list(names)
     if match == "place":
@@ -209,7 +209,7 @@ def _sources(
 def _checked_steps(
     opt: Optimizer, saved: Mapping[str, Any], t: int, sources: Sequence[int | None]
 ) -> tuple[list[int], list[int]]:
-    """Return how many steps each of our arrays has taken, and which gather nothing."""
+    """Return the step count of each of our arrays, and the arrays without gradient."""
     n = len(saved["state"])
     steps = _checked_counts("steps", saved.get("steps", [t] * n), t)
     if len(steps) != n:
@@ -246,7 +246,7 @@ def _checked_options(opt: Optimizer, given: Any) -> Hyper:
 def _checked_states(
     opt: Optimizer, saved: Mapping[str, Any], sources: Sequence[int | None]
 ) -> list[Mapping[str, Array]]:
-    """Return the saved arrays of each of ours, by name; none if it has no source."""
+    """Return the saved arrays for each of ours, by name; empty if it has no match."""
     states = saved["state"]
     if len(states) != len(saved["names"]):
         raise ValueError(

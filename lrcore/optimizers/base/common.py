@@ -47,12 +47,12 @@ EPS: Number = Field(1e-8, NONNEGATIVE, "Added to the root, in units of g.")
 LR_IN_MOMENTUM: Flag = Field(
     False,
     FLAG,
-    "Multiply by lr what enters m: a change of lr then acts on later gradients only.",
+    "Apply lr before the momentum m: a change of lr then acts on later gradients only.",
 )
 
 
 class Terms(Kind):
-    """What stands in the equation of a step: a kernel takes it, too."""
+    """The terms in the equation of a step; kernels take them, too."""
 
     __slots__ = ()
 
@@ -74,7 +74,7 @@ class Terms(Kind):
     independent_weight_decay: Flag = Field(
         False,
         FLAG,
-        "Whether a decoupled decay leaves lr out: ``1 - weight_decay``.",
+        "Whether decoupled decay ignores lr: its factor is ``1 - weight_decay``.",
     )
 
 
@@ -88,22 +88,22 @@ class Averages(Kind):
         None,
         FRACTION.or_none(),
         "Keep the exponential moving average ``ema``: after the first step it is p, "
-        "then ``ema = ema_decay * ema + (1 - ema_decay) * p``.  None keeps none.",
+        "then ``ema = ema_decay * ema + (1 - ema_decay) * p``.  None: no average.",
     )
     swa_start: Field[int | None, int | None] = Field(
         None,
         count(0).or_none(),
-        "Keep ``swa``, the mean of p after this step and each `swa_every` steps from "
-        "there (Izmailov et al. 2018); until then it is p.  None keeps none.",
+        "Keep ``swa``, the mean of p after this step and every `swa_every` steps from "
+        "then on (Izmailov et al. 2018); before, it is p.  None: no average.",
     )
-    swa_every: Count = Field(1, count(1), "Steps from one p in ``swa`` to the next.")
+    swa_every: Count = Field(1, count(1), "Number of steps between two p in ``swa``.")
     lookahead_steps: Field[int | None, int | None] = Field(
         None,
         count(1).or_none(),
-        "Lookahead (Zhang et al. 2019, Algorithm 1): each `lookahead_steps` steps, "
-        "``slow = slow + lookahead_alpha (p - slow)``, ``p = slow``.  None does not.",
+        "Lookahead (Zhang et al. 2019, Algorithm 1): every `lookahead_steps` steps, "
+        "``slow = slow + lookahead_alpha (p - slow)``, ``p = slow``.  None: off.",
     )
-    lookahead_alpha: Number = Field(0.5, SHARE, "How far ``slow`` goes to p.")
+    lookahead_alpha: Number = Field(0.5, SHARE, "How far ``slow`` moves to p.")
 
 
 class Mechanics(Kind):
@@ -115,19 +115,19 @@ class Mechanics(Kind):
     mechanic: Flag = Field(
         False,
         FLAG,
-        "Mechanic (Cutkosky, Defazio & Mehta 2023, Algorithm 1, as in optax): where "
-        "the rule moves p by -u, ``delta = delta + u``, ``p = p0 - s delta``, where "
-        "the scale s, of all arrays of a group (of Muon's: that its rule is for, and "
-        "the others), is learned.  Set lr to 1, or let it fall from there: u passes "
-        "through p, in whose rounding a smaller one is lost.  ``report.lr`` is lr s.  "
-        "It keeps two more arrays like p; not for an optimizer that finds its rate, "
-        "FTRL or MADGRAD, and not advised for LARS and LAMB.",
+        "Mechanic (Cutkosky, Defazio & Mehta 2023, Algorithm 1, as in optax): when "
+        "the rule moves p by -u, ``delta = delta + u``, ``p = p0 - s delta``.  The "
+        "scale s is learned, one for all arrays of a group (Muon has another one for "
+        "its AdamW arrays).  Set lr to 1, or let it fall from 1: u passes through p, "
+        "and a small u is lost in the rounding of p.  ``report.lr`` is lr s.  "
+        "Mechanic keeps two more arrays like p.  Optimizers that find their rate, "
+        "FTRL and MADGRAD refuse it; it is not advised for LARS and LAMB.",
     )
     mechanic_s_init: Fixed = Field(
-        1e-6, POSITIVE, "The first scale s of Mechanic.", initial=True
+        1e-6, POSITIVE, "Initial scale s of Mechanic.", initial=True
     )
     mechanic_decay: Number = Field(
-        0.01, NONNEGATIVE, "How strongly Mechanic draws p to 0."
+        0.01, NONNEGATIVE, "Strength of the weight decay in Mechanic."
     )
 
 
@@ -138,13 +138,13 @@ class Gradients(Kind):
 
     _: KW_ONLY
     grad_scale: Option[Scheduled] = Option(
-        1.0, POSITIVE, "What gradients are multiplied by first: 1 / loss scale."
+        1.0, POSITIVE, "Multiplies the gradients first: 1 / loss scale."
     )
     accumulate: Option[int] = Option(
         1,
         count(1),
-        "How many calls of `step` gather gradients for one update, with their mean, "
-        "in the last of them; the others return False.",
+        "Number of calls of `step` for one update.  The last call updates, with the "
+        "mean of their gradients; the others return False.",
     )
     clip_value: Bound = Field(
         None,
@@ -168,27 +168,27 @@ class Gradients(Kind):
     ] = Field(
         None,
         AXES.or_none(),
-        "The axes that a unit's norm is taken over, neighbours: 0 for the columns of a "
-        "matrix, (1, 2, 3) for the filters of a convolution that axis 0 counts.  Those "
-        "that an array lacks are left out; an array of at most one dimension is a "
+        "Adjacent axes over which the norm of a unit is taken: 0 for the columns of a "
+        "matrix, (1, 2, 3) for convolution filters numbered by axis 0.  Axes that an "
+        "array does not have are ignored; an array of at most one dimension is one "
         "unit.",
     )
-    agc_eps: Number = Field(1e-3, POSITIVE, "The least norm of a unit that counts.")
+    agc_eps: Number = Field(1e-3, POSITIVE, "Lower bound of the norm |w| in `agc`.")
     clip_norm: Option[Scheduled | None] = Option(
         None,
         POSITIVE.or_none(),
-        "Scale all gradients by ``min(1, clip_norm / (norm + clip_eps))``, with the "
-        "norm of all of them (Pascanu et al. 2013).",
+        "Scale all gradients by ``min(1, clip_norm / (norm + clip_eps))``, where "
+        "norm is that of all gradients together (Pascanu et al. 2013).",
     )
     clip_eps: Option[Scheduled] = Option(
-        0.0, NONNEGATIVE, "Added to the norm that `clip_norm` bounds; torch has 1e-6."
+        0.0, NONNEGATIVE, "Added to the norm that `clip_norm` bounds; torch uses 1e-6."
     )
     skip_nonfinite: Option[bool] = Option(
         False,
         FLAG,
-        "Where an element of a gradient is infinite or NaN, leave params, states and "
-        "`t` as they are; `step` returns False.  If False, it is not looked for, and a "
-        "norm that is not finite clips nothing.",
+        "If an element of a gradient is infinite or NaN, do not change params, states "
+        "or `t`; `step` returns False.  If False, gradients are not checked, and a "
+        "norm that is not finite does not clip.",
     )
 
 
@@ -199,7 +199,7 @@ class Running(Kind):
 
     _: KW_ONLY
     zero_grads: Option[bool] = Option(
-        False, FLAG, "Set the gradients to 0 once they have been used, or skipped."
+        False, FLAG, "Set the gradients to 0 after they are used or skipped."
     )
     telemetry: Option[bool] = Option(
         False, FLAG, "Keep `report`: norms, clipping, the update-to-weight ratio."
@@ -207,24 +207,24 @@ class Running(Kind):
     convention: Option[Literal["torch", "keras", "optax", "paper"]] = Option(
         "torch",
         choice("torch", "keras", "optax", "paper"),
-        "Whose defaults and flags to take.",
+        "Source of the defaults and flags.",
         initial=True,
     )
     num_threads: Option[int | None] = Option(
         None,
         NUM_THREADS,
-        "The most threads that a step takes; None for ``lrcore.get_num_threads()``.",
+        "Maximum number of threads of a step; None: ``lrcore.get_num_threads()``.",
     )
     denormals: Option[Literal["flush", "keep"]] = Option(
         "flush",
         DENORMALS,
         "Whether numbers below the smallest normal one (1.2e-38 in float32) count as "
-        "0.  The state of a weight whose gradient stays 0 decays into them, and many "
-        "processors are slow there.",
+        "0.  The state of a weight whose gradient stays 0 decays to such numbers, and "
+        "many processors are slow with them.",
     )
 
 
 class Common(Terms, Averages, Mechanics, Gradients, Running):
-    """What every optimizer takes."""
+    """The fields of every optimizer."""
 
     __slots__ = ()

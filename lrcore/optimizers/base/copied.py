@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class _Group(NamedTuple):
-    """What a group is made of again.
+    """The data from which a group is rebuilt.
 
-    initial : the hyper-parameters at construction, which decide what states there are.
-    hyper : those of now.
+    initial : the hyper-parameters at construction; they determine the states.
+    hyper : the current ones.
     owner : the user's dict, if there is one.
     """
 
@@ -28,10 +28,10 @@ class _Group(NamedTuple):
 
 
 def reduced(opt: Optimizer) -> tuple[Any, ...]:
-    """Return what ``__reduce__`` does: a function, its arguments, and attributes.
+    """Return the result of ``__reduce__``: a function, its arguments, and attributes.
 
-    The arguments hold the params as they are, so that what is copied or pickled with
-    the optimizer stays one with its params.
+    The arguments hold the params themselves, so params that are copied or pickled
+    together with the optimizer are still shared with it.
     """
     saved = checkpoint.save(opt)
     groups = [
@@ -62,7 +62,7 @@ def restored(
     own_options: Hyper,
     saved: Mapping[str, Any],
 ) -> Optimizer:
-    """Return an optimizer that continues where the one that was reduced stood."""
+    """Return an optimizer that continues from the state of the reduced one."""
     opt = kind.__new__(kind)
     kinds = kind._kinds()
     made = tuple(ParamGroup(g.params, g.initial, kinds, g.owner) for g in groups)

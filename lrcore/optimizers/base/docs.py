@@ -1,4 +1,4 @@
-"""The docstrings and signatures of optimizers, made of their fields when asked for."""
+"""The docstrings and signatures of optimizers, generated from fields on first use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lrcore.optimizers.base.kind import Kind
 
 MARK = "{parameters}"
-"""Where a docstring has the sections that are made here."""
+"""The mark in a docstring that the generated sections replace."""
 
 _PARAMS = """\
 params : ndarray, nested list / tuple / dict of ndarray, or list of groups
@@ -59,7 +59,7 @@ and the rule."""
 
 
 class Docstring:
-    """A docstring whose mark is filled when it is first read: many never are."""
+    """A docstring whose mark is replaced on first reading; many are never read."""
 
     def __init__(self, kind: type[Kind], text: str) -> None:
         self.kind = kind
@@ -72,7 +72,7 @@ class Docstring:
 
 
 class ConstructorSignature:
-    """The signature of a class's constructor, made when it is asked for.
+    """The signature of a class's constructor, made on first use.
 
     init : the constructor that takes fields; a child may have another one.
     """
@@ -97,13 +97,13 @@ class ConstructorSignature:
 
 
 def _sections(kind: type[Kind]) -> str:
-    """Return what docstrings have in the place of their mark."""
+    """Return the text that replaces the mark in a docstring."""
     entries = "\n".join(_entry(kind, field) for field in kind._fields.values())
     return f"Parameters\n----------\n{_PARAMS}\n{entries}\n\n{_REST}"
 
 
 def _entry(kind: type[Kind], field: Field[Any, Any]) -> str:
-    """Return what a docstring says of a field."""
+    """Return the text of a field in a docstring."""
     domain, default = _domain(field), spelled(field.default)
     told = f"{domain}, by default {default}." if domain else f"Default {default}."
     text = f"{field.doc}  {told}"
@@ -126,7 +126,7 @@ def _type(field: Field[Any, Any]) -> str:
 
 
 def _domain(field: Field[Any, Any]) -> str:
-    """Return which values a number can have; "" where the type says it."""
+    """Return the text of a domain; "" if the type is enough."""
     if not isinstance(field.domain, Domain):
         texts = dict.fromkeys(domain.text for domain in field.domain)
         said = " and ".join(texts)
@@ -139,7 +139,7 @@ def _domain(field: Field[Any, Any]) -> str:
 
 
 def _presets(kind: type[Kind]) -> str:
-    """Return what conventions set."""
+    """Return the text of the defaults that conventions set."""
     told = ""
     for name in kind._conventions:
         preset = kind._preset(name, {n: f.default for n, f in kind._fields.items()})
@@ -149,7 +149,7 @@ def _presets(kind: type[Kind]) -> str:
 
 
 def spelled(value: Any) -> str:
-    """Return a default as people write it."""
+    """Return a default as readable text."""
     if isinstance(value, tuple):
         return f"({', '.join(map(spelled, value))})"
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""The fields of an optimizer: all that there is to say of a hyper-parameter."""
+"""The fields of an optimizer: the full definition of each hyper-parameter."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["KW_ONLY", "Bound", "Count", "Field", "Fixed", "Flag", "Number", "Pai
            "Scheduled", "Triple"]  # fmt: skip
 
 Value = TypeVar("Value")
-"""What an optimizer's attribute gives."""
+"""The type of the optimizer's attribute."""
 
 Given = TypeVar("Given")
-"""What the constructor takes, and the attribute can be set to."""
+"""The type that the constructor and the attribute accept."""
 
 _AS_BEFORE: Any = object()
 
@@ -29,21 +29,21 @@ class Field(Generic[Value, Given]):
 
         eps: Number = Field(1e-8, NONNEGATIVE, "Added to the root.", keras=1e-7)
 
-    Fields are the arguments of the constructor in their order, those of the parents
-    first; those that stand after ``_: KW_ONLY`` are given by keyword.  A field that a
-    parent has keeps its place.  As an attribute of an optimizer it is the first group's
-    value at the next step; setting it sets all groups'.
+    Fields are the arguments of the constructor in order, those of the parents first;
+    those after ``_: KW_ONLY`` are keyword-only.  A field that overrides one of a parent
+    keeps its place.  As an attribute of an optimizer, a field is the first group's
+    value at the next step; setting it sets the value of all groups.
 
-    default : what holds where neither the caller nor a convention says otherwise.
-    domain : which values it can have; of some numbers, the domain of each.
-    doc : what it is; the docstring adds type, domain and default.
+    default : the value if neither the caller nor a convention sets one.
+    domain : the allowed values; for a tuple, the domain of each element.
+    doc : its description; the docstring adds type, domain and default.
     fixed : whether it takes no schedule.
-    initial : whether it is used at construction only, so that it cannot be set later.
-    presets : by convention, the default where that is another one.
+    initial : whether it is used only at construction and cannot be set later.
+    presets : the defaults of conventions, if they differ.
     """
 
     of_all = False
-    """Whether it is of the whole optimizer; others are of a group."""
+    """Whether it belongs to the whole optimizer; other fields belong to a group."""
 
     __slots__ = ("default", "doc", "domain", "fixed", "initial", "name", "presets")
 
@@ -106,12 +106,12 @@ class Field(Generic[Value, Given]):
     def check(self, value: Any) -> Any:
         """Return the value as a float, an int, a tuple of floats, None or a bool.
 
-        Schedules pass unchanged: what they return is checked at each step.
+        Schedules pass unchanged: their values are checked at each step.
 
         Raises
         ------
         TypeError, ValueError
-            It is of another kind, or outside of the domain.
+            It has a wrong type or is outside the domain.
         """
         return value if value is self.default else self._checked(value)
 
@@ -164,13 +164,13 @@ Fields = Mapping[str, Field[Any, Any]]
 
 
 def told(values: Mapping[str, Any], fields: Fields) -> str:
-    """Return the values that are not the defaults, as a caller would give them."""
+    """Return the values that differ from the defaults, as a caller would write them."""
     given = {k: v for k, v in values.items() if not fields[k].is_default(v)}
     return ", ".join(f"{name}={value!r}" for name, value in given.items())
 
 
 def collected(cls: type) -> tuple[Fields, tuple[str, ...]]:
-    """Return the fields of a class by name, and the names of those without keyword."""
+    """Return the fields of a class by name, and the names of the positional ones."""
     fields: dict[str, Field[Any, Any]] = {}
     positional: dict[str, None] = {}
     for base in cls.__bases__:

@@ -1,4 +1,4 @@
-"""What hyper-parameters are folded into: the types, and weight decay."""
+"""The types of coefficients made from hyper-parameters, and weight decay."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from lrcore._shared.types import Array
 from lrcore.optimizers.base.keywords import Hyper
 
 Coefs = Callable[[int, float, float], tuple[float, ...]]
-"""From the step, counted from 1, its learning rate and its decay of p: the driver's
-decay and lr, and the rule's own coefficients."""
+"""Maps the step, from 1, its learning rate and its decay of p to the driver's decay
+and lr, and the coefficients of the rule."""
 
 Numbers = tuple[float, ...]
 
 Adapt = Callable[[int, float, float, Numbers, Numbers], tuple[Numbers, Numbers, float]]
-"""The same where a group carries numbers from step to step: from these and the sums of
-its gauge also; and to what they become, what Coefs gives, and the rate to report."""
+"""The same for a group that carries numbers from step to step: also takes these and the
+gauge's sums; returns the new numbers, the result of Coefs, and the rate to report."""
 
 GaugeCoefs = Callable[[int, float, Numbers], Numbers]
-"""From the step, counted from 1, its learning rate and the numbers carried to the
-coefficients of the gauge."""
+"""Maps the step, from 1, its learning rate and the carried numbers to the coefficients
+of the gauge."""
 
 Weights = Callable[[int], tuple[float, ...]]
-"""From the step, counted from 1, to the coefficients of averages, or of a scale."""
+"""Maps the step, from 1, to the coefficients of averages, or of a scale."""
 
 Writes = list[tuple[Array, Any]]
-"""Arrays, and what they become where the step is taken."""
+"""Arrays, and their new values if the step is taken."""
 
 Factor = tuple[
     Callable[[int, Array, Mapping[str, Array]], Factors],
@@ -36,21 +36,21 @@ Factor = tuple[
         tuple[Factors, Writes],
     ],
 ]
-"""From the step, from 1, p and its state to the factors that are read; and from these
-also, and what was read of the rows and of the columns of the gradient, to the factors
-that it is divided by."""
+"""Maps the step, from 1, p and its state to the factors that are read; and maps these
+and the values read from its rows and columns to the factors that divide the
+gradient."""
 
 Direct = Callable[[int, list[tuple[Array, Array, Mapping[str, Array]]]], Writes]
-"""From the step, from 1, and (p, x, state) of each array: it puts directions in the
-place of the gradients x."""
+"""Takes the step, from 1, and (p, x, state) of each array; replaces the gradients x by
+directions."""
 
 
 Decay = Callable[[float], float]
-"""From the learning rate of a step to what it multiplies p by."""
+"""Maps the learning rate of a step to the factor of p."""
 
 
 def decay(h: Hyper) -> tuple[float, Decay]:
-    """Return l2, and the factor of p that weight decay comes to."""
+    """Return l2, and the function that gives the factor of p."""
     l2: float = h["l2"]
     if h["decoupled_weight_decay"]:
         return l2, decay_at(h)
@@ -58,7 +58,7 @@ def decay(h: Hyper) -> tuple[float, Decay]:
 
 
 def decay_at(h: Hyper) -> Decay:
-    """Return what decoupled weight decay multiplies p by, from the rate of a step."""
+    """Return the function from the rate of a step to the factor of p."""
     weight_decay = h["weight_decay"] if h["decoupled_weight_decay"] else 0.0
     if h["independent_weight_decay"]:
         return lambda rate: 1.0 - weight_decay

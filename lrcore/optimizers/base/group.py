@@ -15,23 +15,23 @@ from lrcore.optimizers.base.scheduled import Now, now
 from lrcore.optimizers.base.values import at, scheduled
 
 Change = tuple[Hyper, Now | None, Sequence[Folded | None]]
-"""New hyper-parameters of a group, and what is made of them: see `ParamGroup`."""
+"""New hyper-parameters of a group and their derived data: see `ParamGroup`."""
 
 
 class ParamGroup(MutableMapping[str, Any]):
-    """A group's params and hyper-parameters, as a mapping that checks what is set.
+    """A group's params and hyper-parameters, as a mapping that checks new values.
 
-    ``group["lr"] = 0.1`` takes effect at the next step; ``group["params"]`` is what was
-    given.  Made by the optimizer.  What decides which state arrays there are
-    (``amsgrad``, whether there is a momentum) stays as constructed.
+    ``group["lr"] = 0.1`` takes effect at the next step; ``group["params"]`` is the
+    given object.  The optimizer makes groups.  Settings that determine the state arrays
+    (``amsgrad``, whether there is a momentum) cannot be changed later.
     """
 
     __slots__ = ("_fields", "_hyper", "initial", "now", "owner", "params", "parts")
 
     now: Now | None
-    """From the steps taken before to parts' numbers; None where none is scheduled."""
+    """Maps the steps taken so far to the numbers of parts; None: no schedules."""
 
-    # Two groups are the same where they are one: comparing params would ask arrays.
+    # Groups compare by identity: comparing params would compare arrays.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 
@@ -43,7 +43,7 @@ class ParamGroup(MutableMapping[str, Any]):
         owner: dict[str, Any] | None,
     ) -> None:
         self.params = params
-        self.owner = owner  # the user's dict, where params came in one
+        self.owner = owner  # the user's dict, if there is one
         self._fields = kinds[0]._fields
         self.initial = self._hyper = self._checked(hyper)
         self.parts = tuple(Part(kind, self._hyper) for kind in kinds)
@@ -78,9 +78,9 @@ class ParamGroup(MutableMapping[str, Any]):
         return self._change_to(hyper)
 
     def _keeps_layout(self, hyper: Hyper, what: str) -> None:
-        """Check that the arrays that there are suffice.
+        """Check that the existing state arrays are enough.
 
-        A momentum of 0 has them, as a schedule that gives 0 would.
+        A momentum of 0 is treated as a schedule that returns 0.
         """
         for part in self.parts:
             own, asked = part.layout, part.layout_of(hyper)
@@ -91,7 +91,7 @@ class ParamGroup(MutableMapping[str, Any]):
                 )
 
     def _if_scheduled(self, part: Part, hyper: Hyper) -> list[Layout]:
-        """Return the layouts if one of the numbers that are 0 were a schedule."""
+        """Return the layouts as if one of the numbers that are 0 were a schedule."""
         return [
             part.layout_of({**hyper, name: lambda t: 0.0})
             for name, value in hyper.items()
@@ -99,7 +99,7 @@ class ParamGroup(MutableMapping[str, Any]):
         ]
 
     def _change_to(self, hyper: Hyper) -> Change:
-        """Fold checked hyper-parameters, which may refuse them."""
+        """Fold checked hyper-parameters; this may raise an error."""
         names = [name for name, value in hyper.items() if scheduled(value)]
         if names:
             nothing = [None] * len(self.parts)
@@ -107,13 +107,13 @@ class ParamGroup(MutableMapping[str, Any]):
         return hyper, None, [part.fold(hyper) for part in self.parts]
 
     def take(self, change: Change) -> None:
-        """Set what has been checked; it cannot fail."""
+        """Set checked values; this cannot fail."""
         self._hyper, self.now, folded = change
         for part, numbers in zip(self.parts, folded, strict=True):
             part.folded = numbers
 
     def replace(self, hyper: Hyper) -> None:
-        """Set what `checked` has passed."""
+        """Set values that `checked` accepted."""
         self.take(self._change_to(hyper))
 
     def __getitem__(self, name: str) -> Any:
@@ -141,11 +141,11 @@ class ParamGroup(MutableMapping[str, Any]):
         return 1 + len(self._hyper)
 
     def __repr__(self) -> str:
-        """Show the hyper-parameters that are not the class's defaults."""
+        """Show the hyper-parameters that differ from the class's defaults."""
         return f"ParamGroup({told(self._hyper, self._fields)})"
 
     def at(self, name: str, t: int) -> Any:
-        """Return a hyper-parameter's value for the step that follows t others."""
+        """Return a hyper-parameter's value for the step after t steps."""
         return at(self._fields[name], self._hyper[name], t)
 
 
@@ -180,10 +180,10 @@ def added(
 def make(
     params: Any, defaults: Hyper, kinds: Sequence[type[Kind]]
 ) -> tuple[ParamGroup, ...]:
-    """Return the groups of params; one where they are not grouped.
+    """Return the groups of params; one if they are not grouped.
 
-    defaults : the hyper-parameters of a group that does not say.
-    kinds : by whose rules arrays are stepped.
+    defaults : the hyper-parameters that a group does not set.
+    kinds : the classes whose rules update the arrays.
     """
     is_list = grouped(params)
     groups = []

@@ -1,4 +1,4 @@
-"""An optimizer that takes further params, in a group of their own."""
+"""Adding params to an optimizer, in a group of their own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def grow(opt: Optimizer, params: Any, hyper: Hyper) -> ParamGroup:
-    """Add a group; what was there keeps its arrays and counts."""
+    """Add a group; the others keep their arrays and counts."""
     opt._refuse_in_step()
     old = opt._plan
     if old.to_come:

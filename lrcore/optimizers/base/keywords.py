@@ -1,4 +1,4 @@
-"""The arguments of a caller: bound to fields, refused where there is no field."""
+"""Binds the arguments of a caller to fields, and refuses unknown ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lrcore._shared.words import listed, named, shortened, shown
 Hyper = dict[str, Any]
 """Hyper-parameters by name."""
 
-# What other libraries call it; where a class lacks the first, the next is meant.
+# Names in other libraries; the first name that the class has is used.
 _ELSEWHERE = {
     "lr": "learning_rate step_size eta",
     "betas": "beta beta_1 beta_2 beta_3 beta1 beta2 beta3 b1 b2 b3",
@@ -45,8 +45,8 @@ def bound(
     """Return a caller's arguments by name.
 
     what : the class, for errors.
-    names : of its fields.  positional : of those that it takes without keyword.
-    args : those without keyword, after the params.  given : those by keyword.
+    names : of its fields.  positional : the names of its positional fields.
+    args : the positional ones, after the params.  given : those by keyword.
 
     Raises
     ------
@@ -78,12 +78,12 @@ def known(
 ) -> None:
     """Check that there are no keywords but the known ones.
 
-    elsewhere : those of the whole optimizer, where these are a group's.
+    elsewhere : those of the whole optimizer, if these are a group's.
 
     Raises
     ------
     TypeError
-        There is another; the message begins with `what`, and lists all that there are.
+        A keyword is unknown; the message begins with `what` and lists the known ones.
     """
     if not (unknown := given.keys() - set(names)):
         return
@@ -103,10 +103,10 @@ def known(
 
 
 def _meant(name: Any, names: Collection[str]) -> str | None:
-    """Return which of the names is nearest to one that is none of them."""
+    """Return the name that is closest to an unknown one."""
     if not isinstance(name, str) or len(name) > 40:  # longer than any name
         return None
-    from difflib import get_close_matches  # of use here only
+    from difflib import get_close_matches  # needed only here
 
     asked = name.lower()
     for ours, theirs in _ELSEWHERE.items():

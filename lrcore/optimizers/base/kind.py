@@ -1,4 +1,4 @@
-"""What a class of optimizers says of itself: its rule, its arrays, its numbers."""
+"""The definition of an optimizer class: its rule, its arrays, its numbers."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from lrcore.optimizers.base.keywords import Hyper
 
 @dataclass_transform(eq_default=False)
 class Kind:
-    """How arrays are stepped: what an optimizer, or a part of it, says as a class.
+    """The update of arrays, as the class of an optimizer or of a part defines it.
 
-    Methods that take `h`, hyper-parameters by name, depend on nothing else.  In a group
-    where some are scheduled, h is one dict whose values change from step to step: what
-    a method returns is made again where the method has read one of these, and finds
-    their present values where it reads them itself.
+    Methods that take `h`, hyper-parameters by name, depend on nothing else.  If
+    some are scheduled, h is one dict whose values change from step to step.  If the
+    method reads such a value, it is called again in each step; if the function that it
+    returned reads the value, that function finds the current one.
     """
 
     __slots__ = ()
 
     _PULLS: ClassVar[frozenset[str]] = averages.PULLS
-    """The averages that the params become."""
+    """The averages that are copied into the params."""
 
     _rule: ClassVar[str]
     """The rule of rules.def, unless hyper-parameters choose it (`_rule_for`)."""
@@ -47,32 +47,32 @@ class Kind:
     """How second moments are factored: "product" or "least" (see lrcore.h); or ""."""
 
     _directed: ClassVar[bool] = False
-    """Whether directions are made of whole gradients, in Python."""
+    """Whether Python computes the directions, from whole gradients."""
 
     _carries: ClassVar[tuple[str, ...]] = ()
     """Numbers that a group carries from step to step: 0-d arrays of float64, among the
     states of its arrays, which share them.  (Mechanic's are one array.)"""
 
     _steps: ClassVar[bool] = True
-    """Whether a step goes on from where the params are."""
+    """Whether a step starts from the current params."""
 
     _sums_all: ClassVar[bool] = False
-    """Whether the gauge's sums are of all groups."""
+    """Whether the sums of the gauge are over all groups."""
 
     _carries_per_array: ClassVar[bool] = False
-    """Whether each array has such numbers of its own."""
+    """Whether each array has its own carried numbers."""
 
     _gauge: ClassVar[str] = ""
-    """The gauge of gauges.def from whose sums a step's numbers are made, or ""."""
+    """The gauge of gauges.def whose sums determine the numbers of a step, or ""."""
 
     _fields: ClassVar[Fields] = {}
     """The hyper-parameters and options, by name."""
 
     _positional: ClassVar[tuple[str, ...]] = ()
-    """The names of those that the constructor takes without keyword, in order."""
+    """The names of the positional arguments of the constructor, in order."""
 
     _conventions: ClassVar[tuple[str, ...]] = ()
-    """Whose defaults and flags are known, beside torch's; the fields have them."""
+    """The conventions besides torch; the fields hold their defaults and flags."""
 
     def __init_subclass__(cls) -> None:
         cls._fields, cls._positional = collected(cls)
@@ -94,7 +94,7 @@ class Kind:
 
     @classmethod
     def _preset(cls, convention: str, hyper: Hyper) -> Hyper:
-        """Return the defaults and flags of a convention; hyper: what else was asked."""
+        """Return the defaults and flags of a convention; hyper: the other arguments."""
         if convention not in cls._known_conventions():
             raise ValueError(
                 f"convention: expected one of {cls._known_conventions()} "
@@ -108,7 +108,7 @@ class Kind:
 
     @classmethod
     def _settled(cls, given: Hyper) -> Hyper:
-        """Return what holds: what was given, a convention's, or the default."""
+        """Return each value: the given one, the convention's, or the default."""
         defaults = {name: field.default for name, field in cls._fields.items()}
         preset = cls._preset(given.get("convention", "torch"), {**defaults, **given})
         return {**defaults, **preset, **given}
@@ -117,16 +117,16 @@ class Kind:
 
     @classmethod
     def _kinds(cls) -> tuple[type[Kind], ...]:
-        """Return the classes by whose rules arrays are stepped; its own first."""
+        """Return the classes whose rules update arrays; its own first."""
         return (cls,)
 
     def _kind_of(self, p: Array) -> type[Kind]:
-        """Return the class whose rule an array is stepped by."""
+        """Return the class whose rule updates an array."""
         return type(self)
 
     @classmethod
     def _rule_for(cls, h: Hyper) -> str:
-        """Return the rule that these hyper-parameters ask for."""
+        """Return the rule for these hyper-parameters."""
         return cls._rule
 
     @staticmethod
@@ -136,25 +136,25 @@ class Kind:
 
     @staticmethod
     def _begins(h: Hyper) -> Mapping[str, int]:
-        """Return the step from which an average is no longer p, where that is late."""
+        """Return the first step of each average that starts late."""
         return averages.begins(h)
 
     @staticmethod
     def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:
-        """Return what states begin with where that is not 0; "p": a copy of p."""
+        """Return the initial values of states, if not 0; "p": a copy of p."""
         return {}
 
     @staticmethod
     def _decay(h: Hyper) -> tuple[float, Decay]:
-        """Return l2, and what gives the driver's decay from lr."""
+        """Return l2, and the function from lr to the driver's decay."""
         return decay(h)
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs | Adapt:
         """Return ``coefs(t, lr, decay)``, which gives the numbers of a step.
 
-        Where the class carries numbers or has a gauge, ``coefs(t, lr, decay, numbers,
-        sums)``, which gives what the numbers become, too, and the rate to report.
+        If the class carries numbers or has a gauge: ``coefs(t, lr, decay, numbers,
+        sums)``, which also gives the new numbers and the rate to report.
         """
         raise NotImplementedError
 
@@ -170,17 +170,17 @@ class Kind:
 
     @classmethod
     def _takes_mechanic(cls) -> bool:
-        """Whether it makes steps to be scaled."""
+        """Whether Mechanic can scale its steps."""
         return cls._steps and not (cls._gauge or cls._carries)
 
     @staticmethod
     def _fold_factors(h: Hyper) -> Factor | None:
-        """Return what makes the factors of a step (`_factoring`)."""
+        """Return the function for the factors of a step (`_factoring`)."""
         return None
 
     @staticmethod
     def _fold_directions(h: Hyper) -> Direct | None:
-        """Return what makes the directions of a step (`_directed`)."""
+        """Return the function for the directions of a step (`_directed`)."""
         return None
 
     @staticmethod
@@ -188,11 +188,11 @@ class Kind:
         """Return the arrays that only Python reads and writes, by name."""
         return {}
 
-    # --- what follows from that ----------------------------------------------------
+    # --- derived from these --------------------------------------------------------
 
     @classmethod
     def _is_a_kernel(cls) -> bool:
-        """Whether a step of one array is a kernel and the numbers of its t."""
+        """Whether the step of an array needs only a kernel and the numbers of its t."""
         made_in_python = cls._factoring or cls._directed
         return not (made_in_python or cls._gauge or cls._carries)
 

@@ -1,4 +1,4 @@
-"""Where state arrays lie."""
+"""The allocation of state arrays."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ _LARGE = 1 << 20
 def state_like(p: Array, k: int, value: float | Literal["p"]) -> Array:
     """Return state array k of a parameter: its shape, order and dtype.
 
-    value: what it is filled with, or "p": a copy of p.
+    value: the initial value, or "p": a copy of p.
 
     It is a view: an array that does not own its memory cannot be resized, and kernels
     hold its address.
 
-    Where p is large (1 MiB), state k begins (k + 1) KiB after p, counted modulo the
-    page. Arrays that the allocator hands out begin at the same place of a page, and a
-    step that walks four or five such arrays side by side makes the processor take a
-    load for the store of another, and memory open the same banks in turn: 4 to 8 % of a
-    step of 3e7 weights here (Sapphire Rapids).
+    If p is large (1 MiB), state k begins (k + 1) KiB after p, modulo the page size.
+    The allocator would place all arrays at the same offset in a page.  A step that
+    reads four or five of them side by side then suffers from 4K aliasing of loads and
+    stores, and from bank conflicts in memory: 4 to 8 % of a step of 3e7 weights here
+    (Sapphire Rapids).
 
-    NumPy asks for huge pages for what it allocates, from 4 MiB on (its environment's
-    ``NUMPY_MADVISE_HUGEPAGE`` turns that off); writing the values here is what makes
-    the system hand them out.
+    NumPy asks for huge pages for allocations from 4 MiB on (the environment variable
+    ``NUMPY_MADVISE_HUGEPAGE`` turns that off); the system provides them when the values
+    are written here.
     """
     fill = p if value == "p" else value
     if p.nbytes < _LARGE:

@@ -36,7 +36,7 @@ SOURCE = choice("saved", "mine")
 
 
 class Optimizer(Common):
-    """What all optimizers share: params, groups, the step, saving and restoring.
+    """The base of all optimizers: params, groups, the step, saving and restoring.
 
     ::
 
@@ -92,25 +92,25 @@ class Optimizer(Common):
         self._plan, self.state = plan.make(self._tree, groups, kinds_of, gathers)
         self._group_defaults, self._options = defaults, own_options
         options.replace(self, own_options)
-        self._places: _tree.Places | None = None  # made where asked for
+        self._places: _tree.Places | None = None  # made on first use
 
     __signature__ = docs.ConstructorSignature(__init__)
 
     # --- groups --------------------------------------------------------------------
 
     def add_group(self, params: Any, **hyper: Any) -> ParamGroup:
-        """Add params in a group of their own, as a network that grows does.
+        """Add params in a new group, for a network that grows.
 
-        From then on gradients come as a list with one structure a group, this one's
-        last; what was there keeps its state.  The new arrays begin with a count of 0
-        for bias corrections and averages, while `t`, and so schedules, goes on.
+        After this, gradients are a list with one structure per group, this one's last;
+        the other arrays keep their state.  The new arrays start with a count of 0 for
+        bias corrections and averages, while `t` and the schedules continue.
 
         Parameters
         ----------
         params : ndarray, or nested list / tuple / dict of ndarray
-            Arrays that are not among those there already.
+            Arrays that the optimizer does not have yet.
         **hyper
-            Hyper-parameters of the group; the constructor's where nothing is said.
+            Hyper-parameters of the group; the default is the constructor's value.
 
         Returns
         -------
@@ -120,9 +120,9 @@ class Optimizer(Common):
         Raises
         ------
         TypeError, ValueError
-            As of the constructor.  Nothing has been changed then.
+            As for the constructor.  In this case, nothing is changed.
         RuntimeError
-            It is in a step, or `step_one` has begun one.
+            A step is running, or `step_one` has begun one.
 
         Examples
         --------
@@ -143,10 +143,10 @@ class Optimizer(Common):
 
     @property
     def t(self) -> int:
-        """Steps taken, which is what schedules are asked for.
+        """The number of steps taken, which is the argument of schedules.
 
-        Bias corrections and averages count by array, as an array rests in a step that
-        has no gradient of it.  To set `t` sets the count of each array.
+        Bias corrections and averages count steps per array, because a step without a
+        gradient for an array skips that array.  Setting `t` sets all these counts.
         """
         return self._plan.t
 
@@ -172,7 +172,7 @@ class Optimizer(Common):
         Raises
         ------
         TypeError, ValueError
-            The factor, or a product, is out of its domain.  Nothing has been changed.
+            The factor, or a product, is out of its domain.  Nothing is changed.
 
         Examples
         --------
@@ -192,8 +192,8 @@ class Optimizer(Common):
     def last_lr(self) -> list[float] | None:
         """The learning rate of each group in the last step; None before the first.
 
-        That which the optimizer has found by itself, if it does (`Prodigy`, `SPS`).
-        After a step that was refused, the one that it would have taken.
+        If the optimizer finds its rate (`Prodigy`, `SPS`), it is that rate.  After a
+        step that was not taken, it is the rate that the step would have used.
         """
         last = [rate for rate in self._plan.rates if rate is not None]
         return last or None
@@ -203,37 +203,37 @@ class Optimizer(Common):
     def step(self, grads: Any, loss: float | None = None) -> bool:
         """Update the params in place from their gradients.
 
-        All that steps an optimizer (`LossScaler`, `lr_find`, your loop) calls this, so
-        a subclass that overrides it sees every step.
+        Every caller (`LossScaler`, `lr_find`, your loop) uses this method, so a
+        subclass that overrides it sees every step.
 
         Parameters
         ----------
         grads : of the same structure as params
             Gradients of the same dtype, shape and memory order as their parameters,
-            read, and zeroed if `zero_grads` says so.  With groups: a list with one
-            structure a group.  An array without axes also takes a NumPy scalar of its
-            dtype, such as ``g.mean()``.  None for an array that has no gradient: it
-            rests, and so do its state, its averages and its weight decay; norms and
-            `clip_norm` leave it out.  With `accumulate`, the mean is over all calls, as
-            if the gradient had been 0; an array rests if no call has a gradient of it.
+            read, and zeroed if `zero_grads` is set.  With groups: a list with one
+            structure per group.  An array without axes also takes a NumPy scalar of its
+            dtype, such as ``g.mean()``.  None for an array without a gradient: the
+            array, its state and its averages do not change, and it has no weight decay;
+            norms and `clip_norm` ignore it.  With `accumulate`, the mean counts None as
+            a gradient of 0, unless all calls have None: then the array is skipped.
         loss : float, optional
-            The loss that they are of, for an optimizer that makes its rate of it
-            (`SPS`).  The others ignore it, so that one loop runs them all.
+            The loss of these gradients, for an optimizer that computes its rate from it
+            (`SPS`).  The others ignore it, so one loop works for all.
 
         Returns
         -------
         bool
-            True: the params were updated.  False: a gradient is not finite and such
-            steps are skipped (`skip_nonfinite`), or more gradients are gathered first
-            (`accumulate`), or there is no gradient at all (such a step counts in `t`).
+            True: the params were updated.  False: a gradient is not finite and the step
+            is skipped (`skip_nonfinite`), or more gradients are gathered first
+            (`accumulate`), or there is no gradient at all (`t` counts this step).
 
         Raises
         ------
         TypeError, ValueError
-            A gradient, a parameter or what a schedule returned cannot be used.  Nothing
-            has been written then: not one parameter, not one state.
+            A gradient, a parameter or the value of a schedule is not valid.  In this
+            case, no parameter and no state is changed.
         RuntimeError
-            It is in a step already, or `step_one` has begun one.
+            A step is running already, or `step_one` has begun one.
         """
         applied: bool = self._plan.step(grads)
         return applied
@@ -244,17 +244,17 @@ class Optimizer(Common):
     ) -> Iterator[None]:
         """Multiply gradients by one more factor in the steps of a `with` block.
 
-        This is how `LossScaler` hands its scale to ``step``, so that an override of
-        ``step`` need not know of it.  The options are not changed: the factor comes on
-        top of the option `grad_scale`.  Of nested blocks, all factors apply.
+        `LossScaler` passes its scale to ``step`` in this way, so an override of
+        ``step`` does not need to handle it.  The options do not change: the factor is
+        applied in addition to `grad_scale`.  In nested blocks, all factors apply.
 
         Parameters
         ----------
         grad_scale : float
             The factor, finite and > 0: 1 / loss scale.
         skip_nonfinite : bool
-            Skip a step whose gradients are not finite, whatever the option
-            `skip_nonfinite` says.  Default True.
+            Skip a step with gradients that are not finite, even if the option
+            `skip_nonfinite` is False.  Default True.
 
         Raises
         ------
@@ -285,8 +285,8 @@ class Optimizer(Common):
     def flush(self) -> bool:
         """Update the params by the mean of the gradients gathered so far.
 
-        For the end of an epoch, if the number of batches is no multiple of
-        `accumulate`: the mean is over the calls that there were.
+        For the end of an epoch, if the number of batches is not a multiple of
+        `accumulate`: the mean is over the calls since the last update.
 
         Returns
         -------
@@ -297,7 +297,7 @@ class Optimizer(Common):
         Raises
         ------
         TypeError, ValueError, RuntimeError
-            As of ``step``.
+            As for ``step``.
 
         Examples
         --------
@@ -313,34 +313,34 @@ class Optimizer(Common):
         return applied
 
     def step_one(self, which: Any, grad: Array | None) -> bool:
-        """Update one array, as a part of a step that ends when each has had its turn.
+        """Update one array; the step ends when each array has been updated.
 
-        For a backward pass that hands out gradients one layer at a time: the gradient
-        is still in the cache, and need not be kept.  The arrays come in any order, each
-        once; with the last of them `t` counts the step, and the arrays are what
-        ``step`` would have made of them.
+        For a backward pass that produces gradients one layer at a time: the gradient is
+        still in the cache, and need not be stored.  The arrays come in any order, each
+        once; the last one ends the step and increases `t`.  The result is the same as
+        that of ``step``.
 
         Parameters
         ----------
         which : int, or a key of params, or a tuple of keys
-            Its place in the order of params (as in `state`), or where it is: ``"W"``,
+            Its index in the order of params (as in `state`), or its keys: ``"W"``,
             ``("layers", 0)``.  If params is a dict with ints for keys, an int is a key.
             A tuple may be one key of params.
         grad : ndarray or None
-            Its gradient; None: it has none this time, and rests, as in ``step``.
-            (Zeros are a gradient like others.)
+            Its gradient; None: it has no gradient and is skipped, as in ``step``.
+            (A gradient of zeros is not None: it makes a normal update.)
 
         Returns
         -------
         bool
-            Whether it was updated: False for None, and where `skip_nonfinite` left it.
+            Whether it was updated: False for None, or if `skip_nonfinite` skipped it.
 
         Raises
         ------
         TypeError, ValueError
-            As of ``step``; it had its turn already; `clip_norm`, `accumulate`,
-            `mechanic` or the optimizer (one that finds its rate by sums) needs the
-            gradients of all.
+            As for ``step``; the array was updated already; `clip_norm`, `accumulate`,
+            `mechanic` or the optimizer (one that finds its rate from sums) needs
+            all gradients.
 
         Examples
         --------
@@ -390,17 +390,17 @@ class Optimizer(Common):
 
     @contextmanager
     def averaged(self, name: str | None = None) -> Iterator[None]:
-        """Put an average into the params, and the params back at the end.
+        """Put an average into the params, and restore the params at the end.
 
         Parameters
         ----------
         name : {"ema", "swa", "slow"}, optional
-            Which; where the optimizer keeps one, it need not be said.
+            The average; not needed if the optimizer keeps only one.
 
         Raises
         ------
         AttributeError, ValueError
-            There is no such average, or several and no name.
+            There is no average of this name, or there are several and no name.
         RuntimeError
             In the block: step, state_dict and load_state_dict.
 
@@ -420,7 +420,7 @@ class Optimizer(Common):
         yield from averaged.lend(self, name)
 
     def _kept(self) -> set[str]:
-        """Return the names of the averages that there are."""
+        """Return the names of the averages that are kept."""
         return averaged.kept(self)
 
     def _average(self, name: str) -> Any:
@@ -428,19 +428,19 @@ class Optimizer(Common):
         return averaged.read(self, name)
 
     def _with_average(self, name: str) -> list[tuple[Array, Array]]:
-        """Return each parameter with its average, or itself where it has none yet."""
+        """Return each parameter with its average, or with itself if it has none yet."""
         return averaged.pairs(self, name)
 
     # --- saving and restoring ------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        """Return copies of all that the next steps depend on, except the params.
+        """Return copies of everything that later steps depend on, except the params.
 
-        Keep your params beside it: ``pickle.dump((params, opt.state_dict()), file)``.
+        Save your params with it: ``pickle.dump((params, opt.state_dict()), file)``.
         (``pickle.dump((params, opt), file)`` keeps the optimizer itself, and
-        ``copy.deepcopy((params, opt))`` copies it, one with these params.)
-        (A schedule is kept as it is, and pickles if it can; of one that has a state, as
-        `ReduceOnPlateau`, a copy is kept.)
+        ``copy.deepcopy((params, opt))`` copies it together with its params.)
+        (The dict holds a schedule itself, which must then support pickle; of a schedule
+        with a state, such as `ReduceOnPlateau`, it holds a copy.)
 
         Returns
         -------
@@ -461,42 +461,42 @@ class Optimizer(Common):
         match: Match = "place",
         hyper: Source = "saved",
     ) -> Loaded:
-        """Continue where the optimizer that gave this ``state_dict()`` was.
+        """Continue from the state of the optimizer that gave this ``state_dict()``.
 
         Replaces the step count, the state arrays, all hyper-parameters, schedules
-        included, and the options that change results.  A schedule that has a state, as
-        `ReduceOnPlateau`, is not replaced where there is one already: that object takes
-        the saved state and configuration over.  The params are yours to restore, in
-        place: ``p[...] = saved``.
+        included, and the options that change results.  If there is a schedule with a
+        state already, such as `ReduceOnPlateau`, it is not replaced: it takes the saved
+        state and configuration.  You restore the params yourself, in place:
+        ``p[...] = saved``.
 
         Parameters
         ----------
         saved : dict
-            What ``state_dict()`` gave.
+            The result of ``state_dict()``.
         strict : bool
-            Whether the saved arrays have to be those of this optimizer.  If False, what
-            is there on both sides is loaded, and an array that is missing keeps its
-            state and count: with ``match="path"``, a network that has grown or lost a
+            Whether the saved arrays have to be those of this optimizer.  If False,
+            arrays found on both sides are loaded, and an array that is missing keeps
+            its state and count: with ``match="path"``, a network that gained or lost a
             layer keeps the rest.  Default True.
         match : {"place", "path"}
-            Whether arrays belong together that have the same place in the order of
-            params, or the same path in their containers (with groups, it begins with
-            the group's index).  Default "place".
+            Match arrays by their place in the order of params, or by their path in the
+            containers (with groups, the path begins with the group's index).  Default
+            "place".
         hyper : {"saved", "mine"}
-            "mine": the hyper-parameters, schedules and options stay as they are, for a
-            run that is to go on under other ones.  "saved" warns if it replaces a
+            "mine": the hyper-parameters, schedules and options do not change, to
+            continue a run with different ones.  "saved" warns if it replaces a
             schedule by another one.  Default "saved".
 
         Returns
         -------
         Loaded
-            ``missing`` and ``unexpected``: lists of paths, both empty where strict.
+            ``missing`` and ``unexpected``: lists of paths, both empty if strict.
 
         Raises
         ------
         KeyError, TypeError, ValueError
-            It does not belong to such an optimizer of such params.  Nothing has been
-            changed then.
+            It does not fit this optimizer and its params.  In this case, nothing is
+            changed.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""How the whole optimizer steps, whatever its groups: scaling, clipping, threads."""
+"""Settings of the whole optimizer, for all groups: scaling, clipping, threads."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _MOST = 2**31 - 1
 """The largest int of the C core."""
 
 _NUMBERS = ("grad_scale", "clip_norm", "clip_eps")
-"""What can be a schedule."""
+"""The options that can be schedules."""
 
 SAVED = (*_NUMBERS, "accumulate", "skip_nonfinite", "denormals")
-"""What changes results."""
+"""The options that change results."""
 
 NUM_THREADS = count(1).or_none()
 DENORMALS = choice("flush", "keep")
 
 
 class Option(Field[Given, Given]):
-    """A field of the whole optimizer; its attribute is as given, schedules as such."""
+    """A field of the whole optimizer; its attribute is the given value or schedule."""
 
     of_all = True
     __slots__ = ()
@@ -55,7 +55,7 @@ class Option(Field[Given, Given]):
 
 
 def replace(opt: Optimizer, options: Hyper) -> None:
-    """Set the options of an optimizer, which have been checked."""
+    """Set checked options of an optimizer."""
     gathers = any(_core.GATHERED in state for state in opt.state)
     if gathers != (options["accumulate"] > 1):
         raise ValueError(
@@ -84,12 +84,12 @@ def replace(opt: Optimizer, options: Hyper) -> None:
 
 
 def _at(field: Field[Any, Any], value: Any) -> Callable[[int], Any]:
-    """Return what an option is after t steps, as a function of t."""
+    """Return the value of an option after t steps, as a function of t."""
     return asking(field, value) if scheduled(value) else lambda t: value
 
 
 def check_num_threads(n: int | None) -> int:
-    """Return the number that the kernels take for it, 0 for None."""
+    """Return its number for the kernels; 0 for None."""
     return min(NUM_THREADS.check("num_threads", n) or 0, _MOST)
 
 

@@ -1,4 +1,4 @@
-"""What is stepped alike in a group: which arrays it has, and which numbers."""
+"""A part of a group: arrays with the same layout and the same numbers."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from lrcore.optimizers.base.kind import Kind
 
 
 class Layout(NamedTuple):
-    """What decides which arrays there are, and which share numbers.
+    """The settings that determine the state arrays and the shared numbers.
 
     rule, scale : names of rules.def and scales.def; "" is no scale.
     averages : names of state arrays.
-    axes : over which adaptive clipping takes norms; None: it does not.
+    axes : the axes of the norms of adaptive clipping; None: no such clipping.
     tensor_norm : whether gradients are clipped by each array's norm.
     mechanic : whether Mechanic scales the steps.
     """
@@ -48,12 +48,12 @@ class Layout(NamedTuple):
 
 
 class Part:
-    """What is stepped alike in a group: its layout, and the numbers that it takes.
+    """A part of a group: its layout and its numbers.
 
-    folded : the numbers of a step; None where something is scheduled.
-    pieces : what they are made by, beside lr, decay and l2: each makes the attribute of
-        Folded that bears its name from what `own` returns.
-    pulls, factoring, directed, sums_all, carries_per_array : of its kind.
+    folded : the numbers of a step; None if something is scheduled.
+    pieces : the functions that compute them, except lr, decay and l2: each computes the
+        attribute of Folded with its name from the result of `own`.
+    pulls, factoring, directed, sums_all, carries_per_array : those of its kind.
     """
 
     __slots__ = (
@@ -79,34 +79,34 @@ class Part:
 
     @property
     def rule(self) -> str:
-        """Of rules.def."""
+        """A rule of rules.def."""
         return self.layout.rule
 
     @property
     def scale(self) -> str:
-        """Of scales.def, or ""."""
+        """A scale of scales.def, or ""."""
         return self.layout.scale
 
     @property
     def gauge(self) -> str:
-        """Of gauges.def, or ""."""
+        """A gauge of gauges.def, or ""."""
         return "along_delta" if self.layout.mechanic else self.kind._gauge
 
     @property
     def carries(self) -> tuple[str, ...]:
-        """Names of what its arrays have in common, and carry from step to step."""
+        """Names of the numbers that its arrays share and carry from step to step."""
         return (MECHANIC_NUMBERS,) if self.layout.mechanic else self.kind._carries
 
     @property
     def arrays(self) -> tuple[str, ...]:
-        """Names of the rule's state arrays, and of what else the gauge reads."""
+        """Names of the rule's state arrays, and of others that the gauge reads."""
         states = RULES[self.rule].states
         gauged = MECHANIC if self.layout.mechanic else GAUGES[self.gauge].arrays
         return states + tuple(name for name in gauged if name not in states)
 
     @property
     def averages(self) -> tuple[str, ...]:
-        """Names of state arrays."""
+        """Names of the state arrays that are averages."""
         return self.layout.averages
 
     @property
@@ -119,13 +119,13 @@ class Part:
 
     @property
     def per_array(self) -> bool:
-        """Whether each array takes numbers of its own."""
+        """Whether each array has its own numbers."""
         layout = self.layout
         own = bool(layout.scale) or self.carries_per_array
         return own or layout.tensor_norm or layout.axes is not None
 
     def layout_of(self, h: Hyper) -> Layout:
-        """Return the layout that hyper-parameters ask for."""
+        """Return the layout for these hyper-parameters."""
         kind, axes = self.kind, None
         if h["agc"] is not None:
             axes = h["agc_axis"]
@@ -150,15 +150,15 @@ class Part:
         )
 
     def fold(self, h: Hyper) -> Folded:
-        """Fold the hyper-parameters into what the driver takes."""
+        """Fold the hyper-parameters into the numbers of the driver."""
         return self.fold_own(self.own(h))
 
     def own(self, h: Hyper) -> Hyper:
-        """Return hyper-parameters with the rule, which their values do not change."""
+        """Return the hyper-parameters with the rule, which stays fixed."""
         return {**h, "rule": self.rule}
 
     def fold_own(self, own: Hyper) -> Folded:
-        """Fold what `own` returns."""
+        """Fold the result of `own`."""
         l2, decay = self.kind._decay(own)
         return Folded(
             lr=own["lr"],
@@ -187,7 +187,7 @@ class Part:
 
 
 def _weights(kind: type[Kind], h: Hyper) -> Weights:
-    """Return what gives the weights of all averages of a step."""
+    """Return the function for the weights of all averages in a step."""
     weights = tuple(kind._averages(h).values())
     if len(weights) == 1:
         (only,) = weights
@@ -201,4 +201,4 @@ _CLIPS: dict[str, Callable[[Hyper], Any]] = {
     "agc": lambda h: h["agc"] or 0.0,
     "agc_eps": lambda h: h["agc_eps"],
 }
-"""How the C core takes adaptive and element-wise clipping; 0 for none."""
+"""The settings of adaptive and element-wise clipping for the C core; 0: none."""

@@ -1,4 +1,4 @@
-"""Which array a caller means, by its number or by its keys."""
+"""Finds the array that a caller names by its index or its keys."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from lrcore._shared.words import listed, shown
 def index(tree: Tree, places: Places, which: Any) -> int:
     """Return the index of a leaf.
 
-    places : what finds it by its keys.
+    places : finds it by its keys.
     which : a key of the params, a tuple of keys, or an index, unless the params are a
         dict that has ints for keys.  A tuple may also be one key.
 
     Raises
     ------
     ValueError
-        There is none, or a tuple means two; the message lists what there is.
+        There is none, or a tuple names two; the message lists the arrays.
     """
     leaves = tree.leaves
     if isinstance(which, int) and not isinstance(which, bool) and not _int_keys(tree):

@@ -1,4 +1,4 @@
-"""From params, groups and kinds to the plan that a step follows."""
+"""Builds the plan of a step from params, groups and kinds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lrcore.optimizers.base.places import index
 
 
 class State(tuple[Mapping[str, Array], ...]):
-    """Of each parameter, its arrays by name; in the order of params, or by its keys.
+    """The arrays of each parameter by name; in the order of params, or by its keys.
 
     ``state[0]``, ``state["W"]`` or ``state["layers", 0]``; an int is a place.
     """
@@ -47,11 +47,11 @@ def make(
     gathers: bool,
     kept: Sequence[Mapping[str, Array]] = (),
 ) -> tuple[_core.Plan, State]:
-    """Return the plan, and the arrays that it has made.
+    """Return the plan and the new arrays.
 
-    kinds : of each parameter, the class by whose rule it is stepped.
+    kinds : for each parameter, the class whose rule updates it.
     gathers : whether gradients are gathered before a step.
-    kept : arrays that the first parameters have already.
+    kept : existing arrays of the first parameters.
     """
     leaves = tree.leaves
     parts = [(i, part) for i, group in enumerate(groups) for part in group.parts]

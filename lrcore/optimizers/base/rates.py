@@ -1,4 +1,4 @@
-"""Learning rates times a factor, whatever they are: numbers, schedules, callables."""
+"""Multiplies learning rates (numbers, schedules or callables) by a factor."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from lrcore.optimizers.base.group import ParamGroup
 
 
 def multiply(groups: Sequence[ParamGroup], factor: float) -> None:
-    """Multiply the rate of each group; one object that groups share stays one.
+    """Multiply the rate of each group; a shared object stays shared.
 
     Raises
     ------
     TypeError, ValueError
-        A product is out of the domain of a learning rate.  Nothing has been changed.
+        A product is out of the domain of a learning rate.  Nothing is changed.
     """
     products: dict[int, Any] = {}
     changes = []
@@ -35,7 +35,7 @@ def multiply(groups: Sequence[ParamGroup], factor: float) -> None:
 
 
 def _product(rate: Any, factor: float) -> Any:
-    """Return a rate times a factor; a stateful schedule, which scales itself."""
+    """Return a rate times a factor; a stateful schedule scales itself."""
     if isinstance(rate, StatefulSchedule):
         return rate
     if hasattr(rate, "__rmul__"):  # a number, or a schedule of lrcore

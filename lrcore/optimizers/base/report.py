@@ -1,4 +1,4 @@
-"""What a step did, in numbers."""
+"""The measurements of a step."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 class Report(NamedTuple):
     """The last step of an optimizer, of a group or of an array.
 
-    t : steps taken after it.
-    lr : learning rate, of the first group: that which its optimizer has found, if any.
+    t : number of steps taken, this one included.
+    lr : learning rate, of the first group: the one that its optimizer found, if any.
     grad_norm : norm of the gradients times `grad_scale`, before they were clipped.
-    clip : the norm that clipping left, over that; 1 where it left all, or where a
+    clip : the norm after clipping / grad_norm; 1 if nothing was clipped, or if a
         gradient is not finite.
-    update_norm : norm of the change of the params by the rule, weight decay, mechanic,
-        before an average pulled at them; 0 where the step was skipped.
-    param_norm : norm of the params after that change; NaN where none has been made.
+    update_norm : norm of the change of the params by the rule, weight decay and
+        mechanic, before Lookahead; 0 if the step was skipped.
+    param_norm : norm of the params after that change; NaN if there is no change.
     update_ratio : update_norm / param_norm.  About 1e-3 is usual.
     nonfinite : elements of the gradients that were infinite or NaN.
     applied : whether the step was taken.
@@ -80,7 +80,7 @@ def _of(opt: Optimizer, group: int, leaves: Sequence[int]) -> Report | None:
 
 
 def _from(t: int, applied: bool, lr: float, measured: Measured) -> Report:
-    """Make a report of what was measured."""
+    """Make a report from measurements."""
     grad_norm, left, param_norm, update_norm, bad = measured
     return Report(
         t=t,

@@ -1,4 +1,4 @@
-"""A group's numbers where something is scheduled: only what changes is made again."""
+"""The numbers of a group with schedules: only those that change are recomputed."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from lrcore.optimizers.base.part import Part
 from lrcore.optimizers.base.values import answered, asking
 
 Now = Callable[[int], Sequence[Folded]]
-"""From the steps taken before, 0 for the first, to the numbers of each part.
+"""Maps the number of steps taken before to the numbers of each part.
 
-The same objects come back in each step, with other numbers in them.
+Each step returns the same objects, with new numbers in them.
 """
 
 
 def now(
     parts: Sequence[Part], hyper: Hyper, names: Sequence[str], fields: Fields
 ) -> Now:
-    """Return what gives the numbers of a group's parts in a step.
+    """Return the function for the numbers of a group's parts in a step.
 
     hyper : the hyper-parameters as set.  names : those that are scheduled.
     """
@@ -59,13 +59,13 @@ def _by_all(
 
 
 def _by_lr(part: Part, hyper: Hyper, fields: Fields) -> Now:
-    """Return `now` for the learning rate alone, the usual case, written out."""
+    """Return `now` for the learning rate alone, the usual case, as a fast path."""
     schedule, own, field = hyper["lr"], part.own(hyper), fields["lr"]
     assert isinstance(field.domain, Domain)
     least, most = field.domain.least, field.domain.most
     kept: _Kept | None = None
     numbers: list[Folded] = []
-    folded: Any = None  # while it is not known that nothing else depends on lr
+    folded: Any = None  # None until it is known that nothing else depends on lr
     decay: Decay
 
     def now(t: int) -> Sequence[Folded]:
@@ -90,10 +90,10 @@ def _by_lr(part: Part, hyper: Hyper, fields: Fields) -> Now:
 
 
 class _Kept(NamedTuple):
-    """The numbers of a part, which are made once, and what is made of them again.
+    """The numbers of a part, and the function that updates them.
 
-    renew : makes again what depends on what is scheduled.
-    decay : where lr and the decay of p alone do: what gives that decay; else None.
+    renew : recomputes the numbers that depend on schedules.
+    decay : the function for the decay, if only lr and the decay change; else None.
     """
 
     folded: Folded
@@ -102,10 +102,10 @@ class _Kept(NamedTuple):
 
 
 def _kept(part: Part, own: Hyper, names: Sequence[str]) -> _Kept:
-    """Fold hyper-parameters, in which the scheduled ones are replaced in each step.
+    """Fold hyper-parameters; the scheduled ones are replaced in each step.
 
-    A piece that read one of these when it was made is made again; one that reads them
-    when it is called finds them there.
+    A piece that read a scheduled value when it was made is made again in each step; one
+    that reads it when it is called finds the current value.
     """
     folded, make_decay = part.fold_own(own), part.kind._decay
     again = [
@@ -129,7 +129,7 @@ def _kept(part: Part, own: Hyper, names: Sequence[str]) -> _Kept:
 
 
 class _Reading(Mapping[str, Any]):
-    """Hyper-parameters that remember which of them were read; a copy reads all."""
+    """Hyper-parameters that record which of them were read; copying reads all."""
 
     def __init__(self, h: Hyper) -> None:
         self.h = h
@@ -150,7 +150,7 @@ class _Reading(Mapping[str, Any]):
 
 
 def _read_by(make: Callable[[Any], Any], h: Hyper) -> set[str]:
-    """Return the names of what a function reads of its hyper-parameters."""
+    """Return the names of the hyper-parameters that a function reads."""
     reading = _Reading(h)
     make(reading)
     return reading.names

@@ -10,7 +10,7 @@ from lrcore.optimizers.base.keywords import Hyper
 
 
 def copied(sets: Sequence[Mapping[str, Any]]) -> list[Hyper]:
-    """Copy sets of hyper-parameters with their stateful schedules, one for one."""
+    """Copy sets of hyper-parameters and their stateful schedules; sharing is kept."""
     copies: dict[int, StatefulSchedule] = {}
 
     def copy(value: Any) -> Any:
@@ -24,11 +24,11 @@ def copied(sets: Sequence[Mapping[str, Any]]) -> list[Hyper]:
 def inherited(
     own: Sequence[Mapping[str, Any]], saved: Sequence[Mapping[str, Any]]
 ) -> tuple[list[Hyper], list[tuple[StatefulSchedule, StatefulSchedule]]]:
-    """Return the saved sets with what takes their stateful schedules' places.
+    """Return the saved sets with their stateful schedules replaced, and the pairs.
 
-    That is the object at the same place of our own sets, where it is of the same kind
-    and does not stand for another one, or else a copy.  What is one object in the saved
-    sets is one again.  The pairs are (object, what it is to take).
+    The replacement is the object at the same place in our own sets, if it has the same
+    type and does not replace another one yet; otherwise it is a copy.  Shared objects
+    in the saved sets stay shared.  The pairs are (our object, the saved one).
     """
     heirs: dict[int, StatefulSchedule] = {}
     takes: list[tuple[StatefulSchedule, StatefulSchedule]] = []
@@ -42,7 +42,7 @@ def inherited(
                     heirs[id(new)] = old
                     takes.append((old, new))
                     taken.add(id(old))
-    # Copies come last: an object further on may still be the heir.
+    # Copies come last: a later place may still offer an object of ours.
     copies = {
         id(new): new._copy()
         for theirs in saved

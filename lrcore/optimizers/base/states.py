@@ -1,4 +1,4 @@
-"""The arrays of a parameter: which there are, and what they begin with."""
+"""The state arrays of a parameter: their names and initial values."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def make(
     gathers: bool,
     kept: Sequence[Mapping[str, Array]] = (),
 ) -> tuple[list[dict[str, Array]], list[list[Array]]]:
-    """Return each parameter's arrays by name, and those that begin as copies of it.
+    """Return each parameter's arrays by name, and those that start as copies of it.
 
-    parts : with the hyper-parameters of their groups.
-    part_of : of each parameter, its index into parts.
-    gathers : whether gradients are gathered, in an array beside the others.
-    kept : arrays that the first parameters have already.
+    parts : each with the hyper-parameters of its group.
+    part_of : for each parameter, the index of its part.
+    gathers : whether gradients are gathered, in one more array.
+    kept : existing arrays of the first parameters.
     """
     shared = [_numbers(h, part) for h, part in parts]
     copied = [_copied(h, part) for h, part in parts]
@@ -45,14 +45,14 @@ def make(
 
 
 def saved(state: Mapping[str, Array]) -> list[str]:
-    """Return the names of the arrays on which the next steps depend."""
+    """Return the names of the arrays that later steps depend on."""
     return [name for name in state if name != _core.SCRATCH]
 
 
 def _arrays(
     p: Array, h: Hyper, part: Part, copied: set[str], gathers: bool
 ) -> dict[str, Array]:
-    """Return the arrays that a parameter has for itself, by name."""
+    """Return the arrays that belong to one parameter only, by name."""
     initial = part.kind._initial(h)
     scale = _core.SCALES[part.scale]
     state = {}
@@ -68,7 +68,7 @@ def _arrays(
 
 
 def _copied(h: Hyper, part: Part) -> set[str]:
-    """Return the names of the arrays that begin as copies of the parameter."""
+    """Return the names of the arrays that start as copies of the parameter."""
     own = {name for name, value in part.kind._initial(h).items() if value == "p"}
     pasts = {_core.MECHANIC[1]} if part.layout.mechanic else set()
     return {*part.averages, *own, *pasts}

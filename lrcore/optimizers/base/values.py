@@ -1,4 +1,4 @@
-"""The value of a hyper-parameter in a step: what its schedule returns, checked."""
+"""The value of a hyper-parameter in a step; values of schedules are checked."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def scheduled(value: Any) -> bool:
 
 
 def at(field: Field[Any, Any], value: Any, t: int) -> Any:
-    """Return what a hyper-parameter is in the step that follows t others, checked."""
+    """Return the checked value of a hyper-parameter in the step after t steps."""
     return answered(field, _ask(value, t), value) if scheduled(value) else value
 
 
 def answered(field: Field[Any, Any], answer: Any, schedule: Any) -> Any:
-    """Return the value that a schedule has returned, checked.
+    """Check the value that a schedule returned, and return it.
 
     Raises
     ------
@@ -43,8 +43,7 @@ def answered(field: Field[Any, Any], answer: Any, schedule: Any) -> Any:
 def asking(field: Field[Any, Any], value: Any) -> Ask:
     """Return `at` of a scheduled value as a function of t.
 
-    Floats inside of their domains, which schedules nearly always give, are not checked
-    again.
+    Fast path: floats inside their domains, the usual case, skip the full check.
     """
     domain = field.domain
 

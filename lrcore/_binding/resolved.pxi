@@ -99,7 +99,7 @@ cdef class Resolved:
     def steps(self):
         """How many steps each leaf has taken."""
         lags = self.numbers.lags
-        return [self.taken - lag for lag in lags or [0] * self.plan.n_tensors]
+        return [self.taken - lag for lag in lags or [0] * len(self.gradients.params)]
 
     @property
     def without_gradient(self):

@@ -73,10 +73,10 @@ def renamed(**names: str) -> Callable[[type[Kind]], type[Kind]]:
 
             return property(read, doc=f"The old name of {new}.")
 
-        kind.__init__ = initialize  # type: ignore[method-assign]
+        kind.__init__ = initialize  # type: ignore[method-assign] # a decorator
         for old, new in names.items():
             setattr(kind, old, reader(old, new))
-        kind._renamed = names  # type: ignore[attr-defined]
+        kind._renamed = names  # type: ignore[attr-defined] # of a decorated class
         return kind
 
     return decorate

@@ -53,7 +53,7 @@ class Kept:
         self._opt.load_state_dict(self._saved)
         for rng, state in self._rngs:
             _set_state(rng, state)
-        np.random.set_state(self._global)  # noqa: NPY002
+        np.random.set_state(self._global)  # noqa: NPY002 # the user's
         random.setstate(self._python)
         for leaf, copied in self._params:
             if leaf.array.flags.writeable:

@@ -45,7 +45,7 @@ def _operated(operator: Callable[..., Made], a: Any, b: Any) -> Made:
     try:
         return operator(a, b)
     except TypeError:
-        return NotImplemented  # type: ignore[no-any-return]
+        return NotImplemented  # type: ignore[no-any-return] # Python's protocol
 
 
 class Composition:

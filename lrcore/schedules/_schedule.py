@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from functools import cache
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, Self, get_type_hints, overload
@@ -131,13 +131,13 @@ class Schedule(Composition, ABC):
     # --- as a value ----------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:
-        return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        return {f.name: getattr(self, f.name) for f in _fields(self)}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(self._shown())})"
 
     def _shown(self) -> list[str]:
-        given = ((f, getattr(self, f.name)) for f in fields(self))  # type: ignore[arg-type]
+        given = ((f, getattr(self, f.name)) for f in _fields(self))
         return [f"{f.name}={value!r}" for f, value in given if value != f.default]
 
     def to_dict(self) -> dict[str, Any]:
@@ -152,10 +152,7 @@ class Schedule(Composition, ABC):
         >>> Schedule.from_dict(d)
         Exponential(base=0.1, gamma=0.9)
         """
-        parameters = {
-            f.name: _plain(getattr(self, f.name))
-            for f in fields(self)  # type: ignore[arg-type]
-        }
+        parameters = {f.name: _plain(getattr(self, f.name)) for f in _fields(self)}
         return {"schedule": self._name, **parameters}
 
     @staticmethod
@@ -200,6 +197,11 @@ class Schedule(Composition, ABC):
         return _curves.draw(t, {"": self(t)}, path, _curves.title(self))
 
 
+def _fields(schedule: Schedule | type[Schedule]) -> tuple[Field[Any], ...]:
+    """Return the dataclass fields of a schedule."""
+    return fields(schedule)  # type: ignore[arg-type] # every child is a dataclass
+
+
 def _no_dataclass(cls: type) -> TypeError:
     return TypeError(
         f"{shortened(cls.__name__)}: expected a dataclass, found another subclass of "
@@ -215,7 +217,7 @@ def _checks(cls: type[Schedule]) -> dict[str, Check]:
         hints = get_type_hints(cls, include_extras=True)
     except NameError:  # a user's class may import types for checkers only
         return {}
-    annotated = {f.name: hints[f.name] for f in fields(cls)}  # type: ignore[arg-type]
+    annotated = {f.name: hints[f.name] for f in _fields(cls)}
     return {
         name: hint.__metadata__[0]
         for name, hint in annotated.items()

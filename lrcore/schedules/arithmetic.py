@@ -102,7 +102,7 @@ class Clamp(Schedule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if None not in (self.low, self.high) and self.low > self.high:  # type: ignore[operator]
+        if None not in (self.low, self.high) and self.low > self.high:  # type: ignore[operator] # None is excluded
             raise ValueError(
                 f"low: expected at most high = {self.high}, found {self.low}"
             )

@@ -56,7 +56,7 @@ class Exponential(Schedule):
 
     def _at(self, t: Any, xp: Any) -> Any:
         if self.gamma is None:
-            return self.base * xp.exp(-self.rate * (t / self.every))  # type: ignore[operator]
+            return self.base * xp.exp(-self.rate * (t / self.every))  # type: ignore[operator] # given, as gamma is not
         return self.base * xp.powers(self.gamma, t / self.every)
 
 

@@ -62,7 +62,7 @@ class Optimizer(Common):
         names = [*cls._positional, *own, *cls._fields]  # the common ones come last
         cls._fields = {name: cls._fields[name] for name in names}
         if cls.__doc__ is not None:
-            cls.__doc__ = docs.Docstring(cls, cls.__doc__)  # type: ignore[assignment]
+            cls.__doc__ = docs.Docstring(cls, cls.__doc__)  # type: ignore[assignment] # lazy
 
     def __init__(self, params: Any, *args: Any, **given: Any) -> None:
         name, fields = type(self).__name__, self._fields

@@ -8,23 +8,9 @@ from lrcore._shared.named import picked as _picked
 from lrcore.optimizers._available import Available as Available
 from lrcore.optimizers._available import describe
 from lrcore.optimizers._available import table as _table
-from lrcore.optimizers.adagrad import *
-from lrcore.optimizers.adam import *
-from lrcore.optimizers.adaptation import *
+from lrcore.optimizers._families import *
 from lrcore.optimizers.base.group import ParamGroup as ParamGroup
 from lrcore.optimizers.base.optimizer import Optimizer as Optimizer
-from lrcore.optimizers.distance import *
-from lrcore.optimizers.dual import *
-from lrcore.optimizers.factored import *
-from lrcore.optimizers.hypergradient import *
-from lrcore.optimizers.layerwise import *
-from lrcore.optimizers.moments import *
-from lrcore.optimizers.muon import *
-from lrcore.optimizers.nadam import *
-from lrcore.optimizers.polyak import *
-from lrcore.optimizers.schedule_free import *
-from lrcore.optimizers.sgd import *
-from lrcore.optimizers.sign import *
 
 
 def available() -> dict[str, Available]:

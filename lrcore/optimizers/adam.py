@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import sqrt
 
 from lrcore._shared.domains import FLAG, NONNEGATIVE
-from lrcore.optimizers.base.common import BETAS, COUPLED, DECOUPLED, EPS, LR
+from lrcore.optimizers.base.common import BETAS, COUPLED, DECOUPLED, DECOUPLES, EPS, LR
 from lrcore.optimizers.base.fields import KW_ONLY, Field, Flag, Number, Pair
 from lrcore.optimizers.base.fold import Coefs
 from lrcore.optimizers.base.keywords import Hyper
@@ -161,7 +161,7 @@ class AdamW(Adam):
 
     weight_decay: Number = DECOUPLED.but(1e-2, keras=4e-3, optax=1e-4)
     _: KW_ONLY
-    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
+    decoupled_weight_decay: Flag = DECOUPLES
     independent_weight_decay: Flag = Optimizer.independent_weight_decay.but(paper=True)
 
 

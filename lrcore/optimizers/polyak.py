@@ -7,7 +7,7 @@ from typing import Any
 
 from lrcore._shared.bounds import LARGEST_RATE
 from lrcore._shared.domains import ABOVE_ZERO, FINITE, FROM_ONE, POSITIVE, real
-from lrcore.optimizers.base.common import DECOUPLED, EPS, LR
+from lrcore.optimizers.base.common import DECOUPLED, DECOUPLES, EPS, LR
 from lrcore.optimizers.base.fields import KW_ONLY, Field, Flag, Number
 from lrcore.optimizers.base.fold import Adapt, Numbers, decay_at
 from lrcore.optimizers.base.keywords import Hyper
@@ -81,7 +81,7 @@ class SPS(Optimizer):
     eps: Number = EPS.but(doc="Added to c |g|^2.", optax=0.0)
     weight_decay: Number = DECOUPLED
     _: KW_ONLY
-    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
+    decoupled_weight_decay: Flag = DECOUPLES
 
     @staticmethod
     def _fold(h: Hyper) -> Adapt:

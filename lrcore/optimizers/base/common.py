@@ -78,6 +78,9 @@ class Terms(Kind):
     )
 
 
+DECOUPLES: Flag = Terms.decoupled_weight_decay.but(True)
+
+
 class Averages(Kind):
     """The averages of the params."""
 

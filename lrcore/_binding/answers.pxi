@@ -50,7 +50,8 @@ cdef class Answers(Numbers):
 
     cdef int set_leaf_factors(self, lrc_tensor *t, Py_ssize_t leaf, before) except -1:
         cdef size_t rows
-        self.read[leaf] = factors = before(self.step_of_leaf(leaf), self.params[leaf], self.states[leaf])
+        factors = before(self.step_of_leaf(leaf), self.params[leaf], self.states[leaf])
+        self.read[leaf] = factors
         set_factors(t, factors)
         if self.stats[leaf] is None:
             rows = t.n // factors.n_cols
@@ -98,8 +99,8 @@ cdef class Answers(Numbers):
             i = self.part_of[leaf]
             if self.parts[i].factoring and leaf not in self.absent:
                 self.made[leaf], writes = self.folded[i].factor[1](
-                    self.step_of_leaf(leaf), self.params[leaf], self.states[leaf], self.read[leaf],
-                    *self.stats[leaf],
+                    self.step_of_leaf(leaf), self.params[leaf], self.states[leaf],
+                    self.read[leaf], *self.stats[leaf],
                 )
                 set_factors(plan.tensor + k, self.made[leaf])
                 self.keep(writes)

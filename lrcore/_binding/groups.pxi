@@ -72,7 +72,9 @@ cdef int set_coefs(lrc_group *group, tuple numbers) except -1:
     """Set the coefficients decay and lr, and those of the rule."""
     cdef Py_ssize_t i
     if not N_COEFS[<int>group.rule] <= len(numbers) - 2 <= LRC_MAX_COEFS - LRC_RULE_COEFS:
-        raise ValueError(f"coefs: expected {N_COEFS[<int>group.rule]}, found {len(numbers) - 2}")
+        raise ValueError(
+            f"coefs: expected {N_COEFS[<int>group.rule]}, found {len(numbers) - 2}"
+        )
     for i in range(len(numbers)):
         group.coef[2 + i] = numbers[i]
     return 0

@@ -48,9 +48,11 @@ cdef class Layout:
 
     cdef int lay_out(self) except -1:
         """Make the plan's groups: see sets_of()."""
+        cdef size_t most
         cdef Py_ssize_t i, k, n = 0
         self.group_lag = []
-        memset(self.plan.group, 0, (len(self.parts) + self.plan.n_tensors) * sizeof(lrc_group))
+        most = len(self.parts) + self.plan.n_tensors
+        memset(self.plan.group, 0, most * sizeof(lrc_group))
         for i, part in enumerate(self.parts):
             self.first_group[i] = n
             for leaves in self.sets_of(i):

@@ -119,7 +119,8 @@ def factor_stats(cnp.ndarray g, factors, int num_threads=0, bint keep_subnormals
     tensor.dtype = dtype_of(g)
     set_factors(&tensor, factors)
     rows = g.size // factors.n_cols if g.size else 0
-    row, col = np.zeros(rows), np.zeros(rows // factors.n_rows * factors.n_cols if rows else 0)
+    row = np.zeros(rows)
+    col = np.zeros(rows // factors.n_rows * factors.n_cols if rows else 0)
     tensor.factors.row_stat = <double *>data(row)
     tensor.factors.col_stat = <double *>data(col)
     group.coef[0] = 1

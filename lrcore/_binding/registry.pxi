@@ -70,7 +70,8 @@ for _rule in RULES.values():
 
 def isas():
     """The instruction sets of this build, best last: {name: whether it runs here}."""
-    return {lrc_isa_name(i).decode(): bool(lrc_isa_runs(i)) for i in range(lrc_isa_count())}
+    n = lrc_isa_count()
+    return {lrc_isa_name(i).decode(): bool(lrc_isa_runs(i)) for i in range(n)}
 
 
 def isa():

@@ -58,8 +58,8 @@ class Resumable:
         Raises
         ------
         TypeError, ValueError
-            It is no such dict, or belongs to other params.  Nothing has been changed
-            then.
+            It is not from ``state_dict()``, or it belongs to other params.  In this
+            case, nothing is changed.
 
         Examples
         --------

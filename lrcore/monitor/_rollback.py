@@ -86,8 +86,8 @@ class Rollback:
         Raises
         ------
         TypeError, ValueError
-            It is no such dict, or belongs to other params.  Nothing has been changed
-            then.
+            It is not from ``state_dict()``, or it belongs to other params.  In this
+            case, nothing is changed.
         """
         if saved is None:
             self._kept = []

@@ -17,9 +17,9 @@ __all__ = ["Adam", "AdamW", "Adamax"]
 def fold_adam(
     h: Hyper, betas: tuple[float, ...] | None = None, eps_hat: bool | None = None
 ) -> Coefs:
-    """Return the numbers of what divides by Adam's ``sqrt(v + root) r + eps``.
+    """Return the coefficients of a rule that divides by ``sqrt(v + root) r + eps``.
 
-    betas, eps_hat : in the place of those in h; only the first two betas count.
+    betas, eps_hat : replace those in h; only the first two betas count.
     """
     betas = h["betas"] if betas is None else betas
     b1, b2 = betas[0], betas[1]

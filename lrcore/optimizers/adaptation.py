@@ -38,7 +38,7 @@ BIAS_CORRECTION: Flag = Field(
 
 
 def correction_of(h: Hyper) -> Callable[[int], float]:
-    """Return what gives the factor of the rate that is Adam's bias correction."""
+    """Return the function from t to Adam's bias correction, a factor of the rate."""
     b1, b2 = h["betas"]
     if not h["use_bias_correction"]:
         return lambda t: 1.0
@@ -46,12 +46,12 @@ def correction_of(h: Hyper) -> Callable[[int], float]:
 
 
 def _kept(new: Numbers, old: Numbers, sums: Numbers) -> Numbers:
-    """Return what a group carries on: `old` where something is not finite."""
+    """Return the numbers to carry on: `old` if a number is not finite."""
     return new if finite(*new, *sums) else old
 
 
 def _over(d: float, norm: float) -> float:
-    """Return D-Adaptation's rate; 0 where the norm is none."""
+    """Return D-Adaptation's rate; 0 if the norm is 0 or not finite."""
     return min(d / norm, LARGEST_RATE) if 0 < norm < inf else 0.0
 
 

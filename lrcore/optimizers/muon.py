@@ -177,7 +177,7 @@ def _orthogonal(h: Hyper, x: Array) -> Array:
 
 
 def _spread(h: Hyper, rows: int, columns: int) -> float:
-    """Return what an orthogonal matrix of that shape is scaled by."""
+    """Return the factor by which an orthogonal matrix of this shape is scaled."""
     if h["adjust_lr_fn"] == "match_rms_adamw":
         return 0.2 * sqrt(max(rows, columns))
     if h["adjust_lr_fn"] == "transposed":

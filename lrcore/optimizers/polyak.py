@@ -112,9 +112,9 @@ class SPS(Optimizer):
         grads : of the same structure as params
             As of every optimizer.
         loss : float
-            The loss that they are of, which this optimizer needs: of the same batch,
-            without the loss scale, with the penalty if there is an `l2`; with
-            `maximize`, minus what is ascended.  If it is not finite, `skip_nonfinite`
+            The loss that has these gradients, which this optimizer needs: of the same
+            batch, without the loss scale, with the penalty if there is an `l2`; with
+            `maximize`, minus the objective.  If it is not finite, `skip_nonfinite`
             and a LossScaler skip the step; otherwise infinity asks for max_lr, and NaN
             makes all params NaN.
 
@@ -141,8 +141,8 @@ class SPS(Optimizer):
         return applied
 
     def flush(self) -> bool:
-        """Update the params by the mean of what was gathered: see `Optimizer.flush`."""
-        # Each loss was added divided by `accumulate`: of fewer, the mean is larger.
+        """Update by the mean of the gathered gradients: see `Optimizer.flush`."""
+        # Each loss was divided by `accumulate`; the mean of fewer losses is larger.
         more = self.accumulate / max(self._plan.gathered, 1) - 1
         loss = float(self.state[0]["gathered_loss"]) * more
         applied: bool = self._plan.flush(loss)

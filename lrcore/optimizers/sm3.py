@@ -127,7 +127,7 @@ def _least(p: Array, sides: list[Array], eps: float) -> Factors:
 
 
 def _largest(sides: list[Array], rows: Array, cols: Array) -> Writes:
-    """Return what SM3's accumulators become: the largest of rows and of columns."""
+    """Return SM3's new accumulators: the largest numbers of rows and of columns."""
     *leading, last = sides
     if cols.size == 0:
         return []

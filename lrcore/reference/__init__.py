@@ -6,7 +6,7 @@ definition of a step; the files in ``src_c/rules/`` give the equations and paper
 
 The modules are the room's own; all public names are here.  `_rules`, `_scales` and
 `_gauges` have a function for each line of the core's registries (``src_c/*.def``), and
-`_steps` calls them.  `_stages` has what a step does beside its rule; `_sums` and
+`_steps` calls them.  `_stages` has the parts of a step beside its rule, `_sums` and
 `_factors` have sums of squares.
 
 A rule takes the coefficients ``c`` that ``rules.def`` names, the gradient ``g`` and its

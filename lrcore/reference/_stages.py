@@ -1,4 +1,4 @@
-"""What a step does around its rule: Mechanic, and the averages of the params."""
+"""The parts of a step around its rule: Mechanic, and averages of the params."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole steps: the rule, and what every rule has around it; the sums of a gauge."""
+"""Whole steps: the rule, the driver's part around it, and scales; sums of a gauge."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ Operand = Callable[[Any], Any] | float
 class Makers:
     """The functions that make schedules of schedules, for the methods of `Schedule`.
 
-    The results are of its subclasses, whose modules set these functions.
+    The results are of subclasses, and the modules of these set the functions.
     """
 
     add: Callable[[Operand, Operand], Schedule]
@@ -181,7 +181,7 @@ class Schedule(Evaluated):
         Raises
         ------
         TypeError, ValueError
-            It is no such dict, or a parameter is out of its domain.
+            It is not from ``to_dict()``, or a parameter is out of its domain.
         """
         if not isinstance(saved, Mapping) or not isinstance(saved.get("schedule"), str):
             raise TypeError(

@@ -39,7 +39,7 @@ class Sum(Schedule):
 
 @dataclass(frozen=True, repr=False)
 class Product(Schedule):
-    """The product of schedules: ``a * b``, ``2 * a``; of two, what torch calls chained.
+    """The product of schedules: ``a * b``, ``2 * a``; torch calls it chained.
 
     Examples
     --------

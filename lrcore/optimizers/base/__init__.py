@@ -20,7 +20,7 @@ memory : the allocation of state arrays.
 options : the settings of the whole optimizer.
 places : finds the array that a caller names.
 plan : builds the plan of a step from params, groups and kinds.
-planned : params, groups, states, options and plan: what the following modules work on.
+planned : params, groups, states, options and plan, on which the modules below work.
 averaged : reading averages, and putting them into the params.
 report : the measurements of a step.
 checkpoint : the state as a dict: checked, saved and loaded.

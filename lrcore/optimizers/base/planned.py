@@ -14,7 +14,7 @@ from lrcore.optimizers.base.keywords import Hyper
 
 
 class Planned(Common):
-    """What the parts of `Optimizer` work on: params, groups, states, options, plan."""
+    """Params, groups, states, options, plan: the parts of `Optimizer` work on them."""
 
     __slots__ = (
         "__weakref__",

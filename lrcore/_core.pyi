@@ -149,6 +149,7 @@ class Plan:
         zero_grads: bool,
         accumulate: int,
         telemetry: bool,
+        project: Callable[[Any], Any] | None = ...,
         numbers: tuple[float, float, float] | None = ...,
         scheduled: Callable[[int], tuple[float, float, float]] | None = ...,
     ) -> None: ...

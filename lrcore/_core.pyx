@@ -12,6 +12,7 @@ import numpy as np
 
 from lrcore._shared import refusals
 from lrcore._shared.arrays import buffers
+from lrcore._shared.trees import root
 
 cimport cython
 cimport numpy as cnp

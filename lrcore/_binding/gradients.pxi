@@ -18,6 +18,7 @@ cdef struct leaf_t:
     int node  # its container; -1 if the tree is one array
     Py_ssize_t index  # its key, if the container is a sequence
     bint scalar  # whether its parameter has no axes
+    Py_ssize_t size
     int type_num
     int flags  # that its gradient must have
     bint absent  # whether it has no gradient in this step
@@ -106,6 +107,7 @@ cdef class Gradients:
             if leaf.node >= 0:
                 self.leaf[i].index = index_of(self.containers[leaf.node], leaf.key)
             self.leaf[i].scalar = leaf.array.ndim == 0
+            self.leaf[i].size = leaf.array.size
             self.leaf[i].flags = layout(leaf.array)
             self.leaf[i].type_num = cnp.PyArray_TYPE(<cnp.ndarray>leaf.array)
         owned = [array for arrays in states for array in arrays]
@@ -229,6 +231,14 @@ cdef class Gradients:
             self.containers[leaf.node], self.keys[i], leaf.index
         ) == <PyObject *>self.params[i]
 
+    cdef bint are_in_place(self) except -1:
+        """Whether all params are still in their containers."""
+        cdef Py_ssize_t i
+        for i in range(self.n):
+            if not self.is_in_place(i):
+                return False
+        return True
+
     cdef bint accept(self, Py_ssize_t i, g) except -1:
         """Point tensor i to its gradient, or note that it has none; False if gradient or
         parameter is unfit.  This runs no user code."""
@@ -236,13 +246,7 @@ cdef class Gradients:
         cdef lrc_tensor *t = self.tensor + i
         cdef cnp.ndarray p = <cnp.ndarray>self.params[i]
         cdef uintptr_t start
-        if (
-            cnp.PyArray_DATA(p) != t.p
-            or cnp.PyArray_SIZE(p) != <Py_ssize_t>t.n
-            or cnp.PyArray_TYPE(p) != leaf.type_num
-            or cnp.PyArray_ISBYTESWAPPED(p)
-            or not cnp.PyArray_CHKFLAGS(p, leaf.flags | cnp.NPY_ARRAY_WRITEABLE)
-        ):
+        if not self.is_whole(i):
             return False
         leaf.absent = g is None
         if leaf.absent:
@@ -257,6 +261,25 @@ cdef class Gradients:
                 return False
             leaf.clear = start
             self.disjoint = False
+        return True
+
+    cdef bint is_whole(self, Py_ssize_t i) noexcept:
+        """Whether parameter i still has its memory and its type, and can be written."""
+        cdef cnp.ndarray p = <cnp.ndarray>self.params[i]
+        return (
+            cnp.PyArray_DATA(p) == self.tensor[i].p
+            and cnp.PyArray_SIZE(p) == self.leaf[i].size
+            and cnp.PyArray_TYPE(p) == self.leaf[i].type_num
+            and not cnp.PyArray_ISBYTESWAPPED(p)
+            and cnp.PyArray_CHKFLAGS(p, self.leaf[i].flags | cnp.NPY_ARRAY_WRITEABLE)
+        )
+
+    cdef bint are_whole(self) noexcept:
+        """The same for all params."""
+        cdef Py_ssize_t i
+        for i in range(self.n):
+            if not self.is_whole(i):
+                return False
         return True
 
     cdef bint overlaps(self, uintptr_t start, size_t size) noexcept:

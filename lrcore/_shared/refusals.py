@@ -20,8 +20,8 @@ from lrcore._shared.arrays import (
     writable,
 )
 from lrcore._shared.containers import MISSING, like_containers, rebound, with_names
-from lrcore._shared.trees import Leaf, Place, Tree, get
-from lrcore._shared.words import error, listed
+from lrcore._shared.trees import Leaf, Place, Tree, flatten, get
+from lrcore._shared.words import error, kind, listed
 
 
 def step_arguments(
@@ -116,6 +116,34 @@ def not_alone(what: str) -> None:
     raise ValueError(
         f"{what} needs the gradients of all arrays at once; use step(grads)"
     )
+
+
+def projection(tree: Tree, found: Any) -> None:
+    """Check what `project` did: it changed the params' arrays, and made no new ones.
+
+    found : the value that it returned, which may hold the params.
+    """
+    for leaf in tree.leaves:
+        _steppable(tree, leaf)
+    own = {id(leaf.array) for leaf in tree.leaves}
+    returned = flatten(found, name="project").leaves if found is not None else []
+    for leaf in returned:
+        if id(leaf.array) not in own:
+            raise TypeError(
+                "project: expected a function that changes the params in place and "
+                f"returns None, found one that returned {kind(leaf.array)}; write "
+                "p[...] = value, or numpy.maximum(p, 0, out=p)"
+            )
+
+
+def moved(tree: Tree) -> ValueError:
+    """Return the error for params whose memory or type `project` has changed."""
+    try:
+        for leaf in tree.leaves:
+            _steppable(tree, leaf)
+    except ValueError as error:
+        return error
+    return _moved()
 
 
 def _owned(tree: Tree, states: Sequence[Sequence[np.ndarray]]) -> list[Named]:

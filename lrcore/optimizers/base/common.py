@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import InitVar
 from typing import Any, Literal
 
@@ -9,6 +10,7 @@ from lrcore._shared.domains import (
     AXES,
     FLAG,
     FRACTION,
+    FUNCTION,
     NONNEGATIVE,
     POSITIVE,
     SHARE,
@@ -200,6 +202,16 @@ class Running(Kind):
     _: KW_ONLY
     zero_grads: Option[bool] = Option(
         False, FLAG, "Set the gradients to 0 after they are used or skipped."
+    )
+    project: Option[Callable[[Any], Any] | None] = Option(
+        None,
+        FUNCTION.or_none(),
+        "Function that changes the params in place after each update, as a projection "
+        "onto a set does (``lambda p: np.maximum(p, 0, out=p)``).  It gets them as you "
+        "passed them; with groups, as a list with those of each.  Averages and "
+        "Lookahead use the result; the report measures the change before.  If it "
+        "raises an error, the step is complete and counted all the same, and averages "
+        "use what it left.  It is not part of ``state_dict()``.",
     )
     telemetry: Option[bool] = Option(
         False, FLAG, "Keep `report`: norms, clipping, the update-to-weight ratio."

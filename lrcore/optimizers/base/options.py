@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lrcore import _core
 from lrcore._shared.domains import choice, count
-from lrcore._shared.words import shown
+from lrcore._shared.words import shortened, shown
 from lrcore.optimizers.base.fields import Field, Given
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.values import asking, scheduled
@@ -64,6 +64,7 @@ def replace(opt: Optimizer, options: Hyper) -> None:
             "construct one with it"
         )
 
+    check_project(opt, options["project"])
     scale, norm, eps = (_at(opt._fields[name], options[name]) for name in _NUMBERS)
 
     def numbers(t: int) -> tuple[float, float, float]:
@@ -77,10 +78,21 @@ def replace(opt: Optimizer, options: Hyper) -> None:
         zero_grads=options["zero_grads"],
         accumulate=min(options["accumulate"], _MOST),
         telemetry=options["telemetry"],
+        project=options["project"],
         numbers=None if changes else numbers(0),
         scheduled=numbers if changes else None,
     )
     opt._options = options
+
+
+def check_project(opt: Optimizer, project: Any) -> None:
+    """Check that the params can be projected after a step."""
+    if project is not None and not all(kind._projects for kind in opt._kinds()):
+        raise ValueError(
+            f"project: expected None for {shortened(type(opt).__name__)}, whose params "
+            f"are between its average x and its state z, found {shown(project)}; "
+            "project a copy of opt.x where you use it"
+        )
 
 
 def _at(field: Field[Any, Any], value: Any) -> Callable[[int], Any]:

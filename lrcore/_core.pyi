@@ -147,6 +147,7 @@ class Plan:
         keep_subnormals: bool,
         skip_nonfinite: bool,
         zero_grads: bool,
+        convert_grads: bool,
         accumulate: int,
         telemetry: bool,
         project: Callable[[Any], Any] | None = ...,

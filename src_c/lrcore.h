@@ -208,7 +208,7 @@ struct lrc_plan {
     int skip_nonfinite;   /* whether a gradient that is not finite skips the step */
     int zero_grads;       /* whether gradients are zeroed after use */
     int gathered;         /* whether acc is added to the gradients */
-    int averages_later;   /* whether a step leaves lrc_update_averages() to the caller */
+    int averages_later;   /* whether averages wait for lrc_update_averages() */
     int num_threads;      /* the most that a step uses; 0: lrc_num_threads() */
     int keep_subnormals;  /* 0: they are flushed to zero, since they slow a step */
     size_t parallel_from; /* least total for more than one thread; 0: the default */

@@ -575,6 +575,7 @@ BAD = {
     "denormals": ["zero", None, True],
     "skip_nonfinite": ["yes", 2, None, nan],
     "zero_grads": ["yes", 2, None, nan],
+    "convert_grads": ["yes", 2, None, nan],
     "telemetry": ["yes", 2, None, nan],
     "project": ["yes", 2, True, nan, np.ones(2), int],
 }
@@ -601,6 +602,7 @@ OPTIONS = {
     "clip_eps": 0.5,
     "skip_nonfinite": True,
     "zero_grads": True,
+    "convert_grads": True,
     "telemetry": True,
     "project": repr,
     "num_threads": 2,

@@ -119,8 +119,10 @@ cdef class Plan(Resolved):
             if self.plan.clip_norm:
                 refusals.not_alone(f"clip_norm: found {self.plan.clip_norm:g}, which")
             if g is not None:
-                g = as_array(g, self.gradients.params[i])
+                g = as_array(g, self.gradients.params[i], self.gradients.converts)
                 self.gradients.take_one(i, g)
+                if self.plan.zero_grads:
+                    self.gradients.check_sources()
                 if self.plan.zero_grads and not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>g):
                     refusals.zeroable(["grad"], [g])
             if begins:
@@ -197,6 +199,8 @@ cdef class Plan(Resolved):
             self.absent.hide(absent)
         with nogil:
             lrc_gather(&self.plan, self.gathered == 0)
+        if self.plan.zero_grads:
+            self.gradients.zero_sources()
         self.absent.show()
         self.numbers.gather_loss()
         self.gathered += 1
@@ -220,6 +224,8 @@ cdef class Plan(Resolved):
             self.reports.restore()
             error, self.numbers.error = self.numbers.error, None
             raise error
+        if plan.zero_grads:
+            self.gradients.zero_sources()
         return result == LRC_TAKEN
 
     cdef bint run_one(self, Py_ssize_t i) except -1:

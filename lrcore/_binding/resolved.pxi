@@ -163,7 +163,7 @@ cdef class Resolved:
 
     def set_options(
         self, *, num_threads, bint keep_subnormals, bint skip_nonfinite, bint zero_grads,
-        int accumulate, bint telemetry, project=None, numbers=None, scheduled=None,
+        bint convert_grads, int accumulate, bint telemetry, project=None, numbers=None, scheduled=None,
     ):
         """Set the options of all steps.
 
@@ -176,6 +176,7 @@ cdef class Resolved:
         self.plan.keep_subnormals = keep_subnormals
         self.plan.skip_nonfinite = skip_nonfinite
         self.plan.zero_grads = zero_grads
+        self.gradients.converts = convert_grads
         self.project, self.plan.averages_later = project, project is not None
         self.accumulate = accumulate
         self.scheduled = scheduled

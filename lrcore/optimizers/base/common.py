@@ -139,6 +139,15 @@ class Gradients(Kind):
     __slots__ = ()
 
     _: KW_ONLY
+    convert_grads: Option[bool] = Option(
+        False,
+        FLAG,
+        "Convert gradients of another dtype (floats or integers) or memory order than "
+        "their parameter, and strided ones; if False, these are refused.  They are "
+        "copied to an array that is kept for each parameter, by NumPy in one thread, "
+        "which takes as long as ``g.astype(p.dtype)``.  A float64 beyond the range of "
+        "float32 becomes infinite.  Bools, complex numbers and objects are refused.",
+    )
     grad_scale: Option[Scheduled] = Option(
         1.0, POSITIVE, "Multiplies the gradients first: 1 / loss scale."
     )

@@ -76,6 +76,7 @@ def replace(opt: Optimizer, options: Hyper) -> None:
         keep_subnormals=check_denormals(options["denormals"]),
         skip_nonfinite=options["skip_nonfinite"],
         zero_grads=options["zero_grads"],
+        convert_grads=options["convert_grads"],
         accumulate=min(options["accumulate"], _MOST),
         telemetry=options["telemetry"],
         project=options["project"],

@@ -26,12 +26,13 @@ from lrcore.optimizers.base.fields import (
     Flag,
     Number,
     Pair,
+    Rate,
     Scheduled,
 )
 from lrcore.optimizers.base.kind import Kind
 from lrcore.optimizers.base.options import DENORMALS, NUM_THREADS, Option
 
-LR: Number = Field(1e-3, NONNEGATIVE, "Learning rate.")
+LR: Number = Rate(1e-3, NONNEGATIVE, "Learning rate.")
 COUPLED: Number = Field(
     0.0,
     NONNEGATIVE,

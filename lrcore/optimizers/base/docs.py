@@ -30,7 +30,8 @@ t : int
     Steps taken.
 lr, weight_decay, ...
     Each hyper-parameter of the first group as it is at the next step; setting it sets
-    all groups'.  A group's own: ``param_groups[0][name]``.
+    all groups' (with a warning if their lr differ: `multiply_lr` keeps the ratios).  A
+    group's own: ``param_groups[0][name]``.
 grad_scale, clip_norm, skip_nonfinite, num_threads, ...
     What is of the whole optimizer, as given; settable.
 report : Report or None

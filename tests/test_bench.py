@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 import lrcore
 from lrcore import cli
 from lrcore.bench import (
+    agreement,
+    arrays,
     bars,
     clock,
     comparison,
@@ -23,7 +25,7 @@ from lrcore.bench import (
     whole,
 )
 from lrcore.bench.cases import Case, Result, Run
-from lrcore.bench.clock import Timing, Turn
+from lrcore.bench.clock import Calls, Timing, Turn
 
 CASE = Case("step", "AdamW", "float32", 1000, 1, 1)  # 1 thread: others may be at work
 QUICK = {"rounds": 2, "seconds": 1e-4}
@@ -67,6 +69,8 @@ def test_functions_take_turns_and_another_begins_each_round():
     assert "".join(began) == "abcbcacab"
     assert list(times) == ["a", "b", "c"]
     assert all(0 < t.low <= t.median <= t.high for t in times.values())
+    for t in times.values():
+        assert 0 < t.calls.median <= t.calls.p90 <= t.calls.p99
 
 
 def test_gradients_are_given_anew_outside_the_time(monkeypatch):
@@ -85,12 +89,31 @@ def test_gradients_are_given_anew_outside_the_time(monkeypatch):
     fed_so_far = [None]
     times = clock.interleave({"a": Turn(step, feed=feed)}, rounds=2, seconds=3.0)
     assert seen == sorted(set(seen))  # one feed a call
-    assert times["a"] == (1.0, 1.0, 1.0)
+    assert times["a"] == (1.0, 1.0, 1.0, (1.0, 1.0, 1.0, 1.0))
 
 
-def test_quartiles():
-    assert Timing.of([5, 1, 2, 4, 3]) == (3, 2, 4)
-    assert Timing.of([7]) == (7, 7, 7)
+def test_short_calls_are_timed_together_and_long_ones_by_themselves(monkeypatch):
+    """By a clock that only a step moves on."""
+    now = [0.0]
+    monkeypatch.setattr(clock.time, "perf_counter", lambda: now[0])
+
+    def step(seconds):
+        now[0] += seconds
+
+    short = Turn(lambda: step(clock.SAMPLE / 10)).take(20 * clock.SAMPLE)
+    long = Turn(lambda: step(clock.SAMPLE * 2)).take(20 * clock.SAMPLE)
+    assert short == pytest.approx([clock.SAMPLE / 10] * 20)
+    assert long == pytest.approx([clock.SAMPLE * 2] * 10)
+
+
+def test_quantiles():
+    """Quartiles are of the turns' means; all else is of calls, whatever their turn."""
+    t = Timing.of([[5, 5], [1], [2], [4], [1, 5]])
+    assert t[:3] == (3, 2, 4)
+    assert t.calls[:2] == (23 / 7, 4)
+    ranks = Timing.of([range(50), range(50, 101)]).calls
+    assert ranks == (50, 50, 90, 99)
+    assert Timing.of([[7]]) == (7, 7, 7, (7, 7, 7, 7))
 
 
 # --- who takes part -------------------------------------------------------------------
@@ -120,7 +143,7 @@ class Liar(peers.Lrcore):
     def counted(self, step):
         def call():
             self.calls += 1
-            assert self.calls <= run.CHECKED_STEPS, "it was timed"
+            assert self.calls <= agreement.CHECKED_STEPS, "it was timed"
             step()
 
         return call
@@ -158,7 +181,7 @@ def pairs():
 @pytest.mark.parametrize(("kind", "optimizer", "dtype"), pairs())
 def test_peers_agree(kind, optimizer, dtype):
     threads = peers.ALL_THREADS
-    assert run.disagreement(kind, peers.Lrcore, optimizer, dtype, threads) is None
+    assert agreement.disagreement(kind, peers.Lrcore, optimizer, dtype, threads) is None
 
 
 @pytest.mark.parametrize("optimizer", [*lrcore.optimizers.available()])
@@ -192,7 +215,7 @@ def test_what_does_not_fit_is_left_out_with_the_reason(monkeypatch):
 
 
 def test_elements_are_divided_among_the_arrays():
-    shapes = run._shapes(CASE._replace(elements=1003, arrays=4))
+    shapes = arrays.shapes(CASE._replace(elements=1003, arrays=4))
     assert sum(a * b for a, b in shapes) == 1003
     assert {a * b for a, b in shapes} == {250, 251}
 
@@ -283,6 +306,11 @@ def test_the_preset_names_tasks_and_peers_that_there_are():
 def test_json_round_trip():
     found = told({"lrcore": (3, 2, 4), "x": 5}, CASE, {"y": "why"}, big="too big")
     assert saved.from_json(saved.to_json(found)) == found
+    beside = told({"lrcore": 5}, CASE._replace(neighbours="spin:1"))
+    (result,) = beside.results
+    times = {"lrcore": Timing(1, 2, 3, Calls(4, 5, 6, 7))}
+    found = beside._replace(results=[result._replace(times=times, beside="a loop")])
+    assert saved.from_json(saved.to_json(found)) == found
 
 
 @pytest.mark.parametrize(
@@ -329,7 +357,7 @@ def test_the_command_writes_json_and_a_picture(tmp_path, capsys):
     assert found[saved.KEY] == saved.LAYOUT
     assert [r["case"]["elements"] for r in found["results"]] == [100, 1000] * 2
     assert set(found["machine"]) == {
-        "processor", "cores", "isa", "system", "python", "versions"
+        "processor", "cores", "isa", "system", "python", "versions", "environment"
     }  # fmt: skip
     assert cli.main([*TINY, "--peers", "none", "--compare", str(kept)]) == 0
     assert "new/old" in capsys.readouterr().out
@@ -396,6 +424,9 @@ def test_the_command_takes_other_optimizers_and_the_preset(monkeypatch, capsys):
         (["--peers", "numby"], "--peers: expected some of NumPy textbook.*'numby'"),
         (["--optimizer", "Adamn"], "--optimizer: invalid choice: 'Adamn'"),
         (["--dtype", "float16"], "--dtype: invalid choice: 'float16'"),
+        (["--neighbours", "spin"], "--neighbours: expected none, spin:N or step:N"),
+        (["--neighbours", "none,run:1"], "with N from 1 to 99, found 'run:1'"),
+        (["--neighbours", "step:0"], "with N from 1 to 99, found 'step:0'"),
         (["--rounds", "0"], "--rounds: expected 1 to 1,000,000, found '0'"),
         (["--seconds", "nan"], "--seconds: expected seconds from 0.0001 to 60"),
         (["--json", "/no/such/folder/a.json"], "--json: there is no folder /no/such"),

@@ -11,11 +11,24 @@ class LeftOutError(Exception):
     """Why a case has no result."""
 
 
+class FailedError(Exception):
+    """What a peer raised, or how its process ended."""
+
+    @classmethod
+    def of(cls, error: Exception) -> FailedError:
+        """Return an error that says what was raised."""
+        return (
+            error if isinstance(error, cls) else cls(f"{type(error).__name__}: {error}")
+        )
+
+
 class Case(NamedTuple):
     """A case to time.
 
     task : a key of `whole.TASKS`, such as "step", a bare step.
     elements : the number of elements of all arrays together.
+    neighbours : what works beside, such as "spin:2" or "none"; each peer then has a
+        process of its own.  None: all peers in one process.
     """
 
     task: str
@@ -24,13 +37,15 @@ class Case(NamedTuple):
     elements: int
     arrays: int
     threads: int
+    neighbours: str | None = None
 
     def __str__(self) -> str:
         arrays = f"{self.arrays:,} array" + "s" * (self.arrays > 1)
         threads = f"{self.threads} thread" + "s" * (self.threads > 1)
         task = "" if self.task == "step" else f"{self.task}, "
         what = f"{self.optimizer} {self.dtype}, {self.elements:,} in {arrays}"
-        return f"{task}{what}, {threads}"
+        beside = "" if self.neighbours is None else f", beside {self.neighbours}"
+        return f"{task}{what}, {threads}{beside}"
 
 
 class Result(NamedTuple):
@@ -40,6 +55,7 @@ class Result(NamedTuple):
     left_out : by the name of a peer, the reason why it has no time.
     state_bytes : the size of our state arrays.
     step_bytes : the bytes that a step reads and writes.
+    beside : what the neighbours did.
     """
 
     case: Case
@@ -47,6 +63,7 @@ class Result(NamedTuple):
     left_out: dict[str, str]
     state_bytes: int
     step_bytes: int
+    beside: str = ""
 
 
 class Run(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from lrcore.bench.clock import Timing
@@ -48,6 +49,13 @@ class Case(NamedTuple):
         return f"{task}{what}, {threads}{beside}"
 
 
+class Divider(NamedTuple):
+    """Seconds of a division and of a square root, for an element of full vectors."""
+
+    division: float
+    root: float
+
+
 class Result(NamedTuple):
     """The result of a case.
 
@@ -55,6 +63,7 @@ class Result(NamedTuple):
     left_out : by the name of a peer, the reason why it has no time.
     state_bytes : the size of our state arrays.
     step_bytes : the bytes that a step reads and writes.
+    traffic_bytes : the bytes that the traffic loop reads and writes; 0 without one.
     beside : what the neighbours did.
     """
 
@@ -63,6 +72,7 @@ class Result(NamedTuple):
     left_out: dict[str, str]
     state_bytes: int
     step_bytes: int
+    traffic_bytes: int = 0
     beside: str = ""
 
 
@@ -73,9 +83,11 @@ class Run(NamedTuple):
     settings : rounds and seconds.
     results : the results of the cases.
     left_out : by case, the reason why it has no result.
+    dividers : by dtype, how long the processor's divider takes.
     """
 
     machine: dict[str, Any]
     settings: dict[str, Any]
     results: list[Result]
     left_out: dict[str, str]
+    dividers: Mapping[str, Divider] = {}

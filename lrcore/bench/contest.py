@@ -20,8 +20,7 @@ class Made(NamedTuple):
 
     taker : takes its turns.
     first : the seconds of its second call, as the first may compile.
-    state_bytes, step_bytes : the size of lrcore's state arrays, and the bytes that its
-        step reads and writes; 0 for other peers.
+    state_bytes, step_bytes : see `Peer.sizes`.
     """
 
     taker: Taker
@@ -76,11 +75,7 @@ class Together:
             first = turn.timed(1)
         except Exception as error:
             raise FailedError.of(error) from error
-        if not isinstance(peer, peers.Lrcore):
-            return Made(turn, first, 0, 0)
-        states = peer.opt.state
-        size = sum(a.nbytes for state in states for a in state.values())
-        return Made(turn, first, size, peers.moved(copies, states))
+        return Made(turn, first, *peer.sizes())
 
     def begin(self) -> None:
         """All peers are made, and will take turns."""

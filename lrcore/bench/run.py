@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 import lrcore
-from lrcore.bench import peers
+from lrcore.bench import limits, peers
 from lrcore.bench.apart import Apart
 from lrcore.bench.cases import Case, FailedError, LeftOutError, Result, Run
 from lrcore.bench.clock import interleave
 from lrcore.bench.contest import Made, Together
 from lrcore.bench.machine import free_memory, machine
 from lrcore.bench.peers import LrcoreOneThread, Peer, Traffic
-from lrcore.bench.whole import TASKS
+from lrcore.bench.whole import TASKS, LrcoreWhole, TrafficWhole
 
 SLOWEST = 0.5
 """A peer whose call takes more seconds is left out: turns would be too rare."""
@@ -56,7 +56,10 @@ def run(
         except (LeftOutError, FailedError) as reason:
             left_out[str(case)] = str(reason)
             tick(str(case), rounds + 1)
-    return Run(machine(), {"rounds": rounds, "seconds": seconds}, results, left_out)
+    settings = {"rounds": rounds, "seconds": seconds}
+    dtypes = {result.case.dtype for result in results}
+    dividers = {dtype: limits.measured(dtype) for dtype in sorted(dtypes)}
+    return Run(machine(), settings, results, left_out, dividers)
 
 
 def _result(
@@ -90,9 +93,8 @@ def _result(
         takers = {name: peer.taker for name, peer in made.items()}
         times = interleave(takers, rounds, seconds, lambda: tick(str(case), 1))
         ours = next(iter(made.values()))
-        return Result(
-            case, times, left_out, ours.state_bytes, ours.step_bytes, hall.beside()
-        )
+        moved = made[Traffic.name].step_bytes if Traffic.name in made else 0
+        return Result(case, times, left_out, *ours[2:], moved, hall.beside())
 
 
 Contestants = dict[str, tuple[type[Peer], int]]
@@ -113,7 +115,9 @@ def _contestants(
     if case.task == "step":
         if case.neighbours is not None and case.threads > 1:
             others.append(LrcoreOneThread)
-        others += [*wanted, Traffic]
+        others += wanted
+    traffic = TrafficWhole if ours is LrcoreWhole else Traffic
+    others.append(traffic)
     here[ours.name] = (ours, case.threads)
     for kind in others:
         reason = kind.why_not(case.optimizer, case.dtype, case.threads)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lrcore._shared.words import shortened, shown
-from lrcore.bench.cases import Case, Result, Run
+from lrcore.bench.cases import Case, Divider, Result, Run
 from lrcore.bench.clock import Calls, Timing
 
 LAYOUT = 1
@@ -32,6 +32,7 @@ def to_json(run: Run) -> str:
                 for result in run.results
             ],
             "left_out": run.left_out,
+            "dividers": {dtype: d._asdict() for dtype, d in run.dividers.items()},
         },
         indent=1,
     )
@@ -56,6 +57,7 @@ def from_json(text: str) -> Run:
             found["settings"],
             [_result(item) for item in found["results"]],
             found["left_out"],
+            {dtype: Divider(**d) for dtype, d in found.get("dividers", {}).items()},
         )
     except (KeyError, TypeError) as error:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Steps side by side, within each other and interrupted; what a step costs and keeps."""
+"""Steps side by side, within each other, interrupted; what a step costs and keeps."""
 
 import inspect
 import signal

@@ -27,7 +27,7 @@ def reader(opt: Optimizer | None) -> Callable[[], Read] | None:
         if plan.reported and not plan.gathered:  # the report is of this step
             g, _, p, u, bad = plan.report_of(leaves)
             return plan.reported_rates[0], g * g, p * p, u * u, bad
-        return group.at("lr", max(opt.t - 1, 0)), *_NOTHING
+        return group.rate(max(opt.t - 1, 0)), *_NOTHING
 
     return read
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -9,7 +10,7 @@ from lrcore._shared import arrays, containers, refusals
 from lrcore._shared.domains import whole
 from lrcore._shared.trees import Place
 from lrcore._shared.types import Array
-from lrcore._shared.words import error, listed, named, shortened, shown
+from lrcore._shared.words import error, listed, named, shortened, shown, spelled
 from lrcore.optimizers.base import options, stateful
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.states import saved as saved_arrays
@@ -53,7 +54,7 @@ class _Checked(NamedTuple):
     gathered: int
     without_gradient: list[int]
     options: Hyper
-    groups: list[Hyper]
+    groups: dict[int, Hyper]
     states: Sequence[Mapping[str, Array]]
     loaded: Loaded
 
@@ -73,6 +74,7 @@ def save(opt: Optimizer) -> dict[str, Any]:
         "without_gradient": opt._plan.without_gradient,
         "options": own,
         "param_groups": groups,
+        "patterns": [group.pattern for group in opt.param_groups],
         "names": [leaf.path for leaf in opt._tree.leaves],
         "state": [
             {name: state[name].copy() for name in saved_arrays(state)}
@@ -99,30 +101,32 @@ def load(
     replaced = _replaced_schedules(opt, found.groups)
     # Copied before anything is written: they may be views of each other.
     copies = [{name: new[name].copy() for name in new} for new in found.states]
+    mine, *each = _sets(opt)
     (own, *hypers), takes = stateful.inherited(
-        _sets(opt)[: 1 + len(found.groups)], [found.options, *found.groups]
+        [mine, *(each[i] for i in found.groups)],
+        [found.options, *found.groups.values()],
     )
 
     options.replace(opt, {**opt._options, **own})  # this may raise an error
     for own_schedule, new_schedule in takes:
         own_schedule._take(new_schedule)
     opt._plan.restart(found.t, found.steps, found.gathered, found.without_gradient)
-    for group, new_hyper in zip(opt.param_groups, hypers, strict=False):
-        group.replace(new_hyper)
+    for i, new_hyper in zip(found.groups, hypers, strict=True):
+        opt.param_groups[i].replace(new_hyper)
     for state, new in zip(opt.state, copies, strict=True):
         for name, array in new.items():
             state[name][...] = array
     return found.loaded, replaced
 
 
-def _replaced_schedules(opt: Optimizer, groups: Sequence[Hyper]) -> list[str]:
+def _replaced_schedules(opt: Optimizer, groups: Mapping[int, Hyper]) -> list[str]:
     """Return a text for each schedule that a saved one replaces.
 
     A stateful schedule is not replaced: it takes the state of the saved one.
     """
     told = []
-    for i, (group, new) in enumerate(zip(opt.param_groups, groups, strict=False)):
-        for name, mine in group.hyper.items():
+    for i, new in groups.items():
+        for name, mine in opt.param_groups[i].hyper.items():
             theirs = new[name]
             if scheduled(mine) and stateful.fixed(mine) != stateful.fixed(theirs):
                 told.append(
@@ -176,16 +180,46 @@ def _checked(
         )
     states = _checked_states(opt, saved, sources)
     steps, never = _checked_steps(opt, saved, t, sources)
-    groups = []
+    groups = {}
     if hyper == "saved":
         if strict and len(saved["param_groups"]) != len(opt.param_groups):
             raise ValueError(
                 f"param_groups: expected {len(opt.param_groups)}, "
                 f"found {len(saved['param_groups'])}"
             )
-        pairs = zip(opt.param_groups, saved["param_groups"], strict=False)
-        groups = [group.checked(new) for group, new in pairs]
+        for i, k in _pairs(opt, saved, strict):
+            groups[i] = opt.param_groups[i].checked(saved["param_groups"][k])
     return _Checked(t, steps, gathered, never, own, groups, states, loaded)
+
+
+def _pairs(
+    opt: Optimizer, saved: Mapping[str, Any], strict: bool
+) -> list[tuple[int, int]]:
+    """Return the indices of our groups and of the saved ones, by pattern and place."""
+    n = len(saved["param_groups"])
+    theirs = saved.get("patterns", [None] * n)
+    if not isinstance(theirs, (list, tuple)) or len(theirs) != n:
+        raise ValueError(f"patterns: expected {n} patterns, found {shown(theirs)}")
+    ours = [group.pattern for group in opt.param_groups]
+    place = {name: k for k, name in enumerate(_numbered(theirs))}
+    found = [(i, place.get(name)) for i, name in enumerate(_numbered(ours))]
+    pairs = [(i, k) for i, k in found if k is not None]
+    if strict and len(pairs) != len(ours):
+        raise ValueError(
+            f"patterns: expected [{listed(ours)}], in any order, found "
+            f"[{listed(theirs)}]; strict=False loads the groups of the same pattern"
+        )
+    return pairs
+
+
+def _numbered(patterns: Sequence[Any]) -> list[tuple[str, int]]:
+    """Return each pattern with the number of equal ones before it."""
+    seen: Counter[str] = Counter()
+    numbered = []
+    for name in map(spelled, patterns):
+        numbered.append((name, seen[name]))
+        seen[name] += 1
+    return numbered
 
 
 def _sources(

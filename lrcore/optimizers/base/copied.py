@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lrcore.optimizers.base import checkpoint, options
-from lrcore.optimizers.base.group import ParamGroup
+from lrcore.optimizers.base.group import ParamGroup, arrays_of
 from lrcore.optimizers.base.keywords import Hyper
+from lrcore.optimizers.base.kind import Kind
 
 if TYPE_CHECKING:
     from lrcore.optimizers.base.optimizer import Optimizer
@@ -18,13 +19,17 @@ class _Group(NamedTuple):
 
     initial : the hyper-parameters at construction; they determine the states.
     hyper : the current ones.
-    owner : the user's dict, if there is one.
+    more : other arguments of ParamGroup.
     """
 
     params: Any
     initial: Hyper
     hyper: Hyper
-    owner: dict[str, Any] | None
+    optimizer: type[Kind]
+    more: dict[str, Any]
+
+
+_MORE = ("owner", "by_pattern", "pattern")
 
 
 def reduced(opt: Optimizer) -> tuple[Any, ...]:
@@ -35,10 +40,18 @@ def reduced(opt: Optimizer) -> tuple[Any, ...]:
     """
     saved = checkpoint.save(opt)
     groups = [
-        _Group(group.params, group.initial, group.hyper, group.owner)
+        _Group(
+            group.params,
+            group.initial,
+            group.hyper,
+            group.optimizer,
+            {name: getattr(group, name) for name in _MORE},
+        )
         for group in opt.param_groups
     ]
-    made_of = (type(opt), groups, opt._group_defaults, opt._options, saved)
+    of = [leaf.group for leaf in opt._tree.leaves]
+    tree = opt._tree.root, opt._tree.grouped, of
+    made_of = (type(opt), tree, groups, opt._group_defaults, opt._options, saved)
     slots = [
         name
         for kind in type(opt).__mro__
@@ -57,6 +70,7 @@ def _slots(kind: type) -> tuple[str, ...]:
 
 def restored(
     kind: type[Optimizer],
+    tree: tuple[Any, bool, list[int]],
     groups: list[_Group],
     defaults: Hyper,
     own_options: Hyper,
@@ -64,10 +78,10 @@ def restored(
 ) -> Optimizer:
     """Return an optimizer that continues from the state of the reduced one."""
     opt = kind.__new__(kind)
-    kinds = kind._kinds()
-    made = tuple(ParamGroup(g.params, g.initial, kinds, g.owner) for g in groups)
-    is_list = len(groups) > 1 or groups[0].owner is not None
-    opt._build(made, is_list, defaults, own_options)
+    made = tuple(ParamGroup(g.params, g.initial, g.optimizer, **g.more) for g in groups)
+    root, grouped, of = tree
+    arrays = arrays_of(root, grouped=grouped).in_groups(of)
+    opt._build(arrays, made, defaults, own_options)
     checkpoint.load(opt, saved, hyper="mine")
     for group, was in zip(made, groups, strict=True):
         group.replace(was.hyper)

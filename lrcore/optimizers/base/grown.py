@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lrcore._shared import containers, refusals, trees
+from lrcore._shared import refusals
 from lrcore.optimizers.base import options, plan
-from lrcore.optimizers.base.group import ParamGroup, added
+from lrcore.optimizers.base.group import ParamGroup, added, arrays_of
 from lrcore.optimizers.base.keywords import Hyper
 
 if TYPE_CHECKING:
@@ -19,13 +19,15 @@ def grow(opt: Optimizer, params: Any, hyper: Hyper) -> ParamGroup:
     old = opt._plan
     if old.to_come:
         refusals.unfinished(opt._tree, old.to_come)
-    group = added(params, hyper, opt._group_defaults, opt._kinds())
+    group = added(params, hyper, opt._group_defaults, type(opt))
     groups = (*opt.param_groups, group)
-    tree = trees.flatten([each.params for each in groups], grouped=True)
-    containers.params(tree)
-    kinds_of = [opt._kind_of(leaf.array) for leaf in tree.leaves]
+    roots = opt._tree.root if opt._tree.grouped else [opt._tree.root]
+    tree = arrays_of([*roots, params], grouped=True)
+    n = len(opt._tree.leaves)
+    of = [leaf.group for leaf in opt._tree.leaves]
+    tree = tree.in_groups([*of, *(len(groups) - 1 for _ in tree.leaves[n:])])
     gathers = opt._options["accumulate"] > 1
-    new, state = plan.make(tree, groups, kinds_of, gathers, opt.state)
+    new, state = plan.make(tree, groups, gathers, opt.state)
     fresh = range(len(opt.state), len(state))
     new.restart(
         old.t,

@@ -120,9 +120,10 @@ class Kind:
         """Return the classes whose rules update arrays; its own first."""
         return (cls,)
 
-    def _kind_of(self, p: Array) -> type[Kind]:
+    @classmethod
+    def _kind_of(cls, p: Array) -> type[Kind]:
         """Return the class whose rule updates an array."""
-        return type(self)
+        return cls
 
     @classmethod
     def _rule_for(cls, h: Hyper) -> str:

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal, NoReturn
 
-from lrcore._shared import containers, refusals
+from lrcore._shared import refusals
 from lrcore._shared import trees as _tree
 from lrcore._shared.domains import FLAG, POSITIVE, choice, whole
 from lrcore._shared.types import Array
 from lrcore.optimizers.base import (
     averaged,
+    by_path,
     checkpoint,
     copied,
     docs,
@@ -27,7 +28,7 @@ from lrcore.optimizers.base.averaged import average
 from lrcore.optimizers.base.checkpoint import Loaded, Match, Source
 from lrcore.optimizers.base.common import Common
 from lrcore.optimizers.base.fields import told
-from lrcore.optimizers.base.group import ParamGroup, grouped, make
+from lrcore.optimizers.base.group import ParamGroup, make
 from lrcore.optimizers.base.keywords import Hyper, bound
 from lrcore.optimizers.base.report import Report
 
@@ -72,24 +73,23 @@ class Optimizer(Common):
             for name, field in fields.items()
             if field.of_all
         }
-        groups = make(params, values, self._kinds())
-        self._build(groups, grouped(params), values, own_options)
+        if own_options["groups"]:
+            made = by_path.split(params, own_options["groups"], values, type(self))
+        else:
+            made = make(params, values, type(self))
+        self._build(*made, values, own_options)
 
     def _build(
         self,
+        tree: _tree.Tree,
         groups: tuple[ParamGroup, ...],
-        is_list: bool,
         defaults: Hyper,
         own_options: Hyper,
     ) -> None:
-        """Make the plan and the states.  is_list: whether params came as groups."""
-        self.param_groups = groups
-        roots = [group.params for group in groups]
-        self._tree = _tree.flatten(roots if is_list else roots[0], grouped=is_list)
-        containers.params(self._tree)
-        kinds_of = [self._kind_of(leaf.array) for leaf in self._tree.leaves]
+        """Make the plan and the states."""
+        self.param_groups, self._tree = groups, tree
         gathers = own_options["accumulate"] > 1
-        self._plan, self.state = plan.make(self._tree, groups, kinds_of, gathers)
+        self._plan, self.state = plan.make(tree, groups, gathers)
         self._group_defaults, self._options = defaults, own_options
         options.replace(self, own_options)
         self._places: _tree.Places | None = None  # made on first use
@@ -162,7 +162,7 @@ class Optimizer(Common):
         """Multiply the learning rate of every group, schedules included.
 
         The groups keep their ratios, and schedules their shapes (``opt.lr = ...`` gives
-        all groups one rate).
+        all groups one rate, times the `lr_scale` of each).
 
         Parameters
         ----------
@@ -448,8 +448,8 @@ class Optimizer(Common):
             ``version`` (of the layout), ``optimizer`` (the class), ``t``, ``steps`` (of
             each array), ``gathered`` (gradients since), ``without_gradient`` (the
             arrays of which none was gathered), ``options``, ``param_groups`` (a dict of
-            hyper-parameters a group), ``names`` and ``state`` (of each array, in the
-            order of params).
+            hyper-parameters a group), ``patterns`` (of the groups), ``names`` and
+            ``state`` (of each array, in the order of params).
         """
         return checkpoint.save(self)
 
@@ -539,7 +539,8 @@ class Optimizer(Common):
     def __repr__(self) -> str:
         arrays = [leaf.array for leaf in self._tree.leaves]
         elements = sum(array.size for array in arrays)
-        options = told(self._options, self._fields)
+        own = {k: v for k, v in self._options.items() if k != "groups"}
+        options = told(own, self._fields)
         groups = ", ".join(map(repr, self.param_groups))
         return (
             f"<{type(self).__name__} of {elements:,} elements in {len(arrays)} arrays, "

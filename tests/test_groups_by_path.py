@@ -151,8 +151,8 @@ def test_groups_show_what_went_where():
     params = {"W": np.ones(2), "b": np.ones(1)}
     opt = lrcore.SGD(params, lr=0.5, groups={"b": {"lr_scale": 2.0}})
     assert repr(opt.param_groups) == (
-        """(ParamGroup(pattern=None, paths=["['W']"], lr=0.5), """
-        """ParamGroup(pattern='b', paths=["['b']"], lr=0.5, lr_scale=2.0))"""
+        """(ParamGroup(SGD, pattern=None, paths=["['W']"], lr=0.5), """
+        """ParamGroup(SGD, pattern='b', paths=["['b']"], lr=0.5, lr_scale=2.0))"""
     )
     assert "groups=" not in repr(opt)
     assert opt.param_groups[1]["params"] == {"['b']": params["b"]}

@@ -26,25 +26,26 @@ def average(name: str, doc: str) -> Any:
 
 def kept(opt: Optimizer) -> set[str]:
     """Return the names of the averages that a group has."""
-    groups = opt.param_groups
-    return {a for group in groups for part in group.parts for a in part.averages}
+    parts = [part for group in opt.param_groups for part in group.parts]
+    derived = {part.kind._derives for part in parts} - {""}
+    return derived.union(*(part.averages for part in parts))
 
 
 def pairs(opt: Optimizer, name: str) -> list[tuple[Array, Array]]:
     """Return each parameter with its average, or with itself if it has none yet."""
-    begins = [
-        group.parts[0].kind._begins(group.hyper).get(name, 0)
-        for group in opt.param_groups
-    ]
-    return [
-        (
-            p.array,
-            state[name] if name in state and steps >= begins[p.group] else p.array,
-        )
-        for p, state, steps in zip(
-            opt._tree.leaves, opt.state, opt._plan.steps, strict=True
-        )
-    ]
+    found = []
+    leaves, states, counts = opt._tree.leaves, opt.state, opt._plan.steps
+    for leaf, state, steps in zip(leaves, states, counts, strict=True):
+        p, group = leaf.array, opt.param_groups[leaf.group]
+        kind = group.optimizer._kind_of(p)
+        if name == kind._derives:
+            average = kind._derived(p, state)
+        elif name in state and steps >= kind._begins(group.hyper).get(name, 0):
+            average = state[name]
+        else:
+            average = p
+        found.append((p, average))
+    return found
 
 
 def read(opt: Optimizer, name: str) -> Any:

@@ -52,14 +52,19 @@ def make(
         )
     tree = arrays_of(params)
     of = _assigned(argument, [each.pattern for each in wanted], tree.leaves)
-    kept = [k for k, each in enumerate(wanted) if each.pattern is not None or k in of]
+    own: list[dict[str, Any]] = [{} for _ in wanted]
+    for leaf, k in zip(tree.leaves, of, strict=True):
+        own[k][leaf.path] = leaf.array
+    kept = [
+        k for k, (pattern, *_) in enumerate(wanted) if pattern is not None or own[k]
+    ]
     groups = []
     for k in kept:
-        leaves = [leaf for leaf, i in zip(tree.leaves, of, strict=True) if i == k]
-        own = {leaf.path: leaf.array for leaf in leaves}
         pattern, optimizer, hyper = wanted[k]
         try:
-            group = ParamGroup(own, hyper, optimizer, by_pattern=True, pattern=pattern)
+            group = ParamGroup(
+                own[k], hyper, optimizer, by_pattern=True, pattern=pattern
+            )
         except (TypeError, ValueError) as error:
             if pattern is None:
                 raise
@@ -133,12 +138,13 @@ def _assigned(
     A pattern None matches the arrays that no other pattern matches.
     """
     of: list[int | None] = [None] * len(leaves)
+    paths, names = [leaf.path for leaf in leaves], [leaf.name for leaf in leaves]
     for k, pattern in enumerate(patterns):
         if pattern is None:
             continue
-        matched = _matched(pattern, leaves)
+        matched = _matched(pattern, paths, names)
         if not matched:
-            raise ValueError(_unmatched(argument, pattern, leaves))
+            raise ValueError(_unmatched(argument, pattern, names))
         left = [i for i in matched if of[i] is None]
         if not left:
             earlier = {patterns[of[i] or 0]: None for i in matched}
@@ -150,40 +156,34 @@ def _assigned(
         for i in left:
             of[i] = k
     rest = patterns.index(None) if None in patterns else None
-    missing = [leaf for leaf, k in zip(leaves, of, strict=True) if k is None]
+    missing = [name for name, k in zip(names, of, strict=True) if k is None]
     if missing and rest is None:
         raise ValueError(
-            f"{argument}: no pattern matches {listed(missing, _name)}; end with the "
+            f"{argument}: no pattern matches {listed(missing)}; end with the "
             "pattern '*', which matches all that is left"
         )
     return [rest or 0 if k is None else k for k in of]
 
 
-def _matched(pattern: str, leaves: Sequence[Leaf]) -> list[int]:
+def _matched(pattern: str, paths: Sequence[str], names: Sequence[str]) -> list[int]:
     """Return the indices of the arrays with this path, or else a name that matches."""
-    by_path = [i for i, leaf in enumerate(leaves) if leaf.path == pattern]
+    by_path = [i for i, path in enumerate(paths) if path == pattern]
     # "*.bias" matches the name "bias", too.
     ways = [pattern, pattern[2:]] if pattern.startswith("*.") else [pattern]
     return by_path or [
-        i
-        for i, leaf in enumerate(leaves)
-        if any(fnmatchcase(leaf.name, way) for way in ways)
+        i for i, name in enumerate(names) if any(fnmatchcase(name, way) for way in ways)
     ]
 
 
-def _name(leaf: Leaf) -> str:
-    return shown(leaf.name)
-
-
-def _unmatched(argument: str, pattern: str, leaves: Sequence[Leaf]) -> str:
+def _unmatched(argument: str, pattern: str, names: Sequence[str]) -> str:
     """Return the message about a pattern that matches no array."""
-    near = _near(pattern, [leaf.name for leaf in leaves[:_MOST]])
+    near = _near(pattern, names[:_MOST])
     hint = (
         f"; did you mean {listed(near, named)}?  There are" if near else "; there are"
     )
     return (
         f"{argument}: the pattern {shown(pattern)} matches no array{hint} "
-        f"{listed(leaves, _name, room=1000)}"
+        f"{listed(names, room=1000)}"
     )
 
 

@@ -75,6 +75,7 @@ def save(opt: Optimizer) -> dict[str, Any]:
         "options": own,
         "param_groups": groups,
         "patterns": [group.pattern for group in opt.param_groups],
+        "optimizers": _classes(opt),
         "names": [leaf.path for leaf in opt._tree.leaves],
         "state": [
             {name: state[name].copy() for name in saved_arrays(state)}
@@ -282,16 +283,24 @@ def _checked_states(
 ) -> list[Mapping[str, Array]]:
     """Return the saved arrays for each of ours, by name; empty if it has no match."""
     states = saved["state"]
-    if len(states) != len(saved["names"]):
-        raise ValueError(
-            f"state: expected {len(saved['names'])} entries, found {len(states)}"
-        )
+    theirs = saved.get("optimizers", [saved["optimizer"]] * len(states))
+    for name, found_of in (("state", states), ("optimizers", theirs)):
+        if len(found_of) != len(saved["names"]):
+            raise ValueError(
+                f"{name}: expected {len(saved['names'])} entries, found {len(found_of)}"
+            )
     found = [{} if i is None else states[i] for i in sources]
-    for leaf, own, new, i in zip(
-        opt._tree.leaves, opt.state, found, sources, strict=True
+    for leaf, own, new, i, ours in zip(
+        opt._tree.leaves, opt.state, found, sources, _classes(opt), strict=True
     ):
         if i is None:
             continue
+        if theirs[i] != ours:
+            raise error(
+                ValueError,
+                Place("state of params", leaf),
+                f"expected that of {shortened(ours)}, found that of {named(theirs[i])}",
+            )
         wanted = set(saved_arrays(own))
         if not isinstance(new, Mapping) or wanted != new.keys():
             raise error(
@@ -305,6 +314,12 @@ def _checked_states(
                 raise ValueError(f"{where} is read-only")
             arrays.state(where, new[name], own[name])
     return found
+
+
+def _classes(opt: Optimizer) -> list[str]:
+    """Return the name of the class that updates each array."""
+    kinds = [group.optimizer.__name__ for group in opt.param_groups]
+    return [kinds[leaf.group] for leaf in opt._tree.leaves]
 
 
 def _keys(mapping: Any) -> str:

@@ -180,7 +180,8 @@ class ParamGroup(MutableMapping[str, Any]):
         hyper = told(self._hyper, self._fields)
         if not self.by_pattern:
             return f"ParamGroup({hyper})"
-        where = f"pattern={shown(self.pattern)}, paths=[{listed(self.paths)}]"
+        name, paths = self.optimizer.__name__, listed(self.paths)
+        where = f"{name}, pattern={shown(self.pattern)}, paths=[{paths}]"
         return f"ParamGroup({where}{hyper and ', '}{hyper})"
 
     def at(self, name: str, t: int) -> Any:

@@ -8,18 +8,29 @@ from lrcore._shared import refusals
 from lrcore.optimizers.base import options, plan
 from lrcore.optimizers.base.group import ParamGroup, added, arrays_of
 from lrcore.optimizers.base.keywords import Hyper
+from lrcore.optimizers.base.kind import Kind
 
 if TYPE_CHECKING:
     from lrcore.optimizers.base.optimizer import Optimizer
 
 
-def grow(opt: Optimizer, params: Any, hyper: Hyper) -> ParamGroup:
-    """Add a group; the others keep their arrays and counts."""
+def grow(
+    opt: Optimizer,
+    params: Any,
+    hyper: Hyper,
+    optimizer: type[Kind],
+    defaults: Hyper,
+) -> ParamGroup:
+    """Add a group; the others keep their arrays and counts.
+
+    optimizer : the class that updates it.  defaults : the others of its
+    hyper-parameters.
+    """
     opt._refuse_in_step()
     old = opt._plan
     if old.to_come:
         refusals.unfinished(opt._tree, old.to_come)
-    group = added(params, hyper, opt._group_defaults, type(opt))
+    group = added(params, hyper, defaults, optimizer)
     groups = (*opt.param_groups, group)
     roots = opt._tree.root if opt._tree.grouped else [opt._tree.root]
     tree = arrays_of([*roots, params], grouped=True)

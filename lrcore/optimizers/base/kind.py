@@ -189,6 +189,14 @@ class Kind:
         """Return the arrays that only Python reads and writes, by name."""
         return {}
 
+    _derives: ClassVar[str] = ""
+    """The average that `_derived` computes, or ""."""
+
+    @staticmethod
+    def _derived(p: Array, state: Mapping[str, Array]) -> Array:
+        """Return an average of a parameter that is computed from its states."""
+        raise NotImplementedError
+
     # --- derived from these --------------------------------------------------------
 
     @classmethod

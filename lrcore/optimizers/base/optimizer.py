@@ -137,7 +137,7 @@ class Optimizer(Common):
         >>> body["W"], head["W"]
         (array([-2., -2.]), array([-0.1, -0.1]))
         """
-        return grown.grow(self, params, hyper)
+        return grown.grow(self, params, hyper, type(self), self._group_defaults)
 
     # --- how to run ----------------------------------------------------------------
 

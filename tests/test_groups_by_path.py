@@ -270,6 +270,19 @@ def test_muon_steps_matrices_and_others_in_each_group():
     assert all_same(params["layers"][1].values(), twins["layers"][1].values())
 
 
+def test_a_projection_gets_the_params_as_they_were_passed():
+    def project(p):
+        seen.append(p)
+        p["bias"][...] = 0
+
+    seen, params = [], network()
+    opt = lrcore.SGD(params, groups=ALL, project=project)
+    run(opt, params, range(1))
+    assert len(seen) == 1
+    assert seen[0] is params
+    assert params["bias"].tolist() == [0.0]
+
+
 # --- the factor of the rate -----------------------------------------------------------
 
 

@@ -218,7 +218,8 @@ def test_one_lr_and_one_factor():
     assert [group["lr"] for group in opt.param_groups] == [0.02, 0.1]
     opt.multiply_lr(0.5)
     assert [group["lr"] for group in opt.param_groups] == [0.01, 0.05]
-    opt.lr = Linear(1.0, 0.0, 4)
+    with pytest.warns(UserWarning, match=r"^lr: 2 groups with different rates"):
+        opt.lr = Linear(1.0, 0.0, 4)
     opt.param_groups[0]["lr_scale"] = 0.25
     run(opt, network(), range(2))
     assert opt.last_lr == [0.75 / 4, 0.75]
@@ -343,6 +344,30 @@ def test_averages():
     assert all_same([opt.ema[k] for k in hidden], twin.ema.values())
     with pytest.raises(ValueError, match=r"^name: expected one of \['ema', 'x'\]"):
         opt.averaged().__enter__()
+
+
+def test_a_projection():
+    """Of all arrays, in their structure; not of what Schedule-Free steps."""
+
+    def clip(p):
+        seen.append(p)
+        np.maximum(p["head"], 0.25, out=p["head"])
+
+    seen, params = [], network()
+    opt = Mixed(MUON, params, lr=5.0, project=clip, ema_decay=0.5)
+    run(opt, params, range(2))
+    assert seen[1] is params
+    assert params["head"].min() == 0.25
+    held = opt.ema["head"].copy()
+    run(opt, params, range(1))
+    assert opt.ema["head"].tolist() == ((held + params["head"]) / 2).tolist()
+    said = r"^project: expected None for SGDScheduleFree, "
+    chosen = {"head": lrcore.SGDScheduleFree, "*": lrcore.SGD}
+    with pytest.raises(ValueError, match=said):
+        Mixed(chosen, network(), project=clip)
+    with pytest.raises(ValueError, match=said):
+        opt.add_group(np.ones(2), lrcore.SGDScheduleFree)
+    assert len(opt.param_groups) == 2
 
 
 def test_groups_that_join():

@@ -81,11 +81,6 @@ class Tree(NamedTuple):
     holes: list[Leaf]
     grouped: bool = False
 
-    @property
-    def root(self) -> Any:
-        """The outermost container, or the only array."""
-        return self.nodes[0].container if self.nodes else self.leaves[0].array
-
     def in_groups(self, groups: Sequence[int]) -> Tree:
         """Return the tree with the group of each leaf."""
         pairs = zip(self.leaves, groups, strict=True)
@@ -128,6 +123,11 @@ def flatten(params: Any, *, grouped: bool = False, name: str = "params") -> Tree
             opened.pop()
             within.remove(id(above.container))
     return tree
+
+
+def root(tree: Tree) -> Any:
+    """Return the outermost container of a tree, or its only array."""
+    return tree.nodes[0].container if tree.nodes else tree.leaves[0].array
 
 
 def _holds(here: Any) -> bool:

@@ -1,7 +1,7 @@
 """The optimizers, in families: a class has defaults, a rule and its coefficients.
 
-A family is a module, and public by what its `__all__` names.  `base` is what all share,
-and the room's own; so are modules with an underscore.
+A family is a module; its `__all__` names its public classes.  `base` has the code that
+all share.  It is the room's own, and so are modules with an underscore.
 """
 
 from lrcore.optimizers._available import Available as Available

@@ -1,4 +1,4 @@
-"""All optimizers: the names that the families have in `__all__`, and no others."""
+"""All optimizers: the classes of every family, also by name."""
 
 from lrcore._shared.named import picked as _picked
 from lrcore.optimizers.adagrad import *
@@ -13,10 +13,14 @@ from lrcore.optimizers.layerwise import *
 from lrcore.optimizers.moments import *
 from lrcore.optimizers.muon import *
 from lrcore.optimizers.nadam import *
+from lrcore.optimizers.normalised import *
 from lrcore.optimizers.polyak import *
+from lrcore.optimizers.prodigy import *
 from lrcore.optimizers.schedule_free import *
 from lrcore.optimizers.sgd import *
 from lrcore.optimizers.sign import *
+from lrcore.optimizers.sm3 import *
+from lrcore.optimizers.third_mean import *
 
 
 def _kinds() -> dict[str, type[_Optimizer]]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
-from lrcore.optimizers.base import checkpoint, options
+from lrcore._shared import trees
+from lrcore.optimizers.base import checkpoint
 from lrcore.optimizers.base.group import ParamGroup, arrays_of
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.kind import Kind
-
-if TYPE_CHECKING:
-    from lrcore.optimizers.base.optimizer import Optimizer
+from lrcore.optimizers.base.planned import Planned
 
 
 class _Group(NamedTuple):
@@ -32,35 +31,46 @@ class _Group(NamedTuple):
 _MORE = ("owner", "by_pattern", "pattern")
 
 
-def reduced(opt: Optimizer) -> tuple[Any, ...]:
-    """Return the result of ``__reduce__``: a function, its arguments, and attributes.
+class Copied(Planned):
+    """The part of `Optimizer` that copies and pickles it together with its params."""
 
-    The arguments hold the params themselves, so params that are copied or pickled
-    together with the optimizer are still shared with it.
-    """
-    saved = checkpoint.save(opt)
-    groups = [
-        _Group(
-            group.params,
-            group.initial,
-            group.hyper,
-            group.optimizer,
-            {name: getattr(group, name) for name in _MORE},
+    __slots__ = ()
+
+    def __reduce__(self) -> Any:
+        """Return a function, its arguments, and attributes.
+
+        The arguments hold the params themselves, so params that are copied or pickled
+        together with the optimizer are still shared with it.
+        """
+        saved = checkpoint.save(self)
+        groups = [
+            _Group(
+                group.params,
+                group.initial,
+                group.hyper,
+                group.optimizer,
+                {name: getattr(group, name) for name in _MORE},
+            )
+            for group in self.param_groups
+        ]
+        of = [leaf.group for leaf in self._tree.leaves]
+        tree = trees.root(self._tree), self._tree.grouped, of
+        made_of = (type(self), tree, groups, self._group_defaults, self._options, saved)
+        slots = [
+            name
+            for kind in type(self).__mro__
+            if not kind.__module__.startswith("lrcore.")
+            for name in _slots(kind)
+            if hasattr(self, name)
+        ]
+        attributes = {name: getattr(self, name) for name in slots}
+        return restored, made_of, (getattr(self, "__dict__", None), attributes)
+
+    def __copy__(self) -> NoReturn:
+        raise TypeError(
+            "copy.copy: two optimizers would update the same arrays; use "
+            "copy.deepcopy((params, opt)), which copies these with it"
         )
-        for group in opt.param_groups
-    ]
-    of = [leaf.group for leaf in opt._tree.leaves]
-    tree = opt._tree.root, opt._tree.grouped, of
-    made_of = (type(opt), tree, groups, opt._group_defaults, opt._options, saved)
-    slots = [
-        name
-        for kind in type(opt).__mro__
-        if not kind.__module__.startswith("lrcore.")
-        for name in _slots(kind)
-        if hasattr(opt, name)
-    ]
-    attributes = {name: getattr(opt, name) for name in slots}
-    return restored, made_of, (getattr(opt, "__dict__", None), attributes)
 
 
 def _slots(kind: type) -> tuple[str, ...]:
@@ -69,13 +79,13 @@ def _slots(kind: type) -> tuple[str, ...]:
 
 
 def restored(
-    kind: type[Optimizer],
+    kind: type[Planned],
     tree: tuple[Any, bool, list[int]],
     groups: list[_Group],
     defaults: Hyper,
     own_options: Hyper,
     saved: Mapping[str, Any],
-) -> Optimizer:
+) -> Planned:
     """Return an optimizer that continues from the state of the reduced one."""
     opt = kind.__new__(kind)
     made = tuple(ParamGroup(g.params, g.initial, g.optimizer, **g.more) for g in groups)
@@ -85,5 +95,5 @@ def restored(
     checkpoint.load(opt, saved, hyper="mine")
     for group, was in zip(made, groups, strict=True):
         group.replace(was.hyper)
-    options.replace(opt, own_options)
+    opt._replace_options(own_options)
     return opt

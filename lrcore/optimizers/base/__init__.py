@@ -24,6 +24,7 @@ plan : builds the plan of a step from params, groups and kinds.
 planned : params, groups, states, options and plan, on which the modules below work.
 averaged : reading averages, and putting them into the params.
 report : the measurements of a step.
+matching : which saved arrays and groups are those of an optimizer.
 checkpoint : the state as a dict: checked, saved and loaded.
 saved, copied : the methods that save and load, copy and pickle.
 grown : adding a group.

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from lrcore._shared import arrays, containers, refusals
-from lrcore._shared.domains import whole
+from lrcore._shared.domains import POSITIVE, whole
 from lrcore._shared.trees import Place
 from lrcore._shared.types import Array
-from lrcore._shared.words import error, listed, named, shortened, shown, spelled
-from lrcore.optimizers.base import options, stateful
+from lrcore._shared.words import error, listed, named, shortened, shown
+from lrcore.optimizers.base import matching, options, stateful
 from lrcore.optimizers.base.keywords import Hyper
+from lrcore.optimizers.base.matching import Loaded, Match
 from lrcore.optimizers.base.planned import Planned
 from lrcore.optimizers.base.states import saved as saved_arrays
 from lrcore.optimizers.base.values import scheduled
@@ -26,22 +26,8 @@ _ENTRIES = (
 )
 
 
-Match = Literal["place", "path"]
-"""How saved arrays are matched to the arrays of the optimizer."""
-
 Source = Literal["saved", "mine"]
 """The source of the hyper-parameters and options after loading."""
-
-
-class Loaded(NamedTuple):
-    """The paths of the arrays that ``load_state_dict`` could not match.
-
-    missing : in the optimizer only; their states are unchanged.
-    unexpected : in the saved dict only.
-    """
-
-    missing: list[str]
-    unexpected: list[str]
 
 
 class _Checked(NamedTuple):
@@ -50,6 +36,7 @@ class _Checked(NamedTuple):
     t: int
     steps: list[int]
     gathered: int
+    gathered_scale: float
     without_gradient: list[int]
     options: Hyper
     groups: dict[int, Hyper]
@@ -69,6 +56,7 @@ def save(opt: Planned) -> dict[str, Any]:
         "t": opt.t,
         "steps": opt._plan.steps,
         "gathered": opt._plan.gathered,
+        "gathered_scale": opt._plan.gathered_scale,
         "without_gradient": opt._plan.without_gradient,
         "options": own,
         "param_groups": groups,
@@ -109,7 +97,13 @@ def load(
     opt._replace_options({**opt._options, **own})  # this may raise an error
     for own_schedule, new_schedule in takes:
         own_schedule._take(new_schedule)
-    opt._plan.restart(found.t, found.steps, found.gathered, found.without_gradient)
+    opt._plan.restart(
+        found.t,
+        found.steps,
+        found.gathered,
+        found.without_gradient,
+        found.gathered_scale,
+    )
     for i, new_hyper in zip(found.groups, hypers, strict=True):
         opt.param_groups[i].replace(new_hyper)
     for state, new in zip(opt.state, copies, strict=True):
@@ -169,9 +163,10 @@ def _checked(
             f"gathered: expected less than accumulate = {shown(own['accumulate'])}, "
             f"found {shown(gathered)}"
         )
+    gathered_scale = POSITIVE.check("gathered_scale", saved.get("gathered_scale", 1.0))
     if strict and match == "place":
         containers.names(saved["names"], opt._tree)
-    sources, loaded = _sources(opt, saved["names"], match)
+    sources, loaded = matching.sources(opt, saved["names"], match)
     if strict and any(loaded):
         raise ValueError(
             f"names: found none of {listed(loaded.missing)} of this optimizer, and "
@@ -186,54 +181,10 @@ def _checked(
                 f"param_groups: expected {len(opt.param_groups)}, "
                 f"found {len(saved['param_groups'])}"
             )
-        for i, k in _pairs(opt, saved, strict):
+        for i, k in matching.pairs(opt, saved, strict):
             groups[i] = opt.param_groups[i].checked(saved["param_groups"][k])
-    return _Checked(t, steps, gathered, never, own, groups, states, loaded)
-
-
-def _pairs(
-    opt: Planned, saved: Mapping[str, Any], strict: bool
-) -> list[tuple[int, int]]:
-    """Return the indices of our groups and of the saved ones, by pattern and place."""
-    n = len(saved["param_groups"])
-    theirs = saved.get("patterns", [None] * n)
-    if not isinstance(theirs, (list, tuple)) or len(theirs) != n:
-        raise ValueError(f"patterns: expected {n} patterns, found {shown(theirs)}")
-    ours = [group.pattern for group in opt.param_groups]
-    place = {name: k for k, name in enumerate(_numbered(theirs))}
-    found = [(i, place.get(name)) for i, name in enumerate(_numbered(ours))]
-    pairs = [(i, k) for i, k in found if k is not None]
-    if strict and len(pairs) != len(ours):
-        raise ValueError(
-            f"patterns: expected [{listed(ours)}], in any order, found "
-            f"[{listed(theirs)}]; strict=False loads the groups of the same pattern"
-        )
-    return pairs
-
-
-def _numbered(patterns: Sequence[Any]) -> list[tuple[str, int]]:
-    """Return each pattern with the number of equal ones before it."""
-    seen: Counter[str] = Counter()
-    numbered = []
-    for name in map(spelled, patterns):
-        numbered.append((name, seen[name]))
-        seen[name] += 1
-    return numbered
-
-
-def _sources(opt: Planned, names: Any, match: Match) -> tuple[list[int | None], Loaded]:
-    """Return the saved array, if any, for each of ours, and the unmatched arrays."""
-    paths = [leaf.path for leaf in opt._tree.leaves]
-    saved = list(names)
-    if match == "place":
-        sources = [i if i < len(saved) else None for i in range(len(paths))]
-    else:
-        place = {name: i for i, name in enumerate(saved) if isinstance(name, str)}
-        sources = [place.get(path) for path in paths]
-    taken = set(sources)
-    return sources, Loaded(
-        [path for path, i in zip(paths, sources, strict=True) if i is None],
-        [name for i, name in enumerate(saved) if i not in taken],
+    return _Checked(
+        t, steps, gathered, gathered_scale, never, own, groups, states, loaded
     )
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from lrcore._shared.domains import FLAG, choice
 from lrcore.optimizers.base import checkpoint
-from lrcore.optimizers.base.checkpoint import Loaded, Match, Source
+from lrcore.optimizers.base.checkpoint import Source
+from lrcore.optimizers.base.matching import Loaded, Match
 from lrcore.optimizers.base.planned import Planned
 
 MATCH = choice("place", "path")

@@ -511,10 +511,10 @@ def test_hyper_parameters_are_loaded_by_pattern():
 # --- what is refused ------------------------------------------------------------------
 
 REFUSED = {
-    "groups: the pattern '*.bais' matches no array; did you mean bias, 1.bias, 0.bias?"
-    "  There are 'layers.0.weight', 'layers.0.bias', ": {"*.bais": {}},
-    "groups: the pattern 'layer.0.*' matches no array; did you mean layers.0, layers.1,"
-    " layers?": {"layer.0.*": {}},
+    "groups: the pattern '*.bais' matches no array; did you mean '*.bias', "
+    "'*.1.bias', '*.0.bias'?  There are 'layers.0.weight', ": {"*.bais": {}},
+    "groups: the pattern 'layer.0.*' matches no array; did you mean 'layers.0.*', "
+    "'layers.1.*', 'layers.*'?": {"layer.0.*": {}},
     "groups: the pattern 'zzz' matches no array; there are 'layers.0.weight'": {
         "zzz": {}
     },

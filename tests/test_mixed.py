@@ -8,7 +8,15 @@ from functools import partial
 
 import numpy as np
 import pytest
-from helpers import AVAILABLE, KINDS, MORE, all_same, random_like, same_states
+from helpers import (
+    AVAILABLE,
+    KINDS,
+    MORE,
+    all_same,
+    configurations,
+    random_like,
+    same_states,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wrong import WRONG, refused
@@ -193,6 +201,26 @@ def test_muon_and_adamw_with_one_clip_norm():
         np.testing.assert_allclose(p, twin, rtol=1e-12)
     assert [*opt.state[("hidden.0.W",)]] == ["m", "u"]
     assert [*opt.state[("embed",)]] == ["m", "v"]
+
+
+@pytest.mark.isa
+@pytest.mark.usefixtures("restore")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_bits_are_the_same_everywhere(dtype):
+    """With each instruction set, and any number of threads."""
+    found = set()
+    for isa, threads in configurations():
+        lrcore.set_isa(isa)
+        params = {**network(dtype), "long": np.ones(10007, dtype)}
+        chosen = {"embed": "Prodigy", "*.W": "LAMB", "*.b": "SM3", "long": "Lion"}
+        opt = Mixed(
+            {**chosen, "*": "AdamW"}, params, clip_norm=1.0, num_threads=threads
+        )
+        opt._plan.parallel_from = 1
+        run(opt, params)
+        arrays = [*params.values(), *(a for s in opt.state for a in s.values())]
+        found.add(b"".join(a.tobytes() for a in arrays))
+    assert len(found) == 1
 
 
 # --- one object -----------------------------------------------------------------------
@@ -547,7 +575,7 @@ REFUSED = {
     "optimizers: no pattern matches 'embed', 'head'; end with the pattern '*'": {
         "hidden.*": lrcore.SGD
     },
-    "optimizers: the pattern 'haed' matches no array; did you mean head?": {
+    "optimizers: the pattern 'haed' matches no array; did you mean 'head'?": {
         "haed": lrcore.SGD, "*": lrcore.SGD
     },
     "optimizers: 'head' matches only arrays that '*' matched before": {

@@ -6,13 +6,14 @@ The name of an array is its path with dots: ``layers.0.bias`` for the path
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from lrcore._shared.domains import Domain
 from lrcore._shared.trees import Leaf, Tree
-from lrcore._shared.words import kind, listed, named, shown
+from lrcore._shared.words import kind, listed, shown
 from lrcore.optimizers.base.group import ParamGroup, arrays_of, grouped
 from lrcore.optimizers.base.keywords import Hyper, known
 from lrcore.optimizers.base.kind import Kind
@@ -178,9 +179,7 @@ def _matched(pattern: str, paths: Sequence[str], names: Sequence[str]) -> list[i
 def _unmatched(argument: str, pattern: str, names: Sequence[str]) -> str:
     """Return the message about a pattern that matches no array."""
     near = _near(pattern, names[:_MOST])
-    hint = (
-        f"; did you mean {listed(near, named)}?  There are" if near else "; there are"
-    )
+    hint = f"; did you mean {listed(near)}?  There are" if near else "; there are"
     return (
         f"{argument}: the pattern {shown(pattern)} matches no array{hint} "
         f"{listed(names, room=1000)}"
@@ -193,14 +192,16 @@ patterns for which that is done."""
 
 
 def _near(pattern: str, names: Sequence[str]) -> list[str]:
-    """Return beginnings and ends of names that are similar to a pattern."""
+    """Return patterns that are similar to one, and match."""
     if len(pattern) > _MOST:
         return []
     from difflib import get_close_matches  # needed only here
 
-    near: dict[str, None] = {}
+    near = {name: name for name in names}  # each pattern by its words
     for name in names:
         words = name.split(".")
-        for k in range(len(words)):
-            near |= {".".join(words[k:]): None, ".".join(words[: k + 1]): None}
-    return get_close_matches(pattern.strip("*?."), near, n=3)
+        for k in range(1, len(words)):
+            first, last = ".".join(words[:k]), ".".join(words[k:])
+            near |= {first: f"{first}.*", last: f"*.{last}"}
+    words_alone = re.sub(r"[^\w-]+", ".", pattern).strip(".")
+    return [near[found] for found in get_close_matches(words_alone, near, n=3)]

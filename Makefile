@@ -34,7 +34,7 @@ test: .venv/.test ## run the tests; ARGS="-m isa": those of the kernels
 bench: .venv-bench/.bench ## time the core beside torch, numba, NumPy and others
 	.venv-bench/bin/lrcore bench --bars
 	.venv-bench/bin/lrcore bench
-	.venv-bench/bin/python -m pytest -q bench
+	.venv-bench/bin/python -m pytest -q bench --benchmark-only
 
 lint: .venv/.lint ## check style, types and that C compiles without a warning
 	.venv/bin/ruff check .

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from lrcore._shared import refusals
-from lrcore._shared.arrays import buffers
+from lrcore._shared.arrays import buffers, convertible, extent
+from lrcore._shared.trees import root
 
 cimport cython
 cimport numpy as cnp

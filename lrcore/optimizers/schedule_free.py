@@ -29,6 +29,7 @@ class ScheduleFree(Optimizer):
 
     __slots__ = ()
     _carries = ("weight_sum", "lr_max", "momentum")
+    _projects = False
 
     @property
     def x(self) -> Any:

@@ -30,7 +30,8 @@ t : int
     Steps taken.
 lr, weight_decay, ...
     The hyper-parameters of the first group, as they are at the next step; setting one
-    sets it in all groups.  ``param_groups[0][name]`` is that of one group.
+    sets it in all groups, with a warning if their lr differ: `multiply_lr` keeps the
+    ratios.  ``param_groups[0][name]`` is that of one group.
 grad_scale, clip_norm, skip_nonfinite, num_threads, ...
     The settings of the whole optimizer, as given; they can be set.
 report : Report or None

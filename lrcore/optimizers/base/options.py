@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from lrcore import _core
 from lrcore._shared.domains import choice, count
-from lrcore._shared.words import shown
+from lrcore._shared.words import shortened, shown
 from lrcore.optimizers.base.fields import Field, Fields, Given
 from lrcore.optimizers.base.keywords import Hyper
+from lrcore.optimizers.base.kind import Kind
 from lrcore.optimizers.base.values import asking, scheduled
 
 _MOST = 2**31 - 1
@@ -67,11 +68,23 @@ def set_in(plan: _core.Plan, options: Hyper, fields: Fields) -> None:
         keep_subnormals=check_denormals(options["denormals"]),
         skip_nonfinite=options["skip_nonfinite"],
         zero_grads=options["zero_grads"],
+        convert_grads=options["convert_grads"],
         accumulate=min(options["accumulate"], _MOST),
         telemetry=options["telemetry"],
+        project=options["project"],
         numbers=None if changes else numbers(0),
         scheduled=numbers if changes else None,
     )
+
+
+def check_project(kind: type[Kind], project: Any) -> None:
+    """Check that the params of a kind of optimizer can be projected after a step."""
+    if project is not None and not all(each._projects for each in kind._kinds()):
+        raise ValueError(
+            f"project: expected None for {shortened(kind.__name__)}, whose params "
+            f"are between its average x and its state z, found {shown(project)}; "
+            "project a copy of opt.x where you use it"
+        )
 
 
 def _at(field: Field[Any, Any], value: Any) -> Callable[[int], Any]:

@@ -74,5 +74,6 @@ class Planned(Common):
                 f"was built {'to gather' if gathers else 'without arrays to gather in'}"
                 "; construct one with it"
             )
+        options.check_project(type(self), values["project"])
         options.set_in(self._plan, values, self._fields)
         self._options = values

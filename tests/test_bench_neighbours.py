@@ -204,7 +204,8 @@ def test_the_table_has_the_quantiles_of_calls():
         "versions": {"lrcore": "1"}, "environment": {"OMP_NUM_THREADS": "2"},
     }  # fmt: skip
     case = CASE._replace(neighbours="spin:2")
-    result = Result(case, times, {}, 1, 1, "2 x a loop, which took 1 of 2 processors")
+    beside = "2 x a loop, which took 1 of 2 processors"
+    result = Result(case, times, {}, 1, 1, beside=beside)
     found = Run(machine, {"rounds": 9, "seconds": 0.3}, [result], {})
     lines = [" ".join(line.split()) for line in report.tables(found).splitlines()]
     assert "AdamW float32, 1,000 in 1 array, 1 thread, beside spin:2" in lines

@@ -25,6 +25,7 @@ cdef class Resolved:
     more_scale : a factor of gradients in addition to the options.
     more_skips : whether a gradient that is not finite skips the step even if the option
         does not ask for it.
+    gathered_scale : the factor that the gathered gradients still need, as more_scale.
     busy : the reason why it cannot step now, or None.
     torn : whether this process was forked in the middle of a step, and does not have
         the thread that was stepping.
@@ -39,6 +40,9 @@ cdef class Resolved:
     cdef readonly int gathered
     cdef public double more_scale
     cdef public bint more_skips
+    cdef readonly double gathered_scale
+    cdef bint gathered_skips  # whether more_skips was set in a gathered call
+    cdef list gathered_in  # the arrays that hold the gathered gradients
     cdef readonly set to_come
     cdef readonly bint applied  # whether the last step was taken
     cdef Reports reports
@@ -61,7 +65,8 @@ cdef class Resolved:
     ):
         cdef Py_ssize_t i
         self.tree, self.groups, self.params = tree, groups, root(tree)
-        self.taken, self.more_scale = 0, 1
+        self.taken, self.more_scale, self.gathered_scale = 0, 1, 1
+        self.gathered_in = [own[GATHERED] for own in states if GATHERED in own]
         self.never, self.left_out = set(), []
         self.to_come = set()
         self.plan.n_tensors = len(tree.leaves)

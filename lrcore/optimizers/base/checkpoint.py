@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from lrcore._shared import arrays, containers, refusals
-from lrcore._shared.domains import whole
+from lrcore._shared.domains import POSITIVE, whole
 from lrcore._shared.trees import Place
 from lrcore._shared.types import Array
 from lrcore._shared.words import error, listed, named, shortened, shown
@@ -49,6 +49,7 @@ class _Checked(NamedTuple):
     t: int
     steps: list[int]
     gathered: int
+    gathered_scale: float
     without_gradient: list[int]
     options: Hyper
     groups: list[Hyper]
@@ -68,6 +69,7 @@ def save(opt: Planned) -> dict[str, Any]:
         "t": opt.t,
         "steps": opt._plan.steps,
         "gathered": opt._plan.gathered,
+        "gathered_scale": opt._plan.gathered_scale,
         "without_gradient": opt._plan.without_gradient,
         "options": own,
         "param_groups": groups,
@@ -104,7 +106,13 @@ def load(
     opt._replace_options({**opt._options, **own})  # this may raise an error
     for own_schedule, new_schedule in takes:
         own_schedule._take(new_schedule)
-    opt._plan.restart(found.t, found.steps, found.gathered, found.without_gradient)
+    opt._plan.restart(
+        found.t,
+        found.steps,
+        found.gathered,
+        found.without_gradient,
+        found.gathered_scale,
+    )
     for group, new_hyper in zip(opt.param_groups, hypers, strict=False):
         group.replace(new_hyper)
     for state, new in zip(opt.state, copies, strict=True):
@@ -164,6 +172,7 @@ def _checked(
             f"gathered: expected less than accumulate = {shown(own['accumulate'])}, "
             f"found {shown(gathered)}"
         )
+    gathered_scale = POSITIVE.check("gathered_scale", saved.get("gathered_scale", 1.0))
     if strict and match == "place":
         containers.names(saved["names"], opt._tree)
     sources, loaded = _sources(opt, saved["names"], match)
@@ -183,7 +192,9 @@ def _checked(
             )
         pairs = zip(opt.param_groups, saved["param_groups"], strict=False)
         groups = [group.checked(new) for group, new in pairs]
-    return _Checked(t, steps, gathered, never, own, groups, states, loaded)
+    return _Checked(
+        t, steps, gathered, gathered_scale, never, own, groups, states, loaded
+    )
 
 
 def _sources(opt: Planned, names: Any, match: Match) -> tuple[list[int | None], Loaded]:

@@ -30,6 +30,7 @@ def grow(opt: Planned, params: Any, hyper: Hyper) -> ParamGroup:
         [*old.steps, *(0 for _ in fresh)],
         old.gathered,
         [*old.without_gradient, *fresh],
+        old.gathered_scale,
     )
     new.more_scale, new.more_skips = old.more_scale, old.more_skips
     new.parallel_from = old.parallel_from

@@ -187,6 +187,8 @@ class Optimizer(Averaged, Reporting, Saved, Copied):
         `LossScaler` passes its scale to ``step`` in this way, so an override of
         ``step`` does not need to handle it.  The options do not change: the factor is
         applied in addition to `grad_scale`.  In nested blocks, all factors apply.
+        Gradients that are gathered (`accumulate`) have the factors of their own call,
+        also in a `flush` after the block.
 
         Parameters
         ----------

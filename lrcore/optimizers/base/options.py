@@ -49,6 +49,9 @@ class Option(Field[Given, Given]):
             )
         checked = self.check(value)
         opt._refuse_in_step()
+        if name == "grad_scale" and opt._plan.gathered:  # by the scale of their calls
+            old, new = (_at(self, each)(opt.t) for each in (opt.grad_scale, checked))
+            opt._plan.multiply_gathered(old / new)
         opt._replace_options({**opt._options, name: checked})
 
 

@@ -100,9 +100,8 @@ class DeepSpeed(Torch):
         return super(Torch, cls).why_not(optimizer, dtype, threads)
 
     def _kind(self, optimizer: str) -> Any:
-        os.environ.setdefault(
-            "DS_ACCELERATOR", "cpu"
-        )  # otherwise DeepSpeed warns that there is no accelerator
+        # Otherwise DeepSpeed warns that there is no accelerator.
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")
         kind = import_module("deepspeed.ops.adam").DeepSpeedCPUAdam
 
         def make(

@@ -197,7 +197,7 @@ cdef class Numbers(Layout):
 
     cdef int copy_all(self) except -1:
         cdef Py_ssize_t i
-        if self.t == 1 or self.lags is not None:
+        if self.t == 1 or self.some_new:
             for i in range(len(self.copies)):
                 if i not in self.absent:
                     self.copy(i)
@@ -220,6 +220,8 @@ cdef class Numbers(Layout):
         stepped.  This runs no user code."""
         if self.written:
             write(self.written)
+        if all:
+            self.some_new = False
         if all and self.pooled:
             for pooled in self.pooled.values():
                 for leaves, written in pooled:

@@ -7,7 +7,6 @@ from math import inf, nan
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lrcore._shared.html import table
-from lrcore._shared.types import Measured
 from lrcore._shared.words import shortened, shown
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ class Report(NamedTuple):
 
 def of_all(opt: Optimizer) -> Report | None:
     """Return the report of all arrays; None before the first step."""
-    return _of(opt, 0, range(len(opt.state)))
+    return _of(opt, 0, None)
 
 
 def of_each(opt: Optimizer, per: str) -> Any:
@@ -64,38 +63,31 @@ def of_each(opt: Optimizer, per: str) -> Any:
     return tuple(_of(opt, group, of_it) for group, of_it in enumerate(grouped))
 
 
-def _of(opt: Optimizer, group: int, leaves: Sequence[int]) -> Report | None:
-    """Return the report of some arrays, with the learning rate of a group."""
-    if not opt.telemetry:
-        raise AttributeError(
-            f"no report is kept; construct {shortened(type(opt).__name__)} with "
-            "telemetry=True"
-        )
-    opt._refuse_in_step()
+def _of(opt: Optimizer, group: int, leaves: Sequence[int] | None) -> Report | None:
+    """Return the report of some arrays (None: of all), with a group's learning rate."""
     plan = opt._plan
     if not plan.reported:
+        if not opt.telemetry:
+            raise AttributeError(
+                f"no report is kept; construct {shortened(type(opt).__name__)} with "
+                "telemetry=True"
+            )
         return None
-    lr = plan.reported_rates[group]
-    return _from(opt.t, plan.applied, lr, plan.report_of(leaves))
-
-
-def _from(t: int, applied: bool, lr: float, measured: Measured) -> Report:
-    """Make a report from measurements."""
-    grad_norm, left, param_norm, update_norm, bad = measured
-    return Report(
-        t=t,
-        lr=lr,
-        grad_norm=grad_norm,
-        clip=1.0 if bad or left == grad_norm else left / grad_norm,
-        update_norm=update_norm,
-        param_norm=param_norm,
-        update_ratio=_ratio(update_norm, param_norm),
-        nonfinite=bad,
-        applied=applied,
+    opt._refuse_in_step()
+    grad_norm, left, param_norm, update_norm, bad = plan.report_of(leaves)
+    values = (
+        plan.t,
+        plan.reported_rates[group],
+        grad_norm,
+        1.0 if bad or left == grad_norm else left / grad_norm,
+        update_norm,
+        param_norm,
+        update_norm / param_norm if param_norm else _ratio_to_zero(update_norm),
+        bad,
+        plan.applied,
     )
+    return tuple.__new__(Report, values)  # Report(...) takes four times as long
 
 
-def _ratio(a: float, b: float) -> float:
-    if b != 0:
-        return a / b
-    return inf if a > 0 else nan
+def _ratio_to_zero(norm: float) -> float:
+    return inf if norm > 0 else nan

@@ -59,12 +59,15 @@ cdef class Numbers(Layout):
         return 0
 
     cdef int set_one(self, Py_ssize_t leaf) except -1:
-        """Set the numbers of the C group of one leaf."""
+        """Set the numbers of the C group of one leaf, in a round that set_all() began."""
         cdef Py_ssize_t i = self.part_of[leaf], k = self.plan.tensor[leaf].group
         cdef Py_ssize_t group = self.group_of[i]
+        cdef bint shared = self.first_group[i + 1] - self.first_group[i] == 1
         folded = self.parts[i].folded
         if folded is None:
             folded = self.groups[group].now(self.t - 1)[i - self.first_part[group]]
+        elif folded is self.folded[i] and shared and self.pools[i] is None:
+            return 0  # set in this round, with these hyper-parameters
         return self.set_part(i, k, k + 1, folded)
 
     cdef int set_part(

@@ -190,7 +190,7 @@ cdef class Plan(Resolved):
         return 0
 
     cdef int gather(self) except -1:
-        cdef list absent = self.gradients.absent()
+        cdef list absent = self.gradients.absent() if self.gradients.some_absent else []
         cdef Py_ssize_t i
         if self.gathered == 0:
             self.never = set(absent)

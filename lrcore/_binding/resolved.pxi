@@ -147,7 +147,7 @@ cdef class Resolved:
         return self.reports.rates
 
     def report_of(self, leaves):
-        """The report of some leaves together: see Reports.of."""
+        """The report of some leaves together (None: of all): see Reports.of."""
         return self.reports.of(leaves)
 
     @property

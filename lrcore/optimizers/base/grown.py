@@ -7,7 +7,7 @@ from typing import Any
 from lrcore._shared import refusals
 from lrcore._shared.trees import root
 from lrcore.optimizers.base import options, plan
-from lrcore.optimizers.base.group import ParamGroup, added, arrays_of
+from lrcore.optimizers.base.group import ParamGroup, added, arrays_of, share_out
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.kind import Kind
 from lrcore.optimizers.base.planned import Planned
@@ -44,6 +44,7 @@ def grow(
     )
     new.more_scale, new.more_skips = old.more_scale, old.more_skips
     new.parallel_from = old.parallel_from
+    share_out(tree, groups)
     opt._tree, opt._plan, opt._places = tree, new, None
     opt.param_groups, opt.state = groups, state
     opt._replace_options(opt._options)

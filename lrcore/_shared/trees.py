@@ -179,16 +179,23 @@ def get(container: Any, key: Any, default: Any = None) -> Any:
 
 
 class Places(NamedTuple):
-    """The indices of containers and of arrays, by (index of what holds them, key)."""
+    """The indices of containers and of arrays, by (index of what holds them, key).
+
+    has_int_keys : whether the outermost container is a dict that has an int for a key.
+    """
 
     nodes: dict[tuple[int, Any], int]
     leaves: dict[tuple[int, Any], int]
+    has_int_keys: bool
 
 
 def places(tree: Tree) -> Places:
     """Return the indices by which `find` looks for an array."""
     nodes = {(node.parent, node.key): k for k, node in enumerate(tree.nodes)}
-    return Places(nodes, {(a.node, a.key): i for i, a in enumerate(tree.leaves)})
+    leaves = {(a.node, a.key): i for i, a in enumerate(tree.leaves)}
+    outermost = tree.nodes[0].container if tree.nodes else None
+    keys = outermost if isinstance(outermost, dict) else ()
+    return Places(nodes, leaves, any(isinstance(key, int) for key in keys))
 
 
 def find(places: Places, keys: Sequence[Any]) -> int | None:

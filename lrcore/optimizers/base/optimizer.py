@@ -1,4 +1,4 @@
-"""The class of all optimizers: construct, step, report."""
+"""The class of all optimizers: construct, add groups, step."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import Any
 from lrcore._shared import refusals
 from lrcore._shared.trees import root
 from lrcore.optimizers.base import options, plan
-from lrcore.optimizers.base.group import ParamGroup, added, arrays_of
+from lrcore.optimizers.base.group import ParamGroup, added, arrays_of, share_out
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.kind import Kind
 from lrcore.optimizers.base.planned import Planned
@@ -90,6 +90,7 @@ class Grown(Planned):
         )
         new.more_scale, new.more_skips = old.more_scale, old.more_skips
         new.parallel_from = old.parallel_from
+        share_out(tree, groups)
         self._tree, self._plan, self._places = tree, new, None
         self.param_groups, self.state = groups, state
         self._replace_options(self._options)

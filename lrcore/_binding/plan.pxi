@@ -94,8 +94,11 @@ cdef class Plan(Resolved):
         if not self.gradients.are_whole():  # the averages would read freed memory
             return error if error is not None else refusals.moved(self.tree)
         if self.averages:
-            with nogil:
+            if is_short(&self.plan):
                 lrc_update_averages(&self.plan)
+            else:
+                with nogil:
+                    lrc_update_averages(&self.plan)
         return error
 
     def step_one(self, Py_ssize_t i, g):
@@ -197,8 +200,11 @@ cdef class Plan(Resolved):
             self.never.intersection_update(absent)
         if absent:
             self.absent.hide(absent)
-        with nogil:
+        if is_short(&self.plan):
             lrc_gather(&self.plan, self.gathered == 0)
+        else:
+            with nogil:
+                lrc_gather(&self.plan, self.gathered == 0)
         if self.plan.zero_grads:
             self.gradients.zero_sources()
         self.absent.show()
@@ -211,11 +217,10 @@ cdef class Plan(Resolved):
         was taken."""
         cdef int result
         cdef int checks = plan.skip_nonfinite
-        cdef size_t shared = plan.parallel_from if plan.parallel_from else LRC_PARALLEL_FROM
         self.numbers.set_factors(plan, first)
         plan.skip_nonfinite = checks or self.more_skips
-        if plan.total < shared:
-            result = lrc_step(plan)  # too short to release the GIL for other threads
+        if is_short(plan):
+            result = lrc_step(plan)
         else:
             with nogil:
                 result = lrc_step(plan)
@@ -251,3 +256,8 @@ cdef class Plan(Resolved):
         self.never = set(without_gradient)
         self.to_come.clear()
         self.left_out = []
+
+
+cdef bint is_short(const lrc_plan *plan) noexcept:
+    """Whether a step takes less time than other threads would gain by the GIL."""
+    return plan.total < (plan.parallel_from if plan.parallel_from else LRC_PARALLEL_FROM)

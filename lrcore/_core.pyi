@@ -121,6 +121,7 @@ class Plan:
     rates: list[float | None]
     more_scale: float
     more_skips: bool
+    gathered_scale: float
     to_come: set[int]
     reported: bool
     reported_rates: list[float]
@@ -163,5 +164,7 @@ class Plan:
         steps: list[int],
         gathered: int,
         without_gradient: Iterable[int] = ...,
+        gathered_scale: float = ...,
     ) -> None: ...
+    def multiply_gathered(self, factor: float) -> None: ...
     def report_of(self, leaves: Sequence[int] | None) -> Measured: ...

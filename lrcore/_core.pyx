@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
 """The binding: a Plan resolves pointers once; its step() is one call of lrc_step().
 
-Arrays are checked here, in a few nanoseconds each.  If a check fails, _shared/refusals.py looks for
-the reason and raises an error that names it.
+Arrays are checked here, in a few nanoseconds each.  If a check fails,
+_shared/refusals.py looks for the reason and raises an error that names it.
 """
 
 import os
@@ -29,6 +29,7 @@ cnp.import_array()
 
 include "_binding/registry.pxi"
 include "_binding/arrays.pxi"
+include "_binding/held.pxi"
 include "_binding/gradients.pxi"
 include "_binding/absent.pxi"
 include "_binding/groups.pxi"

@@ -1,4 +1,4 @@
-"""Every kernel against reference.py, to the bit."""
+"""Every kernel against the reference, to the bit."""
 
 import math
 from types import SimpleNamespace
@@ -94,6 +94,7 @@ def run(
         keep_subnormals=keep,
         skip_nonfinite=False,
         zero_grads=False,
+        convert_grads=False,
         accumulate=1,
         telemetry=False,
         numbers=(1.0, 0.0, 0.0),
@@ -274,6 +275,7 @@ def read_by_a_step(gauge, coefs, params, grads, arrays, *, threads):
         keep_subnormals=True,
         skip_nonfinite=False,
         zero_grads=False,
+        convert_grads=False,
         accumulate=1,
         telemetry=False,
         numbers=(1.0, 0.0, 0.0),

@@ -7,8 +7,8 @@ cdef class Plan(Resolved):
     def step(self, grads, loss=None):
         """Update every tensor and count the step; return whether the step was taken.
 
-        loss: becomes the last of a gauge's sums; the first carried number gathers it.  If an
-        argument is refused, nothing has been written.
+        loss: becomes the last of a gauge's sums; the first carried number gathers it.
+        If an argument is refused, nothing has been written.
         """
         self.enter()
         cdef bint gathers = self.gathered + 1 < self.accumulate
@@ -24,13 +24,15 @@ cdef class Plan(Resolved):
             if gathers:
                 self.gather()
                 return False
-            return self.update(self.accumulate)
+            if self.gathered:
+                self.convert_gathered()
+            return self.update(self.accumulate, self.more_scale)
         finally:
             self.leave()
 
     def flush(self, loss=None):
-        """Take the step by the mean of the gradients gathered so far; return whether it was
-        taken.  loss: see step()."""
+        """Take the step by the mean of the gradients gathered so far, with the factors
+        of their calls; return whether it was taken.  loss: see step()."""
         self.enter()
         try:
             if self.to_come:
@@ -40,15 +42,17 @@ cdef class Plan(Resolved):
             self.begin(loss, False)
             self.numbers.set_all()
             self.gradients.take_none()
-            return self.update(self.gathered)
+            return self.update(self.gathered, self.gathered_scale)
         finally:
             self.leave()
 
-    cdef bint update(self, int calls) except -1:
-        """Update the tensors by the mean over so many calls of their gradients and those
-        gathered; count the step."""
+    cdef bint update(self, int calls, double more_scale) except -1:
+        """Update the tensors by the mean of their gradients and those gathered, of
+        `calls` calls, times more_scale; count the step."""
         cdef list absent = None
-        cdef bint taken
+        cdef bint taken, skips = self.more_skips
+        if self.gathered:
+            skips = skips or self.gathered_skips
         if self.gradients.some_absent:
             absent = self.gradients.absent()
             if self.gathered:
@@ -57,11 +61,11 @@ cdef class Plan(Resolved):
             self.numbers.absent = set(absent)
         self.numbers.copy_all()
         self.reports.save(0, self.plan.n_tensors)
-        self.plan.grad_scale = self.grad_scale / calls * self.more_scale
+        self.plan.grad_scale = self.grad_scale / calls * more_scale
         self.plan.gathered = self.gathered > 0
         if absent is not None:
             self.absent.hide(absent)
-        self.applied = taken = self.run(&self.plan, 0)
+        self.applied = taken = self.run(&self.plan, 0, skips)
         if absent is not None:
             self.applied = taken and len(absent) < <Py_ssize_t>self.plan.n_tensors
         if self.gathered > 0:
@@ -82,8 +86,8 @@ cdef class Plan(Resolved):
         return self.applied
 
     cdef object end_by_projection(self):
-        """Let the user's function change the params, then update their averages.  Return the
-        error that it raised, or None: the step is complete in any case."""
+        """Let the user's function change the params, then update their averages.
+        Return the error that it raised, or None: the step is complete in any case."""
         error = None
         try:
             found = self.project(self.params)
@@ -102,8 +106,8 @@ cdef class Plan(Resolved):
         return error
 
     def step_one(self, Py_ssize_t i, g):
-        """Update leaf i alone, as a part of a step that the other leaves complete; if g is
-        None the leaf does not change.  Return whether it was updated."""
+        """Update leaf i alone, as a part of a step that the other leaves complete; if g
+        is None the leaf does not change.  Return whether it was updated."""
         cdef bint applied = False, begins
         if self.numbers.sums:
             refusals.not_alone("this optimizer, or mechanic,")
@@ -198,6 +202,11 @@ cdef class Plan(Resolved):
                 memset(self.plan.tensor[i].acc, 0, cnp.PyArray_NBYTES(<cnp.ndarray>p))
         elif self.never:
             self.never.intersection_update(absent)
+        if self.gathered:
+            self.convert_gathered()
+        else:
+            self.gathered_scale, self.gathered_skips = self.more_scale, False
+        self.gathered_skips = self.gathered_skips or self.more_skips
         if absent:
             self.absent.hide(absent)
         if is_short(&self.plan):
@@ -212,13 +221,26 @@ cdef class Plan(Resolved):
         self.gathered += 1
         return 0
 
-    cdef bint run(self, lrc_plan *plan, Py_ssize_t first) except -1:
-        """Step the tensors of a plan, whose first leaf is `first`; return whether the step
-        was taken."""
+    cdef int convert_gathered(self) except -1:
+        """Let the gathered gradients need the factor of this call."""
+        if self.gathered_scale != self.more_scale:
+            self.multiply_gathered(self.gathered_scale / self.more_scale)
+            self.gathered_scale = self.more_scale
+        return 0
+
+    def multiply_gathered(self, double factor):
+        """Multiply the gradients gathered so far."""
+        with np.errstate(all="ignore"):
+            for array in self.gathered_in:
+                array *= factor
+
+    cdef bint run(self, lrc_plan *plan, Py_ssize_t first, bint skips) except -1:
+        """Step the tensors of a plan, whose first leaf is `first`; return whether the
+        step was taken.  skips: see more_skips."""
         cdef int result
         cdef int checks = plan.skip_nonfinite
         self.numbers.set_factors(plan, first)
-        plan.skip_nonfinite = checks or self.more_skips
+        plan.skip_nonfinite = checks or skips
         if is_short(plan):
             result = lrc_step(plan)
         else:
@@ -243,15 +265,21 @@ cdef class Plan(Resolved):
         if one.report != NULL:
             one.report += i
         lrc_plan_tensors(&one)
-        return self.run(&one, i)
+        return self.run(&one, i, self.more_skips)
 
-    def restart(self, t, list steps, int gathered, without_gradient=()):
-        """Continue from t steps taken, of which each leaf has taken `steps`, and `gathered`
-        gradients gathered after them, none `without_gradient`; no step is begun by
-        step_one()."""
+    def restart(
+        self, t, list steps, int gathered, without_gradient=(), double gathered_scale=1
+    ):
+        """Continue from a saved state, in which step_one() has begun no step.
+
+        t: steps taken.  steps: those of each leaf.  gathered: gradients gathered since.
+        without_gradient: the leaves of which none was gathered.  gathered_scale: see
+        Resolved.
+        """
         if self.torn:
             self.leave()
         self.taken, self.gathered, self.reports.exists = t, gathered, False
+        self.gathered_scale, self.gathered_skips = gathered_scale, False
         self.numbers.set_lags([t - step for step in steps])
         self.never = set(without_gradient)
         self.to_come.clear()

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from lrcore._shared.foreign import (
+    advice_for_dtype,
     advice_for_gradient,
     advice_for_param,
     in_its_place,
@@ -64,8 +65,8 @@ def readable(
         raise error(
             TypeError,
             name,
-            f"expected dtype float32 or float64, found {found}{order}; "
-            + _mend(name, keep, f"{{}}.astype(numpy.{like})"),
+            f"expected dtype float32 or float64, found {found}{order}"
+            + advice_for_dtype(name, a.dtype, like, keep=keep),
         )
     if not (a.flags.c_contiguous or a.flags.f_contiguous):
         raise error(
@@ -79,15 +80,15 @@ def readable(
 
 
 def writable(name: Name, a: Any, *, keep: bool = False) -> None:
-    """Check for an array that a step can update."""
+    """Check for an array that a step can update.
+
+    keep: whether it is passed as a parameter; or else it is one since construction.
+    """
     readable(name, a, keep=keep)
     if not a.flags.writeable:
-        raise error(
-            ValueError,
-            name,
-            "found a read-only array, which a step could not update; "
-            + _mend(name, keep),
-        )
+        what = "found a read-only array, which a step could not update; "
+        how = _mend(name, keep) if keep else "make it so again: .setflags(write=True)"
+        raise error(ValueError, name, what + how)
 
 
 def _mend(name: Name, keep: bool, how: str = "{}.copy()") -> str:
@@ -213,9 +214,8 @@ def apart_from(spans: list[Span], name: Name, a: np.ndarray) -> None:
     start, end = extent(a)
     if start == end:
         return
-    at = bisect_left(
-        spans, end, key=itemgetter(0)
-    )  # only spans before `at` begin before its end
+    # Only spans before `at` begin before the end of the array.
+    at = bisect_left(spans, end, key=itemgetter(0))
     if at and spans[at - 1][1] > start:
         raise error(
             ValueError,

@@ -27,13 +27,13 @@ def reader(opt: Optimizer | None) -> Callable[[], Read] | None:
         if plan.reported and not plan.gathered:  # the report is of this step
             g, _, p, u, bad = plan.report_of(None)
             return plan.reported_rates[0], g * g, p * p, u * u, bad
-        return group.at("lr", max(opt.t - 1, 0)), *_NOTHING
+        return group.rate(max(opt.t - 1, 0)), *_NOTHING
 
     return read
 
 
 def given(lr: float, report: Report | None) -> Read:
-    """Return the same from a learning rate or a report that the caller passes."""
+    """Return these numbers from a learning rate or a report that the caller passes."""
     if report is None:
         return real("lr", lr, "a number"), *_NOTHING
     if not isinstance(report, Report):

@@ -1,30 +1,18 @@
 """The optimizers, in families: a class has defaults, a rule and its coefficients.
 
-A family is a module, and public by what its `__all__` names.  `base` is what all share,
-and the room's own; so are modules with an underscore.
+A family is a module; its `__all__` names its public classes.  `base` has the code that
+all share.  It is the room's own, and so are modules with an underscore.
 """
 
-from lrcore._shared.named import picked as _picked
 from lrcore.optimizers._available import Available as Available
 from lrcore.optimizers._available import describe
 from lrcore.optimizers._available import table as _table
-from lrcore.optimizers.adagrad import *
-from lrcore.optimizers.adam import *
-from lrcore.optimizers.adaptation import *
+from lrcore.optimizers._families import *
+from lrcore.optimizers._families import _kinds as _kinds
+from lrcore.optimizers._families import _named
 from lrcore.optimizers.base.group import ParamGroup as ParamGroup
 from lrcore.optimizers.base.optimizer import Optimizer as Optimizer
-from lrcore.optimizers.distance import *
-from lrcore.optimizers.dual import *
-from lrcore.optimizers.factored import *
-from lrcore.optimizers.hypergradient import *
-from lrcore.optimizers.layerwise import *
-from lrcore.optimizers.moments import *
-from lrcore.optimizers.muon import *
-from lrcore.optimizers.nadam import *
-from lrcore.optimizers.polyak import *
-from lrcore.optimizers.schedule_free import *
-from lrcore.optimizers.sgd import *
-from lrcore.optimizers.sign import *
+from lrcore.optimizers.mixed import Mixed as Mixed
 
 
 def available() -> dict[str, Available]:
@@ -55,19 +43,7 @@ def get(name: str) -> type[Optimizer]:
     >>> get("SGD")(np.zeros(2), lr=0.1)
     <SGD of 2 elements in 1 arrays, t=0: ParamGroup(lr=0.1)>
     """
-    return _picked("name", name, _kinds())
-
-
-def _kinds() -> dict[str, type[Optimizer]]:
-    """Return the optimizers by name, in the order of the alphabet."""
-    kinds = {
-        name: value
-        for name, value in globals().items()
-        if isinstance(value, type)
-        and issubclass(value, Optimizer)
-        and value is not Optimizer
-    }
-    return dict(sorted(kinds.items(), key=lambda item: item[0].lower()))
+    return _named("name", name)
 
 
 def table() -> str:

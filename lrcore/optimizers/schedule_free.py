@@ -10,7 +10,7 @@ import numpy as np
 from lrcore._shared.domains import FRACTION, INSIDE, NONNEGATIVE
 from lrcore._shared.types import Array
 from lrcore.optimizers.base import averages
-from lrcore.optimizers.base.common import COUPLED, EPS, LR
+from lrcore.optimizers.base.common import COUPLED, DECOUPLES, EPS, LR
 from lrcore.optimizers.base.fields import KW_ONLY, Field, Flag, Number, Pair
 from lrcore.optimizers.base.fold import Adapt, Numbers
 from lrcore.optimizers.base.keywords import Hyper
@@ -30,6 +30,7 @@ class ScheduleFree(Optimizer):
     __slots__ = ()
     _carries = ("weight_sum", "lr_max", "momentum")
     _projects = False
+    _derives = "x"
 
     @property
     def x(self) -> Any:
@@ -40,17 +41,10 @@ class ScheduleFree(Optimizer):
     def _averages(h: Hyper) -> Mapping[str, averages.Weight]:
         return averages.common_but_lookahead(h, "Schedule-Free learning")
 
-    def _kept(self) -> set[str]:
-        return {*super()._kept(), "x"}
-
-    def _with_average(self, name: str) -> list[tuple[Array, Array]]:
-        if name != "x":
-            return super()._with_average(name)
-        return [
-            (y, np.asarray(y + y.dtype.type(towards) * (state["z"] - y)))
-            for leaf, state in zip(self._tree.leaves, self.state, strict=True)
-            for y, towards in [(leaf.array, 1 - 1 / (float(state["momentum"]) or 1.0))]
-        ]
+    @staticmethod
+    def _derived(p: Array, state: Mapping[str, Array]) -> Array:
+        towards = 1 - 1 / (float(state["momentum"]) or 1.0)
+        return np.asarray(p + p.dtype.type(towards) * (state["z"] - p))
 
     @staticmethod
     def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:
@@ -176,7 +170,7 @@ class AdamWScheduleFree(ScheduleFree):
     r: Number = _R
     weight_lr_power: Number = _WEIGHT_LR_POWER
     _: KW_ONLY
-    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
+    decoupled_weight_decay: Flag = DECOUPLES
 
     @staticmethod
     def _fold(h: Hyper) -> Adapt:

@@ -243,7 +243,7 @@ class EarlyStopping(Following):
 
     def _in_place(self) -> None:
         """Check that the params are where they were: not rebound in a container."""
-        nodes, leaves, _ = self._tree
+        nodes, leaves = self._tree.nodes, self._tree.leaves
         held: list[tuple[int, Any, trees.Node | trees.Leaf]]
         held = [(n.parent, n.container, n) for n in nodes[1:]]
         held += [(a.node, a.array, a) for a in leaves if a.node >= 0]
@@ -271,7 +271,8 @@ class EarlyStopping(Following):
         Raises
         ------
         TypeError, ValueError
-            It is no such dict, or one of other params.  Nothing has been changed then.
+            It is not from ``state_dict()``, or it belongs to other params.  In this
+            case, nothing is changed.
         """
         new = self._revived(saved)
         leaves = self._tree.leaves

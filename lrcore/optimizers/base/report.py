@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import inf, nan
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from lrcore._shared.html import table
 from lrcore._shared.words import shortened, shown
-
-if TYPE_CHECKING:
-    from lrcore.optimizers.base.optimizer import Optimizer
+from lrcore.optimizers.base.planned import Planned
 
 
 class Report(NamedTuple):
@@ -45,48 +43,66 @@ class Report(NamedTuple):
         return table("Report", zip(self._fields, values, strict=True))
 
 
-def of_all(opt: Optimizer) -> Report | None:
-    """Return the report of all arrays; None before the first step."""
-    return _of(opt, 0, None)
+class Reporting(Planned):
+    """The part of `Optimizer` that reports steps (`telemetry`)."""
 
+    __slots__ = ()
 
-def of_each(opt: Optimizer, per: str) -> Any:
-    """Return the report of each group, as a tuple, or of each array, by its path."""
-    leaves = opt._tree.leaves
-    if per == "tensor":
-        return {leaf.path: _of(opt, leaf.group, [i]) for i, leaf in enumerate(leaves)}
-    if per != "group":
-        raise ValueError(f'per: expected "group" or "tensor", found {shown(per)}')
-    grouped: list[list[int]] = [[] for _ in opt.param_groups]
-    for i, leaf in enumerate(leaves):
-        grouped[leaf.group].append(i)
-    return tuple(_of(opt, group, of_it) for group, of_it in enumerate(grouped))
+    @property
+    def report(self) -> Report | None:
+        """The last step in numbers (`telemetry`); None before the first."""
+        return self._report_of(0, None)
 
+    def reports(self, per: Literal["group", "tensor"]) -> Any:
+        """Return the report of each group, as a tuple, or of each array, by its path.
 
-def _of(opt: Optimizer, group: int, leaves: Sequence[int] | None) -> Report | None:
-    """Return the report of some arrays (None: of all), with a group's learning rate."""
-    plan = opt._plan
-    if not plan.reported:
-        if not opt.telemetry:
-            raise AttributeError(
-                f"no report is kept; construct {shortened(type(opt).__name__)} with "
-                "telemetry=True"
-            )
-        return None
-    opt._refuse_in_step()
-    grad_norm, left, param_norm, update_norm, bad = plan.report_of(leaves)
-    values = (
-        plan.t,
-        plan.reported_rates[group],
-        grad_norm,
-        1.0 if bad or left == grad_norm else left / grad_norm,
-        update_norm,
-        param_norm,
-        update_norm / param_norm if param_norm else _ratio_to_zero(update_norm),
-        bad,
-        plan.applied,
-    )
-    return tuple.__new__(Report, values)  # Report(...) takes four times as long
+        Examples
+        --------
+        >>> import numpy as np, lrcore
+        >>> params = {"W": np.ones((2, 2)), "b": np.ones(2)}
+        >>> opt = lrcore.SGD(params, lr=0.5, telemetry=True)
+        >>> opt.step({"W": np.zeros((2, 2)), "b": np.array([3.0, 4.0])})
+        True
+        >>> opt.reports("tensor")["['b']"].grad_norm
+        5.0
+        """
+        leaves = self._tree.leaves
+        if per == "tensor":
+            return {
+                leaf.path: self._report_of(leaf.group, [i])
+                for i, leaf in enumerate(leaves)
+            }
+        if per != "group":
+            raise ValueError(f'per: expected "group" or "tensor", found {shown(per)}')
+        grouped: list[list[int]] = [[] for _ in self.param_groups]
+        for i, leaf in enumerate(leaves):
+            grouped[leaf.group].append(i)
+        return tuple(self._report_of(k, of_it) for k, of_it in enumerate(grouped))
+
+    def _report_of(self, group: int, leaves: Sequence[int] | None) -> Report | None:
+        """Return the report of some arrays, or of all, with the rate of a group."""
+        plan = self._plan
+        if not plan.reported:
+            if not self.telemetry:
+                raise AttributeError(
+                    f"no report is kept; construct {shortened(type(self).__name__)} "
+                    "with telemetry=True"
+                )
+            return None
+        self._refuse_in_step()
+        grad_norm, left, param_norm, update_norm, bad = plan.report_of(leaves)
+        values = (
+            plan.t,
+            plan.reported_rates[group],
+            grad_norm,
+            1.0 if bad or left == grad_norm else left / grad_norm,
+            update_norm,
+            param_norm,
+            update_norm / param_norm if param_norm else _ratio_to_zero(update_norm),
+            bad,
+            plan.applied,
+        )
+        return tuple.__new__(Report, values)  # Report(...) takes four times as long
 
 
 def _ratio_to_zero(norm: float) -> float:

@@ -173,7 +173,8 @@ class Optimizer(Averaged, Reporting, Saved, Copied):
         ------
         TypeError, ValueError
             A gradient, a parameter or the value of a schedule is not valid.  In this
-            case, no parameter and no state is changed.
+            case, no parameter and no state is changed.  (An error of `project` is
+            raised when the step is complete.)
         RuntimeError
             A step is running already, or `step_one` has begun one.
         """

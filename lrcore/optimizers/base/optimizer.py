@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
+from lrcore._core import Scaled
 from lrcore._shared import trees as _tree
 from lrcore._shared.domains import FLAG, POSITIVE
 from lrcore._shared.types import Array
@@ -132,17 +131,15 @@ class Optimizer(Grown, Averaged, Reporting, Saved, Copied):
         ------
         TypeError, ValueError
             A gradient, a parameter or the value of a schedule is not valid.  In this
-            case, no parameter and no state is changed.
+            case, no parameter and no state is changed.  (An error of `project` is
+            raised when the step is complete.)
         RuntimeError
             A step is running already, or `step_one` has begun one.
         """
         applied: bool = self._plan.step(grads)
         return applied
 
-    @contextmanager
-    def scaled(
-        self, grad_scale: float, *, skip_nonfinite: bool = True
-    ) -> Iterator[None]:
+    def scaled(self, grad_scale: float, *, skip_nonfinite: bool = True) -> Scaled:
         """Multiply gradients by one more factor in the steps of a `with` block.
 
         `LossScaler` passes its scale to ``step`` in this way, so an override of
@@ -176,14 +173,7 @@ class Optimizer(Grown, Averaged, Reporting, Saved, Copied):
         array([-1.])
         """
         factor = POSITIVE.check("grad_scale", grad_scale)
-        skips = FLAG.check("skip_nonfinite", skip_nonfinite)
-        plan = self._plan
-        before = plan.more_scale, plan.more_skips
-        plan.more_scale, plan.more_skips = before[0] * factor, before[1] or skips
-        try:
-            yield
-        finally:
-            plan.more_scale, plan.more_skips = before
+        return Scaled(self, factor, FLAG.check("skip_nonfinite", skip_nonfinite))
 
     def flush(self) -> bool:
         """Update the params by the mean of the gradients gathered so far.

@@ -47,7 +47,7 @@ def set_isa(name: str | None) -> None:
     'baseline'
     >>> lrcore.set_isa(None)
     """
-    if not _core.set_isa(name):
+    if not (name is None or isinstance(name, str)) or not _core.set_isa(name):
         runs = [isa for isa, ok in _core.isas().items() if ok]
         raise ValueError(
             f"isa: expected one of {runs}, which run here, found {shown(name)}"

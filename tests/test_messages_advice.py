@@ -47,8 +47,8 @@ def test_the_imaginary_part_is_not_lost(dtype):
     assert f"; pass ....view(numpy.{real}), the real and im" in message(lrcore.SGD, z)
     opt = lrcore.SGD(z.view(real), lr=1.0)
     assert message(opt.step, z).endswith(
-        f"; pass ....view(numpy.{real}) if the params are this view of complex numbers, "
-        "or ....real.copy()"
+        f"; pass ....view(numpy.{real}) if the params are this view of complex "
+        "numbers, or ....real.copy()"
     )
     opt.step(z.copy().view(real))
     assert z == 0

@@ -409,7 +409,8 @@ def test_where_there_is_none_a_copy_is_put():
     opt = lrcore.SGD(np.zeros(2), lr=plateau)
     saved = opt.state_dict()
     other = lrcore.SGD(np.zeros(2), lr=0.1)
-    other.load_state_dict(saved)
+    with pytest.warns(UserWarning, match="lr: <ReduceOnPlateau.*the place of 0.1"):
+        other.load_state_dict(saved)
     found = other.param_groups[0]["lr"]
     assert found is not plateau
     assert found is not saved["param_groups"][0]["lr"]

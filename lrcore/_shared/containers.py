@@ -46,9 +46,16 @@ def with_names(root: str, tree: Tree) -> list[Named]:
     return [(Place(root, leaf), leaf.array) for leaf in tree.leaves]
 
 
+def entries(name: str, found: Any) -> list[Any]:
+    """Return the entries of a saved list."""
+    if not isinstance(found, (list, tuple, np.ndarray)) or np.ndim(found) == 0:
+        raise TypeError(f"{name}: expected a list, found {shown(found)}")
+    return list(found)
+
+
 def names(found: Any, tree: Tree) -> None:
     """Check the names of saved arrays against the params' paths."""
-    saved, leaves = list(found), tree.leaves
+    saved, leaves = entries("names", found), tree.leaves
     pairs = zip(leaves, saved, strict=False)
     at = next((i for i, (leaf, name) in enumerate(pairs) if leaf.path != name), None)
     if at is None and len(saved) == len(leaves):

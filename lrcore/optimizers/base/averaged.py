@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lrcore._shared import arrays
 from lrcore._shared import trees as _tree
 from lrcore._shared.types import Array
-from lrcore._shared.words import named, shortened
+from lrcore._shared.words import named, shortened, shown
 from lrcore.optimizers.base import averages
 
 if TYPE_CHECKING:
@@ -65,6 +65,9 @@ def lend(opt: Optimizer, name: str | None) -> Iterator[None]:
         if len(there) > 1:
             raise ValueError(f"name: expected one of {sorted(there)}, found None")
         name = next(iter(there), "ema")
+    known = sorted({*averages.ASKED_BY, *there})
+    if not isinstance(name, str) or name not in known:
+        raise ValueError(f"name: expected one of {known}, found {shown(name)}")
     opt._average(name)
     opt._refuse_in_step()
     to_swap = [(p, a) for p, a in opt._with_average(name) if a is not p]

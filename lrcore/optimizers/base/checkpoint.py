@@ -124,15 +124,20 @@ def load(
 
 
 def _replaced_schedules(opt: Optimizer, groups: Sequence[Hyper]) -> list[str]:
-    """Return a text for each schedule that a saved one replaces.
+    """Return a text for each schedule that is replaced, and number that becomes one.
 
-    A stateful schedule is not replaced: it takes the state of the saved one.
+    A stateful schedule is not replaced: it takes the state of the saved one.  A number
+    that is the default was not asked for.
     """
     told = []
+    defaults = opt._settled({"convention": opt._options["convention"]})
     for i, (group, new) in enumerate(zip(opt.param_groups, groups, strict=False)):
         for name, mine in group.hyper.items():
             theirs = new[name]
-            if scheduled(mine) and stateful.fixed(mine) != stateful.fixed(theirs):
+            becomes_one = scheduled(theirs) and mine != defaults.get(name, mine)
+            if (scheduled(mine) or becomes_one) and (
+                stateful.fixed(mine) != stateful.fixed(theirs)
+            ):
                 told.append(
                     f"param_groups[{i}]: {name}: {shown(theirs)} takes the place of "
                     f"{shown(mine)}"
@@ -179,20 +184,25 @@ def _checked(
         containers.names(saved["names"], opt._tree)
     sources, loaded = _sources(opt, saved["names"], match)
     if strict and any(loaded):
+        told = "".join(
+            f"; {word} [{listed(paths)}]"
+            for word, paths in zip(("missing", "unexpected"), loaded, strict=True)
+            if paths
+        )
         raise ValueError(
-            f"names: found none of {listed(loaded.missing)} of this optimizer, and "
-            f"{listed(loaded.unexpected)}, which it lacks; strict=False loads the rest"
+            f"names: expected the arrays of this optimizer{told}; strict=False loads "
+            "the others"
         )
     states = _checked_states(opt, saved, sources)
     steps, never = _checked_steps(opt, saved, t, sources)
     groups = []
     if hyper == "saved":
-        if strict and len(saved["param_groups"]) != len(opt.param_groups):
+        theirs = containers.entries("param_groups", saved["param_groups"])
+        if strict and len(theirs) != len(opt.param_groups):
             raise ValueError(
-                f"param_groups: expected {len(opt.param_groups)}, "
-                f"found {len(saved['param_groups'])}"
+                f"param_groups: expected {len(opt.param_groups)}, found {len(theirs)}"
             )
-        pairs = zip(opt.param_groups, saved["param_groups"], strict=False)
+        pairs = zip(opt.param_groups, theirs, strict=False)
         groups = [group.checked(new) for group, new in pairs]
     return _Checked(
         t, steps, gathered, gathered_scale, never, own, groups, states, loaded
@@ -204,7 +214,7 @@ def _sources(
 ) -> tuple[list[int | None], Loaded]:
     """Return the saved array, if any, for each of ours, and the unmatched arrays."""
     paths = [leaf.path for leaf in opt._tree.leaves]
-    saved = list(names)
+    saved = containers.entries("names", names)
     if match == "place":
         sources = [i if i < len(saved) else None for i in range(len(paths))]
     else:
@@ -221,7 +231,7 @@ def _checked_steps(
     opt: Optimizer, saved: Mapping[str, Any], t: int, sources: Sequence[int | None]
 ) -> tuple[list[int], list[int]]:
     """Return the step count of each of our arrays, and the arrays without gradient."""
-    n = len(saved["state"])
+    n = len(saved["names"])
     steps = _checked_counts("steps", saved.get("steps", [t] * n), t)
     if len(steps) != n:
         raise ValueError(f"steps: expected {n} numbers, found {len(steps)}")
@@ -258,7 +268,7 @@ def _checked_states(
     opt: Optimizer, saved: Mapping[str, Any], sources: Sequence[int | None]
 ) -> list[Mapping[str, Array]]:
     """Return the saved arrays for each of ours, by name; empty if it has no match."""
-    states = saved["state"]
+    states = containers.entries("state", saved["state"])
     if len(states) != len(saved["names"]):
         raise ValueError(
             f"state: expected {len(saved['names'])} entries, found {len(states)}"

@@ -448,7 +448,8 @@ class Optimizer(Common):
         -------
         dict
             ``version`` (of the layout), ``optimizer`` (the class), ``t``, ``steps`` (of
-            each array), ``gathered`` (gradients since), ``without_gradient`` (the
+            each array), ``gathered`` (gradients since), ``gathered_scale`` (the factor
+            that they still need, besides `grad_scale`), ``without_gradient`` (the
             arrays of which none was gathered), ``options``, ``param_groups`` (a dict of
             hyper-parameters a group), ``names`` and ``state`` (of each array, in the
             order of params).
@@ -487,7 +488,8 @@ class Optimizer(Common):
         hyper : {"saved", "mine"}
             "mine": the hyper-parameters, schedules and options do not change, to
             continue a run with different ones.  "saved" warns if it replaces a
-            schedule by another one.  Default "saved".
+            schedule by another one, or a number (not the default) by a schedule.
+            Default "saved".
 
         Returns
         -------

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from math import inf, nan
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lrcore._shared.domains import choice
 from lrcore._shared.html import table
 from lrcore._shared.types import Measured
-from lrcore._shared.words import shortened, shown
+from lrcore._shared.words import shortened
 
 if TYPE_CHECKING:
     from lrcore.optimizers.base.optimizer import Optimizer
+
+PER = choice("group", "tensor")
 
 
 class Report(NamedTuple):
@@ -54,10 +57,8 @@ def of_all(opt: Optimizer) -> Report | None:
 def of_each(opt: Optimizer, per: str) -> Any:
     """Return the report of each group, as a tuple, or of each array, by its path."""
     leaves = opt._tree.leaves
-    if per == "tensor":
+    if PER.check("per", per) == "tensor":
         return {leaf.path: _of(opt, leaf.group, [i]) for i, leaf in enumerate(leaves)}
-    if per != "group":
-        raise ValueError(f'per: expected "group" or "tensor", found {shown(per)}')
     grouped: list[list[int]] = [[] for _ in opt.param_groups]
     for i, leaf in enumerate(leaves):
         grouped[leaf.group].append(i)

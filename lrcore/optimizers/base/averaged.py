@@ -50,11 +50,9 @@ def pairs(opt: Optimizer, name: str) -> list[tuple[Array, Array]]:
 def read(opt: Optimizer, name: str) -> Any:
     """Return an average in the structure of params; p if a group has none."""
     if name not in opt._kept():
-        raise AttributeError(
-            f"no {named(name)} is kept; construct "
-            f"{shortened(type(opt).__name__)} with "
-            f"{named(averages.ASKED_BY.get(name, name))}"
-        )
+        asked = averages.ASKED_BY.get(name)
+        how = f"; construct {shortened(type(opt).__name__)} with {asked}"
+        raise AttributeError(f"no {named(name)} is kept{how if asked else ''}")
     return _tree.rebuild(opt._tree, [a for _, a in opt._with_average(name)])
 
 
@@ -65,8 +63,8 @@ def lend(opt: Optimizer, name: str | None) -> Iterator[None]:
         if len(there) > 1:
             raise ValueError(f"name: expected one of {sorted(there)}, found None")
         name = next(iter(there), "ema")
-    known = sorted({*averages.ASKED_BY, *there})
-    if not isinstance(name, str) or name not in known:
+    if not isinstance(name, str):
+        known = sorted({*averages.ASKED_BY, *there})
         raise ValueError(f"name: expected one of {known}, found {shown(name)}")
     opt._average(name)
     opt._refuse_in_step()

@@ -218,13 +218,27 @@ def _sources(
     if match == "place":
         sources = [i if i < len(saved) else None for i in range(len(paths))]
     else:
-        place = {name: i for i, name in enumerate(saved) if isinstance(name, str)}
-        sources = [place.get(path) for path in paths]
+        place = _numbered("names", saved)
+        sources = [place.get(path) for path in _numbered("params", paths)]
     taken = set(sources)
     return sources, Loaded(
         [path for path, i in zip(paths, sources, strict=True) if i is None],
         [name for i, name in enumerate(saved) if i not in taken],
     )
+
+
+def _numbered(name: str, paths: Sequence[Any]) -> dict[str, int]:
+    """Return the index of each path, of which no two may be the same."""
+    found: dict[str, int] = {}
+    for i, path in enumerate(paths):
+        if not isinstance(path, str):
+            raise TypeError(f"{name}[{i}]: expected a path, found {shown(path)}")
+        if found.setdefault(path, i) != i:
+            raise ValueError(
+                f"{name}: found the path {named(path)} twice, of keys with one repr, "
+                'which match="path" cannot tell apart; use match="place"'
+            )
+    return found
 
 
 def _checked_steps(

@@ -42,24 +42,10 @@ from lrcore._config import set_isa as set_isa
 from lrcore._config import set_num_threads as set_num_threads
 from lrcore._config import show_config as show_config
 from lrcore._config import version as _version
-from lrcore.optimizers.adagrad import *
-from lrcore.optimizers.adam import *
-from lrcore.optimizers.adaptation import *
+from lrcore.optimizers._families import *
 from lrcore.optimizers.base.group import ParamGroup as ParamGroup
 from lrcore.optimizers.base.optimizer import Optimizer as Optimizer
 from lrcore.optimizers.base.report import Report as Report
-from lrcore.optimizers.distance import *
-from lrcore.optimizers.dual import *
-from lrcore.optimizers.factored import *
-from lrcore.optimizers.hypergradient import *
-from lrcore.optimizers.layerwise import *
-from lrcore.optimizers.moments import *
-from lrcore.optimizers.muon import *
-from lrcore.optimizers.nadam import *
-from lrcore.optimizers.polyak import *
-from lrcore.optimizers.schedule_free import *
-from lrcore.optimizers.sgd import *
-from lrcore.optimizers.sign import *
 
 # The rooms that a step does not need, each with its names that the package has too.  It
 # is imported when one of these is first asked for; type checkers and editors see the

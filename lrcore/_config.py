@@ -1,4 +1,4 @@
-"""Which kernels run, on how many threads: what the process can be told and asked."""
+"""Which kernels run, and on how many threads: the settings of this process."""
 
 from __future__ import annotations
 
@@ -84,12 +84,12 @@ def set_num_threads(n: int | None) -> None:
 
 
 def get_num_threads() -> int:
-    """Return how many threads a step may use where its optimizer does not say."""
+    """Return how many threads a step may use if its optimizer sets no number."""
     return _core.num_threads()
 
 
 def show_config(mode: Literal["print", "dict"] = "print") -> dict[str, Any] | None:
-    """Print what was built and what is in use, or return it as a dict.
+    """Print the build and the settings in use, or return them as a dict.
 
     Parameters
     ----------

@@ -148,8 +148,10 @@ class Plan:
         keep_subnormals: bool,
         skip_nonfinite: bool,
         zero_grads: bool,
+        convert_grads: bool,
         accumulate: int,
         telemetry: bool,
+        project: Callable[[Any], Any] | None = ...,
         numbers: tuple[float, float, float] | None = ...,
         scheduled: Callable[[int], tuple[float, float, float]] | None = ...,
     ) -> None: ...

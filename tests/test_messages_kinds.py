@@ -75,7 +75,7 @@ def test_a_key_of_the_state_is_called_so():
 
 
 def test_no_advice_on_an_average_that_no_keyword_makes():
-    with pytest.raises(AttributeError, match="^no mean is kept$"):
+    with pytest.raises(AttributeError, match=r"^no mean is kept$"):
         REPORTED.averaged("mean").__enter__()
 
 

@@ -67,17 +67,40 @@ cdef class Plan(Resolved):
             self.absent.hide(absent)
         self.applied = taken = self.run(&self.plan, 0, skips)
         if absent is not None:
-            self.absent.show()
             self.applied = taken and len(absent) < <Py_ssize_t>self.plan.n_tensors
         if self.gathered > 0:
             self.gathered, self.never = 0, set()
         self.reports.set(self.numbers.rates)
+        error = None
         if taken:  # in Cython, where no signal handler can interrupt it
             self.taken = self.numbers.t
             self.numbers.carry(True)
-            if absent is not None:
+            if self.project is not None and self.applied:
+                error = self.end_by_projection()
+        if absent is not None:
+            self.absent.show()
+            if taken:
                 self.numbers.leave_out(absent)
+        if error is not None:
+            raise error
         return self.applied
+
+    cdef object end_by_projection(self):
+        """Let the user's function change the params, then update their averages.  Return the
+        error that it raised, or None: the step is complete in any case."""
+        error = None
+        try:
+            found = self.project(self.params)
+            if found is not None or not self.gradients.are_in_place():
+                refusals.projection(self.tree, found)
+        except BaseException as raised:
+            error = raised
+        if not self.gradients.are_whole():  # the averages would read freed memory
+            return error if error is not None else refusals.moved(self.tree)
+        if self.averages:
+            with nogil:
+                lrc_update_averages(&self.plan)
+        return error
 
     def step_one(self, Py_ssize_t i, g):
         """Update leaf i alone, as a part of a step that the other leaves complete; if g is
@@ -100,8 +123,10 @@ cdef class Plan(Resolved):
             if self.plan.clip_norm:
                 refusals.not_alone(f"clip_norm: found {self.plan.clip_norm:g}, which")
             if g is not None:
-                g = as_array(g, self.gradients.params[i])
+                g = as_array(g, self.gradients.params[i], self.gradients.converts)
                 self.gradients.take_one(i, g)
+                if self.plan.zero_grads:
+                    self.gradients.check_sources()
                 if self.plan.zero_grads and not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>g):
                     refusals.zeroable(["grad"], [g])
             if begins:
@@ -122,12 +147,24 @@ cdef class Plan(Resolved):
             self.reports.set(self.numbers.rates)
             self.numbers.carry(self.applied and not self.to_come)
             if not self.to_come:
-                self.taken = self.numbers.t
-                left_out, self.left_out = self.left_out, []
-                self.numbers.leave_out(left_out)
+                self.end_round()
             return applied
         finally:
             self.leave()
+
+    cdef int end_round(self) except -1:
+        """Count a step that step_one() has completed."""
+        error = None
+        left_out, self.left_out = self.left_out, []
+        self.taken = self.numbers.t
+        if self.project is not None and self.applied:
+            self.absent.hide(left_out)
+            error = self.end_by_projection()
+            self.absent.show()
+        self.numbers.leave_out(left_out)
+        if error is not None:
+            raise error
+        return 0
 
     cdef int enter(self) except -1:
         if self.stepping or self.lent is not None:
@@ -171,6 +208,8 @@ cdef class Plan(Resolved):
             self.absent.hide(absent)
         with nogil:
             lrc_gather(&self.plan, self.gathered == 0)
+        if self.plan.zero_grads:
+            self.gradients.zero_sources()
         self.absent.show()
         self.numbers.gather_loss()
         self.gathered += 1
@@ -207,6 +246,8 @@ cdef class Plan(Resolved):
             self.reports.restore()
             error, self.numbers.error = self.numbers.error, None
             raise error
+        if plan.zero_grads:
+            self.gradients.zero_sources()
         return result == LRC_TAKEN
 
     cdef bint run_one(self, Py_ssize_t i) except -1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from lrcore._shared import arrays, containers, refusals
 from lrcore._shared.domains import POSITIVE, whole
@@ -12,11 +12,9 @@ from lrcore._shared.types import Array
 from lrcore._shared.words import error, listed, named, shortened, shown
 from lrcore.optimizers.base import options, stateful
 from lrcore.optimizers.base.keywords import Hyper
+from lrcore.optimizers.base.planned import Planned
 from lrcore.optimizers.base.states import saved as saved_arrays
 from lrcore.optimizers.base.values import scheduled
-
-if TYPE_CHECKING:
-    from lrcore.optimizers.base.optimizer import Optimizer
 
 _VERSION = 1
 """The version of the dict's layout."""
@@ -59,7 +57,7 @@ class _Checked(NamedTuple):
     loaded: Loaded
 
 
-def save(opt: Optimizer) -> dict[str, Any]:
+def save(opt: Planned) -> dict[str, Any]:
     """Return copies of everything that later steps depend on, except the params."""
     opt._refuse_in_step()
     if opt._plan.to_come:
@@ -84,7 +82,7 @@ def save(opt: Optimizer) -> dict[str, Any]:
 
 
 def load(
-    opt: Optimizer,
+    opt: Planned,
     saved: Mapping[str, Any],
     *,
     strict: bool = True,
@@ -105,7 +103,7 @@ def load(
         _sets(opt)[: 1 + len(found.groups)], [found.options, *found.groups]
     )
 
-    options.replace(opt, {**opt._options, **own})  # this may raise an error
+    opt._replace_options({**opt._options, **own})  # this may raise an error
     for own_schedule, new_schedule in takes:
         own_schedule._take(new_schedule)
     opt._plan.restart(
@@ -123,7 +121,7 @@ def load(
     return found.loaded, replaced
 
 
-def _replaced_schedules(opt: Optimizer, groups: Sequence[Hyper]) -> list[str]:
+def _replaced_schedules(opt: Planned, groups: Sequence[Hyper]) -> list[str]:
     """Return a text for each schedule that is replaced, and number that becomes one.
 
     A stateful schedule is not replaced: it takes the state of the saved one.  A number
@@ -145,14 +143,14 @@ def _replaced_schedules(opt: Optimizer, groups: Sequence[Hyper]) -> list[str]:
     return told
 
 
-def _sets(opt: Optimizer) -> list[Hyper]:
+def _sets(opt: Planned) -> list[Hyper]:
     """Return the options that are saved, and the hyper-parameters of each group."""
     own = {name: opt._options[name] for name in options.SAVED}
     return [own, *(group.hyper for group in opt.param_groups)]
 
 
 def _checked(
-    opt: Optimizer, saved: Mapping[str, Any], strict: bool, match: Match, hyper: Source
+    opt: Planned, saved: Mapping[str, Any], strict: bool, match: Match, hyper: Source
 ) -> _Checked:
     """Check that a saved dict fits the optimizer."""
     if not isinstance(saved, Mapping):
@@ -209,9 +207,7 @@ def _checked(
     )
 
 
-def _sources(
-    opt: Optimizer, names: Any, match: Match
-) -> tuple[list[int | None], Loaded]:
+def _sources(opt: Planned, names: Any, match: Match) -> tuple[list[int | None], Loaded]:
     """Return the saved array, if any, for each of ours, and the unmatched arrays."""
     paths = [leaf.path for leaf in opt._tree.leaves]
     saved = containers.entries("names", names)
@@ -242,7 +238,7 @@ def _numbered(name: str, paths: Sequence[Any]) -> dict[str, int]:
 
 
 def _checked_steps(
-    opt: Optimizer, saved: Mapping[str, Any], t: int, sources: Sequence[int | None]
+    opt: Planned, saved: Mapping[str, Any], t: int, sources: Sequence[int | None]
 ) -> tuple[list[int], list[int]]:
     """Return the step count of each of our arrays, and the arrays without gradient."""
     n = len(saved["names"])
@@ -271,7 +267,7 @@ def _checked_counts(name: str, given: Any, most: int) -> list[int]:
     return counts
 
 
-def _checked_options(opt: Optimizer, given: Any) -> Hyper:
+def _checked_options(opt: Planned, given: Any) -> Hyper:
     wanted = options.SAVED
     if not isinstance(given, Mapping) or given.keys() != set(wanted):
         raise ValueError(f"options: expected {list(wanted)}, found {_keys(given)}")
@@ -279,7 +275,7 @@ def _checked_options(opt: Optimizer, given: Any) -> Hyper:
 
 
 def _checked_states(
-    opt: Optimizer, saved: Mapping[str, Any], sources: Sequence[int | None]
+    opt: Planned, saved: Mapping[str, Any], sources: Sequence[int | None]
 ) -> list[Mapping[str, Array]]:
     """Return the saved arrays for each of ours, by name; empty if it has no match."""
     states = containers.entries("state", saved["state"])

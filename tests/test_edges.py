@@ -86,6 +86,19 @@ def test_the_range_test_of_a_polyak_step_that_maximizes():
     assert found.confidence > 0
 
 
+def test_the_base_is_no_optimizer():
+    said = message(lrcore.Optimizer, np.ones(2))
+    assert said.startswith(
+        "Optimizer: the base of all optimizers, which has no rule; c"
+    )
+
+
+def test_the_params_of_a_group_are_not_replaced():
+    group = lrcore.SGD(np.ones(2)).param_groups[0]
+    with pytest.raises(KeyError, match="params: cannot be replaced; assign in place"):
+        group["params"] = np.ones(2)
+
+
 def test_info_fits_the_terminal(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     lrcore.show_config()

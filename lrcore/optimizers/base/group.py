@@ -124,6 +124,11 @@ class ParamGroup(MutableMapping[str, Any]):
             raise KeyError(
                 f"{name}: belongs to the whole optimizer; set opt.{name} = ..."
             )
+        if name == "params":
+            raise KeyError(
+                "params: cannot be replaced; assign in place (p[...] = value), or add "
+                "arrays by opt.add_group(params)"
+            )
         if name not in self._hyper:
             raise KeyError(
                 f"{named(name)}: no hyper-parameter; there are {list(self._hyper)}"

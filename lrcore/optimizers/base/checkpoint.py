@@ -171,7 +171,7 @@ def _checked(
     gathered_scale = POSITIVE.check("gathered_scale", saved.get("gathered_scale", 1.0))
     if strict and match == "place":
         containers.names(saved["names"], opt._tree)
-    sources, loaded = matching.sources(opt, saved["names"], match)
+    sources, loaded = matching.sources(opt, saved, match)
     if strict and any(loaded):
         told = "".join(
             f"; {word} [{listed(paths)}]"

@@ -224,11 +224,14 @@ def added(
     params: Any, own: Hyper, defaults: Hyper, optimizer: type[Kind]
 ) -> ParamGroup:
     """Return a group that is added to others."""
-    if isinstance(params, dict) and "params" in params and "lr" in params:
+    keys = {*params} if isinstance(params, dict) else set()
+    if ("params" in keys and keys <= {"params", *defaults}) or grouped(params):
         raise TypeError(
             "params: found a group; pass its params, then its hyper-parameters by "
             "keyword: add_group(group['params'], lr=...)"
         )
+    if params is None or not flatten(params).leaves:
+        raise ValueError("params: found no array in it")
     known("add_group", own, defaults, elsewhere=optimizer._fields)
     return ParamGroup(params, {**defaults, **own}, optimizer)
 

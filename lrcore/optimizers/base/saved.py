@@ -70,8 +70,9 @@ class Saved(Planned):
             layer keeps the rest.  Default True.
         match : {"place", "path"}
             Match arrays by their place in the order of params, or by their path in the
-            containers (with groups, the path begins with the group's index).  Default
-            "place".
+            containers.  In a list of groups, the path begins with the group's index,
+            which does not count if only one side has several: `add_group` changes no
+            path.  Default "place".
         hyper : {"saved", "mine"}
             "mine": the hyper-parameters, schedules and options do not change, to
             continue a run with different ones.  "saved" warns if it replaces a

@@ -93,6 +93,19 @@ def test_the_base_is_no_optimizer():
     )
 
 
+def test_the_base_is_no_schedule():
+    said = message(lrcore.schedules.Schedule)
+    assert said.startswith("Schedule: the base of all schedules; make one of them")
+
+
+def test_a_schedule_with_a_state_is_the_outermost():
+    plateau = lrcore.ReduceOnPlateau(0.1)
+    said = message(lrcore.schedules.Constant(0.1).then, 5, plateau)
+    assert said.endswith(
+        "it may only be the outermost, as in ReduceOnPlateau(schedule)"
+    )
+
+
 def test_the_params_of_a_group_are_not_replaced():
     group = lrcore.SGD(np.ones(2)).param_groups[0]
     with pytest.raises(KeyError, match="params: cannot be replaced; assign in place"):

@@ -77,6 +77,11 @@ class Schedule(Evaluated):
         Schedule._known[cls._name] = cls
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
+        if cls is Schedule:
+            raise TypeError(
+                "Schedule: the base of all schedules; make one of them, such as "
+                "Cosine(0.1, total=1000), or a subclass with a formula of its own"
+            )
         if not is_dataclass(cls):
             raise _no_dataclass(cls)
         return super().__new__(cls)

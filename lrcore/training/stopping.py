@@ -135,6 +135,7 @@ class EarlyStopping(Following):
         "best_update": _counted_or_none,
         "num_updates": counted,
     }
+    _later = Following._later | {"baseline", "stop_at_nan"}
     best_update: int | None
 
     def __init__(

@@ -35,3 +35,23 @@ def test_all_other_entries_are_needed(kind):
         said = message(followed.load_state_dict, lacking)
         assert said.startswith("saved: expected [")
     assert message(followed.load_state_dict, saved | {"x": 1}).startswith("saved: exp")
+
+
+@pytest.mark.parametrize(
+    ("schedule", "old"),
+    [
+        (lrcore.schedules.InverseTime(0.1, 0.5, every=10), {"every": "steps"}),
+        (
+            lrcore.schedules.Linear(0.1, 0.0, total=9),
+            {"base": "start", "total": "steps"},
+        ),
+    ],
+    ids=str,
+)
+def test_a_pickle_of_a_schedule_with_the_old_names(schedule, old):
+    """As `pickle` restores an object: its class, then its attributes."""
+    before = {old.get(name, name): value for name, value in vars(schedule).items()}
+    revived = object.__new__(type(schedule))
+    revived.__setstate__(before)
+    assert revived == schedule
+    assert vars(revived) == vars(schedule)

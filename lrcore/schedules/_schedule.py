@@ -86,6 +86,11 @@ class Schedule(Evaluated):
             raise _no_dataclass(cls)
         return super().__new__(cls)
 
+    def __setstate__(self, saved: Mapping[str, Any]) -> None:
+        """Restore a pickle, in which parameters may have old names."""
+        for name, value in saved.items():
+            object.__setattr__(self, self._renamed.get(name, name), value)
+
     def __post_init__(self) -> None:
         for name, check in _checks(type(self)).items():
             object.__setattr__(self, name, check(name, getattr(self, name)))

@@ -94,6 +94,22 @@ def test_an_entry_of_a_saved_optimizer_that_is_no_list(entry, match, found):
     assert said.startswith(f"{entry}: expected a list, found ")
 
 
+@pytest.mark.parametrize("entry", ["version", "optimizer"])
+def test_an_array_is_no_version(entry):
+    opt = lrcore.Adam({"a": np.ones(2)})
+    said = message(opt.load_state_dict, opt.state_dict() | {entry: np.ones(2)})
+    assert said.startswith(f"{entry}: expected")
+
+
+@pytest.mark.parametrize("entry", ["names", "state", "optimizers"])
+@pytest.mark.parametrize("found", [[], [[1]], np.ones(3)], ids=str)
+def test_a_wrong_entry_of_a_list_is_named(entry, found):
+    opt = lrcore.Adam({"a": np.ones(2), "b": np.ones(2)})
+    saved = opt.state_dict()
+    saved[entry] = [found, saved[entry][1]]
+    assert "expected" in message(opt.load_state_dict, saved)
+
+
 @pytest.mark.parametrize("entry", ["names", "weights"])
 @pytest.mark.parametrize("found", [None, 3, "ab", {}], ids=str)
 def test_an_entry_of_a_saved_stopping_that_is_no_list(entry, found):

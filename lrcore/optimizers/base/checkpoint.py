@@ -148,12 +148,12 @@ def _checked(
         raise TypeError(f"saved: expected a state_dict(), found {shown(saved)}")
     if missing := [key for key in _ENTRIES if key not in saved]:
         raise ValueError(f"saved: expected a state_dict(), found none of {missing}")
-    if saved["version"] != _VERSION:
+    if not _is(saved["version"], _VERSION):
         raise ValueError(
             f"version: expected {_VERSION}, found {shown(saved['version'])}, which "
             "another version of lrcore has saved"
         )
-    if saved["optimizer"] != type(opt).__name__:
+    if not _is(saved["optimizer"], type(opt).__name__):
         raise ValueError(
             f"optimizer: expected the state of {shortened(type(opt).__name__)}, "
             f"found that of {named(saved['optimizer'])}"
@@ -253,7 +253,7 @@ def _checked_states(
     ):
         if i is None:
             continue
-        if theirs[i] != ours:
+        if not _is(theirs[i], ours):
             raise error(
                 ValueError,
                 Place("state of params", leaf),
@@ -278,6 +278,10 @@ def _classes(opt: Planned) -> list[str]:
     """Return the name of the class that updates each array."""
     kinds = [group.optimizer.__name__ for group in opt.param_groups]
     return [kinds[leaf.group] for leaf in opt._tree.leaves]
+
+
+def _is(found: Any, wanted: int | str) -> bool:
+    return isinstance(found, type(wanted)) and found == wanted
 
 
 def _keys(mapping: Any) -> str:

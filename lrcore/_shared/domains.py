@@ -35,7 +35,7 @@ def real(name: str, value: Any, what: str) -> float:
     try:
         dtype = getattr(value, "dtype", None)
         if isinstance(value, (str, bytes, bool, type)) or (
-            getattr(dtype, "kind", "") in _NO_REALS
+            getattr(dtype, "kind", "") in _NO_REALS or value is np.ma.masked
         ):
             raise TypeError
         return float(value)
@@ -63,6 +63,15 @@ def whole(name: str, value: Any, what: str, *, least: int) -> int:
     if number < least:
         raise ValueError(f"{name}: expected {what}, found {shown(value)}")
     return number
+
+
+def iterates(value: Any) -> bool:
+    """Return whether a value can be iterated over; an array without axes cannot."""
+    try:
+        iter(value)
+    except TypeError:
+        return False
+    return True
 
 
 def is_schedule(value: Any) -> bool:

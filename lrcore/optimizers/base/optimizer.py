@@ -41,6 +41,11 @@ class Optimizer(Grown, Averaged, Reporting, Saved, Copied):
             cls.__doc__ = docs.Docstring(cls, cls.__doc__)  # type: ignore[assignment] # lazy
 
     def __init__(self, params: Any, *args: Any, **given: Any) -> None:
+        if type(self) is Optimizer:
+            raise TypeError(
+                "Optimizer: the base of all optimizers, which has no rule; construct "
+                "one of them, such as lrcore.AdamW(params)"
+            )
         name, fields = type(self).__name__, self._fields
         values = self._settled(bound(name, fields, self._positional, args, given))
         own_options = {

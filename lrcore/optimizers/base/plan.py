@@ -33,7 +33,9 @@ class State(tuple[Mapping[str, Array], ...]):
     def __getitem__(self, which: Any) -> Any:
         if hasattr(which, "__index__") or isinstance(which, slice):
             return super().__getitem__(which)
-        return super().__getitem__(index(self._tree, places(self._tree), which))
+        return super().__getitem__(
+            index(self._tree, places(self._tree), which, "state")
+        )
 
     def __reduce__(self) -> Any:
         return tuple, (tuple(map(dict, self)),)

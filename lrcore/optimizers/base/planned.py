@@ -54,6 +54,7 @@ class Planned(Common):
 
     @t.setter
     def t(self, value: int) -> None:
+        self._refuse_in_step()
         if self._plan.to_come:
             refusals.unfinished(self._tree, self._plan.to_come)
         self._plan.t = whole("t", value, "an int >= 0", least=0)

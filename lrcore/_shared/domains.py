@@ -211,6 +211,12 @@ class _Choice(Domain):
 class _Flag(Domain):
     kind = "bool"
 
+    def check(self, name: str, value: Any) -> Any:
+        """Return the value; True and False, the usual case, need no further check."""
+        if value is True or value is False:
+            return value
+        return super().check(name, value)
+
     def _read(self, name: str, value: Any, wanted: str) -> bool:
         if isinstance(value, (bool, np.bool_)):
             return bool(value)

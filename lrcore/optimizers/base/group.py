@@ -73,7 +73,7 @@ class ParamGroup(MutableMapping[str, Any]):
         self.owner = owner  # the user's dict, if there is one
         self.optimizer = optimizer
         self.by_pattern, self.pattern = by_pattern, pattern
-        self.leaves: list[Leaf] = []  # set with the plan
+        self.leaves: list[Leaf] = []  # by share_out
         self._fields = optimizer._fields
         self.initial = self._hyper = self._checked(hyper)
         self.parts = tuple(Part(kind, self._hyper) for kind in optimizer._kinds())
@@ -218,6 +218,14 @@ def arrays_of(params: Any, *, grouped: bool = False) -> Tree:
     tree = flatten(params, grouped=grouped)
     containers.params(tree)
     return tree
+
+
+def share_out(tree: Tree, groups: Sequence[ParamGroup]) -> None:
+    """Tell each group its leaves, for their paths."""
+    for group in groups:
+        group.leaves = []
+    for leaf in tree.leaves:
+        groups[leaf.group].leaves.append(leaf)
 
 
 def added(

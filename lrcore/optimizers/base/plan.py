@@ -55,14 +55,10 @@ def make(
     leaves = tree.leaves
     parts = [(i, part) for i, group in enumerate(groups) for part in group.parts]
     index_of = {(i, part.kind): k for k, (i, part) in enumerate(parts)}
-    part_of = []
-    for group in groups:
-        group.leaves = []
-    for leaf in leaves:
-        group = groups[leaf.group]
-        group.leaves.append(leaf)
-        kind = group.optimizer._kind_of(leaf.array)
-        part_of.append(index_of[leaf.group, kind])
+    part_of = [
+        index_of[leaf.group, groups[leaf.group].optimizer._kind_of(leaf.array)]
+        for leaf in leaves
+    ]
     units = [
         units_of(Place("params", leaf), leaf.array, parts[k][1].layout.axes)
         for leaf, k in zip(leaves, part_of, strict=True)

@@ -23,7 +23,7 @@ class Report(NamedTuple):
     clip : the norm after clipping / grad_norm; 1 if nothing was clipped, or if a
         gradient is not finite.
     update_norm : norm of the change of the params by the rule, weight decay and
-        mechanic, before Lookahead; 0 if the step was skipped.
+        mechanic, before `project` and Lookahead; 0 if the step was skipped.
     param_norm : norm of the params after that change; NaN if there is no change.
     update_ratio : update_norm / param_norm.  About 1e-3 is usual.
     nonfinite : elements of the gradients that were infinite or NaN.

@@ -60,8 +60,11 @@ class Turn(NamedTuple):
             calls *= 2
             few = calls if self.feed is None else 1
         at_once = max(1, round(SAMPLE * calls / taken))
-        samples = max(1, round(seconds * calls / taken / at_once))
-        return [self.timed(at_once) / at_once for _ in range(samples)]
+        samples: list[float] = []
+        end = time.perf_counter() + seconds
+        while not samples or time.perf_counter() < end:
+            samples.append(self.timed(at_once) / at_once)
+        return samples
 
     def timed(self, calls: int) -> float:
         """Return the seconds of some calls; gradients are fed before them."""

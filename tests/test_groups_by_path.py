@@ -516,6 +516,17 @@ def test_hyper_parameters_are_loaded_by_pattern():
         opt.load_state_dict(without)
 
 
+def test_a_dict_from_before_is_loaded():
+    opt = lrcore.Adam(network(), lr=0.5)
+    run(opt, network(), range(2))
+    saved = opt.state_dict()
+    del saved["patterns"], saved["optimizers"], saved["param_groups"][0]["lr_scale"]
+    twin = lrcore.Adam(network(), lr=0.1, lr_scale=0.25)
+    twin.load_state_dict(saved)
+    assert (twin.lr, twin.lr_scale) == (0.5, 1.0)
+    assert same_states(opt.state, twin.state)
+
+
 # --- what is refused ------------------------------------------------------------------
 
 REFUSED = {

@@ -20,6 +20,10 @@ Change = tuple[Hyper, Now | None, Sequence[Folded | None]]
 """New hyper-parameters of a group and their derived data: see `ParamGroup`."""
 
 
+_LATER = {"lr_scale": 1.0}
+"""The values of hyper-parameters that older saved dicts lack."""
+
+
 class ParamGroup(MutableMapping[str, Any]):
     """A group's params and hyper-parameters, as a mapping that checks new values.
 
@@ -93,12 +97,14 @@ class ParamGroup(MutableMapping[str, Any]):
         return dict(self._hyper)
 
     def checked(self, hyper: Mapping[str, Any]) -> Hyper:
-        """Check a whole set of hyper-parameters for this group."""
+        """Check a whole set of saved hyper-parameters for this group."""
+        if isinstance(hyper, Mapping):
+            hyper = {**_LATER, **hyper}
         if not isinstance(hyper, Mapping) or hyper.keys() != self._hyper.keys():
             raise ValueError(
                 f"param_groups: expected {list(self._hyper)}, found {shown(hyper)}"
             )
-        new = self._checked(hyper)
+        new = self._checked({name: hyper[name] for name in self._hyper})
         self._keeps_layout(new, "param_groups")
         self._change_to(new)
         return new

@@ -288,4 +288,5 @@ cdef class Plan(Resolved):
 
 cdef bint is_short(const lrc_plan *plan) noexcept:
     """Whether a step takes less time than other threads would gain by the GIL."""
-    return plan.total < (plan.parallel_from if plan.parallel_from else LRC_PARALLEL_FROM)
+    cdef size_t least = plan.parallel_from
+    return plan.total < (least if least else LRC_PARALLEL_FROM)

@@ -37,11 +37,11 @@ static const lrc_tensor *begin_of(const lrc_plan *plan, int k, int n, size_t *in
     return t;
 }
 
-lrc_share lrc_share_of(const lrc_plan *plan, const lrc_team *team)
+lrc_share lrc_share_of(const lrc_plan *plan, const lrc_part *part)
 {
     lrc_share s;
-    s.t = begin_of(plan, team->k, team->n, &s.at);
-    s.last = begin_of(plan, team->k + 1, team->n, &s.end);
+    s.t = begin_of(plan, part->k, part->n, &s.at);
+    s.last = begin_of(plan, part->k + 1, part->n, &s.end);
     return s;
 }
 

@@ -27,7 +27,7 @@ typedef struct {
     size_t at, end;             /* and the indices of the elements in them */
 } lrc_share;
 
-lrc_share lrc_share_of(const lrc_plan *plan, const lrc_team *team);
+lrc_share lrc_share_of(const lrc_plan *plan, const lrc_part *part);
 
 /* Make the view of the share's next strip or, if `whole` is set, of the rest of its
  * tensor within the share; return 0 at the end. */

@@ -18,6 +18,8 @@ BUILD_REQUIRES = import tomllib; \
 	print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
 BIN = $(@D:/bin=)/bin
 PIP = $(BIN)/python -m pip install -q --disable-pip-version-check
+# Processes that run tests: one a processor, at most 8; none beside make's with only one.
+WORKERS ?= $(shell n=$$(nproc); echo $$((n < 2 ? 0 : n < 8 ? n : 8)))
 SOURCES = setup.py $(wildcard lrcore/*.pyx lrcore/*.pxd lrcore/_binding/*.pxi src_c/*.* src_c/*/*.*)
 
 help: ## list the targets
@@ -26,13 +28,13 @@ help: ## list the targets
 demo: .venv/.core ## learn handwritten digits, then time the optimizer
 	.venv/bin/lrcore demo
 
-test: .venv/.test ## run the tests
-	.venv/bin/python -m pytest -q
+test: .venv/.test ## run the tests; ARGS="-m isa": those of the kernels
+	.venv/bin/python -m pytest -q -n $(WORKERS) --dist worksteal $(ARGS)
 
 bench: .venv-bench/.bench ## time the core beside torch, numba, NumPy and others
 	.venv-bench/bin/lrcore bench --bars
 	.venv-bench/bin/lrcore bench
-	.venv-bench/bin/python -m pytest -q bench
+	.venv-bench/bin/python -m pytest -q bench --benchmark-only
 
 lint: .venv/.lint ## check style, types and that C compiles without a warning
 	.venv/bin/ruff check .

@@ -1,9 +1,16 @@
-"""Fixtures of the whole suite."""
+"""What holds for all tests: those of tests/, and the examples in docstrings."""
+
+import os
+from unittest import mock
 
 import numpy as np
 import pytest
 
-import lrcore
+# Beside other workers, a thread that waits must leave its processor to them.  OpenMP
+# reads this when it is loaded; processes that the tests start have the default again.
+PASSIVE = {"OMP_WAIT_POLICY": "passive"} if "PYTEST_XDIST_WORKER" in os.environ else {}
+with mock.patch.dict(os.environ, {**PASSIVE, **os.environ}):
+    import lrcore
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,24 +1,29 @@
-"""A fixture for tables that are printed at the end of the run."""
+"""What the benchmarks share: steps, and the bytes that they move."""
 
+import numpy as np
 import pytest
 
-_reports = []
+import lrcore
+from lrcore.bench.peers import moved, settings
 
 
 @pytest.fixture
-def report():
-    """report(title, lines): print them at the end of the run."""
+def time_step(benchmark):
+    """time_step(group, optimizer, ...): time a step, of arrays of the same size.
 
-    def add(title, lines):
-        _reports.append((title, lines))
+    The bytes that a bare step of this optimizer moves, an element, are kept with the
+    times.
+    """
 
-    return add
+    def run(group, optimizer, elements, arrays=1, dtype="float32", **options):
+        benchmark.group = group
+        each = elements // arrays
+        shape = (each // 1000, 1000) if each % 1000 == 0 else (each,)
+        params = [np.ones(shape, dtype) for _ in range(arrays)]
+        grads = [np.full(shape, 1e-3, dtype) for _ in range(arrays)]
+        kind = getattr(lrcore, optimizer)
+        opt = kind(params, **{**settings(optimizer), **options})
+        benchmark.extra_info["bytes"] = moved(params, opt.state) / elements
+        benchmark(opt.step, grads, 1.0)
 
-
-def pytest_terminal_summary(terminalreporter):
-    write = terminalreporter.write_line
-    for title, lines in _reports:
-        write("")
-        write(f"{title}: median time a step, taken in turns")
-        for line in lines:
-            write(f"    {line}")
+    return run

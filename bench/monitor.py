@@ -13,7 +13,6 @@ recall       of the runs whose label is too high (too low), the share that is ca
 good         of the runs whose label is good, the share that is called either
 """
 
-import time
 from collections import Counter, defaultdict
 
 import numpy as np
@@ -73,23 +72,6 @@ def measure(split, reports):
     return kinds, Counter(labels.tolist())
 
 
-def cost(steps):
-    """Return the microseconds of an update, in a run of `steps` steps."""
-    params = [np.ones(100) for _ in range(4)]
-    grads = [np.ones(100) for _ in params]
-    times = []
-    for _ in range(7):
-        opt = lrcore.AdamW(params, telemetry=True)
-        opt.step(grads)
-        monitor = lrcore.Monitor(opt)
-        losses = np.linspace(2, 1, steps).tolist()
-        start = time.perf_counter()
-        for loss in losses:
-            monitor.update(loss)
-        times.append((time.perf_counter() - start) / steps)
-    return 1e6 * float(np.median(times))
-
-
 def main():
     print(f"{'':<35}{'too high':^20} {'too low':^19} {'good runs':>9}")
     print(
@@ -106,9 +88,6 @@ def main():
     for kind in sorted(kinds, key=lambda kind: -kinds[kind].total()):
         print(f"{kind:<20}" + "".join(f"{kinds[kind][name]:>13}" for name in LETTERS))
     print(f"{'runs':<20}" + "".join(f"{count[name]:>13}" for name in LETTERS))
-    print("\nAn update of an optimizer of 4 arrays with reports, over a run of")
-    for steps in (500, 5_000, 50_000):
-        print(f"{steps:>7,} steps: {cost(steps):.2f} us")
 
 
 if __name__ == "__main__":

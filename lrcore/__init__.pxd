@@ -138,6 +138,7 @@ cdef extern from "lrcore.h" nogil:
         int skip_nonfinite
         int zero_grads
         int gathered
+        int averages_later
         int num_threads
         int keep_subnormals
         size_t parallel_from
@@ -149,6 +150,7 @@ cdef extern from "lrcore.h" nogil:
     int lrc_measure(lrc_plan *)
     int lrc_clip(lrc_plan *)
     int lrc_gather(lrc_plan *, int)
+    int lrc_update_averages(lrc_plan *)
     size_t lrc_isa_count()
     const char *lrc_isa_name(size_t)
     int lrc_isa_runs(size_t)

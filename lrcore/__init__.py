@@ -14,6 +14,7 @@ reference                 the same updates in plain NumPy, equal to the bit
 show_config               the kernels and threads in use
 set_isa, get_isa          the instruction set
 set_num_threads, ...      the number of threads
+set_threading, ...        what runs them: lrcore's own pool, or OpenMP
 global_norm, clip_by_...  norms and clipping of gradients by themselves
 LossScaler                dynamic loss scaling
 Monitor                   says what is wrong with a run's learning rate
@@ -31,35 +32,24 @@ data.digits               the digits that ``lrcore demo`` learns
 ========================  =========================================================
 """
 
+import sys as _sys
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
 from lrcore import optimizers as optimizers
 from lrcore._config import get_isa as get_isa
 from lrcore._config import get_num_threads as get_num_threads
+from lrcore._config import get_threading as get_threading
 from lrcore._config import heed_environment as _heed_environment
 from lrcore._config import set_isa as set_isa
 from lrcore._config import set_num_threads as set_num_threads
+from lrcore._config import set_threading as set_threading
 from lrcore._config import show_config as show_config
 from lrcore._config import version as _version
-from lrcore.optimizers.adagrad import *
-from lrcore.optimizers.adam import *
-from lrcore.optimizers.adaptation import *
+from lrcore.optimizers._families import *
 from lrcore.optimizers.base.group import ParamGroup as ParamGroup
 from lrcore.optimizers.base.optimizer import Optimizer as Optimizer
 from lrcore.optimizers.base.report import Report as Report
-from lrcore.optimizers.distance import *
-from lrcore.optimizers.dual import *
-from lrcore.optimizers.factored import *
-from lrcore.optimizers.hypergradient import *
-from lrcore.optimizers.layerwise import *
-from lrcore.optimizers.moments import *
-from lrcore.optimizers.muon import *
-from lrcore.optimizers.nadam import *
-from lrcore.optimizers.polyak import *
-from lrcore.optimizers.schedule_free import *
-from lrcore.optimizers.sgd import *
-from lrcore.optimizers.sign import *
 
 # The rooms that a step does not need, each with its names that the package has too.  It
 # is imported when one of these is first asked for; type checkers and editors see the
@@ -75,6 +65,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "schedules": (),
     "search": ("sweep", "tune"),
     "space": (),
+    "threadpool": (),
     "training": (
         "EarlyStopping", "LossScaler", "ReduceOnPlateau", "clip_by_global_norm",
         "clip_by_value", "global_norm",
@@ -92,6 +83,7 @@ if TYPE_CHECKING:
     from lrcore import schedules as schedules
     from lrcore import search as search
     from lrcore import space as space
+    from lrcore import threadpool as threadpool
     from lrcore import training as training
     from lrcore.batch_size import GradientNoiseScale as GradientNoiseScale
     from lrcore.batch_size import scale_lr as scale_lr
@@ -125,3 +117,5 @@ else:
 
 
 _heed_environment()
+if "threadpoolctl" in _sys.modules:
+    _import_module("lrcore.threadpool")

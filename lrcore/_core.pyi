@@ -125,6 +125,7 @@ class Plan:
     rates: list[float | None]
     more_scale: float
     more_skips: bool
+    gathered_scale: float
     to_come: set[int]
     reported: bool
     reported_rates: list[float]
@@ -151,8 +152,10 @@ class Plan:
         keep_subnormals: bool,
         skip_nonfinite: bool,
         zero_grads: bool,
+        convert_grads: bool,
         accumulate: int,
         telemetry: bool,
+        project: Callable[[Any], Any] | None = ...,
         numbers: tuple[float, float, float] | None = ...,
         scheduled: Callable[[int], tuple[float, float, float]] | None = ...,
     ) -> None: ...
@@ -165,5 +168,7 @@ class Plan:
         steps: list[int],
         gathered: int,
         without_gradient: Iterable[int] = ...,
+        gathered_scale: float = ...,
     ) -> None: ...
+    def multiply_gathered(self, factor: float) -> None: ...
     def report_of(self, leaves: Sequence[int]) -> Measured: ...

@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
 """The binding: a Plan resolves pointers once; its step() is one call of lrc_step().
 
-Arrays are checked here, in a few nanoseconds each.  If a check fails, _shared/refusals.py looks for
-the reason and raises an error that names it.
+Arrays are checked here, in a few nanoseconds each.  If a check fails,
+_shared/refusals.py looks for the reason and raises an error that names it.
 """
 
 import os
@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from lrcore._shared import refusals
-from lrcore._shared.arrays import buffers
+from lrcore._shared.arrays import buffers, convertible, extent
+from lrcore._shared.trees import root
 
 cimport cython
 cimport numpy as cnp

@@ -144,7 +144,7 @@ def _make(kind: type[Optimizer]) -> Kernel:
     )
     keywords = {k: defaults[k] for k in taken}
     keywords |= {"convention": "torch", "num_threads": None, "denormals": "flush"}
-    kernel.__signature__ = Signature(  # type: ignore[attr-defined] # what inspect reads
+    kernel.__signature__ = Signature(  # type: ignore[attr-defined] # inspect reads it
         [Parameter(array, Parameter.POSITIONAL_ONLY) for array in ("p", "g")]
         + [Parameter("states", Parameter.VAR_POSITIONAL)]
         + [Parameter("t", Parameter.KEYWORD_ONLY)]

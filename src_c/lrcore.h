@@ -21,6 +21,9 @@
  *
  *     a = a + weight (p - a);   then p = a, if the average pulls
  *
+ * by the step or, if the plan has averages_later, by lrc_update_averages(): between the
+ * two calls the caller may change p, as a projection onto a set does.
+ *
  * Before the rule, gradients are scaled and clipped, in this order:
  *
  *     g = grad_scale (g + acc)                    acc: the sum made by lrc_gather()
@@ -205,6 +208,7 @@ struct lrc_plan {
     int skip_nonfinite;   /* whether a gradient that is not finite skips the step */
     int zero_grads;       /* whether gradients are zeroed after use */
     int gathered;         /* whether acc is added to the gradients */
+    int averages_later;   /* whether averages wait for lrc_update_averages() */
     int num_threads;      /* the most that a step uses; 0: lrc_num_threads() */
     int keep_subnormals;  /* 0: they are flushed to zero, since they slow a step */
     size_t parallel_from; /* least total for more than one thread; 0: the default */
@@ -231,6 +235,9 @@ int lrc_measure(lrc_plan *plan);
 
 /* Clip the gradients in place; take no step. */
 int lrc_clip(lrc_plan *plan);
+
+/* Update the averages by the weights of the step, if it left them. */
+int lrc_update_averages(lrc_plan *plan);
 
 /* Gather the gradients: acc = g if `first` is set, otherwise acc = acc + g. */
 int lrc_gather(lrc_plan *plan, int first);

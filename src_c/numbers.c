@@ -105,7 +105,8 @@ void lrc_round_all(const lrc_run *run)
         share_factor(group, numbers);
         numbers->bare = !plan->report && !plan->zero_grads && !plan->gathered &&
                         group->clip_value == 0 && group->agc == 0 && !group->directed &&
-                        !group->factoring && !emits && !has_average(group);
+                        !group->factoring && !emits &&
+                        (plan->averages_later || !has_average(group));
         lrc_round_numbers(run, i, group->rule, emits);
     }
 }

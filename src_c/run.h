@@ -93,8 +93,8 @@ struct lrc_pass {
 extern const lrc_pass lrc_units_pass, lrc_measure_pass, lrc_check_pass, lrc_gauge_pass,
     lrc_factor_pass, lrc_direct_pass, lrc_scale_pass, lrc_step_pass, lrc_report_pass,
     lrc_zero_pass;
-/* Passes of lrc_clip() and lrc_gather(). */
-extern const lrc_pass lrc_clip_pass, lrc_gather_pass;
+/* Passes of lrc_clip(), lrc_gather() and lrc_update_averages(). */
+extern const lrc_pass lrc_clip_pass, lrc_gather_pass, lrc_average_pass;
 
 /* --- run.c ------------------------------------------------------------------------ */
 
@@ -136,6 +136,9 @@ const void *lrc_gradient(const lrc_run *run, lrc_view *v, void *scratch);
 /* step.c: the input of the kernel: the caller's direction, or the gradient, divided by
  * the root of its second moment if that is factored. */
 const void *lrc_direction(const lrc_run *run, lrc_view *v, lrc_scratch scratch[2]);
+
+/* average.c: update the averages of a strip. */
+void lrc_average_strip(const lrc_run *run, const lrc_view *v);
 
 /* units.c: whether a tensor is clipped by more than one unit. */
 int lrc_has_units(const lrc_run *run, const lrc_tensor *t);

@@ -23,6 +23,7 @@ static const lrc_pass *const measure[] = {&lrc_units_pass,  &lrc_measure_pass,
 static const lrc_pass *const clip[] = {&lrc_units_pass, &lrc_measure_pass,
                                        &lrc_clip_pass, NULL};
 static const lrc_pass *const gather[] = {&lrc_gather_pass, NULL};
+static const lrc_pass *const average[] = {&lrc_average_pass, NULL};
 
 int lrc_step(lrc_plan *plan)
 {
@@ -48,6 +49,12 @@ int lrc_gather(lrc_plan *plan, int first)
 {
     lrc_run run = {.first = first};
     return lrc_run_passes(&run, plan, gather);
+}
+
+int lrc_update_averages(lrc_plan *plan)
+{
+    lrc_run run = {0};
+    return lrc_run_passes(&run, plan, average);
 }
 
 /* --- the pass --------------------------------------------------------------------- */
@@ -95,11 +102,7 @@ static void step_strip(lrc_run *run, lrc_view *v, lrc_scratch scratch[2])
     if (v->delta)
         table->mechanic(v, &group->mechanic, run->plan->report ? &sums : NULL);
     if (run->plan->report) keep_sums(run, v, &sums);
-    for (int k = 0; k < LRC_MAX_AVERAGES; k++) {
-        const lrc_average *a = group->average + k;
-        if (v->a[k] && a->weight != 0)
-            table->average(v->a[k], v->p, v->n, a->weight, a->pulls);
-    }
+    if (!run->plan->averages_later) lrc_average_strip(run, v);
     if (run->plan->zero_grads) memset(raw, 0, v->n * lrc_size_of(dtype));
 }
 

@@ -85,7 +85,8 @@ int lrc_has_openmp(void)
 int lrc_openmp_threads(void) { return processors(); }
 #endif
 
-int lrc_num_threads(void)
+/* Exported by the extension, so that threadpoolctl recognises it. */
+__attribute__((visibility("default"))) int lrc_num_threads(void)
 {
     if (in_use() == &lrc_serial) return 1;
     const int set = atomic_load_explicit(&num_threads, memory_order_relaxed);

@@ -1,16 +1,17 @@
-"""The core and C files of these tests as programs, compiled beside the tests.
+"""The core and a C file of these tests as a program, by any compiler.
 
-Their objects stay in build/objects, beside the extension's: the native program has the
-kernels of the extension.
+Objects stay in build/objects: native programs are linked of the extension's own.
 """
 
+import fcntl
 import os
-import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
-from shutil import which
 from typing import NamedTuple
+
+from lrcore import _core
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -22,100 +23,75 @@ from setup import (  # noqa: E402, I001 # found by the line above, and finds dis
     Object,
     c_sources,
     kernel_objects,
+    side_by_side,
 )
 from distutils.ccompiler import new_compiler  # noqa: E402
 from distutils.sysconfig import customize_compiler  # noqa: E402
 
 OBJECTS = ROOT / "build/objects"
+STRICT = ["-Wall", "-Wextra", "-Werror", "-pedantic"]
+
+
+class Toolchain(NamedTuple):
+    """A compiler, and how it compiles the core."""
+
+    compiler: list[str]
+    isas: dict[str, list[str]]
+    openmp: bool = False
+    link_flags: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()  # of all but the kernels
+
+    def core(self):
+        """Return the core's objects."""
+        command = [*self.compiler, *CFLAGS, *NO_DEBUG]
+        openmp = ["-fopenmp"] if self.openmp else []
+        return kernel_objects(OBJECTS, command, self.isas) + [
+            Object(OBJECTS, path.stem, [*command, *openmp, *self.flags, f"-I{SRC_C}"], path)
+            for path in c_sources(self.openmp)
+        ]
+
+    def build(self, name, folder):
+        """Link tests/NAME.c with the core, after compiling what is not up to date."""
+        flags = [*CFLAGS, *NO_DEBUG, *STRICT, *self.flags, f"-I{SRC_C}"]
+        command = [*self.compiler, *flags]
+        own = Object(OBJECTS, name, command, ROOT / f"tests/{name}.c")
+        openmp = ["-fopenmp"] if self.openmp else []
+        link = [self.compiler[0], *openmp, *self.link_flags]
+        target = Path(folder, name)
+        paths = paths_of([*self.core(), own])
+        subprocess.run([*link, *paths, "-o", target, "-lm"], check=True)
+        return target
 
 
 def pythons():
-    """The command by which Python has its extensions compiled."""
+    """Return the command by which Python has its extensions compiled."""
     compiler = new_compiler()
     customize_compiler(compiler)
     return compiler.compiler_so
 
 
-# By name: the compiler, instruction sets, flags of the link.
-PROGRAMS = {
-    "native": (pythons(), ISAS, []),
-    "clang": (["clang"], ISAS, []),
-    "aarch64": (["aarch64-linux-gnu-gcc"], {"baseline": []}, ["-static"]),
-}
-
-
-def objects(name, openmp=False):
-    """What a program is linked of: the core, without bits.c."""
-    compiler, isas, _ = PROGRAMS[name]
-    command = [*compiler, *CFLAGS, *NO_DEBUG]
-    flags = ["-fopenmp"] if openmp else []
-    return kernel_objects(OBJECTS, command, isas) + [
-        Object(OBJECTS, path.stem, [*command, *flags, f"-I{SRC_C}"], path)
-        for path in c_sources(openmp)
-    ]
-
-
-def build(name, target):
-    """Compile what is not up to date, and link bits.c with it."""
-    compiler, _, flags = PROGRAMS[name]
-    command = [*compiler, *CFLAGS, *NO_DEBUG, f"-I{SRC_C}"]
-    bits = Object(OBJECTS, "bits", command, ROOT / "tests/bits.c")
-    link([*objects(name), bits], [compiler[0], *flags], target)
+NATIVE = Toolchain(pythons(), ISAS, _core.has_openmp())
+CLANG = Toolchain(["clang"], ISAS)
+AARCH64 = Toolchain(
+    ["aarch64-linux-gnu-gcc"], {"baseline": []}, link_flags=("-static",)
+)
 
 
 def paths_of(wanted):
-    """Compile what is not up to date; return the files."""
+    """Compile the objects that are not up to date; return the paths of all."""
     OBJECTS.mkdir(parents=True, exist_ok=True)
-    for stale in [obj for obj in wanted if not obj.is_current()]:
-        stale.compile()
+    with locked(OBJECTS):  # tests can run in several processes
+        stale = [obj for obj in wanted if not obj.is_current()]
+        side_by_side(Object.compile, stale)
     return [str(obj.path) for obj in wanted]
 
 
-def link(wanted, command, target):
-    subprocess.run([*command, *paths_of(wanted), "-o", target, "-lm"], check=True)
-
-
-def build_strictly(name, target, openmp):
-    """Compile a C file of these tests, warnings being errors, with the native objects.
-
-    openmp : whether they are those of several threads, as the extension's.
-    """
-    compiler, flags = PROGRAMS["native"][0], ["-fopenmp"] if openmp else []
-    strict = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", *flags]
-    command = [*compiler, *strict, f"-I{SRC_C}"]
-    own = Object(OBJECTS, name, command, ROOT / f"tests/{name}.c")
-    link([*objects("native", openmp), own], [compiler[0], *flags], target)
-
-
-class Program(NamedTuple):
-    """A program, once the process that builds it has ended."""
-
-    target: Path
-    building: subprocess.Popen
-
-    def path(self):
-        assert self.building.wait() == 0, self.building.args
-        return self.target
-
-    def end(self):
-        """End its compiler, too."""
-        if self.building.poll() is None:
-            os.killpg(self.building.pid, signal.SIGKILL)
-            self.building.wait()
-
-
-def start(folder):
-    """Start to build those whose compilers are there."""
-    programs = {}
-    for name, (compiler, *_) in PROGRAMS.items():
-        if which(compiler[0]):
-            command = ["nice", sys.executable, __file__, name, folder / name]
-            building = subprocess.Popen(
-                command, stdout=subprocess.DEVNULL, start_new_session=True
-            )
-            programs[name] = Program(folder / name, building)
-    return programs
-
-
-if __name__ == "__main__":
-    build(*sys.argv[1:])
+@contextmanager
+def locked(folder):
+    """Wait until no other process has the folder locked."""
+    file = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(file)

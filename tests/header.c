@@ -267,6 +267,26 @@ static void what_is_gathered_is_added(void)
     end(w);
 }
 
+static void averages_can_be_updated_after_the_step(void)
+{
+    world *w = build(1, two);
+    double *p = array(w, 0, P), *a = array(w, 0, AVERAGE);
+    w->tensor[0].a[0] = a;
+    w->group.average[0].weight = 0.5;
+    w->plan.averages_later = 1;
+    CHECK(lrc_step(&w->plan) == LRC_TAKEN);
+    CHECK(a[0] == 0 && a[1] == 0);
+    p[0] = 4;
+    CHECK(lrc_update_averages(&w->plan) == LRC_TAKEN);
+    CHECK(a[0] == 2 && a[1] == 0.5 * p[1] && p[0] == 4);
+    w->group.average[0].pulls = 1;
+    CHECK(lrc_update_averages(&w->plan) == LRC_TAKEN);
+    CHECK(a[0] == 3 && p[0] == 3);
+    w->plan.work = NULL;
+    CHECK(lrc_update_averages(&w->plan) == LRC_REFUSED);
+    end(w);
+}
+
 static void a_skipped_step_writes_zeroed_gradients_alone(void)
 {
     world *w = build(1, two);
@@ -534,6 +554,7 @@ int main(void)
     measuring_takes_the_factors_statistics();
     clipping_writes_gradients_alone();
     what_is_gathered_is_added();
+    averages_can_be_updated_after_the_step();
     a_skipped_step_writes_zeroed_gradients_alone();
     what_is_answered_is_what_the_step_returns();
     a_step_goes_by_what_was_answered();

@@ -12,9 +12,12 @@ from matplotlib.figure import Figure
 import lrcore
 from lrcore import cli
 from lrcore.bench import (
+    agreement,
+    arrays,
     bars,
     clock,
     comparison,
+    limits,
     peers,
     picture,
     report,
@@ -22,8 +25,8 @@ from lrcore.bench import (
     saved,
     whole,
 )
-from lrcore.bench.cases import Case, Result, Run
-from lrcore.bench.clock import Timing, Turn
+from lrcore.bench.cases import Case, Divider, Result, Run
+from lrcore.bench.clock import Calls, Timing, Turn
 
 CASE = Case("step", "AdamW", "float32", 1000, 1, 1)  # 1 thread: others may be at work
 QUICK = {"rounds": 2, "seconds": 1e-4}
@@ -44,7 +47,8 @@ def told(times, case=CASE, left_out=None, **more):
         name: Timing(*(x * 1e-6 for x in (t if isinstance(t, tuple) else (t, t, t))))
         for name, t in times.items()
     }
-    result = Result(case, given, left_out or {}, 8 * case.elements, 28 * case.elements)
+    size = 28 * case.elements
+    result = Result(case, given, left_out or {}, 8 * case.elements, size, size)
     return Run(MACHINE, {"rounds": 9, "seconds": 0.03}, [result], more)
 
 
@@ -67,6 +71,8 @@ def test_functions_take_turns_and_another_begins_each_round():
     assert "".join(began) == "abcbcacab"
     assert list(times) == ["a", "b", "c"]
     assert all(0 < t.low <= t.median <= t.high for t in times.values())
+    for t in times.values():
+        assert 0 < t.calls.median <= t.calls.p90 <= t.calls.p99
 
 
 def test_gradients_are_given_anew_outside_the_time(monkeypatch):
@@ -85,12 +91,31 @@ def test_gradients_are_given_anew_outside_the_time(monkeypatch):
     fed_so_far = [None]
     times = clock.interleave({"a": Turn(step, feed=feed)}, rounds=2, seconds=3.0)
     assert seen == sorted(set(seen))  # one feed a call
-    assert times["a"] == (1.0, 1.0, 1.0)
+    assert times["a"] == (1.0, 1.0, 1.0, (1.0, 1.0, 1.0, 1.0))
 
 
-def test_quartiles():
-    assert Timing.of([5, 1, 2, 4, 3]) == (3, 2, 4)
-    assert Timing.of([7]) == (7, 7, 7)
+def test_short_calls_are_timed_together_and_long_ones_by_themselves(monkeypatch):
+    """By a clock that only a step moves on."""
+    now = [0.0]
+    monkeypatch.setattr(clock.time, "perf_counter", lambda: now[0])
+
+    def step(seconds):
+        now[0] += seconds
+
+    short = Turn(lambda: step(clock.SAMPLE / 10)).take(20 * clock.SAMPLE)
+    long = Turn(lambda: step(clock.SAMPLE * 2)).take(20 * clock.SAMPLE)
+    assert short == pytest.approx([clock.SAMPLE / 10] * 20)
+    assert long == pytest.approx([clock.SAMPLE * 2] * 10)
+
+
+def test_quantiles():
+    """Quartiles are of the turns' means; all else is of calls, whatever their turn."""
+    t = Timing.of([[5, 5], [1], [2], [4], [1, 5]])
+    assert t[:3] == (3, 2, 4)
+    assert t.calls[:2] == (23 / 7, 4)
+    ranks = Timing.of([range(50), range(50, 101)]).calls
+    assert ranks == (50, 50, 90, 99)
+    assert Timing.of([[7]]) == (7, 7, 7, (7, 7, 7, 7))
 
 
 # --- who takes part -------------------------------------------------------------------
@@ -120,7 +145,7 @@ class Liar(peers.Lrcore):
     def counted(self, step):
         def call():
             self.calls += 1
-            assert self.calls <= run.CHECKED_STEPS, "it was timed"
+            assert self.calls <= agreement.CHECKED_STEPS, "it was timed"
             step()
 
         return call
@@ -158,7 +183,7 @@ def pairs():
 @pytest.mark.parametrize(("kind", "optimizer", "dtype"), pairs())
 def test_peers_agree(kind, optimizer, dtype):
     threads = peers.ALL_THREADS
-    assert run.disagreement(kind, peers.Lrcore, optimizer, dtype, threads) is None
+    assert agreement.disagreement(kind, peers.Lrcore, optimizer, dtype, threads) is None
 
 
 @pytest.mark.parametrize("optimizer", [*lrcore.optimizers.available()])
@@ -192,7 +217,7 @@ def test_what_does_not_fit_is_left_out_with_the_reason(monkeypatch):
 
 
 def test_elements_are_divided_among_the_arrays():
-    shapes = run._shapes(CASE._replace(elements=1003, arrays=4))
+    shapes = arrays.shapes(CASE._replace(elements=1003, arrays=4))
     assert sum(a * b for a, b in shapes) == 1003
     assert {a * b for a, b in shapes} == {250, 251}
 
@@ -214,7 +239,8 @@ def test_the_subnormal_case_is_subnormal_each_time():
 
 def test_the_arithmetic_of_the_table():
     times = {"lrcore": (14.0, 13.0, 15.0), "other": 28.0, "traffic only": 7.0}
-    text = report.tables(told({**times, "traffic only, 1 thread": 14.0}))
+    found = told({**times, "traffic only, 1 thread": 14.0})
+    text = report.tables(found)
     # time, half the interquartile range, ns an element, GB/s, of the limit, over ours
     assert cells(text, "lrcore") == [
         "14.0",
@@ -226,11 +252,69 @@ def test_the_arithmetic_of_the_table():
         "1.00",
     ]
     assert cells(text, "other") == ["28.0", "us", "0.0%", "28.0", "1.00", "25%", "2.00"]
-    assert cells(text, "traffic only")[5] == "100%"
-    assert "a step moves 28 bytes an element; our state takes 8" in text
+    assert cells(text, "traffic only")[5:] == ["0.500"]
+    assert "our state takes 8 bytes an element\n" in text
+    assert "a step moves 28 bytes an element; traffic alone: 7.00 us\n" in text
+    assert "1 division and 1 root an element; on 1 divider: not measured" in text
+    # the divider takes longer: 4 + 6 ns an element
+    slow = found._replace(dividers={"float32": Divider(4e-9, 6e-9)})
+    text = report.tables(slow)
+    assert cells(text, "lrcore")[5] == "71%"
+    assert cells(text, "other")[5] == "36%"
+    assert "1 division and 1 root an element; on 1 divider: 10.0 us" in text
     assert "Abacus, 2 cores, beads; Python 3.11.0, lrcore 0.1.0, numpy 2.0.0" in (
         " ".join(text.split())
     )
+
+
+def test_the_limit_is_the_slower_of_memory_and_divider():
+    found = told({"lrcore": 20.0, "traffic only": 7.0})
+    (result,) = found.results
+    result = result._replace(step_bytes=44_000)  # the loop moves 28,000 of them
+    memory = limits.limit(result, {"float32": Divider(4e-9, 6e-9)})
+    assert memory.traffic == pytest.approx(11e-6)
+    assert memory.divider == pytest.approx(10e-6)
+    assert memory.seconds == memory.traffic
+    assert (memory.bytes, memory.divisions, memory.roots) == (44, 1, 1)
+    assert limits.limit(result._replace(traffic_bytes=0), {}).seconds is None
+    # 65,536 elements are shared by all threads, fewer are not
+    for n, threads in ((65_535, 1), (65_536, 2)):
+        case = CASE._replace(elements=n, threads=2)
+        each = limits.limit(result._replace(case=case), {"float32": Divider(4e-9, 0)})
+        assert each.threads == threads
+        assert each.divider == pytest.approx(4e-9 * n / threads)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "divisions", "roots"),
+    [("SGD", 0, 0), ("Lion", 0, 0), ("AdamW", 1, 1), ("LAMB", 1, 1), ("Adamax", 1, 0),
+     ("Adafactor", 1, 1), ("FTRL", 1, 2), ("MADGRAD", 1, 0),
+     ("AdamWScheduleFree", 1, 1), ("RMSprop", 1, 1)],
+)  # fmt: skip
+def test_divisions_and_roots_of_a_step(optimizer, divisions, roots):
+    work = limits.work(optimizer)
+    assert (work["division"], work["root"]) == (divisions, roots)
+
+
+@pytest.mark.parametrize("optimizer", [*lrcore.optimizers.available()])
+def test_every_optimizer_has_its_work(optimizer):
+    assert sum(limits.work(optimizer).values()) <= 4
+
+
+def test_the_divider_is_measured():
+    for dtype in ("float32", "float64"):
+        assert all(0 < t < 1e-6 for t in limits.measured(dtype))
+
+
+@pytest.mark.parametrize(
+    ("task", "moved", "traffic"),
+    [("step", 28, 28), ("clip", 28, 28), ("whole step", 44, 36), ("telemetry", 28, 28)],
+)
+def test_bytes_of_the_tasks(task, moved, traffic):
+    """The whole step has an average, reads gradients twice, and zeroes them."""
+    (result,) = run.run([CASE._replace(task=task)], [], **QUICK).results
+    assert result.step_bytes == 1000 * moved
+    assert result.traffic_bytes == 1000 * traffic
 
 
 def test_tables_fit_80_columns():
@@ -266,6 +350,9 @@ def test_bars():
     assert lines[2] == "numba 35.0 us 3.50 at most 3 MISSED"
     assert lines[3] == "thinc absent at least 4"
     assert "met: 1, missed: 2, of 4" in text
+    slow = found._replace(dividers={"float32": Divider(1e-9, 3e-9)})
+    text = report.bars_table(slow, [bars.Bar(CASE, asked)])
+    assert cells(text, "limit: divider") == ["4.00", "us", "0.400"]
 
 
 def test_the_preset_names_tasks_and_peers_that_there_are():
@@ -282,6 +369,14 @@ def test_the_preset_names_tasks_and_peers_that_there_are():
 
 def test_json_round_trip():
     found = told({"lrcore": (3, 2, 4), "x": 5}, CASE, {"y": "why"}, big="too big")
+    assert saved.from_json(saved.to_json(found)) == found
+    beside = told({"lrcore": 5}, CASE._replace(neighbours="spin:1"))
+    (result,) = beside.results
+    times = {"lrcore": Timing(1, 2, 3, Calls(4, 5, 6, 7))}
+    found = beside._replace(
+        results=[result._replace(times=times, beside="a loop")],
+        dividers={"float32": Divider(1e-9, 2e-9)},
+    )
     assert saved.from_json(saved.to_json(found)) == found
 
 
@@ -329,7 +424,7 @@ def test_the_command_writes_json_and_a_picture(tmp_path, capsys):
     assert found[saved.KEY] == saved.LAYOUT
     assert [r["case"]["elements"] for r in found["results"]] == [100, 1000] * 2
     assert set(found["machine"]) == {
-        "processor", "cores", "isa", "system", "python", "versions"
+        "processor", "cores", "isa", "system", "python", "versions", "environment"
     }  # fmt: skip
     assert cli.main([*TINY, "--peers", "none", "--compare", str(kept)]) == 0
     assert "new/old" in capsys.readouterr().out
@@ -396,6 +491,9 @@ def test_the_command_takes_other_optimizers_and_the_preset(monkeypatch, capsys):
         (["--peers", "numby"], "--peers: expected some of NumPy textbook.*'numby'"),
         (["--optimizer", "Adamn"], "--optimizer: invalid choice: 'Adamn'"),
         (["--dtype", "float16"], "--dtype: invalid choice: 'float16'"),
+        (["--neighbours", "spin"], "--neighbours: expected none, spin:N or step:N"),
+        (["--neighbours", "none,run:1"], "with N from 1 to 99, found 'run:1'"),
+        (["--neighbours", "step:0"], "with N from 1 to 99, found 'step:0'"),
         (["--rounds", "0"], "--rounds: expected 1 to 1,000,000, found '0'"),
         (["--seconds", "nan"], "--seconds: expected seconds from 0.0001 to 60"),
         (["--json", "/no/such/folder/a.json"], "--json: there is no folder /no/such"),

@@ -4,17 +4,18 @@ import random
 import re
 import shutil
 import subprocess
+from functools import cache, partial
 from itertools import pairwise
 
 import pytest
-from compiled import ROOT, SRC_C, build_strictly, objects, paths_of
+from compiled import AARCH64, CLANG, NATIVE, ROOT, SRC_C, paths_of
 
 from lrcore import _core
 
 
 def run(command, **more):
     return subprocess.run(
-        command, check=True, capture_output=True, text=True, timeout=60, **more
+        command, check=True, capture_output=True, text=True, timeout=300, **more
     ).stdout
 
 
@@ -28,8 +29,14 @@ def hashes(output):
 
 
 @pytest.fixture(scope="module")
-def native(programs):
-    return hashes(run([programs["native"].path()]))
+def program(tmp_path_factory):
+    """Builds a C file of these tests with the extension's objects, by its name."""
+    return cache(partial(NATIVE.build, folder=tmp_path_factory.mktemp("programs")))
+
+
+@pytest.fixture(scope="module")
+def native(program):
+    return hashes(run([program("bits")]))
 
 
 def test_every_instruction_set_gives_the_same_bits(native):
@@ -38,26 +45,30 @@ def test_every_instruction_set_gives_the_same_bits(native):
     assert all(table == first for table in native.values())
 
 
-def test_clang_gives_the_same_bits(native, programs):
-    if "clang" not in programs:
+def test_clang_gives_the_same_bits(native, tmp_path):
+    if not shutil.which("clang"):
         pytest.skip("clang is not installed")
-    assert hashes(run([programs["clang"].path()])) == native
+    assert hashes(run([CLANG.build("bits", tmp_path)])) == native
 
 
-def test_aarch64_gives_the_same_bits(native, programs):
-    if "aarch64" not in programs or not shutil.which("qemu-aarch64"):
+def test_aarch64_gives_the_same_bits(native, tmp_path):
+    if not (shutil.which(AARCH64.compiler[0]) and shutil.which("qemu-aarch64")):
         pytest.skip("gcc-aarch64-linux-gnu and qemu-user are not installed")
-    found = hashes(run(["qemu-aarch64", programs["aarch64"].path()]))
+    found = hashes(run(["qemu-aarch64", AARCH64.build("bits", tmp_path)]))
     assert found == {"baseline": native["baseline"]}
 
 
-@pytest.mark.usefixtures("native")  # which waits for what else compiles the same
 def test_the_core_allocates_and_prints_nothing():
-    """By its symbols: what the objects call from outside."""
-    called = set()
-    for path in paths_of([*objects("native"), *objects("native", openmp=True)]):
-        symbols = run(["nm", "--undefined-only", path]).split()
-        called |= {s for s in symbols if s != "U" and not s.startswith("lrc_")}
+    """By its symbols: what the objects call from outside, with either back end."""
+    objects = {
+        obj.path: obj
+        for openmp in (False, True)
+        for obj in NATIVE._replace(openmp=openmp).core()
+    }
+    listed = run(["nm", "--undefined-only", *paths_of(objects.values())])
+    symbols = re.findall(r"^ +\w (\S+)$", listed, re.MULTILINE)
+    called = {s for s in symbols if not s.startswith("lrc_")}
+    assert "getenv" in called
     allowed = {"getenv", "strcmp", "pthread_atfork", "_GLOBAL_OFFSET_TABLE_"}
     allowed |= {"__cpu_model", "__cpu_indicator_init", "sqrt", "sqrtf"}
     allowed |= {"memcpy", "memset", "frexp", "ldexp", "fmax"}
@@ -68,17 +79,6 @@ def test_the_core_allocates_and_prints_nothing():
 
 
 # --- lrcore.h, as a program sees it ---------------------------------------------------
-
-
-@pytest.fixture
-def program(native, tmp_path):
-    """Builds a C file of these tests by its name, once the objects are there."""
-
-    def build(name):
-        build_strictly(name, tmp_path / name, openmp=_core.has_openmp())
-        return tmp_path / name
-
-    return build
 
 
 def test_the_header_keeps_its_promises(program):

@@ -68,7 +68,9 @@ def test_all_that_was_set_is_copied(way):
 def test_what_is_copied_with_it_stays_one(way):
     groups = [{"params": np.zeros(1)}, {"params": np.zeros(1), "lr": 0.5}]
     opt = lrcore.SGD(groups)
-    opt.lr = plateau = lrcore.ReduceOnPlateau(0.25, patience=0)
+    plateau = lrcore.ReduceOnPlateau(0.25, patience=0)
+    for group in opt.param_groups:
+        group["lr"] = plateau
     copies, twin, its = way((groups, opt, plateau))
     assert twin.param_groups[0]["lr"] is its
     assert twin.param_groups[0]["params"] is copies[0]["params"]

@@ -575,7 +575,9 @@ BAD = {
     "denormals": ["zero", None, True],
     "skip_nonfinite": ["yes", 2, None, nan],
     "zero_grads": ["yes", 2, None, nan],
+    "convert_grads": ["yes", 2, None, nan],
     "telemetry": ["yes", 2, None, nan],
+    "project": ["yes", 2, True, nan, np.ones(2), int],
 }
 each_bad = pytest.mark.parametrize(
     ("option", "value"), [(name, value) for name in BAD for value in BAD[name]]
@@ -600,7 +602,9 @@ OPTIONS = {
     "clip_eps": 0.5,
     "skip_nonfinite": True,
     "zero_grads": True,
+    "convert_grads": True,
     "telemetry": True,
+    "project": repr,
     "num_threads": 2,
     "denormals": "keep",
 }
@@ -654,7 +658,7 @@ def test_an_option_that_is_a_number_takes_a_schedule(option):
 
 
 @pytest.mark.parametrize(
-    "option", [o for o in OPTIONS if o not in ("grad_scale", "clip_norm", "clip_eps")]
+    "option", OPTIONS.keys() - {"grad_scale", "clip_norm", "clip_eps", "project"}
 )
 def test_what_is_no_number_takes_none(option):
     error = rf"^{option}: expected .*, found <function"

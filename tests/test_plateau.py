@@ -506,3 +506,128 @@ def test_it_says_what_it_is():
     assert repr(plateau) == (
         "<ReduceOnPlateau of Constant(base=0.5): scale=0.01, best=2, num_bad=0>"
     )
+
+
+# --- all rates of an optimizer --------------------------------------------------------
+
+
+def groups_of(rates):
+    return [{"params": np.zeros(2), "lr": rate} for rate in rates]
+
+
+def rates_of(opt):
+    return [group.at("lr", opt.t) for group in opt.param_groups]
+
+
+def test_attached_it_keeps_each_groups_rate():
+    """The first group's is 0.1, the second's 0.01, as torch's keeps them."""
+    opt = lrcore.SGD(groups_of([0.1, 0.01]))
+    plateau = ReduceOnPlateau.attach(opt, factor=0.5, patience=0)
+    assert [group["lr"](0) for group in opt.param_groups] == [0.1, 0.01]
+    assert [plateau.update(loss) for loss in (1.0, 2.0, nan)] == [False, True, True]
+    assert rates_of(opt) == [0.025, 0.0025]
+    plateau.reset()
+    assert rates_of(opt) == [0.1, 0.01]
+    assert repr(plateau).startswith("<Plateaus: <ReduceOnPlateau of 0.1: scale=1,")
+
+
+@pytest.mark.parametrize("min_lr", [0.0, 0.02])
+def test_attached_each_rate_is_reduced_as_by_itself(min_lr):
+    options = {"cooldown": 1, "smoothing": 2, "eps": 1e-3, "min_lr": min_lr}
+    cosine = Cosine(0.3, total=60)
+    own = [0.3, 0.01, cosine, lambda t: 0.1, 0.3]
+    opt = lrcore.SGD(groups_of(own))
+    plateaus = ReduceOnPlateau.attach(opt, 0.7, 1, **options)
+    singles = [ReduceOnPlateau(rate, 0.7, 1, **options) for rate in own]
+    for metric in METRICS[:40]:
+        reduced = [single.update(metric) for single in singles]
+        assert plateaus.update(metric) is any(reduced)
+        opt.t += 1
+        assert rates_of(opt) == [single(opt.t) for single in singles]
+    assert rates_of(opt)[0] < 0.3
+
+
+def test_groups_that_share_a_schedule_share_its_plateau():
+    schedule = Cosine(0.3, total=60)
+    opt = lrcore.SGD(groups_of([schedule, 0.5, schedule]))
+    plateau = ReduceOnPlateau.attach(opt)
+    first, second, third = (group["lr"] for group in opt.param_groups)
+    assert first is third
+    assert plateau == (first, second)
+    opt.multiply_lr(0.5)
+    assert rates_of(opt) == [0.15, 0.25, 0.15]
+
+
+def test_attached_it_is_saved_with_the_optimizer_and_copied_with_it():
+    opt = lrcore.SGD(groups_of([0.1, 0.01]))
+    plateau = ReduceOnPlateau.attach(opt, factor=0.5, patience=0)
+    plateau.update(1.0)
+    saved = pickle.loads(pickle.dumps(opt.state_dict()))
+    twins = [pickle.loads(pickle.dumps((opt, plateau))), copy.deepcopy((opt, plateau))]
+    other = lrcore.SGD(groups_of([0.1, 0.01]))
+    handle = ReduceOnPlateau.attach(other)
+    other.load_state_dict(saved)
+    for each, its in [(opt, plateau), (other, handle), *twins]:
+        assert its.update(2.0)
+        assert rates_of(each) == [0.05, 0.005]
+        assert [group["lr"] for group in each.param_groups] == list(its)
+
+
+def test_a_subclass_is_attached_as_such():
+    class Own(ReduceOnPlateau):
+        """A user's."""
+
+    opt = lrcore.SGD(groups_of([0.1]))
+    Own.attach(opt)
+    assert type(opt.param_groups[0]["lr"]) is Own
+
+
+@pytest.mark.parametrize(
+    ("rates", "options", "error"),
+    [
+        ([0.1, 0.01], {"factor": 2.0}, r"^factor: expected"),
+        ([0.1, 0.01], {"patient": 2}, r"unexpected keyword"),
+        ([0.1, ReduceOnPlateau(0.1)], {}, r"^schedule: expected .* or a pure schedule"),
+    ],
+)
+def test_what_cannot_be_attached_changes_nothing(rates, options, error):
+    opt = lrcore.SGD(groups_of(rates))
+    with pytest.raises((TypeError, ValueError), match=error):
+        ReduceOnPlateau.attach(opt, **options)
+    assert [group["lr"] for group in opt.param_groups] == rates
+
+
+def test_attached_it_refuses_what_is_no_metric_before_any_is_changed():
+    opt = lrcore.SGD(groups_of([0.1, 0.01]))
+    plateau = ReduceOnPlateau.attach(opt, patience=0)
+    before = [each.state_dict() for each in plateau]
+    with pytest.raises(TypeError, match=r"^metric: expected a number"):
+        plateau.update("1")
+    assert [each.state_dict() for each in plateau] == before
+
+
+def test_an_optimizer_is_told_how_to_attach():
+    opt = lrcore.SGD(groups_of([0.1]))
+    with pytest.raises(TypeError, match=r"ReduceOnPlateau\.attach\(opt, \.\.\.\)"):
+        ReduceOnPlateau(opt)
+    with pytest.raises(TypeError, match=r"^opt: expected an optimizer of lrcore"):
+        ReduceOnPlateau.attach([opt])
+
+
+def test_one_rate_for_groups_with_different_ones_gives_a_warning():
+    """Once, as they are alike then."""
+    opt = lrcore.SGD(groups_of([0.1, 0.01]))
+    warning = (
+        r"^lr: 2 groups with different rates \(0\.1, 0\.01\) now have the same one, "
+        r"0\.5\..*ReduceOnPlateau\.attach\(opt\)"
+    )
+    with pytest.warns(UserWarning, match=warning) as caught:
+        opt.lr = 0.5
+    assert caught[0].filename == __file__
+    assert rates_of(opt) == [0.5, 0.5]
+    opt.lr = 0.25
+    opt.momentum = 0.0
+    alike = lrcore.SGD(groups_of([Cosine(0.1, total=9), Cosine(0.1, total=9)]))
+    alike.lr = 0.1
+    with pytest.raises(ValueError, match=r"^lr: expected"):  # and no warning
+        lrcore.SGD(groups_of([0.1, 0.01])).lr = -1

@@ -32,21 +32,6 @@ LAYERS = [
     {"__main__"},
 ]
 
-# Modules with some of the methods of a class, which name that class, or the classes of
-# their results, for type checkers only.  All other imports for type checkers count as
-# imports.
-NAMED_ONLY = {
-    ("lrcore.optimizers.base.averaged", "lrcore.optimizers.base.optimizer"),
-    ("lrcore.optimizers.base.checkpoint", "lrcore.optimizers.base.optimizer"),
-    ("lrcore.optimizers.base.copied", "lrcore.optimizers.base.optimizer"),
-    ("lrcore.optimizers.base.grown", "lrcore.optimizers.base.optimizer"),
-    ("lrcore.optimizers.base.options", "lrcore.optimizers.base.optimizer"),
-    ("lrcore.optimizers.base.report", "lrcore.optimizers.base.optimizer"),
-    ("lrcore.schedules._composition", "lrcore.schedules._schedule"),
-    ("lrcore.schedules._composition", "lrcore.schedules.arithmetic"),
-    ("lrcore.schedules._composition", "lrcore.schedules.compose"),
-}
-
 PACKAGE = Path(lrcore.__file__).parent
 TREE = PACKAGE.parent
 
@@ -64,21 +49,14 @@ MODULES = modules()
 
 
 def imported(path):
-    """Return the modules of ours that a file imports, and those only for checkers."""
+    """Return the modules of ours that a file imports, those for checkers included."""
     if path.suffix == ".pyx":  # Cython has more words than Python's parser knows
         lines = re.findall(r"^(?:from|import) .*", path.read_text(), re.M)
         lines = [line for line in lines if "cimport" not in line]
         tree = ast.parse("\n".join(lines))
     else:
         tree = ast.parse(path.read_text())
-    checked = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        for each in node.body
-        for inner in ast.walk(each)
-    }
-    always, for_checkers = set(), set()
+    found = set()
     for node in ast.walk(tree):
         names = []
         if isinstance(node, ast.Import):
@@ -90,18 +68,18 @@ def imported(path):
             if name not in MODULES:
                 name = name.rpartition(".")[0] or name
             if name in MODULES:
-                (for_checkers if id(node) in checked else always).add(name)
-    return always, for_checkers - always
+                found.add(name)
+    return found
 
 
 def edges():
     """Return pairs of modules, the first of which imports the second."""
-    found = set()
-    for name, paths in MODULES.items():
-        for path in paths:
-            always, for_checkers = imported(path)
-            found |= {(name, other) for other in always | for_checkers}
-    return found - NAMED_ONLY
+    return {
+        (name, other)
+        for name, paths in MODULES.items()
+        for path in paths
+        for other in imported(path)
+    }
 
 
 def room(module):
@@ -132,12 +110,6 @@ def test_no_modules_import_each_other_in_a_circle():
         order.prepare()
     except graphlib.CycleError as error:
         pytest.fail(" <- ".join(error.args[1]))
-
-
-def test_what_is_named_only_is():
-    for module, other in NAMED_ONLY:
-        always, for_checkers = imported(*MODULES[module])
-        assert other in for_checkers - always, (module, other)
 
 
 # --- the package itself ---------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Every kernel against reference.py, to the bit."""
+"""Every kernel against the reference, to the bit."""
 
 import math
 from types import SimpleNamespace

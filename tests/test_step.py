@@ -284,7 +284,8 @@ def test_lr_is_readable_and_settable():
 def test_setting_lr_sets_it_in_all_groups():
     opt = lrcore.SGD([{"params": np.zeros(1)}, {"params": np.zeros(1), "lr": 3.0}])
     assert opt.lr == 1e-3
-    opt.lr = 0.25
+    with pytest.warns(UserWarning, match="now have the same one"):
+        opt.lr = 0.25
     assert [group["lr"] for group in opt.param_groups] == [0.25, 0.25]
 
 

@@ -2,8 +2,8 @@
 
 
 cdef class Absent:
-    """The tensors of a plan that a step leaves out: the core takes them for empty ones, of
-    which it reads and writes nothing."""
+    """The tensors of a plan that a step leaves out: the core takes them for empty ones,
+    and reads and writes nothing of them."""
 
     cdef lrc_plan *plan
     cdef list leaves  # those that are hidden now
@@ -20,10 +20,12 @@ cdef class Absent:
 
     cdef int hide(self, list leaves) except -1:
         cdef Py_ssize_t i, k
+        cdef size_t n
         cdef lrc_tensor *t
         if self.tensor == NULL:
-            self.tensor = <lrc_tensor *>allocate(self.plan.n_tensors, sizeof(lrc_tensor))
-            self.norm = <lrc_squares *>allocate(self.plan.n_tensors, sizeof(lrc_squares))
+            n = self.plan.n_tensors
+            self.tensor = <lrc_tensor *>allocate(n, sizeof(lrc_tensor))
+            self.norm = <lrc_squares *>allocate(n, sizeof(lrc_squares))
         for k, i in enumerate(leaves):
             t = self.plan.tensor + i
             self.tensor[k] = t[0]

@@ -12,10 +12,10 @@ cdef int answer(void *caller, lrc_plan *plan, lrc_ask what) noexcept with gil:
 
 
 cdef class Answers(Numbers):
-    """The numbers of a plan's groups, and those that are made in the middle of a step."""
+    """The numbers of a plan's groups, and the numbers made in the middle of a step."""
 
     cdef list stats  # by leaf: row_stat and col_stat, or None if it is not factored
-    cdef dict read, made  # by leaf: this step's Factors, alive while the core reads them
+    cdef dict read, made  # by leaf: this step's Factors, kept while the core reads them
     cdef object error  # the exception for which the step was refused
     cdef bint factored  # whether some part is factored
     cdef Py_ssize_t first  # the first leaf of the plan that is being stepped
@@ -31,7 +31,7 @@ cdef class Answers(Numbers):
                 plan.ask, plan.caller = answer, <void *>self
         return 0
 
-    # --- before the step ---------------------------------------------------------------
+    # --- before the step --------------------------------------------------------------
 
     cdef int set_factors(self, lrc_plan *plan, Py_ssize_t first) except -1:
         """Give the tensors of a plan the factors to read; `first`: its first leaf."""
@@ -50,7 +50,8 @@ cdef class Answers(Numbers):
 
     cdef int set_leaf_factors(self, lrc_tensor *t, Py_ssize_t leaf, before) except -1:
         cdef size_t rows
-        self.read[leaf] = factors = before(self.step_of_leaf(leaf), self.params[leaf], self.states[leaf])
+        factors = before(self.step_of_leaf(leaf), self.params[leaf], self.states[leaf])
+        self.read[leaf] = factors
         set_factors(t, factors)
         if self.stats[leaf] is None:
             rows = t.n // factors.n_cols
@@ -61,7 +62,7 @@ cdef class Answers(Numbers):
         t.factors.col_stat = <double *>data(self.stats[leaf][1])
         return 0
 
-    # --- in the middle of the step -----------------------------------------------------
+    # --- in the middle of the step ----------------------------------------------------
 
     cdef int answer(self, lrc_plan *plan, lrc_ask what) except LRC_REFUSED:
         if what == LRC_ASK_GAUGED:
@@ -98,8 +99,8 @@ cdef class Answers(Numbers):
             i = self.part_of[leaf]
             if self.parts[i].factoring and leaf not in self.absent:
                 self.made[leaf], writes = self.folded[i].factor[1](
-                    self.step_of_leaf(leaf), self.params[leaf], self.states[leaf], self.read[leaf],
-                    *self.stats[leaf],
+                    self.step_of_leaf(leaf), self.params[leaf], self.states[leaf],
+                    self.read[leaf], *self.stats[leaf],
                 )
                 set_factors(plan.tensor + k, self.made[leaf])
                 self.keep(writes)
@@ -121,7 +122,7 @@ cdef class Answers(Numbers):
     cdef int keep(self, writes) except -1:
         """Keep (array, value) pairs, to be written at the end of the step."""
         for array, value in writes:
-            like = np.empty_like(array, subok=False)  # also of the same memory order
+            like = np.empty_like(array, subok=False)  # it has the same memory order
             like[...] = value
             self.written.append((array, like))
         return 0

@@ -4,7 +4,7 @@ SCALAR = np.zeros(())
 
 
 cdef int layout(cnp.ndarray a) noexcept:
-    """The flags of the layout of `a` (C or Fortran order); 0 if no kernel can read it."""
+    """The flags of a's layout (C or Fortran order); 0 if no kernel can read it."""
     if cnp.PyArray_CHKFLAGS(a, cnp.NPY_ARRAY_C_CONTIGUOUS | cnp.NPY_ARRAY_ALIGNED):
         return cnp.NPY_ARRAY_C_CONTIGUOUS | cnp.NPY_ARRAY_ALIGNED
     if cnp.PyArray_CHKFLAGS(a, cnp.NPY_ARRAY_F_CONTIGUOUS | cnp.NPY_ARRAY_ALIGNED):
@@ -13,7 +13,7 @@ cdef int layout(cnp.ndarray a) noexcept:
 
 
 cdef bint plain(obj):
-    """Whether it is an array, and its buffer alone holds its elements (not a mask)."""
+    """Whether it is an array without a mask, whose buffer holds all of its data."""
     # np.ma takes a tenth of a second to import: only subclasses need it.
     return cnp.PyArray_CheckExact(obj) or (
         cnp.PyArray_Check(obj) and not isinstance(obj, np.ma.MaskedArray)

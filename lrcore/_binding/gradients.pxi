@@ -18,6 +18,7 @@ cdef struct leaf_t:
     int node  # its container; -1 if the tree is one array
     Py_ssize_t index  # its key, if the container is a sequence
     bint scalar  # whether its parameter has no axes
+    Py_ssize_t size
     int type_num
     int flags  # that its gradient must have
     bint absent  # whether it has no gradient in this step
@@ -51,9 +52,11 @@ cdef Py_ssize_t index_of(container, key):
     return 0 if PyDict_Check(container) else key
 
 
-cdef object as_array(g, p):
-    """A NumPy scalar of p's dtype as an array, what g.mean() gives; all else as it is."""
-    return np.array(g) if type(g) is p.dtype.type else g
+cdef object as_array(g, p, bint converts):
+    """A NumPy scalar of p's dtype (or of any, if gradients are converted) as an array, what
+    g.mean() gives; all else as it is."""
+    fit = type(g) is p.dtype.type or (converts and isinstance(g, np.generic))
+    return np.array(g) if fit else g
 
 
 cdef Py_ssize_t length(obj, bint as_dict):
@@ -76,6 +79,9 @@ cdef class Gradients:
     cdef Py_ssize_t n, n_nodes, n_buffers
     cdef Py_ssize_t held, held_nodes  # how many leaves and nodes are held
     cdef bint some_absent  # whether some leaf has no gradient in this step
+    cdef bint converts  # whether gradients that do not fit are converted
+    cdef list converted  # by leaf: the array that its gradients are converted into, or None
+    cdef list sources  # (leaf, gradient) that were converted in this step
     cdef list made  # gradients that were made here, held until the next of these
     cdef bint disjoint  # whether the gradients are known not to overlap each other
     cdef leaf_t *leaf
@@ -91,6 +97,7 @@ cdef class Gradients:
         self.lengths = [length(c, PyDict_Check(c)) for c in self.containers]
         self.owners = [group.owner for group in groups]
         self.n, self.n_nodes = len(self.params), len(self.containers)
+        self.converted, self.sources = [None] * self.n, []
         self.node = <node_t *>allocate(self.n_nodes, sizeof(node_t))
         for i, node in enumerate(tree.nodes):
             self.node[i].parent = node.parent
@@ -106,6 +113,7 @@ cdef class Gradients:
             if leaf.node >= 0:
                 self.leaf[i].index = index_of(self.containers[leaf.node], leaf.key)
             self.leaf[i].scalar = leaf.array.ndim == 0
+            self.leaf[i].size = leaf.array.size
             self.leaf[i].flags = layout(leaf.array)
             self.leaf[i].type_num = cnp.PyArray_TYPE(<cnp.ndarray>leaf.array)
         owned = [array for arrays in states for array in arrays]
@@ -123,7 +131,9 @@ cdef class Gradients:
     cdef int take(self, grads) except -1:
         """Point the tensors to these gradients, and hold them until release()."""
         if not (self.find_nodes(grads) and self.find_leaves(grads)):
-            refusals.step_arguments(self.tree, self.groups, grads, self.states)
+            self.refuse(grads)
+        if self.converts:
+            self.convert_all()
         return self.accept_all(grads)
 
     cdef int accept_all(self, grads) except -1:
@@ -133,7 +143,46 @@ cdef class Gradients:
         self.some_absent = False
         for i in range(self.n):
             if not self.accept(i, <object>self.leaf[i].grad):
-                refusals.step_arguments(self.tree, self.groups, grads, self.states)
+                self.refuse(grads)
+        return 0
+
+    cdef int refuse(self, grads) except -1:
+        """Say why a step with these gradients is refused."""
+        refusals.step_arguments(self.tree, self.groups, grads, self.states, self.converts)
+        return 0
+
+    cdef int convert_all(self) except -1:
+        """Convert the held gradients that do not fit, and hold the results instead."""
+        cdef Py_ssize_t i
+        found = [i for i in range(self.n) if self.to_convert(i, <object>self.leaf[i].grad)]
+        if not found:
+            return 0
+        with np.errstate(all="ignore"):  # a number out of range becomes infinite
+            for i in found:
+                g = self.convert(i, <object>self.leaf[i].grad)
+                Py_INCREF(g)
+                Py_DECREF(<object>self.leaf[i].grad)
+                self.leaf[i].grad = <PyObject *>g
+        return 0
+
+    cdef bint to_convert(self, Py_ssize_t i, g) except -1:
+        """Whether a gradient does not fit parameter i and can be converted."""
+        p = self.params[i]
+        return g is not None and not fits(g, p, self.leaf[i].flags) and convertible(g, p)
+
+    cdef object convert(self, Py_ssize_t i, g):
+        """Return a gradient with the dtype and the memory order of parameter i."""
+        p, kept = self.params[i], self.converted[i]
+        if kept is None or not fits(kept, p, self.leaf[i].flags):
+            self.converted[i] = kept = np.empty_like(p, subok=False)
+        np.copyto(kept, np.asarray(g), casting="unsafe")
+        self.sources.append((i, g))
+        return kept
+
+    cdef int zero_sources(self) except -1:
+        """Zero the gradients that were converted."""
+        for _, g in self.sources:
+            np.asarray(g)[...] = 0
         return 0
 
     cdef list absent(self):
@@ -160,8 +209,12 @@ cdef class Gradients:
 
     cdef int take_one(self, Py_ssize_t i, g) except -1:
         """Point tensor i to this gradient, if there is one, which the caller holds."""
-        if not (self.is_in_place(i) and self.accept(i, g)):
-            refusals.one_gradient(self.tree, i, g, self.states)
+        fit = g
+        if self.converts and self.to_convert(i, g):
+            with np.errstate(all="ignore"):
+                fit = self.convert(i, g)
+        if not (self.is_in_place(i) and self.accept(i, fit)):
+            refusals.one_gradient(self.tree, i, g, self.states, self.converts)
         return 0
 
     cdef bint find_nodes(self, grads) except -1:
@@ -207,7 +260,7 @@ cdef class Gradients:
                 if g == NULL:
                     return False
             if leaf.scalar and not cnp.PyArray_CheckExact(<object>g):
-                array = as_array(<object>g, self.params[i])
+                array = as_array(<object>g, self.params[i], self.converts)
                 g = <PyObject *>array
             Py_INCREF(<object>g)
             leaf.grad = g
@@ -229,6 +282,14 @@ cdef class Gradients:
             self.containers[leaf.node], self.keys[i], leaf.index
         ) == <PyObject *>self.params[i]
 
+    cdef bint are_in_place(self) except -1:
+        """Whether all params are still in their containers."""
+        cdef Py_ssize_t i
+        for i in range(self.n):
+            if not self.is_in_place(i):
+                return False
+        return True
+
     cdef bint accept(self, Py_ssize_t i, g) except -1:
         """Point tensor i to its gradient, or note that it has none; False if gradient or
         parameter is unfit.  This runs no user code."""
@@ -236,13 +297,7 @@ cdef class Gradients:
         cdef lrc_tensor *t = self.tensor + i
         cdef cnp.ndarray p = <cnp.ndarray>self.params[i]
         cdef uintptr_t start
-        if (
-            cnp.PyArray_DATA(p) != t.p
-            or cnp.PyArray_SIZE(p) != <Py_ssize_t>t.n
-            or cnp.PyArray_TYPE(p) != leaf.type_num
-            or cnp.PyArray_ISBYTESWAPPED(p)
-            or not cnp.PyArray_CHKFLAGS(p, leaf.flags | cnp.NPY_ARRAY_WRITEABLE)
-        ):
+        if not self.is_whole(i):
             return False
         leaf.absent = g is None
         if leaf.absent:
@@ -257,6 +312,25 @@ cdef class Gradients:
                 return False
             leaf.clear = start
             self.disjoint = False
+        return True
+
+    cdef bint is_whole(self, Py_ssize_t i) noexcept:
+        """Whether parameter i still has its memory and its type, and can be written."""
+        cdef cnp.ndarray p = <cnp.ndarray>self.params[i]
+        return (
+            cnp.PyArray_DATA(p) == self.tensor[i].p
+            and cnp.PyArray_SIZE(p) == self.leaf[i].size
+            and cnp.PyArray_TYPE(p) == self.leaf[i].type_num
+            and not cnp.PyArray_ISBYTESWAPPED(p)
+            and cnp.PyArray_CHKFLAGS(p, self.leaf[i].flags | cnp.NPY_ARRAY_WRITEABLE)
+        )
+
+    cdef bint are_whole(self) noexcept:
+        """The same for all params."""
+        cdef Py_ssize_t i
+        for i in range(self.n):
+            if not self.is_whole(i):
+                return False
         return True
 
     cdef bint overlaps(self, uintptr_t start, size_t size) noexcept:
@@ -277,6 +351,8 @@ cdef class Gradients:
         other.  A check that fails may run code of a subclass of ndarray."""
         cdef Py_ssize_t i
         cdef bint ok = self.disjoint
+        if self.sources:
+            self.check_sources()
         for i in range(self.n):
             ok = ok and (
                 self.leaf[i].absent
@@ -290,8 +366,18 @@ cdef class Gradients:
             self.accept_all(grads)
         return 0
 
+    cdef int check_sources(self) except -1:
+        """Check that the gradients that were converted can be zeroed."""
+        for i, g in self.sources:
+            start, end = extent(g)
+            if not g.flags.writeable or self.overlaps(start, end - start):
+                refusals.zeroable_source(self.tree, i, g, self.states)
+        return 0
+
     cdef void release(self) noexcept:
         """Release the references that a step holds."""
+        if self.sources:
+            self.sources.clear()
         while self.held > 0:
             self.held -= 1
             Py_DECREF(<object>self.leaf[self.held].grad)

@@ -4,7 +4,7 @@
 class Factors(NamedTuple):
     """A tensor as a sequence of matrices whose second moment is factored.
 
-    least : whether the second moment is the lesser of the two factors, not their product.
+    least : whether the second moment is the smaller factor, not the product of both.
     row, col : the factors, of the tensor's dtype: n_rows and n_cols for each matrix.
     floor : see lrcore.h.
     """
@@ -18,7 +18,7 @@ class Factors(NamedTuple):
 
 
 cdef class Folded:
-    """The numbers of a step, and functions for those that the step's number or sums give.
+    """The numbers of a step, and functions for those that depend on its number or sums.
 
     A step is counted from 1.  A function that does not apply is None.
 
@@ -29,8 +29,8 @@ cdef class Folded:
     lr, decay, gscale, l2 : see lrcore.h.
     weights, scale : (step) -> the weights of averages; the scale's coefficients.
     factor : two functions: (step, p, state) -> the Factors to read, and
-        (step, p, state, factors, row_stat, col_stat) -> (the Factors by which the gradient
-        is divided, (array, value) pairs to write with the step).
+        (step, p, state, factors, row_stat, col_stat) -> (the Factors that divide the
+        gradient, (array, value) pairs to write with the step).
     direct : (step, [(p, x, state)]) -> (array, value) pairs to write with the step; it
         replaces the gradients x by directions.
     tune : Mechanic's Tune.
@@ -45,7 +45,8 @@ cdef class Folded:
         gauge=None, factor=None, direct=None, tune=None, double clip_value=0,
         double clip_norm=0, double agc=0, double agc_eps=0,
     ):
-        self.coefs, self.lr, self.decay, self.gscale, self.l2 = coefs, lr, decay, gscale, l2
+        self.coefs, self.lr, self.decay = coefs, lr, decay
+        self.gscale, self.l2 = gscale, l2
         self.weights, self.scale, self.gauge, self.tune = weights, scale, gauge, tune
         self.factor, self.direct = factor, direct
         self.clip_value, self.clip_norm = clip_value, clip_norm
@@ -71,8 +72,9 @@ cdef int set_group(lrc_group *c, part) except -1:
 cdef int set_coefs(lrc_group *group, tuple numbers) except -1:
     """Set the coefficients decay and lr, and those of the rule."""
     cdef Py_ssize_t i
-    if not N_COEFS[<int>group.rule] <= len(numbers) - 2 <= LRC_MAX_COEFS - LRC_RULE_COEFS:
-        raise ValueError(f"coefs: expected {N_COEFS[<int>group.rule]}, found {len(numbers) - 2}")
+    cdef int wanted = N_COEFS[<int>group.rule]
+    if not wanted <= len(numbers) - 2 <= LRC_MAX_COEFS - LRC_RULE_COEFS:
+        raise ValueError(f"coefs: expected {wanted}, found {len(numbers) - 2}")
     for i in range(len(numbers)):
         group.coef[2 + i] = numbers[i]
     return 0
@@ -122,7 +124,8 @@ cdef int set_tensor(lrc_tensor *t, cnp.ndarray p, part, state) except -1:
     if GATHERED in state:
         t.acc = data(state[GATHERED])
     if MECHANIC_NUMBERS in state:
-        t.mechanic_delta, t.mechanic_p0 = data(state[MECHANIC[0]]), data(state[MECHANIC[1]])
+        delta, p0 = MECHANIC
+        t.mechanic_delta, t.mechanic_p0 = data(state[delta]), data(state[p0])
     return 0
 
 

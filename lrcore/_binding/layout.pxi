@@ -1,16 +1,16 @@
-# Which leaves share numbers: the C groups of a plan, and the steps that their leaves took.
+# Which leaves share numbers: the C groups of a plan, and the steps that leaves took.
 
 cdef class Layout:
     """The groups of a plan, part by part; Resolved describes the arguments."""
 
     cdef lrc_plan *plan  # the plan whose groups are set
     cdef list parts, group_of, leaves_of, part_of, groups, params, states
-    cdef list pools  # by part: see pools_of(); None if it carries nothing and has no gauge
+    cdef list pools  # by part: see pools_of(); None if it carries and gauges nothing
     cdef dict first_part  # by group: its first part
     cdef list n_sums  # by part: how many sums its gauge has
     cdef list sums_all  # by part: whether its gauge's sums are over all parts
     cdef bint sums  # whether some part has a gauge
-    cdef list lags  # by leaf: how many of the steps taken left it out; None if none did
+    cdef list lags  # by leaf: how many steps left it out; None if none did
     cdef list group_lag  # the same by group in plan.group
     cdef Py_ssize_t *first_group  # by part: the index of its first group in plan.group
     cdef object t  # the step under way, counted from 1
@@ -32,9 +32,11 @@ cdef class Layout:
         PyMem_Free(self.first_group)
 
     cdef int attach(self, lrc_plan *plan) except -1:
-        """Make room for the plan's groups: for as many as there can be."""
+        """Make room for the plan's groups: for the largest possible number."""
         self.plan = plan
-        self.first_group = <Py_ssize_t *>allocate(len(self.parts) + 1, sizeof(Py_ssize_t))
+        self.first_group = <Py_ssize_t *>allocate(
+            len(self.parts) + 1, sizeof(Py_ssize_t)
+        )
         plan.n_groups = len(self.parts) + plan.n_tensors
         plan.group = <lrc_group *>allocate(plan.n_groups, sizeof(lrc_group))
         self.sums = any(part.gauge for part in self.parts)
@@ -48,9 +50,11 @@ cdef class Layout:
 
     cdef int lay_out(self) except -1:
         """Make the plan's groups: see sets_of()."""
+        cdef size_t most
         cdef Py_ssize_t i, k, n = 0
         self.group_lag = []
-        memset(self.plan.group, 0, (len(self.parts) + self.plan.n_tensors) * sizeof(lrc_group))
+        most = len(self.parts) + self.plan.n_tensors
+        memset(self.plan.group, 0, most * sizeof(lrc_group))
         for i, part in enumerate(self.parts):
             self.first_group[i] = n
             for leaves in self.sets_of(i):
@@ -67,9 +71,11 @@ cdef class Layout:
         return 0
 
     cdef list sets_of(self, Py_ssize_t i):
-        """The leaves of each group of a part: all together, those apart that have taken
-        another number of steps; or each by itself, if they have numbers of their own
-        (per_array)."""
+        """The leaves of each C group of a part.
+
+        Leaves that have taken the same number of steps are one group; if leaves have
+        numbers of their own (per_array), each is a group.
+        """
         leaves = self.leaves_of[i]
         if self.parts[i].per_array:
             return [[leaf] for leaf in leaves]
@@ -81,14 +87,14 @@ cdef class Layout:
         return list(sets.values())
 
     cdef object step_of_group(self, Py_ssize_t k):
-        """Which step this is for the leaves of group k, counted from 1."""
+        """The number of this step for the leaves of group k, counted from 1."""
         return self.t if self.lags is None else self.t - self.group_lag[k]
 
     cdef object step_of_leaf(self, Py_ssize_t leaf):
         return self.t if self.lags is None else self.t - self.lags[leaf]
 
     cdef int set_lags(self, lags) except -1:
-        """Set by how many steps each leaf is behind; None: by none."""
+        """Set by how many steps each leaf is behind; None: no leaf is behind."""
         if lags is None and self.lags is None:
             return 0
         self.lags = lags if lags is not None and any(lags) else None
@@ -104,13 +110,13 @@ cdef class Layout:
         return 0
 
     cdef list pools_of(self, Py_ssize_t i):
-        """The pools of a part, whose leaves share the numbers that are carried: (leaves,
-        arrays of these numbers, first and end of its groups in plan.group)."""
+        """The pools of a part, whose leaves share carried numbers, as tuples: leaves,
+        arrays of these numbers, first and end of its groups in plan.group."""
         cdef Py_ssize_t first = self.first_group[i], end = self.first_group[i + 1]
         part, leaves = self.parts[i], self.leaves_of[i]
         pools = [(leaves, first, end)] if leaves else []
         if part.carries_per_array:
-            pools = [([leaf], first + k, first + k + 1) for k, leaf in enumerate(leaves)]
+            pools = [([leaf], k, k + 1) for k, leaf in enumerate(leaves, first)]
         return [
             (own, [self.states[own[0]][name] for name in part.carries], lo, hi)
             for own, lo, hi in pools

@@ -3,7 +3,7 @@
 cdef enum:
     N_BETAS = 6
 
-cdef struct Scales:  # what a group carries, in the order of its array
+cdef struct Scales:  # the numbers that a group carries, in the order of its array
     double s[N_BETAS]
     double r[N_BETAS]
     double m[N_BETAS]
@@ -11,8 +11,11 @@ cdef struct Scales:  # what a group carries, in the order of its array
 
 
 cdef class Tune:
-    """Called with what a group carries and the sums of its gauge, g.delta, |g|^2, |p|^2 and
-    p.delta, it returns what the group carries on, as bytes, and (keep, s before, s now).
+    """Makes the numbers of a step.
+
+    It is called with the array of carried numbers and the sums of the gauge (g.delta,
+    |g|^2, |p|^2, p.delta).  It returns the new carried numbers, as bytes, and (keep, s
+    before, s now).
 
     least : s_init / 6.  decay : mechanic_decay.  betas : of the six scales.
     """

@@ -14,8 +14,7 @@ cdef class Numbers(Layout):
     cdef list leads  # by part: whether its learning rate is reported for the group
     cdef list rates  # by group: the learning rate to report
     cdef list written  # (array, value) pairs, written if the step is taken
-    # By part: (leaves of a pool, such pairs), written once all these leaves are stepped.
-    cdef dict pooled
+    cdef dict pooled  # by part: (leaves of a pool, pairs to write when all are stepped)
     cdef set absent  # the leaves that this step leaves out
     cdef list sums_of_all  # the sums over all parts, once they are made in this step
     cdef object loss
@@ -32,10 +31,10 @@ cdef class Numbers(Layout):
                 leading[index] = i
         self.leads = [leading[index] == i for i, index in enumerate(self.group_of)]
 
-    # --- before the step ---------------------------------------------------------------
+    # --- before the step --------------------------------------------------------------
 
     cdef int begin(self, t, loss) except -1:
-        """Begin step t, counted from 1.  After this, schedules run, which are user code."""
+        """Begin step t, counted from 1.  After this, schedules (user code) run."""
         self.t, self.loss, self.sums_of_all = t, loss, None
         if self.written:
             self.written = []
@@ -94,7 +93,7 @@ cdef class Numbers(Layout):
         return 0
 
     cdef int set_group(self, Py_ssize_t i, Py_ssize_t k) except -1:
-        """Set the numbers of group k, one of a part, but for those that a pool gives."""
+        """Set the numbers of group k of part i, except those that a pool gives."""
         cdef Folded folded = self.folded[i]
         step = self.step_of_group(k)
         set_numbers(self.plan.group + k, folded, step)
@@ -120,10 +119,10 @@ cdef class Numbers(Layout):
         return 0
 
     cdef int set_pools(self, Py_ssize_t i, Py_ssize_t first, Py_ssize_t end) except -1:
-        """Set the numbers of a part's groups [first, end) from the numbers that it carries
-        and its gauge's sums, and keep the new carried numbers for the end of the step."""
+        """Set the numbers of a part's groups [first, end) from its carried numbers and
+        its gauge's sums, and keep the new carried numbers for the end of the step."""
         cdef Folded folded = self.folded[i]
-        cdef Py_ssize_t k
+        cdef Py_ssize_t k, n
         cdef list arrays, pooled = [], written
         cdef tuple new
         self.pooled[i] = pooled
@@ -141,9 +140,10 @@ cdef class Numbers(Layout):
                 new, numbers, rate = folded.coefs(
                     step, folded.lr, folded.decay, before, sums
                 )
-                if len(new) != len(arrays):
-                    raise ValueError(f"numbers: expected {len(arrays)}, found {len(new)}")
-                for k in range(len(arrays)):
+                n = len(arrays)
+                if len(new) != n:
+                    raise ValueError(f"numbers: expected {n}, found {len(new)}")
+                for k in range(n):
                     written.append((arrays[k], <double>new[k]))
             else:
                 numbers = folded.coefs(step, folded.lr, folded.decay)
@@ -162,7 +162,7 @@ cdef class Numbers(Layout):
         return 0
 
     cdef tuple coefs_of(self, Folded folded, Py_ssize_t k, tuple before, tuple sums):
-        """The coefficients of a pool's group k, which has taken fewer steps than the pool."""
+        """The coefficients of a pool's group k that took fewer steps than the pool."""
         step = self.step_of_group(k)
         if folded.tune is not None:
             return folded.coefs(step, folded.lr, folded.decay)
@@ -204,8 +204,8 @@ cdef class Numbers(Layout):
         return 0
 
     cdef int copy(self, Py_ssize_t i) except -1:
-        """In the first step of parameter i, copy it to the arrays that begin as copies of
-        it: it may have been loaded after construction."""
+        """In the first step of parameter i, copy it to the arrays that begin as its
+        copies: it may have been loaded after construction."""
         cdef void *p = self.plan.tensor[i].p
         if self.step_of_leaf(i) != 1:
             return 0
@@ -213,10 +213,10 @@ cdef class Numbers(Layout):
             memcpy(data(array), p, cnp.PyArray_NBYTES(<cnp.ndarray>array))
         return 0
 
-    # --- after the step ----------------------------------------------------------------
+    # --- after the step ---------------------------------------------------------------
 
     cdef int carry(self, bint all) except -1:
-        """Write the new values of carried numbers; those of pools only if all leaves were
+        """Write the new values of carried numbers; of pools, only if all leaves were
         stepped.  This runs no user code."""
         if self.written:
             write(self.written)
@@ -241,7 +241,7 @@ cdef int write(list written) except -1:
     for array, value in written:
         if type(value) is float:
             (<double *>data(array))[0] = value
-        elif type(value) is bytes:  # what Mechanic carries
+        elif type(value) is bytes:  # the numbers that Mechanic carries
             memcpy(data(array), <const char *>value, len(value))
         else:
             memcpy(data(array), data(value), cnp.PyArray_NBYTES(<cnp.ndarray>array))
@@ -249,7 +249,7 @@ cdef int write(list written) except -1:
 
 
 cdef tuple carried(Folded folded, list arrays):
-    """The numbers that a pool carries; none for Mechanic, which reads its array itself."""
+    """The numbers that a pool carries; none for Mechanic, which reads its array."""
     if folded.tune is not None:
         return ()
     return tuple([(<double *>data(a))[0] for a in arrays])

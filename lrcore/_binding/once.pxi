@@ -4,7 +4,7 @@
 def apply(part, p, g, tuple arrays, t, int num_threads, bint keep_subnormals):
     """Take step t, counted from 1, of one tensor.
 
-    part: as in a Plan, with `folded` set; arrays: states, in the order of kernel_names().
+    part: as in a Plan, with `folded` set.  arrays: states, in kernel_names()'s order.
     """
     cdef lrc_plan plan
     cdef lrc_tensor tensor
@@ -33,9 +33,10 @@ def apply(part, p, g, tuple arrays, t, int num_threads, bint keep_subnormals):
 
 
 cdef tuple kernel_names(part):
-    """The names of a kernel's arrays, and how many of them have p's shape (the first)."""
+    """The names of a kernel's arrays, and how many of the first have p's shape."""
     scale = SCALES[part.scale]
-    names = RULES[part.rule].states + part.averages + ((SCRATCH,) if scale.emits else ())
+    scratch = (SCRATCH,) if scale.emits else ()
+    names = RULES[part.rule].states + part.averages + scratch
     return names + scale.states, len(names)
 
 
@@ -63,7 +64,9 @@ cdef int check_arguments(part, p, g, tuple arrays) except -1:
     return 0
 
 
-def clip(list arrays, *, bint write, double clip_value=0, double clip_norm=0, double eps=0):
+def clip(
+    list arrays, *, bint write, double clip_value=0, double clip_norm=0, double eps=0
+):
     """Clip arrays in place, or only measure them (write=False).
 
     containers.gradients() has passed them.
@@ -119,7 +122,8 @@ def factor_stats(cnp.ndarray g, factors, int num_threads=0, bint keep_subnormals
     tensor.dtype = dtype_of(g)
     set_factors(&tensor, factors)
     rows = g.size // factors.n_cols if g.size else 0
-    row, col = np.zeros(rows), np.zeros(rows // factors.n_rows * factors.n_cols if rows else 0)
+    row = np.zeros(rows)
+    col = np.zeros(rows // factors.n_rows * factors.n_cols if rows else 0)
     tensor.factors.row_stat = <double *>data(row)
     tensor.factors.col_stat = <double *>data(col)
     group.coef[0] = 1
@@ -147,5 +151,6 @@ def traffic(cnp.ndarray g, list arrays, int num_threads=0):
         if <size_t>arrays[i].nbytes != n * sizeof(float):
             raise ValueError(f"arrays[{i}]: expected {n * sizeof(float)} bytes")
         pointer[i] = <float *>data(arrays[i])
+    cdef const float *read = <const float *>cnp.PyArray_DATA(g)
     with nogil:
-        lrc_traffic(<const float *>cnp.PyArray_DATA(g), pointer, n_arrays, n, num_threads)
+        lrc_traffic(read, pointer, n_arrays, n, num_threads)

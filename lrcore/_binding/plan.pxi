@@ -24,13 +24,15 @@ cdef class Plan(Resolved):
             if gathers:
                 self.gather()
                 return False
-            return self.update(self.accumulate)
+            if self.gathered:
+                self.convert_gathered()
+            return self.update(self.accumulate, self.more_scale)
         finally:
             self.leave()
 
     def flush(self, loss=None):
-        """Take the step by the mean of the gradients gathered so far; return whether it was
-        taken.  loss: see step()."""
+        """Take the step by the mean of the gradients gathered so far, with the factor of
+        their calls; return whether it was taken.  loss: see step()."""
         self.enter()
         try:
             if self.to_come:
@@ -40,15 +42,17 @@ cdef class Plan(Resolved):
             self.begin(loss, False)
             self.numbers.set_all()
             self.gradients.take_none()
-            return self.update(self.gathered)
+            return self.update(self.gathered, self.gathered_scale)
         finally:
             self.leave()
 
-    cdef bint update(self, int calls) except -1:
-        """Update the tensors by the mean over so many calls of their gradients and those
-        gathered; count the step."""
+    cdef bint update(self, int calls, double more_scale) except -1:
+        """Update the tensors by the mean over `calls` of their gradients and those gathered,
+        times more_scale; count the step."""
         cdef list absent = None
-        cdef bint taken
+        cdef bint taken, skips = self.more_skips
+        if self.gathered:
+            skips = skips or self.gathered_skips
         if self.gradients.some_absent:
             absent = self.gradients.absent()
             if self.gathered:
@@ -57,23 +61,46 @@ cdef class Plan(Resolved):
             self.numbers.absent = set(absent)
         self.numbers.copy_all()
         self.reports.save(0, self.plan.n_tensors)
-        self.plan.grad_scale = self.grad_scale / calls * self.more_scale
+        self.plan.grad_scale = self.grad_scale / calls * more_scale
         self.plan.gathered = self.gathered > 0
         if absent is not None:
             self.absent.hide(absent)
-        self.applied = taken = self.run(&self.plan, 0)
+        self.applied = taken = self.run(&self.plan, 0, skips)
         if absent is not None:
-            self.absent.show()
             self.applied = taken and len(absent) < <Py_ssize_t>self.plan.n_tensors
         if self.gathered > 0:
             self.gathered, self.never = 0, set()
         self.reports.set(self.numbers.rates)
+        error = None
         if taken:  # in Cython, where no signal handler can interrupt it
             self.taken = self.numbers.t
             self.numbers.carry(True)
-            if absent is not None:
+            if self.project is not None and self.applied:
+                error = self.end_by_projection()
+        if absent is not None:
+            self.absent.show()
+            if taken:
                 self.numbers.leave_out(absent)
+        if error is not None:
+            raise error
         return self.applied
+
+    cdef object end_by_projection(self):
+        """Let the user's function change the params, then update their averages.  Return the
+        error that it raised, or None: the step is complete in any case."""
+        error = None
+        try:
+            found = self.project(self.params)
+            if found is not None or not self.gradients.are_in_place():
+                refusals.projection(self.tree, found)
+        except BaseException as raised:
+            error = raised
+        if not self.gradients.are_whole():  # the averages would read freed memory
+            return error if error is not None else refusals.moved(self.tree)
+        if self.averages:
+            with nogil:
+                lrc_update_averages(&self.plan)
+        return error
 
     def step_one(self, Py_ssize_t i, g):
         """Update leaf i alone, as a part of a step that the other leaves complete; if g is
@@ -96,8 +123,10 @@ cdef class Plan(Resolved):
             if self.plan.clip_norm:
                 refusals.not_alone(f"clip_norm: found {self.plan.clip_norm:g}, which")
             if g is not None:
-                g = as_array(g, self.gradients.params[i])
+                g = as_array(g, self.gradients.params[i], self.gradients.converts)
                 self.gradients.take_one(i, g)
+                if self.plan.zero_grads:
+                    self.gradients.check_sources()
                 if self.plan.zero_grads and not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>g):
                     refusals.zeroable(["grad"], [g])
             if begins:
@@ -118,12 +147,24 @@ cdef class Plan(Resolved):
             self.reports.set(self.numbers.rates)
             self.numbers.carry(self.applied and not self.to_come)
             if not self.to_come:
-                self.taken = self.numbers.t
-                left_out, self.left_out = self.left_out, []
-                self.numbers.leave_out(left_out)
+                self.end_round()
             return applied
         finally:
             self.leave()
+
+    cdef int end_round(self) except -1:
+        """Count a step that step_one() has completed."""
+        error = None
+        left_out, self.left_out = self.left_out, []
+        self.taken = self.numbers.t
+        if self.project is not None and self.applied:
+            self.absent.hide(left_out)
+            error = self.end_by_projection()
+            self.absent.show()
+        self.numbers.leave_out(left_out)
+        if error is not None:
+            raise error
+        return 0
 
     cdef int enter(self) except -1:
         if self.stepping or self.lent is not None:
@@ -158,23 +199,43 @@ cdef class Plan(Resolved):
                 memset(self.plan.tensor[i].acc, 0, cnp.PyArray_NBYTES(<cnp.ndarray>p))
         elif self.never:
             self.never.intersection_update(absent)
+        if self.gathered:
+            self.convert_gathered()
+        else:
+            self.gathered_scale, self.gathered_skips = self.more_scale, False
+        self.gathered_skips = self.gathered_skips or self.more_skips
         if absent:
             self.absent.hide(absent)
         with nogil:
             lrc_gather(&self.plan, self.gathered == 0)
+        if self.plan.zero_grads:
+            self.gradients.zero_sources()
         self.absent.show()
         self.numbers.gather_loss()
         self.gathered += 1
         return 0
 
-    cdef bint run(self, lrc_plan *plan, Py_ssize_t first) except -1:
+    cdef int convert_gathered(self) except -1:
+        """Let the gathered gradients need the factor of this call."""
+        if self.gathered_scale != self.more_scale:
+            self.multiply_gathered(self.gathered_scale / self.more_scale)
+            self.gathered_scale = self.more_scale
+        return 0
+
+    def multiply_gathered(self, double factor):
+        """Multiply the gradients gathered so far."""
+        with np.errstate(all="ignore"):
+            for array in self.gathered_in:
+                array *= factor
+
+    cdef bint run(self, lrc_plan *plan, Py_ssize_t first, bint skips) except -1:
         """Step the tensors of a plan, whose first leaf is `first`; return whether the step
-        was taken."""
+        was taken.  skips: see more_skips."""
         cdef int result
         cdef int checks = plan.skip_nonfinite
         cdef size_t shared = plan.parallel_from if plan.parallel_from else LRC_PARALLEL_FROM
         self.numbers.set_factors(plan, first)
-        plan.skip_nonfinite = checks or self.more_skips
+        plan.skip_nonfinite = checks or skips
         if plan.total < shared:
             result = lrc_step(plan)  # too short to release the GIL for other threads
         else:
@@ -185,6 +246,8 @@ cdef class Plan(Resolved):
             self.reports.restore()
             error, self.numbers.error = self.numbers.error, None
             raise error
+        if plan.zero_grads:
+            self.gradients.zero_sources()
         return result == LRC_TAKEN
 
     cdef bint run_one(self, Py_ssize_t i) except -1:
@@ -197,15 +260,18 @@ cdef class Plan(Resolved):
         if one.report != NULL:
             one.report += i
         lrc_plan_tensors(&one)
-        return self.run(&one, i)
+        return self.run(&one, i, self.more_skips)
 
-    def restart(self, t, list steps, int gathered, without_gradient=()):
+    def restart(
+        self, t, list steps, int gathered, without_gradient=(), double gathered_scale=1
+    ):
         """Continue from t steps taken, of which each leaf has taken `steps`, and `gathered`
-        gradients gathered after them, none `without_gradient`; no step is begun by
-        step_one()."""
+        gradients gathered after them, which still need a factor, none of the leaves
+        `without_gradient`; no step is begun by step_one()."""
         if self.torn:
             self.leave()
         self.taken, self.gathered, self.reports.exists = t, gathered, False
+        self.gathered_scale, self.gathered_skips = gathered_scale, False
         self.numbers.set_lags([t - step for step in steps])
         self.never = set(without_gradient)
         self.to_come.clear()

@@ -32,18 +32,26 @@ def _names(const char *listed):
 
 
 RULES = {
-    lrc_rules[i].name.decode(): Rule(i, _names(lrc_rules[i].states), _names(lrc_rules[i].coefs))
+    lrc_rules[i].name.decode(): Rule(
+        i, _names(lrc_rules[i].states), _names(lrc_rules[i].coefs)
+    )
     for i in range(<int>LRC_N_RULES)
 }
 SCALES = {
     lrc_scales[i].name.decode(): Scale(
-        i, _names(lrc_scales[i].states), _names(lrc_scales[i].coefs), bool(lrc_scales[i].emits)
+        i,
+        _names(lrc_scales[i].states),
+        _names(lrc_scales[i].coefs),
+        bool(lrc_scales[i].emits),
     )
     for i in range(<int>LRC_N_SCALES)
 }
 GAUGES = {
     lrc_gauges[i].name.decode(): Gauge(
-        i, _names(lrc_gauges[i].arrays), lrc_gauges[i].n_sum, _names(lrc_gauges[i].coefs)
+        i,
+        _names(lrc_gauges[i].arrays),
+        lrc_gauges[i].n_sum,
+        _names(lrc_gauges[i].coefs),
     )
     for i in range(<int>LRC_N_GAUGES)
 }
@@ -62,7 +70,8 @@ for _rule in RULES.values():
 
 def isas():
     """The instruction sets of this build, best last: {name: whether it runs here}."""
-    return {lrc_isa_name(i).decode(): bool(lrc_isa_runs(i)) for i in range(lrc_isa_count())}
+    n = lrc_isa_count()
+    return {lrc_isa_name(i).decode(): bool(lrc_isa_runs(i)) for i in range(n)}
 
 
 def isa():

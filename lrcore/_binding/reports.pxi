@@ -42,8 +42,9 @@ cdef class Reports:
             memcpy(self.before, self.plan.report + first, n * sizeof(lrc_report))
 
     cdef void restore(self) noexcept:
+        cdef size_t size = self.n * sizeof(lrc_report)
         if self.plan.report != NULL:
-            memcpy(self.plan.report + self.first, self.before, self.n * sizeof(lrc_report))
+            memcpy(self.plan.report + self.first, self.before, size)
 
     cdef void clear(self) noexcept:
         """Clear all reports, except the norms of the params."""
@@ -69,6 +70,6 @@ cdef class Reports:
             lrc_add_squares(&all.u, &r.u)
             all.nonfinite += r.nonfinite
         return (
-            lrc_norm(&all.g), lrc_norm(&all.clipped), lrc_norm(&all.p), lrc_norm(&all.u),
-            all.nonfinite,
+            lrc_norm(&all.g), lrc_norm(&all.clipped), lrc_norm(&all.p),
+            lrc_norm(&all.u), all.nonfinite,
         )

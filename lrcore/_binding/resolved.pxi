@@ -24,6 +24,7 @@ cdef class Resolved:
     to_come : leaves that step_one() still has to step in the current step.
     more_scale : a factor of gradients in addition to the options.
     more_skips : whether a gradient that is not finite skips the step, whatever the options.
+    gathered_scale : the factor that the gathered gradients still need, as more_scale.
     busy : the reason why it cannot step now, or None.
     torn : whether this process was forked in the middle of a step, and does not have the
         thread that was stepping.
@@ -38,6 +39,9 @@ cdef class Resolved:
     cdef readonly int gathered
     cdef public double more_scale
     cdef public bint more_skips
+    cdef readonly double gathered_scale
+    cdef bint gathered_skips  # whether more_skips was set in a gathered call
+    cdef list gathered_in  # the arrays that hold the gathered gradients
     cdef readonly set to_come
     cdef readonly bint applied  # whether the last step was taken
     cdef Reports reports
@@ -47,6 +51,9 @@ cdef class Resolved:
     cdef bint stepping
     cdef unsigned int forks  # `forks` when the step began
     cdef unsigned long stepper  # the thread that began it
+    cdef object params  # as the user has them; with groups: a list with those of each
+    cdef object project  # the user's function that changes the params after a step, or None
+    cdef bint averages  # whether some part keeps averages
     cdef object scheduled  # t -> (grad_scale, clip_norm, clip_eps), or None if constant
     cdef double grad_scale
     cdef int accumulate
@@ -56,8 +63,9 @@ cdef class Resolved:
         self, tree, tuple groups, tuple parts, part_of, states, units, list copies=[]
     ):
         cdef Py_ssize_t i
-        self.tree, self.groups = tree, groups
-        self.taken, self.more_scale = 0, 1
+        self.tree, self.groups, self.params = tree, groups, root(tree)
+        self.taken, self.more_scale, self.gathered_scale = 0, 1, 1
+        self.gathered_in = [own[GATHERED] for own in states if GATHERED in own]
         self.never, self.left_out = set(), []
         self.to_come = set()
         self.plan.n_tensors = len(tree.leaves)
@@ -69,6 +77,7 @@ cdef class Resolved:
         self.numbers = Answers(tree, groups, parts, list(part_of), list(states))
         self.numbers.copies = copies
         self.numbers.attach(&self.plan)
+        self.averages = any(part.averages for _, part in parts)
         self.plan.work = allocate(lrc_plan_tensors(&self.plan), 1)
         self.numbers.lay_out()
         self.absent = Absent()
@@ -159,10 +168,11 @@ cdef class Resolved:
 
     def set_options(
         self, *, num_threads, bint keep_subnormals, bint skip_nonfinite, bint zero_grads,
-        int accumulate, bint telemetry, numbers=None, scheduled=None,
+        bint convert_grads, int accumulate, bint telemetry, project=None, numbers=None, scheduled=None,
     ):
         """Set the options of all steps.
 
+        project: see the field of this name.
         numbers: (grad_scale, clip_norm, clip_eps), 0 for none; or, with schedules,
         `scheduled`, which returns these for the number of steps taken.
         """
@@ -171,6 +181,8 @@ cdef class Resolved:
         self.plan.keep_subnormals = keep_subnormals
         self.plan.skip_nonfinite = skip_nonfinite
         self.plan.zero_grads = zero_grads
+        self.gradients.converts = convert_grads
+        self.project, self.plan.averages_later = project, project is not None
         self.accumulate = accumulate
         self.scheduled = scheduled
         if scheduled is None:

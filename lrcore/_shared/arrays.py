@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from lrcore._shared.foreign import (
+    advice_for_dtype,
     advice_for_gradient,
     advice_for_param,
     in_its_place,
@@ -64,8 +65,8 @@ def readable(
         raise error(
             TypeError,
             name,
-            f"expected dtype float32 or float64, found {found}{order}; "
-            + _mend(name, keep, f"{{}}.astype(numpy.{like})"),
+            f"expected dtype float32 or float64, found {found}{order}"
+            + advice_for_dtype(name, a.dtype, like, keep=keep),
         )
     if not (a.flags.c_contiguous or a.flags.f_contiguous):
         raise error(
@@ -79,15 +80,15 @@ def readable(
 
 
 def writable(name: Name, a: Any, *, keep: bool = False) -> None:
-    """Check for an array that a step can update."""
+    """Check for an array that a step can update.
+
+    keep: whether it is passed as a parameter; or else it is one since construction.
+    """
     readable(name, a, keep=keep)
     if not a.flags.writeable:
-        raise error(
-            ValueError,
-            name,
-            "found a read-only array, which a step could not update; "
-            + _mend(name, keep),
-        )
+        what = "found a read-only array, which a step could not update; "
+        how = _mend(name, keep) if keep else "make it so again: .setflags(write=True)"
+        raise error(ValueError, name, what + how)
 
 
 def _mend(name: Name, keep: bool, how: str = "{}.copy()") -> str:
@@ -121,6 +122,14 @@ def matches(name: Name, a: Any, of: Name, p: np.ndarray) -> None:
             f"expected memory order {order} as {of} has, found {other} "
             f'(a transposed view?); pass numpy.asarray(..., order="{order}")',
         )
+
+
+def convertible(g: Any, p: np.ndarray) -> bool:
+    """Return whether `convert_grads` converts a gradient: one of floats or integers."""
+    if not isinstance(g, (np.ndarray, np.generic)):
+        return False
+    masked = type(g) is not np.ndarray and isinstance(g, np.ma.MaskedArray)
+    return not masked and g.dtype.kind in "iuf" and g.shape == p.shape
 
 
 def state(name: Name, value: Any, own: np.ndarray) -> None:
@@ -166,9 +175,14 @@ def units(
 # --- shared memory --------------------------------------------------------------------
 
 
-def _extent(a: np.ndarray) -> tuple[int, int]:
-    start = a.__array_interface__["data"][0]
-    return start, start + a.nbytes
+def extent(a: np.ndarray) -> tuple[int, int]:
+    """Return the addresses [start, end) between which an array has its elements."""
+    start: int = a.__array_interface__["data"][0]
+    if a.flags.forc or a.size == 0:
+        return start, start + a.nbytes
+    steps = [(n - 1) * step for n, step in zip(a.shape, a.strides, strict=True)]
+    before = sum(step for step in steps if step < 0)
+    return start + before, start + sum(steps) - before + a.itemsize
 
 
 Span = tuple[int, int, Name]
@@ -177,7 +191,7 @@ Span = tuple[int, int, Name]
 
 def spans(named: Sequence[Named]) -> list[Span]:
     """Return the spans of arrays that are not empty, in order of address."""
-    spans = [(*_extent(a), name) for name, a in named if a.nbytes]
+    spans = [(*extent(a), name) for name, a in named if a.nbytes]
     return sorted(spans, key=itemgetter(0, 1))
 
 
@@ -197,7 +211,7 @@ def apart(named: Sequence[Named], how: str = "copy one: .copy()") -> None:
 
 def apart_from(spans: list[Span], name: Name, a: np.ndarray) -> None:
     """Refuse an array that overlaps one of these spans, which do not overlap."""
-    start, end = _extent(a)
+    start, end = extent(a)
     if start == end:
         return
     at = bisect_left(
@@ -213,4 +227,4 @@ def apart_from(spans: list[Span], name: Name, a: np.ndarray) -> None:
 
 def buffers(arrays: Sequence[np.ndarray]) -> list[tuple[int, int]]:
     """Return the addresses [start, end) of arrays that are not empty, in order."""
-    return sorted(_extent(a) for a in arrays if a.nbytes)
+    return sorted(extent(a) for a in arrays if a.nbytes)

@@ -183,6 +183,15 @@ class _Flag(Domain):
         raise TypeError(f"{name}: expected {wanted}, found {shown(value)}")
 
 
+class _Function(Domain):
+    kind = "callable"
+
+    def _read(self, name: str, value: Any, wanted: str) -> Any:
+        if callable(value) and not isinstance(value, type):
+            return value
+        raise TypeError(f"{name}: expected {wanted}, found {shown(value)}")
+
+
 class _Axes(Domain):
     kind = "int, tuple of int"
 
@@ -206,6 +215,7 @@ FROM_ONE = Reals("a number >= 1", 1.0, math.inf)
 
 FLAG = _Flag("True or False")
 AXES = _Axes("an int or a tuple of them")
+FUNCTION = _Function("a function")
 
 
 def count(least: int) -> Domain:

@@ -5,7 +5,7 @@ The libraries are known by the module of an object's type; none of them is impor
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import ItemsView, Iterable, Mapping
 from dataclasses import is_dataclass
 from numbers import Number
 from typing import Any
@@ -41,19 +41,56 @@ def advice_for_param(name: str | Place, found: Any) -> str:
         return f"; pass a dict of its arrays{as_vars}"
     if hasattr(type(found), "__array__"):
         return f"; make a copy as an array, keep it and pass it: {_COPY}"
+    if isinstance(found, (Mapping, ItemsView)):
+        return "; pass dict(...), with the same arrays"
+    if _shares_memory(found):
+        return "; pass numpy.asarray(...), which shares its memory"
     if isinstance(found, Iterable) and not isinstance(found, (str, bytes)):
         return "; pass list(...) of its arrays"
     return ""
 
 
 def advice_for_gradient(found: Any, like: np.dtype[Any]) -> str:
-    """Return what to do about a gradient that is no array: "; ..."."""
+    """Return what to do about a gradient that is no array: "; ...", or ""."""
     library = kind(found).partition(".")[0]
     if library == "torch":
         return "; pass ....detach().cpu().numpy()"
     if library == "cupy":
         return "; pass cupy.asnumpy(...)"
-    return f"; pass numpy.asarray(..., numpy.{like})"
+    converts = isinstance(found, (Number, list, tuple)) or library in _LIBRARIES
+    if converts or hasattr(type(found), "__array__") or _shares_memory(found):
+        return f"; pass numpy.asarray(..., numpy.{like})"
+    return ""
+
+
+def advice_for_dtype(
+    name: str | Place, found: np.dtype[Any], like: np.dtype[Any], *, keep: bool
+) -> str:
+    """Return what to do about an array of another dtype: "; ...", or "".
+
+    like: the dtype to advise for numbers; keep: whether the array is a parameter.
+    """
+    if found.kind == "c":
+        parts = f"numpy.{'float32' if found.itemsize == 8 else 'float64'}"
+        if keep:
+            return (
+                f"; pass ....view({parts}), the real and imaginary parts in the same "
+                "memory"
+            )
+        return (
+            f"; pass ....view({parts}) if the params are this view of complex numbers, "
+            "or ....real.copy()"
+        )
+    if found.names is not None:
+        how = "pass a dict with an array of its own for each field"
+        return f"; {how}: {{name: numpy.ascontiguousarray(a[name]) ...}}"
+    if found.kind not in "biuf":
+        return ""
+    if not keep:
+        return f"; pass ....astype(numpy.{like})"
+    wide = found.kind == "f" and found.itemsize >= 8
+    how = f"{{}}.astype(numpy.{'float64' if wide else like})"
+    return f"; {in_its_place(name, how)}"
 
 
 _IMMUTABLE = (
@@ -85,6 +122,14 @@ def _in_a_group(name: str | Place) -> bool:
         return "params" in above.container
     listed = isinstance(above.above.container, (list, tuple))
     return listed and above.above.above is None
+
+
+def _shares_memory(found: Any) -> bool:
+    """Return whether NumPy can make an array of an object's buffer of numbers."""
+    try:
+        return not isinstance(found, (str, bytes)) and memoryview(found).format != "B"
+    except TypeError:
+        return False
 
 
 def _has_arrays(found: Any) -> bool:

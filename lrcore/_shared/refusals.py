@@ -12,22 +12,31 @@ from typing import Any
 import numpy as np
 
 from lrcore._shared.arrays import (
+    Name,
     Named,
     apart,
     apart_from,
+    convertible,
     matches,
     spans,
     writable,
 )
 from lrcore._shared.containers import MISSING, like_containers, rebound, with_names
-from lrcore._shared.trees import Leaf, Place, Tree, get
-from lrcore._shared.words import error, listed
+from lrcore._shared.trees import Leaf, Place, Tree, flatten, get
+from lrcore._shared.words import error, kind, listed
 
 
 def step_arguments(
-    tree: Tree, groups: Sequence[Any], grads: Any, states: Sequence[Sequence[Any]]
+    tree: Tree,
+    groups: Sequence[Any],
+    grads: Any,
+    states: Sequence[Sequence[Any]],
+    converts: bool,
 ) -> None:
-    """Say why a step with these gradients was refused.  Always raises."""
+    """Say why a step with these gradients was refused.  Always raises.
+
+    converts: whether gradients that do not fit are converted.
+    """
     for index, group in enumerate(groups):
         if group.owner is not None:
             found = group.owner.get("params", MISSING)
@@ -40,19 +49,37 @@ def step_arguments(
         if g is None:  # it has no gradient this time
             continue
         name = Place("grads", leaf)
-        matches(name, g, Place("params", leaf), leaf.array)
-        apart_from(taken, name, g)
+        if _gradient(name, g, leaf, converts):
+            apart_from(taken, name, g)
     raise _moved()
 
 
-def one_gradient(tree: Tree, i: int, g: Any, states: Sequence[Sequence[Any]]) -> None:
+def one_gradient(
+    tree: Tree, i: int, g: Any, states: Sequence[Sequence[Any]], converts: bool
+) -> None:
     """Say why the step of one array was refused.  Always raises."""
     leaf = tree.leaves[i]
     _steppable(tree, leaf)
-    if g is not None:
-        matches("grad", g, Place("params", leaf), leaf.array)
+    if g is not None and _gradient("grad", g, leaf, converts):
         apart_from(spans(_owned(tree, states)), "grad", g)
     raise _moved()
+
+
+def _gradient(name: Name, g: Any, leaf: Leaf, converts: bool) -> bool:
+    """Check a gradient; return whether the step reads it as it is."""
+    p = leaf.array
+    if type(g) is p.dtype.type and p.ndim == 0:  # what g.mean() gives
+        return False
+    can_be = convertible(g, p)
+    try:
+        matches(name, g, Place("params", leaf), p)
+    except (TypeError, ValueError) as error:
+        if not can_be:
+            raise
+        if converts:
+            return False
+        raise type(error)(f"{error}, or set convert_grads=True") from None
+    return True
 
 
 def kernel_arguments(
@@ -81,7 +108,7 @@ def kernel_arguments(
     raise AssertionError("refused for no reason found")
 
 
-def zeroable(names: Sequence[str], grads: Sequence[np.ndarray]) -> None:
+def zeroable(names: Sequence[Name], grads: Sequence[np.ndarray]) -> None:
     """Check gradients that a step is to zero."""
     named: list[Named] = list(zip(names, grads, strict=True))
     for name, g in named:
@@ -93,6 +120,15 @@ def zeroable(names: Sequence[str], grads: Sequence[np.ndarray]) -> None:
                 "pass ....copy()",
             )
     apart(named)
+
+
+def zeroable_source(
+    tree: Tree, i: int, g: np.ndarray, states: Sequence[Sequence[Any]]
+) -> None:
+    """Say why a gradient that was converted could not be zeroed."""
+    name = Place("grads", tree.leaves[i])
+    zeroable([name], [g])
+    apart_from(spans(_owned(tree, states)), name, g)
 
 
 def unfinished(tree: Tree, to_come: Iterable[int]) -> None:
@@ -116,6 +152,34 @@ def not_alone(what: str) -> None:
     raise ValueError(
         f"{what} needs the gradients of all arrays at once; use step(grads)"
     )
+
+
+def projection(tree: Tree, found: Any) -> None:
+    """Check what `project` did: it changed the params' arrays, and made no new ones.
+
+    found : the value that it returned, which may hold the params.
+    """
+    for leaf in tree.leaves:
+        _steppable(tree, leaf)
+    own = {id(leaf.array) for leaf in tree.leaves}
+    returned = flatten(found, name="project").leaves if found is not None else []
+    for leaf in returned:
+        if id(leaf.array) not in own:
+            raise TypeError(
+                "project: expected a function that changes the params in place and "
+                f"returns None, found one that returned {kind(leaf.array)}; write "
+                "p[...] = value, or numpy.maximum(p, 0, out=p)"
+            )
+
+
+def moved(tree: Tree) -> ValueError:
+    """Return the error for params whose memory or type `project` has changed."""
+    try:
+        for leaf in tree.leaves:
+            _steppable(tree, leaf)
+    except ValueError as error:
+        return error
+    return _moved()
 
 
 def _owned(tree: Tree, states: Sequence[Sequence[np.ndarray]]) -> list[Named]:

@@ -55,7 +55,7 @@ class Stateful:
         Raises
         ------
         TypeError, ValueError
-            It is no such dict.  Nothing has been changed then.
+            It is not from ``state_dict()``.  In this case, nothing is changed.
         """
         self._take(self._revived(saved))
 

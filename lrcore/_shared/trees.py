@@ -114,6 +114,11 @@ def flatten(params: Any, *, grouped: bool = False, name: str = "params") -> Tree
     return tree
 
 
+def root(tree: Tree) -> Any:
+    """Return the outermost container of a tree, or its only array."""
+    return tree.nodes[0].container if tree.nodes else tree.leaves[0].array
+
+
 def _holds(here: Any) -> bool:
     """Return whether an object is a container; anything else counts as an array."""
     return isinstance(here, (dict, list, tuple))

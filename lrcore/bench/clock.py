@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Mapping, Sequence
-from statistics import quantiles
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from statistics import fmean, quantiles
+from typing import NamedTuple, Protocol
 
 SETTLE = 0.02
 """Seconds of calls at the beginning of a turn that are not counted.
@@ -15,8 +17,18 @@ They bring the arrays back into the cache, and meanwhile the threads of the prev
 function stop spinning: those of libgomp spin for 300,000 pauses, 16 ms here.
 """
 
-FEED = 2e-5
-"""The fewest seconds of calls between two feeds of gradients that a step changes."""
+SAMPLE = 2e-5
+"""The fewest seconds of calls that are timed together: a longer call is a sample.
+
+It is also the least time between two feeds of gradients that a step changes.
+"""
+
+
+class Taker(Protocol):
+    """What takes turns: a function, here or in a process of its own."""
+
+    def take(self, seconds: float) -> list[float]:
+        """Take a turn of some seconds; return the seconds of a call, by samples."""
 
 
 class Turn(NamedTuple):
@@ -31,25 +43,75 @@ class Turn(NamedTuple):
     enter: Callable[[], object] | None = None
     feed: Callable[[], object] | None = None
 
+    def take(self, seconds: float) -> list[float]:
+        """Take a turn of at least one call; return the seconds of a call, by samples.
+
+        A sample is a call, or the mean of several short ones (`SAMPLE`).
+        """
+        if self.enter:
+            self.enter()
+        calls, few, taken = 1, 1, 0.0  # doubled until the calls have taken SETTLE
+        begun = time.perf_counter()
+        while True:
+            taken = sum(self.timed(few) for _ in range(calls // few))
+            if time.perf_counter() - begun >= SETTLE:
+                break
+            calls *= 2
+            few = calls if self.feed is None else 1
+        at_once = max(1, round(SAMPLE * calls / taken))
+        samples = max(1, round(seconds * calls / taken / at_once))
+        return [self.timed(at_once) / at_once for _ in range(samples)]
+
+    def timed(self, calls: int) -> float:
+        """Return the seconds of some calls; gradients are fed before them."""
+        call, few = self.call, range(calls)
+        if self.feed:
+            self.feed()
+        start = time.perf_counter()
+        for _ in few:
+            call()
+        return time.perf_counter() - start
+
+
+class Calls(NamedTuple):
+    """Seconds of single calls, over the samples of all turns."""
+
+    mean: float
+    median: float
+    p90: float
+    p99: float
+
 
 class Timing(NamedTuple):
-    """Seconds of a call: median and quartiles over the rounds."""
+    """Seconds of a call.
+
+    median, low, high : median and quartiles, over the rounds, of a turn's mean.
+    calls : the same of single calls; None in a file that an older version wrote.
+    """
 
     median: float
     low: float
     high: float
+    calls: Calls | None = None
 
     @classmethod
-    def of(cls, times: Sequence[float]) -> Timing:
-        """Return the quartiles of a function's times, of which each round has one."""
-        if len(times) == 1:
-            return cls(times[0], times[0], times[0])
-        low, median, high = quantiles(times, n=4, method="inclusive")
-        return cls(median, low, high)
+    def of(cls, rounds: Sequence[Sequence[float]]) -> Timing:
+        """Return the timing of a function, of whose samples each round has some."""
+        low, median, high = _quantiles([fmean(samples) for samples in rounds], 4)
+        every = list(chain.from_iterable(rounds))
+        hundredths = _quantiles(every, 100)
+        calls = Calls(fmean(every), *(hundredths[k - 1] for k in (50, 90, 99)))
+        return cls(median, low, high, calls)
+
+
+def _quantiles(values: Sequence[float], n: int) -> list[float]:
+    if len(values) == 1:
+        return [values[0]] * (n - 1)
+    return quantiles(values, n=n, method="inclusive")
 
 
 def interleave(
-    turns: Mapping[str, Turn | Callable[[], object]],
+    takers: Mapping[str, Taker | Callable[[], object]],
     rounds: int = 9,
     seconds: float = 0.03,
     tick: Callable[[], object] = lambda: None,
@@ -62,55 +124,32 @@ def interleave(
 
     Parameters
     ----------
-    turns : mapping of Turn or callable
+    takers : mapping of Taker or callable
         By name.
     rounds, seconds
         The number of turns of each function, and the length of a turn.
     tick
         Called after each round.
     """
-    known = {k: t if isinstance(t, Turn) else Turn(t) for k, t in turns.items()}
-    order, times = list(known), {name: list[float]() for name in known}
+    known = {k: Turn(t) if callable(t) else t for k, t in takers.items()}
+    order, times = list(known), {name: list[list[float]]() for name in known}
+    with collected():
+        for _ in range(rounds):
+            for name in order:
+                times[name].append(known[name].take(seconds))
+            order.append(order.pop(0))
+            tick()
+    return {name: Timing.of(each) for name, each in times.items()}
+
+
+@contextmanager
+def collected() -> Iterator[None]:
+    """Collect garbage now, and none until the end."""
     collects = gc.isenabled()
     gc.collect()  # once: with torch and jax it takes a tenth of a second
     gc.disable()
     try:
-        for _ in range(rounds):
-            for name in order:
-                times[name].append(_turn(known[name], seconds))
-            order.append(order.pop(0))
-            tick()
+        yield
     finally:
         if collects:
             gc.enable()
-    return {name: Timing.of(values) for name, values in times.items()}
-
-
-def _turn(turn: Turn, seconds: float) -> float:
-    """Return the mean seconds of a call in one turn."""
-    if turn.enter:
-        turn.enter()
-    calls, taken = 1, 0.0  # doubled until the calls have taken SETTLE
-    begun = time.perf_counter()
-    while True:
-        taken = timed(turn, calls, calls if turn.feed is None else 1)
-        if time.perf_counter() - begun >= SETTLE:
-            break
-        calls *= 2
-    each = taken / calls
-    n = max(1, round(seconds / each))
-    return timed(turn, n, n if turn.feed is None else max(1, round(FEED / each))) / n
-
-
-def timed(turn: Turn, calls: int, at_once: int) -> float:
-    """Return the seconds of `calls` calls; gradients are fed before each `at_once`."""
-    call, total = turn.call, 0.0
-    for first in range(0, calls, at_once):
-        if turn.feed:
-            turn.feed()
-        few = range(min(at_once, calls - first))
-        start = time.perf_counter()
-        for _ in few:
-            call()
-        total += time.perf_counter() - start
-    return total

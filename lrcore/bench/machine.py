@@ -39,6 +39,11 @@ def machine() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "versions": {"lrcore": config["lrcore"], **peers.versions()},
+        "environment": {
+            name: value
+            for name, value in sorted(os.environ.items())
+            if name.startswith(("OMP_", "GOMP_", "LRCORE_"))
+        },
     }
 
 

@@ -46,6 +46,8 @@ def _panel(case: Case) -> str:
     if case.arrays == 1:
         parts[1] = "one array"
     parts.append(f"{case.threads} thread" + "s" * (case.threads > 1))
+    if case.neighbours is not None:
+        parts.append(f"beside {case.neighbours}")
     return "\n".join([parts[0], ", ".join(parts[1:])])
 
 

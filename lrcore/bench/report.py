@@ -7,9 +7,11 @@ from statistics import median
 from textwrap import fill
 
 from lrcore._shared.words import listed
-from lrcore.bench import peers
+from lrcore.bench import limits, peers
 from lrcore.bench.bars import Bar, fastest, found
 from lrcore.bench.cases import Result, Run
+from lrcore.bench.clock import SAMPLE, Calls
+from lrcore.bench.limits import Limit
 from lrcore.bench.units import figures, seconds, spread
 
 NOISY = 0.05
@@ -27,40 +29,82 @@ def tables(run: Run, width: int = 80) -> str:
 def _about(run: Run, width: int) -> str:
     m = run.machine
     versions = ", ".join(f"{name} {v}" for name, v in m["versions"].items())
-    return fill(
-        f"{m['processor']}, {m['cores']} cores, {m['isa']}; Python {m['python']}, "
-        f"{versions}; median and half the interquartile range of "
-        f"{run.settings['rounds']} turns.",
-        width,
-    )
+    variables = [f"{name}={value}" for name, value in m.get("environment", {}).items()]
+    rounds, length = run.settings["rounds"], run.settings["seconds"]
+    what = "median and half the interquartile range"
+    if any(result.case.neighbours is not None for result in run.results):
+        what = (
+            f"mean and quantiles of calls, or of {SAMPLE * 1e6:.0f} us of short calls,"
+        )
+        if not any(name.startswith("OMP_WAIT_POLICY=") for name in variables):
+            variables.append("OMP_WAIT_POLICY not set")
+    parts = [f"{m['processor']}, {m['cores']} cores, {m['isa']}",
+             f"Python {m['python']}, {versions}", *variables,
+             f"{what} of {rounds} turns of {length:g} s."]  # fmt: skip
+    return fill("; ".join(parts), width)
 
 
 def _table(result: Result, run: Run, width: int) -> Iterator[str]:
+    yield str(result.case)
+    yield from (
+        _times(result, run) if result.case.neighbours is None else _beside(result)
+    )
+    always = _always(run)
+    if here := {k: v for k, v in result.left_out.items() if (k, v) not in always}:
+        yield fill(f"left out: {_list(here.items())}", width - 2, initial_indent="  ",
+                   subsequent_indent="    ")  # fmt: skip
+
+
+def _times(result: Result, run: Run) -> Iterator[str]:
     elements, times = result.case.elements, result.times
     ours = next(iter(times.values()))
-    limit = fastest(result, peers.Traffic.name)
-    yield str(result.case)
+    limit = limits.limit(result, run.dividers)
     name_width = max(map(len, times))
     yield (
         f"  {'':<{name_width}} {'time':>11} {'+-':>6} {'ns/elem':>8} {'GB/s':>6} "
         f"{'of limit':>8} {'x ours':>7}"
     )
     for name, t in times.items():
-        fraction = f"{times[limit].median / t.median:8.0%}" if limit else " " * 8
+        fraction = " " * 8
+        if limit.seconds and not name.startswith(peers.Traffic.name):
+            fraction = f"{limit.seconds / t.median:8.0%}"
         yield (
             f"  {name:<{name_width}} {seconds(t.median):>11} {spread(t):>6.1%} "
             f"{figures(t.median / elements * 1e9):>8} "
             f"{figures(result.step_bytes / t.median / 1e9):>6} "
             f"{fraction} {figures(t.median / ours.median):>7}"
         )
-    yield (
-        f"  a step moves {result.step_bytes / elements:.3g} bytes an element; "
-        f"our state takes {result.state_bytes / elements:.3g}"
-    )
-    always = _always(run)
-    if here := {k: v for k, v in result.left_out.items() if (k, v) not in always}:
-        yield fill(f"left out: {_list(here.items())}", width - 2, initial_indent="  ",
-                   subsequent_indent="    ")  # fmt: skip
+    yield f"  our state takes {result.state_bytes / elements:.3g} bytes an element"
+    yield from _needs(limit)
+
+
+def _needs(limit: Limit) -> Iterator[str]:
+    """Return what a step needs, and how long that takes at least."""
+    unknown = "not measured"
+    traffic = unknown if limit.traffic is None else seconds(limit.traffic)
+    yield f"  a step moves {limit.bytes:.3g} bytes an element; traffic alone: {traffic}"
+    divider = unknown if limit.divider is None else seconds(limit.divider)
+    counts = [
+        f"{n} {what}" + "s" * (n > 1)
+        for n, what in ((limit.divisions, "division"), (limit.roots, "root"))
+        if n
+    ]
+    if counts:
+        on = f"{limit.threads} divider" + "s" * (limit.threads > 1)
+        yield f"  and takes {' and '.join(counts)} an element; on {on}: {divider}"
+
+
+def _beside(result: Result) -> Iterator[str]:
+    """Return the table of single calls, of a case whose peers ran beside neighbours."""
+    calls = {name: t.calls for name, t in result.times.items() if t.calls}
+    ours = next(iter(calls.values()))
+    width = max(map(len, calls))
+    heads = "".join(f" {name:>10}" for name in Calls._fields)
+    yield f"  {'':<{width}}{heads} {'x our mean':>11}"
+    for name, t in calls.items():
+        figured = "".join(f" {seconds(x):>10}" for x in t)
+        yield f"  {name:<{width}}{figured} {figures(t.mean / ours.mean):>11}"
+    yield f"  beside: {result.beside}"
 
 
 def _notes(run: Run, width: int) -> str:
@@ -79,7 +123,12 @@ def _notes(run: Run, width: int) -> str:
     ):
         lines.append(f"without the weight decay, which they lack: {', '.join(less)}")
     lines += without_result(run.left_out)
-    every = [spread(t) for result in run.results for t in result.times.values()]
+    every = [
+        spread(t)
+        for result in run.results
+        if result.case.neighbours is None
+        for t in result.times.values()
+    ]
     if every and median(every) > NOISY:
         lines.append(
             f"the times vary by {median(every):.0%}: something else ran on the machine "
@@ -142,6 +191,11 @@ def bars_table(run: Run, asked: Sequence[Bar], width: int = 80) -> str:
             verdict = "met" if f.met else "MISSED"
             ratio = figures(f.ratio)
             lines.append(_bar_line(f.who, seconds(f.seconds), ratio, wanted, verdict))
+        limit = limits.limit(result, run.dividers)
+        if limit.seconds:
+            which = "traffic" if limit.seconds == limit.traffic else "divider"
+            ratio = figures(limit.seconds / t.median)
+            lines.append(_bar_line(f"limit: {which}", seconds(limit.seconds), ratio))
         best = fastest(result)
         if best is not None and best not in named:
             b = result.times[best].median

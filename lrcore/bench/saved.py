@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from lrcore._shared.words import shortened, shown
-from lrcore.bench.cases import Case, Result, Run
-from lrcore.bench.clock import Timing
+from lrcore.bench.cases import Case, Divider, Result, Run
+from lrcore.bench.clock import Calls, Timing
 
 LAYOUT = 1
 """The version of the JSON's layout, under the key that marks such a file."""
@@ -27,11 +27,12 @@ def to_json(run: Run) -> str:
                 {
                     **result._asdict(),
                     "case": result.case._asdict(),
-                    "times": {k: t._asdict() for k, t in result.times.items()},
+                    "times": {k: _fields(t) for k, t in result.times.items()},
                 }
                 for result in run.results
             ],
             "left_out": run.left_out,
+            "dividers": {dtype: d._asdict() for dtype, d in run.dividers.items()},
         },
         indent=1,
     )
@@ -56,6 +57,7 @@ def from_json(text: str) -> Run:
             found["settings"],
             [_result(item) for item in found["results"]],
             found["left_out"],
+            {dtype: Divider(**d) for dtype, d in found.get("dividers", {}).items()},
         )
     except (KeyError, TypeError) as error:
         raise ValueError(
@@ -63,8 +65,17 @@ def from_json(text: str) -> Run:
         ) from None
 
 
+def _fields(t: Timing) -> dict[str, Any]:
+    return {**t._asdict(), "calls": t.calls and t.calls._asdict()}
+
+
+def _timing(item: Mapping[str, Any]) -> Timing:
+    calls = item.get("calls")
+    return Timing(**{**item, "calls": calls and Calls(**calls)})
+
+
 def _result(item: Mapping[str, Any]) -> Result:
-    times = {name: Timing(**t) for name, t in item["times"].items()}
+    times = {name: _timing(t) for name, t in item["times"].items()}
     return Result(**{**item, "case": Case(**item["case"]), "times": times})
 
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lrcore._shared.types import Array
-from lrcore.bench.peers import Arrays, Job, Lrcore, LrcoreOneThread, Peer
+from lrcore.bench.peers import Arrays, Job, Lrcore, LrcoreOneThread, Peer, Traffic
 from lrcore.bench.peers.torch import TorchFused
 
 CLIP_NORM = 1.0
@@ -25,6 +25,7 @@ class LrcoreClipped(Lrcore):
 
     name = "lrcore, clipped"
     options: ClassVar = {"clip_norm": CLIP_NORM, "skip_nonfinite": True}
+    grad_passes = 1  # for the norm
     checked = False
 
 
@@ -36,10 +37,17 @@ class LrcoreWhole(Lrcore):
         **LrcoreClipped.options, "ema_decay": EMA_DECAY, "zero_grads": True
     }  # fmt: skip
     writes_grads = True
+    grad_passes = 2  # for the norm, and zeroed
 
     def results(self) -> Arrays:
         """Return params, averages and gradients."""
         return [*self.params, *(state["ema"] for state in self.opt.state), *self.grads]
+
+
+class TrafficWhole(Traffic):
+    """The limit of the whole step: the average is a state, too."""
+
+    options: ClassVar = {"ema_decay": EMA_DECAY}
 
 
 class TorchWhole(TorchFused):

@@ -11,7 +11,7 @@ from tqdm import tqdm
 import lrcore
 from lrcore._shared import pictures
 from lrcore._shared.words import shortened, shown
-from lrcore.bench import bars, comparison, peers, picture, report, saved
+from lrcore.bench import bars, comparison, neighbours, peers, picture, report, saved
 from lrcore.bench.cases import Case, Run
 from lrcore.bench.run import run as run_cases
 from lrcore.cli.arguments import (
@@ -61,6 +61,13 @@ def add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help="a preset of cases instead, with the ratios that are asked of each: also "
         "the whole step (clip, update, average), telemetry, subnormal state, threads",
     )  # fmt: skip
+    what.add_argument(
+        "--neighbours", type=_neighbours, default=[None], metavar="WHAT:N,...",
+        help="what else works on the machine: spin:N for N processes that spin, step:N "
+        "for N that step by torch (by lrcore where torch is missing), none for none; "
+        "each peer then has a process of its own, and the quantiles of its calls are "
+        "printed (default: all peers in one process)",
+    )  # fmt: skip
     how = parser.add_argument_group("beside whom, and for how long")
     how.add_argument(
         "--peers", type=_peers, default=list(peers.PEERS), metavar="NAME,NAME",
@@ -72,8 +79,8 @@ def add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help="turns of each (default: %(default)s)",
     )  # fmt: skip
     how.add_argument(
-        "--seconds", type=duration, default=0.03, metavar="S",
-        help="of a turn (default: %(default)s)",
+        "--seconds", type=duration, metavar="S",
+        help="of a turn (default: 0.03; with --neighbours 0.3)",
     )  # fmt: skip
     out = parser.add_argument_group("what becomes of the times")
     out.add_argument("--json", type=file, metavar="FILE", help="keep them")
@@ -96,8 +103,11 @@ def _bench(arguments: argparse.Namespace) -> None:
     names = [arguments.optimizer]
     if arguments.optimizer == "all":
         names = list(lrcore.optimizers.available())
+    if preset and arguments.neighbours != [None]:
+        raise ValueError("--neighbours: the bars are for a quiet machine")
     cases = [bar.case for bar in preset] or [
-        Case("step", name, arguments.dtype, elements, arrays, n)
+        Case("step", name, arguments.dtype, elements, arrays, n, beside)
+        for beside in arguments.neighbours
         for name in names
         for n in threads
         for arrays in arguments.arrays
@@ -117,9 +127,8 @@ def _bench(arguments: argparse.Namespace) -> None:
             bar.set_description(what, refresh=not n)
             bar.update(n)
 
-        run = run_cases(
-            cases, arguments.peers, arguments.rounds, arguments.seconds, tick
-        )
+        length = arguments.seconds or (0.03 if arguments.neighbours == [None] else 0.3)
+        run = run_cases(cases, arguments.peers, arguments.rounds, length, tick)
     if not run.results:
         reasons = "; ".join(report.without_result(run.left_out))
         raise ValueError(f"no case could be timed: {reasons}")
@@ -156,6 +165,17 @@ def _peers(text: str) -> list[type[peers.Peer]]:
 
     wanted = {peer for few in listed(text, named) for peer in few}
     return [peer for peer in peers.PEERS if peer in wanted]
+
+
+def _neighbours(text: str) -> list[str]:
+    def known(part: str) -> str:
+        try:
+            neighbours.parsed(part)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{error}, found {shown(part)}") from None
+        return part
+
+    return listed(text, known)
 
 
 def _old_run(path: str) -> Run:

@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(metavar="COMMAND")
     _add_demo(commands)
     add_bench(commands)
-    commands.add_parser("info", help="what was built and what is in use").set_defaults(
+    commands.add_parser("info", help="show the build and the settings").set_defaults(
         run=lambda _: lrcore.show_config()
     )
     parser.set_defaults(run=lambda _: parser.print_help())

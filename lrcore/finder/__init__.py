@@ -2,8 +2,8 @@
 
 `lr_find` runs it, `LRSweep` is its loop, `RangeTest` its result.  Modules with an
 underscore are the room's own: `_sweep` adds losses to a `_curve`, `_rules` read rates
-off it, `_trials` compare rates, and `_verdict` makes the result; `_kept` puts back what
-a sweep changes, and `_picture` draws.
+off it, `_trials` compare rates, and `_verdict` makes the result; `_kept` undoes the
+changes of a sweep, and `_picture` draws.
 """
 
 from lrcore.finder._find import lr_find

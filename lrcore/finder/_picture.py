@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 def range_test(
     test: Outcome, path: str | PathLike[str] | None = None, title: str | None = None
 ) -> Figure:
-    """Draw a range test: the loss over the rate, what the rules say, and the trials.
+    """Draw a range test: the loss over the rate, the rules' rates, and the trials.
 
     Dots are the losses of the sweep, the blue line their average.  Dashed lines mark
     the rate of each rule, the solid line the suggestion.  Circles are the losses at the

@@ -20,13 +20,13 @@ _SLIDE_WIDTH, _SLIDE_SLOPE = 15, 0.005
 
 
 def read(lrs: Array, losses: Array, smoothed: Array) -> dict[str, float]:
-    """Return what each rule suggests; the last loss may not be finite."""
+    """Return the rate that each rule suggests; the last loss may not be finite."""
     finite = int(np.isfinite(losses).sum())
     return rules(lrs[:finite], smoothed[:finite])
 
 
 def rules(lrs: Array, smoothed: Array) -> dict[str, float]:
-    """Return what each rule suggests; an empty dict if there are too few points.
+    """Return the rate that each rule suggests; an empty dict for too few points.
 
     The rules ignore the first 10 % of the points and the last 5, as fastai does.
     """
@@ -41,7 +41,7 @@ def valley(lrs: Array, smoothed: Array) -> float:
     """Return the rate half-way (1/3 + 1/6) along the longest fall of the loss.
 
     The longest fall is the longest strictly decreasing subsequence, so that noise does
-    not end it.  It is taken to begin as many points before its end as it has members.
+    not end it.  Of n members, it counts as beginning n points before its end.
     """
     length = np.ones(len(smoothed), int)
     for i in range(1, len(smoothed)):

@@ -110,10 +110,10 @@ class Trials:
 
     @property
     def chosen(self) -> int:
-        """The lowest place such that its descent, and all up to the best, are near it.
+        """The lowest place whose descent is near that of the best.
 
-        It is not the best itself, as the best rate for few steps tends to be too high
-        for more.
+        All places between it and the best have to be near, too.  The best itself is
+        not chosen, because the best rate for few steps tends to be too high for more.
         """
         order = sorted(self.scores)
         k = order.index(self.best)

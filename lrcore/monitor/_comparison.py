@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_BLOCKS = 1024  # the most points of a line; more losses are averaged in blocks
-_DECADES = (
-    100.0  # the axis is logarithmic if the largest loss is as many times the least
-)
-_ROOM = 3.0  # a logarithmic axis ends at as many times the largest first loss
+# A line has at most 1,024 points; more losses are averaged in blocks.
+_BLOCKS = 1024
+# The axis is logarithmic if the largest loss is at least 100 times the least.
+_DECADES = 100.0
+# A logarithmic axis ends at 3 times the largest first loss.
+_ROOM = 3.0
 
 
 def compare(
@@ -40,10 +41,10 @@ def compare(
 
     A thick line is a run's smoothed loss (a running median), over its losses as a faint
     line.  The legend lists the runs by their final loss, the least first: the median of
-    the last losses that the smoothed line sees.  A cross at the upper edge marks where
-    a run ceased to be finite.  The axis is logarithmic if all losses are positive and
-    the largest is 100 times the least.  It ends a little above the first losses, so
-    that a run that diverges does not hide the others.
+    the last losses, over the window of the smoothed line.  A cross at the upper edge
+    marks the first loss of a run that was not finite.  The axis is logarithmic if all
+    losses are positive and the largest is 100 times the least.  It ends a little above
+    the first losses, so that a run that diverges does not hide the others.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ def diagnose(history: History, first: float) -> list[Finding]:
     if run is not None:
         if not any(finding.rate for finding in findings):
             findings += _rates.rate(run)
-        if not any(finding.rate for finding in findings):  # which would explain these
+        if not any(finding.rate for finding in findings):  # it would explain these
             findings += [
                 *_others.oscillating(run),
                 *_others.ratio(run),
@@ -44,7 +44,7 @@ def judged(history: History, first: float) -> bool:
 
 
 def nothing_wrong(history: History, first: float, enough: bool) -> Finding:
-    """Return the finding of a run without others.
+    """Return the finding of a run in which nothing else was found.
 
     enough : whether there are enough steps to call it healthy.
     """

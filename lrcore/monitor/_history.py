@@ -53,8 +53,8 @@ class History(NamedTuple):
     validation: Array
 
 
-# A block is kept as a row of sums, least, greatest, first and last values, from which
-# the row of two blocks together follows.
+# A block is kept as a row of sums, and of least, greatest, first and last values.  The
+# row of two blocks together follows from their rows.
 _SUMS = (
     "steps", "finite", "loss", "distances", "wiggle", "turns", "nonfinite_grads",
     "measured", "grad_norm", "update_norm", "param_norm", "update_ratio",

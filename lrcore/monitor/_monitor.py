@@ -44,21 +44,21 @@ class Monitor(Resumable):
         its reports, without which fewer rates that are too low are found.  Default
         None: pass the rate to `update`.
     on_divergence : {"rollback"} or None
-        With "rollback", a learning rate that is too high sets params and optimizer back
-        to the last time when the run was well, and halves the rate.  This takes two
-        copies of the params and of the optimizer's state, and sets ``opt.t`` back.
-        Default None: only report it.
+        With "rollback", if the learning rate is found to be too high, the params and
+        the optimizer, ``opt.t`` included, are set back to the last step at which the
+        run was well, and the rate is halved.  This takes two copies of the params and
+        of the optimizer's state.  Default None: only report the finding.
     max_rollbacks : int
-        After as many rollbacks, only report it.  Default 10.
+        The most rollbacks; after these, findings are only reported.  Default 10.
     also : ndarray, nested list / tuple / dict of ndarray, optional
-        Other arrays that a rollback sets back, too, in place: the running statistics of
-        batch normalisation, say.  Of any dtype.
+        Other arrays, of any dtype, that a rollback sets back in place: the running
+        statistics of batch normalisation, say.
 
     Attributes
     ----------
     findings : list of Finding
         The last 100 findings, the oldest first.  A kind is listed once for as long as
-        it lasts, and only when it has held for 2/3 of the run, so that a single bad
+        it lasts, and only after it has held for 2/3 of the run, so that a single bad
         step does not count; "diverging" and "non-finite loss" are listed at once.
         The run is diagnosed after 64, 128, 256, ... steps, and when a loss is not
         finite or exceeds a thousand times the first.
@@ -75,14 +75,14 @@ class Monitor(Resumable):
       ``rolled back``, ``healthy``, ``unknown`` (there are too few steps).
 
     The monitor assumes that the loss cannot fall far below 0.  An optimizer that
-    maximizes (by its first group) has an objective instead, which is to rise: pass it
-    to `update` as it is; the history, findings and pictures have it with the opposite
-    sign, as `lr_find` has.
+    maximizes (by its first group) has an objective instead of a loss: pass it to
+    `update` as it is.  The history, findings and pictures show it with the opposite
+    sign, as `lr_find` does.
 
     "Too low" refers to the steps so far.  A run that has only begun has not descended
-    either, which is why `findings` waits; a run that starts near its optimum, as in
+    yet, which is why `findings` waits; a run that starts near its optimum, as in
     fine-tuning, cannot descend far.  bench/README.md says how often the monitor is
-    right, on runs that it was not tuned on.
+    right on runs on which it was not tuned.
 
     An update takes one to three microseconds.  Memory is bounded, at about 200 KB:
     steps are joined to at most 1,024 blocks.
@@ -140,7 +140,7 @@ class Monitor(Resumable):
         self._quiet = 0  # before this step, an alarm starts no diagnosis
         self._begin = 0  # the step of the last rollback
         self._seen: dict[str, int] = {}  # step at which a rate or kind was first seen
-        self._told: set[str] = set()  # kinds that were reported, and last
+        self._told: set[str] = set()  # kinds that were reported, and still hold
         self._read = reader(opt)
         self._rollback = None
         if opt is not None and on_divergence:
@@ -156,7 +156,7 @@ class Monitor(Resumable):
         lr: float = nan,
         report: Report | None = None,
     ) -> Finding | None:
-        """Record a step, after ``opt.step``; return what is newly found, or None.
+        """Record a step, after ``opt.step``; return a new finding, or None.
 
         Parameters
         ----------
@@ -227,7 +227,7 @@ class Monitor(Resumable):
         return diagnose(self._since_rollback(), self._first)
 
     def _tell(self, step: int, found: list[Finding]) -> Finding | None:
-        """Add what is new to the findings, and return the worst of it."""
+        """Add new findings to the list, and return the worst of them, or None."""
         self._due = step * _FURTHER
         seen = {f.rate or f.kind: step for f in found}
         self._seen = {what: self._seen.get(what, step) for what in seen}
@@ -248,7 +248,7 @@ class Monitor(Resumable):
     def _react(
         self, rollback: Rollback, step: int, found: list[Finding], new: list[Finding]
     ) -> list[Finding]:
-        """Roll the run back if its rate is too high; return what is new."""
+        """Roll the run back if its rate is too high; return the new findings."""
         high = [f for f in found if f.rate == "too high"]
         told = [f for f in high if f.kind in _AT_ONCE or f in new]
         back = rollback.back(told[0].since) if told else None
@@ -276,7 +276,7 @@ class Monitor(Resumable):
         return self._recorder.history()
 
     def diagnose(self) -> list[Finding]:
-        """Return the findings that hold if the run ends here, the worst first.
+        """Return the findings that hold if the run ends now, the worst first.
 
         If there are none, the only one is of the kind "healthy", or "unknown" if fewer
         than 40 steps were taken (since the last rollback).
@@ -288,7 +288,7 @@ class Monitor(Resumable):
         ]
 
     def rate(self) -> Rate | Literal["fine", "unknown"]:
-        """Return what `diagnose` says of the learning rate.
+        """Return the verdict of `diagnose` on the learning rate.
 
         Returns
         -------
@@ -302,7 +302,7 @@ class Monitor(Resumable):
         return "fine" if judged(self._since_rollback(), self._first) else "unknown"
 
     def _all(self) -> list[Finding]:
-        """Return the findings so far, and those that hold if the run ends here."""
+        """Return the findings so far, and those that hold if the run ends now."""
         return self.findings + [f for f in self.diagnose() if f.kind not in self._told]
 
     def plot(

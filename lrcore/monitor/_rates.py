@@ -12,20 +12,20 @@ from lrcore.monitor._finding import Finding
 from lrcore.monitor._history import History
 from lrcore.monitor._summary import BARELY, ENOUGH, LEAP, Summary
 
-# A loss is non-finite if more than half of the last 16 steps are, so that a single bad
-# batch does not count.
+# More than half of the last 16 losses have to be non-finite, so that a single bad batch
+# does not count.
 LASTS = 16
-# A run that leapt up is too fast if less than 30 % of the first loss is gone.
+# If the loss leapt, the rate is too high if less than 30 % of the first loss is gone.
 SOME = 0.3
 # A loss explodes if 4 blocks in a row rise and are above 1,000 times the first loss.
 EXPLODED, SURGE = 1e3, 4
-# A run has levelled off if less than 30 % of its descent was in its second half; if the
-# loss falls along a line, it is 50 %.
+# A run has levelled off if less than 30 % of its descent was in its second half (of a
+# loss that falls along a straight line, 50 % is).
 STEADY = 0.3
 # The path is the sum of the norms of all updates, over the largest norm of the params.
 # From 1 on the params have moved; from 2 on, without a descent, they have wandered.
 MOVED, WANDERED = 1.0, 2.0
-# If an early update is 2 % of the params' norm, a low rate is not why descent is slow.
+# If early updates are 2 % of the params' norm or more, the rate is not too low.
 HASTY = 0.02
 
 

@@ -23,7 +23,7 @@ def reader(opt: Optimizer | None) -> Callable[[], Read] | None:
     group = opt.param_groups[0]
 
     def read() -> Read:
-        plan, leaves = opt._plan, range(len(opt.state))  # add_group makes other ones
+        plan, leaves = opt._plan, range(len(opt.state))  # add_group replaces both
         if plan.reported and not plan.gathered:  # the report is of this step
             g, _, p, u, bad = plan.report_of(leaves)
             return plan.reported_rates[0], g * g, p * p, u * u, bad
@@ -33,7 +33,7 @@ def reader(opt: Optimizer | None) -> Callable[[], Read] | None:
 
 
 def given(lr: float, report: Report | None) -> Read:
-    """Return the same from a learning rate or a report that the caller passes."""
+    """Return these numbers from a learning rate or a report that the caller passes."""
     if report is None:
         return real("lr", lr, "a number"), *_NOTHING
     if not isinstance(report, Report):

@@ -58,8 +58,8 @@ class Resumable:
         Raises
         ------
         TypeError, ValueError
-            It is no such dict, or belongs to other params.  Nothing has been changed
-            then.
+            It is not from ``state_dict()``, or it belongs to other params.  In this
+            case, nothing is changed.
 
         Examples
         --------
@@ -81,7 +81,7 @@ class Resumable:
         self._wait()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out what reads the optimizer, which is made anew."""
+        """Leave out the function that reads the optimizer; `__setstate__` makes it."""
         return {name: value for name, value in vars(self).items() if name != "_read"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -131,7 +131,7 @@ def _checked(saved: Any, wanted: Collection[str]) -> _Resumed:
 
 
 def _finding(name: str, values: Any) -> Finding:
-    """Return the finding whose fields these are."""
+    """Return a finding from its saved fields."""
     if not isinstance(values, (list, tuple)) or len(values) != len(Finding._fields):
         raise TypeError(
             f"{name}: expected the values of {listed(Finding._fields, str)}, found "

@@ -52,12 +52,12 @@ class Rollback:
 
         Return that step, or None if no rollback is left.
         """
-        n = len(self._params)  # add_group may have added some since
+        n = len(self._params)  # add_group may have added params since a copy
         self._kept = [kept for kept in self._kept if len(kept.params) == n]
         if not self._left or not self._kept:
             return None
         self._left -= 1
-        # The loss of a step is that of the params which the step before left.
+        # The loss of a step is measured at the params that the step before it left.
         before = [kept for kept in self._kept if kept.step < since - 1]
         kept = before[-1] if before else self._kept[0]
         self._kept = [kept]
@@ -71,7 +71,7 @@ class Rollback:
         return kept.step
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what ``load_state_dict`` takes; arrays are those that are kept."""
+        """Return what ``load_state_dict`` takes; its arrays are not copied."""
         return {
             "left": self._left,
             "halvings": self._halvings,
@@ -79,13 +79,15 @@ class Rollback:
         }
 
     def load_state_dict(self, saved: Any, step: int) -> None:
-        """Continue where the saved one was; None: keep what is there now, at `step`.
+        """Continue where the saved rollback stopped; None: keep the present state.
+
+        step : the number of steps taken, for the present state.
 
         Raises
         ------
         TypeError, ValueError
-            It is no such dict, or belongs to other params.  Nothing has been changed
-            then.
+            It is not from ``state_dict()``, or it belongs to other params.  In this
+            case, nothing is changed.
         """
         if saved is None:
             self._kept = []
@@ -107,7 +109,7 @@ class Rollback:
         self._left, self._halvings, self._kept = left, halvings, own
 
     def _of(self, name: str, saved: Any) -> _Kept:
-        """Return what is kept from the dict of it, with copies of its arrays."""
+        """Return what one saved dict has, checked, with copies of its arrays."""
         fields = _Kept._fields
         if not isinstance(saved, Mapping) or saved.keys() != {*fields}:
             raise ValueError(f"{name}: expected {list(fields)}, found {shown(saved)}")

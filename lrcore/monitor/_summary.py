@@ -15,9 +15,11 @@ from lrcore.monitor._history import History
 PARTS = 20
 LEAST_STEPS = 2 * PARTS
 
-ENOUGH = 0.35  # share of the first loss that is gone if a run descends well
-BARELY = 0.1  # share of the first loss that is gone if a run hardly descends
-LEAP = 3.0  # a loss that leaps is above as many times the first loss
+# Shares of the first loss: a run that descends well has lost 35 % of it; a run that
+# has lost less than 10 % hardly descends.
+ENOUGH, BARELY = 0.35, 0.1
+# A loss has leapt if it is above 3 times the first loss.
+LEAP = 3.0
 
 
 class Summary(NamedTuple):
@@ -32,10 +34,9 @@ class Summary(NamedTuple):
     late: float  # share of the descent that was in the second half of the run
     noise: float  # about the standard deviation of a step's loss
     peak: float  # the largest loss of a step, over the first loss
-    path: (
-        float  # sum of the norms of updates over the largest norm of the params; or NaN
-    )
-    stride: float  # median norm of an update in the first tenth, over the same; or NaN
+    # Norms of updates over the largest norm of the params; NaN if none are recorded.
+    path: float  # their sum
+    stride: float  # their median in the first tenth of the run
 
     @property
     def taken(self) -> int:
@@ -78,7 +79,8 @@ def summary(history: History, first: float) -> Summary | None:
     levels = _medians(history.loss[seen])
     few = int(np.searchsorted(steps.cumsum(), max(steps.sum() // 100, 3), "right"))
     mean = float(history.loss[: max(few, 1)].mean())
-    # The mean of the first steps has less noise; but not if the loss leapt at once.
+    # The mean of the first steps is less noisy than the first loss, unless the loss
+    # leapt at once.
     if abs(mean - first) < 0.3 * abs(first):
         first = mean
     last, middle = levels[-3:].mean(), levels[8:12].mean()
@@ -115,6 +117,6 @@ def _medians(values: Array) -> Array:
 
 
 def median(values: Array) -> float:
-    """Return the upper median.  NumPy's takes five times as long for so few values."""
+    """Return the upper median.  NumPy's takes five times as long for a few values."""
     half = len(values) // 2
     return float(np.partition(values, half)[half])

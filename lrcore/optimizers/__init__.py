@@ -1,30 +1,16 @@
 """The optimizers, in families: a class has defaults, a rule and its coefficients.
 
-A family is a module, and public by what its `__all__` names.  `base` is what all share,
-and the room's own; so are modules with an underscore.
+A family is a module; its `__all__` names its public classes.  `base` has the code that
+all share.  It is the room's own, and so are modules with an underscore.
 """
 
 from lrcore._shared.named import picked as _picked
 from lrcore.optimizers._available import Available as Available
 from lrcore.optimizers._available import describe
 from lrcore.optimizers._available import table as _table
-from lrcore.optimizers.adagrad import *
-from lrcore.optimizers.adam import *
-from lrcore.optimizers.adaptation import *
+from lrcore.optimizers._families import *
 from lrcore.optimizers.base.group import ParamGroup as ParamGroup
 from lrcore.optimizers.base.optimizer import Optimizer as Optimizer
-from lrcore.optimizers.distance import *
-from lrcore.optimizers.dual import *
-from lrcore.optimizers.factored import *
-from lrcore.optimizers.hypergradient import *
-from lrcore.optimizers.layerwise import *
-from lrcore.optimizers.moments import *
-from lrcore.optimizers.muon import *
-from lrcore.optimizers.nadam import *
-from lrcore.optimizers.polyak import *
-from lrcore.optimizers.schedule_free import *
-from lrcore.optimizers.sgd import *
-from lrcore.optimizers.sign import *
 
 
 def available() -> dict[str, Available]:

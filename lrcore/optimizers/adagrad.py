@@ -20,7 +20,7 @@ _EPS_INSIDE: Flag = Field(
 
 
 def _eps(h: Hyper) -> tuple[float, float]:
-    """Return what is added under the root, and to it."""
+    """Return the numbers that are added under the root and to the root."""
     return (h["eps"], 0.0) if h["eps_inside"] else (0.0, h["eps"])
 
 

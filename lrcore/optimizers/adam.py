@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import sqrt
 
 from lrcore._shared.domains import FLAG, NONNEGATIVE
-from lrcore.optimizers.base.common import BETAS, COUPLED, DECOUPLED, EPS, LR
+from lrcore.optimizers.base.common import BETAS, COUPLED, DECOUPLED, DECOUPLES, EPS, LR
 from lrcore.optimizers.base.fields import KW_ONLY, Field, Flag, Number, Pair
 from lrcore.optimizers.base.fold import Coefs
 from lrcore.optimizers.base.keywords import Hyper
@@ -17,9 +17,9 @@ __all__ = ["Adam", "AdamW", "Adamax"]
 def fold_adam(
     h: Hyper, betas: tuple[float, ...] | None = None, eps_hat: bool | None = None
 ) -> Coefs:
-    """Return the numbers of what divides by Adam's ``sqrt(v + root) r + eps``.
+    """Return the coefficients of a rule that divides by ``sqrt(v + root) r + eps``.
 
-    betas, eps_hat : in the place of those in h; only the first two betas count.
+    betas, eps_hat : replace those in h; only the first two betas count.
     """
     betas = h["betas"] if betas is None else betas
     b1, b2 = betas[0], betas[1]
@@ -161,7 +161,7 @@ class AdamW(Adam):
 
     weight_decay: Number = DECOUPLED.but(1e-2, keras=4e-3, optax=1e-4)
     _: KW_ONLY
-    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
+    decoupled_weight_decay: Flag = DECOUPLES
     independent_weight_decay: Flag = Optimizer.independent_weight_decay.but(paper=True)
 
 

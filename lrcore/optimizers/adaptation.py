@@ -1,52 +1,44 @@
-"""Learning rates from an estimate of the distance to the solution."""
+"""D-Adaptation: rates from a lower bound of the distance to the solution."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import inf, isfinite, sqrt
+from math import inf, sqrt
 from typing import Literal
 
 from lrcore._shared.bounds import LARGEST_RATE, finite
 from lrcore._shared.domains import FLAG, FRACTION, FROM_ONE, POSITIVE
 from lrcore.optimizers.base import averages as _average
-from lrcore.optimizers.base.common import BETAS, COUPLED, DECOUPLED, EPS, LR
-from lrcore.optimizers.base.fields import (
-    KW_ONLY,
-    Bound,
-    Field,
-    Fixed,
-    Flag,
-    Number,
-    Pair,
-)
+from lrcore.optimizers.base.common import BETAS, COUPLED, EPS, LR
+from lrcore.optimizers.base.fields import KW_ONLY, Field, Fixed, Flag, Number, Pair
 from lrcore.optimizers.base.fold import Adapt, GaugeCoefs, Numbers, decay_at
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.optimizer import Optimizer
 
-__all__ = ["DAdaptAdam", "DAdaptSGD", "Prodigy"]
+__all__ = ["DAdaptAdam", "DAdaptSGD"]
 
-_LR: Number = LR.but(
+LR_FACTOR: Number = LR.but(
     1.0, doc="Multiplies the estimated rate; a schedule goes from 1 to 0."
 )
-_D0: Fixed = Field(
+D0: Fixed = Field(
     1e-6,
     POSITIVE,
     "First estimate of the distance; it should be too small.",
     initial=True,
 )
-_GROWTH_RATE: Number = Field(
+GROWTH_RATE: Number = Field(
     inf,
     FROM_ONE,
     "Largest factor by which the estimate grows in a step; 1.02 warms up: to a "
     "million times d0 in 700 steps.",
 )
-_BIAS_CORRECTION: Flag = Field(
+BIAS_CORRECTION: Flag = Field(
     False, FLAG, "Multiply the rate by Adam's bias correction."
 )
 
 
-def _correction(h: Hyper) -> Callable[[int], float]:
-    """Return what gives the factor of the rate that is Adam's bias correction."""
+def correction_of(h: Hyper) -> Callable[[int], float]:
+    """Return the function from t to Adam's bias correction, a factor of the rate."""
     b1, b2 = h["betas"]
     if not h["use_bias_correction"]:
         return lambda t: 1.0
@@ -54,116 +46,13 @@ def _correction(h: Hyper) -> Callable[[int], float]:
 
 
 def _kept(new: Numbers, old: Numbers, sums: Numbers) -> Numbers:
-    """Return what a group carries on: `old` where something is not finite."""
+    """Return the numbers to carry on: `old` if a number is not finite."""
     return new if finite(*new, *sums) else old
 
 
 def _over(d: float, norm: float) -> float:
-    """Return D-Adaptation's rate; 0 where the norm is none."""
+    """Return D-Adaptation's rate; 0 if the norm is 0 or not finite."""
     return min(d / norm, LARGEST_RATE) if 0 < norm < inf else 0.0
-
-
-class Prodigy(Optimizer):
-    """Prodigy: Adam at a rate that follows an estimated distance to the solution.
-
-    ::
-
-        rate = lr d,  bias-corrected if use_bias_correction
-        n = b3 n + rate d / d0 g.(p0 - p)
-        s = b3 s + rate d / d0 g
-        m = b1 m + (1 - b1) d g
-        v = b2 v + (1 - b2) (d g)^2
-        d = max(d, d_coef n / |s|_1)
-        p = p - rate m / (sqrt(v) + d eps)
-
-    where products and norms are over all arrays of a group, p0 is the initial p, and
-    rate and d on the right are those before this step.  ``opt.state[0]["d"]`` is d.
-
-    {parameters}
-
-    References
-    ----------
-    Mishchenko & Defazio 2024, "Prodigy: an expeditiously adaptive parameter-free
-    learner", Algorithm 4.  Other details are those of the authors' code, except that
-    there all groups share one d.
-
-    Examples
-    --------
-    >>> import numpy as np, lrcore
-    >>> p = np.array([3.0, -4.0])
-    >>> opt = lrcore.Prodigy(p)
-    >>> for _ in range(300):
-    ...     _ = opt.step(2 * p)
-    >>> abs(p).max() < 0.1, opt.state[0]["d"] > 0.1
-    (np.True_, np.True_)
-    """
-
-    __slots__ = ()
-    _rule = "prodigy"
-    _gauge = "along_way"
-    _carries = ("d", "d_max", "numerator")
-
-    lr: Number = _LR
-    betas: Pair = BETAS
-    beta3: Bound = Field(
-        None, FRACTION.or_none(), "Decay of n and s; None: the root of b2."
-    )
-    eps: Number = EPS.but(domain=POSITIVE)
-    weight_decay: Number = DECOUPLED
-    d0: Fixed = _D0
-    d_coef: Number = Field(1.0, POSITIVE, "Multiplies the estimate.  Tune this first.")
-    growth_rate: Number = _GROWTH_RATE
-    _: KW_ONLY
-    use_bias_correction: Flag = _BIAS_CORRECTION
-    safeguard_warmup: Flag = Field(
-        False, FLAG, "Leave lr out of the sum s, for a long warm-up."
-    )
-    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
-
-    @staticmethod
-    def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:
-        return {"p0": "p", "d": h["d0"], "d_max": h["d0"]}
-
-    @staticmethod
-    def _fold_gauge(h: Hyper) -> GaugeCoefs:
-        d0, safe = h["d0"], h["safeguard_warmup"]
-        b3 = sqrt(h["betas"][1]) if h["beta3"] is None else h["beta3"]
-        correction = _correction(h)
-
-        def coefs(t: int, lr: float, carried: Numbers) -> Numbers:
-            d = carried[0]
-            return b3, d / d0 * d * (1.0 if safe else lr * correction(t))
-
-        return coefs
-
-    @staticmethod
-    def _fold(h: Hyper) -> Adapt:
-        (b1, b2), eps, d0, d_coef = h["betas"], h["eps"], h["d0"], h["d_coef"]
-        growth, decay_by, gauge = h["growth_rate"], decay_at(h), Prodigy._fold_gauge(h)
-        correction, w1, w2 = _correction(h), 1 - b1, 1 - b2
-
-        def coefs(
-            t: int, lr: float, decay: float, carried: Numbers, sums: Numbers
-        ) -> tuple[Numbers, Numbers, float]:
-            (old, d_max, numerator), (along, size) = carried, sums
-            b3, w = gauge(t, lr, carried)
-            rate = old * lr * correction(t)
-            numerator = b3 * numerator + old / d0 * rate * along
-            d = old
-            if lr > 0 and size > 0:
-                # Conditions: min and max take as long as all the rest.
-                found = d_coef * numerator / size
-                if d == d0 and found > d:
-                    d = found
-                d_max = found if found > d_max else d_max
-                d = d * growth if d * growth < d_max else d_max
-            if isfinite(d + d_max + numerator + along + size):
-                carried = d, d_max, numerator
-            eps_now = carried[0] * eps
-            numbers = (decay_by(rate), rate, w1, w2, 1.0, old, b3, w, eps_now)
-            return carried, numbers, rate
-
-        return coefs
 
 
 class DAdaptAdam(Optimizer):
@@ -203,14 +92,14 @@ class DAdaptAdam(Optimizer):
     _gauge = "along_adam"
     _carries = ("d", "numerator")
 
-    lr: Number = _LR
+    lr: Number = LR_FACTOR
     betas: Pair = BETAS
     eps: Number = EPS.but(domain=POSITIVE)
     weight_decay: Number = COUPLED
-    d0: Fixed = _D0
-    growth_rate: Number = _GROWTH_RATE
+    d0: Fixed = D0
+    growth_rate: Number = GROWTH_RATE
     _: KW_ONLY
-    use_bias_correction: Flag = _BIAS_CORRECTION
+    use_bias_correction: Flag = BIAS_CORRECTION
 
     @staticmethod
     def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:
@@ -218,7 +107,7 @@ class DAdaptAdam(Optimizer):
 
     @staticmethod
     def _fold_gauge(h: Hyper) -> GaugeCoefs:
-        b, eps, correction = sqrt(h["betas"][1]), h["eps"], _correction(h)
+        b, eps, correction = sqrt(h["betas"][1]), h["eps"], correction_of(h)
 
         def coefs(t: int, lr: float, carried: Numbers) -> Numbers:
             return b, carried[0] * lr * correction(t) * (1 - b), eps
@@ -228,7 +117,7 @@ class DAdaptAdam(Optimizer):
     @staticmethod
     def _fold(h: Hyper) -> Adapt:
         (b1, b2), growth, decay_by = h["betas"], h["growth_rate"], decay_at(h)
-        gauge, correction = DAdaptAdam._fold_gauge(h), _correction(h)
+        gauge, correction = DAdaptAdam._fold_gauge(h), correction_of(h)
 
         def coefs(
             t: int, lr: float, decay: float, carried: Numbers, sums: Numbers
@@ -280,11 +169,11 @@ class DAdaptSGD(Optimizer):
     _gauge = "along_sum"
     _carries = ("d", "numerator", "first_norm")
 
-    lr: Number = _LR
+    lr: Number = LR_FACTOR
     momentum: Number = Field(0.0, FRACTION, "Weight of the old p in the new p.")
     weight_decay: Number = COUPLED
-    d0: Fixed = _D0
-    growth_rate: Number = _GROWTH_RATE
+    d0: Fixed = D0
+    growth_rate: Number = GROWTH_RATE
 
     @classmethod
     def _rule_for(cls, h: Hyper) -> str:

@@ -70,9 +70,7 @@ class FTRL(Optimizer):
         initial=True,
         keras=0.1,
     )
-    weight_decay: Number = Field(
-        0.0, NONNEGATIVE, "Added to the gradient as ``weight_decay * p``."
-    )
+    weight_decay: Number = COUPLED
     _: KW_ONLY
     double_l2: Flag = Field(False, FLAG, "Count l2 twice, as Keras does.", keras=True)
     decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(keras=True)
@@ -122,10 +120,9 @@ class MADGRAD(Optimizer):
     --------
     >>> import numpy as np, lrcore
     >>> p = np.zeros(2)
-    >>> lrcore.MADGRAD(p, lr=0.1, momentum=0.0).step(np.array([1.0, -1.0]))
-    True
-    >>> p.round(4)
-    array([-0.2154,  0.2154])
+    >>> opt = lrcore.MADGRAD(p, lr=0.1, momentum=0.0)
+    >>> opt.step(np.array([1.0, -1.0])), p.round(4)
+    (True, array([-0.2154,  0.2154]))
     """
 
     __slots__ = ()

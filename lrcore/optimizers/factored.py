@@ -1,29 +1,23 @@
-"""Second moments by rows and columns: rows + columns numbers, not rows x columns."""
+"""Adafactor: second moments by rows and columns, rows + columns numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import inf, sqrt
+from math import sqrt
 
 import numpy as np
 
 from lrcore._core import Factors
 from lrcore._shared.bounds import largest
-from lrcore._shared.domains import (
-    FLAG,
-    FRACTION,
-    NONNEGATIVE,
-    NONPOSITIVE,
-    POSITIVE,
-)
+from lrcore._shared.domains import FLAG, NONNEGATIVE, NONPOSITIVE, POSITIVE
 from lrcore._shared.types import Array
-from lrcore.optimizers.base.common import DECOUPLED, EPS, LR
+from lrcore.optimizers.base.common import DECOUPLED, DECOUPLES, LR
 from lrcore.optimizers.base.fields import KW_ONLY, Field, Flag, Number, Scheduled
 from lrcore.optimizers.base.fold import Coefs, Factor, Weights, Writes, decay_at
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.optimizer import Optimizer
 
-__all__ = ["SM3", "Adafactor"]
+__all__ = ["Adafactor"]
 
 State = Mapping[str, Array]
 
@@ -99,7 +93,7 @@ class Adafactor(Optimizer):
     rms_after_decay: Flag = Field(
         False, FLAG, "Take RMS(p) after the decay.", keras=True
     )
-    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
+    decoupled_weight_decay: Flag = DECOUPLES
 
     @classmethod
     def _states_of(
@@ -207,119 +201,3 @@ def _row_col(
         row, col = col, row
     writes = [(state[name], value) for name, value in new.items()]
     return Factors(False, row, col, rows, cols, floor), writes
-
-
-class SM3(Optimizer):
-    """SM3: Adagrad with one number for each row, each column, and so on.
-
-    ::
-
-        v[i, j, ...] = min(acc_0[i], acc_1[j], ...) + g^2
-        acc_0[i] = largest of v[i, ...];  acc_1[j] = largest of v[:, j, ...];  ...
-        u = g / sqrt(v + eps)
-        m = momentum m + (1 - momentum) u;  p = p - lr m
-
-    {parameters}
-
-    ``l2`` and a coupled decay are added to u, not to the gradient.
-
-    References
-    ----------
-    Anil et al. 2019, "Memory-efficient adaptive optimization", Algorithm SM3-II.
-
-    Examples
-    --------
-    >>> import numpy as np, lrcore
-    >>> p = np.zeros((2, 2))
-    >>> opt = lrcore.SM3(p, lr=0.1)
-    >>> opt.step(np.array([[1.0, 2.0], [0.0, -4.0]]))
-    True
-    >>> p.round(6)
-    array([[-0.1, -0.1],
-           [ 0. ,  0.1]])
-    >>> opt.state[0]["acc_0"], opt.state[0]["acc_1"]
-    (array([ 4., 16.]), array([ 1., 16.]))
-    """
-
-    __slots__ = ()
-    _factoring = "least"
-    _conventions = ("optax", "paper")
-
-    lr: Number = LR.but(0.1)
-    momentum: Number = Field(
-        0.0,
-        FRACTION,
-        "Decay of the running mean m of u; 0: use u, without m.",
-        optax=0.9,
-        paper=0.9,
-    )
-    eps: Number = EPS.but(
-        1e-30, doc="Added under the root, in units of g^2.", optax=1e-8
-    )
-    weight_decay: Number = DECOUPLED
-    _: KW_ONLY
-    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
-
-    @classmethod
-    def _rule_for(cls, h: Hyper) -> str:
-        return "sgd" if h["momentum"] == 0 else "momentum"
-
-    @classmethod
-    def _states_of(
-        cls, alike: tuple[str, ...], numbers: tuple[str, ...]
-    ) -> tuple[tuple[str, ...], int]:
-        own, size = super()._states_of(alike, numbers)
-        return ("acc_0", "acc_1", *own), size
-
-    @staticmethod
-    def _own_state(p: Array, h: Hyper) -> dict[str, Array]:
-        sides = p.shape or (1,)
-        return {f"acc_{k}": np.zeros(n, p.dtype).view() for k, n in enumerate(sides)}
-
-    @staticmethod
-    def _fold_factors(h: Hyper) -> Factor:
-        eps = h["eps"]
-
-        def before(t: int, p: Array, state: State) -> Factors:
-            return _least(p, [side.copy() for side in _accumulators(p, state)], eps)
-
-        def after(
-            t: int, p: Array, state: State, factors: Factors, rows: Array, cols: Array
-        ) -> tuple[Factors, Writes]:
-            return factors, _largest(_accumulators(p, state), rows, cols)
-
-        return before, after
-
-    @staticmethod
-    def _fold(h: Hyper) -> Coefs:
-        mu = h["momentum"]
-        return lambda t, lr, decay: (decay, lr, mu, 1 - mu)
-
-
-def _accumulators(p: Array, state: State) -> list[Array]:
-    """Return SM3's accumulators of each side, in the order of the memory."""
-    names = [f"acc_{k}" for k in range(max(p.ndim, 1))]
-    return [state[name] for name in (names if p.flags.c_contiguous else names[::-1])]
-
-
-def _least(p: Array, sides: list[Array], eps: float) -> Factors:
-    """Return SM3's factors: all sides but the last make the rows."""
-    *leading, last = sides
-    if p.size == 0:
-        return Factors(True, last, last, 1, 1, eps)
-    row = np.full([side.size for side in leading], inf, p.dtype)
-    for k, side in enumerate(leading):
-        row = np.minimum(row, side.reshape(-1, *[1] * (len(leading) - 1 - k)))
-    return Factors(True, row.ravel(), last, row.size, last.size, eps)
-
-
-def _largest(sides: list[Array], rows: Array, cols: Array) -> Writes:
-    """Return what SM3's accumulators become: the largest of rows and of columns."""
-    *leading, last = sides
-    if cols.size == 0:
-        return []
-    rows = rows.reshape([side.size for side in leading])
-    others = [tuple(j for j in range(rows.ndim) if j != k) for k in range(rows.ndim)]
-    most = largest(last) / 2  # so that the next g^2 can be added
-    new = [*(rows.max(axis=axes) for axes in others), cols]
-    return [(side, np.minimum(x, most)) for side, x in zip(sides, new, strict=True)]

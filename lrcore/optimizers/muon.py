@@ -11,7 +11,7 @@ from lrcore._shared.bounds import saturated, toward
 from lrcore._shared.domains import FINITE, FLAG, FRACTION, NONNEGATIVE, choice, count
 from lrcore._shared.types import Array
 from lrcore.optimizers.adam import AdamFlags, fold_adam
-from lrcore.optimizers.base.common import BETAS, DECOUPLED, EPS, LR
+from lrcore.optimizers.base.common import BETAS, DECOUPLED, DECOUPLES, EPS, LR
 from lrcore.optimizers.base.fields import (
     KW_ONLY,
     Count,
@@ -110,7 +110,7 @@ class Muon(Optimizer):
         1e-2, doc="AdamW's weight_decay.", keras=4e-3, optax=0.0
     )
     adam_eps_hat: Flag = AdamFlags.eps_hat.but(doc="AdamW's eps_hat.", keras=True)
-    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
+    decoupled_weight_decay: Flag = DECOUPLES
 
     @classmethod
     def _kinds(cls) -> tuple[type[Kind], ...]:
@@ -177,7 +177,7 @@ def _orthogonal(h: Hyper, x: Array) -> Array:
 
 
 def _spread(h: Hyper, rows: int, columns: int) -> float:
-    """Return what an orthogonal matrix of that shape is scaled by."""
+    """Return the factor by which an orthogonal matrix of this shape is scaled."""
     if h["adjust_lr_fn"] == "match_rms_adamw":
         return 0.2 * sqrt(max(rows, columns))
     if h["adjust_lr_fn"] == "transposed":

@@ -11,7 +11,7 @@ import numpy as np
 
 from lrcore._shared.domains import FINITE, FROM_ZERO
 from lrcore.optimizers.adam import AdamFlags, fold_adam
-from lrcore.optimizers.base.common import BETAS, COUPLED, DECOUPLED, EPS, LR
+from lrcore.optimizers.base.common import BETAS, COUPLED, DECOUPLED, DECOUPLES, EPS, LR
 from lrcore.optimizers.base.fields import KW_ONLY, Field, Flag, Number, Pair
 from lrcore.optimizers.base.fold import Coefs
 from lrcore.optimizers.base.keywords import Hyper
@@ -152,7 +152,7 @@ class NAdamW(NAdam):
 
     weight_decay: Number = DECOUPLED.but(1e-2, optax=1e-4)
     _: KW_ONLY
-    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
+    decoupled_weight_decay: Flag = DECOUPLES
 
 
 class RAdam(AdamFlags):
@@ -239,4 +239,4 @@ class RAdamW(RAdam):
 
     weight_decay: Number = DECOUPLED.but(1e-2)
     _: KW_ONLY
-    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
+    decoupled_weight_decay: Flag = DECOUPLES

@@ -7,7 +7,7 @@ from typing import Any
 
 from lrcore._shared.bounds import LARGEST_RATE
 from lrcore._shared.domains import ABOVE_ZERO, FINITE, FROM_ONE, POSITIVE, real
-from lrcore.optimizers.base.common import DECOUPLED, EPS, LR
+from lrcore.optimizers.base.common import DECOUPLED, DECOUPLES, EPS, LR
 from lrcore.optimizers.base.fields import KW_ONLY, Field, Flag, Number
 from lrcore.optimizers.base.fold import Adapt, Numbers, decay_at
 from lrcore.optimizers.base.keywords import Hyper
@@ -81,7 +81,7 @@ class SPS(Optimizer):
     eps: Number = EPS.but(doc="Added to c |g|^2.", optax=0.0)
     weight_decay: Number = DECOUPLED
     _: KW_ONLY
-    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
+    decoupled_weight_decay: Flag = DECOUPLES
 
     @staticmethod
     def _fold(h: Hyper) -> Adapt:
@@ -112,9 +112,9 @@ class SPS(Optimizer):
         grads : of the same structure as params
             As of every optimizer.
         loss : float
-            The loss that they are of, which this optimizer needs: of the same batch,
-            without the loss scale, with the penalty if there is an `l2`; with
-            `maximize`, minus what is ascended.  If it is not finite, `skip_nonfinite`
+            The loss that has these gradients, which this optimizer needs: of the same
+            batch, without the loss scale, with the penalty if there is an `l2`; with
+            `maximize`, minus the objective.  If it is not finite, `skip_nonfinite`
             and a LossScaler skip the step; otherwise infinity asks for max_lr, and NaN
             makes all params NaN.
 
@@ -141,8 +141,8 @@ class SPS(Optimizer):
         return applied
 
     def flush(self) -> bool:
-        """Update the params by the mean of what was gathered: see `Optimizer.flush`."""
-        # Each loss was added divided by `accumulate`: of fewer, the mean is larger.
+        """Update by the mean of the gathered gradients: see `Optimizer.flush`."""
+        # Each loss was divided by `accumulate`; the mean of fewer losses is larger.
         more = self.accumulate / max(self._plan.gathered, 1) - 1
         loss = float(self.state[0]["gathered_loss"]) * more
         applied: bool = self._plan.flush(loss)

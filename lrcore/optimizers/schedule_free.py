@@ -10,7 +10,7 @@ import numpy as np
 from lrcore._shared.domains import FRACTION, INSIDE, NONNEGATIVE
 from lrcore._shared.types import Array
 from lrcore.optimizers.base import averages
-from lrcore.optimizers.base.common import COUPLED, EPS, LR
+from lrcore.optimizers.base.common import COUPLED, DECOUPLES, EPS, LR
 from lrcore.optimizers.base.fields import KW_ONLY, Field, Flag, Number, Pair
 from lrcore.optimizers.base.fold import Adapt, Numbers
 from lrcore.optimizers.base.keywords import Hyper
@@ -29,6 +29,7 @@ class ScheduleFree(Optimizer):
 
     __slots__ = ()
     _carries = ("weight_sum", "lr_max", "momentum")
+    _projects = False
 
     @property
     def x(self) -> Any:
@@ -175,7 +176,7 @@ class AdamWScheduleFree(ScheduleFree):
     r: Number = _R
     weight_lr_power: Number = _WEIGHT_LR_POWER
     _: KW_ONLY
-    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
+    decoupled_weight_decay: Flag = DECOUPLES
 
     @staticmethod
     def _fold(h: Hyper) -> Adapt:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from lrcore._shared.domains import FINITE, FLAG, NONNEGATIVE
 from lrcore._shared.words import shown
 from lrcore.optimizers.base import averages
-from lrcore.optimizers.base.common import COUPLED, DECOUPLED, LR
+from lrcore.optimizers.base.common import COUPLED, DECOUPLED, DECOUPLES, LR
 from lrcore.optimizers.base.fields import KW_ONLY, Field, Fixed, Flag, Number
 from lrcore.optimizers.base.fold import Coefs
 from lrcore.optimizers.base.keywords import Hyper
@@ -125,7 +125,7 @@ class SGDW(SGD):
 
     weight_decay: Number = DECOUPLED.but(1e-2)
     _: KW_ONLY
-    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
+    decoupled_weight_decay: Flag = DECOUPLES
 
 
 class ASGD(Optimizer):

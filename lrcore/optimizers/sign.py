@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lrcore._shared.domains import ABOVE_ONE, FRACTION, NONNEGATIVE
-from lrcore.optimizers.base.common import BETAS, COUPLED, DECOUPLED, LR
+from lrcore.optimizers.base.common import BETAS, COUPLED, DECOUPLED, DECOUPLES, LR
 from lrcore.optimizers.base.fields import KW_ONLY, Field, Flag, Number, Pair
 from lrcore.optimizers.base.fold import Coefs
 from lrcore.optimizers.base.keywords import Hyper
@@ -99,7 +99,7 @@ class SignSGD(Optimizer):
     lr: Number = LR.but(doc="Learning rate: the distance that each weight moves.")
     weight_decay: Number = DECOUPLED
     _: KW_ONLY
-    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
+    decoupled_weight_decay: Flag = DECOUPLES
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
@@ -140,7 +140,7 @@ class Signum(Optimizer):
     momentum: Number = Field(0.9, FRACTION, "Decay of the running mean of g.")
     weight_decay: Number = DECOUPLED
     _: KW_ONLY
-    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
+    decoupled_weight_decay: Flag = DECOUPLES
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
@@ -187,7 +187,7 @@ class Lion(Optimizer):
     )
     weight_decay: Number = DECOUPLED.but(optax=1e-3)
     _: KW_ONLY
-    decoupled_weight_decay: Flag = Optimizer.decoupled_weight_decay.but(True)
+    decoupled_weight_decay: Flag = DECOUPLES
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:

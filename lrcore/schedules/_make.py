@@ -49,7 +49,7 @@ def make(
     Raises
     ------
     TypeError, ValueError
-        There is no such schedule, a parameter that it needs is missing, or an argument
+        No schedule has this name, a parameter that it needs is missing, or an argument
         is out of its domain.
 
     Examples

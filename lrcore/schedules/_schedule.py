@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import Field, fields, is_dataclass
 from functools import cache
 from os import PathLike
-from typing import TYPE_CHECKING, Any, ClassVar, Self, get_type_hints, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_type_hints
 
-import numpy as np
-
-from lrcore._shared.domains import real
-from lrcore._shared.types import Array
+from lrcore._shared.domains import FINITE
 from lrcore._shared.words import listed, shortened, shown
-from lrcore.schedules._composition import Composition
-from lrcore.schedules._formulas import ARRAYS, NUMBERS
-from lrcore.schedules._parameters import Check
+from lrcore.schedules._evaluated import Evaluated
+from lrcore.schedules._parameters import STEPS, Check
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["Schedule"]
 
-# A formula is evaluated for so many elements at a time, whose intermediate results fit
-# in the cache.
-_BLOCK = 8192
-_FOREVER = 2.0**63
+Operand = Callable[[Any], Any] | float
+"""A schedule, another function of the step, or a number, which is a constant."""
 
 
-class Schedule(Composition, ABC):
+class Makers:
+    """The functions that make schedules of schedules, for the methods of `Schedule`.
+
+    The results are of subclasses, and the modules of these set the functions.
+    """
+
+    add: Callable[[Operand, Operand], Schedule]
+    clamp: Callable[..., Schedule]
+    divide: Callable[[Schedule, float], Schedule]
+    join: Callable[..., Schedule]
+    multiply: Callable[[Operand, Operand], Schedule]
+    operand: Callable[[str, Operand], Schedule]
+    per_epoch: Callable[..., Schedule]
+    subtract: Callable[[Operand, Operand], Schedule]
+    warmup: Callable[..., Schedule]
+
+
+MAKERS = Makers()
+
+
+class Schedule(Evaluated):
     """A pure function of the step; see the module.
 
     One of your own is a frozen dataclass of this class with the method ``_at(t, xp)``,
@@ -72,61 +85,67 @@ class Schedule(Composition, ABC):
         for name, check in _checks(type(self)).items():
             object.__setattr__(self, name, check(name, getattr(self, name)))
 
-    @overload
-    def __call__(self, t: int | float) -> float: ...
-    @overload
-    def __call__(self, t: Array) -> Array: ...
-    def __call__(self, t: Any) -> Any:
-        """Return the value after t steps; t is a number or an array, at least 0.
+    # --- schedules made of it ------------------------------------------------------
 
-        Raises
-        ------
-        TypeError, ValueError
-            A step is negative or NaN, or the formula gives no number.
+    def warmup(
+        self,
+        steps: int,
+        start: float = 0.0,
+        shape: Literal["linear", "exponential", "log"] = "linear",
+        first: Literal[0, 1] = 1,
+    ) -> Schedule:
+        """Rise to this schedule's first value, then follow it: see `Warmup`.
+
+        This schedule begins after the warm-up: a run of 300 steps with a warm-up of 20
+        has room for a schedule of 280.  A warm-up of 0 steps changes nothing.
         """
-        if isinstance(t, np.ndarray):
-            return self._of_array(t)
-        if type(t) is not int and type(t) is not float:  # NumPy's have narrow ranges
-            t = real("t", t, "a step >= 0, or an array of them")
-        if not 0 <= t < _FOREVER:
-            raise ValueError(f"t: expected a step >= 0, found {shown(t)}")
-        value = self._at(t, NUMBERS)
-        return value if type(value) is float else self._number(value)
+        return MAKERS.warmup(steps, self, start, shape, first)
 
-    def _number(self, value: Any) -> float:
-        """Return a value of the formula as a float, an infinity for a huge int."""
-        return real(shown(self), value, "_at to return a number")
+    def then(self, at: int, other: Operand) -> Schedule:
+        """Follow this schedule up to step `at`, and the other from there on.
 
-    def _of_array(self, t: Array) -> Array:
-        if t.dtype.kind not in "iuf":
-            raise TypeError(
-                "t: expected an array of numbers, found one of "
-                f"{shortened(str(t.dtype))}"
-            )
-        values = np.empty(t.shape)
-        given, out = t.reshape(-1), values.reshape(-1)
-        with np.errstate(over="ignore", under="ignore"):  # as for a number
-            for begin in range(0, len(given), _BLOCK):
-                block = slice(begin, begin + _BLOCK)
-                steps = given[block].astype(np.float64)
-                if not 0 <= steps.min() <= steps.max() < _FOREVER:  # NaN is neither
-                    raise ValueError(
-                        "t: expected steps >= 0, found a smaller one or NaN"
-                    )
-                of_block = self._at(steps, ARRAYS)
-                if of_block is None:  # which NumPy would take for NaN
-                    self._number(of_block)
-                out[block] = of_block
-        return values
+        The other counts from its own start.  It is a schedule, another function of the
+        step, or a number, which is a constant.
+        """
+        return MAKERS.join((self, MAKERS.operand("other", other)), (at,))
 
-    @abstractmethod
-    def _at(self, t: Any, xp: Any) -> Any:
-        """Evaluate the formula, with functions of xp: ARRAYS or NUMBERS."""
+    def scale(self, factor: float) -> Schedule:
+        """Multiply by a number: ``factor * self``."""
+        number: float = FINITE.check("factor", factor)
+        return number * self
 
-    @property
-    def _length(self) -> int:
-        """A number of steps that shows its shape."""
-        return 1000
+    def clamp(self, low: float | None = None, high: float | None = None) -> Schedule:
+        """Go no lower and no higher."""
+        return MAKERS.clamp(self, low, high)
+
+    def per_epoch(self, steps_per_epoch: int, fractional: bool = False) -> Schedule:
+        """Count its steps in epochs: see `PerEpoch`."""
+        steps = STEPS.check("steps_per_epoch", steps_per_epoch)
+        return MAKERS.per_epoch(self, steps, fractional)
+
+    def __add__(self, other: Operand) -> Schedule:
+        return _operated(MAKERS.add, self, other)
+
+    def __radd__(self, other: Operand) -> Schedule:
+        return _operated(MAKERS.add, other, self)
+
+    def __sub__(self, other: Operand) -> Schedule:
+        return _operated(MAKERS.subtract, self, other)
+
+    def __rsub__(self, other: Operand) -> Schedule:
+        return _operated(MAKERS.subtract, other, self)
+
+    def __mul__(self, other: Operand) -> Schedule:
+        return _operated(MAKERS.multiply, self, other)
+
+    def __rmul__(self, other: Operand) -> Schedule:
+        return _operated(MAKERS.multiply, other, self)
+
+    def __truediv__(self, other: float) -> Schedule:
+        return _operated(MAKERS.divide, self, other)
+
+    def __neg__(self) -> Schedule:
+        return -1 * self
 
     # --- as a value ----------------------------------------------------------------
 
@@ -162,7 +181,7 @@ class Schedule(Composition, ABC):
         Raises
         ------
         TypeError, ValueError
-            It is no such dict, or a parameter is out of its domain.
+            It is not from ``to_dict()``, or a parameter is out of its domain.
         """
         if not isinstance(saved, Mapping) or not isinstance(saved.get("schedule"), str):
             raise TypeError(
@@ -185,6 +204,8 @@ class Schedule(Composition, ABC):
             )
         return kind(**given)
 
+    # --- its picture ---------------------------------------------------------------
+
     def plot(
         self, path: str | PathLike[str] | None = None, steps: int | None = None
     ) -> Figure:
@@ -195,6 +216,14 @@ class Schedule(Composition, ABC):
             steps = self._length * 11 // 10 + 1
         t = _curves.steps_drawn(steps, path)
         return _curves.draw(t, {"": self(t)}, path, _curves.title(self))
+
+
+def _operated(operator: Callable[[Any, Any], Schedule], a: Any, b: Any) -> Schedule:
+    """Return a result, or NotImplemented for operands of other types."""
+    try:
+        return operator(a, b)
+    except TypeError:
+        return NotImplemented  # type: ignore[no-any-return] # Python's protocol
 
 
 def _fields(schedule: Schedule | type[Schedule]) -> tuple[Field[Any], ...]:

@@ -8,8 +8,7 @@ from typing import Annotated, Any
 
 from lrcore._shared.domains import FINITE
 from lrcore._shared.sums import in_order
-from lrcore.schedules._composition import MAKERS, Operand
-from lrcore.schedules._schedule import Schedule
+from lrcore.schedules._schedule import MAKERS, Operand, Schedule
 from lrcore.schedules.plain import Constant, Inner, Several, operand
 
 __all__ = ["Clamp", "Product", "Quotient", "Sum"]
@@ -40,7 +39,7 @@ class Sum(Schedule):
 
 @dataclass(frozen=True, repr=False)
 class Product(Schedule):
-    """The product of schedules: ``a * b``, ``2 * a``; of two, what torch calls chained.
+    """The product of schedules: ``a * b``, ``2 * a``; torch calls it chained.
 
     Examples
     --------

@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from lrcore._shared.domains import choice
-from lrcore.schedules._composition import MAKERS, Operand
 from lrcore.schedules._formulas import between
 from lrcore.schedules._parameters import (
     Flag,
@@ -19,7 +18,7 @@ from lrcore.schedules._parameters import (
     Steps,
     are_sorted,
 )
-from lrcore.schedules._schedule import Schedule
+from lrcore.schedules._schedule import MAKERS, Operand, Schedule
 from lrcore.schedules.plain import Inner, Several
 
 __all__ = ["Join", "PerEpoch", "Warmup", "join"]

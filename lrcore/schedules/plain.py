@@ -11,9 +11,8 @@ import numpy as np
 from lrcore._shared.domains import FINITE, is_schedule, real
 from lrcore._shared.stateful import StatefulSchedule
 from lrcore._shared.words import shown
-from lrcore.schedules._composition import MAKERS
 from lrcore.schedules._parameters import Finite, several
-from lrcore.schedules._schedule import Schedule
+from lrcore.schedules._schedule import MAKERS, Schedule
 
 __all__ = ["Constant", "Function"]
 

@@ -11,7 +11,9 @@ from lrcore._shared.domains import FRACTION, MODES, NONNEGATIVE, choice, real, w
 from lrcore._shared.stateful import Check, StatefulSchedule, counted
 from lrcore._shared.types import Array
 from lrcore._shared.words import shown
+from lrcore.optimizers.base.optimizer import Optimizer
 from lrcore.training._metric import FOLLOWING, Following, improves, number
+from lrcore.training._plateaus import Plateaus
 
 _THRESHOLD_MODES = choice("rel", "abs")
 _PATIENCE_RULES = choice("exceed", "reach")
@@ -28,8 +30,11 @@ class ReduceOnPlateau(Following, StatefulSchedule):
     `factor` after more than `patience` updates in a row without an improvement::
 
         plateau = lrcore.ReduceOnPlateau(Cosine(0.1, total=300), factor=0.5, patience=5)
-        opt.lr = plateau                         # or any other hyper-parameter
+        opt = lrcore.SGD(params, lr=plateau)     # or any other hyper-parameter
         plateau.update(loss_on_validation_set)   # after each epoch, say
+
+    For an optimizer that has its rates already, and for groups with rates of their own,
+    use ``plateau = lrcore.ReduceOnPlateau.attach(opt, factor=0.5, patience=5)``.
 
     It has a state: it takes a schedule, but schedules, which are pure, refuse it.  The
     optimizer's ``state_dict`` has a copy of it, and ``load_state_dict`` restores it,
@@ -150,6 +155,11 @@ class ReduceOnPlateau(Following, StatefulSchedule):
         patience_rule: Literal["exceed", "reach"] = "exceed",
         smoothing: int = 1,
     ) -> None:
+        if isinstance(schedule, Optimizer):
+            raise TypeError(
+                "schedule: expected a finite number >= 0, or a pure schedule, found an "
+                "optimizer; ReduceOnPlateau.attach(opt, ...) reduces its rates"
+            )
         if isinstance(schedule, StatefulSchedule):
             raise TypeError(
                 "schedule: expected a finite number >= 0, or a pure schedule, found "
@@ -172,6 +182,57 @@ class ReduceOnPlateau(Following, StatefulSchedule):
         self.patience_rule = _PATIENCE_RULES.check("patience_rule", patience_rule)
         self.smoothing = whole("smoothing", smoothing, "an int >= 1", least=1)
         self.reset()
+
+    @classmethod
+    def attach(
+        cls, opt: Optimizer, factor: float = 0.1, patience: int = 10, **options: Any
+    ) -> Plateaus:
+        """Reduce the learning rates of all groups of an optimizer on a plateau.
+
+        Each group's rate r, a number or a schedule, becomes a plateau of r, so groups
+        keep their rates and schedules.  All follow the same metric.  They are saved and
+        restored with the optimizer.  Groups that are added later are not included.
+
+        Parameters
+        ----------
+        opt : optimizer
+            Its learning rates are set.
+        factor, patience, **options
+            The arguments of the class.  `min_lr` and `eps` apply to each rate.
+
+        Returns
+        -------
+        Plateaus
+            Has ``update(metric)`` and ``reset()``; a tuple of the plateaus.
+
+        Raises
+        ------
+        TypeError, ValueError
+            An argument is out of its domain, or a rate is a plateau already.  Nothing
+            has been set then.
+
+        Examples
+        --------
+        >>> import numpy as np, lrcore
+        >>> groups = [{"params": np.zeros(2)}, {"params": np.zeros(2), "lr": 0.25}]
+        >>> opt = lrcore.SGD(groups, lr=1.0)
+        >>> plateau = lrcore.ReduceOnPlateau.attach(opt, factor=0.5, patience=0)
+        >>> [plateau.update(loss) for loss in (1.0, 2.0)]
+        [False, True]
+        >>> [group["lr"](opt.t) for group in opt.param_groups]
+        [0.5, 0.125]
+        """
+        if not isinstance(opt, Optimizer):
+            raise TypeError(f"opt: expected an optimizer of lrcore, found {shown(opt)}")
+        own = [group["lr"] for group in opt.param_groups]
+        made = {id(rate): cls(rate, factor, patience, **options) for rate in own}
+        changes = [
+            group.changed("lr", made[id(rate)])
+            for group, rate in zip(opt.param_groups, own, strict=True)
+        ]
+        for group, change in zip(opt.param_groups, changes, strict=True):
+            group.take(change)
+        return Plateaus(made.values())
 
     @property
     def scale(self) -> float:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from lrcore._shared.domains import ABOVE_ONE, INSIDE, POSITIVE, whole
 from lrcore._shared.stateful import Check, Stateful, counted
+from lrcore._shared.words import shown
 from lrcore.optimizers.base.optimizer import Optimizer
 
 # In float32, the inverse of a scale below 2^-128 is infinite.
@@ -17,6 +18,12 @@ _LEAST = 2.0**-100
 def _floored(name: str, value: Any) -> float:
     scale: float = POSITIVE.check(name, value)
     return max(scale, _LEAST)
+
+
+def _checked(opt: Any) -> Optimizer:
+    if not isinstance(opt, Optimizer):
+        raise TypeError(f"opt: expected an optimizer of lrcore, found {shown(opt)}")
+    return opt
 
 
 class LossScaler(Stateful):
@@ -125,18 +132,53 @@ class LossScaler(Stateful):
             As ``opt.step``: whether the params were updated.
         """
         given = () if loss is None else (loss,)
+        before = _checked(opt).t
         with opt.scaled(1 / self._scale):
             applied = opt.step(grads, *given)
-        if applied:
-            self.growth_tracker += 1
-            if self.growth_tracker >= self.growth_interval:
-                self.growth_tracker = 0
-                grown = self._scale * self.growth_factor
-                self._scale = grown if grown < inf else self._scale
-        elif not opt._plan.gathered:
+        # While it gathers nothing is known, nor from a step without any gradient.
+        if applied or (opt.t == before and not opt._plan.gathered):
+            self._adapt(finite=applied)
+        return applied
+
+    def flush(self, opt: Optimizer) -> bool:
+        """Step by the mean of the gradients gathered so far, and update the scale.
+
+        As ``opt.flush()``, for the end of an epoch.  Each gradient has the scale of its
+        own call.
+
+        Returns
+        -------
+        bool
+            As ``opt.flush``: whether the params were updated.
+
+        Examples
+        --------
+        >>> import numpy as np, lrcore
+        >>> p, scaler = np.zeros(1), lrcore.LossScaler(init_scale=4.0)
+        >>> opt = lrcore.SGD(p, lr=1.0, accumulate=3)
+        >>> scaler.step(opt, np.array([4.0])), scaler.step(opt, np.array([8.0]))
+        (False, False)
+        >>> scaler.flush(opt), p
+        (True, array([-1.5]))
+        """
+        before, gathered = _checked(opt).t, opt._plan.gathered
+        with opt.scaled(1 / self._scale):
+            applied = opt.flush()
+        if gathered and (applied or opt.t == before):
+            self._adapt(finite=applied)
+        return applied
+
+    def _adapt(self, finite: bool) -> None:
+        """Update the scale after a step, by whether its gradients were finite."""
+        if not finite:
             self.growth_tracker = 0
             self._scale = max(self._scale * self.backoff_factor, _LEAST)
-        return applied
+            return
+        self.growth_tracker += 1
+        if self.growth_tracker >= self.growth_interval:
+            self.growth_tracker = 0
+            grown = self._scale * self.growth_factor
+            self._scale = grown if grown < inf else self._scale
 
     def __repr__(self) -> str:
         return f"<LossScaler scale={self._scale:g}, tracker={self.growth_tracker}>"

@@ -271,7 +271,8 @@ class EarlyStopping(Following):
         Raises
         ------
         TypeError, ValueError
-            It is no such dict, or one of other params.  Nothing has been changed then.
+            It is not from ``state_dict()``, or it belongs to other params.  In this
+            case, nothing is changed.
         """
         new = self._revived(saved)
         leaves = self._tree.leaves

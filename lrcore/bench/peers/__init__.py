@@ -11,7 +11,7 @@ from lrcore.bench.peers.base import ALL_THREADS as ALL_THREADS
 from lrcore.bench.peers.base import Arrays as Arrays
 from lrcore.bench.peers.base import Job as Job
 from lrcore.bench.peers.base import Peer as Peer
-from lrcore.bench.peers.base import installed
+from lrcore.bench.peers.base import installed as installed
 from lrcore.bench.peers.base import settings as settings
 from lrcore.bench.peers.loops import Numba, Textbook
 from lrcore.bench.peers.others import Optax, ScikitLearn, Thinc

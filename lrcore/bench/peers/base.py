@@ -111,6 +111,10 @@ class Peer:
         for own, g in zip(self.grads, grads, strict=True):
             own[...] = g
 
+    def sizes(self) -> tuple[int, int]:
+        """Return the bytes of its states, and those a step moves; 0 if not known."""
+        return 0, 0
+
     def results(self) -> Arrays:
         """Return the arrays that are compared: params, and averages if it has any."""
         return self.params

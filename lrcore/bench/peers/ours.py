@@ -21,6 +21,8 @@ class Lrcore(Peer):
 
     name = "lrcore"
     options: ClassVar[Mapping[str, Any]] = {}
+    grad_passes: ClassVar[int] = 0
+    """How often the options read or write the gradients once more."""
 
     def __init__(self, job: Job) -> None:
         super().__init__(job)
@@ -31,6 +33,15 @@ class Lrcore(Peer):
         self.opt = kind(params[0] if one else list(params), **options)
         told = [1.0] if "loss" in signature(kind.step).parameters else []
         self.step = partial(self.opt.step, grads[0] if one else list(grads), *told)
+
+    def sizes(self) -> tuple[int, int]:
+        """Return the bytes of its states, and those that a step reads and writes."""
+        states = self.opt.state
+        again = self.grad_passes * sum(g.nbytes for g in self.grads)
+        return (
+            sum(a.nbytes for state in states for a in state.values()),
+            moved(self.params, states) + again,
+        )
 
 
 class LrcoreOneThread(Lrcore):
@@ -60,24 +71,31 @@ def like_p(p: Array, state: Mapping[str, Array]) -> list[str]:
 
 
 class Traffic(Peer):
-    """The limit: a C loop that moves the bytes of the step, with one addition an array.
+    """The limit: a C loop that moves the bytes of a step, with one addition an array.
 
-    Its arrays have the total size of the params and are aligned as lrcore's.  A float64
-    counts as two float32.
+    What a step reads or writes once more is left out.  The arrays have the total size
+    of the params and are aligned as lrcore's.  A float64 counts as two float32.
     """
 
     name = "traffic only"
     also_one_thread = True
     checked = False
+    options: ClassVar[Mapping[str, Any]] = {}
+    """The options of lrcore's step, as far as they give it more states."""
 
     def __init__(self, job: Job) -> None:
         super().__init__(job)
         optimizer, hyper, params, _, threads = job
-        opt = getattr(lrcore, optimizer)(params[0].copy(), **hyper)
+        opt = getattr(lrcore, optimizer)(params[0].copy(), **hyper, **self.options)
         words = sum(p.nbytes for p in params) // 4
         g = np.full(words, 1e-3, np.float32)  # zeros would be one page of memory
         p = np.ones(words, np.float32)
         states = [
             state_like(p, k, 0.0) for k, _ in enumerate(like_p(params[0], opt.state[0]))
         ]
+        self.bytes = g.nbytes * (1 + 2 * (1 + len(states)))
         self.step = partial(_core.traffic, g, [p, *states], threads)
+
+    def sizes(self) -> tuple[int, int]:
+        """Return 0, as it has no states, and the bytes that it reads and writes."""
+        return 0, self.bytes

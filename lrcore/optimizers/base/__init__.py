@@ -15,13 +15,17 @@ scheduled : the numbers of a step; only those that change are recomputed.
 group : the params and hyper-parameters of a group.
 states : the arrays of a parameter.
 averages : the weights of averages of the params.
-averaged : reading averages, and putting them into the params.
 mechanic : learns the scale of the steps.
 memory : the allocation of state arrays.
 options : the settings of the whole optimizer.
-report : the measurements of a step.
-checkpoint : saving and restoring.
 places : finds the array that a caller names.
 plan : builds the plan of a step from params, groups and kinds.
-optimizer : the class itself: construct, step, report.
+planned : params, groups, states, options and plan, on which the modules below work.
+averaged : reading averages, and putting them into the params.
+report : the measurements of a step.
+checkpoint : the state as a dict: checked, saved and loaded.
+saved, copied : the methods that save and load, copy and pickle.
+grown : adding a group.
+rates : multiplying the learning rates.
+optimizer : the class itself: construct, step.
 """

@@ -3,87 +3,123 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import Any
 
 from lrcore._shared import arrays
 from lrcore._shared import trees as _tree
 from lrcore._shared.types import Array
 from lrcore._shared.words import named, shortened
 from lrcore.optimizers.base import averages
-
-if TYPE_CHECKING:
-    from lrcore.optimizers.base.optimizer import Optimizer
+from lrcore.optimizers.base.planned import Planned
 
 
-def average(name: str, doc: str) -> Any:
+def _property(name: str, doc: str) -> Any:
     """Return the property of an average."""
 
-    def get(self: Optimizer) -> Any:
+    def get(self: Averaged) -> Any:
         return self._average(name)
 
     return property(get, doc=doc)
 
 
-def kept(opt: Optimizer) -> set[str]:
-    """Return the names of the averages that a group has."""
-    groups = opt.param_groups
-    return {a for group in groups for part in group.parts for a in part.averages}
+class Averaged(Planned):
+    """The part of `Optimizer` that reads averages, and puts them into the params."""
 
+    __slots__ = ()
 
-def pairs(opt: Optimizer, name: str) -> list[tuple[Array, Array]]:
-    """Return each parameter with its average, or with itself if it has none yet."""
-    begins = [
-        group.parts[0].kind._begins(group.hyper).get(name, 0)
-        for group in opt.param_groups
-    ]
-    return [
-        (
-            p.array,
-            state[name] if name in state and steps >= begins[p.group] else p.array,
-        )
-        for p, state, steps in zip(
-            opt._tree.leaves, opt.state, opt._plan.steps, strict=True
-        )
-    ]
-
-
-def read(opt: Optimizer, name: str) -> Any:
-    """Return an average in the structure of params; p if a group has none."""
-    if name not in opt._kept():
-        raise AttributeError(
-            f"no {named(name)} is kept; construct "
-            f"{shortened(type(opt).__name__)} with "
-            f"{named(averages.ASKED_BY.get(name, name))}"
-        )
-    return _tree.rebuild(opt._tree, [a for _, a in opt._with_average(name)])
-
-
-def lend(opt: Optimizer, name: str | None) -> Iterator[None]:
-    """Put an average into the params, yield once, and put the params back."""
-    there = opt._kept()
-    if name is None:
-        if len(there) > 1:
-            raise ValueError(f"name: expected one of {sorted(there)}, found None")
-        name = next(iter(there), "ema")
-    opt._average(name)
-    opt._refuse_in_step()
-    to_swap = [(p, a) for p, a in opt._with_average(name) if a is not p]
-    for leaf in opt._tree.leaves:
-        arrays.writable(_tree.Place("params", leaf), leaf.array)
-    opt._plan.busy = (
-        "this optimizer's params are lent to `with opt.averaged()`; do it after "
-        "that block"
+    ema = _property(
+        "ema", "The exponential moving average of the params (``ema_decay``)."
     )
-    swapped = []
-    try:
-        for pair in to_swap:
-            _swap(*pair)
-            swapped.append(pair)
-        yield
-    finally:
-        for pair in swapped:
-            _swap(*pair)
-        opt._plan.busy = None
+    swa = _property(
+        "swa", "The stochastic weight average of the params (``swa_start``)."
+    )
+    slow = _property("slow", "Lookahead's slow weights (``lookahead_steps``).")
+
+    @contextmanager
+    def averaged(self, name: str | None = None) -> Iterator[None]:
+        """Put an average into the params, and restore the params at the end.
+
+        Parameters
+        ----------
+        name : {"ema", "swa", "slow"}, optional
+            The average; not needed if the optimizer keeps only one.
+
+        Raises
+        ------
+        AttributeError, ValueError
+            There is no average of this name, or there are several and no name.
+        RuntimeError
+            In the block: step, state_dict and load_state_dict.
+
+        Examples
+        --------
+        >>> import numpy as np, lrcore
+        >>> p = np.zeros(1)
+        >>> opt = lrcore.SGD(p, lr=1.0, ema_decay=0.5)
+        >>> opt.step(np.ones(1)), opt.step(np.ones(1))
+        (True, True)
+        >>> with opt.averaged():
+        ...     print(p)
+        [-1.5]
+        >>> p
+        array([-2.])
+        """
+        there = self._kept()
+        if name is None:
+            if len(there) > 1:
+                raise ValueError(f"name: expected one of {sorted(there)}, found None")
+            name = next(iter(there), "ema")
+        self._average(name)
+        self._refuse_in_step()
+        to_swap = [(p, a) for p, a in self._with_average(name) if a is not p]
+        for leaf in self._tree.leaves:
+            arrays.writable(_tree.Place("params", leaf), leaf.array)
+        self._plan.busy = (
+            "this optimizer's params are lent to `with opt.averaged()`; do it after "
+            "that block"
+        )
+        swapped = []
+        try:
+            for pair in to_swap:
+                _swap(*pair)
+                swapped.append(pair)
+            yield
+        finally:
+            for pair in swapped:
+                _swap(*pair)
+            self._plan.busy = None
+
+    def _kept(self) -> set[str]:
+        """Return the names of the averages that a group has."""
+        groups = self.param_groups
+        return {a for group in groups for part in group.parts for a in part.averages}
+
+    def _average(self, name: str) -> Any:
+        """Return an average in the structure of params; p if a group has none."""
+        if name not in self._kept():
+            raise AttributeError(
+                f"no {named(name)} is kept; construct "
+                f"{shortened(type(self).__name__)} with "
+                f"{named(averages.ASKED_BY.get(name, name))}"
+            )
+        return _tree.rebuild(self._tree, [a for _, a in self._with_average(name)])
+
+    def _with_average(self, name: str) -> list[tuple[Array, Array]]:
+        """Return each parameter with its average, or with itself if it has none yet."""
+        begins = [
+            group.parts[0].kind._begins(group.hyper).get(name, 0)
+            for group in self.param_groups
+        ]
+        return [
+            (
+                p.array,
+                state[name] if name in state and steps >= begins[p.group] else p.array,
+            )
+            for p, state, steps in zip(
+                self._tree.leaves, self.state, self._plan.steps, strict=True
+            )
+        ]
 
 
 def _swap(p: Array, a: Array) -> None:

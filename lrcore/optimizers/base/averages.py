@@ -38,7 +38,7 @@ def common(h: Hyper) -> Mapping[str, Weight]:
 
 
 def common_but_lookahead(h: Hyper, name: str) -> Mapping[str, Weight]:
-    """Return the same for a class whose states determine the params.
+    """Return `common` for a class whose states determine the params.
 
     Raises
     ------

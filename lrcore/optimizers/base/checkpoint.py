@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from lrcore._shared import arrays, containers, refusals
-from lrcore._shared.domains import whole
+from lrcore._shared.domains import POSITIVE, whole
 from lrcore._shared.trees import Place
 from lrcore._shared.types import Array
 from lrcore._shared.words import error, listed, named, shortened, shown
 from lrcore.optimizers.base import options, stateful
 from lrcore.optimizers.base.keywords import Hyper
+from lrcore.optimizers.base.planned import Planned
 from lrcore.optimizers.base.states import saved as saved_arrays
 from lrcore.optimizers.base.values import scheduled
-
-if TYPE_CHECKING:
-    from lrcore.optimizers.base.optimizer import Optimizer
 
 _VERSION = 1
 """The version of the dict's layout."""
@@ -51,6 +49,7 @@ class _Checked(NamedTuple):
     t: int
     steps: list[int]
     gathered: int
+    gathered_scale: float
     without_gradient: list[int]
     options: Hyper
     groups: list[Hyper]
@@ -58,7 +57,7 @@ class _Checked(NamedTuple):
     loaded: Loaded
 
 
-def save(opt: Optimizer) -> dict[str, Any]:
+def save(opt: Planned) -> dict[str, Any]:
     """Return copies of everything that later steps depend on, except the params."""
     opt._refuse_in_step()
     if opt._plan.to_come:
@@ -70,6 +69,7 @@ def save(opt: Optimizer) -> dict[str, Any]:
         "t": opt.t,
         "steps": opt._plan.steps,
         "gathered": opt._plan.gathered,
+        "gathered_scale": opt._plan.gathered_scale,
         "without_gradient": opt._plan.without_gradient,
         "options": own,
         "param_groups": groups,
@@ -82,7 +82,7 @@ def save(opt: Optimizer) -> dict[str, Any]:
 
 
 def load(
-    opt: Optimizer,
+    opt: Planned,
     saved: Mapping[str, Any],
     *,
     strict: bool = True,
@@ -103,10 +103,16 @@ def load(
         _sets(opt)[: 1 + len(found.groups)], [found.options, *found.groups]
     )
 
-    options.replace(opt, {**opt._options, **own})  # this may raise an error
+    opt._replace_options({**opt._options, **own})  # this may raise an error
     for own_schedule, new_schedule in takes:
         own_schedule._take(new_schedule)
-    opt._plan.restart(found.t, found.steps, found.gathered, found.without_gradient)
+    opt._plan.restart(
+        found.t,
+        found.steps,
+        found.gathered,
+        found.without_gradient,
+        found.gathered_scale,
+    )
     for group, new_hyper in zip(opt.param_groups, hypers, strict=False):
         group.replace(new_hyper)
     for state, new in zip(opt.state, copies, strict=True):
@@ -115,7 +121,7 @@ def load(
     return found.loaded, replaced
 
 
-def _replaced_schedules(opt: Optimizer, groups: Sequence[Hyper]) -> list[str]:
+def _replaced_schedules(opt: Planned, groups: Sequence[Hyper]) -> list[str]:
     """Return a text for each schedule that a saved one replaces.
 
     A stateful schedule is not replaced: it takes the state of the saved one.
@@ -132,14 +138,14 @@ def _replaced_schedules(opt: Optimizer, groups: Sequence[Hyper]) -> list[str]:
     return told
 
 
-def _sets(opt: Optimizer) -> list[Hyper]:
+def _sets(opt: Planned) -> list[Hyper]:
     """Return the options that are saved, and the hyper-parameters of each group."""
     own = {name: opt._options[name] for name in options.SAVED}
     return [own, *(group.hyper for group in opt.param_groups)]
 
 
 def _checked(
-    opt: Optimizer, saved: Mapping[str, Any], strict: bool, match: Match, hyper: Source
+    opt: Planned, saved: Mapping[str, Any], strict: bool, match: Match, hyper: Source
 ) -> _Checked:
     """Check that a saved dict fits the optimizer."""
     if not isinstance(saved, Mapping):
@@ -166,6 +172,7 @@ def _checked(
             f"gathered: expected less than accumulate = {shown(own['accumulate'])}, "
             f"found {shown(gathered)}"
         )
+    gathered_scale = POSITIVE.check("gathered_scale", saved.get("gathered_scale", 1.0))
     if strict and match == "place":
         containers.names(saved["names"], opt._tree)
     sources, loaded = _sources(opt, saved["names"], match)
@@ -185,12 +192,12 @@ def _checked(
             )
         pairs = zip(opt.param_groups, saved["param_groups"], strict=False)
         groups = [group.checked(new) for group, new in pairs]
-    return _Checked(t, steps, gathered, never, own, groups, states, loaded)
+    return _Checked(
+        t, steps, gathered, gathered_scale, never, own, groups, states, loaded
+    )
 
 
-def _sources(
-    opt: Optimizer, names: Any, match: Match
-) -> tuple[list[int | None], Loaded]:
+def _sources(opt: Planned, names: Any, match: Match) -> tuple[list[int | None], Loaded]:
     """Return the saved array, if any, for each of ours, and the unmatched arrays."""
     paths = [leaf.path for leaf in opt._tree.leaves]
     saved = list(names)
@@ -207,7 +214,7 @@ def _sources(
 
 
 def _checked_steps(
-    opt: Optimizer, saved: Mapping[str, Any], t: int, sources: Sequence[int | None]
+    opt: Planned, saved: Mapping[str, Any], t: int, sources: Sequence[int | None]
 ) -> tuple[list[int], list[int]]:
     """Return the step count of each of our arrays, and the arrays without gradient."""
     n = len(saved["state"])
@@ -236,7 +243,7 @@ def _checked_counts(name: str, given: Any, most: int) -> list[int]:
     return counts
 
 
-def _checked_options(opt: Optimizer, given: Any) -> Hyper:
+def _checked_options(opt: Planned, given: Any) -> Hyper:
     wanted = options.SAVED
     if not isinstance(given, Mapping) or given.keys() != set(wanted):
         raise ValueError(f"options: expected {list(wanted)}, found {_keys(given)}")
@@ -244,7 +251,7 @@ def _checked_options(opt: Optimizer, given: Any) -> Hyper:
 
 
 def _checked_states(
-    opt: Optimizer, saved: Mapping[str, Any], sources: Sequence[int | None]
+    opt: Planned, saved: Mapping[str, Any], sources: Sequence[int | None]
 ) -> list[Mapping[str, Array]]:
     """Return the saved arrays for each of ours, by name; empty if it has no match."""
     states = saved["state"]

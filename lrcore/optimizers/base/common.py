@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import InitVar
 from typing import Any, Literal
 
@@ -9,6 +10,7 @@ from lrcore._shared.domains import (
     AXES,
     FLAG,
     FRACTION,
+    FUNCTION,
     NONNEGATIVE,
     POSITIVE,
     SHARE,
@@ -24,12 +26,13 @@ from lrcore.optimizers.base.fields import (
     Flag,
     Number,
     Pair,
+    Rate,
     Scheduled,
 )
 from lrcore.optimizers.base.kind import Kind
 from lrcore.optimizers.base.options import DENORMALS, NUM_THREADS, Option
 
-LR: Number = Field(1e-3, NONNEGATIVE, "Learning rate.")
+LR: Number = Rate(1e-3, NONNEGATIVE, "Learning rate.")
 COUPLED: Number = Field(
     0.0,
     NONNEGATIVE,
@@ -76,6 +79,9 @@ class Terms(Kind):
         FLAG,
         "Whether decoupled decay ignores lr: its factor is ``1 - weight_decay``.",
     )
+
+
+DECOUPLES: Flag = Terms.decoupled_weight_decay.but(True)
 
 
 class Averages(Kind):
@@ -137,6 +143,15 @@ class Gradients(Kind):
     __slots__ = ()
 
     _: KW_ONLY
+    convert_grads: Option[bool] = Option(
+        False,
+        FLAG,
+        "Convert gradients of another dtype (floats or integers) or memory order than "
+        "their parameter, and strided ones; if False, these are refused.  They are "
+        "copied to an array that is kept for each parameter, by NumPy in one thread, "
+        "which takes as long as ``g.astype(p.dtype)``.  A float64 beyond the range of "
+        "float32 becomes infinite.  Bools, complex numbers and objects are refused.",
+    )
     grad_scale: Option[Scheduled] = Option(
         1.0, POSITIVE, "Multiplies the gradients first: 1 / loss scale."
     )
@@ -200,6 +215,16 @@ class Running(Kind):
     _: KW_ONLY
     zero_grads: Option[bool] = Option(
         False, FLAG, "Set the gradients to 0 after they are used or skipped."
+    )
+    project: Option[Callable[[Any], Any] | None] = Option(
+        None,
+        FUNCTION.or_none(),
+        "Function that changes the params in place after each update, as a projection "
+        "onto a set does (``lambda p: np.maximum(p, 0, out=p)``).  It gets them as you "
+        "passed them; with groups, as a list with those of each.  Averages and "
+        "Lookahead use the result; the report measures the change before.  If it "
+        "raises an error, the step is complete and counted all the same, and averages "
+        "use what it left.  It is not part of ``state_dict()``.",
     )
     telemetry: Option[bool] = Option(
         False, FLAG, "Keep `report`: norms, clipping, the update-to-weight ratio."

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
-from lrcore.optimizers.base import checkpoint, options
+from lrcore.optimizers.base import checkpoint
 from lrcore.optimizers.base.group import ParamGroup
 from lrcore.optimizers.base.keywords import Hyper
-
-if TYPE_CHECKING:
-    from lrcore.optimizers.base.optimizer import Optimizer
+from lrcore.optimizers.base.planned import Planned
 
 
 class _Group(NamedTuple):
@@ -27,27 +25,38 @@ class _Group(NamedTuple):
     owner: dict[str, Any] | None
 
 
-def reduced(opt: Optimizer) -> tuple[Any, ...]:
-    """Return the result of ``__reduce__``: a function, its arguments, and attributes.
+class Copied(Planned):
+    """The part of `Optimizer` that copies and pickles it together with its params."""
 
-    The arguments hold the params themselves, so params that are copied or pickled
-    together with the optimizer are still shared with it.
-    """
-    saved = checkpoint.save(opt)
-    groups = [
-        _Group(group.params, group.initial, group.hyper, group.owner)
-        for group in opt.param_groups
-    ]
-    made_of = (type(opt), groups, opt._group_defaults, opt._options, saved)
-    slots = [
-        name
-        for kind in type(opt).__mro__
-        if not kind.__module__.startswith("lrcore.")
-        for name in _slots(kind)
-        if hasattr(opt, name)
-    ]
-    attributes = {name: getattr(opt, name) for name in slots}
-    return restored, made_of, (getattr(opt, "__dict__", None), attributes)
+    __slots__ = ()
+
+    def __reduce__(self) -> Any:
+        """Return a function, its arguments, and attributes.
+
+        The arguments hold the params themselves, so params that are copied or pickled
+        together with the optimizer are still shared with it.
+        """
+        saved = checkpoint.save(self)
+        groups = [
+            _Group(group.params, group.initial, group.hyper, group.owner)
+            for group in self.param_groups
+        ]
+        made_of = (type(self), groups, self._group_defaults, self._options, saved)
+        slots = [
+            name
+            for kind in type(self).__mro__
+            if not kind.__module__.startswith("lrcore.")
+            for name in _slots(kind)
+            if hasattr(self, name)
+        ]
+        attributes = {name: getattr(self, name) for name in slots}
+        return restored, made_of, (getattr(self, "__dict__", None), attributes)
+
+    def __copy__(self) -> NoReturn:
+        raise TypeError(
+            "copy.copy: two optimizers would update the same arrays; use "
+            "copy.deepcopy((params, opt)), which copies these with it"
+        )
 
 
 def _slots(kind: type) -> tuple[str, ...]:
@@ -56,12 +65,12 @@ def _slots(kind: type) -> tuple[str, ...]:
 
 
 def restored(
-    kind: type[Optimizer],
+    kind: type[Planned],
     groups: list[_Group],
     defaults: Hyper,
     own_options: Hyper,
     saved: Mapping[str, Any],
-) -> Optimizer:
+) -> Planned:
     """Return an optimizer that continues from the state of the reduced one."""
     opt = kind.__new__(kind)
     kinds = kind._kinds()
@@ -71,5 +80,5 @@ def restored(
     checkpoint.load(opt, saved, hyper="mine")
     for group, was in zip(made, groups, strict=True):
         group.replace(was.hyper)
-    options.replace(opt, own_options)
+    opt._replace_options(own_options)
     return opt

@@ -29,19 +29,20 @@ Attributes
 t : int
     Steps taken.
 lr, weight_decay, ...
-    Each hyper-parameter of the first group as it is at the next step; setting it sets
-    all groups'.  A group's own: ``param_groups[0][name]``.
+    The hyper-parameters of the first group, as they are at the next step; setting one
+    sets it in all groups, with a warning if their lr differ: `multiply_lr` keeps the
+    ratios.  ``param_groups[0][name]`` is that of one group.
 grad_scale, clip_norm, skip_nonfinite, num_threads, ...
-    What is of the whole optimizer, as given; settable.
+    The settings of the whole optimizer, as given; they can be set.
 report : Report or None
     The last step in numbers (`telemetry`).
 param_groups : tuple of ParamGroup
     Params and hyper-parameters of each group, to read and set by name.
 state : tuple of mapping
-    The state arrays of each parameter, in the order of params: to look at.
+    The state arrays of each parameter, in the order of params: to read, not to write.
 ema, swa, slow
-    The averages asked for, of the same structure as params: to look at.  ``with
-    opt.averaged():`` puts them into the params for a while.
+    The averages that are kept, in the structure of params: to read, not to write.
+    ``with opt.averaged():`` puts one into the params for a while.
 
 Raises
 ------

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY
 from inspect import get_annotations
 from typing import Any, Generic, Self, TypeVar, overload
 
 from lrcore._shared.domains import Domain, Reals, is_schedule
-from lrcore._shared.words import shown
+from lrcore._shared.words import listed, shown
 
 __all__ = ["KW_ONLY", "Bound", "Count", "Field", "Fixed", "Flag", "Number", "Pair",
-           "Scheduled", "Triple"]  # fmt: skip
+           "Rate", "Scheduled", "Triple"]  # fmt: skip
 
 Value = TypeVar("Value")
 """The type of the optimizer's attribute."""
@@ -143,6 +144,26 @@ class Field(Generic[Value, Given]):
 
 Scheduled = float | Callable[[int], float]
 """A number, or a schedule: any callable that takes the step and returns one."""
+
+
+class Rate(Field[float, Scheduled]):
+    """The learning rate: to set one for groups with different rates gives a warning."""
+
+    __slots__ = ()
+
+    def __set__(self, opt: Any, value: Scheduled) -> None:
+        before = [group[self.name] for group in opt.param_groups]
+        super().__set__(opt, value)
+        if any(rate is not before[0] and rate != before[0] for rate in before):
+            warnings.warn(
+                f"{self.name}: {len(before)} groups with different rates "
+                f"({listed(before)}) now have the same one, {shown(value)}.  To keep "
+                "their ratios, use opt.multiply_lr(factor), or "
+                "ReduceOnPlateau.attach(opt); to set one group's, "
+                f"opt.param_groups[0][{self.name!r}] = ...",
+                stacklevel=2,
+            )
+
 
 Number = Field[float, Scheduled]
 Fixed = Field[float, float]

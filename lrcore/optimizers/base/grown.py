@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lrcore._shared import containers, refusals, trees
-from lrcore.optimizers.base import options, plan
+from lrcore.optimizers.base import plan
 from lrcore.optimizers.base.group import ParamGroup, added
 from lrcore.optimizers.base.keywords import Hyper
-
-if TYPE_CHECKING:
-    from lrcore.optimizers.base.optimizer import Optimizer
+from lrcore.optimizers.base.planned import Planned
 
 
-def grow(opt: Optimizer, params: Any, hyper: Hyper) -> ParamGroup:
+def grow(opt: Planned, params: Any, hyper: Hyper) -> ParamGroup:
     """Add a group; the others keep their arrays and counts."""
     opt._refuse_in_step()
     old = opt._plan
@@ -32,10 +30,11 @@ def grow(opt: Optimizer, params: Any, hyper: Hyper) -> ParamGroup:
         [*old.steps, *(0 for _ in fresh)],
         old.gathered,
         [*old.without_gradient, *fresh],
+        old.gathered_scale,
     )
     new.more_scale, new.more_skips = old.more_scale, old.more_skips
     new.parallel_from = old.parallel_from
     opt._tree, opt._plan, opt._places = tree, new, None
     opt.param_groups, opt.state = groups, state
-    options.replace(opt, opt._options)
+    opt._replace_options(opt._options)
     return group

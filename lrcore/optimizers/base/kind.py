@@ -56,6 +56,9 @@ class Kind:
     _steps: ClassVar[bool] = True
     """Whether a step starts from the current params."""
 
+    _projects: ClassVar[bool] = True
+    """Whether the caller may change the params between steps (`project`)."""
+
     _sums_all: ClassVar[bool] = False
     """Whether the sums of the gauge are over all groups."""
 

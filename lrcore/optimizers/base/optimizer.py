@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal, NoReturn
+from typing import Any
 
-from lrcore._shared import containers, refusals
 from lrcore._shared import trees as _tree
-from lrcore._shared.domains import FLAG, POSITIVE, choice, whole
+from lrcore._shared.domains import FLAG, POSITIVE
 from lrcore._shared.types import Array
-from lrcore.optimizers.base import (
-    averaged,
-    checkpoint,
-    copied,
-    docs,
-    grown,
-    options,
-    places,
-    plan,
-    rates,
-    report,
-)
-from lrcore.optimizers.base.averaged import average
-from lrcore.optimizers.base.checkpoint import Loaded, Match, Source
+from lrcore.optimizers.base import docs, grown, places, rates
+from lrcore.optimizers.base.averaged import Averaged
 from lrcore.optimizers.base.common import Common
+from lrcore.optimizers.base.copied import Copied
 from lrcore.optimizers.base.fields import told
 from lrcore.optimizers.base.group import ParamGroup, grouped, make
-from lrcore.optimizers.base.keywords import Hyper, bound
-from lrcore.optimizers.base.report import Report
-
-MATCH = choice("place", "path")
-SOURCE = choice("saved", "mine")
+from lrcore.optimizers.base.keywords import bound
+from lrcore.optimizers.base.report import Reporting
+from lrcore.optimizers.base.saved import Saved
 
 
-class Optimizer(Common):
+class Optimizer(Averaged, Reporting, Saved, Copied):
     """The base of all optimizers: params, groups, the step, saving and restoring.
 
     ::
@@ -45,16 +30,7 @@ class Optimizer(Common):
     with the rule and the states of the class.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_group_defaults",
-        "_options",
-        "_places",
-        "_plan",
-        "_tree",
-        "param_groups",
-        "state",
-    )
+    __slots__ = ()
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -74,25 +50,6 @@ class Optimizer(Common):
         }
         groups = make(params, values, self._kinds())
         self._build(groups, grouped(params), values, own_options)
-
-    def _build(
-        self,
-        groups: tuple[ParamGroup, ...],
-        is_list: bool,
-        defaults: Hyper,
-        own_options: Hyper,
-    ) -> None:
-        """Make the plan and the states.  is_list: whether params came as groups."""
-        self.param_groups = groups
-        roots = [group.params for group in groups]
-        self._tree = _tree.flatten(roots if is_list else roots[0], grouped=is_list)
-        containers.params(self._tree)
-        kinds_of = [self._kind_of(leaf.array) for leaf in self._tree.leaves]
-        gathers = own_options["accumulate"] > 1
-        self._plan, self.state = plan.make(self._tree, groups, kinds_of, gathers)
-        self._group_defaults, self._options = defaults, own_options
-        options.replace(self, own_options)
-        self._places: _tree.Places | None = None  # made on first use
 
     __signature__ = docs.ConstructorSignature(__init__)
 
@@ -138,23 +95,6 @@ class Optimizer(Common):
         (array([-2., -2.]), array([-0.1, -0.1]))
         """
         return grown.grow(self, params, hyper)
-
-    # --- how to run ----------------------------------------------------------------
-
-    @property
-    def t(self) -> int:
-        """The number of steps taken, which is the argument of schedules.
-
-        Bias corrections and averages count steps per array, because a step without a
-        gradient for an array skips that array.  Setting `t` sets all these counts.
-        """
-        return self._plan.t
-
-    @t.setter
-    def t(self, value: int) -> None:
-        if self._plan.to_come:
-            refusals.unfinished(self._tree, self._plan.to_come)
-        self._plan.t = whole("t", value, "an int >= 0", least=0)
 
     # --- learning rates ------------------------------------------------------------
 
@@ -247,6 +187,8 @@ class Optimizer(Common):
         `LossScaler` passes its scale to ``step`` in this way, so an override of
         ``step`` does not need to handle it.  The options do not change: the factor is
         applied in addition to `grad_scale`.  In nested blocks, all factors apply.
+        Gradients that are gathered (`accumulate`) have the factors of their own call,
+        also in a `flush` after the block.
 
         Parameters
         ----------
@@ -357,184 +299,6 @@ class Optimizer(Common):
         i = places.index(self._tree, self._places, which)
         applied: bool = self._plan.step_one(i, grad)
         return applied
-
-    # --- telemetry -----------------------------------------------------------------
-
-    @property
-    def report(self) -> Report | None:
-        """The last step in numbers (`telemetry`); None before the first."""
-        return report.of_all(self)
-
-    def reports(self, per: Literal["group", "tensor"]) -> Any:
-        """Return the report of each group, as a tuple, or of each array, by its path.
-
-        Examples
-        --------
-        >>> import numpy as np, lrcore
-        >>> params = {"W": np.ones((2, 2)), "b": np.ones(2)}
-        >>> opt = lrcore.SGD(params, lr=0.5, telemetry=True)
-        >>> opt.step({"W": np.zeros((2, 2)), "b": np.array([3.0, 4.0])})
-        True
-        >>> opt.reports("tensor")["['b']"].grad_norm
-        5.0
-        """
-        return report.of_each(self, per)
-
-    # --- averages ------------------------------------------------------------------
-
-    ema = average(
-        "ema", "The exponential moving average of the params (``ema_decay``)."
-    )
-    swa = average("swa", "The stochastic weight average of the params (``swa_start``).")
-    slow = average("slow", "Lookahead's slow weights (``lookahead_steps``).")
-
-    @contextmanager
-    def averaged(self, name: str | None = None) -> Iterator[None]:
-        """Put an average into the params, and restore the params at the end.
-
-        Parameters
-        ----------
-        name : {"ema", "swa", "slow"}, optional
-            The average; not needed if the optimizer keeps only one.
-
-        Raises
-        ------
-        AttributeError, ValueError
-            There is no average of this name, or there are several and no name.
-        RuntimeError
-            In the block: step, state_dict and load_state_dict.
-
-        Examples
-        --------
-        >>> import numpy as np, lrcore
-        >>> p = np.zeros(1)
-        >>> opt = lrcore.SGD(p, lr=1.0, ema_decay=0.5)
-        >>> opt.step(np.ones(1)), opt.step(np.ones(1))
-        (True, True)
-        >>> with opt.averaged():
-        ...     print(p)
-        [-1.5]
-        >>> p
-        array([-2.])
-        """
-        yield from averaged.lend(self, name)
-
-    def _kept(self) -> set[str]:
-        """Return the names of the averages that are kept."""
-        return averaged.kept(self)
-
-    def _average(self, name: str) -> Any:
-        """Return an average in the structure of params."""
-        return averaged.read(self, name)
-
-    def _with_average(self, name: str) -> list[tuple[Array, Array]]:
-        """Return each parameter with its average, or with itself if it has none yet."""
-        return averaged.pairs(self, name)
-
-    # --- saving and restoring ------------------------------------------------------
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return copies of everything that later steps depend on, except the params.
-
-        Save your params with it: ``pickle.dump((params, opt.state_dict()), file)``.
-        (``pickle.dump((params, opt), file)`` keeps the optimizer itself, and
-        ``copy.deepcopy((params, opt))`` copies it together with its params.)
-        (The dict holds a schedule itself, which must then support pickle; of a schedule
-        with a state, such as `ReduceOnPlateau`, it holds a copy.)
-
-        Returns
-        -------
-        dict
-            ``version`` (of the layout), ``optimizer`` (the class), ``t``, ``steps`` (of
-            each array), ``gathered`` (gradients since), ``without_gradient`` (the
-            arrays of which none was gathered), ``options``, ``param_groups`` (a dict of
-            hyper-parameters a group), ``names`` and ``state`` (of each array, in the
-            order of params).
-        """
-        return checkpoint.save(self)
-
-    def load_state_dict(
-        self,
-        saved: Mapping[str, Any],
-        strict: bool = True,
-        *,
-        match: Match = "place",
-        hyper: Source = "saved",
-    ) -> Loaded:
-        """Continue from the state of the optimizer that gave this ``state_dict()``.
-
-        Replaces the step count, the state arrays, all hyper-parameters, schedules
-        included, and the options that change results.  If there is a schedule with a
-        state already, such as `ReduceOnPlateau`, it is not replaced: it takes the saved
-        state and configuration.  You restore the params yourself, in place:
-        ``p[...] = saved``.
-
-        Parameters
-        ----------
-        saved : dict
-            The result of ``state_dict()``.
-        strict : bool
-            Whether the saved arrays have to be those of this optimizer.  If False,
-            arrays found on both sides are loaded, and an array that is missing keeps
-            its state and count: with ``match="path"``, a network that gained or lost a
-            layer keeps the rest.  Default True.
-        match : {"place", "path"}
-            Match arrays by their place in the order of params, or by their path in the
-            containers (with groups, the path begins with the group's index).  Default
-            "place".
-        hyper : {"saved", "mine"}
-            "mine": the hyper-parameters, schedules and options do not change, to
-            continue a run with different ones.  "saved" warns if it replaces a
-            schedule by another one.  Default "saved".
-
-        Returns
-        -------
-        Loaded
-            ``missing`` and ``unexpected``: lists of paths, both empty if strict.
-
-        Raises
-        ------
-        KeyError, TypeError, ValueError
-            It does not fit this optimizer and its params.  In this case, nothing is
-            changed.
-
-        Examples
-        --------
-        >>> import numpy as np, lrcore
-        >>> old = lrcore.Adam({"body": np.ones(2), "head": np.ones(2)})
-        >>> old.step({"body": np.ones(2), "head": np.ones(2)})
-        True
-        >>> opt = lrcore.Adam({"neck": np.ones(3), "body": np.ones(2)})
-        >>> opt.load_state_dict(old.state_dict(), strict=False, match="path")
-        Loaded(missing=["['neck']"], unexpected=["['head']"])
-        >>> opt.t, opt.state[1]["m"]
-        (1, array([0.1, 0.1]))
-        """
-        strict = FLAG.check("strict", strict)
-        match, hyper = MATCH.check("match", match), SOURCE.check("hyper", hyper)
-        loaded, replaced = checkpoint.load(
-            self, saved, strict=strict, match=match, hyper=hyper
-        )
-        if replaced:
-            warnings.warn(
-                f"load_state_dict: {'; '.join(replaced)}.  With hyper='mine' the "
-                "schedules stay as they are",
-                stacklevel=2,
-            )
-        return loaded
-
-    def _refuse_in_step(self) -> None:
-        if self._plan.busy is not None:
-            raise RuntimeError(self._plan.busy)
-
-    def __reduce__(self) -> Any:
-        return copied.reduced(self)
-
-    def __copy__(self) -> NoReturn:
-        raise TypeError(
-            "copy.copy: two optimizers would update the same arrays; use "
-            "copy.deepcopy((params, opt)), which copies these with it"
-        )
 
     def __repr__(self) -> str:
         arrays = [leaf.array for leaf in self._tree.leaves]

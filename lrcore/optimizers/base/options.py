@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from lrcore import _core
 from lrcore._shared.domains import choice, count
-from lrcore._shared.words import shown
-from lrcore.optimizers.base.fields import Field, Given
+from lrcore._shared.words import shortened, shown
+from lrcore.optimizers.base.fields import Field, Fields, Given
 from lrcore.optimizers.base.keywords import Hyper
+from lrcore.optimizers.base.kind import Kind
 from lrcore.optimizers.base.values import asking, scheduled
-
-if TYPE_CHECKING:
-    from lrcore.optimizers.base.optimizer import Optimizer
 
 _MOST = 2**31 - 1
 """The largest int of the C core."""
@@ -51,36 +49,45 @@ class Option(Field[Given, Given]):
             )
         checked = self.check(value)
         opt._refuse_in_step()
-        replace(opt, {**opt._options, name: checked})
+        if name == "grad_scale" and opt._plan.gathered:  # by the scale of their calls
+            old, new = (_at(self, each)(opt.t) for each in (opt.grad_scale, checked))
+            opt._plan.multiply_gathered(old / new)
+        opt._replace_options({**opt._options, name: checked})
 
 
-def replace(opt: Optimizer, options: Hyper) -> None:
-    """Set checked options of an optimizer."""
-    gathers = any(_core.GATHERED in state for state in opt.state)
-    if gathers != (options["accumulate"] > 1):
-        raise ValueError(
-            f"accumulate: found {shown(options['accumulate'])}, and this optimizer was "
-            f"built {'to gather' if gathers else 'without arrays to gather in'}; "
-            "construct one with it"
-        )
+def set_in(plan: _core.Plan, options: Hyper, fields: Fields) -> None:
+    """Set checked options in the plan of a step.
 
-    scale, norm, eps = (_at(opt._fields[name], options[name]) for name in _NUMBERS)
+    fields : those of the optimizer's class, by name.
+    """
+    scale, norm, eps = (_at(fields[name], options[name]) for name in _NUMBERS)
 
     def numbers(t: int) -> tuple[float, float, float]:
         return scale(t), norm(t) or 0.0, eps(t)
 
     changes = any(scheduled(options[name]) for name in _NUMBERS)
-    opt._plan.set_options(
+    plan.set_options(
         num_threads=check_num_threads(options["num_threads"]),
         keep_subnormals=check_denormals(options["denormals"]),
         skip_nonfinite=options["skip_nonfinite"],
         zero_grads=options["zero_grads"],
+        convert_grads=options["convert_grads"],
         accumulate=min(options["accumulate"], _MOST),
         telemetry=options["telemetry"],
+        project=options["project"],
         numbers=None if changes else numbers(0),
         scheduled=numbers if changes else None,
     )
-    opt._options = options
+
+
+def check_project(kind: type[Kind], project: Any) -> None:
+    """Check that the params of a kind of optimizer can be projected after a step."""
+    if project is not None and not all(each._projects for each in kind._kinds()):
+        raise ValueError(
+            f"project: expected None for {shortened(kind.__name__)}, whose params "
+            f"are between its average x and its state z, found {shown(project)}; "
+            "project a copy of opt.x where you use it"
+        )
 
 
 def _at(field: Field[Any, Any], value: Any) -> Callable[[int], Any]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import inf, nan
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from lrcore._shared.html import table
 from lrcore._shared.types import Measured
 from lrcore._shared.words import shortened, shown
-
-if TYPE_CHECKING:
-    from lrcore.optimizers.base.optimizer import Optimizer
+from lrcore.optimizers.base.planned import Planned
 
 
 class Report(NamedTuple):
@@ -46,37 +44,55 @@ class Report(NamedTuple):
         return table("Report", zip(self._fields, values, strict=True))
 
 
-def of_all(opt: Optimizer) -> Report | None:
-    """Return the report of all arrays; None before the first step."""
-    return _of(opt, 0, range(len(opt.state)))
+class Reporting(Planned):
+    """The part of `Optimizer` that reports steps (`telemetry`)."""
 
+    __slots__ = ()
 
-def of_each(opt: Optimizer, per: str) -> Any:
-    """Return the report of each group, as a tuple, or of each array, by its path."""
-    leaves = opt._tree.leaves
-    if per == "tensor":
-        return {leaf.path: _of(opt, leaf.group, [i]) for i, leaf in enumerate(leaves)}
-    if per != "group":
-        raise ValueError(f'per: expected "group" or "tensor", found {shown(per)}')
-    grouped: list[list[int]] = [[] for _ in opt.param_groups]
-    for i, leaf in enumerate(leaves):
-        grouped[leaf.group].append(i)
-    return tuple(_of(opt, group, of_it) for group, of_it in enumerate(grouped))
+    @property
+    def report(self) -> Report | None:
+        """The last step in numbers (`telemetry`); None before the first."""
+        return self._report_of(0, range(len(self.state)))
 
+    def reports(self, per: Literal["group", "tensor"]) -> Any:
+        """Return the report of each group, as a tuple, or of each array, by its path.
 
-def _of(opt: Optimizer, group: int, leaves: Sequence[int]) -> Report | None:
-    """Return the report of some arrays, with the learning rate of a group."""
-    if not opt.telemetry:
-        raise AttributeError(
-            f"no report is kept; construct {shortened(type(opt).__name__)} with "
-            "telemetry=True"
-        )
-    opt._refuse_in_step()
-    plan = opt._plan
-    if not plan.reported:
-        return None
-    lr = plan.reported_rates[group]
-    return _from(opt.t, plan.applied, lr, plan.report_of(leaves))
+        Examples
+        --------
+        >>> import numpy as np, lrcore
+        >>> params = {"W": np.ones((2, 2)), "b": np.ones(2)}
+        >>> opt = lrcore.SGD(params, lr=0.5, telemetry=True)
+        >>> opt.step({"W": np.zeros((2, 2)), "b": np.array([3.0, 4.0])})
+        True
+        >>> opt.reports("tensor")["['b']"].grad_norm
+        5.0
+        """
+        leaves = self._tree.leaves
+        if per == "tensor":
+            return {
+                leaf.path: self._report_of(leaf.group, [i])
+                for i, leaf in enumerate(leaves)
+            }
+        if per != "group":
+            raise ValueError(f'per: expected "group" or "tensor", found {shown(per)}')
+        grouped: list[list[int]] = [[] for _ in self.param_groups]
+        for i, leaf in enumerate(leaves):
+            grouped[leaf.group].append(i)
+        return tuple(self._report_of(k, of_it) for k, of_it in enumerate(grouped))
+
+    def _report_of(self, group: int, leaves: Sequence[int]) -> Report | None:
+        """Return the report of some arrays, with the learning rate of a group."""
+        if not self.telemetry:
+            raise AttributeError(
+                f"no report is kept; construct {shortened(type(self).__name__)} with "
+                "telemetry=True"
+            )
+        self._refuse_in_step()
+        plan = self._plan
+        if not plan.reported:
+            return None
+        lr = plan.reported_rates[group]
+        return _from(self.t, plan.applied, lr, plan.report_of(leaves))
 
 
 def _from(t: int, applied: bool, lr: float, measured: Measured) -> Report:

@@ -1,16 +1,12 @@
-"""Time schedules: for an array of 1,000,000 steps, and for a single step.
-
-python bench/schedules.py
-"""
-
-import time
+"""Schedules: an array of 1,000,000 steps, and a single step."""
 
 import numpy as np
+import pytest
 
 from lrcore import schedules as s
 
 STEPS = 1_000_000
-SCHEDULES = [
+EVERY = [
     s.Constant(0.1),
     s.StepDecay(0.1, gamma=0.5, every=1000),
     s.MultiStep(0.1, at=range(1000, STEPS, 1000), gamma=0.99),
@@ -37,27 +33,23 @@ SCHEDULES = [
 ]
 
 
-def best(call, repeats):
-    """Return the least CPU time of a call, in seconds."""
-    times = []
-    for _ in range(repeats):
-        start = time.process_time()
-        call()
-        times.append(time.process_time() - start)
-    return min(times)
+def name(schedule):
+    return type(schedule).__name__
 
 
-def main():
-    t = np.arange(STEPS)
-    floor = best(lambda: np.cos(t * 1e-6), 7)
-    print(f"{STEPS:,} steps    one step\n{1e3 * floor:>10.1f} ms{'':>12} np.cos alone")
-    for schedule in SCHEDULES:
-        whole = best(lambda schedule=schedule: schedule(t), 7)
-        single = best(lambda schedule=schedule: [schedule(k) for k in range(2000)], 5)
-        text = repr(schedule)
-        text = text if len(text) < 60 else f"{text[:57]}..."
-        print(f"{1e3 * whole:>10.1f} ms {1e6 * single / 2000:>8.2f} us {text}")
+@pytest.mark.benchmark(group=f"schedules: an array of {STEPS:,} steps")
+@pytest.mark.parametrize("schedule", EVERY, ids=name)
+def test_array(benchmark, schedule):
+    benchmark(schedule, np.arange(STEPS))
 
 
-if __name__ == "__main__":
-    main()
+@pytest.mark.benchmark(group=f"schedules: an array of {STEPS:,} steps")
+def test_array_by_numpy(benchmark):
+    """The floor of the cosines."""
+    benchmark(np.cos, np.arange(STEPS) * 1e-6)
+
+
+@pytest.mark.benchmark(group="schedules: a single step")
+@pytest.mark.parametrize("schedule", EVERY, ids=name)
+def test_single(benchmark, schedule):
+    benchmark(schedule, 1234)

@@ -1,0 +1,79 @@
+"""An optimizer's params, groups and states, and the plan of its step."""
+
+from __future__ import annotations
+
+from lrcore import _core
+from lrcore._shared import containers, refusals
+from lrcore._shared import trees as _tree
+from lrcore._shared.domains import whole
+from lrcore._shared.words import shown
+from lrcore.optimizers.base import options, plan
+from lrcore.optimizers.base.common import Common
+from lrcore.optimizers.base.group import ParamGroup
+from lrcore.optimizers.base.keywords import Hyper
+
+
+class Planned(Common):
+    """Params, groups, states, options, plan: the parts of `Optimizer` work on them."""
+
+    __slots__ = (
+        "__weakref__",
+        "_group_defaults",
+        "_options",
+        "_places",
+        "_plan",
+        "_tree",
+        "param_groups",
+        "state",
+    )
+
+    def _build(
+        self,
+        groups: tuple[ParamGroup, ...],
+        is_list: bool,
+        defaults: Hyper,
+        own_options: Hyper,
+    ) -> None:
+        """Make the plan and the states.  is_list: whether params came as groups."""
+        self.param_groups = groups
+        roots = [group.params for group in groups]
+        self._tree = _tree.flatten(roots if is_list else roots[0], grouped=is_list)
+        containers.params(self._tree)
+        kinds_of = [self._kind_of(leaf.array) for leaf in self._tree.leaves]
+        gathers = own_options["accumulate"] > 1
+        self._plan, self.state = plan.make(self._tree, groups, kinds_of, gathers)
+        self._group_defaults, self._options = defaults, own_options
+        self._replace_options(own_options)
+        self._places: _tree.Places | None = None  # made on first use
+
+    @property
+    def t(self) -> int:
+        """The number of steps taken, which is the argument of schedules.
+
+        Bias corrections and averages count steps per array, because a step without a
+        gradient for an array skips that array.  Setting `t` sets all these counts.
+        """
+        return self._plan.t
+
+    @t.setter
+    def t(self, value: int) -> None:
+        if self._plan.to_come:
+            refusals.unfinished(self._tree, self._plan.to_come)
+        self._plan.t = whole("t", value, "an int >= 0", least=0)
+
+    def _refuse_in_step(self) -> None:
+        if self._plan.busy is not None:
+            raise RuntimeError(self._plan.busy)
+
+    def _replace_options(self, values: Hyper) -> None:
+        """Set checked options."""
+        gathers = any(_core.GATHERED in state for state in self.state)
+        if gathers != (values["accumulate"] > 1):
+            raise ValueError(
+                f"accumulate: found {shown(values['accumulate'])}, and this optimizer "
+                f"was built {'to gather' if gathers else 'without arrays to gather in'}"
+                "; construct one with it"
+            )
+        options.check_project(type(self), values["project"])
+        options.set_in(self._plan, values, self._fields)
+        self._options = values

@@ -8,6 +8,7 @@ Fused C kernels update your NumPy arrays in place by an adaptive optimizer::
 
 ========================  =========================================================
 SGD, Adam, AdamW, ...     the optimizers: ``lrcore.optimizers.available()``
+Mixed                     several optimizers in one, each for the arrays of a pattern
 schedules                 learning rates as functions of the step
 kernels                   the updates as functions, for state that you hold yourself
 reference                 the same updates in plain NumPy, equal to the bit
@@ -50,6 +51,7 @@ from lrcore.optimizers._families import *
 from lrcore.optimizers.base.group import ParamGroup as ParamGroup
 from lrcore.optimizers.base.optimizer import Optimizer as Optimizer
 from lrcore.optimizers.base.report import Report as Report
+from lrcore.optimizers.mixed import Mixed as Mixed
 
 # The rooms that a step does not need, each with its names that the package has too.  It
 # is imported when one of these is first asked for; type checkers and editors see the

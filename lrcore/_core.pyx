@@ -29,6 +29,7 @@ cnp.import_array()
 
 include "_binding/registry.pxi"
 include "_binding/arrays.pxi"
+include "_binding/held.pxi"
 include "_binding/gradients.pxi"
 include "_binding/absent.pxi"
 include "_binding/groups.pxi"

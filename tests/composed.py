@@ -8,7 +8,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from helpers import KINDS, MORE, random_like
+import pytest
+from helpers import KINDS, MORE, random_like, snapshot
 
 
 def norm(arrays):
@@ -137,3 +138,36 @@ def gathered(opt, calls):
     for grads in calls[:-1]:
         assert opt.step(split(grads)) is False
     return opt.step(split(calls[-1]))
+
+
+ALL = merged(FEATURES)
+each_feature = pytest.mark.parametrize("feature", [*FEATURES, "all"])
+
+
+def setting(feature):
+    return ALL if feature == "all" else FEATURES[feature]
+
+
+def copies(arrays):
+    return [a.copy("K") for a in arrays]
+
+
+def drawn(feature, params, t):
+    """The gradients of step t: those of each call that is gathered."""
+    return [gradients(params, t, k) for k in range(feature.wide.get("accumulate", 1))]
+
+
+# What gathering writes.
+GATHERED = ("acc", "gathered_loss")
+
+
+def states_of(opt, apart=("acc",)):
+    """The rule's states, apart from what gathers gradients."""
+    return [
+        {name: a for name, a in state.items() if name not in apart}
+        for state in opt.state
+    ]
+
+
+def snapshot_of(states):
+    return [snapshot(state.values()) for state in states]

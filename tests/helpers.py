@@ -207,6 +207,7 @@ MORE = {
 OTHERS = {
     "lr": 0.02,
     "weight_decay": 0.3,
+    "lr_scale": 0.5,
     "betas": (0.5, 0.7),
     "Adan.betas": (0.5, 0.6, 0.7),
     "AdEMAMix.betas": (0.5, 0.7, 0.8),

@@ -250,6 +250,24 @@ def test_a_group_without_gradients_keeps_the_numbers_that_its_arrays_share():
     assert after[2] != before[2]
 
 
+@each_kind
+def test_counts_in_any_order_give_the_bits_of_a_plan_made_anew(name):
+    """Which puts arrays with the same count into one group."""
+    turns = [{0, 1, 2, 3}, {0, 1, 2}, {0, 1, 2}, {3}, {3}, {0, 1, 2, 3}, {0, 2}, {1, 3}]
+    params, twins = weights(), weights()
+    own = {"lr": 0.05, "weight_decay": 0.1, **AVERAGES}
+    opt, twin = optimizer(name, params, **own), optimizer(name, twins, **own)
+    for t, present in enumerate([*turns, {0, 1, 2, 3}]):
+        saved = twin.state_dict()
+        twin = optimizer(name, twins, **own)
+        twin.load_state_dict(saved)
+        for each in (opt, twin):
+            assert each.step(split(only(gradients(params, t), present)))
+        assert all_same(params, twins)
+        assert same_states(opt.state, twin.state)
+    assert opt._plan.steps == twin._plan.steps == [6, 6, 6, 6]
+
+
 @pytest.mark.parametrize("threads", [1, 2, 7])
 def test_threads_change_no_bit(threads):
     shapes = [(30_011,), (5,), (40_000,), (20_003,)]

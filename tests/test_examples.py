@@ -111,6 +111,16 @@ def test_prodigy(tmp_path):
     assert (tmp_path / "losses.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_hyperband_digits(tmp_path):
+    out = run("hyperband_digits.py", tmp_path, "--trials", "12", "--plot", "x.png")
+    taken, full = map(int, re.search(r"(\d+) epochs, where (\d+)", out).groups())
+    assert full == 12 * 9
+    assert taken < 0.7 * full
+    share = float(re.search(r"([\d.]+)% of the test digits", out)[1])
+    assert share >= 95
+    assert (tmp_path / "x.png").exists()
+
+
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
 def test_each_is_listed_and_short(path):
     assert f"]({path.name})" in (EXAMPLES / "README.md").read_text()

@@ -453,3 +453,19 @@ def test_t_cannot_be_set_within_a_round():
     opt.step_one(1, None)
     opt.t = 7
     assert opt.t == 7
+
+
+def test_a_rate_that_is_set_within_a_round_is_used_from_then_on():
+    """Also in a group whose arrays have counts of their own."""
+    p = [np.zeros(1) for _ in range(4)]
+    opt = lrcore.SGD(p, lr=1.0)
+    one = np.ones(1)
+    for t, absent in enumerate([{}, {3}]):
+        for k in range(4):
+            opt.lr = 1.0 + k + t
+            opt.step_one(k, None if k in absent else one)
+    assert [a[0] for a in p] == [-3.0, -5.0, -7.0, -4.0]
+    for k in (3, 1, 2, 0):
+        opt.lr = 10.0 + k
+        opt.step_one(k, one)
+    assert [a[0] for a in p] == [-13.0, -16.0, -19.0, -17.0]

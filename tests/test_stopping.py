@@ -6,7 +6,7 @@ from math import inf, nan
 import numpy as np
 import pytest
 from helpers import all_same, snapshot, wild
-from test_plateau import METRICS
+from metrics import METRICS
 
 from lrcore import EarlyStopping
 

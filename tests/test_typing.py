@@ -47,6 +47,18 @@ def test_numbers_are_scheduled_and_read_as_numbers() -> None:
     assert (opt.lr, opt.betas) == (0.5, (0.5, 0.6))
 
 
+def test_groups_and_mixtures_are_typed() -> None:
+    opt = lrcore.AdamW(p, groups={"*": {"lr_scale": Linear(0.0, 1.0, 9)}})
+    assert_type(opt.param_groups[0].paths, list[str])
+    params = {"a": {"W": p}, "b": p + 1}
+    mixed = lrcore.Mixed(
+        {"*.W": (lrcore.Muon, {"lr": 0.02}), "*": lrcore.AdamW}, params, clip_norm=1.0
+    )
+    assert_type(mixed, lrcore.Mixed)
+    assert_type(mixed.lr, float)
+    assert mixed.param_groups[0].optimizer is lrcore.Muon
+
+
 def test_what_is_wrong_is_wrong_to_mypy_too() -> None:
     wrong = [
         lambda: lrcore.AdamW(p, lr="x"),  # type: ignore[arg-type]
@@ -56,6 +68,9 @@ def test_what_is_wrong_is_wrong_to_mypy_too() -> None:
         lambda: lrcore.AdamW(),  # type: ignore[call-arg]
         lambda: lrcore.ASGD(p, t0=lambda t: 1.0),  # type: ignore[arg-type]
         lambda: lrcore.AdamW(p, convention="jax"),  # type: ignore[arg-type]
+        lambda: lrcore.AdamW(p, groups=[("*", {})]),  # type: ignore[arg-type]
+        lambda: lrcore.Mixed([lrcore.AdamW], p),  # type: ignore[arg-type]
+        lambda: lrcore.Mixed({"*": 3}, p),  # type: ignore[dict-item]
         lambda: lrcore.AdamWScheduleFree(p, momentum=0.9),  # type: ignore[call-arg]
     ]
     assert all(map(refused, wrong))

@@ -12,6 +12,8 @@ cdef class Layout:
     cdef bint sums  # whether some part has a gauge
     cdef list lags  # by leaf: how many steps left it out; None if none did
     cdef list group_lag  # the same by group in plan.group
+    cdef list group_size  # by group: how many leaves it has
+    cdef bint some_new  # whether some leaf may have taken no step yet, while others have
     cdef Py_ssize_t *first_group  # by part: the index of its first group in plan.group
     cdef object t  # the step under way, counted from 1
 
@@ -52,7 +54,7 @@ cdef class Layout:
         """Make the plan's groups: see sets_of()."""
         cdef size_t most
         cdef Py_ssize_t i, k, n = 0
-        self.group_lag = []
+        self.group_lag, self.group_size = [], []
         most = len(self.parts) + self.plan.n_tensors
         memset(self.plan.group, 0, most * sizeof(lrc_group))
         for i, part in enumerate(self.parts):
@@ -63,6 +65,7 @@ cdef class Layout:
                     self.plan.tensor[k].group = n
                 lag = self.lags[leaves[0]] if self.lags is not None and leaves else 0
                 self.group_lag.append(lag)
+                self.group_size.append(len(leaves))
                 n += 1
         self.first_group[len(self.parts)] = self.plan.n_groups = n
         for i, part in enumerate(self.parts):
@@ -98,16 +101,39 @@ cdef class Layout:
         if lags is None and self.lags is None:
             return 0
         self.lags = lags if lags is not None and any(lags) else None
+        self.some_new = self.lags is not None
         return self.lay_out()
 
     cdef int leave_out(self, leaves) except -1:
-        """Note that a step has left these leaves out."""
-        if leaves:
-            lags = [0] * len(self.params) if self.lags is None else self.lags
-            for leaf in leaves:
-                lags[leaf] += 1
-            self.set_lags(lags)
+        """Note that a step, which is counted by now, has left these leaves out."""
+        cdef Py_ssize_t leaf
+        cdef bint some_new = False
+        if not leaves:
+            return 0
+        if self.lags is None:
+            self.lags = [0] * len(self.params)
+        for leaf in leaves:
+            self.lags[leaf] += 1
+            some_new = some_new or self.lags[leaf] == self.t
+        if not self.leave_groups_out(leaves):
+            self.lay_out()
+        self.some_new = some_new
         return 0
+
+    cdef bint leave_groups_out(self, leaves) except -1:
+        """Fast path: if these leaves are whole groups, as in each step of a frozen layer,
+        the groups stay as they are."""
+        cdef Py_ssize_t k, leaf
+        left_out = {}
+        for leaf in leaves:
+            k = self.plan.tensor[leaf].group
+            left_out[k] = left_out.get(k, 0) + 1
+        for k, count in left_out.items():
+            if count != self.group_size[k]:
+                return False
+        for k in left_out:
+            self.group_lag[k] += 1
+        return True
 
     cdef list pools_of(self, Py_ssize_t i):
         """The pools of a part, whose leaves share carried numbers, as tuples: leaves,

@@ -58,12 +58,15 @@ cdef class Numbers(Layout):
         return 0
 
     cdef int set_one(self, Py_ssize_t leaf) except -1:
-        """Set the numbers of the C group of one leaf."""
+        """Set the numbers of the C group of one leaf, in a round that set_all() began."""
         cdef Py_ssize_t i = self.part_of[leaf], k = self.plan.tensor[leaf].group
         cdef Py_ssize_t group = self.group_of[i]
+        cdef bint shared = self.first_group[i + 1] - self.first_group[i] == 1
         folded = self.parts[i].folded
         if folded is None:
             folded = self.groups[group].now(self.t - 1)[i - self.first_part[group]]
+        elif folded is self.folded[i] and shared and self.pools[i] is None:
+            return 0  # set in this round, with these hyper-parameters
         return self.set_part(i, k, k + 1, folded)
 
     cdef int set_part(
@@ -197,7 +200,7 @@ cdef class Numbers(Layout):
 
     cdef int copy_all(self) except -1:
         cdef Py_ssize_t i
-        if self.t == 1 or self.lags is not None:
+        if self.t == 1 or self.some_new:
             for i in range(len(self.copies)):
                 if i not in self.absent:
                     self.copy(i)
@@ -220,6 +223,8 @@ cdef class Numbers(Layout):
         stepped.  This runs no user code."""
         if self.written:
             write(self.written)
+        if all:
+            self.some_new = False
         if all and self.pooled:
             for pooled in self.pooled.values():
                 for leaves, written in pooled:

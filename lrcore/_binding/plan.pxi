@@ -7,8 +7,8 @@ cdef class Plan(Resolved):
     def step(self, grads, loss=None):
         """Update every tensor and count the step; return whether the step was taken.
 
-        loss: becomes the last of a gauge's sums; the first carried number gathers it.  If an
-        argument is refused, nothing has been written.
+        loss: becomes the last of a gauge's sums; the first carried number gathers it.
+        If an argument is refused, nothing has been written.
         """
         self.enter()
         cdef bint gathers = self.gathered + 1 < self.accumulate
@@ -31,8 +31,8 @@ cdef class Plan(Resolved):
             self.leave()
 
     def flush(self, loss=None):
-        """Take the step by the mean of the gradients gathered so far, with the factor of
-        their calls; return whether it was taken.  loss: see step()."""
+        """Take the step by the mean of the gradients gathered so far, with the factors
+        of their calls; return whether it was taken.  loss: see step()."""
         self.enter()
         try:
             if self.to_come:
@@ -47,8 +47,8 @@ cdef class Plan(Resolved):
             self.leave()
 
     cdef bint update(self, int calls, double more_scale) except -1:
-        """Update the tensors by the mean over `calls` of their gradients and those gathered,
-        times more_scale; count the step."""
+        """Update the tensors by the mean of their gradients and those gathered, of
+        `calls` calls, times more_scale; count the step."""
         cdef list absent = None
         cdef bint taken, skips = self.more_skips
         if self.gathered:
@@ -86,8 +86,8 @@ cdef class Plan(Resolved):
         return self.applied
 
     cdef object end_by_projection(self):
-        """Let the user's function change the params, then update their averages.  Return the
-        error that it raised, or None: the step is complete in any case."""
+        """Let the user's function change the params, then update their averages.
+        Return the error that it raised, or None: the step is complete in any case."""
         error = None
         try:
             found = self.project(self.params)
@@ -103,8 +103,8 @@ cdef class Plan(Resolved):
         return error
 
     def step_one(self, Py_ssize_t i, g):
-        """Update leaf i alone, as a part of a step that the other leaves complete; if g is
-        None the leaf does not change.  Return whether it was updated."""
+        """Update leaf i alone, as a part of a step that the other leaves complete; if g
+        is None the leaf does not change.  Return whether it was updated."""
         cdef bint applied = False, begins
         if self.numbers.sums:
             refusals.not_alone("this optimizer, or mechanic,")
@@ -190,7 +190,7 @@ cdef class Plan(Resolved):
         return 0
 
     cdef int gather(self) except -1:
-        cdef list absent = self.gradients.absent()
+        cdef list absent = self.gradients.absent() if self.gradients.some_absent else []
         cdef Py_ssize_t i
         if self.gathered == 0:
             self.never = set(absent)
@@ -229,11 +229,13 @@ cdef class Plan(Resolved):
                 array *= factor
 
     cdef bint run(self, lrc_plan *plan, Py_ssize_t first, bint skips) except -1:
-        """Step the tensors of a plan, whose first leaf is `first`; return whether the step
-        was taken.  skips: see more_skips."""
+        """Step the tensors of a plan, whose first leaf is `first`; return whether the
+        step was taken.  skips: see more_skips."""
         cdef int result
         cdef int checks = plan.skip_nonfinite
-        cdef size_t shared = plan.parallel_from if plan.parallel_from else LRC_PARALLEL_FROM
+        cdef size_t shared = plan.parallel_from
+        if shared == 0:
+            shared = LRC_PARALLEL_FROM
         self.numbers.set_factors(plan, first)
         plan.skip_nonfinite = checks or skips
         if plan.total < shared:
@@ -265,9 +267,12 @@ cdef class Plan(Resolved):
     def restart(
         self, t, list steps, int gathered, without_gradient=(), double gathered_scale=1
     ):
-        """Continue from t steps taken, of which each leaf has taken `steps`, and `gathered`
-        gradients gathered after them, which still need a factor, none of the leaves
-        `without_gradient`; no step is begun by step_one()."""
+        """Continue from a saved state, in which step_one() has begun no step.
+
+        t: steps taken.  steps: those of each leaf.  gathered: gradients gathered since.
+        without_gradient: the leaves of which none was gathered.  gathered_scale: see
+        Resolved.
+        """
         if self.torn:
             self.leave()
         self.taken, self.gathered, self.reports.exists = t, gathered, False

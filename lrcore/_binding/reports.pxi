@@ -56,20 +56,26 @@ cdef class Reports:
             self.plan.report[i].p = p
 
     cdef tuple of(self, leaves):
-        """For some leaves together: the norms of gradient, clipped gradient, params and
+        """For some leaves together (None: all): the norms of gradient, clipped gradient, params and
         update, and the number of gradient elements that are not finite."""
         cdef lrc_report all
-        cdef lrc_report *r
         cdef Py_ssize_t i
         memset(&all, 0, sizeof(all))
-        for i in leaves:
-            r = self.plan.report + i
-            lrc_add_squares(&all.g, &r.g)
-            lrc_add_squares(&all.clipped, &r.clipped)
-            lrc_add_squares(&all.p, &r.p)
-            lrc_add_squares(&all.u, &r.u)
-            all.nonfinite += r.nonfinite
+        if leaves is None:
+            for i in range(<Py_ssize_t>self.plan.n_tensors):
+                add_report(&all, self.plan.report + i)
+        else:
+            for i in leaves:
+                add_report(&all, self.plan.report + i)
         return (
             lrc_norm(&all.g), lrc_norm(&all.clipped), lrc_norm(&all.p),
             lrc_norm(&all.u), all.nonfinite,
         )
+
+
+cdef void add_report(lrc_report *all, const lrc_report *r) noexcept:
+    lrc_add_squares(&all.g, &r.g)
+    lrc_add_squares(&all.clipped, &r.clipped)
+    lrc_add_squares(&all.p, &r.p)
+    lrc_add_squares(&all.u, &r.u)
+    all.nonfinite += r.nonfinite

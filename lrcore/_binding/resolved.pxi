@@ -4,36 +4,37 @@
 cdef class Resolved:
     """The tensors of an optimizer, which Plan steps.
 
-    tree : the flattened params (_shared.trees.Tree), which containers.params() has passed.
-    groups : the user's groups.  If one has schedules, its `now(t)` returns the Folded of
-        each of its parts; t counts the steps taken.
+    tree : the flattened params (_shared.trees.Tree); containers.params() checked them.
+    groups : the user's groups.  If one has schedules, its `now(t)` returns the Folded
+        of each of its parts; t counts the steps taken.
     parts : (index of the group, part).  A part has `folded`, its numbers (None with
-        schedules); the names `rule`, `scale`, `gauge`, `averages`, `pulls` (averages that
-        pull), `carries` (carried numbers) and `factoring`, a key of FACTORINGS; and flags.
-        `directed`: it makes directions.  `per_array`: each leaf has numbers of its own.
-        `carries_per_array`: each leaf carries numbers of its own.  `sums_all`: its gauge
-        sums over all parts.
+        schedules); the names `rule`, `scale`, `gauge`, `averages`, `pulls` (averages
+        that pull), `carries` (carried numbers) and `factoring`, a key of FACTORINGS;
+        and flags.  `directed`: it makes directions.  `per_array`: each leaf has numbers
+        of its own.  `carries_per_array`: each leaf carries numbers of its own.
+        `sums_all`: its gauge sums over all parts.
     part_of : the index of each leaf's part.
-    states : the arrays of each leaf, by name: those that its part's rule, scale and averages
-        name, and GATHERED if gradients are gathered.  They do not own their memory, so that
-        it cannot be resized.
+    states : the arrays of each leaf, by name: those that its part's rule, scale and
+        averages name, and GATHERED if gradients are gathered.  They do not own their
+        memory, so that it cannot be resized.
     units : (outer, reduced, inner) of each leaf, for adaptive clipping; or None.
     copies : for each leaf, the arrays that its first step sets to copies of it.
     t : steps taken.
     gathered : gradients gathered since the last step.
     to_come : leaves that step_one() still has to step in the current step.
     more_scale : a factor of gradients in addition to the options.
-    more_skips : whether a gradient that is not finite skips the step, whatever the options.
+    more_skips : whether a gradient that is not finite skips the step even if the option
+        does not ask for it.
     gathered_scale : the factor that the gathered gradients still need, as more_scale.
     busy : the reason why it cannot step now, or None.
-    torn : whether this process was forked in the middle of a step, and does not have the
-        thread that was stepping.
+    torn : whether this process was forked in the middle of a step, and does not have
+        the thread that was stepping.
     """
 
     cdef readonly object tree
     cdef Absent absent
     cdef set never  # leaves that no gathered call since the last step had a gradient of
-    cdef list left_out  # leaves that step_one() has left as they are in the current step
+    cdef list left_out  # leaves that step_one() has left out in the current step
     cdef readonly tuple groups
     cdef object taken  # steps taken
     cdef readonly int gathered
@@ -52,7 +53,7 @@ cdef class Resolved:
     cdef unsigned int forks  # `forks` when the step began
     cdef unsigned long stepper  # the thread that began it
     cdef object params  # as the user has them; with groups: a list with those of each
-    cdef object project  # the user's function that changes the params after a step, or None
+    cdef object project  # the function that changes the params after a step, or None
     cdef bint averages  # whether some part keeps averages
     cdef object scheduled  # t -> (grad_scale, clip_norm, clip_eps), or None if constant
     cdef double grad_scale
@@ -71,7 +72,8 @@ cdef class Resolved:
         self.plan.n_tensors = len(tree.leaves)
         self.plan.tensor = <lrc_tensor *>allocate(len(tree.leaves), sizeof(lrc_tensor))
         for i, leaf in enumerate(tree.leaves):
-            set_tensor(self.plan.tensor + i, leaf.array, parts[part_of[i]][1], states[i])
+            _, part = parts[part_of[i]]
+            set_tensor(self.plan.tensor + i, leaf.array, part, states[i])
             if units[i] is not None:
                 set_units(self.plan.tensor + i, units[i])
         self.numbers = Answers(tree, groups, parts, list(part_of), list(states))
@@ -145,7 +147,7 @@ cdef class Resolved:
         return self.reports.rates
 
     def report_of(self, leaves):
-        """The report of some leaves together: see Reports.of."""
+        """The report of some leaves together (None: of all): see Reports.of."""
         return self.reports.of(leaves)
 
     @property
@@ -156,19 +158,22 @@ cdef class Resolved:
     def busy(self):
         if self.torn:
             return (
-                "this process was forked while another thread was in the middle of a step "
-                "of this optimizer, whose arrays may be half updated: restore the params, "
-                "then load_state_dict()"
+                "this process was forked while another thread was in the middle of a "
+                "step of this optimizer, whose arrays may be half updated: restore the "
+                "params, then load_state_dict()"
             )
-        return "this optimizer is in the middle of a step" if self.stepping else self.lent
+        if self.stepping:
+            return "this optimizer is in the middle of a step"
+        return self.lent
 
     @busy.setter
     def busy(self, why):
         self.lent = why
 
     def set_options(
-        self, *, num_threads, bint keep_subnormals, bint skip_nonfinite, bint zero_grads,
-        bint convert_grads, int accumulate, bint telemetry, project=None, numbers=None, scheduled=None,
+        self, *, num_threads, bint keep_subnormals, bint skip_nonfinite,
+        bint zero_grads, bint convert_grads, int accumulate, bint telemetry,
+        project=None, numbers=None, scheduled=None,
     ):
         """Set the options of all steps.
 

@@ -214,9 +214,8 @@ def apart_from(spans: list[Span], name: Name, a: np.ndarray) -> None:
     start, end = extent(a)
     if start == end:
         return
-    at = bisect_left(
-        spans, end, key=itemgetter(0)
-    )  # only spans before `at` begin before its end
+    # Only spans before `at` begin before the end of the array.
+    at = bisect_left(spans, end, key=itemgetter(0))
     if at and spans[at - 1][1] > start:
         raise error(
             ValueError,

@@ -40,6 +40,11 @@ class Leaf(NamedTuple):
         """The keys from the outermost container on, as in ``['W'][0]``."""
         return _path(self)
 
+    @property
+    def name(self) -> str:
+        """The same keys with dots, as in ``W.0``; of a named tuple, its fields."""
+        return ".".join(_word(node.container, key) for node, key in _way_to(self))
+
 
 class Place(NamedTuple):
     """The name of a container or an array in messages, made when it is printed.
@@ -67,13 +72,19 @@ _ENDS = 200
 class Tree(NamedTuple):
     """Containers (a parent before its children) and arrays, in the order of the user's.
 
-    If params were given in groups, node 0 is the list of the groups' params.
     holes : the places that hold None: no array, as in a layer without a bias.
+    grouped : whether node 0 is a list of the params of groups, made by the optimizer.
     """
 
     nodes: list[Node]
     leaves: list[Leaf]
     holes: list[Leaf]
+    grouped: bool = False
+
+    def in_groups(self, groups: Sequence[int]) -> Tree:
+        """Return the tree with the group of each leaf."""
+        pairs = zip(self.leaves, groups, strict=True)
+        return self._replace(leaves=[a._replace(group=group) for a, group in pairs])
 
 
 def flatten(params: Any, *, grouped: bool = False, name: str = "params") -> Tree:
@@ -81,7 +92,7 @@ def flatten(params: Any, *, grouped: bool = False, name: str = "params") -> Tree
 
     name: what an error calls it.
     """
-    nodes, leaves, holes = tree = Tree([], [], [])
+    nodes, leaves, holes, _ = tree = Tree([], [], [], grouped)
     if not _holds(params):
         leaves.append(Leaf(params, -1, None, 0, None))
         return tree
@@ -130,12 +141,26 @@ def _path(here: Node | Leaf) -> str:
 
 def _keys_to(here: Node | Leaf) -> list[Any]:
     """Return the keys of a container or an array, from the outermost container on."""
-    keys = []
+    return [key for _, key in _way_to(here)]
+
+
+def _way_to(here: Node | Leaf) -> list[tuple[Node, Any]]:
+    """Return the containers around `here` from the outermost on, and a key of each."""
+    way = []
     at: Node | Leaf | None = here
     while at is not None and at.above is not None:
-        keys.append(at.key)
+        way.append((at.above, at.key))
         at = at.above
-    return keys[::-1]
+    return way[::-1]
+
+
+def _word(container: Any, key: Any) -> str:
+    """Return a key as a word of a name."""
+    if isinstance(key, str):
+        return key
+    if hasattr(container, "_make"):  # of a named tuple
+        return str(container._fields[key])
+    return spelled(key)
 
 
 def items(container: dict[Any, Any] | Sequence[Any]) -> Iterator[tuple[Any, Any]]:
@@ -154,16 +179,23 @@ def get(container: Any, key: Any, default: Any = None) -> Any:
 
 
 class Places(NamedTuple):
-    """The indices of containers and of arrays, by (index of what holds them, key)."""
+    """The indices of containers and of arrays, by (index of what holds them, key).
+
+    has_int_keys : whether the outermost container is a dict that has an int for a key.
+    """
 
     nodes: dict[tuple[int, Any], int]
     leaves: dict[tuple[int, Any], int]
+    has_int_keys: bool
 
 
 def places(tree: Tree) -> Places:
     """Return the indices by which `find` looks for an array."""
     nodes = {(node.parent, node.key): k for k, node in enumerate(tree.nodes)}
-    return Places(nodes, {(a.node, a.key): i for i, a in enumerate(tree.leaves)})
+    leaves = {(a.node, a.key): i for i, a in enumerate(tree.leaves)}
+    outermost = tree.nodes[0].container if tree.nodes else None
+    keys = outermost if isinstance(outermost, dict) else ()
+    return Places(nodes, leaves, any(isinstance(key, int) for key in keys))
 
 
 def find(places: Places, keys: Sequence[Any]) -> int | None:

@@ -2,8 +2,8 @@
 
 `Monitor` records steps in a `History`, and reports `Finding`s.  Modules with an
 underscore are the room's own: `_history` joins steps to blocks, `_diagnosis` makes
-findings of them (by `_rates` and `_others`), `_rollback` sets a run back, `_resume`
-reads a saved monitor; `_dashboard`, `_page` and `_comparison` draw.
+findings of them (by `_rates` and `_others`), `_results` tells them, `_rollback` sets a
+run back, `_resume` reads a saved monitor; `_dashboard`, `_page` and `_comparison` draw.
 """
 
 from lrcore.monitor._finding import Finding

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from math import inf, isfinite, nan
-from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from lrcore._shared.also import Also
 from lrcore._shared.domains import real, whole
-from lrcore._shared.html import table
 from lrcore._shared.words import shown
-from lrcore.monitor._diagnosis import diagnose, judged, nothing_wrong, well
-from lrcore.monitor._finding import Finding, Rate
-from lrcore.monitor._history import CHUNK, History, Recorder
+from lrcore.monitor._diagnosis import well
+from lrcore.monitor._finding import Finding
+from lrcore.monitor._history import CHUNK, Recorder
 from lrcore.monitor._reading import given, reader
-from lrcore.monitor._resume import Resumable
+from lrcore.monitor._results import Results
 from lrcore.monitor._rollback import Rollback
 from lrcore.optimizers.base.optimizer import Optimizer
 from lrcore.optimizers.base.report import Report
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 # A diagnosis takes about 100 us, so it is made at 64 steps, 128, 256 and so on.
 _FIRST_LOOK, _FURTHER = 64, 2
@@ -34,7 +29,7 @@ _AT_ONCE = ("non-finite loss", "diverging")
 _KEPT = 100
 
 
-class Monitor(Resumable):
+class Monitor(Results):
     """Watch a run step by step, and say what is wrong with its learning rate.
 
     Parameters
@@ -146,8 +141,6 @@ class Monitor(Resumable):
         if opt is not None and on_divergence:
             self._rollback = Rollback(opt, max_rollbacks, others)
 
-    # --- each step -----------------------------------------------------------------
-
     def update(
         self,
         loss: float,
@@ -218,14 +211,6 @@ class Monitor(Resumable):
         self._next = min(CHUNK, self._due - self._recorder.taken)
         return finding
 
-    def _since_rollback(self) -> History:
-        history = self._recorder.history()
-        k = int(history.step.searchsorted(self._begin, "right"))
-        return History(*(values[k:] for values in history))
-
-    def _diagnosed(self) -> list[Finding]:
-        return diagnose(self._since_rollback(), self._first)
-
     def _tell(self, step: int, found: list[Finding]) -> Finding | None:
         """Add new findings to the list, and return the worst of them, or None."""
         self._due = step * _FURTHER
@@ -267,73 +252,3 @@ class Monitor(Resumable):
             rate=None,
         )
         return [said, *(f for f in new if f not in high)]
-
-    # --- the results ---------------------------------------------------------------
-
-    @property
-    def history(self) -> History:
-        """The run so far, in at most about 1,024 blocks of steps."""
-        return self._recorder.history()
-
-    def diagnose(self) -> list[Finding]:
-        """Return the findings that hold if the run ends now, the worst first.
-
-        If there are none, the only one is of the kind "healthy", or "unknown" if fewer
-        than 40 steps were taken (since the last rollback).
-        """
-        history = self._since_rollback()
-        found = diagnose(history, self._first)
-        return found or [
-            nothing_wrong(self.history, self._first, judged(history, self._first))
-        ]
-
-    def rate(self) -> Rate | Literal["fine", "unknown"]:
-        """Return the verdict of `diagnose` on the learning rate.
-
-        Returns
-        -------
-        {"too high", "too low", "fine", "unknown"}
-            "unknown" if there are too few steps to judge it: fewer than 40 since the
-            beginning or the last rollback, or too few that have a finite loss.
-        """
-        rates = [finding.rate for finding in self.diagnose() if finding.rate]
-        if rates:
-            return rates[0]
-        return "fine" if judged(self._since_rollback(), self._first) else "unknown"
-
-    def _all(self) -> list[Finding]:
-        """Return the findings so far, and those that hold if the run ends now."""
-        return self.findings + [f for f in self.diagnose() if f.kind not in self._told]
-
-    def plot(
-        self, path: str | PathLike[str] | None = None, title: str | None = None
-    ) -> Figure:
-        """Draw the run, into a file or for a notebook: see `lrcore.plots.dashboard`."""
-        from lrcore.monitor import _dashboard
-
-        return _dashboard.dashboard(self.history, self._all(), path, title)
-
-    def report_html(
-        self, path: str | PathLike[str], title: str = "Training run"
-    ) -> None:
-        """Write the pictures and the findings as one HTML page, which loads nothing.
-
-        Raises
-        ------
-        ImportError
-            matplotlib is not installed.
-        """
-        from lrcore.monitor import _page
-
-        _page.write(path, self.history, self._all(), title)
-
-    def __repr__(self) -> str:
-        steps = self._recorder.taken + len(self._recorder.recent)
-        return f"<Monitor: {steps} steps, learning rate {self.rate()}>"
-
-    def _repr_html_(self) -> str:
-        """Return a table for notebooks: the verdict on the rate, and the findings."""
-        steps = self._recorder.taken + len(self._recorder.recent)
-        listed = [(finding.severity, str(finding)) for finding in self._all()]
-        rows = [("learning rate", self.rate()), ("steps", f"{steps:,}"), *listed]
-        return table("Monitor", rows)

@@ -23,11 +23,11 @@ def reader(opt: Optimizer | None) -> Callable[[], Read] | None:
     group = opt.param_groups[0]
 
     def read() -> Read:
-        plan, leaves = opt._plan, range(len(opt.state))  # add_group replaces both
+        plan = opt._plan  # add_group makes another one
         if plan.reported and not plan.gathered:  # the report is of this step
-            g, _, p, u, bad = plan.report_of(leaves)
+            g, _, p, u, bad = plan.report_of(None)
             return plan.reported_rates[0], g * g, p * p, u * u, bad
-        return group.at("lr", max(opt.t - 1, 0)), *_NOTHING
+        return group.rate(max(opt.t - 1, 0)), *_NOTHING
 
     return read
 

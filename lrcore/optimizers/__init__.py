@@ -4,13 +4,15 @@ A family is a module; its `__all__` names its public classes.  `base` has the co
 all share.  It is the room's own, and so are modules with an underscore.
 """
 
-from lrcore._shared.named import picked as _picked
 from lrcore.optimizers._available import Available as Available
 from lrcore.optimizers._available import describe
 from lrcore.optimizers._available import table as _table
 from lrcore.optimizers._families import *
+from lrcore.optimizers._families import _kinds as _kinds
+from lrcore.optimizers._families import _named
 from lrcore.optimizers.base.group import ParamGroup as ParamGroup
 from lrcore.optimizers.base.optimizer import Optimizer as Optimizer
+from lrcore.optimizers.mixed import Mixed as Mixed
 
 
 def available() -> dict[str, Available]:
@@ -41,19 +43,7 @@ def get(name: str) -> type[Optimizer]:
     >>> get("SGD")(np.zeros(2), lr=0.1)
     <SGD of 2 elements in 1 arrays, t=0: ParamGroup(lr=0.1)>
     """
-    return _picked("name", name, _kinds())
-
-
-def _kinds() -> dict[str, type[Optimizer]]:
-    """Return the optimizers by name, in the order of the alphabet."""
-    kinds = {
-        name: value
-        for name, value in globals().items()
-        if isinstance(value, type)
-        and issubclass(value, Optimizer)
-        and value is not Optimizer
-    }
-    return dict(sorted(kinds.items(), key=lambda item: item[0].lower()))
+    return _named("name", name)
 
 
 def table() -> str:

@@ -116,8 +116,9 @@ class Muon(Optimizer):
     def _kinds(cls) -> tuple[type[Kind], ...]:
         return cls, MuonAdamW
 
-    def _kind_of(self, p: Array) -> type[Kind]:
-        return type(self) if p.ndim == 2 else MuonAdamW
+    @classmethod
+    def _kind_of(cls, p: Array) -> type[Kind]:
+        return cls if p.ndim == 2 else MuonAdamW
 
     @classmethod
     def _states_of(

@@ -30,6 +30,7 @@ class ScheduleFree(Optimizer):
     __slots__ = ()
     _carries = ("weight_sum", "lr_max", "momentum")
     _projects = False
+    _derives = "x"
 
     @property
     def x(self) -> Any:
@@ -40,17 +41,10 @@ class ScheduleFree(Optimizer):
     def _averages(h: Hyper) -> Mapping[str, averages.Weight]:
         return averages.common_but_lookahead(h, "Schedule-Free learning")
 
-    def _kept(self) -> set[str]:
-        return {*super()._kept(), "x"}
-
-    def _with_average(self, name: str) -> list[tuple[Array, Array]]:
-        if name != "x":
-            return super()._with_average(name)
-        return [
-            (y, np.asarray(y + y.dtype.type(towards) * (state["z"] - y)))
-            for leaf, state in zip(self._tree.leaves, self.state, strict=True)
-            for y, towards in [(leaf.array, 1 - 1 / (float(state["momentum"]) or 1.0))]
-        ]
+    @staticmethod
+    def _derived(p: Array, state: Mapping[str, Array]) -> Array:
+        towards = 1 - 1 / (float(state["momentum"]) or 1.0)
+        return np.asarray(p + p.dtype.type(towards) * (state["z"] - p))
 
     @staticmethod
     def _initial(h: Hyper) -> Mapping[str, float | Literal["p"]]:

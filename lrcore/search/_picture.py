@@ -169,9 +169,8 @@ def of_study(
     if kind == "intermediate" and legend and len(legend.get_texts()) > 12:
         legend.remove()  # it would cover the picture
     if kind in ("slice", "history", "intermediate"):
-        _scale_values(
-            figure.axes[0], trials, mode
-        )  # the other panels of a slice share it
+        # The other panels of a slice share this axis.
+        _scale_values(figure.axes[0], trials, mode)
     return figure
 
 

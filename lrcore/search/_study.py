@@ -34,9 +34,8 @@ def open_study(plan: Plan, storage: Any, worker: int = 0) -> optuna.Study:
         "space": {name: repr(d) for name, d in plan.space.items()},
         "grid": _digest(plan.points) if any(plan.points) else "none",
     }
-    trials = study.get_trials(
-        deepcopy=False
-    )  # before `kept`: `about` is set before trials are queued
+    # `kept` is read after the trials, because `about` is set before trials are queued.
+    trials = study.get_trials(deepcopy=False)
     kept = study.user_attrs.get("lrcore")
     if kept is None and not trials:
         study.set_user_attr("lrcore", kept := about)

@@ -65,9 +65,7 @@ def _evaluate(trial: Trial, plan: Plan) -> float:
         lives = other.state != TrialState.FAIL or completed(other)
         if lives and slot_of(other) == slot:
             raise _Surplus
-    if (
-        slot % (AHEAD // 2) == 0
-    ):  # the process that has this slot fills the queue for all
+    if slot % (AHEAD // 2) == 0:  # the process with such a slot fills the queue for all
         fill(trial.study, plan)
     params = {name: d.suggest(name, trial) for name, d in plan.space.items()}
 

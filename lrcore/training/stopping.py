@@ -243,7 +243,7 @@ class EarlyStopping(Following):
 
     def _in_place(self) -> None:
         """Check that the params are where they were: not rebound in a container."""
-        nodes, leaves, _ = self._tree
+        nodes, leaves = self._tree.nodes, self._tree.leaves
         held: list[tuple[int, Any, trees.Node | trees.Leaf]]
         held = [(n.parent, n.container, n) for n in nodes[1:]]
         held += [(a.node, a.array, a) for a in leaves if a.node >= 0]

@@ -13,18 +13,25 @@ from lrcore.bench.peers.base import Job as Job
 from lrcore.bench.peers.base import Peer as Peer
 from lrcore.bench.peers.base import installed as installed
 from lrcore.bench.peers.base import settings as settings
-from lrcore.bench.peers.loops import Numba, Textbook
+from lrcore.bench.peers.loops import Numba, NumbaMulti, Textbook
 from lrcore.bench.peers.others import Optax, ScikitLearn, Thinc
 from lrcore.bench.peers.ours import Lrcore as Lrcore
 from lrcore.bench.peers.ours import LrcoreOneThread as LrcoreOneThread
 from lrcore.bench.peers.ours import Traffic as Traffic
 from lrcore.bench.peers.ours import like_p as like_p
 from lrcore.bench.peers.ours import moved as moved
-from lrcore.bench.peers.torch import DeepSpeed, TorchForeach, TorchFused, TorchLoop
+from lrcore.bench.peers.torch import (
+    DeepSpeed,
+    TorchForeach,
+    TorchFused,
+    TorchLoop,
+    ZenFlow,
+)
 
 PEERS: tuple[type[Peer], ...] = (
     Textbook,
     Numba,
+    NumbaMulti,
     TorchLoop,
     TorchForeach,
     TorchFused,
@@ -32,6 +39,7 @@ PEERS: tuple[type[Peer], ...] = (
     Thinc,
     ScikitLearn,
     DeepSpeed,
+    ZenFlow,
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from importlib import import_module
 from typing import Any
@@ -82,29 +82,83 @@ class Numba(Peer):
 
     def __init__(self, job: Job) -> None:
         super().__init__(job)
-        optimizer, hyper, params, grads, threads = job
-        loop = _numba_adam(threads > 1)
+        optimizer, hyper, params, grads, _ = job
         f, (b1, b2), t = params[0].dtype.type, hyper["betas"], 0
         decayed = optimizer == "AdamW"
         decay = f(1 - hyper["lr"] * hyper["weight_decay"] if decayed else 1)
-        flat = [
-            (p.reshape(-1), g.reshape(-1), np.zeros(p.size, f), np.zeros(p.size, f))
-            for p, g in zip(params, grads, strict=True)
-        ]
+        update = self.updater(
+            [
+                (p.reshape(-1), g.reshape(-1), np.zeros(p.size, f), np.zeros(p.size, f))
+                for p, g in zip(params, grads, strict=True)
+            ]
+        )
 
         def step() -> None:
             nonlocal t
             t += 1
             lr, r = f(hyper["lr"] / (1 - b1**t)), f(1 / math.sqrt(1 - b2**t))
-            numbers = (decay, lr, f(1 - b1), f(1 - b2), r, f(hyper["eps"]))
-            for arrays in flat:
-                loop(*arrays, *numbers)
+            update(decay, lr, f(1 - b1), f(1 - b2), r, f(hyper["eps"]))
 
         self.step = step
+
+    def updater(self, tensors: Sequence[tuple[Array, ...]]) -> Callable[..., None]:
+        """Return a function of the step's numbers that updates (p, g, m, v) of each."""
+        loop = _numba_adam(self.threads > 1)
+
+        def update(*numbers: Any) -> None:
+            for arrays in tensors:
+                loop(*arrays, *numbers)
+
+        return update
 
     def enter(self) -> None:
         """Set numba's number of threads."""
         import_module("numba").set_num_threads(self.threads)
+
+
+class NumbaMulti(Numba):
+    """One numba call for all tensors, of the shape of prime-rl's CPU AdamW.
+
+    The elements of all tensors are one range, of which each thread has one part, with
+    `GRAIN` elements at least; it walks through the tensors of its part.
+    """
+
+    name = "numba, multi-tensor"
+    module = "numba"
+    GRAIN = 32_768
+
+    def updater(self, tensors: Sequence[tuple[Array, ...]]) -> Callable[..., None]:
+        """Return a function of the step's numbers that updates (p, g, m, v) of each."""
+        typed: Any = import_module("numba.typed")
+        lists = [typed.List(arrays) for arrays in zip(*tensors, strict=True)]
+        begins = np.cumsum([0, *(p.size for p, *_ in tensors)])
+        parts = min(self.threads, math.ceil(begins[-1] / self.GRAIN))
+        return partial(_numba_multi(parts > 1), parts, begins, *lists)
+
+
+@cache
+def _numba_multi(parallel: bool) -> Any:
+    numba: Any = import_module("numba")
+    prange, update = numba.prange, _numba_adam(False)
+
+    def loop(
+        parts: Any, begins: Any, ps: Any, gs: Any, ms: Any, vs: Any,
+        decay: Any, lr: Any, w1: Any, w2: Any, r: Any, eps: Any,
+    ) -> None:  # fmt: skip
+        for k in prange(parts):
+            at, end = begins[-1] * k // parts, begins[-1] * (k + 1) // parts
+            tensor = np.searchsorted(begins, at, side="right") - 1
+            while at < end:
+                last = min(end, begins[tensor + 1])
+                span = slice(at - begins[tensor], last - begins[tensor])
+                update(
+                    ps[tensor][span], gs[tensor][span], ms[tensor][span],
+                    vs[tensor][span], decay, lr, w1, w2, r, eps,
+                )  # fmt: skip
+                at = last
+                tensor += 1
+
+    return numba.njit(parallel=parallel, error_model="numpy")(loop)
 
 
 @cache

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from importlib import import_module
 from inspect import signature
+from itertools import count
 from typing import Any, ClassVar
 
 from lrcore.bench.peers.base import Arrays, Job, Peer
@@ -99,11 +101,12 @@ class DeepSpeed(Torch):
         """Return the reason why not, or None."""
         return super(Torch, cls).why_not(optimizer, dtype, threads)
 
+    kind: ClassVar[str] = "DeepSpeedCPUAdam"
+
     def _kind(self, optimizer: str) -> Any:
-        os.environ.setdefault(
-            "DS_ACCELERATOR", "cpu"
-        )  # otherwise DeepSpeed warns that there is no accelerator
-        kind = import_module("deepspeed.ops.adam").DeepSpeedCPUAdam
+        # Otherwise DeepSpeed warns that there is no accelerator.
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")
+        kind = getattr(import_module("deepspeed.ops.adam"), self.kind)
 
         def make(
             params: Any, lr: float, betas: Any, eps: float, weight_decay: float
@@ -114,3 +117,14 @@ class DeepSpeed(Torch):
             )  # fmt: skip
 
         return make
+
+
+class ZenFlow(DeepSpeed):
+    """DeepSpeed's CPUAdam as ZenFlow steps it, where it does not overlap the step."""
+
+    name = "ZenFlow CPUAdam"
+    kind = "ZenFlowCPUAdam"
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job)
+        self.step = partial(next, map(self.opt.step, count(1)))

@@ -13,6 +13,7 @@ fold : the types of coefficients made from hyper-parameters; weight decay.
 part : the arrays of a group with one layout, and their numbers.
 scheduled : the numbers of a step; only those that change are recomputed.
 group : the params and hyper-parameters of a group.
+by_path : groups by patterns of the names of arrays.
 states : the arrays of a parameter.
 averages : the weights of averages of the params.
 mechanic : learns the scale of the steps.
@@ -23,9 +24,10 @@ plan : builds the plan of a step from params, groups and kinds.
 planned : params, groups, states, options and plan, on which the modules below work.
 averaged : reading averages, and putting them into the params.
 report : the measurements of a step.
+matching : which saved arrays and groups are those of an optimizer.
 checkpoint : the state as a dict: checked, saved and loaded.
 saved, copied : the methods that save and load, copy and pickle.
 grown : adding a group.
 rates : multiplying the learning rates.
-optimizer : the class itself: construct, step.
+optimizer : the class itself: construct, add groups, step.
 """

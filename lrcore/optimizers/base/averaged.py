@@ -92,8 +92,9 @@ class Averaged(Planned):
 
     def _kept(self) -> set[str]:
         """Return the names of the averages that a group has."""
-        groups = self.param_groups
-        return {a for group in groups for part in group.parts for a in part.averages}
+        parts = [part for group in self.param_groups for part in group.parts]
+        derived = {part.kind._derives for part in parts} - {""}
+        return derived.union(*(part.averages for part in parts))
 
     def _average(self, name: str) -> Any:
         """Return an average in the structure of params; p if a group has none."""
@@ -107,19 +108,19 @@ class Averaged(Planned):
 
     def _with_average(self, name: str) -> list[tuple[Array, Array]]:
         """Return each parameter with its average, or with itself if it has none yet."""
-        begins = [
-            group.parts[0].kind._begins(group.hyper).get(name, 0)
-            for group in self.param_groups
-        ]
-        return [
-            (
-                p.array,
-                state[name] if name in state and steps >= begins[p.group] else p.array,
-            )
-            for p, state, steps in zip(
-                self._tree.leaves, self.state, self._plan.steps, strict=True
-            )
-        ]
+        pairs = []
+        leaves, counts = self._tree.leaves, self._plan.steps
+        for leaf, state, steps in zip(leaves, self.state, counts, strict=True):
+            p, group = leaf.array, self.param_groups[leaf.group]
+            kind = group.optimizer._kind_of(p)
+            if name == kind._derives:
+                average = kind._derived(p, state)
+            elif name in state and steps >= kind._begins(group.hyper).get(name, 0):
+                average = state[name]
+            else:
+                average = p
+            pairs.append((p, average))
+        return pairs
 
 
 def _swap(p: Array, a: Array) -> None:

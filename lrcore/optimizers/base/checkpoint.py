@@ -10,8 +10,9 @@ from lrcore._shared.domains import POSITIVE, whole
 from lrcore._shared.trees import Place
 from lrcore._shared.types import Array
 from lrcore._shared.words import error, listed, named, shortened, shown
-from lrcore.optimizers.base import options, stateful
+from lrcore.optimizers.base import matching, options, stateful
 from lrcore.optimizers.base.keywords import Hyper
+from lrcore.optimizers.base.matching import Loaded, Match
 from lrcore.optimizers.base.planned import Planned
 from lrcore.optimizers.base.states import saved as saved_arrays
 from lrcore.optimizers.base.values import scheduled
@@ -25,22 +26,8 @@ _ENTRIES = (
 )
 
 
-Match = Literal["place", "path"]
-"""How saved arrays are matched to the arrays of the optimizer."""
-
 Source = Literal["saved", "mine"]
 """The source of the hyper-parameters and options after loading."""
-
-
-class Loaded(NamedTuple):
-    """The paths of the arrays that ``load_state_dict`` could not match.
-
-    missing : in the optimizer only; their states are unchanged.
-    unexpected : in the saved dict only.
-    """
-
-    missing: list[str]
-    unexpected: list[str]
 
 
 class _Checked(NamedTuple):
@@ -52,7 +39,7 @@ class _Checked(NamedTuple):
     gathered_scale: float
     without_gradient: list[int]
     options: Hyper
-    groups: list[Hyper]
+    groups: dict[int, Hyper]
     states: Sequence[Mapping[str, Array]]
     loaded: Loaded
 
@@ -73,6 +60,8 @@ def save(opt: Planned) -> dict[str, Any]:
         "without_gradient": opt._plan.without_gradient,
         "options": own,
         "param_groups": groups,
+        "patterns": [group.pattern for group in opt.param_groups],
+        "optimizers": _classes(opt),
         "names": [leaf.path for leaf in opt._tree.leaves],
         "state": [
             {name: state[name].copy() for name in saved_arrays(state)}
@@ -99,8 +88,10 @@ def load(
     replaced = _replaced_schedules(opt, found.groups)
     # Copied before anything is written: they may be views of each other.
     copies = [{name: new[name].copy() for name in new} for new in found.states]
+    mine, *each = _sets(opt)
     (own, *hypers), takes = stateful.inherited(
-        _sets(opt)[: 1 + len(found.groups)], [found.options, *found.groups]
+        [mine, *(each[i] for i in found.groups)],
+        [found.options, *found.groups.values()],
     )
 
     opt._replace_options({**opt._options, **own})  # this may raise an error
@@ -113,22 +104,22 @@ def load(
         found.without_gradient,
         found.gathered_scale,
     )
-    for group, new_hyper in zip(opt.param_groups, hypers, strict=False):
-        group.replace(new_hyper)
+    for i, new_hyper in zip(found.groups, hypers, strict=True):
+        opt.param_groups[i].replace(new_hyper)
     for state, new in zip(opt.state, copies, strict=True):
         for name, array in new.items():
             state[name][...] = array
     return found.loaded, replaced
 
 
-def _replaced_schedules(opt: Planned, groups: Sequence[Hyper]) -> list[str]:
+def _replaced_schedules(opt: Planned, groups: Mapping[int, Hyper]) -> list[str]:
     """Return a text for each schedule that a saved one replaces.
 
     A stateful schedule is not replaced: it takes the state of the saved one.
     """
     told = []
-    for i, (group, new) in enumerate(zip(opt.param_groups, groups, strict=False)):
-        for name, mine in group.hyper.items():
+    for i, new in groups.items():
+        for name, mine in opt.param_groups[i].hyper.items():
             theirs = new[name]
             if scheduled(mine) and stateful.fixed(mine) != stateful.fixed(theirs):
                 told.append(
@@ -175,7 +166,7 @@ def _checked(
     gathered_scale = POSITIVE.check("gathered_scale", saved.get("gathered_scale", 1.0))
     if strict and match == "place":
         containers.names(saved["names"], opt._tree)
-    sources, loaded = _sources(opt, saved["names"], match)
+    sources, loaded = matching.sources(opt, saved["names"], match)
     if strict and any(loaded):
         raise ValueError(
             f"names: found none of {listed(loaded.missing)} of this optimizer, and "
@@ -183,33 +174,17 @@ def _checked(
         )
     states = _checked_states(opt, saved, sources)
     steps, never = _checked_steps(opt, saved, t, sources)
-    groups = []
+    groups = {}
     if hyper == "saved":
         if strict and len(saved["param_groups"]) != len(opt.param_groups):
             raise ValueError(
                 f"param_groups: expected {len(opt.param_groups)}, "
                 f"found {len(saved['param_groups'])}"
             )
-        pairs = zip(opt.param_groups, saved["param_groups"], strict=False)
-        groups = [group.checked(new) for group, new in pairs]
+        for i, k in matching.pairs(opt, saved, strict):
+            groups[i] = opt.param_groups[i].checked(saved["param_groups"][k])
     return _Checked(
         t, steps, gathered, gathered_scale, never, own, groups, states, loaded
-    )
-
-
-def _sources(opt: Planned, names: Any, match: Match) -> tuple[list[int | None], Loaded]:
-    """Return the saved array, if any, for each of ours, and the unmatched arrays."""
-    paths = [leaf.path for leaf in opt._tree.leaves]
-    saved = list(names)
-    if match == "place":
-        sources = [i if i < len(saved) else None for i in range(len(paths))]
-    else:
-        place = {name: i for i, name in enumerate(saved) if isinstance(name, str)}
-        sources = [place.get(path) for path in paths]
-    taken = set(sources)
-    return sources, Loaded(
-        [path for path, i in zip(paths, sources, strict=True) if i is None],
-        [name for i, name in enumerate(saved) if i not in taken],
     )
 
 
@@ -255,16 +230,24 @@ def _checked_states(
 ) -> list[Mapping[str, Array]]:
     """Return the saved arrays for each of ours, by name; empty if it has no match."""
     states = saved["state"]
-    if len(states) != len(saved["names"]):
-        raise ValueError(
-            f"state: expected {len(saved['names'])} entries, found {len(states)}"
-        )
+    theirs = saved.get("optimizers", [saved["optimizer"]] * len(states))
+    for name, found_of in (("state", states), ("optimizers", theirs)):
+        if len(found_of) != len(saved["names"]):
+            raise ValueError(
+                f"{name}: expected {len(saved['names'])} entries, found {len(found_of)}"
+            )
     found = [{} if i is None else states[i] for i in sources]
-    for leaf, own, new, i in zip(
-        opt._tree.leaves, opt.state, found, sources, strict=True
+    for leaf, own, new, i, ours in zip(
+        opt._tree.leaves, opt.state, found, sources, _classes(opt), strict=True
     ):
         if i is None:
             continue
+        if theirs[i] != ours:
+            raise error(
+                ValueError,
+                Place("state of params", leaf),
+                f"expected that of {shortened(ours)}, found that of {named(theirs[i])}",
+            )
         wanted = set(saved_arrays(own))
         if not isinstance(new, Mapping) or wanted != new.keys():
             raise error(
@@ -278,6 +261,12 @@ def _checked_states(
                 raise ValueError(f"{where} is read-only")
             arrays.state(where, new[name], own[name])
     return found
+
+
+def _classes(opt: Planned) -> list[str]:
+    """Return the name of the class that updates each array."""
+    kinds = [group.optimizer.__name__ for group in opt.param_groups]
+    return [kinds[leaf.group] for leaf in opt._tree.leaves]
 
 
 def _keys(mapping: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import InitVar
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from lrcore._shared.domains import (
     choice,
     count,
 )
+from lrcore.optimizers.base.by_path import PATTERNS
 from lrcore.optimizers.base.fields import (
     KW_ONLY,
     Bound,
@@ -82,6 +83,34 @@ class Terms(Kind):
 
 
 DECOUPLES: Flag = Terms.decoupled_weight_decay.but(True)
+
+
+class Grouping(Kind):
+    """Groups of the params by the paths of arrays."""
+
+    __slots__ = ()
+
+    _: KW_ONLY
+    lr_scale: Number = Field(
+        1.0,
+        NONNEGATIVE,
+        "Multiplies lr: a group's factor, which stays when lr is set, scheduled or "
+        "multiplied.",
+    )
+    groups: Option[Mapping[str, Mapping[str, Any]] | None] = Option(
+        None,
+        PATTERNS.or_none(),
+        'Groups by name: ``{"*.bias": dict(weight_decay=0.0), "layers.0.*": '
+        "dict(lr_scale=0.1)}``.  The name of an array is its path with dots: "
+        '``layers.0.bias`` for ``params["layers"][0]["bias"]``; of a named tuple, it '
+        "has the fields.  Patterns are those of ``fnmatch``: ``*`` matches any "
+        "characters, dots too, ``?`` matches one, ``[0-3]`` one of these; upper and "
+        "lower case differ.  ``*.bias`` also matches the name ``bias``.  A path as "
+        "messages print it, ``['layers'][0]['bias']``, is the pattern of that array.  "
+        "The first pattern that matches counts; the arrays that match none are the "
+        "first group, with the optimizer's own hyper-parameters.",
+        initial=True,
+    )
 
 
 class Averages(Kind):
@@ -249,7 +278,7 @@ class Running(Kind):
     )
 
 
-class Common(Terms, Averages, Mechanics, Gradients, Running):
+class Common(Terms, Grouping, Averages, Mechanics, Gradients, Running):
     """The fields of every optimizer."""
 
     __slots__ = ()

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple, NoReturn
 
+from lrcore._shared import trees
 from lrcore.optimizers.base import checkpoint
-from lrcore.optimizers.base.group import ParamGroup
+from lrcore.optimizers.base.group import ParamGroup, arrays_of
 from lrcore.optimizers.base.keywords import Hyper
+from lrcore.optimizers.base.kind import Kind
 from lrcore.optimizers.base.planned import Planned
 
 
@@ -16,13 +18,17 @@ class _Group(NamedTuple):
 
     initial : the hyper-parameters at construction; they determine the states.
     hyper : the current ones.
-    owner : the user's dict, if there is one.
+    more : other arguments of ParamGroup.
     """
 
     params: Any
     initial: Hyper
     hyper: Hyper
-    owner: dict[str, Any] | None
+    optimizer: type[Kind]
+    more: dict[str, Any]
+
+
+_MORE = ("owner", "by_pattern", "pattern")
 
 
 class Copied(Planned):
@@ -38,10 +44,18 @@ class Copied(Planned):
         """
         saved = checkpoint.save(self)
         groups = [
-            _Group(group.params, group.initial, group.hyper, group.owner)
+            _Group(
+                group.params,
+                group.initial,
+                group.hyper,
+                group.optimizer,
+                {name: getattr(group, name) for name in _MORE},
+            )
             for group in self.param_groups
         ]
-        made_of = (type(self), groups, self._group_defaults, self._options, saved)
+        of = [leaf.group for leaf in self._tree.leaves]
+        tree = trees.root(self._tree), self._tree.grouped, of
+        made_of = (type(self), tree, groups, self._group_defaults, self._options, saved)
         slots = [
             name
             for kind in type(self).__mro__
@@ -66,6 +80,7 @@ def _slots(kind: type) -> tuple[str, ...]:
 
 def restored(
     kind: type[Planned],
+    tree: tuple[Any, bool, list[int]],
     groups: list[_Group],
     defaults: Hyper,
     own_options: Hyper,
@@ -73,10 +88,10 @@ def restored(
 ) -> Planned:
     """Return an optimizer that continues from the state of the reduced one."""
     opt = kind.__new__(kind)
-    kinds = kind._kinds()
-    made = tuple(ParamGroup(g.params, g.initial, kinds, g.owner) for g in groups)
-    is_list = len(groups) > 1 or groups[0].owner is not None
-    opt._build(made, is_list, defaults, own_options)
+    made = tuple(ParamGroup(g.params, g.initial, g.optimizer, **g.more) for g in groups)
+    root, grouped, of = tree
+    arrays = arrays_of(root, grouped=grouped).in_groups(of)
+    opt._build(arrays, made, defaults, own_options)
     checkpoint.load(opt, saved, hyper="mine")
     for group, was in zip(made, groups, strict=True):
         group.replace(was.hyper)

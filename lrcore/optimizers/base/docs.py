@@ -21,7 +21,7 @@ params : ndarray, nested list / tuple / dict of ndarray, or list of groups
     float32 or float64, C- or F-contiguous, writable, sharing no memory.  They are
     updated in place, so keep the arrays: ``params["W"] = params["W"] - ...`` is refused
     at the next step.  A group is a dict with the key ``"params"`` and hyper-parameters
-    of its own."""
+    of its own; `groups` makes groups by name."""
 
 _REST = """\
 Attributes

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from lrcore._core import Folded
-from lrcore._shared.words import named, shown
+from lrcore._shared import containers
+from lrcore._shared.trees import Leaf, Tree, flatten
+from lrcore._shared.words import listed, named, shown
 from lrcore.optimizers.base.fields import told
 from lrcore.optimizers.base.keywords import Hyper, known
 from lrcore.optimizers.base.kind import Kind
-from lrcore.optimizers.base.part import Layout, Part
+from lrcore.optimizers.base.part import Layout, Part, rate
 from lrcore.optimizers.base.scheduled import Now, now
 from lrcore.optimizers.base.values import at, scheduled
 
@@ -21,12 +23,34 @@ Change = tuple[Hyper, Now | None, Sequence[Folded | None]]
 class ParamGroup(MutableMapping[str, Any]):
     """A group's params and hyper-parameters, as a mapping that checks new values.
 
-    ``group["lr"] = 0.1`` takes effect at the next step; ``group["params"]`` is the
-    given object.  The optimizer makes groups.  Settings that determine the state arrays
-    (``amsgrad``, whether there is a momentum) cannot be changed later.
+    ``group["lr"] = 0.1`` takes effect at the next step.  ``group["params"]`` is the
+    given object; in a group by a pattern, a dict of the arrays by path.  The optimizer
+    makes groups.  Settings that determine the state arrays (``amsgrad``, whether there
+    is a momentum) cannot be changed later.
+
+    Attributes
+    ----------
+    optimizer : type
+        The class that updates its arrays.
+    by_pattern : bool
+        Whether patterns of paths made the groups.
+    pattern : str or None
+        The pattern of this one; None: its arrays match no pattern.
     """
 
-    __slots__ = ("_fields", "_hyper", "initial", "now", "owner", "params", "parts")
+    __slots__ = (
+        "_fields",
+        "_hyper",
+        "by_pattern",
+        "initial",
+        "leaves",
+        "now",
+        "optimizer",
+        "owner",
+        "params",
+        "parts",
+        "pattern",
+    )
 
     now: Now | None
     """Maps the steps taken so far to the numbers of parts; None: no schedules."""
@@ -39,18 +63,29 @@ class ParamGroup(MutableMapping[str, Any]):
         self,
         params: Any,
         hyper: Hyper,
-        kinds: Sequence[type[Kind]],
-        owner: dict[str, Any] | None,
+        optimizer: type[Kind],
+        *,
+        owner: dict[str, Any] | None = None,
+        by_pattern: bool = False,
+        pattern: str | None = None,
     ) -> None:
         self.params = params
         self.owner = owner  # the user's dict, if there is one
-        self._fields = kinds[0]._fields
+        self.optimizer = optimizer
+        self.by_pattern, self.pattern = by_pattern, pattern
+        self.leaves: list[Leaf] = []  # set with the plan
+        self._fields = optimizer._fields
         self.initial = self._hyper = self._checked(hyper)
-        self.parts = tuple(Part(kind, self._hyper) for kind in kinds)
+        self.parts = tuple(Part(kind, self._hyper) for kind in optimizer._kinds())
         self.replace(self._hyper)
 
     def _checked(self, hyper: Mapping[str, Any]) -> Hyper:
         return {name: self._fields[name].check(hyper[name]) for name in hyper}
+
+    @property
+    def paths(self) -> list[str]:
+        """The paths of its arrays, as in ``state_dict()["names"]``."""
+        return [leaf.path for leaf in self.leaves]
 
     @property
     def hyper(self) -> Hyper:
@@ -142,11 +177,20 @@ class ParamGroup(MutableMapping[str, Any]):
 
     def __repr__(self) -> str:
         """Show the hyper-parameters that differ from the class's defaults."""
-        return f"ParamGroup({told(self._hyper, self._fields)})"
+        hyper = told(self._hyper, self._fields)
+        if not self.by_pattern:
+            return f"ParamGroup({hyper})"
+        name, paths = self.optimizer.__name__, listed(self.paths)
+        where = f"{name}, pattern={shown(self.pattern)}, paths=[{paths}]"
+        return f"ParamGroup({where}{hyper and ', '}{hyper})"
 
     def at(self, name: str, t: int) -> Any:
         """Return a hyper-parameter's value for the step after t steps."""
         return at(self._fields[name], self._hyper[name], t)
+
+    def rate(self, t: int) -> float:
+        """Return the learning rate of the step after t steps: lr times lr_scale."""
+        return rate(self.at("lr", t), self.at("lr_scale", t))
 
 
 def grouped(params: Any) -> bool:
@@ -164,8 +208,15 @@ def grouped(params: Any) -> bool:
     return all(marked)
 
 
+def arrays_of(params: Any, *, grouped: bool = False) -> Tree:
+    """Return the checked arrays of params; grouped: of a list with those of groups."""
+    tree = flatten(params, grouped=grouped)
+    containers.params(tree)
+    return tree
+
+
 def added(
-    params: Any, own: Hyper, defaults: Hyper, kinds: Sequence[type[Kind]]
+    params: Any, own: Hyper, defaults: Hyper, optimizer: type[Kind]
 ) -> ParamGroup:
     """Return a group that is added to others."""
     if isinstance(params, dict) and "params" in params and "lr" in params:
@@ -173,23 +224,24 @@ def added(
             "params: found a group; pass its params, then its hyper-parameters by "
             "keyword: add_group(group['params'], lr=...)"
         )
-    known("add_group", own, defaults, elsewhere=kinds[0]._fields)
-    return ParamGroup(params, {**defaults, **own}, kinds, None)
+    known("add_group", own, defaults, elsewhere=optimizer._fields)
+    return ParamGroup(params, {**defaults, **own}, optimizer)
 
 
 def make(
-    params: Any, defaults: Hyper, kinds: Sequence[type[Kind]]
-) -> tuple[ParamGroup, ...]:
-    """Return the groups of params; one if they are not grouped.
+    params: Any, defaults: Hyper, optimizer: type[Kind]
+) -> tuple[Tree, tuple[ParamGroup, ...]]:
+    """Return the checked arrays of params, and their groups; one if there is no list.
 
     defaults : the hyper-parameters that a group does not set.
-    kinds : the classes whose rules update the arrays.
     """
     is_list = grouped(params)
     groups = []
     for index, group in enumerate(params if is_list else [{"params": params}]):
         own = {name: value for name, value in group.items() if name != "params"}
-        known(f"params[{index}]", own, defaults, elsewhere=kinds[0]._fields)
+        known(f"params[{index}]", own, defaults, elsewhere=optimizer._fields)
         owner = group if is_list else None
-        groups.append(ParamGroup(group["params"], {**defaults, **own}, kinds, owner))
-    return tuple(groups)
+        hyper = {**defaults, **own}
+        groups.append(ParamGroup(group["params"], hyper, optimizer, owner=owner))
+    roots = [group.params for group in groups]
+    return arrays_of(roots if is_list else params, grouped=is_list), tuple(groups)

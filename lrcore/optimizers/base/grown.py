@@ -4,26 +4,36 @@ from __future__ import annotations
 
 from typing import Any
 
-from lrcore._shared import containers, refusals, trees
-from lrcore.optimizers.base import plan
-from lrcore.optimizers.base.group import ParamGroup, added
+from lrcore._shared import refusals
+from lrcore._shared.trees import root
+from lrcore.optimizers.base import options, plan
+from lrcore.optimizers.base.group import ParamGroup, added, arrays_of
 from lrcore.optimizers.base.keywords import Hyper
+from lrcore.optimizers.base.kind import Kind
 from lrcore.optimizers.base.planned import Planned
 
 
-def grow(opt: Planned, params: Any, hyper: Hyper) -> ParamGroup:
-    """Add a group; the others keep their arrays and counts."""
+def grow(
+    opt: Planned, params: Any, hyper: Hyper, optimizer: type[Kind], defaults: Hyper
+) -> ParamGroup:
+    """Add a group; the others keep their arrays and counts.
+
+    optimizer : the class that updates it.  defaults : its other hyper-parameters.
+    """
     opt._refuse_in_step()
     old = opt._plan
     if old.to_come:
         refusals.unfinished(opt._tree, old.to_come)
-    group = added(params, hyper, opt._group_defaults, opt._kinds())
+    options.check_project(optimizer, opt._options["project"])
+    group = added(params, hyper, defaults, optimizer)
     groups = (*opt.param_groups, group)
-    tree = trees.flatten([each.params for each in groups], grouped=True)
-    containers.params(tree)
-    kinds_of = [opt._kind_of(leaf.array) for leaf in tree.leaves]
+    roots = root(opt._tree) if opt._tree.grouped else [root(opt._tree)]
+    tree = arrays_of([*roots, params], grouped=True)
+    of = [leaf.group for leaf in opt._tree.leaves]
+    of += [len(groups) - 1] * (len(tree.leaves) - len(of))
+    tree = tree.in_groups(of)
     gathers = opt._options["accumulate"] > 1
-    new, state = plan.make(tree, groups, kinds_of, gathers, opt.state)
+    new, state = plan.make(tree, groups, gathers, opt.state)
     fresh = range(len(opt.state), len(state))
     new.restart(
         old.t,

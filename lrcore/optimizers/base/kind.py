@@ -123,9 +123,10 @@ class Kind:
         """Return the classes whose rules update arrays; its own first."""
         return (cls,)
 
-    def _kind_of(self, p: Array) -> type[Kind]:
+    @classmethod
+    def _kind_of(cls, p: Array) -> type[Kind]:
         """Return the class whose rule updates an array."""
-        return type(self)
+        return cls
 
     @classmethod
     def _rule_for(cls, h: Hyper) -> str:
@@ -190,6 +191,14 @@ class Kind:
     def _own_state(p: Array, h: Hyper) -> dict[str, Array]:
         """Return the arrays that only Python reads and writes, by name."""
         return {}
+
+    _derives: ClassVar[str] = ""
+    """The average that `_derived` computes, or ""."""
+
+    @staticmethod
+    def _derived(p: Array, state: Mapping[str, Array]) -> Array:
+        """Return an average of a parameter that is computed from its states."""
+        raise NotImplementedError
 
     # --- derived from these --------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The class of all optimizers: construct, step, report."""
+"""The class of all optimizers: construct, add groups, step."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from lrcore._shared import trees as _tree
 from lrcore._shared.domains import FLAG, POSITIVE
 from lrcore._shared.types import Array
-from lrcore.optimizers.base import docs, grown, places, rates
+from lrcore.optimizers.base import by_path, docs, grown, places, rates
 from lrcore.optimizers.base.averaged import Averaged
 from lrcore.optimizers.base.common import Common
 from lrcore.optimizers.base.copied import Copied
 from lrcore.optimizers.base.fields import told
-from lrcore.optimizers.base.group import ParamGroup, grouped, make
+from lrcore.optimizers.base.group import ParamGroup, make
 from lrcore.optimizers.base.keywords import bound
 from lrcore.optimizers.base.report import Reporting
 from lrcore.optimizers.base.saved import Saved
@@ -48,8 +48,11 @@ class Optimizer(Averaged, Reporting, Saved, Copied):
             for name, field in fields.items()
             if field.of_all
         }
-        groups = make(params, values, self._kinds())
-        self._build(groups, grouped(params), values, own_options)
+        if own_options["groups"]:
+            made = by_path.split(params, own_options["groups"], values, type(self))
+        else:
+            made = make(params, values, type(self))
+        self._build(*made, values, own_options)
 
     __signature__ = docs.ConstructorSignature(__init__)
 
@@ -94,7 +97,7 @@ class Optimizer(Averaged, Reporting, Saved, Copied):
         >>> body["W"], head["W"]
         (array([-2., -2.]), array([-0.1, -0.1]))
         """
-        return grown.grow(self, params, hyper)
+        return grown.grow(self, params, hyper, type(self), self._group_defaults)
 
     # --- learning rates ------------------------------------------------------------
 
@@ -102,7 +105,7 @@ class Optimizer(Averaged, Reporting, Saved, Copied):
         """Multiply the learning rate of every group, schedules included.
 
         The groups keep their ratios, and schedules their shapes (``opt.lr = ...`` gives
-        all groups one rate).
+        all groups one rate, times the `lr_scale` of each).
 
         Parameters
         ----------
@@ -303,7 +306,8 @@ class Optimizer(Averaged, Reporting, Saved, Copied):
     def __repr__(self) -> str:
         arrays = [leaf.array for leaf in self._tree.leaves]
         elements = sum(array.size for array in arrays)
-        options = told(self._options, self._fields)
+        own = {k: v for k, v in self._options.items() if k != "groups"}
+        options = told(own, self._fields)
         groups = ", ".join(map(repr, self.param_groups))
         return (
             f"<{type(self).__name__} of {elements:,} elements in {len(arrays)} arrays, "

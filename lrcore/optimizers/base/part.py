@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from math import inf
 from typing import Any, NamedTuple
 
 from lrcore._core import (
@@ -154,8 +155,13 @@ class Part:
         return self.fold_own(self.own(h))
 
     def own(self, h: Hyper) -> Hyper:
-        """Return the hyper-parameters with the rule, which stays fixed."""
-        return {**h, "rule": self.rule}
+        """Return the hyper-parameters with the rule, which stays fixed.
+
+        Unless it is scheduled, lr is multiplied by lr_scale.
+        """
+        lr, lr_scale = h["lr"], h["lr_scale"]
+        fixed = not (callable(lr) or callable(lr_scale))
+        return {**h, "rule": self.rule, "lr": rate(lr, lr_scale) if fixed else lr}
 
     def fold_own(self, own: Hyper) -> Folded:
         """Fold the result of `own`."""
@@ -184,6 +190,16 @@ class Part:
         if self.layout.mechanic:
             pieces["tune"] = mechanic.fold
         return pieces | _CLIPS
+
+
+def rate(lr: float, lr_scale: float) -> float:
+    """Return the learning rate of a group's step."""
+    product = lr * lr_scale
+    if product == inf:
+        raise ValueError(
+            f"lr_scale: found {lr_scale:g}, times which lr = {lr:g} is out of range"
+        )
+    return product
 
 
 def _weights(kind: type[Kind], h: Hyper) -> Weights:

@@ -21,7 +21,8 @@ def index(tree: Tree, places: Places, which: Any) -> int:
         There is none, or a tuple names two; the message lists the arrays.
     """
     leaves = tree.leaves
-    if isinstance(which, int) and not isinstance(which, bool) and not _int_keys(tree):
+    by_place = not places.has_int_keys
+    if by_place and isinstance(which, int) and not isinstance(which, bool):
         if -len(leaves) <= which < len(leaves):
             return which % len(leaves)
     else:
@@ -37,18 +38,8 @@ def index(tree: Tree, places: Places, which: Any) -> int:
         if found is not None:
             return found
     raise ValueError(
-        f"which: expected {_place(tree)}the keys of one of "
+        f"which: expected {f'an int below {len(leaves)} or ' if by_place else ''}"
+        "the keys of one of "
         f"{listed(leaves, lambda leaf: str(Place('params', leaf)))}, "
         f"found {shown(which)}"
     )
-
-
-def _int_keys(tree: Tree) -> bool:
-    """Whether the params are a dict that has an int for a key."""
-    if not tree.nodes or not isinstance(tree.nodes[0].container, dict):
-        return False
-    return any(isinstance(key, int) for key in tree.nodes[0].container)
-
-
-def _place(tree: Tree) -> str:
-    return "" if _int_keys(tree) else f"an int below {len(tree.leaves)} or "

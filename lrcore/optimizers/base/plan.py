@@ -12,7 +12,6 @@ from lrcore._shared.trees import Place, Tree, places
 from lrcore._shared.types import Array
 from lrcore.optimizers.base import states
 from lrcore.optimizers.base.group import ParamGroup
-from lrcore.optimizers.base.kind import Kind
 from lrcore.optimizers.base.places import index
 
 
@@ -43,22 +42,25 @@ class State(tuple[Mapping[str, Array], ...]):
 def make(
     tree: Tree,
     groups: tuple[ParamGroup, ...],
-    kinds: Sequence[type[Kind]],
     gathers: bool,
     kept: Sequence[Mapping[str, Array]] = (),
 ) -> tuple[_core.Plan, State]:
     """Return the plan and the new arrays.
 
-    kinds : for each parameter, the class whose rule updates it.
     gathers : whether gradients are gathered before a step.
     kept : existing arrays of the first parameters.
     """
     leaves = tree.leaves
     parts = [(i, part) for i, group in enumerate(groups) for part in group.parts]
     index_of = {(i, part.kind): k for k, (i, part) in enumerate(parts)}
-    part_of = [
-        index_of[leaf.group, kind] for leaf, kind in zip(leaves, kinds, strict=True)
-    ]
+    part_of = []
+    for group in groups:
+        group.leaves = []
+    for leaf in leaves:
+        group = groups[leaf.group]
+        group.leaves.append(leaf)
+        kind = group.optimizer._kind_of(leaf.array)
+        part_of.append(index_of[leaf.group, kind])
     units = [
         units_of(Place("params", leaf), leaf.array, parts[k][1].layout.axes)
         for leaf, k in zip(leaves, part_of, strict=True)

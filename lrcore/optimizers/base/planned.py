@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lrcore import _core
-from lrcore._shared import containers, refusals
+from lrcore._shared import refusals
 from lrcore._shared import trees as _tree
 from lrcore._shared.domains import whole
 from lrcore._shared.words import shown
@@ -29,19 +29,15 @@ class Planned(Common):
 
     def _build(
         self,
+        tree: _tree.Tree,
         groups: tuple[ParamGroup, ...],
-        is_list: bool,
         defaults: Hyper,
         own_options: Hyper,
     ) -> None:
-        """Make the plan and the states.  is_list: whether params came as groups."""
-        self.param_groups = groups
-        roots = [group.params for group in groups]
-        self._tree = _tree.flatten(roots if is_list else roots[0], grouped=is_list)
-        containers.params(self._tree)
-        kinds_of = [self._kind_of(leaf.array) for leaf in self._tree.leaves]
+        """Make the plan and the states."""
+        self.param_groups, self._tree = groups, tree
         gathers = own_options["accumulate"] > 1
-        self._plan, self.state = plan.make(self._tree, groups, kinds_of, gathers)
+        self._plan, self.state = plan.make(tree, groups, gathers)
         self._group_defaults, self._options = defaults, own_options
         self._replace_options(own_options)
         self._places: _tree.Places | None = None  # made on first use
@@ -74,6 +70,7 @@ class Planned(Common):
                 f"was built {'to gather' if gathers else 'without arrays to gather in'}"
                 "; construct one with it"
             )
-        options.check_project(type(self), values["project"])
+        for group in self.param_groups:
+            options.check_project(group.optimizer, values["project"])
         options.set_in(self._plan, values, self._fields)
         self._options = values

@@ -8,7 +8,8 @@ from typing import Any
 
 from lrcore._shared.domains import FLAG, choice
 from lrcore.optimizers.base import checkpoint
-from lrcore.optimizers.base.checkpoint import Loaded, Match, Source
+from lrcore.optimizers.base.checkpoint import Source
+from lrcore.optimizers.base.matching import Loaded, Match
 from lrcore.optimizers.base.planned import Planned
 
 MATCH = choice("place", "path")
@@ -35,8 +36,9 @@ class Saved(Planned):
             ``version`` (of the layout), ``optimizer`` (the class), ``t``, ``steps`` (of
             each array), ``gathered`` (gradients since), ``without_gradient`` (the
             arrays of which none was gathered), ``options``, ``param_groups`` (a dict of
-            hyper-parameters a group), ``names`` and ``state`` (of each array, in the
-            order of params).
+            hyper-parameters a group), ``patterns`` (of the groups), ``optimizers`` (the
+            class of each array), ``names`` and ``state`` (of each array, in the order
+            of params).
         """
         return checkpoint.save(self)
 

@@ -10,8 +10,8 @@ from lrcore._shared.domains import Domain
 from lrcore.optimizers.base.fields import Fields
 from lrcore.optimizers.base.fold import Decay
 from lrcore.optimizers.base.keywords import Hyper
-from lrcore.optimizers.base.part import Part
-from lrcore.optimizers.base.values import answered, asking
+from lrcore.optimizers.base.part import Part, rate
+from lrcore.optimizers.base.values import Ask, answered, asking
 
 Now = Callable[[int], Sequence[Folded]]
 """Maps the number of steps taken before to the numbers of each part.
@@ -36,13 +36,14 @@ def _by_all(
     parts: Sequence[Part], hyper: Hyper, names: Sequence[str], fields: Fields
 ) -> Now:
     """Return `now` for any hyper-parameters."""
-    asks = [(name, asking(fields[name], hyper[name])) for name in names]
+    asks = _asks(hyper, names, fields)
+    names = list(asks)
     first, *others = owns = [part.own(hyper) for part in parts]
     numbers: list[Folded] = []
     renewals: list[Callable[[], None]] = []
 
     def now(t: int) -> Sequence[Folded]:
-        for name, ask in asks:
+        for name, ask in asks.items():
             first[name] = ask(t)
         for own in others:
             own.update({name: first[name] for name in names})
@@ -58,9 +59,26 @@ def _by_all(
     return now
 
 
+def _asks(hyper: Hyper, names: Sequence[str], fields: Fields) -> dict[str, Ask]:
+    """Return the function of the step for each value that changes.
+
+    lr is multiplied by lr_scale, which nothing else reads.
+    """
+    asks = {name: asking(fields[name], hyper[name]) for name in names}
+    fixed_lr, fixed_scale = hyper["lr"], hyper["lr_scale"]
+    scale = asks.pop("lr_scale", None)
+    lr = asks.get("lr")
+    if scale is not None:
+        asks["lr"] = lambda t: rate(fixed_lr if lr is None else lr(t), scale(t))
+    elif lr is not None and fixed_scale != 1.0:
+        asks["lr"] = lambda t: rate(lr(t), fixed_scale)
+    return asks
+
+
 def _by_lr(part: Part, hyper: Hyper, fields: Fields) -> Now:
     """Return `now` for the learning rate alone, the usual case, as a fast path."""
     schedule, own, field = hyper["lr"], part.own(hyper), fields["lr"]
+    scale = hyper["lr_scale"]
     assert isinstance(field.domain, Domain)
     least, most = field.domain.least, field.domain.most
     kept: _Kept | None = None
@@ -73,7 +91,7 @@ def _by_lr(part: Part, hyper: Hyper, fields: Fields) -> Now:
         lr = schedule(t)
         if type(lr) is not float or not least <= lr <= most:
             lr = answered(field, lr, schedule)
-        own["lr"] = lr
+        own["lr"] = lr = lr if scale == 1.0 else rate(lr, scale)
         if folded is not None:
             folded.lr = lr
             folded.decay = decay(lr)

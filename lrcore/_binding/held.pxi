@@ -1,0 +1,192 @@
+# The gradients of a step, found in containers like those of the params, and held.
+#
+# Looking up a key may run the user's code.  So all gradients are first found and held
+# (by a reference); `Gradients` checks them afterwards, which runs no user code.
+
+cdef extern from "Python.h":
+    PyObject *PyDict_GetItemWithError(object, object) except? NULL
+    PyObject *PyList_GET_ITEM(object, Py_ssize_t)
+    PyObject *PyTuple_GET_ITEM(object, Py_ssize_t)
+    bint PyDict_Check(object)
+    bint PyList_Check(object)
+    bint PyTuple_Check(object)
+    Py_ssize_t PyDict_Size(object)
+    Py_ssize_t PyList_GET_SIZE(object)
+    Py_ssize_t PyTuple_GET_SIZE(object)
+
+cdef struct leaf_t:
+    int node  # its container; -1 if the tree is one array
+    Py_ssize_t index  # its key, if the container is a sequence
+    bint scalar  # whether its parameter has no axes
+    Py_ssize_t size
+    int type_num
+    int flags  # that its gradient must have
+    bint absent  # whether it has no gradient in this step
+    uintptr_t clear  # address of the last gradient that was checked to overlap nothing
+    PyObject *grad  # held during a step
+
+cdef struct node_t:
+    int parent
+    Py_ssize_t index
+    PyObject *grads  # the container at its place in the gradients, held during a step
+
+
+cdef PyObject *child(container, key, Py_ssize_t index) except? NULL:
+    """container[key] (of a sequence: [index]), borrowed; NULL if it is missing."""
+    if PyList_Check(container):
+        if index < PyList_GET_SIZE(container):
+            return PyList_GET_ITEM(container, index)
+    elif PyTuple_Check(container):
+        if index < PyTuple_GET_SIZE(container):
+            return PyTuple_GET_ITEM(container, index)
+    else:
+        return PyDict_GetItemWithError(container, key)
+    return NULL
+
+
+cdef Py_ssize_t index_of(container, key):
+    return 0 if PyDict_Check(container) else key
+
+
+cdef object as_array(g, p, bint converts):
+    """A NumPy scalar of p's dtype, such as g.mean(), as an array; of any dtype, if
+    gradients are converted.  Any other object is returned as it is."""
+    fit = type(g) is p.dtype.type or (converts and isinstance(g, np.generic))
+    return np.array(g) if fit else g
+
+
+cdef Py_ssize_t length(obj, bint as_dict):
+    """Its length; -1 if it is no dict (as_dict), or neither list nor tuple."""
+    if as_dict:
+        return PyDict_Size(obj) if PyDict_Check(obj) else -1
+    if PyList_Check(obj):
+        return PyList_GET_SIZE(obj)
+    return PyTuple_GET_SIZE(obj) if PyTuple_Check(obj) else -1
+
+
+cdef class Held:
+    """The gradients of a tree of params, found and held during a step."""
+
+    cdef object tree
+    cdef tuple groups
+    cdef list params, keys, containers, node_keys, lengths, owners
+    cdef list holes  # (index of the container, key, key if that is a sequence)
+    cdef Py_ssize_t n, n_nodes
+    cdef Py_ssize_t held, held_nodes  # how many leaves and nodes are held
+    cdef bint converts  # whether gradients that do not fit are converted
+    cdef leaf_t *leaf
+    cdef node_t *node
+
+    def __cinit__(self, tree, tuple groups, *_):
+        self.tree, self.groups = tree, groups
+        self.params = [leaf.array for leaf in tree.leaves]
+        self.keys = [leaf.key for leaf in tree.leaves]
+        self.containers = [node.container for node in tree.nodes]
+        self.node_keys = [node.key for node in tree.nodes]
+        self.lengths = [length(c, PyDict_Check(c)) for c in self.containers]
+        self.owners = [group.owner for group in groups]
+        self.n, self.n_nodes = len(self.params), len(self.containers)
+        self.node = <node_t *>allocate(self.n_nodes, sizeof(node_t))
+        for i, node in enumerate(tree.nodes):
+            self.node[i].parent = node.parent
+            if node.parent >= 0:
+                self.node[i].index = index_of(self.containers[node.parent], node.key)
+        self.holes = [
+            (hole.node, hole.key, index_of(self.containers[hole.node], hole.key))
+            for hole in tree.holes
+        ]
+        self.leaf = <leaf_t *>allocate(self.n, sizeof(leaf_t))
+        for i, leaf in enumerate(tree.leaves):
+            self.leaf[i].node = leaf.node
+            if leaf.node >= 0:
+                self.leaf[i].index = index_of(self.containers[leaf.node], leaf.key)
+            self.leaf[i].scalar = leaf.array.ndim == 0
+            self.leaf[i].size = leaf.array.size
+            self.leaf[i].flags = layout(leaf.array)
+            self.leaf[i].type_num = cnp.PyArray_TYPE(<cnp.ndarray>leaf.array)
+
+    def __dealloc__(self):
+        PyMem_Free(self.leaf)
+        PyMem_Free(self.node)
+
+    cdef bint find_nodes(self, grads) except -1:
+        """Find and hold the containers of the gradients; False if their structure is
+        not that of the params, or the structure of the params has changed."""
+        cdef Py_ssize_t i, size, index
+        cdef int up
+        cdef bint is_dict
+        cdef PyObject *here = <PyObject *>grads
+        for i in range(len(self.owners)):
+            owner = self.owners[i]
+            if owner is not None and owner.get("params") is not self.groups[i].params:
+                return False
+        for i in range(self.n_nodes):
+            container, size = self.containers[i], self.lengths[i]
+            if i > 0:
+                up, index = self.node[i].parent, self.node[i].index
+                here = child(<object>self.node[up].grads, self.node_keys[i], index)
+                if here == NULL:
+                    return False
+            Py_INCREF(<object>here)
+            self.node[i].grads = here
+            self.held_nodes = i + 1
+            if i > 0 and child(self.containers[up], self.node_keys[i], index) != (
+                <PyObject *>container
+            ):
+                return False
+            is_dict = PyDict_Check(container)
+            if not size == length(container, is_dict) == length(<object>here, is_dict):
+                return False
+        return True
+
+    cdef bint find_leaves(self, grads) except -1:
+        """Find and hold the gradients; False if one is missing, or if a parameter is no
+        longer in its place."""
+        cdef Py_ssize_t i
+        cdef leaf_t *leaf
+        cdef PyObject *g = <PyObject *>grads
+        for i in range(self.n):
+            leaf = self.leaf + i
+            if leaf.node >= 0:
+                g = child(<object>self.node[leaf.node].grads, self.keys[i], leaf.index)
+                if g == NULL:
+                    return False
+            if leaf.scalar and not cnp.PyArray_CheckExact(<object>g):
+                array = as_array(<object>g, self.params[i], self.converts)
+                g = <PyObject *>array
+            Py_INCREF(<object>g)
+            leaf.grad = g
+            self.held = i + 1
+            if not self.is_in_place(i):
+                return False
+        for node, key, index in self.holes:
+            if child(self.containers[node], key, index) != <PyObject *>None:
+                return False
+            theirs = <object>self.node[<int>node].grads
+            if child(theirs, key, index) != <PyObject *>None:
+                return False
+        return True
+
+    cdef bint is_in_place(self, Py_ssize_t i) except -1:
+        """Whether parameter i is still in its container."""
+        cdef leaf_t *leaf = self.leaf + i
+        return leaf.node < 0 or child(
+            self.containers[leaf.node], self.keys[i], leaf.index
+        ) == <PyObject *>self.params[i]
+
+    cdef bint are_in_place(self) except -1:
+        """Whether all params are still in their containers."""
+        cdef Py_ssize_t i
+        for i in range(self.n):
+            if not self.is_in_place(i):
+                return False
+        return True
+
+    cdef void let_go(self) noexcept:
+        """Drop the references that a step holds."""
+        while self.held > 0:
+            self.held -= 1
+            Py_DECREF(<object>self.leaf[self.held].grad)
+        while self.held_nodes > 0:
+            self.held_nodes -= 1
+            Py_DECREF(<object>self.node[self.held_nodes].grads)

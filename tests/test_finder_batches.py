@@ -1,0 +1,146 @@
+"""Where the range test takes its batches from, and what it does where they end."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from helpers import all_same
+from range_tests import BUILDS, Task, noisy_line
+
+from lrcore import lr_find
+
+
+@pytest.fixture
+def task():
+    return Task(BUILDS["averages"])
+
+
+def counted(task, batches, **more):
+    """Return the batches that were seen, in a test without trials."""
+    seen = []
+
+    def loss_and_grad(batch):
+        seen.append(batch)
+        return task.loss_and_grad(np.arange(4))
+
+    lr_find(task.opt, loss_and_grad, batches, num=20, trial_steps=0, **more)
+    return seen
+
+
+def test_a_sequence_starts_again_at_its_end(task):
+    assert counted(task, [7, 8, 9]) == [7, 8, 9] * 6 + [7, 8]
+
+
+def test_a_function_makes_batches_anew(task):
+    assert counted(task, lambda: iter(range(12))) == [*range(12), *range(8)]
+
+
+def test_an_iterator_is_used_up_as_far_as_it_was_read(task):
+    batches = iter(range(50))
+    assert counted(task, batches) == list(range(20))
+    assert next(batches) == 20
+
+
+CUT = "; the batches ended: hand in a list, or a function that returns an iterator"
+
+
+def used_up(number):
+    """The test of `noisy_line` by an iterator of so many batches."""
+    opt, loss_and_grad, batches = noisy_line()
+    return lr_find(
+        opt, loss_and_grad, itertools.islice(itertools.cycle(batches), number), end=1.0
+    )
+
+
+@pytest.mark.parametrize("number", [100, 300, 500])
+def test_as_many_batches_as_steps_of_the_sweep_or_of_a_trial_are_no_mistake(number):
+    """Where the next part has none: it is not that there were none at all."""
+    found = used_up(number)
+    assert len(found.losses) == 100
+    assert len(found.trial_lrs) == (number - 100) // 200
+    assert found.suggestion > 0
+    assert found.reason.endswith(CUT)
+
+
+@pytest.mark.parametrize("number", [60, 99, 100, 310, 710])
+def test_nothing_is_blamed_on_the_rates_where_the_batches_ended(number):
+    found = used_up(number)
+    assert found.reason.endswith(CUT)
+    assert "raise end" not in found.reason
+    if number == 60:
+        assert found.reason.startswith("flat: look at the gradients; no divergence")
+
+
+def test_an_iterator_that_ends_ends_the_test(task):
+    before = task.everything()
+    found = lr_find(task.opt, task.loss_and_grad, iter(task.batches()))
+    assert len(found.losses) == 8
+    assert found.reason.startswith("too few points (8)")
+    assert found.reason.endswith(CUT)
+    assert math.isnan(found.suggestion)
+    after = task.everything()
+    assert all_same(before[0], after[0])
+    assert after[1]["t"] == 0
+
+
+def assert_same_position(loader, task):
+    assert counted(task, loader) == list(range(3, 23))
+    assert next(loader) == 3
+
+
+class Loader:
+    """An iterator that can be put back, as torchdata's."""
+
+    def __init__(self):
+        self.at = 3
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        self.at += 1
+        return self.at - 1
+
+    def state_dict(self):
+        return {"at": self.at}
+
+    def load_state_dict(self, saved):
+        self.at = saved["at"]
+
+
+class LentLoader(Loader):
+    """One that hands out its state itself, and takes over what it is given."""
+
+    def __init__(self):
+        self.own = {"at": 3}
+
+    def __next__(self):
+        self.own["at"] += 1
+        return self.own["at"] - 1
+
+    def state_dict(self):
+        return self.own
+
+    def load_state_dict(self, saved):
+        self.own = saved
+
+
+@pytest.mark.parametrize("kind", [Loader, LentLoader])
+def test_a_loader_with_a_state_is_put_back(task, kind):
+    assert_same_position(kind(), task)
+
+
+class Items:
+    """A sequence by its items alone, as torch's data sets."""
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, k):
+        return [7, 8, 9][k]
+
+
+def test_a_sequence_need_not_have_an_iterator(task):
+    assert counted(task, Items()) == [7, 8, 9] * 6 + [7, 8]
+    assert counted(task, Items) == [7, 8, 9] * 6 + [7, 8]

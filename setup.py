@@ -157,7 +157,7 @@ class BuildExt(build_ext):
         self.compiler.link_shared_object(
             [str(obj.path) for obj in objects],
             self.get_ext_fullpath(extension.name),
-            extra_postargs=[*openmp, *NO_FAST_MATH],
+            extra_postargs=[*openmp, "-pthread", *NO_FAST_MATH],
         )
 
     def cythonized(self, extension, folder):

@@ -14,9 +14,9 @@ void lrc_average_strip(const lrc_run *run, const lrc_view *v)
     }
 }
 
-static void share(lrc_run *run, const lrc_part *part)
+static void share(lrc_run *run, const lrc_chunk *chunk)
 {
-    lrc_share mine = lrc_share_of(run->plan, part);
+    lrc_share mine = lrc_share_of(run->plan, chunk);
     for (lrc_view v; lrc_next(&mine, 0, &v);) lrc_average_strip(run, &v);
 }
 

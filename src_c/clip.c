@@ -20,9 +20,9 @@ double lrc_agc_max_norm(const lrc_group *group, lrc_scaled p)
 
 /* --- measure ---------------------------------------------------------------------- */
 
-static void measure_share(lrc_run *run, const lrc_part *part)
+static void measure_share(lrc_run *run, const lrc_chunk *chunk)
 {
-    lrc_share mine = lrc_share_of(run->plan, part);
+    lrc_share mine = lrc_share_of(run->plan, chunk);
     lrc_scratch scratch;
     for (lrc_view v; lrc_next(&mine, 0, &v);) {
         const lrc_dtype dtype = v.tensor->dtype;
@@ -123,9 +123,9 @@ const lrc_pass lrc_measure_pass = {LRC_MEASURES, LRC_TAKEN, measure_share, measu
 
 /* A finite gradient times a factor above 1 may be infinite.  If the norms do not
  * exclude this, the check looks at the gradients that the rules will get. */
-static void check_share(lrc_run *run, const lrc_part *part)
+static void check_share(lrc_run *run, const lrc_chunk *chunk)
 {
-    lrc_share mine = lrc_share_of(run->plan, part);
+    lrc_share mine = lrc_share_of(run->plan, chunk);
     lrc_scratch scratch;
     for (lrc_view v; lrc_next(&mine, 0, &v);) {
         const lrc_table *table = run->table[v.tensor->dtype];

@@ -72,15 +72,6 @@ static inline fp_mode fp_get(void) { return 0; }
 static inline void fp_set(fp_mode mode) { (void)mode; }
 #endif
 
-/* Tell the processor that the thread waits awake. */
-#if defined(__x86_64__)
-#define PAUSE() _mm_pause()
-#elif defined(__aarch64__)
-#define PAUSE() __asm__ volatile("yield")
-#else
-#define PAUSE() ((void)0)
-#endif
-
 static inline fp_mode fp_enter(int keep_subnormals)
 {
     const fp_mode caller = fp_get();

@@ -100,12 +100,12 @@ static unsigned asked_for(const lrc_plan *plan)
     return asked;
 }
 
-/* Do one part of a pass, in any thread. */
-static void do_part(void *ctx, const lrc_part *part)
+/* Do one chunk of a pass, in any thread. */
+static void do_chunk(void *ctx, const lrc_chunk *chunk)
 {
     lrc_run *run = ctx;
     const fp_mode mode = fp_enter(run->plan->keep_subnormals);
-    run->pass->share(run, part);
+    run->pass->share(run, chunk);
     fp_leave(mode);
 }
 
@@ -114,14 +114,15 @@ static void run_passes(lrc_run *run)
     const size_t total = run->plan->total;
     const int threads =
         lrc_threads_for(total, run->plan->parallel_from, run->plan->num_threads);
-    const int parts = lrc_parts_for(total, threads);
+    const int chunks = lrc_chunks_for(total, threads);
 
     for (const lrc_pass *const *pass = run->passes; *pass; pass++) {
         run->pass = *pass;
         if (!(run->asked & run->pass->asked) || run->result != run->pass->result)
             continue;
         if (run->pass->share)
-            lrc_parallel(threads, run->pass->by_lines ? threads : parts, do_part, run);
+            lrc_parallel(threads, run->pass->by_lines ? threads : chunks, do_chunk,
+                         run);
         if (run->pass->meet) run->pass->meet(run);
     }
 }

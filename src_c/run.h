@@ -1,6 +1,6 @@
 /* run.h: a step under way, which is a list of passes.
  *
- * In a pass several threads work on parts of the tensors; when all parts are done, the
+ * In a pass several threads work on chunks of the tensors; when all chunks are done, the
  * caller's thread makes numbers from the results.  A run holds these results; its arrays
  * lie in the plan's `work`. */
 
@@ -84,9 +84,10 @@ struct lrc_pass {
      * step. */
     unsigned asked;
     int result;
-    void (*share)(lrc_run *run, const lrc_part *part); /* in several threads; or NULL */
-    void (*meet)(lrc_run *run); /* then in the caller's thread; or NULL */
-    int by_lines; /* whether parts are rows and columns of matrices: few are best */
+    void (*share)(lrc_run *run,
+                  const lrc_chunk *chunk); /* in several threads; or NULL */
+    void (*meet)(lrc_run *run);            /* then in the caller's thread; or NULL */
+    int by_lines; /* whether chunks are rows and columns of matrices: few are best */
 };
 
 /* The passes of a step, in order: see step.c. */

@@ -1,4 +1,4 @@
-/* threads.c: the back end of threads in use, the number of threads and of parts. */
+/* threads.c: the back end of threads in use, the number of threads and of chunks. */
 
 #define _GNU_SOURCE /* for sched_getaffinity */
 #include "threads.h"
@@ -117,9 +117,9 @@ int lrc_threads_for(size_t total, size_t parallel_from, int asked)
     return lesser(n, most > FEW ? most : FEW);
 }
 
-/* --- the number of parts ---------------------------------------------------------- */
+/* --- the number of chunks ---------------------------------------------------------- */
 
-int lrc_parts_for(size_t total, int n_threads)
+int lrc_chunks_for(size_t total, int n_threads)
 {
     enum { LEAST = 4 * LRC_STRIP, PER_THREAD = 64 };
     const size_t least = (size_t)n_threads, most = least * PER_THREAD;
@@ -128,10 +128,10 @@ int lrc_parts_for(size_t total, int n_threads)
     return (int)(n < least ? least : n > most ? most : n);
 }
 
-void lrc_parallel(int n_threads, int n_parts, lrc_job *job, void *ctx)
+void lrc_parallel(int n_threads, int n_chunks, lrc_job *job, void *ctx)
 {
     if (n_threads == 1)
-        job(ctx, &(lrc_part){0, 1});
+        job(ctx, &(lrc_chunk){0, 1});
     else
-        in_use()->parallel(n_threads, n_parts, job, ctx);
+        in_use()->parallel(n_threads, n_chunks, job, ctx);
 }

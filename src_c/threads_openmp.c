@@ -44,15 +44,15 @@ __attribute__((constructor)) static void guard_fork(void)
 
 int lrc_openmp_threads(void) { return omp_get_max_threads(); }
 
-static void parallel(int n_threads, int n_parts, lrc_job *job, void *ctx)
+static void parallel(int n_threads, int n_chunks, lrc_job *job, void *ctx)
 {
     atomic_store_explicit(&pooled, 1, memory_order_relaxed);
 #pragma omp parallel num_threads(n_threads)
     {
         const int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
-        const int end = (int)(n_parts * (thread + 1) / threads);
-        for (int k = (int)(n_parts * thread / threads); k < end; k++)
-            job(ctx, &(lrc_part){k, n_parts});
+        const int end = (int)(n_chunks * (thread + 1) / threads);
+        for (int k = (int)(n_chunks * thread / threads); k < end; k++)
+            job(ctx, &(lrc_chunk){k, n_chunks});
     }
 }
 

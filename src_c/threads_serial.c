@@ -2,10 +2,10 @@
 
 #include "threads.h"
 
-static void parallel(int n_threads, int n_parts, lrc_job *job, void *ctx)
+static void parallel(int n_threads, int n_chunks, lrc_job *job, void *ctx)
 {
     (void)n_threads;
-    for (int k = 0; k < n_parts; k++) job(ctx, &(lrc_part){k, n_parts});
+    for (int k = 0; k < n_chunks; k++) job(ctx, &(lrc_chunk){k, n_chunks});
 }
 
 const lrc_back_end lrc_serial = {"serial", parallel, 0};

@@ -10,12 +10,12 @@ typedef struct {
     size_t n;
 } task;
 
-static void share(void *ctx, const lrc_part *part)
+static void share(void *ctx, const lrc_chunk *chunk)
 {
     enum { LINE = 64 };
     const task *it = ctx;
-    const size_t from = lrc_begin(it->n, LINE, part->k, part->n);
-    const size_t end = lrc_begin(it->n, LINE, part->k + 1, part->n);
+    const size_t from = lrc_begin(it->n, LINE, chunk->k, chunk->n);
+    const size_t end = lrc_begin(it->n, LINE, chunk->k + 1, chunk->n);
     lrc_current_tables()[LRC_F32]->traffic(it->g, it->arrays, it->n_arrays, from,
                                            end - from);
 }
@@ -25,5 +25,5 @@ void lrc_traffic(const float *g, float *const *arrays, int n_arrays, size_t n,
 {
     task it = {g, arrays, n_arrays, n};
     const int threads = lrc_threads_for(n, 0, num_threads);
-    lrc_parallel(threads, lrc_parts_for(n, threads), share, &it);
+    lrc_parallel(threads, lrc_chunks_for(n, threads), share, &it);
 }

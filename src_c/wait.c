@@ -7,8 +7,6 @@
 #include <sched.h>
 #include <time.h>
 
-#include "portable.h"
-
 #ifdef __linux__
 #include <limits.h>
 #include <linux/futex.h>
@@ -50,7 +48,7 @@ void lrc_wake(atomic_uint *number)
 int lrc_waited_for(long long ns, long long *began)
 {
     struct timespec now;
-    sched_yield();
+    sched_yield(); /* another thread may need this processor more */
     clock_gettime(CLOCK_MONOTONIC, &now);
     const long long at = now.tv_sec * 1000000000LL + now.tv_nsec;
     if (*began == 0) *began = at;

@@ -24,7 +24,7 @@ def play(telemetry, losses):
 
 
 @pytest.mark.parametrize("telemetry", [False, True], ids=["losses", "reports"])
-@pytest.mark.parametrize("steps", LENGTHS, ids="{:>6,}".format)
+@pytest.mark.parametrize("steps", LENGTHS, ids="{:_}".format)
 def test_run(benchmark, steps, telemetry):
     """All updates of a run; `updates` is their number."""
     benchmark.group = f"monitor: all updates of a run, {steps:,} steps"
@@ -34,6 +34,6 @@ def test_run(benchmark, steps, telemetry):
 
 
 @pytest.mark.benchmark(group="monitor: diagnose, by steps")
-@pytest.mark.parametrize("steps", LENGTHS, ids="{:>6,}".format)
+@pytest.mark.parametrize("steps", LENGTHS, ids="{:_}".format)
 def test_diagnose(benchmark, steps):
     benchmark(play(True, np.linspace(2, 1, steps).tolist()).diagnose)

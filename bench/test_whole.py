@@ -17,7 +17,7 @@ OPTIONS = {
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
-@pytest.mark.parametrize("elements", [10**4, 10**6], ids="{:,}".format)
+@pytest.mark.parametrize("elements", [10**4, 10**6], ids="{:_}".format)
 def test_option(time_step, elements, options):
     group = f"whole step: AdamW float32, {elements:,} elements, by option"
     time_step(group, "AdamW", elements, **options)

@@ -11,7 +11,7 @@ import numpy as np
 
 from lrcore import _core
 from lrcore._shared import quota
-from lrcore._shared.words import shown
+from lrcore._shared.words import filled, shown
 from lrcore.optimizers.base.options import check_num_threads
 
 
@@ -47,7 +47,7 @@ def set_isa(name: str | None) -> None:
     'baseline'
     >>> lrcore.set_isa(None)
     """
-    if not _core.set_isa(name):
+    if not (name is None or isinstance(name, str)) or not _core.set_isa(name):
         runs = [isa for isa, ok in _core.isas().items() if ok]
         raise ValueError(
             f"isa: expected one of {runs}, which run here, found {shown(name)}"
@@ -135,7 +135,7 @@ def show_config(mode: Literal["print", "dict"] = "print") -> dict[str, Any] | No
     ['isa', 'isas', 'lrcore', 'machine', 'numpy', 'openmp', 'rules', 'threading',
     'threadings', 'threads', 'threads_refused']
     """
-    if mode not in ("print", "dict"):
+    if not isinstance(mode, str) or mode not in ("print", "dict"):
         raise ValueError(f'mode: expected "print" or "dict", found {shown(mode)}')
     config: dict[str, Any] = {
         "lrcore": version(),
@@ -162,7 +162,7 @@ def show_config(mode: Literal["print", "dict"] = "print") -> dict[str, Any] | No
         f"lrcore    {config['lrcore']}, NumPy {config['numpy']}, {config['machine']}\n"
         f"kernels   {config['isa']} (available: {', '.join(isas)})\n"
         f"threads   {threads}\n"
-        f"rules     {', '.join(config['rules'])}"
+        + filled(f"rules     {', '.join(config['rules'])}", indent=10)
     )
     return None
 

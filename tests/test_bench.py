@@ -200,6 +200,9 @@ def test_every_optimizer_has_a_case(optimizer):
 def test_bytes_are_those_of_the_states():
     (result,) = run.run([CASE], [], **QUICK).results
     assert (result.state_bytes, result.step_bytes) == (8000, 28000)
+    case = CASE._replace(optimizer="SPS", arrays=10)
+    (result,) = run.run([case], [], **QUICK).results
+    assert result.state_bytes == 16  # of two numbers, which all arrays share
 
 
 def test_what_does_not_fit_is_left_out_with_the_reason(monkeypatch):

@@ -12,13 +12,17 @@ import pytest
 from contestants import Broken, Crashing, CrashingLater, Liar, Located
 
 from lrcore import cli
-from lrcore.bench import apart, report, run
+from lrcore.bench import apart, bars, report, run
 from lrcore.bench.cases import Case, FailedError, Result, Run
 from lrcore.bench.clock import Calls, Timing
 from lrcore.bench.neighbours import Neighbours, parsed
 from lrcore.bench.process import Process
 
 CASE = Case("step", "AdamW", "float32", 1000, 1, 1, "none")
+MACHINE = {
+    "processor": "Abacus", "cores": 2, "isa": "beads", "python": "3",
+    "versions": {"lrcore": "1"}, "environment": {"OMP_NUM_THREADS": "2"},
+}  # fmt: skip
 QUICK = {"rounds": 2, "seconds": 1e-3}
 
 
@@ -199,14 +203,10 @@ def test_the_table_has_the_quantiles_of_calls():
         "lrcore": Timing(1, 1, 1, Calls(10e-6, 20e-6, 30e-6, 40e-6)),
         "other": Timing(1, 1, 1, Calls(25e-6, 20e-6, 30e-6, 4.0)),
     }
-    machine = {
-        "processor": "Abacus", "cores": 2, "isa": "beads", "python": "3",
-        "versions": {"lrcore": "1"}, "environment": {"OMP_NUM_THREADS": "2"},
-    }  # fmt: skip
     case = CASE._replace(neighbours="spin:2")
     beside = "2 x a loop, which took 1 of 2 processors"
     result = Result(case, times, {}, 1, 1, beside=beside)
-    found = Run(machine, {"rounds": 9, "seconds": 0.3}, [result], {})
+    found = Run(MACHINE, {"rounds": 9, "seconds": 0.3}, [result], {})
     lines = [" ".join(line.split()) for line in report.tables(found).splitlines()]
     assert "AdamW float32, 1,000 in 1 array, 1 thread, beside spin:2" in lines
     assert "mean median p90 p99 x our mean" in lines
@@ -226,5 +226,21 @@ def test_the_command_has_neighbours(capsys):
     out = capsys.readouterr().out
     assert "1 thread, beside none" in out
     assert "1 thread, beside spin:1" in out
-    assert cli.main([*argv, "--neighbours", "spin:1", "--bars"]) == 1
-    assert "--neighbours: the bars are for a quiet machine" in capsys.readouterr().err
+
+
+def test_bars_beside_neighbours_compare_means():
+    bar, large = bars.beside("spin:1", 2)
+    assert (bar.case.elements, large.case.elements) == (10**5, 10**6)
+    assert bars.beside("spin:1", 1) == []
+    for mean, verdict in ((114e-6, "met"), (116e-6, "MISSED")):
+        times = {
+            "lrcore": Timing(1e-6, 1e-6, 1e-6, Calls(mean, 1e-6, 1e-6, 1e-6)),
+            "lrcore, 1 thread": Timing(1.0, 1.0, 1.0, Calls(1e-4, 1.0, 1.0, 1.0)),
+        }
+        run = Run(MACHINE, {"rounds": 9, "seconds": 0.3}, [
+            Result(bar.case, times, {}, 1, 1)
+        ], {})  # fmt: skip
+        lines = [" ".join(x.split()) for x in report.bars_table(run, [bar]).split("\n")]
+        (line,) = [line for line in lines if "at least" in line]
+        assert line.startswith("lrcore, 1 thread 100 us 0.8")
+        assert line.endswith(f"at least 0.87 {verdict}")

@@ -7,7 +7,7 @@ only where a large one stands: at the ends of blocks and vectors, and in the las
 import numpy as np
 import pytest
 from helpers import ISAS, each_dtype, ordinary
-from test_rules import agree, expected, run
+from plans import agree, expected, run
 
 import lrcore
 from lrcore import _core

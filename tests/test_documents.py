@@ -10,6 +10,7 @@ from helpers import KINDS
 from table import ROWS
 
 import lrcore
+from lrcore._shared.domains import Reals
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -36,6 +37,19 @@ def test_the_readmes_code_runs_in_order_and_prints_what_follows_it():
 def test_the_readmes_table_of_optimizers():
     """python -c "import lrcore; print(lrcore.optimizers.table())" prints it."""
     assert lrcore.optimizers.table() in README
+
+
+def test_the_numbers_that_take_no_schedule():
+    said = re.search(
+        r"Every number\s+but the integers, (.*?) can be a sch", README, re.S
+    )
+    fixed = {
+        name
+        for kind in KINDS.values()
+        for name, field in kind._fields.items()
+        if field.fixed and isinstance(field.domain, Reals)
+    }
+    assert {*re.findall(r"`(\w+)`", said[1])} == fixed
 
 
 def test_what_is_said_of_states_is_so():

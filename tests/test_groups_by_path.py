@@ -429,6 +429,14 @@ def test_a_copy_goes_on_by_itself(name, way):
     assert same_states(opt.state, twin.state)
 
 
+def test_groups_that_cannot_join_leave_the_others_as_they_are():
+    opt = lrcore.SGD(network(), groups=NO_DECAY)
+    before = repr(opt)
+    with pytest.raises(ValueError, match=r"^agc_axis: .*"):
+        opt.add_group(np.ones((2, 2, 2)), agc=0.1, agc_axis=(0, 2))
+    assert repr(opt) == before
+
+
 def test_groups_that_join_come_last():
     params, more = network(), np.ones(3)
     opt = lrcore.SGD(params, lr=1.0, groups=NO_DECAY)

@@ -154,7 +154,7 @@ def test_a_state_is_found_by_place_and_by_keys():
     assert state["layers", 0] is state[1] is state[np.int64(1)]
     assert state["layers", 1, "b"] is state[2]
     assert state[1:] == tuple(state)[1:]
-    with pytest.raises(ValueError, match=r"^which: expected"):
+    with pytest.raises(ValueError, match=r"^state: expected"):
         state["b"]
     keyed = lrcore.Adam({2: np.zeros(1), 1: np.zeros(2)}).state
     assert keyed[(1,)] is keyed[1]

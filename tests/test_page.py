@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from histories import DIVERGED, FINDINGS, HEALTHY, found, history, nothing
 from matplotlib import image
-from test_plots import DIVERGED, FINDINGS, HEALTHY, found, history, nothing
 
 from lrcore.monitor import _page
 

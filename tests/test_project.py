@@ -290,6 +290,22 @@ def test_an_array_that_is_made_read_only_is_not_averaged():
     assert params[0].tolist() == [-1, -1, -1]
 
 
+def test_of_several_optimizers_it_gets_all_params():
+    params = {"embed": np.array([1.0]), "w": np.array([1.0])}
+    by_path = {"embed*": lrcore.Adagrad, "*": lrcore.SGD}
+    opt = lrcore.Mixed(
+        by_path,
+        params,
+        lr=3.0,
+        ema_decay=0.5,
+        project=lambda ps: [np.maximum(p, 0, out=p) for p in ps.values()],
+    )
+    assert opt.step({"embed": np.ones(1), "w": np.ones(1)})
+    assert [p[0] for p in params.values()] == [a[0] for a in opt.ema.values()] == [0, 0]
+    with pytest.raises(ValueError, match=r"^project: expected None for SGDSch"):
+        lrcore.Mixed({"*": lrcore.SGDScheduleFree}, params, project=alone)
+
+
 @pytest.mark.parametrize("name", FREE)
 def test_schedule_free_learning_refuses_it(name):
     error = rf"^project: expected None for {name}, whose params .*; project a copy of"

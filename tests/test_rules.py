@@ -1,7 +1,6 @@
 """Every kernel against the reference, to the bit."""
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,10 +16,10 @@ from helpers import (
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from plans import agree, expected, run, sums_of
 
 import lrcore
 from lrcore import _core, reference
-from lrcore._shared import trees as _tree
 
 several = st.sampled_from([2, 3, 7])  # threads
 each_rule = pytest.mark.parametrize("rule", _core.RULES)
@@ -47,76 +46,6 @@ def shapes(draw):
     if kind == "2-d":
         return (3, n // 3)
     return (2, n // 4, 2) if kind == "3-d" else (n,)
-
-
-def run(
-    rule, coefs, params, grads, states, *, threads, keep=True, scale="", more=(),
-    averages=None,
-):  # fmt: skip
-    """One step of the kernels on copies; returns the params and states after it.
-
-    more: a scale's coefficients; averages: their weights by name.
-    """
-    params = [p.copy("K") for p in params]
-    states = [[s.copy("K") for s in arrays] for arrays in states]
-    gscale, l2, *rest = coefs
-    averages = averages or {}
-    weights = tuple(averages.values())
-    folded = _core.Folded(
-        lambda t, lr, decay: tuple(rest), 0.0, 1.0, gscale, l2,
-        weights=lambda t: weights, scale=lambda t: tuple(more),
-    )  # fmt: skip
-    part = SimpleNamespace(
-        rule=rule,
-        scale=scale,
-        gauge="",
-        averages=tuple(averages),
-        pulls={"slow"},
-        carries=(),
-        factoring="",
-        directed=False,
-        per_array=bool(scale),
-        carries_per_array=False,
-        sums_all=False,
-        folded=folded,
-    )
-    names = _core.RULES[rule].states + tuple(averages)
-    names += ("u",) if _core.SCALES[scale].emits else ()
-    names += _core.SCALES[scale].states
-    named = [dict(zip(names, arrays, strict=True)) for arrays in states]
-    group = SimpleNamespace(owner=None)
-    tree = _tree.flatten(params)
-    units = [None] * len(params)
-    plan = _core.Plan(tree, (group,), ((0, part),), [0] * len(params), named, units)
-    plan.parallel_from = 1
-    plan.set_options(
-        num_threads=threads,
-        keep_subnormals=keep,
-        skip_nonfinite=False,
-        zero_grads=False,
-        convert_grads=False,
-        accumulate=1,
-        telemetry=False,
-        numbers=(1.0, 0.0, 0.0),
-    )
-    plan.step(grads)
-    return params, states
-
-
-def expected(rule, coefs, params, grads, states):
-    params = [p.copy("K") for p in params]
-    states = [[s.copy("K") for s in arrays] for arrays in states]
-    for p, g, s in zip(params, grads, states, strict=True):
-        reference.step(rule, p, g, s, coefs)
-    return params, states
-
-
-def agree(got, want):
-    return all(same_bits(a, b) for a, b in zip(got[0], want[0], strict=True)) and all(
-        same_bits(a, b)
-        for x, y in zip(got[1], want[1], strict=True)
-        for a, b in zip(x, y, strict=True)
-    )
 
 
 pytestmark = pytest.mark.usefixtures("restore")
@@ -231,57 +160,8 @@ def test_gauges_equal_the_reference(gauge, dtype, data):
     want = np.array([sum(sums) for sums in zip(*each, strict=True)])
     for isa, threads in configurations(data.draw(several)):
         lrcore.set_isa(isa)
-        got = read_by_a_step(gauge, coefs, params, grads, arrays, threads=threads)
+        got = sums_of(gauge, coefs, params, grads, arrays, threads=threads)
         assert same_bits(np.array(got), want), (isa, threads, coefs)
-
-
-def read_by_a_step(gauge, coefs, params, grads, arrays, *, threads):
-    """The sums that a step of the kernels has its numbers made from."""
-    found = []
-
-    def adapt(t, lr, decay, carried, sums):
-        found.append(sums)
-        return (), (1.0, 0.0), 0.0
-
-    gscale, l2, *own = coefs
-    folded = _core.Folded(adapt, 0.0, 1.0, gscale, l2, gauge=lambda *_: tuple(own))
-    part = SimpleNamespace(
-        rule="sgd",
-        scale="",
-        gauge=gauge,
-        averages=(),
-        pulls=(),
-        carries=(),
-        factoring="",
-        directed=False,
-        per_array=False,
-        carries_per_array=False,
-        sums_all=False,
-        folded=folded,
-    )
-    names = _core.GAUGES[gauge].arrays
-    states = [dict(zip(names, own, strict=True)) for own in arrays]
-    plan = _core.Plan(
-        _tree.flatten([p.copy() for p in params]),
-        (SimpleNamespace(owner=None),),
-        ((0, part),),
-        [0] * len(params),
-        states,
-        [None] * len(params),
-    )
-    plan.parallel_from = 1
-    plan.set_options(
-        num_threads=threads,
-        keep_subnormals=True,
-        skip_nonfinite=False,
-        zero_grads=False,
-        convert_grads=False,
-        accumulate=1,
-        telemetry=False,
-        numbers=(1.0, 0.0, 0.0),
-    )
-    plan.step(grads)
-    return found[0]
 
 
 @each_dtype

@@ -238,6 +238,20 @@ def test_the_factors_of_nested_blocks_multiply_and_end_with_them():
         assert opt.step(np.array([nan])), "not skipped, as the optimizer does not"
 
 
+def test_a_factor_ends_with_its_block_where_a_group_is_added_in_it():
+    """And a block can be entered again."""
+    p, q = np.zeros(1), np.zeros(1)
+    opt = lrcore.SGD(p, lr=1.0)
+    block = opt.scaled(0.5)
+    with block:
+        opt.add_group(q)
+        with block:
+            assert opt.step([np.array([8.0]), np.array([4.0])])
+        assert not opt.step([np.array([nan]), np.array([4.0])])
+    assert opt.step([np.array([1.0]), np.array([nan])]), "the option does not skip"
+    assert p.tolist() == [-3.0]
+
+
 @pytest.mark.parametrize("value", [0.0, -1.0, nan, inf, "1", None])
 def test_a_factor_out_of_its_domain_is_refused(value):
     opt = lrcore.SGD(np.zeros(1))

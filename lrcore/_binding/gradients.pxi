@@ -85,7 +85,7 @@ cdef class Gradients(Held):
         p, kept = self.params[i], self.converted[i]
         if kept is None or not fits(kept, p, self.leaf[i].flags):
             self.converted[i] = kept = np.empty_like(p, subok=False)
-        np.copyto(kept, np.asarray(g), casting="unsafe")
+        cnp.PyArray_CopyInto(<cnp.ndarray>kept, <cnp.ndarray>g)  # casts as astype does
         self.sources.append((i, g))
         return kept
 

@@ -13,7 +13,7 @@ cdef class Layout:
     cdef list lags  # by leaf: how many steps left it out; None if none did
     cdef list group_lag  # the same by group in plan.group
     cdef list group_size  # by group: how many leaves it has
-    cdef bint some_new  # whether some leaf may have taken no step yet, while others have
+    cdef bint some_new  # whether some leaf may have taken no step, while others have
     cdef Py_ssize_t *first_group  # by part: the index of its first group in plan.group
     cdef object t  # the step under way, counted from 1
 
@@ -121,8 +121,8 @@ cdef class Layout:
         return 0
 
     cdef bint leave_groups_out(self, leaves) except -1:
-        """Fast path: if these leaves are whole groups, as in each step of a frozen layer,
-        the groups stay as they are."""
+        """Fast path: if these leaves are whole groups, as in each step of a frozen
+        layer, the groups stay as they are.  False: they are not."""
         cdef Py_ssize_t k, leaf
         left_out = {}
         for leaf in leaves:

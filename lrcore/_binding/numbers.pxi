@@ -58,7 +58,7 @@ cdef class Numbers(Layout):
         return 0
 
     cdef int set_one(self, Py_ssize_t leaf) except -1:
-        """Set the numbers of the C group of one leaf, in a round that set_all() began."""
+        """Set the numbers of one leaf's C group, in a round that set_all() began."""
         cdef Py_ssize_t i = self.part_of[leaf], k = self.plan.tensor[leaf].group
         cdef Py_ssize_t group = self.group_of[i]
         cdef bint shared = self.first_group[i + 1] - self.first_group[i] == 1

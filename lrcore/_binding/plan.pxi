@@ -98,8 +98,11 @@ cdef class Plan(Resolved):
         if not self.gradients.are_whole():  # the averages would read freed memory
             return error if error is not None else refusals.moved(self.tree)
         if self.averages:
-            with nogil:
+            if is_short(&self.plan):
                 lrc_update_averages(&self.plan)
+            else:
+                with nogil:
+                    lrc_update_averages(&self.plan)
         return error
 
     def step_one(self, Py_ssize_t i, g):
@@ -206,8 +209,11 @@ cdef class Plan(Resolved):
         self.gathered_skips = self.gathered_skips or self.more_skips
         if absent:
             self.absent.hide(absent)
-        with nogil:
+        if is_short(&self.plan):
             lrc_gather(&self.plan, self.gathered == 0)
+        else:
+            with nogil:
+                lrc_gather(&self.plan, self.gathered == 0)
         if self.plan.zero_grads:
             self.gradients.zero_sources()
         self.absent.show()
@@ -233,13 +239,10 @@ cdef class Plan(Resolved):
         step was taken.  skips: see more_skips."""
         cdef int result
         cdef int checks = plan.skip_nonfinite
-        cdef size_t shared = plan.parallel_from
-        if shared == 0:
-            shared = LRC_PARALLEL_FROM
         self.numbers.set_factors(plan, first)
         plan.skip_nonfinite = checks or skips
-        if plan.total < shared:
-            result = lrc_step(plan)  # too short to release the GIL for other threads
+        if is_short(plan):
+            result = lrc_step(plan)
         else:
             with nogil:
                 result = lrc_step(plan)
@@ -281,3 +284,8 @@ cdef class Plan(Resolved):
         self.never = set(without_gradient)
         self.to_come.clear()
         self.left_out = []
+
+
+cdef bint is_short(const lrc_plan *plan) noexcept:
+    """Whether a step takes less time than other threads would gain by the GIL."""
+    return plan.total < (plan.parallel_from if plan.parallel_from else LRC_PARALLEL_FROM)

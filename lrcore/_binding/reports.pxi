@@ -56,8 +56,9 @@ cdef class Reports:
             self.plan.report[i].p = p
 
     cdef tuple of(self, leaves):
-        """For some leaves together (None: all): the norms of gradient, clipped gradient, params and
-        update, and the number of gradient elements that are not finite."""
+        """For some leaves together (None: all): the norms of gradient, clipped
+        gradient, params and update, and the number of gradient elements that are not
+        finite."""
         cdef lrc_report all
         cdef Py_ssize_t i
         memset(&all, 0, sizeof(all))

@@ -46,11 +46,20 @@ def with_names(root: str, tree: Tree) -> list[Named]:
     return [(Place(root, leaf), leaf.array) for leaf in tree.leaves]
 
 
+def entries(name: str, found: Any) -> list[Any]:
+    """Return the entries of a saved list."""
+    several = isinstance(found, np.ndarray) and found.ndim > 0
+    if not several and not isinstance(found, (list, tuple)):
+        raise TypeError(f"{name}: expected a list, found {shown(found)}")
+    return list(found)
+
+
 def names(found: Any, tree: Tree) -> None:
     """Check the names of saved arrays against the params' paths."""
-    saved, leaves = list(found), tree.leaves
+    saved, leaves = entries("names", found), tree.leaves
     pairs = zip(leaves, saved, strict=False)
-    at = next((i for i, (leaf, name) in enumerate(pairs) if leaf.path != name), None)
+    same = (isinstance(name, str) and leaf.path == name for leaf, name in pairs)
+    at = next((i for i, alike in enumerate(same) if not alike), None)
     if at is None and len(saved) == len(leaves):
         return
     ours = f"[{listed(leaves, lambda leaf: shown(leaf.path))}]"

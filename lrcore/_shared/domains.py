@@ -35,7 +35,7 @@ def real(name: str, value: Any, what: str) -> float:
     try:
         dtype = getattr(value, "dtype", None)
         if isinstance(value, (str, bytes, bool, type)) or (
-            getattr(dtype, "kind", "") in _NO_REALS
+            getattr(dtype, "kind", "") in _NO_REALS or value is np.ma.masked
         ):
             raise TypeError
         return float(value)
@@ -63,6 +63,15 @@ def whole(name: str, value: Any, what: str, *, least: int) -> int:
     if number < least:
         raise ValueError(f"{name}: expected {what}, found {shown(value)}")
     return number
+
+
+def iterates(value: Any) -> bool:
+    """Return whether a value can be iterated over; an array without axes cannot."""
+    try:
+        iter(value)
+    except TypeError:
+        return False
+    return True
 
 
 def is_schedule(value: Any) -> bool:
@@ -176,6 +185,12 @@ class _Choice(Domain):
 
 class _Flag(Domain):
     kind = "bool"
+
+    def check(self, name: str, value: Any) -> Any:
+        """Return the value; True and False, the usual case, need no further check."""
+        if value is True or value is False:
+            return value
+        return super().check(name, value)
 
     def _read(self, name: str, value: Any, wanted: str) -> bool:
         if isinstance(value, (bool, np.bool_)):

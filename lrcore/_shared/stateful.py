@@ -43,6 +43,8 @@ class Stateful:
 
     _config: ClassVar[tuple[str, ...]]
     _changing: ClassVar[Mapping[str, Check]]
+    _later: ClassVar[frozenset[str]] = frozenset()
+    """Entries that older saved dicts lack: they are as a new object has them."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return what ``load_state_dict`` takes."""
@@ -62,14 +64,16 @@ class Stateful:
     def _revived(self, saved: Mapping[str, Any]) -> Any:
         """Return a new object with the saved values, after a check of all of them."""
         wanted = self.state_dict().keys()
-        if not isinstance(saved, Mapping) or saved.keys() != wanted:
+        fits = isinstance(saved, Mapping) and saved.keys() ^ wanted <= self._later
+        if not fits or saved.keys() - wanted:
             raise ValueError(f"saved: expected {list(wanted)}, found {shown(saved)}")
         # A subclass may have a constructor with other arguments.
         owner = next(kind for kind in type(self).__mro__ if "_config" in vars(kind))
-        new = owner(**{name: saved[name] for name in self._config})
+        new = owner(**{name: saved[name] for name in self._config if name in saved})
         for name, check in self._changing.items():
             key = name.removeprefix("_")
-            setattr(new, name, check(key, saved[key]))
+            if key in saved:
+                setattr(new, name, check(key, saved[key]))
         return new
 
     def _take(self, other: Self) -> None:

@@ -213,7 +213,7 @@ def find(places: Places, keys: Sequence[Any]) -> int | None:
 def rebuild(tree: Tree, arrays: Sequence[Any]) -> Any:
     """Return a copy of the containers, with these arrays for the leaves.
 
-    A hole stays None.  A named tuple stays one, and so does a subclass of dict.
+    A hole stays None.  Named tuples and subclasses of dict and list stay so.
     """
     if not tree.nodes:
         return arrays[0]
@@ -244,4 +244,8 @@ def _like(container: Any, children: dict[Any, Any]) -> Any:
     values = [children[k] for k in range(len(children))]
     if hasattr(container, "_make"):  # of a named tuple
         return container._make(values)
+    if isinstance(container, list) and type(container) is not list:
+        listed = copy(container)  # with its attributes
+        listed[:] = values
+        return listed
     return tuple(values) if isinstance(container, tuple) else values

@@ -98,9 +98,13 @@ def listed(
     return ", ".join(words)
 
 
-def filled(text: str) -> str:
-    """Return a text in lines as wide as the terminal, but of at most 88 columns."""
-    return fill(text, min(shutil.get_terminal_size().columns, 88))
+def filled(text: str, indent: int = 0) -> str:
+    """Return a text in lines as wide as the terminal, but of at most 88 columns.
+
+    indent : of the second line and those below it.
+    """
+    width = min(shutil.get_terminal_size().columns, 88)
+    return fill(text, width, subsequent_indent=" " * indent)
 
 
 def error(exception: type[Exception], name: object, text: str) -> Exception:

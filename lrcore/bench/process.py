@@ -76,9 +76,9 @@ class Process:
         """End it."""
         self.popen.kill()
         self.popen.wait()
-        for pipe in (self.popen.stdin, self.popen.stdout):
+        for pipe in filter(None, (self.popen.stdin, self.popen.stdout)):
             with suppress(BrokenPipeError):
-                pipe.close() if pipe else None
+                pipe.close()
 
 
 def answers_only() -> TextIO:

@@ -8,7 +8,7 @@ from textwrap import fill
 
 from lrcore._shared.words import listed
 from lrcore.bench import limits, peers
-from lrcore.bench.bars import Bar, fastest, found
+from lrcore.bench.bars import Bar, fastest, found, that_counts
 from lrcore.bench.cases import Result, Run
 from lrcore.bench.clock import SAMPLE, Calls
 from lrcore.bench.limits import Limit
@@ -177,12 +177,13 @@ def bars_table(run: Run, asked: Sequence[Bar], width: int = 80) -> str:
     for bar in asked:
         if (result := results.get(bar.case)) is None:
             continue
-        ours, t = next(iter(result.times.items()))
-        lines += [str(bar.case), _bar_line(ours, seconds(t.median))]
+        ours, timing = next(iter(result.times.items()))
+        t = that_counts(bar.case, timing)
+        lines += [str(bar.case), _bar_line(ours, seconds(t))]
         named = set()
         for a in bar.asked:
             f = found(result, a)
-            wanted = f"at {'most' if a.at_most else 'least'} {a.bound:g}"
+            wanted = f"at {'most' if a.at_most else 'least'} {a.bound:.3g}"
             if f.who is None:
                 lines.append(_bar_line(a.who, "absent", "", wanted))
                 continue
@@ -192,14 +193,14 @@ def bars_table(run: Run, asked: Sequence[Bar], width: int = 80) -> str:
             ratio = figures(f.ratio)
             lines.append(_bar_line(f.who, seconds(f.seconds), ratio, wanted, verdict))
         limit = limits.limit(result, run.dividers)
-        if limit.seconds:
+        if limit.seconds and bar.case.neighbours is None:
             which = "traffic" if limit.seconds == limit.traffic else "divider"
-            ratio = figures(limit.seconds / t.median)
+            ratio = figures(limit.seconds / t)
             lines.append(_bar_line(f"limit: {which}", seconds(limit.seconds), ratio))
         best = fastest(result)
         if best is not None and best not in named:
-            b = result.times[best].median
-            ratio = figures(b / t.median)
+            b = that_counts(bar.case, result.times[best])
+            ratio = figures(b / t)
             lines.append(_bar_line(best, seconds(b), ratio, "the best peer"))
     total = sum(len(bar.asked) for bar in asked)
     lines += ["", f"met: {met[True]}, missed: {met[False]}, of {total}"]

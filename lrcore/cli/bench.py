@@ -59,7 +59,8 @@ def add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     what.add_argument(
         "--bars", action="store_true",
         help="a preset of cases instead, with the ratios that are asked of each: also "
-        "the whole step (clip, update, average), telemetry, subnormal state, threads",
+        "the whole step (clip, update, average), telemetry, subnormal state, threads; "
+        "with --neighbours, two threads beside one",
     )  # fmt: skip
     what.add_argument(
         "--neighbours", type=_neighbours, default=[None], metavar="WHAT:N,...",
@@ -99,12 +100,16 @@ def _bench(arguments: argparse.Namespace) -> None:
     if arguments.plot:
         pictures.require()  # now, not after the run
     threads = arguments.threads or [peers.ALL_THREADS]
-    preset = [bar for n in threads for bar in bars.bars(n)] if arguments.bars else []
+    preset = [
+        bar
+        for beside in arguments.neighbours
+        for n in threads
+        for bar in (bars.bars(n) if beside is None else bars.beside(beside, n))
+        if arguments.bars
+    ]
     names = [arguments.optimizer]
     if arguments.optimizer == "all":
         names = list(lrcore.optimizers.available())
-    if preset and arguments.neighbours != [None]:
-        raise ValueError("--neighbours: the bars are for a quiet machine")
     cases = [bar.case for bar in preset] or [
         Case("step", name, arguments.dtype, elements, arrays, n, beside)
         for beside in arguments.neighbours

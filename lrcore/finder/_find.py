@@ -97,8 +97,8 @@ def lr_find(
     -------
     RangeTest
         ``suggestion``, ``confidence`` and ``reason``, the curve, and each rule's rate;
-        ``print`` shows it as text, ``plot()`` as a picture.  Its losses have the
-        opposite sign if the optimizer maximizes.
+        ``print`` shows it as text, ``plot()`` as a picture.  Its losses, and those that
+        ``opt.step`` is told, have the opposite sign if the optimizer maximizes.
 
     Raises
     ------
@@ -174,7 +174,7 @@ def lr_find(
                 losses.append(loss)
                 if not isfinite(loss):
                     break
-                opt.step(grads, loss) if told else opt.step(grads)
+                opt.step(grads, sweep._sign * loss) if told else opt.step(grads)
             sweep.record(sum(losses) / len(losses))
     return sweep.result
 

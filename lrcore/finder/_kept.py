@@ -10,6 +10,7 @@ import numpy as np
 
 from lrcore._shared import arrays
 from lrcore._shared.also import Also
+from lrcore._shared.domains import iterates
 from lrcore._shared.words import shown
 from lrcore.finder._result import ratios
 from lrcore.optimizers.base.optimizer import Optimizer
@@ -66,8 +67,8 @@ class Kept:
 def generators(rng: Rng | Iterable[Rng] | None) -> list[Rng]:
     """Return the argument `rng` as a list of generators."""
     kinds = (np.random.Generator, np.random.RandomState, np.random.BitGenerator)
-    given = [] if rng is None else [rng] if isinstance(rng, kinds) else rng
-    listed = list(given) if isinstance(given, Iterable) else [given]
+    given: Any = [] if rng is None else rng
+    listed = list(given) if iterates(given) else [given]
     for one in listed:
         if not isinstance(one, kinds):
             raise TypeError(

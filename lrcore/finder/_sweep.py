@@ -116,6 +116,7 @@ class LRSweep:
         self._rngs = generators(rng)
         self._also = Also(also)
         self._opt = opt
+        self._sign = -1.0 if opt.param_groups[0]["maximize"] else 1.0
         self._swept = Curve(_SPACED[schedule](low, high, num), smoothing, self._stop)
         self._now = self._swept  # the curve that takes losses: the sweep's or a trial's
         self._trials = Trials(low, high, self._trial_steps)
@@ -188,7 +189,7 @@ class LRSweep:
         if not self._waiting:
             raise RuntimeError("record: expected one loss for each rate handed out")
         self._waiting = False
-        self._now.add(-value if self._opt.param_groups[0]["maximize"] else value)
+        self._now.add(self._sign * value)
         self._bar.update()
 
     # --- the loop ---------------------------------------------------------------------

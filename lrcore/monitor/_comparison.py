@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import cycle
 from os import PathLike
 from textwrap import fill
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from lrcore._shared import pictures
-from lrcore._shared.domains import FINITE
+from lrcore._shared.domains import FINITE, iterates
 from lrcore._shared.types import Array
 from lrcore._shared.words import kind, named, shown
 from lrcore.monitor._history import History
@@ -170,7 +170,7 @@ def _losses(name: str, run: Any) -> Array:
     """Return the losses of a run as an array."""
     try:
         listed = run if isinstance(run, np.ndarray) else list(run)
-        if isinstance(run, (str, bytes, Mapping)) or not isinstance(run, Iterable):
+        if isinstance(run, (str, bytes, Mapping)) or not iterates(run):
             raise TypeError
         losses = np.array(listed, float)
     except Exception:  # whatever a user's own sequence raises

@@ -113,7 +113,8 @@ class Monitor(Results):
     ) -> None:
         if opt is not None and not isinstance(opt, Optimizer):
             raise TypeError(f"opt: expected an optimizer or None, found {shown(opt)}")
-        if on_divergence not in (None, "rollback"):
+        named = isinstance(on_divergence, str) and on_divergence == "rollback"
+        if on_divergence is not None and not named:
             raise ValueError(
                 'on_divergence: expected "rollback" or None, found '
                 f"{shown(on_divergence)}"

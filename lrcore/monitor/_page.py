@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from lrcore._shared.pictures import require
+from lrcore._shared.words import shown
 from lrcore.monitor import _panels
 from lrcore.monitor._finding import Finding
 from lrcore.monitor._history import History
@@ -39,6 +40,10 @@ def write(
     ImportError
         matplotlib is missing.
     """
+    if not isinstance(path, (str, PathLike)):
+        raise TypeError(f"path: expected the path of a file, found {shown(path)}")
+    if not isinstance(title, str):
+        raise TypeError(f"title: expected a string, found {shown(title)}")
     require()
     pictures = [
         f"<figure>{_picture(name, draw, history, findings)}</figure>"

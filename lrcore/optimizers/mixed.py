@@ -9,7 +9,7 @@ from typing import Any
 
 from lrcore._shared.words import listed, named, shortened, shown
 from lrcore.optimizers._families import _named
-from lrcore.optimizers.base import by_path, grown
+from lrcore.optimizers.base import by_path
 from lrcore.optimizers.base.common import COUPLED
 from lrcore.optimizers.base.fields import Number
 from lrcore.optimizers.base.group import ParamGroup
@@ -165,7 +165,7 @@ class Mixed(Optimizer):
         """
         kind, own = _chosen("optimizer", optimizer)
         settled = _settled("optimizer", kind, own, self._group_defaults)
-        return grown.grow(self, params, hyper, kind, settled)
+        return self._grow(params, hyper, kind, settled)
 
 
 def _taken(mixed: type[Mixed]) -> list[str]:

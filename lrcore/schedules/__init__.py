@@ -21,7 +21,7 @@ Function                                  of any other function of the step
 make                                      any by its name: ``make("Cosine", 0.1, 100)``
 ========================================  ============================================
 
-A schedule can drive every hyper-parameter of an optimizer but the integers: the
+A schedule can drive every number of an optimizer but integers and initial values: the
 learning rate, momentum, betas, weight decay.  So can any other function of the step;
 schedules check their parameters when they are made.  Where a schedule takes another
 one, it also takes a number or any other function of the step.

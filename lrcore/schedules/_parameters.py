@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Annotated, Any
 
@@ -12,6 +12,7 @@ from lrcore._shared.domains import (
     NONNEGATIVE,
     POSITIVE,
     UNIT,
+    iterates,
     steps,
 )
 from lrcore._shared.words import listed, shown
@@ -34,7 +35,7 @@ def several(check: Check, least: int = 1) -> Check:
     """Return the check of a sequence, from a check of each of its values."""
 
     def check_all(name: str, values: Any) -> tuple[Any, ...]:
-        if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        if isinstance(values, (str, bytes)) or not iterates(values):
             raise TypeError(f"{name}: expected a sequence, found {shown(values)}")
         checked = tuple(check(f"{name}[{k}]", value) for k, value in enumerate(values))
         if len(checked) < least:

@@ -77,9 +77,19 @@ class Schedule(Evaluated):
         Schedule._known[cls._name] = cls
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
+        if cls is Schedule:
+            raise TypeError(
+                "Schedule: the base of all schedules; make one of them, such as "
+                "Cosine(0.1, total=1000), or a subclass with a formula of its own"
+            )
         if not is_dataclass(cls):
             raise _no_dataclass(cls)
         return super().__new__(cls)
+
+    def __setstate__(self, saved: Mapping[str, Any]) -> None:
+        """Restore a pickle, in which parameters may have old names."""
+        for name, value in saved.items():
+            object.__setattr__(self, self._renamed.get(name, name), value)
 
     def __post_init__(self) -> None:
         for name, check in _checks(type(self)).items():

@@ -45,7 +45,8 @@ def _pure(name: str, value: Any) -> Any:
     if isinstance(value, StatefulSchedule):
         raise TypeError(
             f"{name}: expected a function of the step alone, found {shown(value)}, "
-            "which has a state; give it the schedule, not the schedule it"
+            "which has a state: it may only be the outermost, as in "
+            "ReduceOnPlateau(schedule)"
         )
     return value
 

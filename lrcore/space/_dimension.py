@@ -42,6 +42,6 @@ class Dimension:
 
 def one_of(name: str, value: Any, known: tuple[str, ...]) -> None:
     """Raise ValueError for a value that is not among the known ones."""
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         text = ", ".join(map(repr, known))
         raise ValueError(f"{name}: expected one of {text}, found {shown(value)}")

@@ -49,6 +49,7 @@ class Following(Stateful):
     """
 
     __slots__ = ("_count", "_sum", "best", "mode", "num_bad", "smoothing")
+    _later = frozenset({"smoothing", "sum", "count"})
 
     best: float
     mode: str

@@ -132,11 +132,11 @@ class LossScaler(Stateful):
             As ``opt.step``: whether the params were updated.
         """
         given = () if loss is None else (loss,)
-        before = _checked(opt).t
+        before = _checked(opt)._plan.t
         with opt.scaled(1 / self._scale):
             applied = opt.step(grads, *given)
         # While it gathers nothing is known, nor from a step without any gradient.
-        if applied or (opt.t == before and not opt._plan.gathered):
+        if applied or (opt._plan.t == before and not opt._plan.gathered):
             self._adapt(finite=applied)
         return applied
 
@@ -161,10 +161,10 @@ class LossScaler(Stateful):
         >>> scaler.flush(opt), p
         (True, array([-1.5]))
         """
-        before, gathered = _checked(opt).t, opt._plan.gathered
+        before, gathered = _checked(opt)._plan.t, opt._plan.gathered
         with opt.scaled(1 / self._scale):
             applied = opt.flush()
-        if gathered and (applied or opt.t == before):
+        if gathered and (applied or opt._plan.t == before):
             self._adapt(finite=applied)
         return applied
 

@@ -135,6 +135,7 @@ class EarlyStopping(Following):
         "best_update": _counted_or_none,
         "num_updates": counted,
     }
+    _later = Following._later | {"baseline", "stop_at_nan"}
     best_update: int | None
 
     def __init__(
@@ -278,11 +279,10 @@ class EarlyStopping(Following):
         leaves = self._tree.leaves
         containers.names(saved["names"], self._tree)
         count = len(leaves) if new.best_update is not None else 0
-        if len(saved["weights"]) != count:
-            raise ValueError(
-                f"weights: expected {count} arrays, found {len(saved['weights'])}"
-            )
-        pairs = list(zip(self._kept, saved["weights"], strict=False))
+        weights = containers.entries("weights", saved["weights"])
+        if len(weights) != count:
+            raise ValueError(f"weights: expected {count} arrays, found {len(weights)}")
+        pairs = list(zip(self._kept, weights, strict=False))
         for leaf, (own, array) in zip(leaves, pairs, strict=False):
             arrays.state(trees.Place("weights of params", leaf), array, own)
         self._take(new)

@@ -37,11 +37,10 @@ class Lrcore(Peer):
     def sizes(self) -> tuple[int, int]:
         """Return the bytes of its states, and those that a step reads and writes."""
         states = self.opt.state
+        arrays = [a for state in states for a in state.values()]
+        own = {a.ctypes.data: a.nbytes for a in arrays}  # arrays share carried numbers
         again = self.grad_passes * sum(g.nbytes for g in self.grads)
-        return (
-            sum(a.nbytes for state in states for a in state.values()),
-            moved(self.params, states) + again,
-        )
+        return sum(own.values()), moved(self.params, states) + again
 
 
 class LrcoreOneThread(Lrcore):

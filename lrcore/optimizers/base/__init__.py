@@ -29,5 +29,5 @@ checkpoint : the state as a dict: checked, saved and loaded.
 saved, copied : the methods that save and load, copy and pickle.
 grown : adding a group.
 rates : multiplying the learning rates.
-optimizer : the class itself: construct, add groups, step.
+optimizer : the class itself: construct, step.
 """

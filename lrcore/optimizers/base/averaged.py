@@ -9,7 +9,7 @@ from typing import Any
 from lrcore._shared import arrays
 from lrcore._shared import trees as _tree
 from lrcore._shared.types import Array
-from lrcore._shared.words import named, shortened
+from lrcore._shared.words import named, shortened, shown
 from lrcore.optimizers.base import averages
 from lrcore.optimizers.base.planned import Planned
 
@@ -70,6 +70,9 @@ class Averaged(Planned):
             if len(there) > 1:
                 raise ValueError(f"name: expected one of {sorted(there)}, found None")
             name = next(iter(there), "ema")
+        if not isinstance(name, str):
+            known = sorted({*averages.ASKED_BY, *there})
+            raise ValueError(f"name: expected one of {known}, found {shown(name)}")
         self._average(name)
         self._refuse_in_step()
         to_swap = [(p, a) for p, a in self._with_average(name) if a is not p]
@@ -99,11 +102,9 @@ class Averaged(Planned):
     def _average(self, name: str) -> Any:
         """Return an average in the structure of params; p if a group has none."""
         if name not in self._kept():
-            raise AttributeError(
-                f"no {named(name)} is kept; construct "
-                f"{shortened(type(self).__name__)} with "
-                f"{named(averages.ASKED_BY.get(name, name))}"
-            )
+            asked = averages.ASKED_BY.get(name)
+            how = f"; construct {shortened(type(self).__name__)} with {asked}"
+            raise AttributeError(f"no {named(name)} is kept{how if asked else ''}")
         return _tree.rebuild(self._tree, [a for _, a in self._with_average(name)])
 
     def _with_average(self, name: str) -> list[tuple[Array, Array]]:

@@ -113,15 +113,20 @@ def load(
 
 
 def _replaced_schedules(opt: Planned, groups: Mapping[int, Hyper]) -> list[str]:
-    """Return a text for each schedule that a saved one replaces.
+    """Return a text for each schedule that is replaced, and number that becomes one.
 
-    A stateful schedule is not replaced: it takes the state of the saved one.
+    A stateful schedule is not replaced: it takes the state of the saved one.  A number
+    that is a default was not asked for.
     """
     told = []
     for i, new in groups.items():
         for name, mine in opt.param_groups[i].hyper.items():
             theirs = new[name]
-            if scheduled(mine) and stateful.fixed(mine) != stateful.fixed(theirs):
+            field = opt.param_groups[i].optimizer._fields[name]
+            default = mine in (field.default, *field.presets.values())
+            if (scheduled(mine) or (scheduled(theirs) and not default)) and (
+                stateful.fixed(mine) != stateful.fixed(theirs)
+            ):
                 told.append(
                     f"param_groups[{i}]: {name}: {shown(theirs)} takes the place of "
                     f"{shown(mine)}"
@@ -143,12 +148,12 @@ def _checked(
         raise TypeError(f"saved: expected a state_dict(), found {shown(saved)}")
     if missing := [key for key in _ENTRIES if key not in saved]:
         raise ValueError(f"saved: expected a state_dict(), found none of {missing}")
-    if saved["version"] != _VERSION:
+    if not _is(saved["version"], _VERSION):
         raise ValueError(
             f"version: expected {_VERSION}, found {shown(saved['version'])}, which "
             "another version of lrcore has saved"
         )
-    if saved["optimizer"] != type(opt).__name__:
+    if not _is(saved["optimizer"], type(opt).__name__):
         raise ValueError(
             f"optimizer: expected the state of {shortened(type(opt).__name__)}, "
             f"found that of {named(saved['optimizer'])}"
@@ -166,23 +171,28 @@ def _checked(
     gathered_scale = POSITIVE.check("gathered_scale", saved.get("gathered_scale", 1.0))
     if strict and match == "place":
         containers.names(saved["names"], opt._tree)
-    sources, loaded = matching.sources(opt, saved["names"], match)
+    sources, loaded = matching.sources(opt, saved, match)
     if strict and any(loaded):
+        told = "".join(
+            f"; {word} [{listed(paths)}]"
+            for word, paths in zip(("missing", "unexpected"), loaded, strict=True)
+            if paths
+        )
         raise ValueError(
-            f"names: found none of {listed(loaded.missing)} of this optimizer, and "
-            f"{listed(loaded.unexpected)}, which it lacks; strict=False loads the rest"
+            f"names: expected the arrays of this optimizer{told}; strict=False loads "
+            "the others"
         )
     states = _checked_states(opt, saved, sources)
     steps, never = _checked_steps(opt, saved, t, sources)
     groups = {}
     if hyper == "saved":
-        if strict and len(saved["param_groups"]) != len(opt.param_groups):
+        theirs = containers.entries("param_groups", saved["param_groups"])
+        if strict and len(theirs) != len(opt.param_groups):
             raise ValueError(
-                f"param_groups: expected {len(opt.param_groups)}, "
-                f"found {len(saved['param_groups'])}"
+                f"param_groups: expected {len(opt.param_groups)}, found {len(theirs)}"
             )
         for i, k in matching.pairs(opt, saved, strict):
-            groups[i] = opt.param_groups[i].checked(saved["param_groups"][k])
+            groups[i] = opt.param_groups[i].checked(theirs[k])
     return _Checked(
         t, steps, gathered, gathered_scale, never, own, groups, states, loaded
     )
@@ -192,7 +202,7 @@ def _checked_steps(
     opt: Planned, saved: Mapping[str, Any], t: int, sources: Sequence[int | None]
 ) -> tuple[list[int], list[int]]:
     """Return the step count of each of our arrays, and the arrays without gradient."""
-    n = len(saved["state"])
+    n = len(saved["names"])
     steps = _checked_counts("steps", saved.get("steps", [t] * n), t)
     if len(steps) != n:
         raise ValueError(f"steps: expected {n} numbers, found {len(steps)}")
@@ -229,8 +239,9 @@ def _checked_states(
     opt: Planned, saved: Mapping[str, Any], sources: Sequence[int | None]
 ) -> list[Mapping[str, Array]]:
     """Return the saved arrays for each of ours, by name; empty if it has no match."""
-    states = saved["state"]
+    states = containers.entries("state", saved["state"])
     theirs = saved.get("optimizers", [saved["optimizer"]] * len(states))
+    theirs = containers.entries("optimizers", theirs)
     for name, found_of in (("state", states), ("optimizers", theirs)):
         if len(found_of) != len(saved["names"]):
             raise ValueError(
@@ -242,7 +253,7 @@ def _checked_states(
     ):
         if i is None:
             continue
-        if theirs[i] != ours:
+        if not _is(theirs[i], ours):
             raise error(
                 ValueError,
                 Place("state of params", leaf),
@@ -267,6 +278,10 @@ def _classes(opt: Planned) -> list[str]:
     """Return the name of the class that updates each array."""
     kinds = [group.optimizer.__name__ for group in opt.param_groups]
     return [kinds[leaf.group] for leaf in opt._tree.leaves]
+
+
+def _is(found: Any, wanted: int | str) -> bool:
+    return isinstance(found, type(wanted)) and found == wanted
 
 
 def _keys(mapping: Any) -> str:

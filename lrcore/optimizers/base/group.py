@@ -73,7 +73,7 @@ class ParamGroup(MutableMapping[str, Any]):
         self.owner = owner  # the user's dict, if there is one
         self.optimizer = optimizer
         self.by_pattern, self.pattern = by_pattern, pattern
-        self.leaves: list[Leaf] = []  # set with the plan
+        self.leaves: list[Leaf] = []  # by share_out
         self._fields = optimizer._fields
         self.initial = self._hyper = self._checked(hyper)
         self.parts = tuple(Part(kind, self._hyper) for kind in optimizer._kinds())
@@ -159,6 +159,11 @@ class ParamGroup(MutableMapping[str, Any]):
             raise KeyError(
                 f"{name}: belongs to the whole optimizer; set opt.{name} = ..."
             )
+        if name == "params":
+            raise KeyError(
+                "params: cannot be replaced; assign in place (p[...] = value), or add "
+                "arrays by opt.add_group(params)"
+            )
         if name not in self._hyper:
             raise KeyError(
                 f"{named(name)}: no hyper-parameter; there are {list(self._hyper)}"
@@ -215,15 +220,26 @@ def arrays_of(params: Any, *, grouped: bool = False) -> Tree:
     return tree
 
 
+def share_out(tree: Tree, groups: Sequence[ParamGroup]) -> None:
+    """Tell each group its leaves, for their paths."""
+    for group in groups:
+        group.leaves = []
+    for leaf in tree.leaves:
+        groups[leaf.group].leaves.append(leaf)
+
+
 def added(
     params: Any, own: Hyper, defaults: Hyper, optimizer: type[Kind]
 ) -> ParamGroup:
     """Return a group that is added to others."""
-    if isinstance(params, dict) and "params" in params and "lr" in params:
+    keys = {*params} if isinstance(params, dict) else set()
+    if ("params" in keys and keys <= {"params", *defaults}) or grouped(params):
         raise TypeError(
             "params: found a group; pass its params, then its hyper-parameters by "
             "keyword: add_group(group['params'], lr=...)"
         )
+    if params is None or not flatten(params).leaves:
+        raise ValueError("params: found no array in it")
     known("add_group", own, defaults, elsewhere=optimizer._fields)
     return ParamGroup(params, {**defaults, **own}, optimizer)
 

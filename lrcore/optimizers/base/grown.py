@@ -7,44 +7,91 @@ from typing import Any
 from lrcore._shared import refusals
 from lrcore._shared.trees import root
 from lrcore.optimizers.base import options, plan
-from lrcore.optimizers.base.group import ParamGroup, added, arrays_of
+from lrcore.optimizers.base.group import ParamGroup, added, arrays_of, share_out
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.kind import Kind
 from lrcore.optimizers.base.planned import Planned
 
 
-def grow(
-    opt: Planned, params: Any, hyper: Hyper, optimizer: type[Kind], defaults: Hyper
-) -> ParamGroup:
-    """Add a group; the others keep their arrays and counts.
+class Grown(Planned):
+    """The part of `Optimizer` that adds groups."""
 
-    optimizer : the class that updates it.  defaults : its other hyper-parameters.
-    """
-    opt._refuse_in_step()
-    old = opt._plan
-    if old.to_come:
-        refusals.unfinished(opt._tree, old.to_come)
-    options.check_project(optimizer, opt._options["project"])
-    group = added(params, hyper, defaults, optimizer)
-    groups = (*opt.param_groups, group)
-    roots = root(opt._tree) if opt._tree.grouped else [root(opt._tree)]
-    tree = arrays_of([*roots, params], grouped=True)
-    of = [leaf.group for leaf in opt._tree.leaves]
-    of += [len(groups) - 1] * (len(tree.leaves) - len(of))
-    tree = tree.in_groups(of)
-    gathers = opt._options["accumulate"] > 1
-    new, state = plan.make(tree, groups, gathers, opt.state)
-    fresh = range(len(opt.state), len(state))
-    new.restart(
-        old.t,
-        [*old.steps, *(0 for _ in fresh)],
-        old.gathered,
-        [*old.without_gradient, *fresh],
-        old.gathered_scale,
-    )
-    new.more_scale, new.more_skips = old.more_scale, old.more_skips
-    new.parallel_from = old.parallel_from
-    opt._tree, opt._plan, opt._places = tree, new, None
-    opt.param_groups, opt.state = groups, state
-    opt._replace_options(opt._options)
-    return group
+    __slots__ = ()
+
+    def add_group(self, params: Any, **hyper: Any) -> ParamGroup:
+        """Add params in a new group, for a network that grows.
+
+        After this, gradients are a list with one structure per group, this one's last;
+        the other arrays keep their state.  The new arrays start with a count of 0 for
+        bias corrections and averages, while `t` and the schedules continue.
+
+        Parameters
+        ----------
+        params : ndarray, or nested list / tuple / dict of ndarray
+            Arrays that the optimizer does not have yet.
+        **hyper
+            Hyper-parameters of the group; the default is the constructor's value.
+
+        Returns
+        -------
+        ParamGroup
+            The group, the last of ``param_groups``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for the constructor.  In this case, nothing is changed.
+        RuntimeError
+            A step is running, or `step_one` has begun one.
+
+        Examples
+        --------
+        >>> import numpy as np, lrcore
+        >>> body, head = {"W": np.zeros(2)}, {"W": np.zeros(2)}
+        >>> opt = lrcore.SGD(body, lr=1.0)
+        >>> opt.step({"W": np.ones(2)})
+        True
+        >>> group = opt.add_group(head, lr=0.1)
+        >>> opt.step([{"W": np.ones(2)}, {"W": np.ones(2)}])
+        True
+        >>> body["W"], head["W"]
+        (array([-2., -2.]), array([-0.1, -0.1]))
+        """
+        return self._grow(params, hyper, type(self), self._group_defaults)
+
+    def _grow(
+        self, params: Any, hyper: Hyper, optimizer: type[Kind], defaults: Hyper
+    ) -> ParamGroup:
+        """Add a group; the others keep their arrays and counts.
+
+        optimizer : the class that updates it.  defaults : its other hyper-parameters.
+        """
+        self._refuse_in_step()
+        old = self._plan
+        if old.to_come:
+            refusals.unfinished(self._tree, old.to_come)
+        options.check_project(optimizer, self._options["project"])
+        group = added(params, hyper, defaults, optimizer)
+        groups = (*self.param_groups, group)
+        roots = root(self._tree) if self._tree.grouped else [root(self._tree)]
+        tree = arrays_of([*roots, params], grouped=True)
+        of = [leaf.group for leaf in self._tree.leaves]
+        of += [len(groups) - 1] * (len(tree.leaves) - len(of))
+        tree = tree.in_groups(of)
+        gathers = self._options["accumulate"] > 1
+        new, state = plan.make(tree, groups, gathers, self.state)
+        fresh = range(len(self.state), len(state))
+        new.restart(
+            old.t,
+            [*old.steps, *(0 for _ in fresh)],
+            old.gathered,
+            [*old.without_gradient, *fresh],
+            old.gathered_scale,
+        )
+        new.more_scale, new.more_skips = old.more_scale, old.more_skips
+        new.parallel_from = old.parallel_from
+        share_out(tree, groups)
+        self._tree, self._plan, self._places = tree, new, None
+        self.param_groups, self.state = groups, state
+        self._replace_options(self._options)
+        return group

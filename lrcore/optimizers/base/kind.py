@@ -98,9 +98,10 @@ class Kind:
     @classmethod
     def _preset(cls, convention: str, hyper: Hyper) -> Hyper:
         """Return the defaults and flags of a convention; hyper: the other arguments."""
-        if convention not in cls._known_conventions():
+        known = cls._known_conventions()
+        if not isinstance(convention, str) or convention not in known:
             raise ValueError(
-                f"convention: expected one of {cls._known_conventions()} "
+                f"convention: expected one of {known} "
                 f"for {shortened(cls.__name__)}, found {shown(convention)}"
             )
         return {

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from lrcore._shared.words import listed, shown, spelled
+from lrcore._shared import containers
+from lrcore._shared.words import listed, named, shown, spelled
 from lrcore.optimizers.base.planned import Planned
 
 Match = Literal["place", "path"]
@@ -24,20 +26,63 @@ class Loaded(NamedTuple):
     unexpected: list[str]
 
 
-def sources(opt: Planned, names: Any, match: Match) -> tuple[list[int | None], Loaded]:
+def sources(
+    opt: Planned, saved: Mapping[str, Any], match: Match
+) -> tuple[list[int | None], Loaded]:
     """Return the saved array, if any, for each of ours, and the unmatched arrays."""
     paths = [leaf.path for leaf in opt._tree.leaves]
-    saved = list(names)
+    names = containers.entries("names", saved["names"])
     if match == "place":
-        found = [i if i < len(saved) else None for i in range(len(paths))]
+        found = [i if i < len(names) else None for i in range(len(paths))]
     else:
-        place = {name: i for i, name in enumerate(saved) if isinstance(name, str)}
-        found = [place.get(path) for path in paths]
+        place = _places("names", names)
+        _places("params", paths)  # for its errors
+        ours, theirs = opt._tree.grouped, _in_groups(saved)
+        if theirs and not ours:
+            place = _places("names", _without_groups(names))
+        bare = _without_groups(paths) if ours and not theirs else paths
+        found = [
+            place.get(path, place.get(other))
+            for path, other in zip(paths, bare, strict=True)
+        ]
     taken = set(found)
     return found, Loaded(
         [path for path, i in zip(paths, found, strict=True) if i is None],
-        [name for i, name in enumerate(saved) if i not in taken],
+        [name for i, name in enumerate(names) if i not in taken],
     )
+
+
+def _in_groups(saved: Mapping[str, Any]) -> bool:
+    """Return whether saved paths begin with the index of a group.
+
+    Of a single group one cannot tell; groups of patterns share one structure.
+    """
+    groups = containers.entries("param_groups", saved["param_groups"])
+    return len(groups) > 1 and None in saved.get("patterns", [None])
+
+
+def _without_groups(paths: Sequence[str]) -> list[str]:
+    """Return paths without the index of the group, unless some are the same then."""
+    bare = [re.sub(r"^\[\d+\]", "", path) for path in paths]
+    count = Counter(bare)
+    return [
+        short if count[short] == 1 else path
+        for short, path in zip(bare, paths, strict=True)
+    ]
+
+
+def _places(name: str, paths: Sequence[Any]) -> dict[str, int]:
+    """Return the index of each path, of which no two may be the same."""
+    found: dict[str, int] = {}
+    for i, path in enumerate(paths):
+        if not isinstance(path, str):
+            raise TypeError(f"{name}[{i}]: expected a path, found {shown(path)}")
+        if found.setdefault(path, i) != i:
+            raise ValueError(
+                f"{name}: found the path {named(path)} twice, of keys with one repr, "
+                'which match="path" cannot tell apart; use match="place"'
+            )
+    return found
 
 
 def pairs(

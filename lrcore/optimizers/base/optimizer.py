@@ -1,26 +1,26 @@
-"""The class of all optimizers: construct, add groups, step."""
+"""The class of all optimizers: construct, step."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
+from lrcore._core import Scaled
 from lrcore._shared import trees as _tree
 from lrcore._shared.domains import FLAG, POSITIVE
 from lrcore._shared.types import Array
-from lrcore.optimizers.base import by_path, docs, grown, places, rates
+from lrcore.optimizers.base import by_path, docs, places, rates
 from lrcore.optimizers.base.averaged import Averaged
 from lrcore.optimizers.base.common import Common
 from lrcore.optimizers.base.copied import Copied
 from lrcore.optimizers.base.fields import told
-from lrcore.optimizers.base.group import ParamGroup, make
+from lrcore.optimizers.base.group import make
+from lrcore.optimizers.base.grown import Grown
 from lrcore.optimizers.base.keywords import bound
 from lrcore.optimizers.base.report import Reporting
 from lrcore.optimizers.base.saved import Saved
 
 
-class Optimizer(Averaged, Reporting, Saved, Copied):
+class Optimizer(Grown, Averaged, Reporting, Saved, Copied):
     """The base of all optimizers: params, groups, the step, saving and restoring.
 
     ::
@@ -41,6 +41,11 @@ class Optimizer(Averaged, Reporting, Saved, Copied):
             cls.__doc__ = docs.Docstring(cls, cls.__doc__)  # type: ignore[assignment] # lazy
 
     def __init__(self, params: Any, *args: Any, **given: Any) -> None:
+        if type(self) is Optimizer:
+            raise TypeError(
+                "Optimizer: the base of all optimizers, which has no rule; construct "
+                "one of them, such as lrcore.AdamW(params)"
+            )
         name, fields = type(self).__name__, self._fields
         values = self._settled(bound(name, fields, self._positional, args, given))
         own_options = {
@@ -55,49 +60,6 @@ class Optimizer(Averaged, Reporting, Saved, Copied):
         self._build(*made, values, own_options)
 
     __signature__ = docs.ConstructorSignature(__init__)
-
-    # --- groups --------------------------------------------------------------------
-
-    def add_group(self, params: Any, **hyper: Any) -> ParamGroup:
-        """Add params in a new group, for a network that grows.
-
-        After this, gradients are a list with one structure per group, this one's last;
-        the other arrays keep their state.  The new arrays start with a count of 0 for
-        bias corrections and averages, while `t` and the schedules continue.
-
-        Parameters
-        ----------
-        params : ndarray, or nested list / tuple / dict of ndarray
-            Arrays that the optimizer does not have yet.
-        **hyper
-            Hyper-parameters of the group; the default is the constructor's value.
-
-        Returns
-        -------
-        ParamGroup
-            The group, the last of ``param_groups``.
-
-        Raises
-        ------
-        TypeError, ValueError
-            As for the constructor.  In this case, nothing is changed.
-        RuntimeError
-            A step is running, or `step_one` has begun one.
-
-        Examples
-        --------
-        >>> import numpy as np, lrcore
-        >>> body, head = {"W": np.zeros(2)}, {"W": np.zeros(2)}
-        >>> opt = lrcore.SGD(body, lr=1.0)
-        >>> opt.step({"W": np.ones(2)})
-        True
-        >>> group = opt.add_group(head, lr=0.1)
-        >>> opt.step([{"W": np.ones(2)}, {"W": np.ones(2)}])
-        True
-        >>> body["W"], head["W"]
-        (array([-2., -2.]), array([-0.1, -0.1]))
-        """
-        return grown.grow(self, params, hyper, type(self), self._group_defaults)
 
     # --- learning rates ------------------------------------------------------------
 
@@ -174,17 +136,15 @@ class Optimizer(Averaged, Reporting, Saved, Copied):
         ------
         TypeError, ValueError
             A gradient, a parameter or the value of a schedule is not valid.  In this
-            case, no parameter and no state is changed.
+            case, no parameter and no state is changed.  (An error of `project` is
+            raised when the step is complete.)
         RuntimeError
             A step is running already, or `step_one` has begun one.
         """
         applied: bool = self._plan.step(grads)
         return applied
 
-    @contextmanager
-    def scaled(
-        self, grad_scale: float, *, skip_nonfinite: bool = True
-    ) -> Iterator[None]:
+    def scaled(self, grad_scale: float, *, skip_nonfinite: bool = True) -> Scaled:
         """Multiply gradients by one more factor in the steps of a `with` block.
 
         `LossScaler` passes its scale to ``step`` in this way, so an override of
@@ -218,14 +178,7 @@ class Optimizer(Averaged, Reporting, Saved, Copied):
         array([-1.])
         """
         factor = POSITIVE.check("grad_scale", grad_scale)
-        skips = FLAG.check("skip_nonfinite", skip_nonfinite)
-        plan = self._plan
-        before = plan.more_scale, plan.more_skips
-        plan.more_scale, plan.more_skips = before[0] * factor, before[1] or skips
-        try:
-            yield
-        finally:
-            plan.more_scale, plan.more_skips = before
+        return Scaled(self, factor, FLAG.check("skip_nonfinite", skip_nonfinite))
 
     def flush(self) -> bool:
         """Update the params by the mean of the gradients gathered so far.

@@ -8,12 +8,13 @@ from lrcore._shared.trees import Place, Places, Tree, find
 from lrcore._shared.words import listed, shown
 
 
-def index(tree: Tree, places: Places, which: Any) -> int:
+def index(tree: Tree, places: Places, which: Any, name: str = "which") -> int:
     """Return the index of a leaf.
 
     places : finds it by its keys.
     which : a key of the params, a tuple of keys, or an index, unless the params are a
         dict that has ints for keys.  A tuple may also be one key.
+    name : of the argument `which`, for errors.
 
     Raises
     ------
@@ -32,13 +33,13 @@ def index(tree: Tree, places: Places, which: Any) -> int:
             found = by_path
         elif by_path is not None:
             raise ValueError(
-                f"which: found {shown(which)}, which is the key of one array and the "
+                f"{name}: found {shown(which)}, which is the key of one array and the "
                 f"path to another; give its place, {found} or {by_path}"
             )
         if found is not None:
             return found
     raise ValueError(
-        f"which: expected {f'an int below {len(leaves)} or ' if by_place else ''}"
+        f"{name}: expected {f'an int below {len(leaves)} or ' if by_place else ''}"
         "the keys of one of "
         f"{listed(leaves, lambda leaf: str(Place('params', leaf)))}, "
         f"found {shown(which)}"

@@ -33,7 +33,9 @@ class State(tuple[Mapping[str, Array], ...]):
     def __getitem__(self, which: Any) -> Any:
         if hasattr(which, "__index__") or isinstance(which, slice):
             return super().__getitem__(which)
-        return super().__getitem__(index(self._tree, places(self._tree), which))
+        return super().__getitem__(
+            index(self._tree, places(self._tree), which, "state")
+        )
 
     def __reduce__(self) -> Any:
         return tuple, (tuple(map(dict, self)),)
@@ -53,14 +55,10 @@ def make(
     leaves = tree.leaves
     parts = [(i, part) for i, group in enumerate(groups) for part in group.parts]
     index_of = {(i, part.kind): k for k, (i, part) in enumerate(parts)}
-    part_of = []
-    for group in groups:
-        group.leaves = []
-    for leaf in leaves:
-        group = groups[leaf.group]
-        group.leaves.append(leaf)
-        kind = group.optimizer._kind_of(leaf.array)
-        part_of.append(index_of[leaf.group, kind])
+    part_of = [
+        index_of[leaf.group, groups[leaf.group].optimizer._kind_of(leaf.array)]
+        for leaf in leaves
+    ]
     units = [
         units_of(Place("params", leaf), leaf.array, parts[k][1].layout.axes)
         for leaf, k in zip(leaves, part_of, strict=True)

@@ -9,7 +9,7 @@ from lrcore._shared.domains import whole
 from lrcore._shared.words import shown
 from lrcore.optimizers.base import options, plan
 from lrcore.optimizers.base.common import Common
-from lrcore.optimizers.base.group import ParamGroup
+from lrcore.optimizers.base.group import ParamGroup, share_out
 from lrcore.optimizers.base.keywords import Hyper
 
 
@@ -38,6 +38,7 @@ class Planned(Common):
         self.param_groups, self._tree = groups, tree
         gathers = own_options["accumulate"] > 1
         self._plan, self.state = plan.make(tree, groups, gathers)
+        share_out(tree, groups)
         self._group_defaults, self._options = defaults, own_options
         self._replace_options(own_options)
         self._places: _tree.Places | None = None  # made on first use
@@ -53,6 +54,7 @@ class Planned(Common):
 
     @t.setter
     def t(self, value: int) -> None:
+        self._refuse_in_step()
         if self._plan.to_come:
             refusals.unfinished(self._tree, self._plan.to_come)
         self._plan.t = whole("t", value, "an int >= 0", least=0)

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from math import inf, nan
 from typing import Any, Literal, NamedTuple
 
+from lrcore._shared.domains import choice
 from lrcore._shared.html import table
-from lrcore._shared.words import shortened, shown
+from lrcore._shared.words import shortened
 from lrcore.optimizers.base.planned import Planned
+
+PER = choice("group", "tensor")
 
 
 class Report(NamedTuple):
@@ -20,7 +23,7 @@ class Report(NamedTuple):
     clip : the norm after clipping / grad_norm; 1 if nothing was clipped, or if a
         gradient is not finite.
     update_norm : norm of the change of the params by the rule, weight decay and
-        mechanic, before Lookahead; 0 if the step was skipped.
+        mechanic, before `project` and Lookahead; 0 if the step was skipped.
     param_norm : norm of the params after that change; NaN if there is no change.
     update_ratio : update_norm / param_norm.  About 1e-3 is usual.
     nonfinite : elements of the gradients that were infinite or NaN.
@@ -67,13 +70,11 @@ class Reporting(Planned):
         5.0
         """
         leaves = self._tree.leaves
-        if per == "tensor":
+        if PER.check("per", per) == "tensor":
             return {
                 leaf.path: self._report_of(leaf.group, [i])
                 for i, leaf in enumerate(leaves)
             }
-        if per != "group":
-            raise ValueError(f'per: expected "group" or "tensor", found {shown(per)}')
         grouped: list[list[int]] = [[] for _ in self.param_groups]
         for i, leaf in enumerate(leaves):
             grouped[leaf.group].append(i)

@@ -34,7 +34,8 @@ class Saved(Planned):
         -------
         dict
             ``version`` (of the layout), ``optimizer`` (the class), ``t``, ``steps`` (of
-            each array), ``gathered`` (gradients since), ``without_gradient`` (the
+            each array), ``gathered`` (gradients since), ``gathered_scale`` (the factor
+            that they still need, besides `grad_scale`), ``without_gradient`` (the
             arrays of which none was gathered), ``options``, ``param_groups`` (a dict of
             hyper-parameters a group), ``patterns`` (of the groups), ``optimizers`` (the
             class of each array), ``names`` and ``state`` (of each array, in the order
@@ -69,12 +70,14 @@ class Saved(Planned):
             layer keeps the rest.  Default True.
         match : {"place", "path"}
             Match arrays by their place in the order of params, or by their path in the
-            containers (with groups, the path begins with the group's index).  Default
-            "place".
+            containers.  In a list of groups, the path begins with the group's index,
+            which does not count if only one side has several: `add_group` changes no
+            path.  Default "place".
         hyper : {"saved", "mine"}
             "mine": the hyper-parameters, schedules and options do not change, to
             continue a run with different ones.  "saved" warns if it replaces a
-            schedule by another one.  Default "saved".
+            schedule by another one, or a number (not the default) by a schedule.
+            Default "saved".
 
         Returns
         -------

@@ -1,0 +1,204 @@
+"""What options cost a step in Python: schedules, reports, absent gradients ...
+
+python bench/step_costs.py [ROUNDS]
+
+Prints the microseconds of a step, and those over the bare AdamW step, in float32 with
+100 elements in 1 array and in each of 20 arrays, where Python takes nearly all of the
+time.  The cases take turns; the figure is the least mean of a turn, which other work on
+the machine changes least.
+
+Then the time of a step of 1,000,000 elements by one thread, where bytes take the time,
+over that of a plain one: of optimizers whose numbers come from sums.
+"""
+
+import sys
+from functools import partial
+from time import perf_counter
+
+import numpy as np
+
+import lrcore
+from lrcore.bench.clock import collected, interleave
+from lrcore.schedules import Cosine
+
+TURN = 300e-6
+"""Seconds of a turn: no longer, so that some turns are not interrupted."""
+
+MANY = 20
+COSINE = Cosine(1e-3, total=10**9)
+
+
+def arrays(count):
+    params = [np.ones(100, np.float32) for _ in range(count)]
+    return params, [np.full(100, 1e-3, np.float32) for _ in range(count)]
+
+
+def plain(kind, count, **options):
+    params, grads = arrays(count)
+    return partial(getattr(lrcore, kind)(params, **options).step, grads)
+
+
+def grouped(count, groups):
+    params, grads = arrays(count)
+    each = [{"params": [p]} for p in params] if groups else [{"params": params}]
+    split = [[g] for g in grads] if groups else [grads]
+    return partial(lrcore.AdamW(each).step, split)
+
+
+def rested(count, every):
+    """One array rests in every so many-th step."""
+    params, grads = arrays(count)
+    step, rest, t = lrcore.AdamW(params).step, [None, *grads[1:]], 0
+
+    def call():
+        nonlocal t
+        t += 1
+        step(grads if t % every else rest)
+
+    return call
+
+
+def one_by_one(count):
+    params, grads = arrays(count)
+    step_one, each = lrcore.AdamW(params).step_one, range(count)
+
+    def call():
+        for i in each:
+            step_one(i, grads[i])
+
+    return call
+
+
+def with_the_rest(count, then, **options):
+    """A step, and what `then` makes of its optimizer."""
+    params, grads = arrays(count)
+    opt = lrcore.AdamW(params, **options)
+    step, more = opt.step, then(opt)
+
+    def call():
+        step(grads)
+        more()
+
+    return call
+
+
+def wide(count):
+    params, grads = arrays(count)
+    step = lrcore.AdamW(params, convert_grads=True).step
+    return partial(step, [g.astype(np.float64) for g in grads])
+
+
+def read(opt):
+    return lambda: opt.report
+
+
+def watch(opt):
+    return partial(lrcore.Monitor(opt).update, 1.0)
+
+
+def loss_scaled(count):
+    params, grads = arrays(count)
+    return partial(lrcore.LossScaler(1.0).step, lrcore.AdamW(params), grads)
+
+
+def nothing(params):
+    pass
+
+
+CASES = {
+    "AdamW": partial(plain, "AdamW"),
+    "lr: a function": partial(plain, "AdamW", lr=lambda t: 1e-3),
+    "lr: Cosine": partial(plain, "AdamW", lr=COSINE),
+    "lr, betas, weight_decay: functions": partial(
+        plain,
+        "AdamW",
+        lr=lambda t: 1e-3,
+        betas=lambda t: (0.9, 0.999),
+        weight_decay=lambda t: 0.01,
+    ),
+    "clip_norm": partial(plain, "AdamW", clip_norm=1.0),
+    "skip_nonfinite": partial(plain, "AdamW", skip_nonfinite=True),
+    "ema_decay": partial(plain, "AdamW", ema_decay=0.99),
+    "project, ema_decay": partial(plain, "AdamW", ema_decay=0.99, project=nothing),
+    "accumulate=4, a call": partial(plain, "AdamW", accumulate=4),
+    "convert_grads, all of float64": wide,
+    "telemetry": partial(plain, "AdamW", telemetry=True),
+    "telemetry, report read": partial(with_the_rest, then=read, telemetry=True),
+    "Cosine, clip_norm, report read": partial(
+        with_the_rest, then=read, telemetry=True, lr=COSINE, clip_norm=1.0
+    ),
+    "telemetry, Monitor": partial(with_the_rest, then=watch, telemetry=True),
+    "by LossScaler": loss_scaled,
+    "a group for each array": partial(grouped, groups=True),
+    "the same array rests": partial(rested, every=1),
+    "an array rests in every 4th step": partial(rested, every=4),
+    "step_one": one_by_one,
+    "Mechanic": partial(plain, "AdamW", lr=1.0, mechanic=True),
+    "Prodigy": partial(plain, "Prodigy"),
+    "DoG": partial(plain, "DoG"),
+    "LDoG": partial(plain, "LDoG"),
+    "AdamWScheduleFree": partial(plain, "AdamWScheduleFree"),
+    "LAMB": partial(plain, "LAMB"),
+}
+
+
+def least(steps, rounds):
+    """Return the seconds of a call, the least mean of all turns."""
+    best = dict.fromkeys(steps, float("inf"))
+    with collected():
+        for _ in range(rounds):
+            for name, step in steps.items():
+                calls = max(1, int(TURN / best[name]))
+                step()
+                start = perf_counter()
+                for _ in range(calls):
+                    step()
+                best[name] = min(best[name], (perf_counter() - start) / calls)
+    return best
+
+
+def costs(rounds):
+    columns = [
+        least({name: make(count) for name, make in CASES.items()}, rounds)
+        for count in (1, MANY)
+    ]
+    print(f"{'us a step, and over AdamW':<36}{'1 array':>16}{f'{MANY} arrays':>22}")
+    for name in CASES:
+        line = f"{name:<36}"
+        for column in columns:
+            line += f"{column[name] * 1e6:>8.2f}"
+            line += f"{(column[name] - column['AdamW']) * 1e6:>+8.2f}" + " " * 6
+        print(line.rstrip())
+
+
+# Bytes for each element that a step moves from and to memory: g, p, each state, and the
+# arrays of the gauge.  Arrays that Mechanic reads again are still in the cache.
+BYTES = {
+    "AdamW": 28,  # read g; read and write p, m, v
+    "Adam": 28,
+    "Mechanic": 28 + 16 + 12,  # with delta, p0; gauge: g, p, delta
+    "DAdaptAdam": 36 + 12,  # with s; gauge: g, v, s
+}
+LARGE = {
+    "AdamW": lambda p: lrcore.AdamW(p, num_threads=1),
+    "Mechanic": lambda p: lrcore.AdamW(p, lr=1.0, mechanic=True, num_threads=1),
+    "Adam": lambda p: lrcore.Adam(p, num_threads=1),
+    "DAdaptAdam": lambda p: lrcore.DAdaptAdam(p, num_threads=1),
+}
+
+
+def bytes_moved():
+    g = np.full(1_000_000, 1e-3, np.float32)
+    steps = {name: partial(make(g.copy()).step, g) for name, make in LARGE.items()}
+    times = interleave(steps, rounds=25, seconds=0.02)
+    large = {name: timing.median for name, timing in times.items()}
+    print(f"\n1,000,000 elements; AdamW takes {large['AdamW'] * 1e6:.0f} us")
+    for name, base in (("Mechanic", "AdamW"), ("DAdaptAdam", "Adam")):
+        ratio = large[name] / large[base]
+        moved = BYTES[name] / BYTES[base]
+        print(f"{name:<26} {ratio:5.2f} of {base}, {ratio / moved:.2f} a byte")
+
+
+if __name__ == "__main__":
+    costs(*map(int, sys.argv[1:] or ["200"]))
+    bytes_moved()

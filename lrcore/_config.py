@@ -65,9 +65,9 @@ def set_threading(name: str | None) -> None:
     Parameters
     ----------
     name : str or None
-        ``"pool"``: lrcore's own threads, which a step never waits for if another program
-        keeps them from running.  ``"openmp"``, if the build has it: the threads of
-        OpenMP, which other libraries in the process may share; a step waits for all of
+        ``"pool"``: lrcore's own threads; a step does not wait for one that another
+        program keeps from running.  ``"openmp"``, if the build has it: the threads of
+        OpenMP, which other libraries of the process may share; a step waits for all of
         them.  ``"serial"``: no other threads.  None for the default, ``"pool"``.
 
     Raises

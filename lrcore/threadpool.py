@@ -12,7 +12,7 @@ from lrcore._config import get_num_threads, version
 __all__ = ["LrcoreController"]
 
 
-class LrcoreController(LibController):
+class LrcoreController(LibController):  # type: ignore[misc] # it has no types
     """The number of threads of a step whose optimizer does not say.
 
     Examples
@@ -29,17 +29,21 @@ class LrcoreController(LibController):
     check_symbols = ("lrc_num_threads",)
 
     def get_num_threads(self) -> int:
+        """Return `lrcore.get_num_threads()`."""
         return get_num_threads()
 
     def set_num_threads(self, num_threads: int) -> None:
+        """Set the number, or the default if that is this number."""
         _core.set_num_threads(0)
-        if num_threads != get_num_threads():  # as the default: it stays the default
+        if num_threads != get_num_threads():
             _core.set_num_threads(num_threads)
 
     def get_version(self) -> str:
+        """Return the version of lrcore."""
         return version()
 
     def set_additional_attributes(self) -> None:
+        """Tell what runs the threads."""
         self.threading_layer = _core.threading()
 
 

@@ -46,7 +46,9 @@ class Toolchain(NamedTuple):
         command = [*self.compiler, *CFLAGS, *NO_DEBUG]
         openmp = ["-fopenmp"] if self.openmp else []
         return kernel_objects(OBJECTS, command, self.isas) + [
-            Object(OBJECTS, path.stem, [*command, *openmp, *self.flags, f"-I{SRC_C}"], path)
+            Object(
+                OBJECTS, path.stem, [*command, *openmp, *self.flags, f"-I{SRC_C}"], path
+            )
             for path in c_sources(self.openmp)
         ]
 

@@ -81,9 +81,7 @@ def test_a_child_of_another_runtime_under_libgomps_name_steps_too(fork, tmp_path
     (tmp_path / "libgomp.so.1").symlink_to(another_runtime())
     script = BETWEEN.format(fork=FORKS[fork])
     script += '    assert "libomp" in open("/proc/self/maps").read()\n'
-    found = python(
-        script, LD_LIBRARY_PATH=str(tmp_path), LRCORE_THREADING="openmp"
-    )
+    found = python(script, LD_LIBRARY_PATH=str(tmp_path), LRCORE_THREADING="openmp")
     assert found == "done"
 
 

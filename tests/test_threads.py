@@ -1,4 +1,4 @@
-"""What runs a step in several threads: the pool, OpenMP or none; each gives the same."""
+"""What runs a step in several threads, and that each gives the same."""
 
 import os
 import subprocess
@@ -57,7 +57,9 @@ def run(command, back_end="pool", **environment):
 
 
 def python(script, back_end="pool"):
-    return run([sys.executable, "-W", "ignore", "-c", textwrap.dedent(script)], back_end)
+    return run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(script)], back_end
+    )
 
 
 # --- the choice -----------------------------------------------------------------------
@@ -74,7 +76,7 @@ def test_a_back_end_can_be_set(back_end):
 
 
 def test_an_unknown_back_end_is_refused():
-    with pytest.raises(ValueError, match="threading: expected one of .*, found 'tbb'"):
+    with pytest.raises(ValueError, match=r"threading: expected one of .*, found 'tbb'"):
         lrcore.set_threading("tbb")
     assert lrcore.get_threading() == BACK_ENDS[0]
 
@@ -87,10 +89,16 @@ def test_the_environment_chooses_the_back_end(back_end):
 @each
 @pytest.mark.parametrize("kind", ["AdamW", "LAMB", "Adafactor", "Prodigy"])
 def test_no_result_depends_on_the_back_end(back_end, kind):
-    """Of arrays, some of which are split among threads; with norms, averages, a report."""
+    """Of arrays, some of which are split; with norms, averages and a report."""
     rng = np.random.default_rng(3)
     shapes = [(700, 301), (5,), (200_001,), (64, 64)]
-    options = {"clip_norm": 1.0, "ema_decay": 0.9, "telemetry": True, "agc": 0.1, "agc_axis": 0}
+    options = {
+        "clip_norm": 1.0,
+        "ema_decay": 0.9,
+        "telemetry": True,
+        "agc": 0.1,
+        "agc_axis": 0,
+    }
     grads = [[rng.standard_normal(s).astype(np.float32) for s in shapes] for _ in "123"]
 
     def trained(name, threads):
@@ -124,7 +132,6 @@ def test_steps_go_on_where_no_thread_can_be_made(program):
 
 
 # --- the process ----------------------------------------------------------------------
-
 
 
 THREADS = """
@@ -227,12 +234,10 @@ def test_a_step_waits_for_no_thread_while_it_holds_the_gil():
 
 def test_threadpoolctl_sees_and_limits_the_threads():
     threadpoolctl = pytest.importorskip("threadpoolctl")
-    import lrcore.threadpool  # noqa: F401 # registers the controller
+    import lrcore.threadpool  # registers the controller
 
     (found,) = [
-        each
-        for each in threadpoolctl.threadpool_info()
-        if each["user_api"] == "lrcore"
+        each for each in threadpoolctl.threadpool_info() if each["user_api"] == "lrcore"
     ]
     default = lrcore.get_num_threads()
     assert found["num_threads"] == default

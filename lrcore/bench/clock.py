@@ -6,9 +6,10 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import chain
-from statistics import fmean, quantiles
+from statistics import fmean
 from typing import NamedTuple, Protocol
+
+import numpy as np
 
 SETTLE = 0.02
 """Seconds of calls at the beginning of a turn that are not counted.
@@ -59,8 +60,11 @@ class Turn(NamedTuple):
             calls *= 2
             few = calls if self.feed is None else 1
         at_once = max(1, round(SAMPLE * calls / taken))
-        samples = max(1, round(seconds * calls / taken / at_once))
-        return [self.timed(at_once) / at_once for _ in range(samples)]
+        samples: list[float] = []
+        end = time.perf_counter() + seconds
+        while not samples or time.perf_counter() < end:
+            samples.append(self.timed(at_once) / at_once)
+        return samples
 
     def timed(self, calls: int) -> float:
         """Return the seconds of some calls; gradients are fed before them."""
@@ -74,7 +78,10 @@ class Turn(NamedTuple):
 
 
 class Calls(NamedTuple):
-    """Seconds of single calls, over the samples of all turns."""
+    """Seconds of single calls, over the samples of all turns.
+
+    All turns count the same, also one that had few samples because its calls were slow.
+    """
 
     mean: float
     median: float
@@ -97,17 +104,14 @@ class Timing(NamedTuple):
     @classmethod
     def of(cls, rounds: Sequence[Sequence[float]]) -> Timing:
         """Return the timing of a function, of whose samples each round has some."""
-        low, median, high = _quantiles([fmean(samples) for samples in rounds], 4)
-        every = list(chain.from_iterable(rounds))
-        hundredths = _quantiles(every, 100)
-        calls = Calls(fmean(every), *(hundredths[k - 1] for k in (50, 90, 99)))
-        return cls(median, low, high, calls)
-
-
-def _quantiles(values: Sequence[float], n: int) -> list[float]:
-    if len(values) == 1:
-        return [values[0]] * (n - 1)
-    return quantiles(values, n=n, method="inclusive")
+        means = [fmean(samples) for samples in rounds]
+        low, median, high = np.quantile(means, (0.25, 0.5, 0.75)).tolist()
+        every = np.concatenate(rounds)
+        weights = np.concatenate([np.full(len(r), 1 / len(r)) for r in rounds])
+        ranks = np.quantile(
+            every, (0.5, 0.9, 0.99), weights=weights, method="inverted_cdf"
+        )
+        return cls(median, low, high, Calls(fmean(means), *ranks.tolist()))
 
 
 def interleave(

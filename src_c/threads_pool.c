@@ -7,7 +7,7 @@
  * claim, it waits for those under way.  A thread that the system has not run yet finds
  * nothing to do, and nobody has waited for it.
  *
- * Threads that have nothing to do look out for a job for 50 us, and then sleep.  They
+ * Threads that have nothing to do look out for a job for 200 us, and then sleep.  They
  * yield all the time: one that shares its processor with the caller would keep it from
  * running for as long.  One job runs at a time: a caller who finds the pool taken does
  * its work alone.  A child process begins with an empty pool.
@@ -32,7 +32,7 @@
 enum { MOST = 256, LINE = 64, MOST_CHUNKS = UINT16_MAX };
 
 /* How long threads stay awake without work, and the caller for the last chunks (ns). */
-enum { AWAKE = 50000, CALLER_AWAKE = 10000 };
+enum { AWAKE = 200000, CALLER_AWAKE = 10000 };
 
 /* What a thread writes often lies in a cache line of its own. */
 static struct {

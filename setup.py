@@ -79,13 +79,11 @@ def kernels(isas):
 
 
 def c_sources(openmp):
-    """Return the files that are compiled once, with one back end of threads."""
+    """Return the files that are compiled once."""
     sources = {path.stem: path for path in sorted(SRC_C.glob("*.c"))}
     del sources["kernels"]
-    chosen = "threads_openmp" if openmp else "threads_serial"
-    for name in [name for name in sources if name.startswith("threads_")]:
-        if name != chosen:
-            del sources[name]
+    if not openmp:
+        del sources["threads_openmp"]
     return list(sources.values())
 
 
@@ -148,7 +146,7 @@ class BuildExt(build_ext):
         folder.mkdir(parents=True, exist_ok=True)
         openmp = ["-fopenmp"] if self.has_openmp() else []
         if not openmp:
-            print("lrcore: this compiler has no OpenMP; building for a single thread")
+            print("lrcore: this compiler has no OpenMP; building without that back end")
 
         objects = self.objects(folder, self.cythonized(extension, folder), openmp)
         stale = [obj for obj in objects if self.force or not obj.is_current()]
@@ -159,7 +157,7 @@ class BuildExt(build_ext):
         self.compiler.link_shared_object(
             [str(obj.path) for obj in objects],
             self.get_ext_fullpath(extension.name),
-            extra_postargs=[*openmp, *NO_FAST_MATH],
+            extra_postargs=[*openmp, "-pthread", *NO_FAST_MATH],
         )
 
     def cythonized(self, extension, folder):

@@ -15,6 +15,7 @@ reference                 the same updates in plain NumPy, equal to the bit
 show_config               the kernels and threads in use
 set_isa, get_isa          the instruction set
 set_num_threads, ...      the number of threads
+set_threading, ...        what runs them: lrcore's own pool, or OpenMP
 global_norm, clip_by_...  norms and clipping of gradients by themselves
 LossScaler                dynamic loss scaling
 Monitor                   says what is wrong with a run's learning rate
@@ -32,15 +33,18 @@ data.digits               the digits that ``lrcore demo`` learns
 ========================  =========================================================
 """
 
+import sys as _sys
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
 from lrcore import optimizers as optimizers
 from lrcore._config import get_isa as get_isa
 from lrcore._config import get_num_threads as get_num_threads
+from lrcore._config import get_threading as get_threading
 from lrcore._config import heed_environment as _heed_environment
 from lrcore._config import set_isa as set_isa
 from lrcore._config import set_num_threads as set_num_threads
+from lrcore._config import set_threading as set_threading
 from lrcore._config import show_config as show_config
 from lrcore._config import version as _version
 from lrcore.optimizers._families import *
@@ -63,6 +67,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "schedules": (),
     "search": ("sweep", "tune"),
     "space": (),
+    "threadpool": (),
     "training": (
         "EarlyStopping", "LossScaler", "ReduceOnPlateau", "clip_by_global_norm",
         "clip_by_value", "global_norm",
@@ -80,6 +85,7 @@ if TYPE_CHECKING:
     from lrcore import schedules as schedules
     from lrcore import search as search
     from lrcore import space as space
+    from lrcore import threadpool as threadpool
     from lrcore import training as training
     from lrcore.batch_size import GradientNoiseScale as GradientNoiseScale
     from lrcore.batch_size import scale_lr as scale_lr
@@ -113,3 +119,5 @@ else:
 
 
 _heed_environment()
+if "threadpoolctl" in _sys.modules:
+    _import_module("lrcore.threadpool")

@@ -59,6 +59,39 @@ def get_isa() -> str:
     return _core.isa()
 
 
+def set_threading(name: str | None) -> None:
+    """Choose what runs a step in several threads; the results are the same bits.
+
+    Parameters
+    ----------
+    name : str or None
+        ``"pool"``: lrcore's own threads; a step does not wait for one that another
+        program keeps from running.  ``"openmp"``, if the build has it: the threads of
+        OpenMP, which other libraries of the process may share; a step waits for all of
+        them.  ``"serial"``: no other threads.  None for the default, ``"pool"``.
+
+    Raises
+    ------
+    ValueError
+        This build does not have it.
+
+    Examples
+    --------
+    >>> lrcore.set_threading("serial"); lrcore.get_num_threads()
+    1
+    >>> lrcore.set_threading(None)
+    """
+    if not _core.set_threading(name):
+        raise ValueError(
+            f"threading: expected one of {_core.threadings()}, found {shown(name)}"
+        )
+
+
+def get_threading() -> str:
+    """Return the name of what runs a step in several threads."""
+    return _core.threading()
+
+
 def set_num_threads(n: int | None) -> None:
     """Let steps use at most n threads where their optimizer does not say.
 
@@ -98,8 +131,9 @@ def show_config(mode: Literal["print", "dict"] = "print") -> dict[str, Any] | No
 
     Examples
     --------
-    >>> sorted(lrcore.show_config("dict"))
-    ['isa', 'isas', 'lrcore', 'machine', 'numpy', 'openmp', 'rules', 'threads']
+    >>> config = lrcore.show_config("dict")
+    >>> config["threading"] in config["threadings"]
+    True
     """
     if not isinstance(mode, str) or mode not in ("print", "dict"):
         raise ValueError(f'mode: expected "print" or "dict", found {shown(mode)}')
@@ -111,17 +145,19 @@ def show_config(mode: Literal["print", "dict"] = "print") -> dict[str, Any] | No
         "isas": _core.isas(),
         "openmp": _core.has_openmp(),
         "threads": get_num_threads(),
+        "threading": get_threading(),
+        "threadings": _core.threadings(),
+        "threads_refused": _core.threads_refused(),
         "rules": list(_core.RULES),
     }
     if mode == "dict":
         return config
     isas = (f"{isa}{'' if ok else ' (not on this processor)'}"
             for isa, ok in config["isas"].items())  # fmt: skip
-    threads = (
-        f"{config['threads']} (OpenMP)"
-        if config["openmp"]
-        else "1 (built without OpenMP: single-threaded)"
-    )
+    threads = f"{config['threads']}, {config['threading']}"
+    threads += f" (available: {', '.join(config['threadings'])})"
+    if config["threads_refused"]:
+        threads += "; the system has refused to make more: steps go on with fewer"
     print(
         f"lrcore    {config['lrcore']}, NumPy {config['numpy']}, {config['machine']}\n"
         f"kernels   {config['isa']} (available: {', '.join(isas)})\n"
@@ -132,12 +168,18 @@ def show_config(mode: Literal["print", "dict"] = "print") -> dict[str, Any] | No
 
 
 def heed_environment() -> None:
-    """Take LRCORE_NUM_THREADS and the CPU quota; refuse an LRCORE_ISA not to be had."""
+    """Take LRCORE_NUM_THREADS and the CPU quota; refuse what is not to be had."""
     wanted = os.environ.get("LRCORE_ISA")
     if wanted and wanted != get_isa():
         runs = [isa for isa, ok in _core.isas().items() if ok]
         raise ImportError(
             f"LRCORE_ISA: expected one of {runs}, which run here, found {shown(wanted)}"
+        )
+    wanted = os.environ.get("LRCORE_THREADING")
+    if wanted and wanted != get_threading():
+        raise ImportError(
+            f"LRCORE_THREADING: expected one of {_core.threadings()}, found "
+            f"{shown(wanted)}"
         )
     if not os.environ.get("OMP_NUM_THREADS"):
         _core.limit_threads(quota.cpus() or 0)

@@ -20,9 +20,9 @@ double lrc_agc_max_norm(const lrc_group *group, lrc_scaled p)
 
 /* --- measure ---------------------------------------------------------------------- */
 
-static void measure_share(lrc_run *run, const lrc_team *team)
+static void measure_share(lrc_run *run, const lrc_chunk *chunk)
 {
-    lrc_share mine = lrc_share_of(run->plan, team);
+    lrc_share mine = lrc_share_of(run->plan, chunk);
     lrc_scratch scratch;
     for (lrc_view v; lrc_next(&mine, 0, &v);) {
         const lrc_dtype dtype = v.tensor->dtype;
@@ -41,7 +41,6 @@ static void measure_share(lrc_run *run, const lrc_team *team)
         if (group->agc != 0 && !lrc_has_units(run, v.tensor))
             sums->p = lrc_squares_of(table, dtype, v.p, v.n, &ignored);
     }
-    lrc_measure_units(run, team);
 }
 
 /* The clip factor of a tensor by its own norms.  clipped: its sum of squares
@@ -117,16 +116,16 @@ static void measure_meet(lrc_run *run)
     lrc_round_all(run);
 }
 
-const lrc_pass lrc_measure_pass = {LRC_MEASURES, LRC_TAKEN, measure_share,
-                                   measure_meet};
+const lrc_pass lrc_measure_pass = {LRC_MEASURES, LRC_TAKEN, measure_share, measure_meet,
+                                   0};
 
 /* --- check ------------------------------------------------------------------------ */
 
 /* A finite gradient times a factor above 1 may be infinite.  If the norms do not
  * exclude this, the check looks at the gradients that the rules will get. */
-static void check_share(lrc_run *run, const lrc_team *team)
+static void check_share(lrc_run *run, const lrc_chunk *chunk)
 {
-    lrc_share mine = lrc_share_of(run->plan, team);
+    lrc_share mine = lrc_share_of(run->plan, chunk);
     lrc_scratch scratch;
     for (lrc_view v; lrc_next(&mine, 0, &v);) {
         const lrc_table *table = run->table[v.tensor->dtype];
@@ -146,4 +145,4 @@ static void check_meet(lrc_run *run)
     }
 }
 
-const lrc_pass lrc_check_pass = {LRC_CHECKS, LRC_TAKEN, check_share, check_meet};
+const lrc_pass lrc_check_pass = {LRC_CHECKS, LRC_TAKEN, check_share, check_meet, 0};

@@ -47,28 +47,28 @@ static void col_stats(const lrc_run *run, const lrc_tensor *t, size_t from, size
     }
 }
 
-static void read_tensor(const lrc_run *run, const lrc_tensor *t, const lrc_team *team)
+static void read_tensor(const lrc_run *run, const lrc_tensor *t, const lrc_chunk *chunk)
 {
     const lrc_factors *f = &t->factors;
     const size_t rows = t->n / f->n_cols;
-    const size_t last = lrc_begin(rows, 1, team->k + 1, team->n);
-    const size_t end = lrc_begin(f->n_cols, LRC_COLUMNS, team->k + 1, team->n);
-    size_t at = lrc_begin(f->n_cols, LRC_COLUMNS, team->k, team->n);
+    const size_t last = lrc_begin(rows, 1, chunk->k + 1, chunk->n);
+    const size_t end = lrc_begin(f->n_cols, LRC_COLUMNS, chunk->k + 1, chunk->n);
+    size_t at = lrc_begin(f->n_cols, LRC_COLUMNS, chunk->k, chunk->n);
 
-    for (size_t row = lrc_begin(rows, 1, team->k, team->n); row < last; row++)
+    for (size_t row = lrc_begin(rows, 1, chunk->k, chunk->n); row < last; row++)
         f->row_stat[row] = row_stat(run, t, row);
     for (; at < end; at += LRC_STRIP)
         col_stats(run, t, at, end - at < LRC_STRIP ? end - at : LRC_STRIP);
 }
 
-static void share(lrc_run *run, const lrc_team *team)
+static void share(lrc_run *run, const lrc_chunk *chunk)
 {
     for (size_t i = 0; i < run->plan->n_tensors; i++) {
         const lrc_tensor *t = run->plan->tensor + i;
-        if (factoring_of(run, t) && t->n > 0) read_tensor(run, t, team);
+        if (factoring_of(run, t) && t->n > 0) read_tensor(run, t, chunk);
     }
 }
 
 static void meet(lrc_run *run) { lrc_ask_caller(run, LRC_ASK_FACTORED); }
 
-const lrc_pass lrc_factor_pass = {LRC_FACTORS, LRC_TAKEN, share, meet};
+const lrc_pass lrc_factor_pass = {LRC_FACTORS, LRC_TAKEN, share, meet, 1};

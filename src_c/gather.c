@@ -4,9 +4,9 @@
 
 #include "run.h"
 
-static void share(lrc_run *run, const lrc_team *team)
+static void share(lrc_run *run, const lrc_chunk *chunk)
 {
-    lrc_share mine = lrc_share_of(run->plan, team);
+    lrc_share mine = lrc_share_of(run->plan, chunk);
     for (lrc_view v; lrc_next(&mine, 0, &v);) {
         const lrc_dtype dtype = v.tensor->dtype;
         const size_t bytes = v.n * lrc_size_of(dtype);
@@ -18,4 +18,4 @@ static void share(lrc_run *run, const lrc_team *team)
     }
 }
 
-const lrc_pass lrc_gather_pass = {LRC_ALWAYS, LRC_TAKEN, share, NULL};
+const lrc_pass lrc_gather_pass = {LRC_ALWAYS, LRC_TAKEN, share, NULL, 0};

@@ -58,13 +58,15 @@
  * other if none is zeroed).  Two threads may step two plans at the same time, but not
  * the same plan.
  *
- * Nothing here allocates, prints, keeps a reference or ends the process, but the OpenMP
- * runtime ends it if the system refuses a thread (for example with
- * OMP_STACKSIZE=60000G).  Where that may happen, set num_threads to 1.
+ * Nothing here allocates, prints, keeps a reference or ends the process.  Two things make
+ * threads, of which lrc_set_threading() chooses one.  The pool makes its own in the first
+ * step that needs them, with all signals blocked, and ends them at exit or when the
+ * library is unloaded; if the system refuses a thread, steps go on with fewer.  OpenMP
+ * ends the process then (for example with OMP_STACKSIZE=60000G).
  *
- * Fork.  A child process would wait forever for the threads of libgomp's pool, which it
- * does not have.  So before each fork of a process that has stepped with several
- * threads, lrcore ends the pool with omp_pause_resource_all(omp_pause_soft); the next
+ * Fork.  A child process has none of the threads.  lrcore's pool makes its own there, but
+ * libgomp would wait for them forever.  So before each fork of a process that has stepped
+ * by several threads of OpenMP, lrcore ends them with omp_pause_resource_all(omp_pause_soft); the next
  * parallel region, in parent and child, makes a new one (0.5 ms).  The host program
  * loses the threadprivate data of the ended threads, and nothing else. */
 

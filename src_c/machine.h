@@ -13,13 +13,25 @@ int lrc_isa_runs(size_t i);
 const char *lrc_isa(void);
 int lrc_set_isa(const char *name);
 
-/* The number of threads of a step: always 1 in a build without OpenMP.
- * lrc_set_num_threads(0) returns to the default: the number of OpenMP (OMP_NUM_THREADS,
- * threadpoolctl), or fewer if the processor affinity or lrc_limit_threads() allow fewer
- * (lrc_limit_threads(0): no limit). */
+/* What runs a step in several threads: "pool", lrcore's own threads; "openmp", if this
+ * build has it; or "serial", which makes none.  lrc_threading() names the one in use:
+ * that of the environment variable LRCORE_THREADING, otherwise the first.
+ * lrc_set_threading() chooses another and returns 0, or -1 if this build does not have
+ * it; lrc_set_threading(NULL) returns to the default.  The results are the same bits. */
+size_t lrc_threading_count(void);
+const char *lrc_threading_name(size_t i);
+const char *lrc_threading(void);
+int lrc_set_threading(const char *name);
+
+/* The number of threads of a step.  lrc_set_num_threads(0) returns to the default: the
+ * number of OpenMP (OMP_NUM_THREADS, threadpoolctl), or fewer if the processor affinity
+ * or lrc_limit_threads() allow fewer (lrc_limit_threads(0): no limit).
+ * lrc_threads_refused() tells whether the system has refused to make a thread for the
+ * pool: steps go on with those that it has. */
 int lrc_num_threads(void);
 void lrc_set_num_threads(int n);
 void lrc_limit_threads(int n);
+int lrc_threads_refused(void);
 int lrc_has_openmp(void);
 
 #endif

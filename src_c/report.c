@@ -31,4 +31,4 @@ static void meet(lrc_run *run)
     }
 }
 
-const lrc_pass lrc_report_pass = {LRC_REPORTS, LRC_TAKEN, NULL, meet};
+const lrc_pass lrc_report_pass = {LRC_REPORTS, LRC_TAKEN, NULL, meet, 0};

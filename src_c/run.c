@@ -91,6 +91,7 @@ static unsigned asked_for(const lrc_plan *plan)
                             group->clip_value != 0 || lrc_scales[group->scale].emits;
         if (group->clip_norm != 0 || group->agc != 0 || (plan->report && changed))
             asked |= LRC_MEASURES;
+        if (group->agc != 0) asked |= LRC_UNITS;
         if (group->scale != LRC_NO_SCALE) asked |= LRC_SCALES;
         if (group->gauge != LRC_NO_GAUGE && plan->gauge_sums) asked |= LRC_GAUGES;
         if (group->factoring) asked |= LRC_FACTORS;
@@ -99,21 +100,31 @@ static unsigned asked_for(const lrc_plan *plan)
     return asked;
 }
 
-/* Run the passes in one thread of a team. */
-static void run_passes(void *ctx, const lrc_team *team)
+/* Do one chunk of a pass, in any thread. */
+static void do_chunk(void *ctx, const lrc_chunk *chunk)
 {
     lrc_run *run = ctx;
-    const int helper = team->k > 0; /* thread 0 has already set its mode */
-    const fp_mode mode = helper ? fp_enter(run->plan->keep_subnormals) : run->caller;
+    const fp_mode mode = fp_enter(run->plan->keep_subnormals);
+    run->pass->share(run, chunk);
+    fp_leave(mode);
+}
+
+static void run_passes(lrc_run *run)
+{
+    const size_t total = run->plan->total;
+    const int threads =
+        lrc_threads_for(total, run->plan->parallel_from, run->plan->num_threads);
+    const int chunks = lrc_chunks_for(total, threads);
+
     for (const lrc_pass *const *pass = run->passes; *pass; pass++) {
-        if (!(run->asked & (*pass)->asked) || run->result != (*pass)->result) continue;
-        if ((*pass)->share) (*pass)->share(run, team);
-        if (!(*pass)->meet) continue;
-        lrc_meet(team);
-        if (team->k == 0) (*pass)->meet(run);
-        lrc_meet(team);
+        run->pass = *pass;
+        if (!(run->asked & run->pass->asked) || run->result != run->pass->result)
+            continue;
+        if (run->pass->share)
+            lrc_parallel(threads, run->pass->by_lines ? threads : chunks, do_chunk,
+                         run);
+        if (run->pass->meet) run->pass->meet(run);
     }
-    if (helper) fp_leave(mode);
 }
 
 int lrc_run_passes(lrc_run *run, lrc_plan *plan, const lrc_pass *const *passes)
@@ -130,8 +141,7 @@ int lrc_run_passes(lrc_run *run, lrc_plan *plan, const lrc_pass *const *passes)
     /* Nor does a kernel measure the raw gradient if that is multiplied before it. */
     for (size_t i = 0; plan->report && i < plan->n_groups; i++)
         if (run->numbers[i].before_kernel[0] != 1) run->asked |= LRC_MEASURES;
-    lrc_parallel(lrc_threads_for(plan->total, plan->parallel_from, plan->num_threads),
-                 run_passes, run);
+    run_passes(run);
     fp_leave(run->caller);
     return run->result;
 }

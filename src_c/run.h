@@ -1,8 +1,8 @@
 /* run.h: a step under way, which is a list of passes.
  *
- * In a pass each thread works on its share of the tensors; then, while the others wait,
- * thread 0 (the caller's) makes numbers from the results of all.  A run holds these
- * results; its arrays lie in the plan's `work`. */
+ * In a pass several threads work on chunks of the tensors; when all chunks are done, the
+ * caller's thread makes numbers from the results.  A run holds these results; its arrays
+ * lie in the plan's `work`. */
 
 #ifndef LRC_RUN_H
 #define LRC_RUN_H
@@ -50,6 +50,7 @@ typedef struct lrc_pass lrc_pass;
 typedef struct {
     lrc_plan *plan;
     const lrc_pass *const *passes;
+    const lrc_pass *pass;          /* the one under way */
     const lrc_table *const *table; /* by dtype */
     lrc_numbers *numbers;          /* one for each group */
     lrc_measured *strip;           /* one for each strip */
@@ -73,7 +74,8 @@ enum {
     LRC_DIRECTS = 32,
     LRC_SCALES = 64,
     LRC_REPORTS = 128,
-    LRC_ZEROES = 256
+    LRC_ZEROES = 256,
+    LRC_UNITS = 512
 };
 
 struct lrc_pass {
@@ -82,13 +84,16 @@ struct lrc_pass {
      * step. */
     unsigned asked;
     int result;
-    void (*share)(lrc_run *run, const lrc_team *team); /* in each thread; or NULL */
-    void (*meet)(lrc_run *run); /* then in thread 0, while the others wait; or NULL */
+    void (*share)(lrc_run *run,
+                  const lrc_chunk *chunk); /* in several threads; or NULL */
+    void (*meet)(lrc_run *run);            /* then in the caller's thread; or NULL */
+    int by_lines; /* whether chunks are rows and columns of matrices: few are best */
 };
 
 /* The passes of a step, in order: see step.c. */
-extern const lrc_pass lrc_measure_pass, lrc_check_pass, lrc_gauge_pass, lrc_factor_pass,
-    lrc_direct_pass, lrc_scale_pass, lrc_step_pass, lrc_report_pass, lrc_zero_pass;
+extern const lrc_pass lrc_units_pass, lrc_measure_pass, lrc_check_pass, lrc_gauge_pass,
+    lrc_factor_pass, lrc_direct_pass, lrc_scale_pass, lrc_step_pass, lrc_report_pass,
+    lrc_zero_pass;
 /* Passes of lrc_clip(), lrc_gather() and lrc_update_averages(). */
 extern const lrc_pass lrc_clip_pass, lrc_gather_pass, lrc_average_pass;
 
@@ -138,8 +143,6 @@ void lrc_average_strip(const lrc_run *run, const lrc_view *v);
 
 /* units.c: whether a tensor is clipped by more than one unit. */
 int lrc_has_units(const lrc_run *run, const lrc_tensor *t);
-/* Measure the norms of a thread's units. */
-void lrc_measure_units(lrc_run *run, const lrc_team *team);
 /* Make the clip factors of a tensor's units, for gradients that were multiplied by
  * `scale`.  Returns the sum of squares after clipping; it is `total` if nothing was
  * clipped. */

@@ -1,4 +1,4 @@
-/* split.c: how the work is split among threads. */
+/* split.c: how the work is split into chunks. */
 
 #include "split.h"
 
@@ -25,7 +25,7 @@ static const lrc_tensor *tensor_at(const lrc_plan *plan, size_t at)
     return plan->tensor + lo;
 }
 
-/* The tensor in which thread k of n begins, and the index of the element in it. */
+/* The tensor in which chunk k of n begins, and the index of the element in it. */
 static const lrc_tensor *begin_of(const lrc_plan *plan, int k, int n, size_t *index)
 {
     *index = 0;
@@ -37,11 +37,11 @@ static const lrc_tensor *begin_of(const lrc_plan *plan, int k, int n, size_t *in
     return t;
 }
 
-lrc_share lrc_share_of(const lrc_plan *plan, const lrc_team *team)
+lrc_share lrc_share_of(const lrc_plan *plan, const lrc_chunk *chunk)
 {
     lrc_share s;
-    s.t = begin_of(plan, team->k, team->n, &s.at);
-    s.last = begin_of(plan, team->k + 1, team->n, &s.end);
+    s.t = begin_of(plan, chunk->k, chunk->n, &s.at);
+    s.last = begin_of(plan, chunk->k + 1, chunk->n, &s.end);
     return s;
 }
 

@@ -1,4 +1,4 @@
-/* split.h: how the work is split among threads. */
+/* split.h: how the work is split into chunks. */
 
 #ifndef LRC_SPLIT_H
 #define LRC_SPLIT_H
@@ -9,10 +9,10 @@
 /* Columns in one block: their sums, 8 doubles, fill a cache line. */
 enum { LRC_COLUMNS = 8 };
 
-/* The first of `total` items of thread k of n, which is also the end of thread k - 1.
+/* The first of `total` items of chunk k of n, which is also the end of chunk k - 1.
  * Items are split in whole blocks, as evenly as possible; the last block may be short.
  *
- *     total   block   n    begin of thread 0, 1, ...; end
+ *     total   block   n    begin of chunk 0, 1, ...; end
  *     100     8       2    0, 48; 100           13 blocks: 6 and 7
  *     100     1       3    0, 33, 66; 100
  *     100     64      2    0, 64; 100           2 blocks: 1 and 1
@@ -20,14 +20,14 @@ enum { LRC_COLUMNS = 8 };
  */
 size_t lrc_begin(size_t total, size_t block, int k, int n);
 
-/* A thread's share of a plan's elements.  Shares are even up to a strip: they consist
- * of whole strips, so that sums by strip do not depend on the number of threads. */
+/* The elements of a plan that are a chunk's.  Chunks are even up to a strip: they consist
+ * of whole strips, so that sums by strip do not depend on their number. */
 typedef struct {
     const lrc_tensor *t, *last; /* the tensors of the next element and of the end, */
     size_t at, end;             /* and the indices of the elements in them */
 } lrc_share;
 
-lrc_share lrc_share_of(const lrc_plan *plan, const lrc_team *team);
+lrc_share lrc_share_of(const lrc_plan *plan, const lrc_chunk *chunk);
 
 /* Make the view of the share's next strip or, if `whole` is set, of the rest of its
  * tensor within the share; return 0 at the end. */

@@ -6,14 +6,22 @@
 
 #include "run.h"
 
-static const lrc_pass *const step[] = {&lrc_measure_pass, &lrc_check_pass,
-                                       &lrc_gauge_pass,   &lrc_factor_pass,
-                                       &lrc_direct_pass,  &lrc_scale_pass,
-                                       &lrc_step_pass,    &lrc_report_pass,
-                                       &lrc_zero_pass,    NULL};
-static const lrc_pass *const measure[] = {&lrc_measure_pass, &lrc_check_pass,
-                                          &lrc_gauge_pass, &lrc_factor_pass, NULL};
-static const lrc_pass *const clip[] = {&lrc_measure_pass, &lrc_clip_pass, NULL};
+static const lrc_pass *const step[] = {&lrc_units_pass,
+                                       &lrc_measure_pass,
+                                       &lrc_check_pass,
+                                       &lrc_gauge_pass,
+                                       &lrc_factor_pass,
+                                       &lrc_direct_pass,
+                                       &lrc_scale_pass,
+                                       &lrc_step_pass,
+                                       &lrc_report_pass,
+                                       &lrc_zero_pass,
+                                       NULL};
+static const lrc_pass *const measure[] = {&lrc_units_pass,  &lrc_measure_pass,
+                                          &lrc_check_pass,  &lrc_gauge_pass,
+                                          &lrc_factor_pass, NULL};
+static const lrc_pass *const clip[] = {&lrc_units_pass, &lrc_measure_pass,
+                                       &lrc_clip_pass, NULL};
 static const lrc_pass *const gather[] = {&lrc_gather_pass, NULL};
 static const lrc_pass *const average[] = {&lrc_average_pass, NULL};
 
@@ -98,9 +106,9 @@ static void step_strip(lrc_run *run, lrc_view *v, lrc_scratch scratch[2])
     if (run->plan->zero_grads) memset(raw, 0, v->n * lrc_size_of(dtype));
 }
 
-static void step_share(lrc_run *run, const lrc_team *team)
+static void step_share(lrc_run *run, const lrc_chunk *chunk)
 {
-    lrc_share mine = lrc_share_of(run->plan, team);
+    lrc_share mine = lrc_share_of(run->plan, chunk);
     lrc_scratch scratch[2];
     for (const lrc_tensor *t; (t = lrc_next_tensor(&mine)) != NULL;) {
         const lrc_numbers *numbers = run->numbers + t->group;
@@ -114,15 +122,15 @@ static void step_share(lrc_run *run, const lrc_team *team)
     }
 }
 
-const lrc_pass lrc_step_pass = {LRC_ALWAYS, LRC_TAKEN, step_share, NULL};
+const lrc_pass lrc_step_pass = {LRC_ALWAYS, LRC_TAKEN, step_share, NULL, 0};
 
 /* --- gradients of a step that was skipped ----------------------------------------- */
 
-static void zero_share(lrc_run *run, const lrc_team *team)
+static void zero_share(lrc_run *run, const lrc_chunk *chunk)
 {
-    lrc_share mine = lrc_share_of(run->plan, team);
+    lrc_share mine = lrc_share_of(run->plan, chunk);
     for (lrc_view v; lrc_next(&mine, 0, &v);)
         memset(v.g, 0, v.n * lrc_size_of(v.tensor->dtype));
 }
 
-const lrc_pass lrc_zero_pass = {LRC_ZEROES, LRC_SKIPPED, zero_share, NULL};
+const lrc_pass lrc_zero_pass = {LRC_ZEROES, LRC_SKIPPED, zero_share, NULL, 0};

@@ -1,22 +1,98 @@
-/* threads.c: the number of threads of a step. */
+/* threads.c: the back end of threads in use, the number of threads and of chunks. */
 
+#define _GNU_SOURCE /* for sched_getaffinity */
 #include "threads.h"
 
+#include <sched.h>
 #include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "lrcore.h"
+
+/* --- the back ends ---------------------------------------------------------------- */
+
+static const lrc_back_end *const kinds[] = {&lrc_pool, /* the default */
+#ifdef _OPENMP
+                                            &lrc_openmp,
+#endif
+                                            &lrc_serial};
+
+size_t lrc_threading_count(void) { return sizeof kinds / sizeof *kinds; }
+
+const char *lrc_threading_name(size_t i) { return kinds[i]->name; }
+
+static const lrc_back_end *find(const char *name)
+{
+    for (size_t i = 0; name && i < lrc_threading_count(); i++)
+        if (strcmp(name, kinds[i]->name) == 0) return kinds[i];
+    return NULL;
+}
+
+/* Chosen on first use; two threads that do this at the same time choose the same. */
+static _Atomic(const lrc_back_end *) current;
+
+static const lrc_back_end *in_use(void)
+{
+    const lrc_back_end *kind = atomic_load_explicit(&current, memory_order_relaxed);
+    if (!kind) {
+        kind = find(getenv("LRCORE_THREADING"));
+        if (!kind) kind = kinds[0];
+        atomic_store_explicit(&current, kind, memory_order_relaxed);
+    }
+    return kind;
+}
+
+const char *lrc_threading(void) { return in_use()->name; }
+
+int lrc_set_threading(const char *name)
+{
+    const lrc_back_end *kind = find(name);
+    if (name && !kind) return -1;
+    atomic_store_explicit(&current, kind, memory_order_relaxed);
+    return 0;
+}
+
+/* --- the number of threads -------------------------------------------------------- */
 
 static atomic_int num_threads; /* as the user has set it; 0: the default */
 static atomic_int limit;       /* of the default; 0: no limit */
 
 static int lesser(int a, int b) { return a < b ? a : b; }
 
-int lrc_num_threads(void)
+/* The processors that this process may use now; this is a system call. */
+static int processors(void)
 {
+#ifdef CPU_COUNT
+    cpu_set_t set; /* of 1,024 processors; the call fails where there may be more */
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+#endif
+    const long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (int)n : 1;
+}
+
+int lrc_has_openmp(void)
+{
+#ifdef _OPENMP
+    return 1;
+#else
+    return 0;
+#endif
+}
+
+#ifndef _OPENMP
+int lrc_openmp_threads(void) { return processors(); }
+#endif
+
+/* Exported by the extension, so that threadpoolctl recognises it. */
+__attribute__((visibility("default"))) int lrc_num_threads(void)
+{
+    if (in_use() == &lrc_serial) return 1;
     const int set = atomic_load_explicit(&num_threads, memory_order_relaxed);
-    if (set > 0 && lrc_has_openmp()) return set;
+    if (set > 0) return set;
     const int most = atomic_load_explicit(&limit, memory_order_relaxed);
-    const int n = lesser(lrc_usual_threads(), lrc_processors());
+    const int n = lesser(lrc_openmp_threads(), processors());
     return most > 0 ? lesser(n, most) : n;
 }
 
@@ -34,9 +110,28 @@ int lrc_threads_for(size_t total, size_t parallel_from, int asked)
 {
     enum { FEW = 8 };
     if (total < (parallel_from ? parallel_from : LRC_PARALLEL_FROM)) return 1;
-    const int n = asked > 0 ? asked : lrc_num_threads();
+    const int n = asked > 0 && in_use() != &lrc_serial ? asked : lrc_num_threads();
     if (n <= FEW) return n;
     /* More gain nothing, and OpenMP ends the process if it cannot create a thread. */
-    const int most = 4 * lrc_processors();
+    const int most = 4 * processors();
     return lesser(n, most > FEW ? most : FEW);
+}
+
+/* --- the number of chunks ---------------------------------------------------------- */
+
+int lrc_chunks_for(size_t total, int n_threads)
+{
+    enum { LEAST = 4 * LRC_STRIP, PER_THREAD = 64 };
+    const size_t least = (size_t)n_threads, most = least * PER_THREAD;
+    if (n_threads == 1 || !in_use()->claims) return n_threads;
+    const size_t n = total / LEAST;
+    return (int)(n < least ? least : n > most ? most : n);
+}
+
+void lrc_parallel(int n_threads, int n_chunks, lrc_job *job, void *ctx)
+{
+    if (n_threads == 1)
+        job(ctx, &(lrc_chunk){0, 1});
+    else
+        in_use()->parallel(n_threads, n_chunks, job, ctx);
 }

@@ -12,6 +12,7 @@
 #include <omp.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdint.h>
 
 #include "lrcore.h"
 #include "threads.h"
@@ -41,30 +42,18 @@ __attribute__((constructor)) static void guard_fork(void)
     (void)pthread_atfork(end_pool, NULL, NULL);
 }
 
-int lrc_has_openmp(void) { return 1; }
+int lrc_openmp_threads(void) { return omp_get_max_threads(); }
 
-int lrc_usual_threads(void) { return omp_get_max_threads(); }
-
-/* The processors of the current affinity mask; this is a system call. */
-int lrc_processors(void) { return omp_get_num_procs(); }
-
-void lrc_parallel(int n_threads, void (*fn)(void *, const lrc_team *), void *ctx)
+static void parallel(int n_threads, int n_chunks, lrc_job *job, void *ctx)
 {
-    const lrc_team alone = {0, 1};
-    if (n_threads == 1) {
-        fn(ctx, &alone);
-        return;
-    }
     atomic_store_explicit(&pooled, 1, memory_order_relaxed);
 #pragma omp parallel num_threads(n_threads)
     {
-        const lrc_team team = {omp_get_thread_num(), omp_get_num_threads()};
-        fn(ctx, &team);
+        const int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
+        const int end = (int)(n_chunks * (thread + 1) / threads);
+        for (int k = (int)(n_chunks * thread / threads); k < end; k++)
+            job(ctx, &(lrc_chunk){k, n_chunks});
     }
 }
 
-void lrc_meet(const lrc_team *team)
-{
-    if (team->n == 1) return;
-#pragma omp barrier
-}
+const lrc_back_end lrc_openmp = {"openmp", parallel, 0};

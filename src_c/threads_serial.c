@@ -1,19 +1,11 @@
-/* threads_serial.c: the back end with one thread, for compilers without OpenMP. */
+/* threads_serial.c: the back end that makes no threads. */
 
-#include "lrcore.h"
 #include "threads.h"
 
-int lrc_has_openmp(void) { return 0; }
-
-int lrc_usual_threads(void) { return 1; }
-
-int lrc_processors(void) { return 1; }
-
-void lrc_parallel(int n_threads, void (*fn)(void *, const lrc_team *), void *ctx)
+static void parallel(int n_threads, int n_chunks, lrc_job *job, void *ctx)
 {
-    const lrc_team alone = {0, 1};
     (void)n_threads;
-    fn(ctx, &alone);
+    for (int k = 0; k < n_chunks; k++) job(ctx, &(lrc_chunk){k, n_chunks});
 }
 
-void lrc_meet(const lrc_team *team) { (void)team; }
+const lrc_back_end lrc_serial = {"serial", parallel, 0};

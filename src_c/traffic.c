@@ -10,12 +10,12 @@ typedef struct {
     size_t n;
 } task;
 
-static void share(void *ctx, const lrc_team *team)
+static void share(void *ctx, const lrc_chunk *chunk)
 {
     enum { LINE = 64 };
     const task *it = ctx;
-    const size_t from = lrc_begin(it->n, LINE, team->k, team->n);
-    const size_t end = lrc_begin(it->n, LINE, team->k + 1, team->n);
+    const size_t from = lrc_begin(it->n, LINE, chunk->k, chunk->n);
+    const size_t end = lrc_begin(it->n, LINE, chunk->k + 1, chunk->n);
     lrc_current_tables()[LRC_F32]->traffic(it->g, it->arrays, it->n_arrays, from,
                                            end - from);
 }
@@ -24,5 +24,6 @@ void lrc_traffic(const float *g, float *const *arrays, int n_arrays, size_t n,
                  int num_threads)
 {
     task it = {g, arrays, n_arrays, n};
-    lrc_parallel(lrc_threads_for(n, 0, num_threads), share, &it);
+    const int threads = lrc_threads_for(n, 0, num_threads);
+    lrc_parallel(threads, lrc_chunks_for(n, threads), share, &it);
 }

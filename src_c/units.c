@@ -90,18 +90,18 @@ static void measure_columns(lrc_run *run, const columns *c)
     }
 }
 
-/* Measure a thread's units of a tensor. */
-static void measure_tensor(lrc_run *run, const lrc_tensor *t, const lrc_team *team)
+/* Measure a chunk of a tensor's units. */
+static void measure_tensor(lrc_run *run, const lrc_tensor *t, const lrc_chunk *chunk)
 {
     const lrc_units *units = &t->units;
     const size_t rows = units->inner == 1 ? units->outer : 0;
-    const size_t last = lrc_begin(rows, 1, team->k + 1, team->n);
-    const size_t end = lrc_begin(units->inner, LRC_COLUMNS, team->k + 1, team->n);
+    const size_t last = lrc_begin(rows, 1, chunk->k + 1, chunk->n);
+    const size_t end = lrc_begin(units->inner, LRC_COLUMNS, chunk->k + 1, chunk->n);
 
-    for (size_t u = lrc_begin(rows, 1, team->k, team->n); u < last; u++)
+    for (size_t u = lrc_begin(rows, 1, chunk->k, chunk->n); u < last; u++)
         measure_row(run, t, u);
     for (size_t outer = 0; !rows && outer < units->outer; outer++) {
-        size_t at = lrc_begin(units->inner, LRC_COLUMNS, team->k, team->n);
+        size_t at = lrc_begin(units->inner, LRC_COLUMNS, chunk->k, chunk->n);
         for (; at < end; at += LRC_STRIP) {
             const size_t left = end - at;
             const columns c = {t, outer, at, left < LRC_STRIP ? left : LRC_STRIP};
@@ -110,13 +110,15 @@ static void measure_tensor(lrc_run *run, const lrc_tensor *t, const lrc_team *te
     }
 }
 
-void lrc_measure_units(lrc_run *run, const lrc_team *team)
+static void share(lrc_run *run, const lrc_chunk *chunk)
 {
     for (size_t i = 0; i < run->plan->n_tensors; i++) {
         const lrc_tensor *t = run->plan->tensor + i;
-        if (lrc_has_units(run, t) && t->n > 0) measure_tensor(run, t, team);
+        if (lrc_has_units(run, t) && t->n > 0) measure_tensor(run, t, chunk);
     }
 }
+
+const lrc_pass lrc_units_pass = {LRC_UNITS, LRC_TAKEN, share, NULL, 1};
 
 /* --- factors ---------------------------------------------------------------------- */
 

@@ -39,19 +39,23 @@ class Toolchain(NamedTuple):
     isas: dict[str, list[str]]
     openmp: bool = False
     link_flags: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()  # of all but the kernels
 
     def core(self):
         """Return the core's objects."""
         command = [*self.compiler, *CFLAGS, *NO_DEBUG]
         openmp = ["-fopenmp"] if self.openmp else []
         return kernel_objects(OBJECTS, command, self.isas) + [
-            Object(OBJECTS, path.stem, [*command, *openmp, f"-I{SRC_C}"], path)
+            Object(
+                OBJECTS, path.stem, [*command, *openmp, *self.flags, f"-I{SRC_C}"], path
+            )
             for path in c_sources(self.openmp)
         ]
 
     def build(self, name, folder):
         """Link tests/NAME.c with the core, after compiling what is not up to date."""
-        command = [*self.compiler, *CFLAGS, *NO_DEBUG, *STRICT, f"-I{SRC_C}"]
+        flags = [*CFLAGS, *NO_DEBUG, *STRICT, *self.flags, f"-I{SRC_C}"]
+        command = [*self.compiler, *flags]
         own = Object(OBJECTS, name, command, ROOT / f"tests/{name}.c")
         openmp = ["-fopenmp"] if self.openmp else []
         link = [self.compiler[0], *openmp, *self.link_flags]

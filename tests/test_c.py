@@ -1,5 +1,6 @@
 """src_c/ by itself: C programs, other compilers, another architecture."""
 
+import os
 import random
 import re
 import shutil
@@ -59,7 +60,7 @@ def test_aarch64_gives_the_same_bits(native, tmp_path):
 
 
 def test_the_core_allocates_and_prints_nothing():
-    """By its symbols: what the objects call from outside, with either back end."""
+    """By its symbols: what the objects call from outside, with OpenMP or without."""
     objects = {
         obj.path: obj
         for openmp in (False, True)
@@ -73,6 +74,9 @@ def test_the_core_allocates_and_prints_nothing():
     allowed |= {"__cpu_model", "__cpu_indicator_init", "sqrt", "sqrtf"}
     allowed |= {"memcpy", "memset", "frexp", "ldexp", "fmax"}
     allowed |= {"dladdr", "dlopen", "dlsym", "dlclose"}  # in a fork, of what is loaded
+    allowed |= {"sched_getaffinity", "__sched_cpucount", "sysconf", "sched_yield"}
+    allowed |= {"pthread_create", "pthread_join", "pthread_sigmask", "sigfillset"}
+    allowed |= {"syscall", "clock_gettime", "nanosleep"}  # threads wait for work
     allowed |= {"__stack_chk_fail", "__memcpy_chk", "__memset_chk"}  # hardened builds
     openmp = {s for s in called if s.startswith(("omp_", "GOMP_"))}
     assert called - allowed - openmp == set()
@@ -171,11 +175,12 @@ def test_shares_cover_all_in_order_and_evenly_to_a_block(program):
 # --- forks ----------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(not _core.has_openmp(), reason="this build has one thread: no pool")
+@pytest.mark.skipif(not _core.has_openmp(), reason="this build has no OpenMP")
 @pytest.mark.parametrize(("threads", "times"), [(1, 0), (2, 1)])
 def test_a_fork_pauses_openmp_only_after_steps_of_several_threads(
     program, threads, times
 ):
     """Before, lrcore has made no pool: what there is belongs to the program."""
-    found = run([program("fork"), str(threads)])
+    environment = {**os.environ, "LRCORE_THREADING": "openmp"}
+    found = run([program("fork"), str(threads)], env=environment)
     assert found == f"paused {times} times, child 0\n"

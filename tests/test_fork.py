@@ -14,9 +14,7 @@ import pytest
 
 from lrcore import _core
 
-several_threads = pytest.mark.skipif(
-    not _core.has_openmp(), reason="this build has one thread: no pool"
-)
+each_back_end = pytest.mark.parametrize("back_end", _core.threadings())
 
 
 def python(script, **environment):
@@ -59,11 +57,12 @@ BETWEEN = """
 FORKS = {"python": "os.fork", "c": "ctypes.PyDLL(None).fork"}
 
 
-@several_threads
+@each_back_end
 @pytest.mark.parametrize("fork", FORKS)
-def test_a_forked_child_steps_too(fork):
+def test_a_forked_child_steps_too(fork, back_end):
     """A parallel region before and after a fork; libgomp alone would hang."""
-    assert python(BETWEEN.format(fork=FORKS[fork])) == "done"
+    script = BETWEEN.format(fork=FORKS[fork])
+    assert python(script, LRCORE_THREADING=back_end) == "done"
 
 
 def another_runtime():
@@ -74,7 +73,7 @@ def another_runtime():
     return found[0] if found else None
 
 
-@several_threads
+@pytest.mark.skipif(not _core.has_openmp(), reason="this build has no OpenMP")
 @pytest.mark.skipif(another_runtime() is None, reason="libomp is not installed")
 @pytest.mark.parametrize("fork", FORKS)
 def test_a_child_of_another_runtime_under_libgomps_name_steps_too(fork, tmp_path):
@@ -82,7 +81,8 @@ def test_a_child_of_another_runtime_under_libgomps_name_steps_too(fork, tmp_path
     (tmp_path / "libgomp.so.1").symlink_to(another_runtime())
     script = BETWEEN.format(fork=FORKS[fork])
     script += '    assert "libomp" in open("/proc/self/maps").read()\n'
-    assert python(script, LD_LIBRARY_PATH=str(tmp_path)) == "done"
+    found = python(script, LD_LIBRARY_PATH=str(tmp_path), LRCORE_THREADING="openmp")
+    assert found == "done"
 
 
 # --- in the middle of a step ----------------------------------------------------------

@@ -200,11 +200,13 @@ NORMS_IN_A_PROCESS = """
     "environment",
     [
         {},
-        {"OMP_THREAD_LIMIT": "2"},
-        {"OMP_THREAD_LIMIT": "1"},
-        {"OMP_DYNAMIC": "true"},
-        {"OMP_NUM_THREADS": "3", "OMP_WAIT_POLICY": "active"},
-        {"OMP_WAIT_POLICY": "passive"},
+        {"LRCORE_THREADING": "openmp"},
+        {"LRCORE_THREADING": "openmp", "OMP_THREAD_LIMIT": "2"},
+        {"LRCORE_THREADING": "openmp", "OMP_THREAD_LIMIT": "1"},
+        {"LRCORE_THREADING": "openmp", "OMP_DYNAMIC": "true"},
+        {"LRCORE_THREADING": "openmp", "OMP_NUM_THREADS": "3"},
+        {"LRCORE_THREADING": "openmp", "OMP_WAIT_POLICY": "active"},
+        {"LRCORE_THREADING": "openmp", "OMP_WAIT_POLICY": "passive"},
     ],
     ids=str,
 )

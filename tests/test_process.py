@@ -37,13 +37,17 @@ def python(code, **environment):
 def test_the_environment_sets_instruction_set_and_number_of_threads(isa):
     code = "import lrcore; print(lrcore.get_isa(), lrcore.get_num_threads())"
     done = python(code, LRCORE_ISA=isa, LRCORE_NUM_THREADS="3")
-    threads = 3 if _core.has_openmp() else 1
-    assert done.stdout.strip() == f"{isa} {threads}", done.stderr
+    assert done.stdout.strip() == f"{isa} 3", done.stderr
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("LRCORE_ISA", "mmx"), ("LRCORE_NUM_THREADS", "0"), ("LRCORE_NUM_THREADS", "two")],
+    [
+        ("LRCORE_ISA", "mmx"),
+        ("LRCORE_THREADING", "tbb"),
+        ("LRCORE_NUM_THREADS", "0"),
+        ("LRCORE_NUM_THREADS", "two"),
+    ],
 )
 def test_a_wrong_environment_is_refused_at_import(name, value):
     done = python("import lrcore", **{name: value})
@@ -63,7 +67,7 @@ def test_show_config(capsys):
     assert lrcore.show_config() is None
     printed = capsys.readouterr().out
     assert lrcore.get_isa() in printed
-    assert ("single-threaded" in printed) != _core.has_openmp()
+    assert f"{lrcore.get_num_threads()}, {lrcore.get_threading()}" in printed
     assert lrcore.show_config("dict")["rules"] == list(_core.RULES)
 
 

@@ -52,7 +52,6 @@ def test_no_control_groups(tmp_path):
     assert cpus(tmp_path / "nothing", tmp_path) is None
 
 
-@pytest.mark.skipif(not _core.has_openmp(), reason="built without OpenMP")
 def test_a_limit_bounds_the_default_and_nothing_else():
     before = _core.num_threads()
     try:

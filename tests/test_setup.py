@@ -73,13 +73,12 @@ def test_what_fails_side_by_side_fails():
     assert setup.side_by_side(abs, [-1, -2, -3], jobs=2) == [1, 2, 3]
 
 
-@pytest.mark.parametrize(
-    ("openmp", "back_end"), [(True, "threads_openmp"), (False, "threads_serial")]
-)
-def test_one_back_end_of_threads_is_compiled(tmp_path, monkeypatch, openmp, back_end):
-    names = ["kernels", "step", "threads", "threads_openmp", "threads_serial"]
-    for name in [*names, "threads_pool"]:
+@pytest.mark.parametrize("openmp", [True, False])
+def test_openmps_threads_are_compiled_where_there_is_openmp(
+    tmp_path, monkeypatch, openmp
+):
+    for name in ["kernels", "threads", "threads_openmp", "threads_pool"]:
         (tmp_path / f"{name}.c").touch()
     monkeypatch.setattr(setup, "SRC_C", tmp_path)
     found = [path.stem for path in setup.c_sources(openmp)]
-    assert found == ["step", "threads", back_end]
+    assert found == ["threads", *["threads_openmp"] * openmp, "threads_pool"]

@@ -86,6 +86,28 @@ def set_isa(name):
     return lrc_set_isa(name.encode()) == 0
 
 
+def threadings():
+    """What this build can run a step in several threads by, the default first."""
+    return [lrc_threading_name(i).decode() for i in range(lrc_threading_count())]
+
+
+def threading():
+    """The one of threadings() in use."""
+    return lrc_threading().decode()
+
+
+def set_threading(name):
+    """Use this one, or the default (None); False if the build does not have it."""
+    if name is None:
+        return lrc_set_threading(NULL) == 0
+    return lrc_set_threading(name.encode()) == 0
+
+
+def threads_refused():
+    """Whether the system has refused to make a thread for the pool."""
+    return bool(lrc_threads_refused())
+
+
 def num_threads():
     """The number of threads of a step whose optimizer sets none."""
     return lrc_num_threads()
@@ -102,5 +124,5 @@ def limit_threads(int n):
 
 
 def has_openmp():
-    """Whether this build can use more than one thread."""
+    """Whether this build has OpenMP."""
     return bool(lrc_has_openmp())

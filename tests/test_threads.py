@@ -1,0 +1,262 @@
+"""What runs a step in several threads, and that each gives the same."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from functools import cache, partial
+
+import numpy as np
+import pytest
+from compiled import NATIVE
+
+import lrcore
+from lrcore import _core
+
+BACK_ENDS = _core.threadings()
+each = pytest.mark.parametrize("back_end", BACK_ENDS)
+
+
+@pytest.fixture(autouse=True)
+def _default():
+    yield
+    lrcore.set_threading(None)
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    """Builds a C file of these tests by its name; with ThreadSanitizer, or without."""
+    folder = tmp_path_factory.mktemp("threads")
+    return cache(partial(build, folder=folder))
+
+
+def build(name, sanitized, folder):
+    toolchain = NATIVE._replace(openmp=False)  # ThreadSanitizer does not know OpenMP
+    if sanitized:
+        flags = ("-fsanitize=thread", "-g")
+        toolchain = toolchain._replace(flags=flags, link_flags=flags)
+        folder = folder / "sanitized"
+        folder.mkdir(exist_ok=True)
+    return toolchain.build(name, folder)
+
+
+def run(command, back_end="pool", **environment):
+    done = subprocess.run(
+        [*command],
+        env={**os.environ, "LRCORE_THREADING": back_end, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    return done.stdout.strip()
+
+
+def python(script, back_end="pool"):
+    return run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(script)], back_end
+    )
+
+
+# --- the choice -----------------------------------------------------------------------
+
+
+@each
+def test_a_back_end_can_be_set(back_end):
+    lrcore.set_threading(back_end)
+    assert lrcore.get_threading() == back_end
+    assert (lrcore.get_num_threads() == 1) or back_end != "serial"
+    assert lrcore.show_config("dict")["threading"] == back_end
+    lrcore.set_threading(None)
+    assert lrcore.get_threading() == BACK_ENDS[0]
+
+
+def test_an_unknown_back_end_is_refused():
+    with pytest.raises(ValueError, match=r"threading: expected one of .*, found 'tbb'"):
+        lrcore.set_threading("tbb")
+    assert lrcore.get_threading() == BACK_ENDS[0]
+
+
+@each
+def test_the_environment_chooses_the_back_end(back_end):
+    assert python("import lrcore; print(lrcore.get_threading())", back_end) == back_end
+
+
+@each
+@pytest.mark.parametrize("kind", ["AdamW", "LAMB", "Adafactor", "Prodigy"])
+def test_no_result_depends_on_the_back_end(back_end, kind):
+    """Of arrays, some of which are split; with norms, averages and a report."""
+    rng = np.random.default_rng(3)
+    shapes = [(700, 301), (5,), (200_001,), (64, 64)]
+    options = {
+        "clip_norm": 1.0,
+        "ema_decay": 0.9,
+        "telemetry": True,
+        "agc": 0.1,
+        "agc_axis": 0,
+    }
+    grads = [[rng.standard_normal(s).astype(np.float32) for s in shapes] for _ in "123"]
+
+    def trained(name, threads):
+        lrcore.set_threading(name)
+        params = [np.ones(s, np.float32) for s in shapes]
+        opt = getattr(lrcore, kind)(params, num_threads=threads, **options)
+        for g in grads:
+            opt.step(g)
+        return [*params, *opt.ema, opt.report.grad_norm, opt.report.update_norm]
+
+    for threads in (2, 3, 7):
+        for a, b in zip(trained(back_end, threads), trained("serial", 1), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+# --- programs in C --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["together", "numbers", "fork", "exit"])
+@pytest.mark.parametrize("sanitized", [False, True], ids=["plain", "sanitized"])
+def test_a_program_takes_steps(program, way, sanitized):
+    """Sanitized: ThreadSanitizer sees no race, in all of the core but its kernels."""
+    if sanitized and way == "fork":
+        pytest.skip("ThreadSanitizer does not follow forks of programs with threads")
+    command = [program("threads", sanitized), way]
+    assert run(["setarch", "-R", *command] if sanitized else command) == "same"
+
+
+def test_steps_go_on_where_no_thread_can_be_made(program):
+    assert run([program("refused", False)]) == "asked 1, refused 1, taken"
+
+
+# --- the process ----------------------------------------------------------------------
+
+
+THREADS = """
+    import os, time, numpy as np, lrcore
+
+    def threads():
+        return len(os.listdir("/proc/self/task"))
+
+    before = threads()
+    p = np.zeros(200_000, np.float32)
+    small, opt = (lrcore.SGD(a, lr=1.0, num_threads=3) for a in (p[:9], p))
+    small.step(np.ones(9, np.float32))
+    assert threads() == before, "a step of one thread made others"
+    opt.step(np.ones_like(p))
+    made = threads() - before
+"""
+
+
+def test_threads_are_made_by_the_first_step_that_needs_them_and_then_sleep():
+    script = (
+        THREADS
+        + """
+    assert made == 2
+    time.sleep(0.1)
+    began = time.process_time()
+    time.sleep(0.3)
+    assert time.process_time() - began < 0.1, "threads without work are awake"
+    opt.step(np.ones_like(p))
+    assert threads() - before == 2
+    print(p[-1])
+    """
+    )
+    assert python(script) == "-2.0"
+
+
+def test_a_child_makes_its_own():
+    script = (
+        THREADS
+        + """
+    child = os.fork()
+    opt.step(np.ones_like(p))
+    if child == 0:
+        alone = threads() == 3
+        os._exit(0 if alone and (p[9:] == -2).all() else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    print(p[-1])
+    """
+    )
+    assert python(script) == "-2.0"
+
+
+def test_serial_makes_none():
+    assert python(THREADS + "    print(made)", "serial") == "0"
+
+
+def test_python_threads_step_at_once():
+    """They take turns in the pool or run alone, and none waits for another."""
+    lrcore.set_threading("pool")
+    params = [np.zeros(150_000, np.float32) for _ in range(4)]
+    opts = [lrcore.SGD(p, lr=1.0, num_threads=2, clip_norm=1e9) for p in params]
+    g = np.ones_like(params[0])
+
+    def steps(opt):
+        for _ in range(50):
+            opt.step(g)
+
+    threads = [threading.Thread(target=steps, args=(opt,)) for opt in opts]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(60)
+        assert not t.is_alive()
+    assert all((p == -50).all() for p in params)
+
+
+def test_a_step_waits_for_no_thread_while_it_holds_the_gil():
+    """A gauge asks Python for numbers between two passes, and another thread runs."""
+    lrcore.set_threading("pool")
+    p = np.ones(400_000, np.float32)
+    opt = lrcore.Prodigy(p, num_threads=2)
+    count, ended = 0, threading.Event()
+
+    def others():
+        nonlocal count
+        while not ended.is_set():
+            count += 1
+            time.sleep(0)
+
+    thread = threading.Thread(target=others)
+    thread.start()
+    for _ in range(20):
+        opt.step(np.full_like(p, 0.5))
+    ended.set()
+    thread.join(60)
+    assert count > 1
+
+
+# --- threadpoolctl --------------------------------------------------------------------
+
+
+def test_threadpoolctl_sees_and_limits_the_threads():
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    import lrcore.threadpool  # registers the controller
+
+    (found,) = [
+        each for each in threadpoolctl.threadpool_info() if each["user_api"] == "lrcore"
+    ]
+    default = lrcore.get_num_threads()
+    assert found["num_threads"] == default
+    assert found["threading_layer"] == BACK_ENDS[0]
+    with threadpoolctl.threadpool_limits(1, user_api="lrcore"):
+        assert lrcore.get_num_threads() == 1
+    assert lrcore.get_num_threads() == default
+    _core.limit_threads(1)  # the number is the default again, not one that was set
+    try:
+        assert lrcore.get_num_threads() == 1
+    finally:
+        _core.limit_threads(0)
+
+
+def test_threadpoolctl_that_was_there_first_is_told_at_import():
+    pytest.importorskip("threadpoolctl")
+    script = """
+        import threadpoolctl, lrcore
+        print([each["num_threads"] for each in threadpoolctl.threadpool_info()
+               if each["user_api"] == "lrcore"] == [lrcore.get_num_threads()])
+    """
+    assert python(script) == "True"

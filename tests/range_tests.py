@@ -63,7 +63,8 @@ def assert_same(before, after):
 def plateau(params):
     schedule = lrcore.ReduceOnPlateau(Cosine(0.1, total=50), patience=1)
     opt = lrcore.AdamW(params, lr=0.1)
-    opt.lr = schedule
+    for group in opt.param_groups:
+        group["lr"] = schedule
     schedule.update(1.0)
     schedule.update(2.0)
     return opt

@@ -51,11 +51,6 @@ def test_a_wrong_environment_is_refused_at_import(name, value):
     assert re.search(rf"ImportError: {name}: expected .*, found '{value}'", done.stderr)
 
 
-def test_import_brings_numpy_and_nothing_heavier():
-    code = "import sys, lrcore; print({'tqdm', 'matplotlib'} & set(sys.modules))"
-    assert python(code).stdout.strip() == "set()"
-
-
 def test_threads_can_be_set_and_set_back():
     default = lrcore.get_num_threads()
     lrcore.set_num_threads(1)

@@ -11,6 +11,8 @@ import math
 import operator
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from inspect import signature
 from typing import Any, Self
 
 import numpy as np
@@ -79,6 +81,28 @@ def is_schedule(value: Any) -> bool:
     return callable(value) and not isinstance(value, type)
 
 
+def takes_step(name: str, schedule: Callable[..., Any]) -> None:
+    """Check that a function can be called with one number, the steps taken so far.
+
+    Raises
+    ------
+    TypeError
+        It takes none, or needs more.
+    """
+    try:
+        parameters = signature(schedule)
+    except (TypeError, ValueError):  # of a builtin without one
+        return
+    try:
+        parameters.bind(0)
+    except TypeError:
+        raise TypeError(
+            f"{name}: expected a schedule that takes the number of steps taken before, "
+            f"found {shown(schedule)}, which takes {len(parameters.parameters)} "
+            "arguments"
+        ) from None
+
+
 class Domain(ABC):
     """The values that an argument can have.
 
@@ -115,6 +139,7 @@ class Domain(ABC):
     def or_schedule(self, name: str, value: Any) -> Any:
         """Return a schedule as it is, or else what `check` returns."""
         if is_schedule(value):
+            takes_step(name, value)
             return value
         return self._check(name, value, f"{self.text}, or a schedule")
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from lrcore._shared.domains import FINITE, is_schedule, real
+from lrcore._shared.domains import FINITE, is_schedule, real, takes_step
 from lrcore._shared.stateful import StatefulSchedule
 from lrcore._shared.words import shown
 from lrcore.schedules._parameters import Finite, several
@@ -42,6 +42,7 @@ def _pure(name: str, value: Any) -> Any:
         raise TypeError(
             f"{name}: expected a function of the step, found {shown(value)}"
         )
+    takes_step(name, value)
     if isinstance(value, StatefulSchedule):
         raise TypeError(
             f"{name}: expected a function of the step alone, found {shown(value)}, "

@@ -8,7 +8,7 @@ from dataclasses import KW_ONLY
 from inspect import get_annotations
 from typing import Any, Generic, Self, TypeVar, overload
 
-from lrcore._shared.domains import Domain, Reals, is_schedule
+from lrcore._shared.domains import Domain, Reals, is_schedule, takes_step
 from lrcore._shared.words import listed, shown
 
 __all__ = ["KW_ONLY", "Bound", "Count", "Field", "Fixed", "Flag", "Number", "Pair",
@@ -122,6 +122,7 @@ class Field(Generic[Value, Given]):
             check = domain.check if self.fixed else domain.or_schedule
             return check(name, value)
         if is_schedule(value):
+            takes_step(name, value)
             return value
         try:
             values = tuple(value)

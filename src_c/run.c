@@ -116,14 +116,15 @@ static void run_passes(lrc_run *run)
         lrc_threads_for(total, run->plan->parallel_from, run->plan->num_threads);
     const int chunks = lrc_chunks_for(total, threads);
 
-    for (const lrc_pass *const *pass = run->passes; *pass; pass++) {
-        run->pass = *pass;
-        if (!(run->asked & run->pass->asked) || run->result != run->pass->result)
-            continue;
-        if (run->pass->share)
-            lrc_parallel(threads, run->pass->by_lines ? threads : chunks, do_chunk,
-                         run);
-        if (run->pass->meet) run->pass->meet(run);
+    for (const lrc_pass *const *next = run->passes; *next; next++) {
+        const lrc_pass *pass = *next;
+        if (!(run->asked & pass->asked) || run->result != pass->result) continue;
+        run->pass = pass;
+        if (pass->share && threads == 1) /* in the mode that is set already */
+            pass->share(run, &(lrc_chunk){0, 1});
+        else if (pass->share)
+            lrc_parallel(threads, pass->by_lines ? threads : chunks, do_chunk, run);
+        if (pass->meet) pass->meet(run);
     }
 }
 

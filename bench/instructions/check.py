@@ -13,8 +13,8 @@ A change of more than 3 % has to be committed with its reason: `--accept` writes
 count and the reason of each call that has changed so much, and leaves the other counts
 as they are, so that small changes add up.
 
-The extension's instructions depend on the compiler and on Cython, all instructions
-also on Python, NumPy, the C library and valgrind.  Where these are not those of
+The extension's instructions depend on the compiler, on Cython and on the flags that
+Python was compiled with, all instructions also on Python, NumPy, the C library and valgrind.  Where these are not those of
 `counts.json` the check says so, and does not compare what depends on them.
 """
 
@@ -57,6 +57,7 @@ def made_by():
         "machine": platform.machine(),
         "compiler": f"{name.decode()} {', '.join(sorted(versions))}",
         "Cython": b".".join(cython.groups()).decode() if cython else "unknown",
+        "flags of this Python": sysconfig.get_config_var("CFLAGS"),
     }
     valgrind = subprocess.run(
         ["valgrind", "--version"], check=True, capture_output=True, text=True

@@ -163,6 +163,7 @@ cdef extern from "lrcore.h" nogil:
     int lrc_threads_refused()
     int lrc_num_threads()
     void lrc_set_num_threads(int)
+    int lrc_num_threads_set()
     void lrc_limit_threads(int)
     int lrc_has_openmp()
     void lrc_traffic(const float *, float *const *, int, size_t, int)

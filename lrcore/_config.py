@@ -66,9 +66,10 @@ def set_threading(name: str | None) -> None:
     ----------
     name : str or None
         ``"pool"``: lrcore's own threads; a step does not wait for one that another
-        program keeps from running.  ``"openmp"``, if the build has it: the threads of
-        OpenMP, which other libraries of the process may share; a step waits for all of
-        them.  ``"serial"``: no other threads.  None for the default, ``"pool"``.
+        program keeps from running, unless it is in the middle of its work.
+        ``"openmp"``, if the build has it: the threads of OpenMP, which other libraries
+        of the process may share; a step waits for all of them.  ``"serial"``: no other
+        threads.  None for the default, ``"pool"``.
 
     Raises
     ------
@@ -81,10 +82,11 @@ def set_threading(name: str | None) -> None:
     1
     >>> lrcore.set_threading(None)
     """
-    if not _core.set_threading(name):
+    if name is not None and name not in _core.threadings():
         raise ValueError(
             f"threading: expected one of {_core.threadings()}, found {shown(name)}"
         )
+    _core.set_threading(name)
 
 
 def get_threading() -> str:
@@ -181,8 +183,13 @@ def heed_environment() -> None:
             f"LRCORE_THREADING: expected one of {_core.threadings()}, found "
             f"{shown(wanted)}"
         )
-    if not os.environ.get("OMP_NUM_THREADS"):
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    if not asked:
         _core.limit_threads(quota.cpus() or 0)
+    elif (
+        not _core.has_openmp() and (first := asked.partition(",")[0].strip()).isdigit()
+    ):
+        _core.limit_threads(int(first))
     if threads := os.environ.get("LRCORE_NUM_THREADS"):
         try:
             set_num_threads(int(threads))

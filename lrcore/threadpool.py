@@ -4,6 +4,8 @@ Import this module to register it.  ``import lrcore`` does so if threadpoolctl h
 imported before.
 """
 
+from typing import ClassVar
+
 from threadpoolctl import LibController, register
 
 from lrcore import _core
@@ -27,16 +29,20 @@ class LrcoreController(LibController):  # type: ignore[misc] # it has no types
     internal_api = "lrcore"
     filename_prefixes = ("_core.",)
     check_symbols = ("lrc_num_threads",)
+    _set: ClassVar[dict[int, int]] = {}
 
     def get_num_threads(self) -> int:
         """Return `lrcore.get_num_threads()`."""
-        return get_num_threads()
+        n = get_num_threads()
+        self._set[n] = _core.num_threads_set()
+        return n
 
     def set_num_threads(self, num_threads: int) -> None:
-        """Set the number, or the default if that is this number."""
-        _core.set_num_threads(0)
-        if num_threads != get_num_threads():
-            _core.set_num_threads(num_threads)
+        """Set the number, or what was set when `get_num_threads` gave this number.
+
+        So the default is the default again at the end of a limit, and not a number.
+        """
+        _core.set_num_threads(self._set.get(num_threads, num_threads))
 
     def get_version(self) -> str:
         """Return the version of lrcore."""

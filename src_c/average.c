@@ -14,10 +14,10 @@ void lrc_average_strip(const lrc_run *run, const lrc_view *v)
     }
 }
 
-static void share(lrc_run *run, const lrc_chunk *chunk)
+static void work(lrc_run *run, const lrc_chunk *chunk)
 {
-    lrc_share mine = lrc_share_of(run->plan, chunk);
+    lrc_stretch mine = lrc_stretch_of(run->plan, chunk);
     for (lrc_view v; lrc_next(&mine, 0, &v);) lrc_average_strip(run, &v);
 }
 
-const lrc_pass lrc_average_pass = {LRC_ALWAYS, LRC_TAKEN, share, NULL, 0};
+const lrc_pass lrc_average_pass = {LRC_ALWAYS, LRC_TAKEN, work, NULL, 0};

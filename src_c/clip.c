@@ -20,9 +20,9 @@ double lrc_agc_max_norm(const lrc_group *group, lrc_scaled p)
 
 /* --- measure ---------------------------------------------------------------------- */
 
-static void measure_share(lrc_run *run, const lrc_chunk *chunk)
+static void measure_work(lrc_run *run, const lrc_chunk *chunk)
 {
-    lrc_share mine = lrc_share_of(run->plan, chunk);
+    lrc_stretch mine = lrc_stretch_of(run->plan, chunk);
     lrc_scratch scratch;
     for (lrc_view v; lrc_next(&mine, 0, &v);) {
         const lrc_dtype dtype = v.tensor->dtype;
@@ -116,16 +116,16 @@ static void measure_meet(lrc_run *run)
     lrc_round_all(run);
 }
 
-const lrc_pass lrc_measure_pass = {LRC_MEASURES, LRC_TAKEN, measure_share, measure_meet,
+const lrc_pass lrc_measure_pass = {LRC_MEASURES, LRC_TAKEN, measure_work, measure_meet,
                                    0};
 
 /* --- check ------------------------------------------------------------------------ */
 
 /* A finite gradient times a factor above 1 may be infinite.  If the norms do not
  * exclude this, the check looks at the gradients that the rules will get. */
-static void check_share(lrc_run *run, const lrc_chunk *chunk)
+static void check_work(lrc_run *run, const lrc_chunk *chunk)
 {
-    lrc_share mine = lrc_share_of(run->plan, chunk);
+    lrc_stretch mine = lrc_stretch_of(run->plan, chunk);
     lrc_scratch scratch;
     for (lrc_view v; lrc_next(&mine, 0, &v);) {
         const lrc_table *table = run->table[v.tensor->dtype];
@@ -145,4 +145,4 @@ static void check_meet(lrc_run *run)
     }
 }
 
-const lrc_pass lrc_check_pass = {LRC_CHECKS, LRC_TAKEN, check_share, check_meet, 0};
+const lrc_pass lrc_check_pass = {LRC_CHECKS, LRC_TAKEN, check_work, check_meet, 0};

@@ -19,24 +19,24 @@ static void write_strip(const lrc_run *run, lrc_view *v, double factor, void *ou
         memcpy(out, g, v->n * lrc_size_of(dtype));
 }
 
-static void direct_share(lrc_run *run, const lrc_chunk *chunk)
+static void direct_work(lrc_run *run, const lrc_chunk *chunk)
 {
-    lrc_share mine = lrc_share_of(run->plan, chunk);
+    lrc_stretch mine = lrc_stretch_of(run->plan, chunk);
     for (lrc_view v; lrc_next(&mine, 0, &v);)
         if (lrc_group_of(run, &v)->directed) write_strip(run, &v, 1, v.u);
 }
 
 static void direct_meet(lrc_run *run) { lrc_ask_caller(run, LRC_ASK_DIRECTED); }
 
-const lrc_pass lrc_direct_pass = {LRC_DIRECTS, LRC_TAKEN, direct_share, direct_meet, 0};
+const lrc_pass lrc_direct_pass = {LRC_DIRECTS, LRC_TAKEN, direct_work, direct_meet, 0};
 
-static void clip_share(lrc_run *run, const lrc_chunk *chunk)
+static void clip_work(lrc_run *run, const lrc_chunk *chunk)
 {
-    lrc_share mine = lrc_share_of(run->plan, chunk);
+    lrc_stretch mine = lrc_stretch_of(run->plan, chunk);
     for (lrc_view v; lrc_next(&mine, 0, &v);) {
         const double gscale = run->numbers[v.tensor->group].f64[0];
         write_strip(run, &v, gscale, v.g);
     }
 }
 
-const lrc_pass lrc_clip_pass = {LRC_ALWAYS, LRC_TAKEN, clip_share, NULL, 0};
+const lrc_pass lrc_clip_pass = {LRC_ALWAYS, LRC_TAKEN, clip_work, NULL, 0};

@@ -61,7 +61,7 @@ static void read_tensor(const lrc_run *run, const lrc_tensor *t, const lrc_chunk
         col_stats(run, t, at, end - at < LRC_STRIP ? end - at : LRC_STRIP);
 }
 
-static void share(lrc_run *run, const lrc_chunk *chunk)
+static void work(lrc_run *run, const lrc_chunk *chunk)
 {
     for (size_t i = 0; i < run->plan->n_tensors; i++) {
         const lrc_tensor *t = run->plan->tensor + i;
@@ -71,4 +71,4 @@ static void share(lrc_run *run, const lrc_chunk *chunk)
 
 static void meet(lrc_run *run) { lrc_ask_caller(run, LRC_ASK_FACTORED); }
 
-const lrc_pass lrc_factor_pass = {LRC_FACTORS, LRC_TAKEN, share, meet, 1};
+const lrc_pass lrc_factor_pass = {LRC_FACTORS, LRC_TAKEN, work, meet, 1};

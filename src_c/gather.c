@@ -4,9 +4,9 @@
 
 #include "run.h"
 
-static void share(lrc_run *run, const lrc_chunk *chunk)
+static void work(lrc_run *run, const lrc_chunk *chunk)
 {
-    lrc_share mine = lrc_share_of(run->plan, chunk);
+    lrc_stretch mine = lrc_stretch_of(run->plan, chunk);
     for (lrc_view v; lrc_next(&mine, 0, &v);) {
         const lrc_dtype dtype = v.tensor->dtype;
         const size_t bytes = v.n * lrc_size_of(dtype);
@@ -18,4 +18,4 @@ static void share(lrc_run *run, const lrc_chunk *chunk)
     }
 }
 
-const lrc_pass lrc_gather_pass = {LRC_ALWAYS, LRC_TAKEN, share, NULL, 0};
+const lrc_pass lrc_gather_pass = {LRC_ALWAYS, LRC_TAKEN, work, NULL, 0};

@@ -22,9 +22,9 @@ static void read_strip(const lrc_run *run, lrc_view *v)
                                            run->gauge + LRC_MAX_SUMS * lrc_strip_of(v));
 }
 
-static void share(lrc_run *run, const lrc_chunk *chunk)
+static void work(lrc_run *run, const lrc_chunk *chunk)
 {
-    lrc_share mine = lrc_share_of(run->plan, chunk);
+    lrc_stretch mine = lrc_stretch_of(run->plan, chunk);
     for (lrc_view v; lrc_next(&mine, 0, &v);)
         if (lrc_group_of(run, &v)->gauge != LRC_NO_GAUGE) read_strip(run, &v);
 }
@@ -49,4 +49,4 @@ static void meet(lrc_run *run)
     lrc_round_all(run); /* the caller has changed the coefficients */
 }
 
-const lrc_pass lrc_gauge_pass = {LRC_GAUGES, LRC_TAKEN, share, meet, 0};
+const lrc_pass lrc_gauge_pass = {LRC_GAUGES, LRC_TAKEN, work, meet, 0};

@@ -58,9 +58,9 @@
  * other if none is zeroed).  Two threads may step two plans at the same time, but not
  * the same plan.
  *
- * Nothing here allocates, prints, keeps a reference or ends the process.  Two things make
- * threads, of which lrc_set_threading() chooses one.  The pool makes its own in the first
- * step that needs them, with all signals blocked, and ends them at exit or when the
+ * Nothing here takes memory from the heap, prints, keeps a reference or ends the process.  Two things make
+ * threads; lrc_set_threading() chooses one of them.  The pool makes its own in the first
+ * step that needs them, with all signals but faults blocked, and ends them at exit or when the
  * library is unloaded; if the system refuses a thread, steps go on with fewer.  OpenMP
  * ends the process then (for example with OMP_STACKSIZE=60000G).
  *

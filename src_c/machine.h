@@ -24,12 +24,13 @@ const char *lrc_threading(void);
 int lrc_set_threading(const char *name);
 
 /* The number of threads of a step.  lrc_set_num_threads(0) returns to the default: the
- * number of OpenMP (OMP_NUM_THREADS, threadpoolctl), or fewer if the processor affinity
- * or lrc_limit_threads() allow fewer (lrc_limit_threads(0): no limit).
+ * number of OpenMP (OMP_NUM_THREADS, threadpoolctl), if the build has it, or fewer if the
+ * processor affinity or lrc_limit_threads() allow fewer (lrc_limit_threads(0): no limit).
  * lrc_threads_refused() tells whether the system has refused to make a thread for the
- * pool: steps go on with those that it has. */
+ * pool: steps go on with those that it has, and the process asks for no more. */
 int lrc_num_threads(void);
 void lrc_set_num_threads(int n);
+int lrc_num_threads_set(void); /* by lrc_set_num_threads(); 0: the default */
 void lrc_limit_threads(int n);
 int lrc_threads_refused(void);
 int lrc_has_openmp(void);

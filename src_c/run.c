@@ -105,7 +105,7 @@ static void do_chunk(void *ctx, const lrc_chunk *chunk)
 {
     lrc_run *run = ctx;
     const fp_mode mode = fp_enter(run->plan->keep_subnormals);
-    run->pass->share(run, chunk);
+    run->pass->work(run, chunk);
     fp_leave(mode);
 }
 
@@ -120,9 +120,9 @@ static void run_passes(lrc_run *run)
         const lrc_pass *pass = *next;
         if (!(run->asked & pass->asked) || run->result != pass->result) continue;
         run->pass = pass;
-        if (pass->share && threads == 1) /* in the mode that is set already */
-            pass->share(run, &(lrc_chunk){0, 1});
-        else if (pass->share)
+        if (pass->work && threads == 1) /* in the mode that is set already */
+            pass->work(run, &(lrc_chunk){0, 1});
+        else if (pass->work)
             lrc_parallel(threads, pass->by_lines ? threads : chunks, do_chunk, run);
         if (pass->meet) pass->meet(run);
     }

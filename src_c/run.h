@@ -84,9 +84,9 @@ struct lrc_pass {
      * step. */
     unsigned asked;
     int result;
-    void (*share)(lrc_run *run,
-                  const lrc_chunk *chunk); /* in several threads; or NULL */
-    void (*meet)(lrc_run *run);            /* then in the caller's thread; or NULL */
+    void (*work)(lrc_run *run,
+                 const lrc_chunk *chunk); /* in several threads; or NULL */
+    void (*meet)(lrc_run *run);           /* then in the caller's thread; or NULL */
     int by_lines; /* whether chunks are rows and columns of matrices: few are best */
 };
 

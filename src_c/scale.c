@@ -63,9 +63,9 @@ static const void *scaled(const lrc_run *run, lrc_view *v, lrc_scratch scratch[2
                             : lrc_clipped(run, v, scratch);
 }
 
-static void share(lrc_run *run, const lrc_chunk *chunk)
+static void work(lrc_run *run, const lrc_chunk *chunk)
 {
-    lrc_share mine = lrc_share_of(run->plan, chunk);
+    lrc_stretch mine = lrc_stretch_of(run->plan, chunk);
     lrc_scratch scratch[2];
     for (lrc_view v; lrc_next(&mine, 0, &v);) {
         const lrc_dtype dtype = v.tensor->dtype;
@@ -101,4 +101,4 @@ static void meet(lrc_run *run)
     }
 }
 
-const lrc_pass lrc_scale_pass = {LRC_SCALES, LRC_TAKEN, share, meet, 0};
+const lrc_pass lrc_scale_pass = {LRC_SCALES, LRC_TAKEN, work, meet, 0};

@@ -5,10 +5,10 @@
 size_t lrc_begin(size_t total, size_t block, int k, int n)
 {
     const size_t blocks = total / block + (total % block != 0);
-    const size_t threads = (size_t)n, thread = (size_t)k;
+    const size_t chunks = (size_t)n, chunk = (size_t)k;
     if (k == n) return total;
-    /* blocks * thread / threads, without overflow */
-    return (blocks / threads * thread + blocks % threads * thread / threads) * block;
+    /* blocks * chunk / chunks, without overflow */
+    return (blocks / chunks * chunk + blocks % chunks * chunk / chunks) * block;
 }
 
 /* The last tensor whose first element is not after element `at` of the plan. */
@@ -37,24 +37,27 @@ static const lrc_tensor *begin_of(const lrc_plan *plan, int k, int n, size_t *in
     return t;
 }
 
-lrc_share lrc_share_of(const lrc_plan *plan, const lrc_chunk *chunk)
+lrc_stretch lrc_stretch_of(const lrc_plan *plan, const lrc_chunk *chunk)
 {
-    lrc_share s;
+    lrc_stretch s;
     s.t = begin_of(plan, chunk->k, chunk->n, &s.at);
     s.last = begin_of(plan, chunk->k + 1, chunk->n, &s.end);
     return s;
 }
 
-static size_t end_of(const lrc_share *s) { return s->t == s->last ? s->end : s->t->n; }
+static size_t end_of(const lrc_stretch *s)
+{
+    return s->t == s->last ? s->end : s->t->n;
+}
 
-const lrc_tensor *lrc_next_tensor(lrc_share *s)
+const lrc_tensor *lrc_next_tensor(lrc_stretch *s)
 {
     for (; s->t < s->last || (s->t == s->last && s->at < s->end); s->t++, s->at = 0)
         if (s->at < end_of(s)) return s->t;
     return NULL;
 }
 
-int lrc_next(lrc_share *s, int whole, lrc_view *view)
+int lrc_next(lrc_stretch *s, int whole, lrc_view *view)
 {
     if (!lrc_next_tensor(s)) return 0;
     const size_t left = end_of(s) - s->at;

@@ -25,16 +25,16 @@ size_t lrc_begin(size_t total, size_t block, int k, int n);
 typedef struct {
     const lrc_tensor *t, *last; /* the tensors of the next element and of the end, */
     size_t at, end;             /* and the indices of the elements in them */
-} lrc_share;
+} lrc_stretch;
 
-lrc_share lrc_share_of(const lrc_plan *plan, const lrc_chunk *chunk);
+lrc_stretch lrc_stretch_of(const lrc_plan *plan, const lrc_chunk *chunk);
 
-/* Make the view of the share's next strip or, if `whole` is set, of the rest of its
- * tensor within the share; return 0 at the end. */
-int lrc_next(lrc_share *share, int whole, lrc_view *view);
+/* Make the view of the stretch's next strip or, if `whole` is set, of the rest of its
+ * tensor within the stretch; return 0 at the end. */
+int lrc_next(lrc_stretch *stretch, int whole, lrc_view *view);
 
 /* The tensor of the next element; NULL at the end. */
-const lrc_tensor *lrc_next_tensor(lrc_share *share);
+const lrc_tensor *lrc_next_tensor(lrc_stretch *stretch);
 
 /* The number of strips of n elements; and the index of a view's strip in the plan. */
 size_t lrc_strips(size_t n);

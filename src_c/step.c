@@ -106,9 +106,9 @@ static void step_strip(lrc_run *run, lrc_view *v, lrc_scratch scratch[2])
     if (run->plan->zero_grads) memset(raw, 0, v->n * lrc_size_of(dtype));
 }
 
-static void step_share(lrc_run *run, const lrc_chunk *chunk)
+static void step_work(lrc_run *run, const lrc_chunk *chunk)
 {
-    lrc_share mine = lrc_share_of(run->plan, chunk);
+    lrc_stretch mine = lrc_stretch_of(run->plan, chunk);
     lrc_scratch scratch[2];
     for (const lrc_tensor *t; (t = lrc_next_tensor(&mine)) != NULL;) {
         const lrc_numbers *numbers = run->numbers + t->group;
@@ -122,15 +122,15 @@ static void step_share(lrc_run *run, const lrc_chunk *chunk)
     }
 }
 
-const lrc_pass lrc_step_pass = {LRC_ALWAYS, LRC_TAKEN, step_share, NULL, 0};
+const lrc_pass lrc_step_pass = {LRC_ALWAYS, LRC_TAKEN, step_work, NULL, 0};
 
 /* --- gradients of a step that was skipped ----------------------------------------- */
 
-static void zero_share(lrc_run *run, const lrc_chunk *chunk)
+static void zero_work(lrc_run *run, const lrc_chunk *chunk)
 {
-    lrc_share mine = lrc_share_of(run->plan, chunk);
+    lrc_stretch mine = lrc_stretch_of(run->plan, chunk);
     for (lrc_view v; lrc_next(&mine, 0, &v);)
         memset(v.g, 0, v.n * lrc_size_of(v.tensor->dtype));
 }
 
-const lrc_pass lrc_zero_pass = {LRC_ZEROES, LRC_SKIPPED, zero_share, NULL, 0};
+const lrc_pass lrc_zero_pass = {LRC_ZEROES, LRC_SKIPPED, zero_work, NULL, 0};

@@ -30,18 +30,16 @@ static const lrc_back_end *find(const char *name)
     return NULL;
 }
 
-/* Chosen on first use; two threads that do this at the same time choose the same. */
+/* Chosen on first use, unless another thread has set it meanwhile. */
 static _Atomic(const lrc_back_end *) current;
 
 static const lrc_back_end *in_use(void)
 {
-    const lrc_back_end *kind = atomic_load_explicit(&current, memory_order_relaxed);
-    if (!kind) {
-        kind = find(getenv("LRCORE_THREADING"));
-        if (!kind) kind = kinds[0];
-        atomic_store_explicit(&current, kind, memory_order_relaxed);
-    }
-    return kind;
+    const lrc_back_end *set = atomic_load_explicit(&current, memory_order_relaxed);
+    if (set) return set;
+    const lrc_back_end *usual = find(getenv("LRCORE_THREADING"));
+    if (!usual) usual = kinds[0];
+    return atomic_compare_exchange_strong(&current, &set, usual) ? usual : set;
 }
 
 const char *lrc_threading(void) { return in_use()->name; }
@@ -94,6 +92,11 @@ __attribute__((visibility("default"))) int lrc_num_threads(void)
     const int most = atomic_load_explicit(&limit, memory_order_relaxed);
     const int n = lesser(lrc_openmp_threads(), processors());
     return most > 0 ? lesser(n, most) : n;
+}
+
+int lrc_num_threads_set(void)
+{
+    return atomic_load_explicit(&num_threads, memory_order_relaxed);
 }
 
 void lrc_set_num_threads(int n)

@@ -28,8 +28,9 @@ typedef struct {
 extern const lrc_back_end lrc_openmp, lrc_pool, lrc_serial;
 
 /* The number of threads for `total` elements: 1 if there are fewer than `parallel_from`
- * (0: LRC_PARALLEL_FROM), otherwise `asked` (0: lrc_num_threads()), but at most 8 or
- * four times the number of processors, whichever is more. */
+ * (0: LRC_PARALLEL_FROM) or "serial" is in use, otherwise `asked` (0:
+ * lrc_num_threads()), but at most 8 or four times the number of processors, whichever is
+ * more. */
 int lrc_threads_for(size_t total, size_t parallel_from, int asked);
 
 /* The number of chunks of `total` elements for that many threads. */
@@ -38,7 +39,8 @@ int lrc_chunks_for(size_t total, int n_threads);
 /* Do the work by the back end in use; one thread does it as one chunk. */
 void lrc_parallel(int n_threads, int n_chunks, lrc_job *job, void *ctx);
 
-/* The number of threads of OpenMP (OMP_NUM_THREADS, threadpoolctl), if it is there. */
+/* The number of threads of OpenMP (OMP_NUM_THREADS, threadpoolctl); without OpenMP, the
+ * number of processors. */
 int lrc_openmp_threads(void);
 
 #endif

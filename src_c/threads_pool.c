@@ -1,4 +1,5 @@
-/* threads_pool.c: a pool of threads, none of which a step waits for.
+/* threads_pool.c: a pool of threads; a step waits only for one that is in the middle of
+ * a chunk.
  *
  * The chunks of a job are dealt out to its threads in shares.  A thread claims the chunks
  * of its own share, in order, which are those that it had in the last step and may still
@@ -8,8 +9,8 @@
  * nothing to do, and nobody has waited for it.
  *
  * Threads that have nothing to do look out for a job for 200 us, and then sleep.  They
- * yield all the time: one that shares its processor with the caller would keep it from
- * running for as long.  One job runs at a time: a caller who finds the pool taken does
+ * yield in between; otherwise a thread on the caller's processor would keep the caller
+ * from running.  One job runs at a time: a caller who finds the pool taken does
  * its work alone.  A child process begins with an empty pool.
  *
  * A claim is a compare-and-swap on the job's number and the share's chunks, so that a
@@ -25,7 +26,6 @@
 #include <time.h>
 
 #include "lrcore.h"
-#include "portable.h"
 #include "threads.h"
 #include "wait.h"
 
@@ -58,7 +58,9 @@ static struct {
     atomic_int ends;
     atomic_int refused; /* see lrc_threads_refused() */
     int made;           /* threads, without the caller's */
-    int misses;         /* jobs since the last that another thread had a chunk of */
+    int misses;  /* how often threads were woken and came too late, since the last time
+                   that another thread had a chunk; at most 5 */
+    int unwoken; /* jobs since threads were last woken */
     pthread_t thread[MOST];
 } pool;
 
@@ -69,9 +71,8 @@ static void deal_out(unsigned number, int n_threads, int n_chunks)
     for (int t = 0; t < n_threads; t++) {
         const uint64_t from = (uint64_t)(n_chunks * t / n_threads);
         const uint64_t end = (uint64_t)(n_chunks * (t + 1) / n_threads);
-        atomic_store_explicit(&pool.share[t].left,
-                              (uint64_t)number << 32 | from << 16 | end,
-                              memory_order_relaxed);
+        const uint64_t left = (uint64_t)number << 32 | from << 16 | end;
+        atomic_store_explicit(&pool.share[t].left, left, memory_order_relaxed);
     }
 }
 
@@ -90,6 +91,16 @@ static int claim(int share, unsigned number, int first)
     }
 }
 
+static int is_done(unsigned number, int n_threads, int n_chunks)
+{
+    unsigned all = 0;
+    for (int t = 0; t < n_threads; t++) {
+        const uint64_t done = atomic_load(&pool.done[t].chunks);
+        if (done >> 32 == number) all += (unsigned)done;
+    }
+    return all == (unsigned)n_chunks;
+}
+
 /* Do what is left to claim of a job, if it is not over; return how many chunks it was. */
 static int work(int thread, unsigned number)
 {
@@ -104,23 +115,14 @@ static int work(int thread, unsigned number)
         for (int k; (k = claim(share, number, i == 0)) >= 0;) {
             job(ctx, &(lrc_chunk){k, n_chunks});
             atomic_store(&pool.done[thread].chunks, ++done);
-            if (atomic_load(&pool.caller_sleeps)) {
+            if (atomic_load(&pool.caller_sleeps) &&
+                is_done(number, n_threads, n_chunks)) {
                 atomic_store(&pool.caller_sleeps, 0);
                 lrc_wake(&pool.caller_sleeps);
             }
         }
     }
     return (int)(uint32_t)done;
-}
-
-static int is_done(unsigned number, int n_threads, int n_chunks)
-{
-    unsigned all = 0;
-    for (int t = 0; t < n_threads; t++) {
-        const uint64_t done = atomic_load(&pool.done[t].chunks);
-        if (done >> 32 == number) all += (unsigned)done;
-    }
-    return all == (unsigned)n_chunks;
 }
 
 static void wait_for_chunks(unsigned number, int n_threads, int n_chunks)
@@ -137,11 +139,13 @@ static void wait_for_chunks(unsigned number, int n_threads, int n_chunks)
 
 /* --- the threads ------------------------------------------------------------------ */
 
-static void wait_for_job(unsigned last)
+/* Wait until there is a job after the last; awake at first, if the last had use for the
+ * thread. */
+static void wait_for_job(unsigned last, int used)
 {
     long long began = 0;
     while (atomic_load_explicit(&pool.number, memory_order_relaxed) == last)
-        if (lrc_waited_for(AWAKE, &began)) {
+        if (!used || lrc_waited_for(AWAKE, &began)) {
             atomic_fetch_add(&pool.sleepers, 1);
             lrc_sleep_while(&pool.number, last);
             atomic_fetch_sub(&pool.sleepers, 1);
@@ -151,8 +155,8 @@ static void wait_for_job(unsigned last)
 static void *live(void *thread)
 {
     unsigned number = atomic_load(&pool.number) - 1; /* it may be made for this job */
-    for (;;) {
-        wait_for_job(number);
+    for (int used = 1;; used = (int)(intptr_t)thread < atomic_load(&pool.n_threads)) {
+        wait_for_job(number, used);
         number = atomic_load_explicit(&pool.number, memory_order_acquire);
         if (atomic_load(&pool.ends)) return NULL;
         (void)work((int)(intptr_t)thread, number);
@@ -162,11 +166,14 @@ static void *live(void *thread)
 /* Make threads until there are n with the caller's; return how many there are. */
 static int grow(int n)
 {
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
     sigset_t all, before;
     if (n > MOST) n = MOST;
     if (n - 1 <= pool.made) return n;
     if (atomic_load(&pool.refused)) return pool.made + 1;
-    sigfillset(&all); /* signals are for the program's own threads */
+    sigfillset(&all); /* signals are for the program's own threads, but for faults */
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        sigdelset(&all, faults[i]);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     while (pool.made < n - 1) {
         const int k = pool.made + 1;
@@ -187,19 +194,31 @@ static void publish(unsigned number, int wakes)
     if (wakes && atomic_load(&pool.sleepers) > 0) lrc_wake(&pool.number);
 }
 
-/* Whether to wake threads for a job: not for each, if the last times they came too late
- * for any chunk of theirs, as on a busy machine. */
-static int is_worth_waking(unsigned number)
+/* Whether to wake threads for a job.  Small jobs do not wake them each time if they came
+ * too late for a chunk the last times, as on a busy machine. */
+static int is_worth_waking(int n_threads, int n_chunks)
 {
-    return number % (1u << pool.misses) == 0;
+    enum { MANY = 8 };
+    pool.unwoken++;
+    return n_chunks >= MANY * n_threads || pool.unwoken >= 1 << pool.misses;
+}
+
+static void note(int wakes, int alone)
+{
+    if (wakes) pool.unwoken = 0;
+    if (!alone)
+        pool.misses = 0;
+    else if (wakes && pool.misses < 5)
+        pool.misses++;
 }
 
 static void parallel(int n_threads, int n_chunks, lrc_job *job, void *ctx)
 {
-    if (n_chunks > MOST_CHUNKS || atomic_exchange(&pool.taken, 1)) {
+    if (atomic_load(&pool.ends) || atomic_exchange(&pool.taken, 1)) {
         job(ctx, &(lrc_chunk){0, 1});
         return;
     }
+    if (n_chunks > MOST_CHUNKS) n_chunks = MOST_CHUNKS;
     n_threads = grow(n_threads);
     const unsigned number = atomic_load(&pool.number) + 1;
     atomic_store_explicit(&pool.n_threads, n_threads, memory_order_relaxed);
@@ -207,10 +226,11 @@ static void parallel(int n_threads, int n_chunks, lrc_job *job, void *ctx)
     atomic_store_explicit(&pool.job, job, memory_order_relaxed);
     atomic_store_explicit(&pool.ctx, ctx, memory_order_relaxed);
     deal_out(number, n_threads, n_chunks);
-    publish(number, is_worth_waking(number));
+    const int wakes = is_worth_waking(n_threads, n_chunks);
+    publish(number, wakes);
     const int alone = work(0, number) == n_chunks;
     wait_for_chunks(number, n_threads, n_chunks);
-    pool.misses = alone ? pool.misses + (pool.misses < 5) : 0;
+    note(wakes, alone);
     atomic_store(&pool.taken, 0);
 }
 
@@ -234,17 +254,17 @@ __attribute__((constructor)) static void begin(void)
     (void)pthread_atfork(NULL, NULL, empty);
 }
 
-/* End the threads at the program's exit, or when the library is unloaded.  The pool stays
- * taken, so that steps of other threads run alone.  Where a job is under way for a
- * second (exit() was called in the middle of it), its threads stay. */
+/* End the threads at the program's exit, or when the library is unloaded.  No job begins
+ * after that: steps of other threads run alone.  If a job does not end within a second
+ * (exit() was called in the middle of it), the threads stay. */
 __attribute__((destructor)) static void end(void)
 {
     const struct timespec ms = {0, 1000000};
+    atomic_store(&pool.ends, 1);
     for (int i = 0; atomic_exchange(&pool.taken, 1); i++) {
         if (i == 1000) return;
         nanosleep(&ms, NULL);
     }
-    atomic_store(&pool.ends, 1);
     publish(atomic_load(&pool.number) + 1, 1);
     for (int k = 1; k <= pool.made; k++) (void)pthread_join(pool.thread[k], NULL);
 }

@@ -10,7 +10,7 @@ typedef struct {
     size_t n;
 } task;
 
-static void share(void *ctx, const lrc_chunk *chunk)
+static void work(void *ctx, const lrc_chunk *chunk)
 {
     enum { LINE = 64 };
     const task *it = ctx;
@@ -25,5 +25,5 @@ void lrc_traffic(const float *g, float *const *arrays, int n_arrays, size_t n,
 {
     task it = {g, arrays, n_arrays, n};
     const int threads = lrc_threads_for(n, 0, num_threads);
-    lrc_parallel(threads, lrc_chunks_for(n, threads), share, &it);
+    lrc_parallel(threads, lrc_chunks_for(n, threads), work, &it);
 }

@@ -110,7 +110,7 @@ static void measure_tensor(lrc_run *run, const lrc_tensor *t, const lrc_chunk *c
     }
 }
 
-static void share(lrc_run *run, const lrc_chunk *chunk)
+static void work(lrc_run *run, const lrc_chunk *chunk)
 {
     for (size_t i = 0; i < run->plan->n_tensors; i++) {
         const lrc_tensor *t = run->plan->tensor + i;
@@ -118,7 +118,7 @@ static void share(lrc_run *run, const lrc_chunk *chunk)
     }
 }
 
-const lrc_pass lrc_units_pass = {LRC_UNITS, LRC_TAKEN, share, NULL, 1};
+const lrc_pass lrc_units_pass = {LRC_UNITS, LRC_TAKEN, work, NULL, 1};
 
 /* --- factors ---------------------------------------------------------------------- */
 

@@ -1,49 +1,27 @@
-/* wait.c: sleeping until another thread changes a number: by a futex on Linux,
- * elsewhere by one condition for all numbers. */
+/* wait.c: sleeping until another thread changes a number, by a futex of Linux. */
 
 #define _GNU_SOURCE /* for syscall and clock_gettime */
 #include "wait.h"
 
-#include <sched.h>
-#include <time.h>
-
-#ifdef __linux__
 #include <limits.h>
-#include <linux/futex.h>
+#include <sched.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
+/* Of a futex that no other process uses.  <linux/futex.h> has them, which is not there
+ * without the kernel's headers. */
+enum { WAIT = 0 | 128, WAKE = 1 | 128 };
+
 void lrc_sleep_while(atomic_uint *number, unsigned value)
 {
-    (void)syscall(SYS_futex, number, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+    (void)syscall(SYS_futex, number, WAIT, value, NULL, NULL, 0);
 }
 
 void lrc_wake(atomic_uint *number)
 {
-    (void)syscall(SYS_futex, number, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+    (void)syscall(SYS_futex, number, WAKE, INT_MAX, NULL, NULL, 0);
 }
-
-#else
-#include <pthread.h>
-
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-
-void lrc_sleep_while(atomic_uint *number, unsigned value)
-{
-    pthread_mutex_lock(&mutex);
-    if (atomic_load(number) == value) pthread_cond_wait(&changed, &mutex);
-    pthread_mutex_unlock(&mutex);
-}
-
-void lrc_wake(atomic_uint *number)
-{
-    (void)number;
-    pthread_mutex_lock(&mutex);
-    pthread_cond_broadcast(&changed);
-    pthread_mutex_unlock(&mutex);
-}
-#endif
 
 int lrc_waited_for(long long ns, long long *began)
 {

@@ -5,12 +5,11 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from functools import cache, partial
 
 import numpy as np
 import pytest
-from compiled import NATIVE
+from compiled import NATIVE, paths_of
 
 import lrcore
 from lrcore import _core
@@ -56,10 +55,9 @@ def run(command, back_end="pool", **environment):
     return done.stdout.strip()
 
 
-def python(script, back_end="pool"):
-    return run(
-        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(script)], back_end
-    )
+def python(script, back_end="pool", **environment):
+    command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(script)]
+    return run(command, back_end, **environment)
 
 
 # --- the choice -----------------------------------------------------------------------
@@ -75,9 +73,10 @@ def test_a_back_end_can_be_set(back_end):
     assert lrcore.get_threading() == BACK_ENDS[0]
 
 
-def test_an_unknown_back_end_is_refused():
-    with pytest.raises(ValueError, match=r"threading: expected one of .*, found 'tbb'"):
-        lrcore.set_threading("tbb")
+@pytest.mark.parametrize("name", ["tbb", 3, "pool\0", b"pool", ["pool"]])
+def test_an_unknown_back_end_is_refused(name):
+    with pytest.raises(ValueError, match=r"threading: expected one of .*, found "):
+        lrcore.set_threading(name)
     assert lrcore.get_threading() == BACK_ENDS[0]
 
 
@@ -117,14 +116,41 @@ def test_no_result_depends_on_the_back_end(back_end, kind):
 # --- programs in C --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("way", ["together", "numbers", "fork", "exit"])
+WAYS = ["together", "numbers", "fork", "amid", "alternately", "many", "exit"]
+
+
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("sanitized", [False, True], ids=["plain", "sanitized"])
 def test_a_program_takes_steps(program, way, sanitized):
     """Sanitized: ThreadSanitizer sees no race, in all of the core but its kernels."""
-    if sanitized and way == "fork":
+    if sanitized and way in ("fork", "amid"):
         pytest.skip("ThreadSanitizer does not follow forks of programs with threads")
     command = [program("threads", sanitized), way]
     assert run(["setarch", "-R", *command] if sanitized else command) == "same"
+
+
+def test_threads_end_when_the_library_is_unloaded(tmp_path):
+    toolchain = NATIVE._replace(openmp=False, flags=("-fvisibility=default",))
+    library = tmp_path / "core.so"
+    link = [toolchain.compiler[0], "-shared", "-pthread", *paths_of(toolchain.core())]
+    subprocess.run([*link, "-o", library, "-lm"], check=True)
+    script = f"""
+        import _ctypes, ctypes, os
+
+        def threads():
+            return len(os.listdir("/proc/self/task"))
+
+        for _ in range(10):
+            core = ctypes.CDLL("{library}")
+            g, a = ((ctypes.c_float * 200_000)() for _ in "ga")
+            arrays = (ctypes.POINTER(ctypes.c_float) * 1)(a)
+            core.lrc_traffic(g, arrays, 1, ctypes.c_size_t(200_000), 3)
+            assert threads() == 3
+            _ctypes.dlclose(core._handle)
+            assert threads() == 1
+        print("core.so" in open("/proc/self/maps").read())
+    """
+    assert python(script) == "False"
 
 
 def test_steps_go_on_where_no_thread_can_be_made(program):
@@ -207,29 +233,63 @@ def test_python_threads_step_at_once():
     assert all((p == -50).all() for p in params)
 
 
-def test_a_step_waits_for_no_thread_while_it_holds_the_gil():
-    """A gauge asks Python for numbers between two passes, and another thread runs."""
+def test_a_meeting_waits_for_no_thread_and_holds_neither_pool_nor_gil():
+    """In the middle of one thread's step, another thread takes a step by the pool."""
     lrcore.set_threading("pool")
-    p = np.ones(400_000, np.float32)
-    opt = lrcore.Prodigy(p, num_threads=2)
-    count, ended = 0, threading.Event()
+    other = lrcore.SGD(np.zeros(300_000, np.float32), lr=1.0, num_threads=2)
+    asked, stepped = threading.Event(), threading.Event()
 
-    def others():
-        nonlocal count
-        while not ended.is_set():
-            count += 1
-            time.sleep(0)
+    class Waiting(lrcore.DoG):
+        """DoG that waits for the other thread where Python is asked for its rate."""
 
-    thread = threading.Thread(target=others)
+        __slots__ = ()
+
+        @staticmethod
+        def _fold(h):
+            adapt = lrcore.DoG._fold(h)
+
+            def coefs(*args):
+                asked.set()
+                assert stepped.wait(60)
+                return adapt(*args)
+
+            return coefs
+
+    def step():
+        assert asked.wait(60)
+        other.step(np.ones(300_000, np.float32))
+        stepped.set()
+
+    thread = threading.Thread(target=step)
     thread.start()
-    for _ in range(20):
-        opt.step(np.full_like(p, 0.5))
-    ended.set()
+    opt = Waiting(np.ones(300_000, np.float32), num_threads=2)
+    assert opt.step(np.full(300_000, 0.5, np.float32))
     thread.join(60)
-    assert count > 1
+    assert stepped.is_set()
 
 
 # --- threadpoolctl --------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not _core.has_openmp(), reason="this build has no OpenMP")
+def test_the_default_is_the_default_again_after_a_limit():
+    """A limit of all libraries ends in any order; then OpenMP's number counts."""
+    script = """
+        import threadpoolctl, lrcore.threadpool
+        default = lrcore.get_num_threads()
+        with threadpoolctl.threadpool_limits(1):
+            assert lrcore.get_num_threads() == 1
+        assert lrcore.get_num_threads() == default == 2
+        with threadpoolctl.threadpool_limits(1, user_api="openmp"):
+            assert lrcore.get_num_threads() == 1
+        lrcore.set_num_threads(2)
+        with threadpoolctl.threadpool_limits(1):
+            pass
+        with threadpoolctl.threadpool_limits(1, user_api="openmp"):
+            print(lrcore.get_num_threads())
+    """
+    pytest.importorskip("threadpoolctl")
+    assert python(script, OMP_NUM_THREADS="2") == "2"
 
 
 def test_threadpoolctl_sees_and_limits_the_threads():

@@ -3,19 +3,26 @@
  *     threads together     four threads take steps at the same time
  *     threads numbers      steps of 1 to 9 threads in turn
  *     threads fork         a child takes steps, and so does its child
+ *     threads amid         children are forked while another thread takes steps
+ *     threads alternately  small and large jobs in turn, with time to fall asleep between
+ *     threads many         more chunks than the pool counts, by more threads
  *     threads exit         the program ends while another thread takes steps
  *
  * Prints "same" if all params are those of steps by one thread. */
 
 #define _GNU_SOURCE /* for usleep */
+#include <dirent.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lrcore.h"
+#include "threads.h"
 
 enum { N = 100003, STEPS = 40, AT_ONCE = 4 };
 
@@ -111,6 +118,90 @@ static void *take_steps_for_ever(void *made)
     return NULL;
 }
 
+static int tasks(void)
+{
+    int n = 0;
+    DIR *folder = opendir("/proc/self/task");
+    while (folder && readdir(folder)) n++;
+    if (folder) closedir(folder);
+    return n - 2; /* "." and ".." */
+}
+
+/* Each child has threads of its own, whatever the pool was doing. */
+static int amid(run *r)
+{
+    pthread_t thread;
+    int status = 0, same = 1;
+    begin(r, 2);
+    begin(r + 1, 2);
+    if (pthread_create(&thread, NULL, take_steps_for_ever, r + 1)) abort();
+    for (int k = 0; k < 20 && same; k++) {
+        usleep(1000);
+        const pid_t child = fork();
+        if (child == 0) {
+            steps(r, STEPS);
+            _exit(!(is_wanted(r) && tasks() == 2));
+        }
+        same = child > 0 && waitpid(child, &status, 0) == child && status == 0;
+    }
+    return same;
+}
+
+static atomic_int done_of[1 << 16];
+
+static void count(void *ctx, const lrc_chunk *chunk)
+{
+    (void)ctx;
+    atomic_fetch_add(done_of + chunk->k, 1);
+}
+
+/* Whether other threads had chunks of one of the large jobs at least. */
+static pthread_t caller;
+static atomic_int helped;
+
+static void take_time(void *ctx, const lrc_chunk *chunk)
+{
+    const int *us = ctx;
+    struct timespec began, now;
+    (void)chunk;
+    clock_gettime(CLOCK_MONOTONIC, &began);
+    do clock_gettime(CLOCK_MONOTONIC, &now);
+    while ((now.tv_sec - began.tv_sec) * 1000000 +
+               (now.tv_nsec - began.tv_nsec) / 1000 <
+           *us);
+    if (*us > 10 && !pthread_equal(caller, pthread_self())) atomic_store(&helped, 1);
+}
+
+static int alternately(void)
+{
+    int small = 3, large = 50, same = 1;
+    caller = pthread_self();
+    for (int order = 0; order < 2; order++) {
+        for (int k = 0; k < 20 + order; k++) { /* threads come too late for these */
+            lrc_parallel(2, 4, take_time, &small);
+            usleep(400);
+        }
+        atomic_store(&helped, 0);
+        for (int k = 0; k < 50; k++) {
+            lrc_parallel(2, 4, take_time, &small);
+            usleep(400);
+            lrc_parallel(2, 64, take_time, &large);
+            usleep(400);
+        }
+        same = same && atomic_load(&helped);
+    }
+    return same;
+}
+
+static int many(void)
+{
+    enum { THREADS = 300, CHUNKS = 70000, MOST = 65535 };
+    int same = 1;
+    lrc_parallel(THREADS, CHUNKS, count, NULL);
+    for (int k = 0; k < MOST; k++) same = same && atomic_load(done_of + k) == 1;
+    return same;
+}
+
 static int ended(run *r)
 {
     pthread_t thread;
@@ -134,6 +225,9 @@ int main(int argc, char **argv)
     if (strcmp(way, "together") == 0) same = together(r);
     if (strcmp(way, "numbers") == 0) same = numbers(r);
     if (strcmp(way, "fork") == 0) same = forked(r, 2);
+    if (strcmp(way, "amid") == 0) same = amid(r);
+    if (strcmp(way, "alternately") == 0) same = alternately();
+    if (strcmp(way, "many") == 0) same = many();
     if (strcmp(way, "exit") == 0) same = ended(r);
     printf("%s\n", same ? "same" : "different");
     return !same; /* r is left to the threads that may use it */

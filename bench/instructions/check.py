@@ -14,8 +14,9 @@ count and the reason of each call that has changed so much, and leaves the other
 as they are, so that small changes add up.
 
 The extension's instructions depend on the compiler, on Cython and on the flags that
-Python was compiled with, all instructions also on Python, NumPy, the C library and valgrind.  Where these are not those of
-`counts.json` the check says so, and does not compare what depends on them.
+Python was compiled with, all instructions also on Python, NumPy, the C library and
+valgrind.  Where these are not those of `counts.json` the check says so, and does not
+compare what depends on them.
 """
 
 import argparse

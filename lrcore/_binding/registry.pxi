@@ -118,6 +118,11 @@ def set_num_threads(int n):
     lrc_set_num_threads(n)
 
 
+def num_threads_set():
+    """What set_num_threads() was given; 0 for the default."""
+    return lrc_num_threads_set()
+
+
 def limit_threads(int n):
     """Limit the default number of threads to n; 0 for no limit."""
     lrc_limit_threads(n)

@@ -29,7 +29,7 @@ demo: .venv/.core ## learn handwritten digits, then time the optimizer
 	.venv/bin/lrcore demo
 
 test: .venv/.test ## run the tests; ARGS="-m isa": those of the kernels
-	.venv/bin/python -m pytest -q -n $(WORKERS) --dist worksteal $(ARGS)
+	.venv/bin/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not compilers" $(ARGS)
 
 bench: .venv-bench/.bench ## time the core beside torch, numba, NumPy and others
 	.venv-bench/bin/lrcore bench --bars

@@ -58,17 +58,8 @@
  * other if none is zeroed).  Two threads may step two plans at the same time, but not
  * the same plan.
  *
- * Nothing here takes memory from the heap, prints, keeps a reference or ends the process.  Two things make
- * threads; lrc_set_threading() chooses one of them.  The pool makes its own in the first
- * step that needs them, with all signals but faults blocked, and ends them at exit or when the
- * library is unloaded; if the system refuses a thread, steps go on with fewer.  OpenMP
- * ends the process then (for example with OMP_STACKSIZE=60000G).
- *
- * Fork.  A child process has none of the threads.  lrcore's pool makes its own there, but
- * libgomp would wait for them forever.  So before each fork of a process that has stepped
- * by several threads of OpenMP, lrcore ends them with omp_pause_resource_all(omp_pause_soft); the next
- * parallel region, in parent and child, makes a new one (0.5 ms).  The host program
- * loses the threadprivate data of the ended threads, and nothing else. */
+ * Nothing here takes memory from the heap, prints, keeps a reference or ends the
+ * process, but for threads: see machine.h. */
 
 #ifndef LRCORE_H
 #define LRCORE_H

@@ -13,6 +13,20 @@ int lrc_isa_runs(size_t i);
 const char *lrc_isa(void);
 int lrc_set_isa(const char *name);
 
+/* Threads.
+ *
+ * Two things make them.  The pool makes its own in the first step that needs them, with
+ * all signals but faults blocked, and ends them at exit or when the library is unloaded;
+ * if the system refuses a thread, steps go on with fewer.  OpenMP ends the process then
+ * (for example with OMP_STACKSIZE=60000G).
+ *
+ * A child process has none of the threads.  The pool makes its own there, but libgomp
+ * would wait for them forever.  So before each fork of a process that has stepped by
+ * several threads of OpenMP, lrcore ends them with
+ * omp_pause_resource_all(omp_pause_soft); the next parallel region, in parent and child,
+ * makes new ones (0.5 ms).  The host program loses the threadprivate data of the ended
+ * threads, and nothing else. */
+
 /* What runs a step in several threads: "pool", lrcore's own threads; "openmp", if this
  * build has it; or "serial", which makes none.  lrc_threading() names the one in use:
  * that of the environment variable LRCORE_THREADING, otherwise the first.

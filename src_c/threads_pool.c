@@ -1,22 +1,12 @@
 /* threads_pool.c: a pool of threads; a step waits only for one that is in the middle of
  * a chunk.
  *
- * The chunks of a job are dealt out to its threads in shares.  A thread claims the chunks
- * of its own share, in order, which are those that it had in the last step and may still
- * be in its cache; then it helps the others, from the ends of their shares.  So all chunks
- * are done, whoever has time for them.  The caller takes part; if no chunk is left to
- * claim, it waits for those under way.  A thread that the system has not run yet finds
- * nothing to do, and nobody has waited for it.
- *
- * Threads that have nothing to do look out for a job for 200 us, and then sleep.  They
- * yield in between; otherwise a thread on the caller's processor would keep the caller
- * from running.  One job runs at a time: a caller who finds the pool taken does
- * its work alone.  A child process begins with an empty pool.
- *
- * A claim is a compare-and-swap on the job's number and the share's chunks, so that a
- * thread that is late by a job or more cannot claim a chunk of another.  What it has read
- * of the job is right if the claim succeeds, since a job with a chunk that is not done
- * stays as it is. */
+ * The caller takes part in its job (dealt.h).  A thread that the system has not run yet
+ * finds nothing to do, and nobody has waited for it.  Threads that have nothing to do look
+ * out for a job for 200 us, and then sleep.  They yield in between; otherwise a thread on
+ * the caller's processor would keep the caller from running.  One job runs at a time: a
+ * caller who finds the pool taken does its work alone.  A child process begins with an
+ * empty pool. */
 
 #define _GNU_SOURCE /* for pthread_sigmask and nanosleep */
 #include <pthread.h>
@@ -25,117 +15,25 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "dealt.h"
 #include "lrcore.h"
 #include "threads.h"
 #include "wait.h"
 
-enum { MOST = 256, LINE = 64, MOST_CHUNKS = UINT16_MAX };
+enum { LINE = 64, AWAKE = 200000 /* ns */ };
 
-/* How long threads stay awake without work, and the caller for the last chunks (ns). */
-enum { AWAKE = 200000, CALLER_AWAKE = 10000 };
-
-/* What a thread writes often lies in a cache line of its own. */
 static struct {
-    /* By thread: the job's number (32 bits), the first chunk of the share that nobody has
-     * claimed, and the end of these (16 bits each). */
-    struct {
-        _Alignas(LINE) _Atomic(uint64_t) left;
-    } share[MOST];
-    /* By thread: the number of the last job that it had a chunk of, and how many chunks of
-     * it are done (32 bits each). */
-    struct {
-        _Alignas(LINE) _Atomic(uint64_t) chunks;
-    } done[MOST];
-    /* The job. */
-    _Alignas(LINE) atomic_uint number;
-    atomic_int n_threads, n_chunks;
-    _Atomic(lrc_job *) job;
-    _Atomic(void *) ctx;
-    /* The threads. */
+    _Alignas(LINE) atomic_uint number;   /* of the job */
     _Alignas(LINE) atomic_uint sleepers; /* how many may be asleep, waiting for a job */
-    atomic_uint caller_sleeps;
-    atomic_int taken; /* whether a job is under way, or the pool has ended */
-    atomic_int ends;
+    atomic_int taken;   /* whether a job is under way, or the pool has ended */
+    atomic_int ends;    /* whether the threads have to end */
     atomic_int refused; /* see lrc_threads_refused() */
     int made;           /* threads, without the caller's */
-    int misses;  /* how often threads were woken and came too late, since the last time
-                   that another thread had a chunk; at most 5 */
+    int misses;  /* how often threads were woken and came too late, since the last
+                           time that another thread had a chunk; at most 5 */
     int unwoken; /* jobs since threads were last woken */
-    pthread_t thread[MOST];
+    pthread_t thread[LRC_MOST_THREADS];
 } pool;
-
-/* --- a job ------------------------------------------------------------------------ */
-
-static void deal_out(unsigned number, int n_threads, int n_chunks)
-{
-    for (int t = 0; t < n_threads; t++) {
-        const uint64_t from = (uint64_t)(n_chunks * t / n_threads);
-        const uint64_t end = (uint64_t)(n_chunks * (t + 1) / n_threads);
-        const uint64_t left = (uint64_t)number << 32 | from << 16 | end;
-        atomic_store_explicit(&pool.share[t].left, left, memory_order_relaxed);
-    }
-}
-
-/* Claim the first or the last chunk that is left of a share; -1 if there is none. */
-static int claim(int share, unsigned number, int first)
-{
-    _Atomic(uint64_t) *const where = &pool.share[share].left;
-    uint64_t left = atomic_load_explicit(where, memory_order_relaxed);
-    for (;;) {
-        const int from = (int)(left >> 16 & 0xffff), end = (int)(left & 0xffff);
-        if ((unsigned)(left >> 32) != number || from == end) return -1;
-        const uint64_t rest = first ? left + (1 << 16) : left - 1;
-        if (atomic_compare_exchange_weak_explicit(
-                where, &left, rest, memory_order_acq_rel, memory_order_relaxed))
-            return first ? from : end - 1;
-    }
-}
-
-static int is_done(unsigned number, int n_threads, int n_chunks)
-{
-    unsigned all = 0;
-    for (int t = 0; t < n_threads; t++) {
-        const uint64_t done = atomic_load(&pool.done[t].chunks);
-        if (done >> 32 == number) all += (unsigned)done;
-    }
-    return all == (unsigned)n_chunks;
-}
-
-/* Do what is left to claim of a job, if it is not over; return how many chunks it was. */
-static int work(int thread, unsigned number)
-{
-    const int n_threads = atomic_load_explicit(&pool.n_threads, memory_order_relaxed);
-    const int n_chunks = atomic_load_explicit(&pool.n_chunks, memory_order_relaxed);
-    lrc_job *const job = atomic_load_explicit(&pool.job, memory_order_relaxed);
-    void *const ctx = atomic_load_explicit(&pool.ctx, memory_order_relaxed);
-    uint64_t done = (uint64_t)number << 32;
-
-    for (int i = 0; thread < n_threads && i < n_threads; i++) {
-        const int share = (thread + i) % n_threads;
-        for (int k; (k = claim(share, number, i == 0)) >= 0;) {
-            job(ctx, &(lrc_chunk){k, n_chunks});
-            atomic_store(&pool.done[thread].chunks, ++done);
-            if (atomic_load(&pool.caller_sleeps) &&
-                is_done(number, n_threads, n_chunks)) {
-                atomic_store(&pool.caller_sleeps, 0);
-                lrc_wake(&pool.caller_sleeps);
-            }
-        }
-    }
-    return (int)(uint32_t)done;
-}
-
-static void wait_for_chunks(unsigned number, int n_threads, int n_chunks)
-{
-    long long began = 0;
-    while (!is_done(number, n_threads, n_chunks)) {
-        if (!lrc_waited_for(CALLER_AWAKE, &began)) continue;
-        atomic_store(&pool.caller_sleeps, 1);
-        if (!is_done(number, n_threads, n_chunks))
-            lrc_sleep_while(&pool.caller_sleeps, 1);
-        atomic_store(&pool.caller_sleeps, 0);
-    }
-}
 
 /* --- the threads ------------------------------------------------------------------ */
 
@@ -155,11 +53,11 @@ static void wait_for_job(unsigned last, int used)
 static void *live(void *thread)
 {
     unsigned number = atomic_load(&pool.number) - 1; /* it may be made for this job */
-    for (int used = 1;; used = (int)(intptr_t)thread < atomic_load(&pool.n_threads)) {
+    for (int used = 1;; used = lrc_has_use_for((int)(intptr_t)thread)) {
         wait_for_job(number, used);
         number = atomic_load_explicit(&pool.number, memory_order_acquire);
         if (atomic_load(&pool.ends)) return NULL;
-        (void)work((int)(intptr_t)thread, number);
+        (void)lrc_do_chunks((int)(intptr_t)thread, number);
     }
 }
 
@@ -168,7 +66,7 @@ static int grow(int n)
 {
     static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
     sigset_t all, before;
-    if (n > MOST) n = MOST;
+    if (n > LRC_MOST_THREADS) n = LRC_MOST_THREADS;
     if (n - 1 <= pool.made) return n;
     if (atomic_load(&pool.refused)) return pool.made + 1;
     sigfillset(&all); /* signals are for the program's own threads, but for faults */
@@ -218,18 +116,14 @@ static void parallel(int n_threads, int n_chunks, lrc_job *job, void *ctx)
         job(ctx, &(lrc_chunk){0, 1});
         return;
     }
-    if (n_chunks > MOST_CHUNKS) n_chunks = MOST_CHUNKS;
+    if (n_chunks > LRC_MOST_CHUNKS) n_chunks = LRC_MOST_CHUNKS;
     n_threads = grow(n_threads);
     const unsigned number = atomic_load(&pool.number) + 1;
-    atomic_store_explicit(&pool.n_threads, n_threads, memory_order_relaxed);
-    atomic_store_explicit(&pool.n_chunks, n_chunks, memory_order_relaxed);
-    atomic_store_explicit(&pool.job, job, memory_order_relaxed);
-    atomic_store_explicit(&pool.ctx, ctx, memory_order_relaxed);
-    deal_out(number, n_threads, n_chunks);
+    lrc_deal(number, n_threads, n_chunks, job, ctx);
     const int wakes = is_worth_waking(n_threads, n_chunks);
     publish(number, wakes);
-    const int alone = work(0, number) == n_chunks;
-    wait_for_chunks(number, n_threads, n_chunks);
+    const int alone = lrc_do_chunks(0, number) == n_chunks;
+    lrc_wait_for_chunks(number, n_threads, n_chunks);
     note(wakes, alone);
     atomic_store(&pool.taken, 0);
 }
@@ -243,8 +137,8 @@ int lrc_threads_refused(void) { return atomic_load(&pool.refused); }
 static void empty(void)
 {
     pool.made = 0;
+    lrc_forget_job();
     atomic_store(&pool.sleepers, 0);
-    atomic_store(&pool.caller_sleeps, 0);
     atomic_store(&pool.refused, 0);
     atomic_store(&pool.taken, 0);
 }

@@ -46,12 +46,14 @@ def test_every_instruction_set_gives_the_same_bits(native):
     assert all(table == first for table in native.values())
 
 
+@pytest.mark.compilers
 def test_clang_gives_the_same_bits(native, tmp_path):
     if not shutil.which("clang"):
         pytest.skip("clang is not installed")
     assert hashes(run([CLANG.build("bits", tmp_path)])) == native
 
 
+@pytest.mark.compilers
 def test_aarch64_gives_the_same_bits(native, tmp_path):
     if not (shutil.which(AARCH64.compiler[0]) and shutil.which("qemu-aarch64")):
         pytest.skip("gcc-aarch64-linux-gnu and qemu-user are not installed")

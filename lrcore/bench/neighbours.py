@@ -17,8 +17,16 @@ from typing import Self
 
 import numpy as np
 
+from lrcore import _core
 from lrcore.bench.cases import FailedError
-from lrcore.bench.peers import ALL_THREADS, Job, Lrcore, installed, settings
+from lrcore.bench.peers import (
+    ALL_THREADS,
+    Job,
+    Lrcore,
+    LrcoreOpenMP,
+    installed,
+    settings,
+)
 from lrcore.bench.peers.torch import TorchFused
 from lrcore.bench.process import Process, answers_only, send
 
@@ -104,6 +112,8 @@ def _step() -> tuple[str, Callable[[], object]]:
     if installed("torch"):
         name = f"torch {import_module('torch').__version__}, fused AdamW"
         return name, TorchFused(job).step
+    if "openmp" in _core.threadings():
+        return "lrcore's AdamW by OpenMP", LrcoreOpenMP(job).step
     return "lrcore's AdamW", Lrcore(job).step
 
 

@@ -14,7 +14,7 @@ from lrcore.bench.cases import Case, FailedError, LeftOutError, Result, Run
 from lrcore.bench.clock import interleave
 from lrcore.bench.contest import Made, Together
 from lrcore.bench.machine import free_memory, machine
-from lrcore.bench.peers import LrcoreOneThread, Peer, Traffic
+from lrcore.bench.peers import LrcoreOneThread, LrcoreOpenMP, Peer, Traffic
 from lrcore.bench.whole import TASKS, LrcoreWhole, TrafficWhole
 
 SLOWEST = 0.5
@@ -114,7 +114,7 @@ def _contestants(
     ours, *others = TASKS[case.task]
     if case.task == "step":
         if case.neighbours is not None and case.threads > 1:
-            others.append(LrcoreOneThread)
+            others += [LrcoreOneThread, LrcoreOpenMP]
         others += wanted
     traffic = TrafficWhole if ours is LrcoreWhole else Traffic
     others.append(traffic)

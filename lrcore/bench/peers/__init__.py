@@ -17,6 +17,7 @@ from lrcore.bench.peers.loops import Numba, NumbaMulti, Textbook
 from lrcore.bench.peers.others import Optax, ScikitLearn, Thinc
 from lrcore.bench.peers.ours import Lrcore as Lrcore
 from lrcore.bench.peers.ours import LrcoreOneThread as LrcoreOneThread
+from lrcore.bench.peers.ours import LrcoreOpenMP as LrcoreOpenMP
 from lrcore.bench.peers.ours import Traffic as Traffic
 from lrcore.bench.peers.ours import like_p as like_p
 from lrcore.bench.peers.ours import moved as moved

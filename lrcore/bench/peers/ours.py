@@ -52,6 +52,23 @@ class LrcoreOneThread(Lrcore):
         super().__init__(job._replace(threads=1))
 
 
+class LrcoreOpenMP(Lrcore):
+    """lrcore's step by the threads of OpenMP, in a process of its own."""
+
+    name = "lrcore, OpenMP"
+
+    def __init__(self, job: Job) -> None:
+        lrcore.set_threading("openmp")
+        super().__init__(job)
+
+    @classmethod
+    def why_not(cls, optimizer: str, dtype: str, threads: int) -> str | None:
+        """Return the reason why not, or None."""
+        if "openmp" not in _core.threadings():
+            return "this build of lrcore has no OpenMP"
+        return super().why_not(optimizer, dtype, threads)
+
+
 def moved(params: Arrays, states: Sequence[Mapping[str, Array]]) -> int:
     """Return the bytes that a step reads and writes: p, g and states of p's size.
 

@@ -13,20 +13,20 @@
 
 /* --- the back ends ---------------------------------------------------------------- */
 
-static const lrc_back_end *const kinds[] = {&lrc_pool, /* the default */
+static const lrc_back_end *const back_ends[] = {&lrc_pool, /* the default */
 #ifdef _OPENMP
-                                            &lrc_openmp,
+                                                &lrc_openmp,
 #endif
-                                            &lrc_serial};
+                                                &lrc_serial};
 
-size_t lrc_threading_count(void) { return sizeof kinds / sizeof *kinds; }
+size_t lrc_threading_count(void) { return sizeof back_ends / sizeof *back_ends; }
 
-const char *lrc_threading_name(size_t i) { return kinds[i]->name; }
+const char *lrc_threading_name(size_t i) { return back_ends[i]->name; }
 
 static const lrc_back_end *find(const char *name)
 {
     for (size_t i = 0; name && i < lrc_threading_count(); i++)
-        if (strcmp(name, kinds[i]->name) == 0) return kinds[i];
+        if (strcmp(name, back_ends[i]->name) == 0) return back_ends[i];
     return NULL;
 }
 
@@ -38,7 +38,7 @@ static const lrc_back_end *in_use(void)
     const lrc_back_end *set = atomic_load_explicit(&current, memory_order_relaxed);
     if (set) return set;
     const lrc_back_end *usual = find(getenv("LRCORE_THREADING"));
-    if (!usual) usual = kinds[0];
+    if (!usual) usual = back_ends[0];
     return atomic_compare_exchange_strong(&current, &set, usual) ? usual : set;
 }
 
@@ -46,9 +46,9 @@ const char *lrc_threading(void) { return in_use()->name; }
 
 int lrc_set_threading(const char *name)
 {
-    const lrc_back_end *kind = find(name);
-    if (name && !kind) return -1;
-    atomic_store_explicit(&current, kind, memory_order_relaxed);
+    const lrc_back_end *chosen = find(name);
+    if (name && !chosen) return -1;
+    atomic_store_explicit(&current, chosen, memory_order_relaxed);
     return 0;
 }
 
@@ -62,10 +62,8 @@ static int lesser(int a, int b) { return a < b ? a : b; }
 /* The processors that this process may use now; this is a system call. */
 static int processors(void)
 {
-#ifdef CPU_COUNT
     cpu_set_t set; /* of 1,024 processors; the call fails where there may be more */
     if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
-#endif
     const long n = sysconf(_SC_NPROCESSORS_ONLN);
     return n > 0 ? (int)n : 1;
 }

@@ -20,7 +20,11 @@
 #include "threads.h"
 #include "wait.h"
 
-enum { LINE = 64, AWAKE = 200000 /* ns */ };
+/* Threads stay awake for this long without work (ns): Python takes 100 us between two
+ * steps of 1,000 arrays. */
+enum { AWAKE = 200000 };
+
+enum { LINE = 64, MOST_MISSES = 5 };
 
 static struct {
     _Alignas(LINE) atomic_uint number;   /* of the job */
@@ -29,8 +33,8 @@ static struct {
     atomic_int ends;    /* whether the threads have to end */
     atomic_int refused; /* see lrc_threads_refused() */
     int made;           /* threads, without the caller's */
-    int misses;  /* how often threads were woken and came too late, since the last
-                           time that another thread had a chunk; at most 5 */
+    int misses; /* how often threads were woken and came too late, since the last time that
+                   another thread had a chunk; at most MOST_MISSES */
     int unwoken; /* jobs since threads were last woken */
     pthread_t thread[LRC_MOST_THREADS];
 } pool;
@@ -96,17 +100,18 @@ static void publish(unsigned number, int wakes)
  * too late for a chunk the last times, as on a busy machine. */
 static int is_worth_waking(int n_threads, int n_chunks)
 {
-    enum { MANY = 8 };
+    enum { MANY = 8 }; /* chunks of a thread, which take longer than a wake */
     pool.unwoken++;
     return n_chunks >= MANY * n_threads || pool.unwoken >= 1 << pool.misses;
 }
 
+/* Note, after a job, whether threads were woken and whether the caller was alone. */
 static void note(int wakes, int alone)
 {
     if (wakes) pool.unwoken = 0;
     if (!alone)
         pool.misses = 0;
-    else if (wakes && pool.misses < 5)
+    else if (wakes && pool.misses < MOST_MISSES)
         pool.misses++;
 }
 

@@ -23,6 +23,9 @@ typedef enum {
     LRC_N_FORMS
 } lrc_form;
 
+/* The elements of a streamed tensor for which memory is asked at once. */
+enum { LRC_BLOCK = 128 };
+
 /* A sum is taken in this many lanes: element i is added to lane i modulo LRC_LANES. */
 enum { LRC_LANES = 32 };
 

@@ -8,6 +8,7 @@ from dataclasses import KW_ONLY
 from inspect import get_annotations
 from typing import Any, Generic, Self, TypeVar, overload
 
+from lrcore._core import Commit
 from lrcore._shared.domains import Domain, Reals, is_schedule, takes_step
 from lrcore._shared.words import listed, shown
 
@@ -100,9 +101,10 @@ class Field(Generic[Value, Given]):
         return self if opt is None else opt.param_groups[0].at(self.name, opt.t)
 
     def __set__(self, opt: Any, value: Given) -> None:
-        changes = [group.changed(self.name, value) for group in opt.param_groups]
-        for group, change in zip(opt.param_groups, changes, strict=True):
-            group.take(change)
+        commit = Commit(opt._plan.lock)
+        for group in opt.param_groups:
+            group.change(commit, self.name, value)
+        commit.make()
 
     def check(self, value: Any) -> Any:
         """Return the value as a float, an int, a tuple of floats, None or a bool.

@@ -95,6 +95,7 @@ static void step_strip(lrc_run *run, lrc_view *v, lrc_scratch scratch[2])
     void *const raw = v->g;
     lrc_sums sums = {0};
 
+    if (group->directed) lrc_advance_states(run, v, scratch);
     v->g =
         lrc_scales[group->scale].emits ? v->u : (void *)lrc_direction(run, v, scratch);
     if (v->delta) table->mechanic_begin(v, &group->mechanic);

@@ -51,7 +51,7 @@
  * lrc_ask.  A group may be directed: the caller replaces the directions of its rule by
  * others, and gscale and l2 are for these,
  *
- *     u = rule(g, states);   u = directions, by the caller;   p = decay p - lr (gscale u + l2 p)
+ *     u = rule(g, states);   the caller changes u;   p = decay p - lr (gscale u + l2 p)
  *
  * Contract.  Results are the same bits for every instruction set, number of threads,
  * alignment and floating-point mode of the caller; with keep_subnormals also for every

@@ -68,7 +68,7 @@ class NewtonSchulz:
 
     def __init__(self, terms: Terms, eps: float, adds_eps: bool) -> None:
         self.terms, self.eps, self.adds_eps = terms, eps, adds_eps
-        self.runs: dict[object, list[Terms]] = {}  # by dtype, of wide matrices
+        self.runs: dict[float, list[Terms]] = {}  # of wide matrices, by eps of a dtype
 
     def apply(self, x: Array, scale: float, buffers: Buffers) -> None:
         """Replace a matrix by `scale` times the result of the iterations.
@@ -79,10 +79,10 @@ class NewtonSchulz:
             return
         if x.shape[0] > x.shape[1]:
             x = x.T
-        runs = self.runs_for(x)
+        runs = self.runs_for(x, buffers.eps)
         room = buffers.of(x, 4 if len(runs) < len(self.terms) else 3)
         gram = room.squares[0]
-        factor = self.factor(x, gram)
+        factor = self.factor(x, gram, buffers.least, buffers.most)
         if factor is None:
             return
         if not runs:
@@ -100,16 +100,15 @@ class NewtonSchulz:
         if old is not x:
             np.copyto(x, old)
 
-    def factor(self, x: Array, gram: Square) -> float | None:
+    def factor(self, x: Array, gram: Square, least: float, most: float) -> float | None:
         """Make G from x; return 1 / the divisor of x, or None if x needs no iteration.
 
-        The squared norm of x is the trace of G.  If it is out of range, x is divided
-        by its largest element first.
+        The squared norm of x is the trace of G.  If it is not between `least` and
+        `most`, x is divided by its largest element first.
         """
         symmetric_product(x, x.T, gram.array)
         square, size = float(gram.diagonal.sum()), 1.0
-        kind = np.finfo(x.dtype)
-        if not float(kind.tiny / kind.eps) / float(kind.eps) <= square <= kind.max:
+        if not least <= square <= most:
             size = float(max(x.max(), -x.min()))
             if not size > 0:  # all are 0, or one is NaN
                 np.multiply(x, size, out=x)
@@ -120,14 +119,14 @@ class NewtonSchulz:
         norm, eps = sqrt(square), self.eps / size
         return 1 / (norm + eps if self.adds_eps else max(norm, eps))
 
-    def runs_for(self, x: Array) -> list[Terms]:
-        """Return the iterations of a matrix, in runs."""
+    def runs_for(self, x: Array, eps: float) -> list[Terms]:
+        """Return the iterations of a matrix, in runs; eps : that of its dtype."""
         rows, columns = x.shape
         if columns < WIDE * rows:
             return [[term] for term in self.terms]
-        if x.dtype not in self.runs:
-            self.runs[x.dtype] = runs_of(self.terms, float(np.finfo(x.dtype).eps))
-        return self.runs[x.dtype]
+        if eps not in self.runs:
+            self.runs[eps] = runs_of(self.terms, eps)
+        return self.runs[eps]
 
 
 def runs_of(terms: Terms, eps: float) -> list[Terms]:
@@ -237,11 +236,18 @@ class Room(NamedTuple):
 
 
 class Buffers:
-    """Buffers for matrices of one dtype, whose memory is enough for the largest one."""
+    """Buffers for matrices of one dtype, whose memory is enough for the largest one.
 
-    __slots__ = ("flat", "rooms")
+    eps : the rounding error of the dtype.
+    least, most : a sum of squares between them has lost nothing to the dtype's range.
+    """
+
+    __slots__ = ("eps", "flat", "least", "most", "rooms")
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
+        kind = np.finfo(dtype)
+        self.eps, self.most = float(kind.eps), float(kind.max)
+        self.least = float(kind.tiny) / self.eps / self.eps
         self.flat = [np.empty(0, dtype) for _ in range(5)]
         self.rooms: dict[object, Room] = {}
 

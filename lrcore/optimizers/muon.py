@@ -87,12 +87,23 @@ class Muon(Optimizer):
     {parameters}
 
     ``l2`` and a coupled decay are added to s x, not to the gradient.  NumPy computes
-    the matrix products, so the bits of a step depend on its BLAS.
+    the matrix products, in as many threads as its BLAS has (`num_threads` is for all
+    else); the bits of x depend on the BLAS, those of m do not.
+
+    If a matrix is at least 1.5 times as long on one side, several iterations work on
+    the square matrix x x^T alone.  In float32, x then has an error of at most 1.5 %
+    with the default coefficients; it is much less if no singular value is very small.
+
+    All matrices share buffers for the products: one array of the size of the largest
+    matrix, and three squares of the shorter side (four for such a long one).  They are
+    made in the first step, and are neither saved nor copied.
 
     References
     ----------
     Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks".  The
     arguments are those of torch, which rounds x to bfloat16; here x keeps p's dtype.
+    Zhang, Amsel, Chen & Dao 2026, "Gram Newton-Schulz: a fast, hardware-aware
+    Newton-Schulz algorithm for Muon".
 
     Examples
     --------

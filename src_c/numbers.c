@@ -95,7 +95,8 @@ void lrc_round_all(const lrc_run *run)
                         group->clip_value == 0 && group->agc == 0 && !group->directed &&
                         !group->factoring && !emits &&
                         (plan->averages_later || !has_average(group));
-        lrc_round_numbers(run, i, group->rule, emits);
+        /* A direction counts as a gradient, which the rule sgd applies. */
+        lrc_round_numbers(run, i, group->directed ? LRC_sgd : group->rule, emits);
     }
 }
 

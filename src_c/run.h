@@ -138,6 +138,9 @@ const void *lrc_gradient(const lrc_run *run, lrc_view *v, void *scratch);
  * the root of its second moment if that is factored. */
 const void *lrc_direction(const lrc_run *run, lrc_view *v, lrc_scratch scratch[2]);
 
+/* direct.c: advance the states of a strip of a directed group. */
+void lrc_advance_states(const lrc_run *run, const lrc_view *v, lrc_scratch scratch[2]);
+
 /* average.c: update the averages of a strip. */
 void lrc_average_strip(const lrc_run *run, const lrc_view *v);
 

@@ -125,6 +125,7 @@ static void step_blocks(lrc_run *run, const lrc_view *v, char *raw)
 static void step_strip(lrc_run *run, lrc_view *v, lrc_scratch scratch[2])
 {
     void *const raw = v->g;
+    if (lrc_group_of(run, v)->directed) lrc_advance_states(run, v, scratch);
     v->g = lrc_scales[lrc_group_of(run, v)->scale].emits
                ? v->u
                : (void *)lrc_direction(run, v, scratch);

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import numpy as np
 
 from lrcore._shared.domains import FINITE, is_schedule, real, takes_step
-from lrcore._shared.stateful import StatefulSchedule
 from lrcore._shared.words import shown
+from lrcore._stateful import StatefulSchedule
 from lrcore.schedules._parameters import Finite, several
 from lrcore.schedules._schedule import MAKERS, Schedule
 

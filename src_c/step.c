@@ -6,7 +6,8 @@
 
 #include "run.h"
 
-static const lrc_pass *const step[] = {&lrc_units_pass,
+static const lrc_pass *const step[] = {&lrc_numbers_pass,
+                                       &lrc_units_pass,
                                        &lrc_measure_pass,
                                        &lrc_check_pass,
                                        &lrc_gauge_pass,
@@ -17,11 +18,12 @@ static const lrc_pass *const step[] = {&lrc_units_pass,
                                        &lrc_report_pass,
                                        &lrc_zero_pass,
                                        NULL};
-static const lrc_pass *const measure[] = {&lrc_units_pass,  &lrc_measure_pass,
-                                          &lrc_check_pass,  &lrc_gauge_pass,
-                                          &lrc_factor_pass, NULL};
-static const lrc_pass *const clip[] = {&lrc_units_pass, &lrc_measure_pass,
-                                       &lrc_clip_pass, NULL};
+static const lrc_pass *const measure[] = {&lrc_numbers_pass, &lrc_units_pass,
+                                          &lrc_measure_pass, &lrc_check_pass,
+                                          &lrc_gauge_pass,   &lrc_factor_pass,
+                                          NULL};
+static const lrc_pass *const clip[] = {&lrc_numbers_pass, &lrc_units_pass,
+                                       &lrc_measure_pass, &lrc_clip_pass, NULL};
 static const lrc_pass *const gather[] = {&lrc_gather_pass, NULL};
 static const lrc_pass *const average[] = {&lrc_average_pass, NULL};
 

@@ -62,7 +62,9 @@ const lrc_table TABLE = {
     .add_squares = T(add_squares),
     .nonfinite = T(nonfinite),
     .unfactor = T(unfactor),
-    .row_max = T(row_max),
-    .col_stat = T(col_stat),
+    .whole = T(whole),
+    .sum_lines = T(sum_lines),
+    .max_lines = T(max_lines),
+    .larger = T(larger_of),
     .traffic = traffic,
 };

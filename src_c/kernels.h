@@ -43,6 +43,20 @@ typedef struct {
 /* Steps the elements of a view; c: coefficients, in the view's type. */
 typedef void lrc_kernel(const lrc_view *v, const void *c, lrc_sums *sums);
 
+/* The numbers by which a second moment changes: see factor.c. */
+typedef struct {
+    double w, more, least, most, floor;
+} lrc_moment;
+
+/* The lines of a tensor's matrices.  LRC_PRODUCT: row and col are the inverse roots of the
+ * factors, and `bound` the largest of their products.  LRC_LEAST: row and col are the
+ * factors, and `bound` is added to the second moment. */
+typedef struct {
+    const void *row, *col;
+    size_t n_rows, n_cols;
+    double bound;
+} lrc_lines;
+
 /* All kernels of one instruction set and dtype.  Arrays and coefficients are of that
  * type unless they are declared double or float. */
 typedef struct {
@@ -67,14 +81,23 @@ typedef struct {
     void (*add_squares)(const void *x, size_t n, double *stat);
     /* How many of n elements are infinite or NaN. */
     size_t (*nonfinite)(const void *x, size_t n);
-    /* x = a divided by the root of its factored second moment. */
-    void (*unfactor)(const lrc_view *v, lrc_factoring factoring, const void *a,
-                     void *x);
-    /* For a view within one row, LRC_LEAST: the largest second moment, or `largest`. */
-    double (*row_max)(const lrc_view *v, const void *a, double largest);
-    /* For a view within one row: update the statistics of its columns by that row. */
-    void (*col_stat)(const lrc_view *v, lrc_factoring factoring, const void *a,
-                     double *stat);
+    /* u = g divided by the root of its second moment; and the same where the tensor has
+     * one side, which is replaced by the new second moment if `keeps` is set. */
+    void (*unfactor)(const lrc_lines *lines, lrc_factoring factoring, const lrc_view *v,
+                     const void *g, void *u);
+    void (*whole)(const lrc_moment *by, lrc_factoring factoring, const void *g,
+                  void *side, size_t n, void *u, int keeps);
+    /* Of n_rows rows of n elements: row[i * stride] = the sum of their squares, and those
+     * of the columns are added to col.  The same of the largest second moments, made of
+     * the factors row_old and col_old.  `ahead`: from which element on the memory is
+     * asked for that is read next. */
+    void (*sum_lines)(const void *g, size_t n_rows, size_t n, size_t ahead, double *row,
+                      size_t stride, double *col);
+    void (*max_lines)(const void *g, size_t n_rows, size_t n, size_t ahead,
+                      const void *row_old, const void *col_old, void *row,
+                      size_t stride, void *col);
+    /* most = the larger of most and x, for n elements; NaN if one is. */
+    void (*larger)(const void *x, size_t n, void *most);
     /* Elements [lo, lo + n) of lrc_traffic(); float in both tables. */
     void (*traffic)(const float *g, float *const *arrays, int n_arrays, size_t lo,
                     size_t n);

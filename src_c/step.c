@@ -11,15 +11,16 @@ static const lrc_pass *const step[] = {&lrc_units_pass,
                                        &lrc_check_pass,
                                        &lrc_gauge_pass,
                                        &lrc_factor_pass,
+                                       &lrc_make_pass,
                                        &lrc_direct_pass,
                                        &lrc_scale_pass,
                                        &lrc_step_pass,
+                                       &lrc_keep_pass,
                                        &lrc_report_pass,
                                        &lrc_zero_pass,
                                        NULL};
-static const lrc_pass *const measure[] = {&lrc_units_pass,  &lrc_measure_pass,
-                                          &lrc_check_pass,  &lrc_gauge_pass,
-                                          &lrc_factor_pass, NULL};
+static const lrc_pass *const measure[] = {
+    &lrc_units_pass, &lrc_measure_pass, &lrc_check_pass, &lrc_gauge_pass, NULL};
 static const lrc_pass *const clip[] = {&lrc_units_pass, &lrc_measure_pass,
                                        &lrc_clip_pass, NULL};
 static const lrc_pass *const gather[] = {&lrc_gather_pass, NULL};
@@ -64,9 +65,7 @@ const void *lrc_direction(const lrc_run *run, lrc_view *v, lrc_scratch scratch[2
     const lrc_group *group = lrc_group_of(run, v);
     if (group->directed) return v->u;
     const void *g = lrc_gradient(run, v, scratch);
-    if (group->factoring == LRC_UNFACTORED) return g;
-    run->table[v->tensor->dtype]->unfactor(v, group->factoring, g, scratch + 1);
-    return scratch + 1;
+    return group->factoring ? lrc_unfactored(run, v, g, scratch + 1) : g;
 }
 
 /* Keep the sums that the kernel has taken of a strip.  Those of g, the kernel's input,

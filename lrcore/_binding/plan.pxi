@@ -239,7 +239,7 @@ cdef class Plan(Resolved):
         step was taken.  skips: see more_skips."""
         cdef int result
         cdef int checks = plan.skip_nonfinite
-        self.numbers.set_factors(plan, first)
+        self.numbers.first = first
         plan.skip_nonfinite = checks or skips
         if is_short(plan):
             result = lrc_step(plan)

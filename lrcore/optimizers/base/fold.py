@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lrcore._core import Factors
 from lrcore._shared.types import Array
 from lrcore.optimizers.base.keywords import Hyper
 
@@ -24,21 +23,11 @@ GaugeCoefs = Callable[[int, float, Numbers], Numbers]
 of the gauge."""
 
 Weights = Callable[[int], tuple[float, ...]]
-"""Maps the step, from 1, to the coefficients of averages, or of a scale."""
+"""Maps the step, from 1, to the coefficients of averages, of a scale or of a factored
+second moment."""
 
 Writes = list[tuple[Array, Any]]
 """Arrays, and their new values if the step is taken."""
-
-Factor = tuple[
-    Callable[[int, Array, Mapping[str, Array]], Factors],
-    Callable[
-        [int, Array, Mapping[str, Array], Factors, Array, Array],
-        tuple[Factors, Writes],
-    ],
-]
-"""Maps the step, from 1, p and its state to the factors that are read; and maps these
-and the values read from its rows and columns to the factors that divide the
-gradient."""
 
 Direct = Callable[[int, list[tuple[Array, Array, Mapping[str, Array]]]], Writes]
 """Takes the step, from 1, and (p, x, state) of each array; replaces the gradients x by

@@ -87,6 +87,7 @@ cdef extern from "lrcore.h" nogil:
         size_t first_strip
         size_t first_unit
         size_t first_factor
+        size_t grain
     ctypedef struct lrc_average:
         double weight
         int pulls

@@ -1,41 +1,34 @@
-/* factor.h: the matrices whose second moment is factored, and what a step makes of them.
- *
- * A tile is the unit in which rows and columns are read: some whole rows of a matrix or,
- * if they are long, a strip's length of each.  It sums (LRC_PRODUCT) or takes the largest
- * of (LRC_LEAST) its part of each row and column.  The parts are put together in the order
- * of the tiles, so that the number of threads cannot matter. */
+/* factor.h: what the files of factored second moments share.  product.c has LRC_PRODUCT,
+ * least.c has LRC_LEAST, and factor.c chooses between them. */
 
 #ifndef LRC_FACTOR_H
 #define LRC_FACTOR_H
 
 #include "run.h"
 
-/* Rows of a tile: so many that the parts of columns take little memory, but fewer than
- * make up two strips where rows are short. */
-enum { LRC_TILE_ROWS = 64 };
-
+/* A tensor with two sides or more, as a sequence of matrices. */
 typedef struct {
-    const lrc_tensor *t;
-    size_t n_rows, n_cols, n_matrices;
-    size_t tile_rows; /* the rows of a tile */
-    size_t down, across; /* tiles from top to bottom of a matrix, and from left to right */
-    /* Of each line of each matrix.  LRC_PRODUCT: the inverse root of its factor.
-     * LRC_LEAST: a row's least of all sides but the last, if there are more than two. */
-    void *row, *col;
-    /* Parts of lines, by matrix: row_part has n_rows by `across`, col_part has `down` by
-     * n_cols numbers; doubles (LRC_PRODUCT), or numbers of the tensor's type. */
-    void *row_part, *col_part;
-} lrc_matrices;
+    size_t n_matrices, n_rows, n_cols;
+} lrc_shape;
 
-/* Whether there are such matrices: two sides or more. */
-int lrc_has_matrices(const lrc_run *run, const lrc_tensor *t);
-lrc_matrices lrc_matrices_of(const lrc_run *run, const lrc_tensor *t);
+/* There are none where the tensor has one side, whose second moment is whole. */
+lrc_shape lrc_shape_of(const lrc_tensor *t);
 
 /* The numbers by which a tensor's second moment changes. */
 lrc_moment lrc_moment_of(const lrc_run *run, const lrc_tensor *t);
 
-/* The share of `total` things of a tensor that belongs to a part of its elements. */
+/* The share of `total` things of a tensor that belongs to a part of its elements: the
+ * first, and the end. */
 size_t lrc_share(const lrc_view *part, size_t total, size_t *end);
+
+/* Of each kind: the doubles that a tensor needs in run->factor; the direction u of a
+ * strip; and new factors that become the old ones, once the step is taken. */
+size_t lrc_product_work(const lrc_tensor *t);
+void lrc_unfactor_product(const lrc_run *run, const lrc_view *v, const void *g, void *u);
+void lrc_keep_product(const lrc_run *run, const lrc_view *part);
+size_t lrc_least_work(const lrc_tensor *t);
+void lrc_unfactor_least(const lrc_run *run, const lrc_view *v, const void *g, void *u);
+void lrc_keep_least(const lrc_run *run, const lrc_view *part);
 
 /* Element i of an array: its address; its value; set it to x, rounded. */
 static inline void *lrc_at(const void *array, size_t i, lrc_dtype dtype)

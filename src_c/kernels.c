@@ -61,10 +61,10 @@ const lrc_table TABLE = {
     .squares = T(squares),
     .add_squares = T(add_squares),
     .nonfinite = T(nonfinite),
-    .unfactor = T(unfactor),
+    .unfactor_product = T(unfactor_product),
+    .unfactor_least = T(unfactor_least),
     .whole = T(whole),
     .sum_lines = T(sum_lines),
-    .max_lines = T(max_lines),
     .larger = T(larger_of),
     .traffic = traffic,
 };

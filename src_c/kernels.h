@@ -48,13 +48,18 @@ typedef struct {
     double w, more, least, most, floor;
 } lrc_moment;
 
-/* The lines of a tensor's matrices.  LRC_PRODUCT: row and col are the inverse roots of the
- * factors, and `bound` the largest of their products.  LRC_LEAST: row and col are the
- * factors, and `bound` is added to the second moment. */
+/* The lines of a strip's matrices: `row` begins with the strip's first row, and `col` with
+ * the first column of its matrix. */
 typedef struct {
+    /* LRC_PRODUCT: the inverse roots of the factors, whose product is `bound` at most.
+     * LRC_LEAST: the factors, to which `bound` is added. */
     const void *row, *col;
     size_t n_rows, n_cols;
     double bound;
+    /* LRC_LEAST, written: the largest second moment of each row, and of each column; from
+     * one row to the next, col_most moves on by next_most. */
+    void *row_most, *col_most;
+    size_t next_most;
 } lrc_lines;
 
 /* All kernels of one instruction set and dtype.  Arrays and coefficients are of that
@@ -81,21 +86,19 @@ typedef struct {
     void (*add_squares)(const void *x, size_t n, double *stat);
     /* How many of n elements are infinite or NaN. */
     size_t (*nonfinite)(const void *x, size_t n);
-    /* u = g divided by the root of its second moment; and the same where the tensor has
-     * one side, which is replaced by the new second moment if `keeps` is set. */
-    void (*unfactor)(const lrc_lines *lines, lrc_factoring factoring, const lrc_view *v,
-                     const void *g, void *u);
+    /* u = g divided by the root of its second moment, by its lines; or where the tensor
+     * has one side, which is replaced by the new second moment if `keeps` is set. */
+    void (*unfactor_product)(const lrc_view *v, const void *g, const lrc_lines *lines,
+                             void *u);
+    void (*unfactor_least)(const lrc_view *v, const void *g, const lrc_lines *lines,
+                           void *u);
     void (*whole)(const lrc_moment *by, lrc_factoring factoring, const void *g,
                   void *side, size_t n, void *u, int keeps);
     /* Of n_rows rows of n elements: row[i * stride] = the sum of their squares, and those
-     * of the columns are added to col.  The same of the largest second moments, made of
-     * the factors row_old and col_old.  `ahead`: from which element on the memory is
-     * asked for that is read next. */
+     * of the columns are added to col.  `ahead`: from which element on the memory is asked
+     * for that is read next. */
     void (*sum_lines)(const void *g, size_t n_rows, size_t n, size_t ahead, double *row,
                       size_t stride, double *col);
-    void (*max_lines)(const void *g, size_t n_rows, size_t n, size_t ahead,
-                      const void *row_old, const void *col_old, void *row,
-                      size_t stride, void *col);
     /* most = the larger of most and x, for n elements; NaN if one is. */
     void (*larger)(const void *x, size_t n, void *most);
     /* Elements [lo, lo + n) of lrc_traffic(); float in both tables. */

@@ -134,6 +134,7 @@ typedef struct {
     /* Elements, strips, units and work of all tensors before this: see
      * lrc_plan_tensors(). */
     size_t first, first_strip, first_unit, first_factor;
+    size_t grain; /* chunks have whole grains of its elements; set there, too */
 } lrc_tensor;
 
 typedef struct {

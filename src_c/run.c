@@ -45,6 +45,7 @@ size_t lrc_plan_tensors(lrc_plan *plan)
         t->first_strip = plan->n_strips;
         t->first_unit = units;
         t->first_factor = factor;
+        t->grain = lrc_grain(t);
         plan->total += t->n;
         plan->n_strips += lrc_strips(t->n);
         units += units_of(t);
@@ -100,6 +101,7 @@ static unsigned asked_for(const lrc_plan *plan)
         if (group->scale != LRC_NO_SCALE) asked |= LRC_SCALES;
         if (group->gauge != LRC_NO_GAUGE && plan->gauge_sums) asked |= LRC_GAUGES;
         if (group->factoring) asked |= LRC_FACTORS;
+        if (group->factoring == LRC_PRODUCT) asked |= LRC_PRODUCTS;
         if (group->directed) asked |= LRC_DIRECTS;
     }
     return asked;

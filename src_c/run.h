@@ -76,7 +76,8 @@ enum {
     LRC_SCALES = 64,
     LRC_REPORTS = 128,
     LRC_ZEROES = 256,
-    LRC_UNITS = 512
+    LRC_UNITS = 512,
+    LRC_PRODUCTS = 1024
 };
 
 struct lrc_pass {
@@ -93,7 +94,7 @@ struct lrc_pass {
 
 /* The passes of a step, in order: see step.c. */
 extern const lrc_pass lrc_units_pass, lrc_measure_pass, lrc_check_pass, lrc_gauge_pass,
-    lrc_factor_pass, lrc_make_pass, lrc_direct_pass, lrc_scale_pass, lrc_step_pass,
+    lrc_read_pass, lrc_make_pass, lrc_direct_pass, lrc_scale_pass, lrc_step_pass,
     lrc_keep_pass, lrc_report_pass, lrc_zero_pass;
 /* Passes of lrc_clip(), lrc_gather() and lrc_update_averages(). */
 extern const lrc_pass lrc_clip_pass, lrc_gather_pass, lrc_average_pass;
@@ -144,6 +145,9 @@ const void *lrc_direction(const lrc_run *run, lrc_view *v, lrc_scratch scratch[2
 const void *lrc_unfactored(const lrc_run *run, const lrc_view *v, const void *g,
                            lrc_scratch *u);
 size_t lrc_factor_work(const lrc_tensor *t);
+
+/* least.c: how many elements a chunk has whole multiples of, in a tensor; see below. */
+size_t lrc_grain(const lrc_tensor *t);
 
 /* average.c: update the averages of a strip. */
 void lrc_average_strip(const lrc_run *run, const lrc_view *v);

@@ -27,12 +27,20 @@ typedef enum {
 /* A sum is taken in this many lanes: element i is added to lane i modulo LRC_LANES. */
 enum { LRC_LANES = 32 };
 
-/* The sum of the lanes: the second half is added to the first, until one is left. */
+/* The sum of the lanes: the second half is added to the first, until one is left.  Told
+ * the length of each half, compilers take vectors. */
+static inline void lrc_add_half(double *lane, int half)
+{
+    for (int j = 0; j < half; j++) lane[j] += lane[j + half];
+}
 static inline double lrc_total(double *lane)
 {
-    for (int half = LRC_LANES / 2; half > 0; half /= 2)
-        for (int j = 0; j < half; j++) lane[j] += lane[j + half];
-    return lane[0];
+    _Static_assert(LRC_LANES == 32, "there are five halves");
+    lrc_add_half(lane, 16);
+    lrc_add_half(lane, 8);
+    lrc_add_half(lane, 4);
+    lrc_add_half(lane, 2);
+    return lane[0] + lane[1];
 }
 
 /* A kernel's sums of squares over a strip: of g, of the new p, of the change of p. */

@@ -20,11 +20,15 @@ typedef struct {
     const lrc_tensor *t;
     lrc_shape shape;
     size_t tile_rows, down, across; /* tiles from top to bottom of a matrix, and beside */
-    void *row_root, *col_root;      /* the inverse root of the factor of each line */
     /* The sums of each tile: n_rows by `across` for the rows of each matrix, and `down` by
      * n_cols for its columns.  New factors stand in the places of the first of them. */
     double *row, *col;
 } tiles;
+
+/* The inverse root of the factor of each row and each column, in the tensor's type. */
+typedef struct {
+    void *row, *col;
+} roots;
 
 static tiles tiles_of(const lrc_tensor *t)
 {
@@ -44,14 +48,18 @@ size_t lrc_product_work(const lrc_tensor *t)
     return m.shape.n_matrices * (rows + m.shape.n_cols * (1 + m.down));
 }
 
+static roots roots_of(const lrc_run *run, const lrc_tensor *t)
+{
+    double *work = run->factor + t->first_factor;
+    return (roots){work, work + t->n / t->factors.side[1].n};
+}
+
 static tiles tiles_in(const lrc_run *run, const lrc_tensor *t)
 {
     tiles m = tiles_of(t);
     double *work = run->factor + t->first_factor;
-    m.row_root = work;
-    m.col_root = work += m.shape.n_matrices * m.shape.n_rows;
-    m.row = work += m.shape.n_matrices * m.shape.n_cols;
-    m.col = work + m.shape.n_matrices * m.shape.n_rows * m.across;
+    m.row = work + m.shape.n_matrices * (m.shape.n_rows + m.shape.n_cols);
+    m.col = m.row + m.shape.n_matrices * m.shape.n_rows * m.across;
     return m;
 }
 
@@ -161,7 +169,7 @@ static double mean_of(const double *x, size_t n)
     return lrc_total(lane) / (double)n;
 }
 
-static void make_rows(const tiles *m, size_t matrix, const lrc_moment *by)
+static void make_rows(const tiles *m, size_t matrix, const lrc_moment *by, void *root)
 {
     const size_t n = m->shape.n_rows, first = matrix * n;
     const double least = by->least > DBL_MIN ? by->least : DBL_MIN; /* 0 / 0 is NaN */
@@ -175,10 +183,11 @@ static void make_rows(const tiles *m, size_t matrix, const lrc_moment *by)
     renew(m, 0, first, n, m->shape.n_cols, by, x);
     const double mean = mean_of(x, n), by_mean = mean < least ? least : mean;
     for (size_t i = 0; i < n; i++)
-        lrc_set(m->row_root, first + i, m->t->dtype, sqrt(by_mean / x[i]));
+        lrc_set(root, first + i, m->t->dtype, sqrt(by_mean / x[i]));
 }
 
-static void make_columns(const tiles *m, const columns *c, const lrc_moment *by)
+static void make_columns(const tiles *m, const columns *c, const lrc_moment *by,
+                         void *root)
 {
     const size_t first = c->matrix * m->shape.n_cols + c->from;
     double *x = columns_of(m, c);
@@ -187,7 +196,7 @@ static void make_columns(const tiles *m, const columns *c, const lrc_moment *by)
         for (size_t j = 0; j < c->n; j++) x[j] += x[i * m->shape.n_cols + j];
     renew(m, 1, first, c->n, m->shape.n_rows, by, x);
     for (size_t j = 0; j < c->n; j++)
-        lrc_set(m->col_root, first + j, m->t->dtype, sqrt(1 / x[j]));
+        lrc_set(root, first + j, m->t->dtype, sqrt(1 / x[j]));
 }
 
 static void make_work(lrc_run *run, const lrc_chunk *chunk)
@@ -196,11 +205,12 @@ static void make_work(lrc_run *run, const lrc_chunk *chunk)
     for (lrc_view v; lrc_next(&mine, 1, &v);) {
         if (!has_tiles(run, &v)) continue;
         const tiles m = tiles_in(run, v.tensor);
+        const roots r = roots_of(run, v.tensor);
         const lrc_moment by = lrc_moment_of(run, v.tensor);
         size_t end, at = lrc_share(&v, m.shape.n_matrices, &end);
-        for (; at < end; at++) make_rows(&m, at, &by);
+        for (; at < end; at++) make_rows(&m, at, &by, r.row);
         at = lrc_share(&v, m.shape.n_matrices * m.shape.n_cols, &end);
-        for (columns c; next_columns(&m, &at, end, &c);) make_columns(&m, &c, &by);
+        for (columns c; next_columns(&m, &at, end, &c);) make_columns(&m, &c, &by, r.col);
     }
 }
 
@@ -210,17 +220,18 @@ const lrc_pass lrc_make_pass = {LRC_PRODUCTS, LRC_TAKEN, make_work, NULL, 0};
 
 void lrc_unfactor_product(const lrc_run *run, const lrc_view *v, const void *g, void *u)
 {
-    const lrc_dtype dtype = v->tensor->dtype;
-    const tiles m = tiles_in(run, v->tensor);
-    const size_t row = v->at / m.shape.n_cols, matrix = row / m.shape.n_rows;
+    const lrc_tensor *t = v->tensor;
+    const roots r = roots_of(run, t);
+    const size_t n_rows = t->factors.side[0].n, n_cols = t->factors.side[1].n;
+    const size_t row = v->at / n_cols, matrix = row / n_rows;
     const lrc_lines lines = {
-        .row = lrc_at(m.row_root, row, dtype),
-        .col = lrc_at(m.col_root, matrix * m.shape.n_cols, dtype),
-        .n_rows = m.shape.n_rows,
-        .n_cols = m.shape.n_cols,
-        .bound = 1 / sqrt(lrc_moment_of(run, v->tensor).floor),
+        .row = lrc_at(r.row, row, t->dtype),
+        .col = lrc_at(r.col, matrix * n_cols, t->dtype),
+        .n_rows = n_rows,
+        .n_cols = n_cols,
+        .bound = 1 / sqrt(lrc_moment_of(run, t).floor),
     };
-    run->table[dtype]->unfactor_product(v, g, &lines, u);
+    run->table[t->dtype]->unfactor_product(v, g, &lines, u);
 }
 
 void lrc_keep_product(const lrc_run *run, const lrc_view *part)

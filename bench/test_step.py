@@ -41,7 +41,9 @@ def test_optimizer(time_step, optimizer, elements):
 
 
 @pytest.mark.parametrize(
-    ("elements", "arrays"), [(400_000, 200), (10**6, 1), (3 * 10**7, 1)], ids="{:_}".format
+    ("elements", "arrays"),
+    [(400_000, 200), (10**6, 1), (3 * 10**7, 1)],
+    ids="{:_}".format,
 )
 @pytest.mark.parametrize("optimizer", ["Adam", "Adafactor", "SM3"])
 def test_rows_and_columns(time_step, optimizer, elements, arrays):

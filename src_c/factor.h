@@ -24,7 +24,8 @@ size_t lrc_share(const lrc_view *part, size_t total, size_t *end);
 /* Of each kind: the doubles that a tensor needs in run->factor; the direction u of a
  * strip; and new factors that become the old ones, once the step is taken. */
 size_t lrc_product_work(const lrc_tensor *t);
-void lrc_unfactor_product(const lrc_run *run, const lrc_view *v, const void *g, void *u);
+void lrc_unfactor_product(const lrc_run *run, const lrc_view *v, const void *g,
+                          void *u);
 void lrc_keep_product(const lrc_run *run, const lrc_view *part);
 size_t lrc_least_work(const lrc_tensor *t);
 void lrc_unfactor_least(const lrc_run *run, const lrc_view *v, const void *g, void *u);

@@ -22,8 +22,9 @@ size_t lrc_grain(const lrc_tensor *t)
 
 /* What a tensor's strips have found, in the tensor's type. */
 typedef struct {
-    void *row;   /* of each piece of a row: see piece_of() */
-    void *col;   /* n_cols for each band or, if a band is no longer than a row, each row */
+    void *row; /* of each piece of a row: see piece_of() */
+    void
+        *col; /* n_cols for each band or, if a band is no longer than a row, each row */
     size_t down; /* the number of these */
 } found;
 
@@ -81,8 +82,8 @@ void lrc_unfactor_least(const lrc_run *run, const lrc_view *v, const void *g, vo
     const found most = found_of(run, t, &shape);
     const size_t row = v->at / shape.n_cols, size = lrc_size_of(t->dtype);
     const int by_rows = t->grain < shape.n_cols;
-    void *col = lrc_at(most.col, (by_rows ? row : v->at / t->grain) * shape.n_cols,
-                       t->dtype);
+    void *col =
+        lrc_at(most.col, (by_rows ? row : v->at / t->grain) * shape.n_cols, t->dtype);
     lrc_scratch least;
 
     if (by_rows)
@@ -129,7 +130,8 @@ void lrc_keep_least(const lrc_run *run, const lrc_view *part)
     void *col = lrc_at(most.col, from, dtype);
 
     for (size_t i = 1; i < most.down; i++)
-        run->table[dtype]->larger(lrc_at(col, i * shape.n_cols, dtype), end - from, col);
+        run->table[dtype]->larger(lrc_at(col, i * shape.n_cols, dtype), end - from,
+                                  col);
     for (size_t j = from; j < end; j++) {
         const double x = lrc_get(most.col, j, dtype);
         lrc_set(t->factors.side[k].x, j, dtype, x > bound ? bound : x);

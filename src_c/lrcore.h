@@ -73,8 +73,8 @@ enum {
     LRC_RULE_COEFS = 4,   /* index of the rule's first own coefficient */
     LRC_MAX_AVERAGES = 4, /* averages of a tensor */
     LRC_MAX_SCALE_COEFS = 4,
-    LRC_MAX_GAUGED = 2,     /* arrays that a gauge reads besides g and p */
-    LRC_MAX_SUMS = 4,       /* sums of a gauge */
+    LRC_MAX_GAUGED = 2,      /* arrays that a gauge reads besides g and p */
+    LRC_MAX_SUMS = 4,        /* sums of a gauge */
     LRC_MAX_GAUGE_COEFS = 3, /* coefficients of a gauge */
     LRC_MAX_FACTOR_COEFS = 3 /* coefficients of a factored second moment */
 };
@@ -154,9 +154,9 @@ typedef struct {
     double scale_coef[LRC_MAX_SCALE_COEFS];
     lrc_gauge gauge;
     double gauge_coef[LRC_MAX_GAUGE_COEFS];
-    lrc_factoring factoring; /* not together with a scale that emits */
+    lrc_factoring factoring;                  /* not together with a scale that emits */
     double factor_coef[LRC_MAX_FACTOR_COEFS]; /* w, eps, added; or eps */
-    int directed;            /* whether the caller writes the directions into u */
+    int directed; /* whether the caller writes the directions into u */
     /* Clipping of elements, of the tensor, of its units; 0: none.  A group with a
      * scale, clip_norm or agc has one tensor. */
     double clip_value, clip_norm, agc, agc_eps;

@@ -19,7 +19,8 @@ enum { TILE_ROWS = 64 };
 typedef struct {
     const lrc_tensor *t;
     lrc_shape shape;
-    size_t tile_rows, down, across; /* tiles from top to bottom of a matrix, and beside */
+    size_t tile_rows, down,
+        across; /* tiles from top to bottom of a matrix, and beside */
     /* The sums of each tile: n_rows by `across` for the rows of each matrix, and `down` by
      * n_cols for its columns.  New factors stand in the places of the first of them. */
     double *row, *col;
@@ -131,7 +132,8 @@ static int next_columns(const tiles *m, size_t *at, size_t end, columns *c)
     if (*at == end) return 0;
     c->matrix = *at / m->shape.n_cols;
     c->from = *at % m->shape.n_cols;
-    c->n = m->shape.n_cols - c->from < end - *at ? m->shape.n_cols - c->from : end - *at;
+    c->n =
+        m->shape.n_cols - c->from < end - *at ? m->shape.n_cols - c->from : end - *at;
     *at += c->n;
     return 1;
 }
@@ -210,7 +212,8 @@ static void make_work(lrc_run *run, const lrc_chunk *chunk)
         size_t end, at = lrc_share(&v, m.shape.n_matrices, &end);
         for (; at < end; at++) make_rows(&m, at, &by, r.row);
         at = lrc_share(&v, m.shape.n_matrices * m.shape.n_cols, &end);
-        for (columns c; next_columns(&m, &at, end, &c);) make_columns(&m, &c, &by, r.col);
+        for (columns c; next_columns(&m, &at, end, &c);)
+            make_columns(&m, &c, &by, r.col);
     }
 }
 

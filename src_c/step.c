@@ -19,8 +19,8 @@ static const lrc_pass *const step[] = {&lrc_units_pass,
                                        &lrc_report_pass,
                                        &lrc_zero_pass,
                                        NULL};
-static const lrc_pass *const measure[] = {
-    &lrc_units_pass, &lrc_measure_pass, &lrc_check_pass, &lrc_gauge_pass, NULL};
+static const lrc_pass *const measure[] = {&lrc_units_pass, &lrc_measure_pass,
+                                          &lrc_check_pass, &lrc_gauge_pass, NULL};
 static const lrc_pass *const clip[] = {&lrc_units_pass, &lrc_measure_pass,
                                        &lrc_clip_pass, NULL};
 static const lrc_pass *const gather[] = {&lrc_gather_pass, NULL};
@@ -121,11 +121,11 @@ static void step_blocks(lrc_run *run, const lrc_view *v, char *raw)
 
 static void step_strip(lrc_run *run, lrc_view *v, lrc_scratch scratch[2])
 {
+    const lrc_group *group = lrc_group_of(run, v);
     void *const raw = v->g;
-    v->g = lrc_scales[lrc_group_of(run, v)->scale].emits
-               ? v->u
-               : (void *)lrc_direction(run, v, scratch);
-    if (v->streamed && !run->plan->report)
+    v->g =
+        lrc_scales[group->scale].emits ? v->u : (void *)lrc_direction(run, v, scratch);
+    if (v->streamed && !run->plan->report && !group->factoring)
         step_blocks(run, v, raw);
     else
         step_view(run, v, raw);

@@ -180,3 +180,27 @@ def test_an_error_in_the_step_of_one_array_leaves_all_as_it_was():
         fails = False
         assert opt.step_one(k, grads[k])
     assert opt.t == 2
+
+
+def test_sides_of_second_moments_are_kept_only_if_the_step_is_taken():
+    """They are made before the directions, whose error refuses the step."""
+    fails = True
+
+    def in_the_middle(*_):
+        if fails:
+            raise ValueError("in the middle")
+
+    muon = interrupted("Muon", in_the_middle)
+    params = {name: np.ones((3, 4)) for name in ("muon", "adafactor", "sm3")}
+    kinds = {"muon": muon, "adafactor": lrcore.Adafactor, "sm3": lrcore.SM3}
+    opt = lrcore.Mixed(kinds, params)
+    grads = {name: np.full((3, 4), 0.5) for name in params}
+    before = arrays_of(opt, params.values())
+    with pytest.raises(ValueError, match="in the middle"):
+        opt.step(grads)
+    assert arrays_of(opt, params.values()) == before
+    fails = False
+    assert opt.step(grads)
+    sides = [a for state in opt.state[1:] for a in state.values()]
+    assert len(sides) == 4
+    assert all((side == 0.25).all() for side in sides)

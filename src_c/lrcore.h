@@ -91,7 +91,8 @@ typedef enum { LRC_F32, LRC_F64, LRC_N_DTYPES } lrc_dtype;
  *     v = row[i] col[j] / max(mean of row, b);   u = g / sqrt(max(v, b^2))
  *
  * where a = eps, b = 0 if `added`, otherwise a = 0, b = eps; eps < 0 means the machine
- * epsilon of the type.  With one side: v += w (g^2 + a - v);  u = g / sqrt(max(v, b^2)).
+ * epsilon of the type.  b^2 is at least the smallest normal number, and a mean at most the
+ * largest number over the tensor's elements.  With one side, v[i] += w (g[i]^2 + a - v[i]).
  *
  * LRC_LEAST (SM3), of an array of any number of dimensions, with eps:
  *

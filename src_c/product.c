@@ -19,8 +19,9 @@ enum { TILE_ROWS = 64 };
 typedef struct {
     const lrc_tensor *t;
     lrc_shape shape;
-    size_t tile_rows, down,
-        across; /* tiles from top to bottom of a matrix, and beside */
+    size_t tile_rows;
+    size_t down,
+        across; /* tiles of a matrix, from top to bottom and from left to right */
     /* The sums of each tile: n_rows by `across` for the rows of each matrix, and `down` by
      * n_cols for its columns.  New factors stand in the places of the first of them. */
     double *row, *col;
@@ -132,14 +133,13 @@ static int next_columns(const tiles *m, size_t *at, size_t end, columns *c)
     if (*at == end) return 0;
     c->matrix = *at / m->shape.n_cols;
     c->from = *at % m->shape.n_cols;
-    c->n =
-        m->shape.n_cols - c->from < end - *at ? m->shape.n_cols - c->from : end - *at;
+    c->n = m->shape.n_cols - c->from;
+    if (c->n > end - *at) c->n = end - *at;
     *at += c->n;
     return 1;
 }
 
-/* The numbers of a matrix's rows and of columns, in the place of the first of their
- * parts. */
+/* Where the sums of a matrix's rows and of columns become their new factors. */
 static double *rows_of(const tiles *m, size_t matrix)
 {
     return m->row + matrix * m->shape.n_rows * m->across;

@@ -38,3 +38,14 @@ def test_threads(time_step, elements, threads):
 def test_optimizer(time_step, optimizer, elements):
     group = f"step: every optimizer, {elements:,} float32 in one array"
     time_step(group, optimizer, elements)
+
+
+@pytest.mark.parametrize(
+    ("elements", "arrays"),
+    [(400_000, 200), (10**6, 1), (3 * 10**7, 1)],
+    ids="{:_}".format,
+)
+@pytest.mark.parametrize("optimizer", ["Adam", "Adafactor", "SM3"])
+def test_rows_and_columns(time_step, optimizer, elements, arrays):
+    group = f"step: by rows and columns, {elements:,} float32 in {arrays} arrays"
+    time_step(group, optimizer, elements, arrays)

@@ -11,6 +11,7 @@ cdef extern from "lrcore.h" nogil:
         LRC_MAX_GAUGED
         LRC_MAX_SUMS
         LRC_MAX_GAUGE_COEFS
+        LRC_MAX_FACTOR_COEFS
         LRC_PARALLEL_FROM
         LRC_REFUSED
         LRC_SKIPPED
@@ -33,7 +34,6 @@ cdef extern from "lrcore.h" nogil:
         LRC_LEAST
     ctypedef enum lrc_ask:
         LRC_ASK_GAUGED
-        LRC_ASK_FACTORED
         LRC_ASK_DIRECTED
 
     ctypedef struct lrc_rule_info:
@@ -57,14 +57,12 @@ cdef extern from "lrcore.h" nogil:
     const lrc_scale_info lrc_scales[]
     const lrc_gauge_info lrc_gauges[]
 
+    ctypedef struct lrc_side:
+        void *x
+        size_t n
     ctypedef struct lrc_factors:
-        const void *row
-        const void *col
-        size_t n_rows
-        size_t n_cols
-        double floor
-        double *row_stat
-        double *col_stat
+        const lrc_side *side
+        size_t n_sides
     ctypedef struct lrc_units:
         size_t outer
         size_t reduced
@@ -88,6 +86,8 @@ cdef extern from "lrcore.h" nogil:
         size_t first
         size_t first_strip
         size_t first_unit
+        size_t first_factor
+        size_t grain
     ctypedef struct lrc_average:
         double weight
         int pulls
@@ -103,6 +103,7 @@ cdef extern from "lrcore.h" nogil:
         lrc_gauge gauge
         double gauge_coef[LRC_MAX_GAUGE_COEFS]
         lrc_factoring factoring
+        double factor_coef[LRC_MAX_FACTOR_COEFS]
         int directed
         double clip_value
         double clip_norm

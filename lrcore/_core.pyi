@@ -21,14 +21,6 @@ class Gauge(NamedTuple):
     n_sum: int
     coefs: tuple[str, ...]
 
-class Factors(NamedTuple):
-    least: bool
-    row: Any
-    col: Any
-    n_rows: int
-    n_cols: int
-    floor: float
-
 class Tune:
     def __init__(
         self, least: float, decay: float, eps: float, betas: tuple[float, ...]
@@ -103,9 +95,6 @@ def clip(
     clip_norm: float = ...,
     eps: float = ...,
 ) -> float: ...
-def factor_stats(
-    g: Any, factors: Factors, num_threads: int = ..., keep_subnormals: bool = ...
-) -> tuple[Any, Any]: ...
 def apply(
     part: Any,
     p: Any,

@@ -1,74 +1,81 @@
-/* factor.c: the pass for second moments that are factored into rows and columns.  It
- * takes the sums (or maxima) of rows and columns from which the caller makes the next
- * factors.  Each row and each column is summed by one thread, in order. */
+/* factor.c: second moments that are factored into sides, or whole: the direction that is
+ * made of a gradient, and the pass that keeps new factors. */
 
-#include <string.h>
+#include "factor.h"
 
-#include "run.h"
+#include <float.h>
 
-static lrc_factoring factoring_of(const lrc_run *run, const lrc_tensor *t)
-{
-    return run->plan->group[t->group].factoring;
-}
-
-static double row_stat(const lrc_run *run, const lrc_tensor *t, size_t row)
-{
-    const lrc_table *table = run->table[t->dtype];
-    const size_t n = t->factors.n_cols;
-    double lane[LRC_LANES] = {0}, largest = 0;
-    lrc_scratch scratch;
-
-    for (size_t done = 0; done < n; done += LRC_STRIP) {
-        lrc_view v;
-        lrc_view_of(t, row * n + done, n - done < LRC_STRIP ? n - done : LRC_STRIP, &v);
-        const void *g = lrc_gradient(run, &v, &scratch);
-        if (factoring_of(run, t) == LRC_LEAST)
-            largest = table->row_max(&v, g, largest);
-        else
-            table->squares(g, v.n, lane);
-    }
-    return factoring_of(run, t) == LRC_LEAST ? largest : lrc_total(lane);
-}
-
-/* Set the statistics of columns [from, from + n) of each matrix. */
-static void col_stats(const lrc_run *run, const lrc_tensor *t, size_t from, size_t n)
+lrc_shape lrc_shape_of(const lrc_tensor *t)
 {
     const lrc_factors *f = &t->factors;
-    const lrc_factoring factoring = factoring_of(run, t);
-    lrc_scratch scratch;
+    if (t->n == 0 || f->n_sides < 2) return (lrc_shape){0, 0, 0};
+    const size_t n_cols = f->side[f->n_sides - 1].n;
+    const size_t n_rows = f->n_sides == 2 ? f->side[0].n : t->n / n_cols;
+    return (lrc_shape){t->n / n_cols / n_rows, n_rows, n_cols};
+}
 
-    for (size_t row = 0; row < t->n / f->n_cols; row++) {
-        double *stat = f->col_stat + row / f->n_rows * f->n_cols + from;
-        lrc_view v;
-        lrc_view_of(t, row * f->n_cols + from, n, &v);
-        if (row % f->n_rows == 0) memset(stat, 0, n * sizeof *stat);
-        run->table[t->dtype]->col_stat(&v, factoring, lrc_gradient(run, &v, &scratch),
-                                       stat);
+size_t lrc_factor_work(const lrc_tensor *t)
+{
+    const size_t product = lrc_product_work(t), least = lrc_least_work(t);
+    return product > least ? product : least;
+}
+
+size_t lrc_share(const lrc_view *part, size_t total, size_t *end)
+{
+    const double each = (double)total / (double)part->tensor->n;
+    const size_t last = part->at + part->n;
+    *end = last == part->tensor->n ? total : (size_t)(each * (double)last);
+    return (size_t)(each * (double)part->at);
+}
+
+lrc_moment lrc_moment_of(const lrc_run *run, const lrc_tensor *t)
+{
+    const lrc_group *group = run->plan->group + t->group;
+    const double *c = group->factor_coef;
+    const double largest = t->dtype == LRC_F32 ? (double)FLT_MAX : DBL_MAX;
+    const double normal = t->dtype == LRC_F32 ? (double)FLT_MIN : DBL_MIN;
+    const double epsilon = t->dtype == LRC_F32 ? (double)FLT_EPSILON : DBL_EPSILON;
+
+    if (group->factoring == LRC_LEAST) /* so that the next g^2 can be added */
+        return (lrc_moment){.most = largest / 2, .floor = c[0]};
+    const double eps = c[1] < 0 ? epsilon : c[1], least = c[2] != 0 ? 0 : eps;
+    return (lrc_moment){
+        .w = c[0],
+        .more = eps - least,
+        .least = least,
+        .most = largest / (double)t->n, /* so that a product of factors is in range */
+        .floor = least * least > normal ? least * least : normal,
+    };
+}
+
+const void *lrc_unfactored(const lrc_run *run, const lrc_view *v, const void *g,
+                           lrc_scratch *u)
+{
+    const lrc_tensor *t = v->tensor;
+    const lrc_factoring factoring = lrc_group_of(run, v)->factoring;
+
+    if (t->factors.n_sides == 1) {
+        const lrc_moment by = lrc_moment_of(run, t);
+        void *moment = lrc_at(t->factors.side[0].x, v->at, t->dtype);
+        run->table[t->dtype]->whole(&by, factoring, g, moment, v->n, u,
+                                    run->pass == &lrc_step_pass);
+    } else if (factoring == LRC_LEAST) {
+        lrc_unfactor_least(run, v, g, u);
+    } else {
+        lrc_unfactor_product(run, v, g, u);
+    }
+    return u;
+}
+
+static void keep_work(lrc_run *run, const lrc_chunk *chunk)
+{
+    lrc_stretch mine = lrc_stretch_of(run->plan, chunk);
+    for (lrc_view v; lrc_next(&mine, 1, &v);) {
+        const lrc_factoring factoring = lrc_group_of(run, &v)->factoring;
+        if (v.tensor->factors.n_sides < 2) continue;
+        if (factoring == LRC_PRODUCT) lrc_keep_product(run, &v);
+        if (factoring == LRC_LEAST) lrc_keep_least(run, &v);
     }
 }
 
-static void read_tensor(const lrc_run *run, const lrc_tensor *t, const lrc_chunk *chunk)
-{
-    const lrc_factors *f = &t->factors;
-    const size_t rows = t->n / f->n_cols;
-    const size_t last = lrc_begin(rows, 1, chunk->k + 1, chunk->n);
-    const size_t end = lrc_begin(f->n_cols, LRC_COLUMNS, chunk->k + 1, chunk->n);
-    size_t at = lrc_begin(f->n_cols, LRC_COLUMNS, chunk->k, chunk->n);
-
-    for (size_t row = lrc_begin(rows, 1, chunk->k, chunk->n); row < last; row++)
-        f->row_stat[row] = row_stat(run, t, row);
-    for (; at < end; at += LRC_STRIP)
-        col_stats(run, t, at, end - at < LRC_STRIP ? end - at : LRC_STRIP);
-}
-
-static void work(lrc_run *run, const lrc_chunk *chunk)
-{
-    for (size_t i = 0; i < run->plan->n_tensors; i++) {
-        const lrc_tensor *t = run->plan->tensor + i;
-        if (factoring_of(run, t) && t->n > 0) read_tensor(run, t, chunk);
-    }
-}
-
-static void meet(lrc_run *run) { lrc_ask_caller(run, LRC_ASK_FACTORED); }
-
-const lrc_pass lrc_factor_pass = {LRC_FACTORS, LRC_TAKEN, work, meet, 1};
+const lrc_pass lrc_keep_pass = {LRC_FACTORS, LRC_TAKEN, keep_work, NULL, 0};

@@ -61,8 +61,10 @@ const lrc_table TABLE = {
     .squares = T(squares),
     .add_squares = T(add_squares),
     .nonfinite = T(nonfinite),
-    .unfactor = T(unfactor),
-    .row_max = T(row_max),
-    .col_stat = T(col_stat),
+    .unfactor_product = T(unfactor_product),
+    .unfactor_least = T(unfactor_least),
+    .whole = T(whole),
+    .sum_lines = T(sum_lines),
+    .larger = T(larger_of),
     .traffic = traffic,
 };

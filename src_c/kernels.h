@@ -29,12 +29,20 @@ enum { LRC_BLOCK = 128 };
 /* A sum is taken in this many lanes: element i is added to lane i modulo LRC_LANES. */
 enum { LRC_LANES = 32 };
 
-/* The sum of the lanes: the second half is added to the first, until one is left. */
+/* The sum of the lanes: the second half is added to the first, until one is left.  Told
+ * the length of each half, compilers take vectors. */
+static inline void lrc_add_half(double *lane, int half)
+{
+    for (int j = 0; j < half; j++) lane[j] += lane[j + half];
+}
 static inline double lrc_total(double *lane)
 {
-    for (int half = LRC_LANES / 2; half > 0; half /= 2)
-        for (int j = 0; j < half; j++) lane[j] += lane[j + half];
-    return lane[0];
+    _Static_assert(LRC_LANES == 32, "there are five halves");
+    lrc_add_half(lane, 16);
+    lrc_add_half(lane, 8);
+    lrc_add_half(lane, 4);
+    lrc_add_half(lane, 2);
+    return lane[0] + lane[1];
 }
 
 /* A kernel's sums of squares over a strip: of g, of the new p, of the change of p. */
@@ -44,6 +52,25 @@ typedef struct {
 
 /* Steps the elements of a view; c: coefficients, in the view's type. */
 typedef void lrc_kernel(const lrc_view *v, const void *c, lrc_sums *sums);
+
+/* The numbers by which a second moment changes: see factor.c. */
+typedef struct {
+    double w, more, least, most, floor;
+} lrc_moment;
+
+/* The lines of a strip's matrices: `row` begins with the strip's first row, and `col` with
+ * the first column of its matrix. */
+typedef struct {
+    /* LRC_PRODUCT: the inverse roots of the factors, whose product is `bound` at most.
+     * LRC_LEAST: the factors, to which `bound` is added. */
+    const void *row, *col;
+    size_t n_rows, n_cols;
+    double bound;
+    /* LRC_LEAST, written: the largest second moment of each row, and of each column; from
+     * one row to the next, col_most moves on by next_most. */
+    void *row_most, *col_most;
+    size_t next_most;
+} lrc_lines;
 
 /* All kernels of one instruction set and dtype.  Arrays and coefficients are of that
  * type unless they are declared double or float. */
@@ -69,14 +96,21 @@ typedef struct {
     void (*add_squares)(const void *x, size_t n, double *stat);
     /* How many of n elements are infinite or NaN. */
     size_t (*nonfinite)(const void *x, size_t n);
-    /* x = a divided by the root of its factored second moment. */
-    void (*unfactor)(const lrc_view *v, lrc_factoring factoring, const void *a,
-                     void *x);
-    /* For a view within one row, LRC_LEAST: the largest second moment, or `largest`. */
-    double (*row_max)(const lrc_view *v, const void *a, double largest);
-    /* For a view within one row: update the statistics of its columns by that row. */
-    void (*col_stat)(const lrc_view *v, lrc_factoring factoring, const void *a,
-                     double *stat);
+    /* u = g divided by the root of its second moment, by its lines; or where the tensor
+     * has one side, which is replaced by the new second moment if `keeps` is set. */
+    void (*unfactor_product)(const lrc_view *v, const void *g, const lrc_lines *lines,
+                             void *u);
+    void (*unfactor_least)(const lrc_view *v, const void *g, const lrc_lines *lines,
+                           void *u);
+    void (*whole)(const lrc_moment *by, lrc_factoring factoring, const void *g,
+                  void *side, size_t n, void *u, int keeps);
+    /* Of n_rows rows of n elements: row[i * stride] = the sum of their squares, and those
+     * of the columns are added to col.  `ahead`: from which element on the memory is asked
+     * for that is read next. */
+    void (*sum_lines)(const void *g, size_t n_rows, size_t n, size_t ahead, double *row,
+                      size_t stride, double *col);
+    /* most = the larger of most and x, for n elements; NaN if one is. */
+    void (*larger)(const void *x, size_t n, void *most);
     /* Elements [lo, lo + n) of lrc_traffic(); float in both tables. */
     void (*traffic)(const float *g, float *const *arrays, int n_arrays, size_t lo,
                     size_t n);

@@ -40,11 +40,8 @@
  *
  * A group of one tensor may have a scale (scales.def: LARS, LAMB, NovoGrad, Adafactor):
  * in each step it changes the group's numbers according to the tensor's norms.  A
- * tensor may be a matrix whose second moment is factored into rows and columns; then
- * the rule gets, instead of g,
- *
- *     LRC_PRODUCT   g / sqrt(max(row[i] col[j], floor))
- *     LRC_LEAST     g / sqrt(min(row[i], col[j]) + g^2 + floor)
+ * group may be factored: it keeps a second moment for each row, each column and so on;
+ * then the rule gets, instead of g, a direction u: see lrc_factoring.
  *
  * A group may have a gauge (gauges.def): sums over its tensors, from which the caller
  * makes the group's numbers.  In the middle of a step `ask` calls the caller: see
@@ -79,26 +76,41 @@ enum {
     LRC_RULE_COEFS = 4,   /* index of the rule's first own coefficient */
     LRC_MAX_AVERAGES = 4, /* averages of a tensor */
     LRC_MAX_SCALE_COEFS = 4,
-    LRC_MAX_GAUGED = 2,     /* arrays that a gauge reads besides g and p */
-    LRC_MAX_SUMS = 4,       /* sums of a gauge */
-    LRC_MAX_GAUGE_COEFS = 3 /* coefficients of a gauge */
+    LRC_MAX_GAUGED = 2,      /* arrays that a gauge reads besides g and p */
+    LRC_MAX_SUMS = 4,        /* sums of a gauge */
+    LRC_MAX_GAUGE_COEFS = 3, /* coefficients of a gauge */
+    LRC_MAX_FACTOR_COEFS = 3 /* coefficients of a factored second moment */
 };
 
 typedef enum { LRC_F32, LRC_F64, LRC_N_DTYPES } lrc_dtype;
 
 #include "registry.h"
 
-/* How a factored second moment is made from its rows and columns: see above. */
+/* How a second moment v is made from its sides, and its sides from v.
+ *
+ * LRC_PRODUCT (Adafactor), of a sequence of matrices, with w, eps and added:
+ *
+ *     row[i] += w (mean over j of (g[i,j]^2 + a) - row[i]);   col[j] likewise
+ *     v = row[i] col[j] / max(mean of row, b);   u = g / sqrt(max(v, b^2))
+ *
+ * where a = eps, b = 0 if `added`, otherwise a = 0, b = eps; eps < 0 means the machine
+ * epsilon of the type.  b^2 is at least the smallest normal number, and a mean at most the
+ * largest number over the tensor's elements.  With one side, v[i] += w (g[i]^2 + a - v[i]).
+ *
+ * LRC_LEAST (SM3), of an array of any number of dimensions, with eps:
+ *
+ *     v = min(side[0][i], side[1][j], ...) + g^2;   u = g / sqrt(v + eps)
+ *     side[0][i] = largest v of index i;   side[1][j] likewise, ... */
 typedef enum { LRC_UNFACTORED, LRC_PRODUCT, LRC_LEAST } lrc_factoring;
 
 typedef struct {
-    const void *row, *col; /* of p's type: n_rows and n_cols numbers for each matrix */
-    size_t n_rows, n_cols; /* of one matrix; a tensor is a sequence of such matrices */
-    double floor;
-    /* Written, for the caller to make the next factors: for each row and each column of
-     * each matrix, the sum of g^2 (LRC_PRODUCT), or the maximum of
-     * min(row[i], col[j]) + g^2 (LRC_LEAST). */
-    double *row_stat, *col_stat;
+    void *x;  /* of p's type, updated; LRC_PRODUCT: n numbers for each matrix */
+    size_t n; /* the length of the dimension */
+} lrc_side;
+
+typedef struct {
+    const lrc_side *side; /* in the order of the memory: the last is that of columns */
+    size_t n_sides;
 } lrc_factors;
 
 /* The units of adaptive clipping: a tensor of shape (outer, reduced, inner) has one, of
@@ -123,8 +135,10 @@ typedef struct {
     size_t n;                           /* elements */
     lrc_dtype dtype;
     unsigned group; /* index into the plan's groups */
-    /* Elements, strips and units of all tensors before this: see lrc_plan_tensors(). */
-    size_t first, first_strip, first_unit;
+    /* Elements, strips, units and work of all tensors before this: see
+     * lrc_plan_tensors(). */
+    size_t first, first_strip, first_unit, first_factor;
+    size_t grain; /* chunks have whole grains of its elements; set there, too */
 } lrc_tensor;
 
 typedef struct {
@@ -144,8 +158,9 @@ typedef struct {
     double scale_coef[LRC_MAX_SCALE_COEFS];
     lrc_gauge gauge;
     double gauge_coef[LRC_MAX_GAUGE_COEFS];
-    lrc_factoring factoring; /* not together with a scale that emits */
-    int directed;            /* whether the caller replaces the rule's directions */
+    lrc_factoring factoring;                  /* not together with a scale that emits */
+    double factor_coef[LRC_MAX_FACTOR_COEFS]; /* w, eps, added; or eps */
+    int directed; /* whether the caller replaces the rule's directions */
     /* Clipping of elements, of the tensor, of its units; 0: none.  A group with a
      * scale, clip_norm or agc has one tensor. */
     double clip_value, clip_norm, agc, agc_eps;
@@ -181,10 +196,9 @@ enum { LRC_REFUSED = -1, LRC_SKIPPED, LRC_TAKEN };
 typedef struct lrc_plan lrc_plan;
 
 /* What `ask` asks the caller to set in the middle of a step.  GAUGED: the groups'
- * coefficients and Mechanic's numbers, from gauge_sums.  FACTORED: the tensors' row and
- * col, from row_stat and col_stat.  DIRECTED: u, from the rule's directions, which it
- * holds. */
-typedef enum { LRC_ASK_GAUGED, LRC_ASK_FACTORED, LRC_ASK_DIRECTED } lrc_ask;
+ * coefficients and Mechanic's numbers, from gauge_sums.  DIRECTED: u, from the rule's
+ * directions, which it holds. */
+typedef enum { LRC_ASK_GAUGED, LRC_ASK_DIRECTED } lrc_ask;
 
 struct lrc_plan {
     lrc_tensor *tensor;
@@ -227,7 +241,7 @@ size_t lrc_plan_tensors(lrc_plan *plan);
 int lrc_step(lrc_plan *plan);
 
 /* Read the gradients as a step does, but take no step and call no `ask`.  Writes the
- * report's sums of gradients, gauge_sums, row_stat and col_stat. */
+ * report's sums of gradients, and gauge_sums. */
 int lrc_measure(lrc_plan *plan);
 
 /* Clip the gradients in place; take no step. */

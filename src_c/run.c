@@ -13,13 +13,14 @@ static size_t units_of(const lrc_tensor *t)
 }
 
 /* Lay out the arrays of a run in `work`, if that is not NULL; return their bytes. */
-static size_t lay_out(lrc_run *run, const lrc_plan *plan, size_t n_units, char *work)
+static size_t lay_out(lrc_run *run, const lrc_plan *plan, size_t n_units,
+                      size_t n_factor, char *work)
 {
     const size_t numbers = plan->n_groups * sizeof(lrc_numbers);
     const size_t strips = plan->n_strips * sizeof(lrc_measured);
     const size_t gauge = plan->n_strips * LRC_MAX_SUMS * sizeof(double);
     const size_t units = n_units * sizeof(lrc_unit);
-    const size_t factors = n_units * sizeof(double);
+    const size_t unit_factors = n_units * sizeof(double);
 
     if (work) {
         run->numbers = (void *)work;
@@ -27,25 +28,30 @@ static size_t lay_out(lrc_run *run, const lrc_plan *plan, size_t n_units, char *
         run->gauge = (void *)(work += strips);
         run->unit = (void *)(work += gauge);
         run->unit_factor[0] = (void *)(work += units);
-        run->unit_factor[1] = (void *)(work += factors);
+        run->unit_factor[1] = (void *)(work += unit_factors);
+        run->factor = (void *)(work + unit_factors);
     }
-    return numbers + strips + gauge + units + 2 * factors;
+    return numbers + strips + gauge + units + 2 * unit_factors +
+           n_factor * sizeof(double);
 }
 
 size_t lrc_plan_tensors(lrc_plan *plan)
 {
-    size_t units = 0;
+    size_t units = 0, factor = 0;
     plan->total = plan->n_strips = 0;
     for (size_t i = 0; i < plan->n_tensors; i++) {
         lrc_tensor *t = plan->tensor + i;
         t->first = plan->total;
         t->first_strip = plan->n_strips;
         t->first_unit = units;
+        t->first_factor = factor;
+        t->grain = lrc_grain(t);
         plan->total += t->n;
         plan->n_strips += lrc_strips(t->n);
         units += units_of(t);
+        factor += lrc_factor_work(t);
     }
-    return lay_out(NULL, plan, units, NULL);
+    return lay_out(NULL, plan, units, factor, NULL);
 }
 
 static size_t all_units(const lrc_plan *plan)
@@ -95,14 +101,16 @@ static unsigned asked_for(const lrc_plan *plan)
         if (group->scale != LRC_NO_SCALE) asked |= LRC_SCALES;
         if (group->gauge != LRC_NO_GAUGE && plan->gauge_sums) asked |= LRC_GAUGES;
         if (group->factoring) asked |= LRC_FACTORS;
+        if (group->factoring == LRC_PRODUCT) asked |= LRC_PRODUCTS;
         if (group->directed) asked |= LRC_DIRECTS;
     }
     return asked;
 }
 
-/* Every other pass goes backwards through each thread's share, whose end is still in
- * the cache: a LARS step of 1,000,000 floats by two threads takes 0.9 of the time.  It
- * takes whole pieces, each of them forwards, so that the processor sees what comes. */
+/* Every other pass over gradients goes backwards through each thread's share, whose end is
+ * still in the cache: a LARS step of 1,000,000 floats by two threads takes 0.9 of the
+ * time.  It takes whole pieces, each of them forwards, so that the processor sees what
+ * comes. */
 enum { PIECE = 4 * LRC_STRIP };
 
 static int pieces_of(size_t total, int chunks)
@@ -153,7 +161,7 @@ static void do_pass(lrc_run *run, int n)
         do_pieces(run, &(lrc_chunk){0, 1});
     else
         lrc_parallel(run->threads, n, do_chunk, run);
-    run->backwards = !run->backwards;
+    if (run->pass != &lrc_make_pass) run->backwards = !run->backwards;
 }
 
 static void run_passes(lrc_run *run)
@@ -179,7 +187,7 @@ int lrc_run_passes(lrc_run *run, lrc_plan *plan, const lrc_pass *const *passes)
     run->passes = passes;
     run->table = lrc_current_tables();
     run->result = LRC_TAKEN;
-    lay_out(run, plan, all_units(plan), plan->work);
+    lay_out(run, plan, all_units(plan), 0, plan->work);
     run->asked |= asked_for(plan);
     run->caller = fp_enter(plan->keep_subnormals);
     run_passes(run);

@@ -50,14 +50,15 @@ typedef struct lrc_pass lrc_pass;
 typedef struct {
     lrc_plan *plan;
     const lrc_pass *const *passes;
-    const lrc_pass *pass;          /* the one under way */
-    int threads;                   /* of each pass */
+    const lrc_pass *pass;  /* the one under way */
+    int threads;           /* of each pass */
     int pieces, backwards; /* of the pass: pieces of a chunk; whether it goes back */
     const lrc_table *const *table; /* by dtype */
     lrc_numbers *numbers;          /* one for each group */
     lrc_measured *strip;           /* one for each strip */
     double *gauge;                 /* LRC_MAX_SUMS for each strip */
     lrc_unit *unit;                /* one for each unit */
+    double *factor;                /* lrc_factor_work() for each tensor */
     double *unit_factor[2]; /* two factors for each unit, in the tensor's dtype, */
     int units_halved;       /* and whether the second is used */
     unsigned asked;         /* the passes to run: a set of LRC_MEASURES and so on */
@@ -77,7 +78,8 @@ enum {
     LRC_SCALES = 64,
     LRC_REPORTS = 128,
     LRC_ZEROES = 256,
-    LRC_UNITS = 512
+    LRC_UNITS = 512,
+    LRC_PRODUCTS = 1024
 };
 
 struct lrc_pass {
@@ -94,8 +96,8 @@ struct lrc_pass {
 
 /* The passes of a step, in order: see step.c. */
 extern const lrc_pass lrc_numbers_pass, lrc_units_pass, lrc_measure_pass,
-    lrc_check_pass, lrc_gauge_pass, lrc_factor_pass, lrc_direct_pass, lrc_scale_pass,
-    lrc_step_pass, lrc_report_pass, lrc_zero_pass;
+    lrc_check_pass, lrc_gauge_pass, lrc_read_pass, lrc_make_pass, lrc_direct_pass,
+    lrc_scale_pass, lrc_step_pass, lrc_keep_pass, lrc_report_pass, lrc_zero_pass;
 /* Passes of lrc_clip(), lrc_gather() and lrc_update_averages(). */
 extern const lrc_pass lrc_clip_pass, lrc_gather_pass, lrc_average_pass;
 
@@ -140,6 +142,15 @@ const void *lrc_direction(const lrc_run *run, lrc_view *v, lrc_scratch scratch[2
 
 /* direct.c: advance the states of a strip of a directed group. */
 void lrc_advance_states(const lrc_run *run, const lrc_view *v, lrc_scratch scratch[2]);
+
+/* factor.c: u, a gradient divided by the root of its factored second moment; and the
+ * doubles that a tensor needs in `factor`. */
+const void *lrc_unfactored(const lrc_run *run, const lrc_view *v, const void *g,
+                           lrc_scratch *u);
+size_t lrc_factor_work(const lrc_tensor *t);
+
+/* least.c: how many elements a chunk has whole multiples of, in a tensor; see below. */
+size_t lrc_grain(const lrc_tensor *t);
 
 /* average.c: update the averages of a strip. */
 void lrc_average_strip(const lrc_run *run, const lrc_view *v);

@@ -33,7 +33,7 @@ static const lrc_tensor *begin_of(const lrc_plan *plan, int k, int n, size_t *in
     if (k == n) return plan->tensor + plan->n_tensors;
     const size_t at = lrc_begin(plan->total, 1, k, n);
     const lrc_tensor *t = tensor_at(plan, at);
-    *index = (at - t->first) / LRC_STRIP * LRC_STRIP;
+    *index = (at - t->first) / t->grain * t->grain;
     return t;
 }
 

@@ -6,22 +6,16 @@
 
 #include "run.h"
 
-static const lrc_pass *const step[] = {&lrc_numbers_pass,
-                                       &lrc_units_pass,
-                                       &lrc_measure_pass,
-                                       &lrc_check_pass,
-                                       &lrc_gauge_pass,
-                                       &lrc_factor_pass,
-                                       &lrc_direct_pass,
-                                       &lrc_scale_pass,
-                                       &lrc_step_pass,
-                                       &lrc_report_pass,
-                                       &lrc_zero_pass,
-                                       NULL};
+static const lrc_pass *const step[] = {&lrc_numbers_pass, &lrc_units_pass,
+                                       &lrc_measure_pass, &lrc_check_pass,
+                                       &lrc_gauge_pass,   &lrc_read_pass,
+                                       &lrc_make_pass,    &lrc_direct_pass,
+                                       &lrc_scale_pass,   &lrc_step_pass,
+                                       &lrc_keep_pass,    &lrc_report_pass,
+                                       &lrc_zero_pass,    NULL};
 static const lrc_pass *const measure[] = {&lrc_numbers_pass, &lrc_units_pass,
                                           &lrc_measure_pass, &lrc_check_pass,
-                                          &lrc_gauge_pass,   &lrc_factor_pass,
-                                          NULL};
+                                          &lrc_gauge_pass,   NULL};
 static const lrc_pass *const clip[] = {&lrc_numbers_pass, &lrc_units_pass,
                                        &lrc_measure_pass, &lrc_clip_pass, NULL};
 static const lrc_pass *const gather[] = {&lrc_gather_pass, NULL};
@@ -66,9 +60,7 @@ const void *lrc_direction(const lrc_run *run, lrc_view *v, lrc_scratch scratch[2
     const lrc_group *group = lrc_group_of(run, v);
     if (group->directed) return v->u;
     const void *g = lrc_gradient(run, v, scratch);
-    if (group->factoring == LRC_UNFACTORED) return g;
-    run->table[v->tensor->dtype]->unfactor(v, group->factoring, g, scratch + 1);
-    return scratch + 1;
+    return group->factoring ? lrc_unfactored(run, v, g, scratch + 1) : g;
 }
 
 /* Keep the sums that the kernel has taken of a strip.  Those of g, the kernel's input,
@@ -124,12 +116,12 @@ static void step_blocks(lrc_run *run, const lrc_view *v, char *raw)
 
 static void step_strip(lrc_run *run, lrc_view *v, lrc_scratch scratch[2])
 {
+    const lrc_group *group = lrc_group_of(run, v);
     void *const raw = v->g;
-    if (lrc_group_of(run, v)->directed) lrc_advance_states(run, v, scratch);
-    v->g = lrc_scales[lrc_group_of(run, v)->scale].emits
-               ? v->u
-               : (void *)lrc_direction(run, v, scratch);
-    if (v->streamed && !run->plan->report)
+    if (group->directed) lrc_advance_states(run, v, scratch);
+    v->g =
+        lrc_scales[group->scale].emits ? v->u : (void *)lrc_direction(run, v, scratch);
+    if (v->streamed && !run->plan->report && !group->factoring)
         step_blocks(run, v, raw);
     else
         step_view(run, v, raw);

@@ -30,7 +30,6 @@ void lrc_view_of(const lrc_tensor *t, size_t at, size_t n, lrc_view *v)
     v->n = n;
     v->at = at;
     v->streamed = t->n >= STREAMED;
-    v->factors = &t->factors;
     v->units = &t->units;
     v->unit_factor = NULL;
     v->tensor = t;

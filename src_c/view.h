@@ -16,9 +16,8 @@ typedef struct {
     void *delta, *p0; /* Mechanic's */
     const void *gauged[LRC_MAX_GAUGED];
     size_t n;     /* number of elements */
-    size_t at;    /* index of the first in its tensor: it tells rows and units */
+    size_t at;    /* index of the first in its tensor: it tells the units */
     int streamed; /* whether the tensor is too large for caches, and to be prefetched */
-    const lrc_factors *factors;
     const lrc_units *units;
     const void *unit_factor;  /* a factor for each unit of the tensor, in its type */
     const lrc_tensor *tensor; /* for passes; kernels do not read it */

@@ -117,29 +117,28 @@ static uint64_t hash_of_steps(lrc_rule rule, lrc_dtype dtype, int form, lrc_scal
     return hash;
 }
 
-/* Two matrices of 40 by 62: their rows' and columns' statistics, and a scaled step. */
+/* A scaled step of two matrices, or of an array of 3 dimensions, and their sides. */
 static uint64_t hash_of_factored(lrc_dtype dtype, lrc_factoring factoring)
 {
-    enum { ROWS = 40, COLS = 62, ALL = 2 * ROWS * COLS };
-    static double memory[4][ALL], row[2 * ROWS], col[2 * COLS];
+    enum { MATRICES = 2, ROWS = 140, COLS = 62, ALL = MATRICES * ROWS * COLS };
+    static double memory[5][ALL];
+    const int product = factoring == LRC_PRODUCT;
+    const lrc_side sides[] = {
+        {memory[2], MATRICES}, {memory[3], ROWS}, {memory[4], COLS}};
 
     random_state = 1;
     tame = 1;
-    for (int k = 0; k < 4; k++) fill(memory[k], dtype, ALL, k >= 2);
+    for (int k = 0; k < 5; k++) fill(memory[k], dtype, ALL, k >= 2);
 
     lrc_tensor tensor = {.p = memory[0], .g = memory[1], .n = ALL, .dtype = dtype};
-    tensor.factors = (lrc_factors){.row = memory[2],
-                                   .col = memory[3],
-                                   .n_rows = ROWS,
-                                   .n_cols = COLS,
-                                   .floor = 1.5,
-                                   .row_stat = row,
-                                   .col_stat = col};
+    tensor.factors = (lrc_factors){sides + product, 3 - (size_t)product};
     lrc_group group = {
         .rule = LRC_sgd, .scale = LRC_SCALE_adafactor, .factoring = factoring};
     const double coefs[] = {1, 0, 0.99, 0.01}, scale_coefs[] = {1e-3, 0.75, 0.99};
+    const double factor_coefs[] = {0.75, 1.2, 0};
     memcpy(group.coef, coefs, sizeof coefs);
     memcpy(group.scale_coef, scale_coefs, sizeof scale_coefs);
+    memcpy(group.factor_coef, factor_coefs, sizeof factor_coefs);
     lrc_plan plan = {.tensor = &tensor,
                      .n_tensors = 1,
                      .group = &group,
@@ -149,15 +148,12 @@ static uint64_t hash_of_factored(lrc_dtype dtype, lrc_factoring factoring)
                      .keep_subnormals = 1,
                      .parallel_from = 1};
     begin(&plan);
-    lrc_step(&plan);
+    for (int t = 0; t < STEPS; t++) lrc_step(&plan);
 
     uint64_t hash = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < ALL; i++)
-        hash = (hash ^ bits_of(memory[0], dtype, i)) * 0x100000001b3u;
-    for (size_t i = 0; i < 2 * ROWS; i++)
-        hash = (hash ^ bits_of(row, LRC_F64, i)) * 0x100000001b3u;
-    for (size_t i = 0; i < 2 * COLS; i++)
-        hash = (hash ^ bits_of(col, LRC_F64, i)) * 0x100000001b3u;
+    for (int k = 0; k < 5; k++)
+        for (size_t i = 0; i < ALL; i++)
+            hash = (hash ^ bits_of(memory[k], dtype, i)) * 0x100000001b3u;
     return hash;
 }
 

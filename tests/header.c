@@ -48,7 +48,7 @@ typedef struct {
     lrc_group group;
     lrc_report report[MOST];
     double sums[MOST][LRC_MAX_SUMS];
-    double row_stat[MOST][2], col_stat[MOST][2];
+    lrc_side side[2];
     double work[WORK];
     double *memory; /* p, g, u, acc, two states and an average of each tensor */
     size_t bytes;
@@ -206,31 +206,38 @@ static void measuring_writes_what_it_reads_alone(void)
     end(w);
 }
 
-/* A matrix of rows (1, 2) and (3, 4), and its factors. */
-static void factor(world *w, double *factors)
+/* A matrix of rows (1, 2) and (3, 4), whose second moment has two sides of 0. */
+static void factor(world *w, lrc_factoring factoring)
 {
     for (int k = 0; k < 4; k++) array(w, 0, G)[k] = k + 1;
-    for (int k = 0; k < 4; k++) factors[k] = 1;
-    w->group.factoring = LRC_PRODUCT;
-    w->tensor[0].factors.row = factors;
-    w->tensor[0].factors.col = factors + 2;
-    w->tensor[0].factors.n_rows = w->tensor[0].factors.n_cols = 2;
-    w->tensor[0].factors.row_stat = w->row_stat[0];
-    w->tensor[0].factors.col_stat = w->col_stat[0];
+    w->group.factoring = factoring;
+    for (int k = 0; k < 2; k++) {
+        w->side[k].x = array(w, 0, S0) + 2 * k;
+        w->side[k].n = 2;
+    }
+    w->tensor[0].factors.side = w->side;
+    w->tensor[0].factors.n_sides = 2;
+    begin(w);
 }
 
-static void measuring_takes_the_factors_statistics(void)
+static int near(double x, double y) { return fabs(x - y) < 1e-15 * fabs(y); }
+
+static void a_factored_step_changes_the_sides(void)
 {
     world *w = build(1, four);
-    double factors[4];
-    factor(w, factors);
+    const double *side = array(w, 0, S0), *p = array(w, 0, P);
+    factor(w, LRC_PRODUCT);
+    w->group.factor_coef[0] = 0.5; /* of means of (2.5, 12.5) and (5, 10) */
     CHECK(writes_nothing(w, lrc_measure, LRC_TAKEN));
-    CHECK(w->row_stat[0][0] == 5 && w->row_stat[0][1] == 25);
-    CHECK(w->col_stat[0][0] == 10 && w->col_stat[0][1] == 20);
-    w->group.factoring = LRC_LEAST; /* the largest of 1 + g^2 */
-    CHECK(writes_nothing(w, lrc_measure, LRC_TAKEN));
-    CHECK(w->row_stat[0][0] == 5 && w->row_stat[0][1] == 17);
-    CHECK(w->col_stat[0][0] == 10 && w->col_stat[0][1] == 17);
+    w->group.coef[2] = 0, w->group.coef[3] = -1;
+    CHECK(lrc_step(&w->plan) == LRC_TAKEN);
+    CHECK(side[0] == 1.25 && side[1] == 6.25 && side[2] == 2.5 && side[3] == 5);
+    CHECK(near(p[3], 4 / sqrt(6.25 * 5 / 3.75)));
+    w->group.factoring = LRC_LEAST;
+    w->group.factor_coef[0] = 1;
+    CHECK(lrc_step(&w->plan) == LRC_TAKEN);
+    CHECK(side[0] == 5.25 && side[1] == 21 && side[2] == 11.5 && side[3] == 21);
+    CHECK(near(p[0], 1 / sqrt(1.25 + 1 + 1)));
     end(w);
 }
 
@@ -319,23 +326,19 @@ static int ask(void *caller, lrc_plan *plan, lrc_ask what)
         a->seen = plan->gauge_sums[0];
         plan->group[0].coef[2] = 0.5;
         plan->group[0].coef[3] = 0.25;
-    } else if (what == LRC_ASK_DIRECTED) {
+    } else {
         a->seen = ((double *)plan->tensor[0].u)[0];
         for (size_t i = 0; i < plan->tensor[0].n; i++)
             ((double *)plan->tensor[0].u)[i] = 8;
-    } else {
-        a->seen = plan->tensor[0].factors.row_stat[0];
-        for (int k = 0; k < 4; k++) ((double *)plan->tensor[0].factors.row)[k] = 2;
     }
     return a->answer;
 }
 
 /* A plan that asks for this, with the states of a rule that has two. */
-static world *build_asking(lrc_ask what, asking *a, double *factors)
+static world *build_asking(lrc_ask what, asking *a)
 {
     world *w = build(1, four);
-    factor(w, factors);
-    w->group.factoring = LRC_UNFACTORED;
+    for (int k = 0; k < 4; k++) array(w, 0, G)[k] = k + 1;
     w->group.rule = LRC_adam;
     w->group.coef[4] = w->group.coef[5] = w->group.coef[7] = w->group.coef[8] = 0.5;
     w->tensor[0].a[0] = array(w, 0, AVERAGE);
@@ -343,7 +346,6 @@ static world *build_asking(lrc_ask what, asking *a, double *factors)
     w->plan.gauge_sums = w->sums[0];
     if (what == LRC_ASK_GAUGED) w->group.gauge = LRC_GAUGE_norm;
     if (what == LRC_ASK_DIRECTED) w->group.directed = 1;
-    if (what == LRC_ASK_FACTORED) w->group.factoring = LRC_PRODUCT;
     w->plan.ask = ask;
     w->plan.caller = a;
     return w;
@@ -354,8 +356,7 @@ static void what_is_answered_is_what_the_step_returns(void)
     for (int what = LRC_ASK_GAUGED; what <= LRC_ASK_DIRECTED; what++)
         for (int answer = LRC_REFUSED; answer <= LRC_TAKEN; answer++) {
             asking a = {answer, 0, LRC_ASK_GAUGED, 0};
-            double factors[4];
-            world *w = build_asking((lrc_ask)what, &a, factors);
+            world *w = build_asking((lrc_ask)what, &a);
             CHECK(lrc_measure(&w->plan) == LRC_TAKEN && a.times == 0);
             CHECK(writes_nothing(w, lrc_step, answer) == (answer != LRC_TAKEN));
             CHECK(a.times == 1 && a.asked == (lrc_ask)what);
@@ -372,15 +373,13 @@ static void a_step_goes_by_what_was_answered(void)
 {
     for (int what = LRC_ASK_GAUGED; what <= LRC_ASK_DIRECTED; what++) {
         asking a = {LRC_TAKEN, 0, LRC_ASK_GAUGED, 0};
-        double factors[4];
-        world *w = build_asking((lrc_ask)what, &a, factors);
+        world *w = build_asking((lrc_ask)what, &a);
         w->group.rule = LRC_sgd;
         w->group.coef[4] = w->group.coef[5] = w->group.coef[7] = w->group.coef[8] = 0;
         CHECK(lrc_step(&w->plan) == LRC_TAKEN);
         /* p = 1, g = 1 */
         if (what == LRC_ASK_GAUGED) CHECK(a.seen == 30 && array(w, 0, P)[0] == 0.25);
         if (what == LRC_ASK_DIRECTED) CHECK(a.seen == 1 && array(w, 0, P)[0] == -3);
-        if (what == LRC_ASK_FACTORED) CHECK(a.seen == 5 && array(w, 0, P)[0] == 0.75);
         end(w);
     }
 }
@@ -528,8 +527,7 @@ static void the_caller_is_asked_in_its_own_mode(void)
     for (int what = LRC_ASK_GAUGED; what <= LRC_ASK_DIRECTED; what++)
         for (int threads = 1; threads <= 2; threads++) {
             asking a = {LRC_TAKEN, 0, LRC_ASK_GAUGED, 0};
-            double factors[4];
-            world *w = build_asking((lrc_ask)what, &a, factors);
+            world *w = build_asking((lrc_ask)what, &a);
             w->plan.ask = look;
             w->plan.parallel_from = 1;
             w->plan.num_threads = threads;
@@ -551,7 +549,7 @@ int main(void)
     without_work_a_plan_is_refused();
     a_plan_with_a_report_steps_and_reports();
     measuring_writes_what_it_reads_alone();
-    measuring_takes_the_factors_statistics();
+    a_factored_step_changes_the_sides();
     clipping_writes_gradients_alone();
     what_is_gathered_is_added();
     averages_can_be_updated_after_the_step();

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 from helpers import same_bits
 
 from lrcore import _core, reference
@@ -89,6 +90,23 @@ def expected(rule, coefs, params, grads, states):
     for p, g, s in zip(params, grads, states, strict=True):
         reference.step(rule, p, g, s, coefs)
     return params, states
+
+
+def factored(factoring, coefs, p, g, sides, *, threads=0, keep=True):
+    """What a step moves p by, which is 0 before it, and the second moment's new sides.
+
+    sides: pairs of the array and the length of its dimension, in the order of memory.
+    """
+    p, new = np.zeros_like(p), [side.copy() for side, _ in sides]
+    lengths = [length for _, length in sides]
+    folded = _core.Folded(
+        lambda t, lr, decay: (1.0, -1.0), 0.0, 1.0, 1.0, 0.0, factor=lambda t: coefs
+    )
+    step(
+        [p], [g], [{}], threads=threads, keep=keep, folded=folded,
+        factoring=factoring, sides=lambda p, _: list(zip(new, lengths, strict=True)),
+    )  # fmt: skip
+    return p, new
 
 
 def agree(got, want):

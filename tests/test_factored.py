@@ -3,6 +3,7 @@
 from math import nan
 
 import numpy as np
+import plans
 import pytest
 from helpers import (
     KINDS,
@@ -13,12 +14,13 @@ from helpers import (
     each_dtype,
     each_kind,
     ordinary,
+    same_bits,
     same_states,
     wild,
 )
 
 import lrcore
-from lrcore import _core, reference
+from lrcore import reference
 
 pytestmark = pytest.mark.isa
 
@@ -98,18 +100,29 @@ def test_two_threads_change_no_bit(name, dtype, order):
         (2, 3, 4, 5),
     ],
 )
-def test_rows_and_columns_are_those_of_the_reference(shape, values, dtype):
-    """To the bit: sums of squares, and the largest of SM3's."""
+def test_directions_and_sides_are_those_of_the_reference(shape, values, dtype):
+    """To the bit, of an array of any number of dimensions."""
     rng = np.random.default_rng(0)
     g = values(rng, shape, dtype)
+
+    def side(*shape):
+        return np.abs(ordinary(rng, shape, dtype))
+
     *batch, rows, cols = shape
-    count = int(np.prod(batch, dtype=int))
-    row = np.abs(ordinary(rng, max(1, count * rows), dtype))
-    col = np.abs(ordinary(rng, max(1, count * cols), dtype))
-    for least in (False, True):
-        factors = _core.Factors(least, row, col, rows, cols, 1e-30)
-        wanted = reference.factor_stats(g, factors)
+    matrices = [(side(*batch, rows), rows), (side(*batch, cols), cols)]
+    whole = side(g.size)
+    for factoring, coefs, x, sides in (
+        ("product", (0.75, 1e-3, 0.0), g, matrices),
+        ("product", (0.75, -1.0, 1.0), g, matrices),
+        ("product", (0.75, 1e-3, 0.0), g.ravel(), [(whole, g.size)]),
+        ("least", (1e-30,), g, [(side(n), n) for n in shape]),
+        ("least", (0.25,), g.ravel(), [(whole, g.size)]),
+    ):
+        arrays = [array for array, _ in sides]
+        moved, sums = reference.unfactor(factoring, x, arrays, coefs)
+        moved = 0 + moved  # which makes -0 of a direction 0
         for isa, threads in configurations():
             lrcore.set_isa(isa)
-            got = _core.factor_stats(g, factors, threads, True)
-            assert all_same(got, wanted), (least, isa, threads)
+            u, new = plans.factored(factoring, coefs, x, x, sides, threads=threads)
+            assert same_bits(u, moved), (factoring, isa, threads)
+            assert all_same(new, sums), (factoring, isa, threads)

@@ -5,11 +5,11 @@ import platform
 import traceback
 
 import numpy as np
+import plans
 import pytest
 from helpers import draw, each_dtype, fresh, snapshot
 
 import lrcore
-from lrcore import _core
 
 pytestmark = pytest.mark.isa
 
@@ -19,8 +19,6 @@ MAKERS = {
     "Prodigy": "_fold",
     "SPS": "_fold",
     "Muon": "_fold_directions",
-    "Adafactor": "_fold_factors",
-    "SM3": "_fold_factors",
 }
 each_maker = pytest.mark.parametrize("name", MAKERS)
 
@@ -101,12 +99,15 @@ def test_sums_are_not_rounded_as_the_caller_does(name, dtype):
 @pytest.mark.parametrize("least", [False, True])
 def test_rows_and_columns_are_not_summed_as_the_caller_rounds(least):
     g = np.linspace(0.1, 7, 77 * 50).reshape(77, 50)
-    factors = _core.Factors(least, np.full(77, 0.3), np.full(50, 0.7), 77, 50, 0.0)
+    coefs = (1e-3,) if least else (0.3, 1e-3, 0.0)
+    sides = [(np.full(77, 0.3), 77), (np.full(50, 0.7), 50)]
+    name = "least" if least else "product"
     found = []
     for rounding in (0, UPWARD):
         libm.fesetround(rounding)
         try:
-            found.append(snapshot(_core.factor_stats(g, factors)))
+            u, new = plans.factored(name, coefs, g, g, sides)
+            found.append(snapshot([u, *new]))
         finally:
             libm.fesetround(0)
     assert found[0] == found[1]
@@ -157,8 +158,7 @@ def all_of(opt, params):
     return arrays_of(opt, params), opt.t, opt._plan.gathered, opt.report
 
 
-@pytest.mark.parametrize("name", ["Muon", "Adafactor", "SM3"])
-def test_an_error_in_the_step_of_one_array_leaves_all_as_it_was(name):
+def test_an_error_in_the_step_of_one_array_leaves_all_as_it_was():
     """The round has not begun, or goes on."""
     fails = False
 
@@ -167,7 +167,7 @@ def test_an_error_in_the_step_of_one_array_leaves_all_as_it_was(name):
             raise ValueError("in the middle")
 
     params = [np.ones((3, 4)), np.ones((2, 5))]
-    opt = interrupted(name, in_the_middle)(params, telemetry=True)
+    opt = interrupted("Muon", in_the_middle)(params, telemetry=True)
     grads = [np.full_like(p, 0.5) for p in params]
     assert step(opt, grads)
     for k in range(2):
@@ -180,3 +180,27 @@ def test_an_error_in_the_step_of_one_array_leaves_all_as_it_was(name):
         fails = False
         assert opt.step_one(k, grads[k])
     assert opt.t == 2
+
+
+def test_sides_of_second_moments_are_kept_only_if_the_step_is_taken():
+    """They are made before the directions, whose error refuses the step."""
+    fails = True
+
+    def in_the_middle(*_):
+        if fails:
+            raise ValueError("in the middle")
+
+    muon = interrupted("Muon", in_the_middle)
+    params = {name: np.ones((3, 4)) for name in ("muon", "adafactor", "sm3")}
+    kinds = {"muon": muon, "adafactor": lrcore.Adafactor, "sm3": lrcore.SM3}
+    opt = lrcore.Mixed(kinds, params)
+    grads = {name: np.full((3, 4), 0.5) for name in params}
+    before = arrays_of(opt, params.values())
+    with pytest.raises(ValueError, match="in the middle"):
+        opt.step(grads)
+    assert arrays_of(opt, params.values()) == before
+    fails = False
+    assert opt.step(grads)
+    sides = [a for state in opt.state[1:] for a in state.values()]
+    assert len(sides) == 4
+    assert all((side == 0.25).all() for side in sides)

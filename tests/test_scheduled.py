@@ -44,20 +44,14 @@ def evaluated(own_part, folded, t):
         call += (carried, sums)
     found = {name: getattr(folded, name) for name in NUMBERS}
     found["coefs"] = folded.coefs(*call)
-    for name in ("weights", "scale"):
+    for name in ("weights", "scale", "factor"):
         if getattr(folded, name):
             found[name] = getattr(folded, name)(t)
     if folded.gauge:
         found["gauge"] = folded.gauge(t, folded.lr, carried)
     if folded.tune:
         found["tune"] = folded.tune(np.full((4, 6), 0.1), sums)
-    p, x = np.ones((2, 2)), np.array([[1.0, -2.0], [3.0, 0.5]])
-    state = {name: 0.1 * np.ones(2) for name in ("row", "col", "acc_0", "acc_1")}
-    if folded.factor:
-        before, after = folded.factor
-        read, square = before(t, p, state), x * x
-        stats = square.sum(axis=1), square.sum(axis=0)
-        found["factor"] = read, after(t, p, state, read, *stats)
+    x = np.array([[1.0, -2.0], [3.0, 0.5]])
     if folded.direct:
         folded.direct([x], {})
         found["direct"] = x

@@ -80,16 +80,11 @@ def reference_step(part, t, p, g, states, numbers, tuned):
     f = part.folded
     numbers = (f.gscale, f.l2, *numbers)
     rule, scale = _core.RULES[part.rule], _core.SCALES[part.scale]
-    writes = []
-    if f.factor is not None:
-        before, after = f.factor
-        factors = before(t, p, states)
-        nothing = np.zeros(0), np.zeros(0)
-        stats = reference.factor_stats(g, factors) if g.size else nothing
-        factors, writes = after(t, p, states, factors, *stats)
-        g = reference.unfactor(g, factors)
-    for array, value in writes:
-        array[...] = value
+    if part.factoring:
+        sides = [side for side, _ in part.sides(p, states)]
+        g, new = reference.unfactor(part.factoring, g, sides, f.factor(t))
+        for array, value in zip(sides, new, strict=True):
+            array[...] = value
     own = [states[name] for name in rule.states]
     name = part.rule
     if f.direct is not None:  # of the rule's directions; a step of sgd by the result

@@ -7,11 +7,12 @@ import tracemalloc
 import weakref
 
 import numpy as np
+import plans
 import pytest
 from helpers import KINDS, each_row, make, same_bits
 
 import lrcore
-from lrcore import _core, reference
+from lrcore import reference
 from lrcore.schedules import Cosine
 
 pytestmark = pytest.mark.isa
@@ -94,7 +95,6 @@ def test_a_step_makes_no_array():
     ["AdamW", "LAMB", "NovoGrad", "DoG", "Prodigy", "SPS", "Adafactor", "SM3", "Muon"],
 )
 def test_a_step_with_norms_makes_no_array(name, order):
-    """Adafactor and SM3 make factors: a row and a column."""
     p = np.ones((1000, 1000), np.float32, order=order)
     g = np.full_like(p, 0.5)
     opt = KINDS[name](p, clip_norm=1.0, clip_tensor_norm=0.9, skip_nonfinite=True)
@@ -172,16 +172,15 @@ def test_what_cannot_be_folded_is_not_set():
     assert opt.t == 0
 
 
-def test_factors_of_what_is_not_finite_equal_the_reference():
+@pytest.mark.parametrize(
+    ("factoring", "coefs"), [("product", (0.5, 1e-3, 0.0)), ("least", (1e-3,))]
+)
+def test_factors_of_what_is_not_finite_equal_the_reference(factoring, coefs):
     g = np.array([[1, np.nan, 2], [3, np.inf, 5.0]])
-    for least in (False, True):
-        factors = _core.Factors(least, np.ones(2), np.ones(3), 2, 3, 0.0)
-        pairs = zip(
-            _core.factor_stats(g, factors),
-            reference.factor_stats(g, factors),
-            strict=True,
-        )
-        assert all(same_bits(a, b) for a, b in pairs)
+    sides = [np.ones(2), np.ones(3)]
+    u, new = plans.factored(factoring, coefs, g, g, [(x, x.size) for x in sides])
+    wanted = reference.unfactor(factoring, g, sides, coefs)
+    assert all(map(same_bits, (u, *new), (wanted[0], *wanted[1])))
 
 
 @each_row

@@ -1,22 +1,6 @@
 # The core's tensors and groups, set from their descriptions in Python.
 
 
-class Factors(NamedTuple):
-    """A tensor as a sequence of matrices whose second moment is factored.
-
-    least : whether the second moment is the smaller factor, not the product of both.
-    row, col : the factors, of the tensor's dtype: n_rows and n_cols for each matrix.
-    floor : see lrcore.h.
-    """
-
-    least: bool
-    row: object
-    col: object
-    n_rows: int
-    n_cols: int
-    floor: float
-
-
 cdef class Folded:
     """The numbers of a step, and functions for those that depend on its number or sums.
 
@@ -27,10 +11,8 @@ cdef class Folded:
         (the new numbers, the same coefficients, the rate to report).
     gauge : (step, lr, numbers) -> the gauge's coefficients.
     lr, decay, gscale, l2 : see lrcore.h.
-    weights, scale : (step) -> the weights of averages; the scale's coefficients.
-    factor : two functions: (step, p, state) -> the Factors to read, and
-        (step, p, state, factors, row_stat, col_stat) -> (the Factors that divide the
-        gradient, (array, value) pairs to write with the step).
+    weights, scale, factor : (step) -> the weights of averages; the coefficients of the
+        scale; those of the factored second moment.
     direct : (arrays, buffers); it replaces the rule's directions in these arrays by
         others.  buffers: a dict in which it can keep arrays from step to step.
     tune : Mechanic's Tune.
@@ -95,13 +77,10 @@ cdef int set_numbers(lrc_group *group, Folded folded, t) except -1:
         numbers = folded.scale(t)
         for i in range(min(<Py_ssize_t>LRC_MAX_SCALE_COEFS, len(numbers))):
             group.scale_coef[i] = numbers[i]
-    return 0
-
-
-cdef int set_factors(lrc_tensor *t, factors) except -1:
-    t.factors.row, t.factors.col = data(factors.row), data(factors.col)
-    t.factors.n_rows, t.factors.n_cols = factors.n_rows, factors.n_cols
-    t.factors.floor = factors.floor
+    if folded.factor is not None:
+        numbers = folded.factor(t)
+        for i in range(min(<Py_ssize_t>LRC_MAX_FACTOR_COEFS, len(numbers))):
+            group.factor_coef[i] = numbers[i]
     return 0
 
 
@@ -126,6 +105,18 @@ cdef int set_tensor(lrc_tensor *t, cnp.ndarray p, part, state) except -1:
     if MECHANIC_NUMBERS in state:
         delta, p0 = MECHANIC
         t.mechanic_delta, t.mechanic_p0 = data(state[delta]), data(state[p0])
+    return 0
+
+
+cdef int set_sides(lrc_tensor *t, list sides) except -1:
+    """Point a tensor to the sides of its second moment, as (array, length) pairs; the
+    tensor owns the list of them."""
+    cdef Py_ssize_t i
+    cdef lrc_side *made = <lrc_side *>allocate(len(sides), sizeof(lrc_side))
+    t.factors.side, t.factors.n_sides = made, len(sides)
+    for i in range(len(sides)):
+        array, length = sides[i]
+        made[i].x, made[i].n = data(array), length
     return 0
 
 

@@ -13,7 +13,6 @@ cdef class Numbers(Layout):
     cdef list folded  # by part: the Folded of this step
     cdef list leads  # by part: whether its learning rate is reported for the group
     cdef list rates  # by group: the learning rate to report
-    cdef list written  # (array, value) pairs, written if the step is taken
     cdef dict pooled  # by part: (leaves of a pool, pairs to write when all are stepped)
     cdef set absent  # the leaves that this step leaves out
     cdef list sums_of_all  # the sums over all parts, once they are made in this step
@@ -23,7 +22,7 @@ cdef class Numbers(Layout):
     def __cinit__(self, tree, tuple groups, tuple parts, *_):
         cdef Py_ssize_t i
         self.rates, self.folded = [None] * len(groups), [None] * len(parts)
-        self.written, self.pooled, self.absent = [], {}, set()
+        self.pooled, self.absent = {}, set()
         leading = {}  # by group: the first part that has leaves, otherwise the first
         for i, index in enumerate(self.group_of):
             first = leading.setdefault(index, i)
@@ -36,8 +35,6 @@ cdef class Numbers(Layout):
     cdef int begin(self, t, loss) except -1:
         """Begin step t, counted from 1.  After this, schedules (user code) run."""
         self.t, self.loss, self.sums_of_all = t, loss, None
-        if self.written:
-            self.written = []
         return 0
 
     cdef int set_all(self) except -1:
@@ -221,8 +218,6 @@ cdef class Numbers(Layout):
     cdef int carry(self, bint all) except -1:
         """Write the new values of carried numbers; of pools, only if all leaves were
         stepped.  This runs no user code."""
-        if self.written:
-            write(self.written)
         if all:
             self.some_new = False
         if all and self.pooled:

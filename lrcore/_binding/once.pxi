@@ -109,37 +109,6 @@ def clip(
         PyMem_Free(plan.work)
 
 
-def factor_stats(cnp.ndarray g, factors, int num_threads=0, bint keep_subnormals=False):
-    """The row_stat and col_stat of a gradient: see lrc_factors."""
-    cdef lrc_plan plan
-    cdef lrc_tensor tensor
-    cdef lrc_group group
-    memset(&plan, 0, sizeof(plan))
-    memset(&tensor, 0, sizeof(tensor))
-    memset(&group, 0, sizeof(group))
-    tensor.g = cnp.PyArray_DATA(g)
-    tensor.n = <size_t>cnp.PyArray_SIZE(g)
-    tensor.dtype = dtype_of(g)
-    set_factors(&tensor, factors)
-    rows = g.size // factors.n_cols if g.size else 0
-    row = np.zeros(rows)
-    col = np.zeros(rows // factors.n_rows * factors.n_cols if rows else 0)
-    tensor.factors.row_stat = <double *>data(row)
-    tensor.factors.col_stat = <double *>data(col)
-    group.coef[0] = 1
-    group.factoring = LRC_LEAST if factors.least else LRC_PRODUCT
-    plan.tensor, plan.n_tensors = &tensor, 1
-    plan.group, plan.n_groups = &group, 1
-    plan.num_threads, plan.keep_subnormals = num_threads, keep_subnormals
-    try:
-        plan.work = allocate(lrc_plan_tensors(&plan), 1)
-        with nogil:
-            lrc_measure(&plan)
-    finally:
-        PyMem_Free(plan.work)
-    return row, col
-
-
 def traffic(cnp.ndarray g, list arrays, int num_threads=0):
     """Call lrc_traffic() on contiguous arrays of the same size, taken as floats."""
     cdef float *pointer[5]

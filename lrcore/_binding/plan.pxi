@@ -141,7 +141,6 @@ cdef class Plan(Resolved):
                 self.numbers.copy(i)
                 applied = self.run_one(i)
             if not applied:
-                self.numbers.written = []
                 self.left_out.append(i)
             if begins:
                 self.to_come.update(range(self.plan.n_tensors))
@@ -228,7 +227,7 @@ cdef class Plan(Resolved):
         step was taken.  skips: see more_skips."""
         cdef int result
         cdef int checks = plan.skip_nonfinite
-        self.numbers.set_factors(plan, first)
+        self.numbers.first = first
         plan.skip_nonfinite = checks or skips
         if is_short(plan):
             result = lrc_step(plan)

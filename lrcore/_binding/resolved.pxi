@@ -10,7 +10,7 @@ cdef class Resolved:
     parts : (index of the group, part).  A part has `folded`, its numbers (None with
         schedules); the names `rule`, `scale`, `gauge`, `averages`, `pulls` (averages
         that pull), `carries` (carried numbers) and `factoring`, a key of FACTORINGS;
-        and flags.  `directed`: it makes directions.  `per_array`: each leaf has numbers
+        `sides(p, state)`, if it is factored: see Kind._sides; and flags.  `directed`: it makes directions.  `per_array`: each leaf has numbers
         of its own.  `carries_per_array`: each leaf carries numbers of its own.
         `sums_all`: its gauge sums over all parts.
     part_of : the index of each leaf's part.
@@ -71,6 +71,8 @@ cdef class Resolved:
         for i, leaf in enumerate(tree.leaves):
             _, part = parts[part_of[i]]
             set_tensor(self.plan.tensor + i, leaf.array, part, states[i])
+            if part.factoring:
+                set_sides(self.plan.tensor + i, part.sides(leaf.array, states[i]))
             if units[i] is not None:
                 set_units(self.plan.tensor + i, units[i])
         self.numbers = Answers(tree, groups, parts, list(part_of), list(states))
@@ -88,6 +90,9 @@ cdef class Resolved:
         self.reports.plan = &self.plan
 
     def __dealloc__(self):
+        cdef size_t i
+        for i in range(self.plan.n_tensors if self.plan.tensor != NULL else 0):
+            PyMem_Free(<void *>self.plan.tensor[i].factors.side)
         PyMem_Free(self.plan.group)
         PyMem_Free(self.plan.tensor)
         PyMem_Free(self.plan.work)

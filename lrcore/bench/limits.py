@@ -94,8 +94,8 @@ def work(optimizer: str) -> Counter[str]:
     kind = getattr(lrcore, optimizer)
     hyper = kind._settled(settings(optimizer))
     counts = Counter(_work(kind._rule_for(hyper)))
-    if kind._fold_factors(hyper) is not None:
-        counts.update(_work("unfactor"))
+    if kind._factoring:
+        counts.update(_work(f"unfactor_{kind._factoring}"))
     return counts
 
 

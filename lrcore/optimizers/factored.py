@@ -7,19 +7,15 @@ from math import sqrt
 
 import numpy as np
 
-from lrcore._core import Factors
-from lrcore._shared.bounds import largest
 from lrcore._shared.domains import FLAG, NONNEGATIVE, NONPOSITIVE, POSITIVE
 from lrcore._shared.types import Array
 from lrcore.optimizers.base.common import DECOUPLED, DECOUPLES, LR
 from lrcore.optimizers.base.fields import KW_ONLY, Field, Flag, Number, Scheduled
-from lrcore.optimizers.base.fold import Coefs, Factor, Weights, Writes, decay_at
+from lrcore.optimizers.base.fold import Coefs, Weights, decay_at
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.optimizer import Optimizer
 
 __all__ = ["Adafactor"]
-
-State = Mapping[str, Array]
 
 
 class Adafactor(Optimizer):
@@ -116,22 +112,17 @@ class Adafactor(Optimizer):
         }
 
     @staticmethod
-    def _fold_factors(h: Hyper) -> Factor:
-        power, (floor, _), added = h["beta2_decay"], h["eps"], h["eps_added"]
+    def _sides(p: Array, state: Mapping[str, Array]) -> list[tuple[Array, int]]:
+        if p.ndim < 2:
+            return [(state["v"], p.size)]
+        sides = [(state["row"], p.shape[-2]), (state["col"], p.shape[-1])]
+        return sides if p.flags.c_contiguous else sides[::-1]
 
-        def before(t: int, p: Array, state: State) -> Factors:
-            nothing = np.ones(1, p.dtype)
-            rows, cols = _sides(p)
-            return Factors(False, nothing, nothing, rows, cols, 0.0)
-
-        def after(
-            t: int, p: Array, state: State, factors: Factors, rows: Array, cols: Array
-        ) -> tuple[Factors, Writes]:
-            eps = np.finfo(p.dtype).eps if floor is None else floor
-            more, least = (eps, 0.0) if added else (0.0, float(eps))
-            return _row_col(p, state, t**power, more, least, rows, cols)
-
-        return before, after
+    @staticmethod
+    def _fold_factors(h: Hyper) -> Weights:
+        power, (eps, _), added = h["beta2_decay"], h["eps"], h["eps_added"]
+        eps = -1.0 if eps is None else eps  # the core's word for the machine epsilon
+        return lambda t: (t**power, eps, float(added))
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
@@ -149,55 +140,3 @@ class Adafactor(Optimizer):
         if not h["scale_parameter"]:
             least, after = 1.0, 0.0
         return lambda t: (least, most, after)
-
-
-def _sides(p: Array) -> tuple[int, int]:
-    """Return rows and columns of an array's matrices, in the order of its memory."""
-    if p.size == 0:
-        return 1, 1
-    if p.ndim < 2:
-        return 1, p.size
-    rows, cols = p.shape[-2:] if p.flags.c_contiguous else p.T.shape
-    return rows, cols
-
-
-def _row_col(
-    p: Array,
-    state: State,
-    w: float,
-    more: float,
-    least: float,
-    row_sum: Array,
-    col_sum: Array,
-) -> tuple[Factors, Writes]:
-    """Return Adafactor's factors of an array's gradient, and its new state.
-
-    more : what is added to g^2.  least : the bound of the mean, and the root of v's.
-    row_sum, col_sum : sums of g^2 over the rows and the columns of its matrices.
-    """
-    nothing = np.ones(1, p.dtype)
-    rows, cols = _sides(p)
-    if p.size == 0:
-        return Factors(False, nothing, nothing, rows, cols, 0.0), []
-    # So that the factors' product is in range, and not 0 where a share underflows.
-    most, floor = largest(p) / p.size, max(least**2, float(np.finfo(p.dtype).tiny))
-    if p.ndim < 2:
-        v = state["v"].astype(np.float64)
-        v += w * (np.minimum(col_sum.reshape(v.shape) + more, most) - v)
-        col = np.ascontiguousarray(v, p.dtype)
-        return Factors(False, nothing, col, rows, cols, floor), [(state["v"], col)]
-    swapped = not p.flags.c_contiguous
-    means = {"row": row_sum / cols, "col": col_sum / rows}
-    if swapped:
-        means = {"row": means["col"], "col": means["row"]}
-    new = {}
-    for name, mean in means.items():
-        old = state[name].astype(np.float64)
-        new[name] = old + w * (np.minimum(mean.reshape(old.shape) + more, most) - old)
-    mean = new["row"].mean(axis=-1, keepdims=True)
-    share = new["row"] / np.maximum(mean, least)
-    row, col = (np.ascontiguousarray(f, p.dtype) for f in (share, new["col"]))
-    if swapped:
-        row, col = col, row
-    writes = [(state[name], value) for name, value in new.items()]
-    return Factors(False, row, col, rows, cols, floor), writes

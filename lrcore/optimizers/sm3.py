@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import inf
 
 import numpy as np
 
-from lrcore._core import Factors
-from lrcore._shared.bounds import largest
 from lrcore._shared.domains import FRACTION
 from lrcore._shared.types import Array
 from lrcore.optimizers.base.common import DECOUPLED, DECOUPLES, EPS, LR
 from lrcore.optimizers.base.fields import KW_ONLY, Field, Flag, Number
-from lrcore.optimizers.base.fold import Coefs, Factor, Writes
+from lrcore.optimizers.base.fold import Coefs, Weights
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.optimizer import Optimizer
 
 __all__ = ["SM3"]
-
-State = Mapping[str, Array]
 
 
 class SM3(Optimizer):
@@ -90,49 +85,16 @@ class SM3(Optimizer):
         return {f"acc_{k}": np.zeros(n, p.dtype).view() for k, n in enumerate(sides)}
 
     @staticmethod
-    def _fold_factors(h: Hyper) -> Factor:
-        eps = h["eps"]
+    def _sides(p: Array, state: Mapping[str, Array]) -> list[tuple[Array, int]]:
+        sides = [state[f"acc_{k}"] for k in range(max(p.ndim, 1))]
+        in_order = sides if p.flags.c_contiguous else sides[::-1]
+        return [(side, side.size) for side in in_order]
 
-        def before(t: int, p: Array, state: State) -> Factors:
-            return _least(p, [side.copy() for side in _accumulators(p, state)], eps)
-
-        def after(
-            t: int, p: Array, state: State, factors: Factors, rows: Array, cols: Array
-        ) -> tuple[Factors, Writes]:
-            return factors, _largest(_accumulators(p, state), rows, cols)
-
-        return before, after
+    @staticmethod
+    def _fold_factors(h: Hyper) -> Weights:
+        return lambda t: (h["eps"],)
 
     @staticmethod
     def _fold(h: Hyper) -> Coefs:
         mu = h["momentum"]
         return lambda t, lr, decay: (decay, lr, mu, 1 - mu)
-
-
-def _accumulators(p: Array, state: State) -> list[Array]:
-    """Return SM3's accumulators of each side, in the order of the memory."""
-    names = [f"acc_{k}" for k in range(max(p.ndim, 1))]
-    return [state[name] for name in (names if p.flags.c_contiguous else names[::-1])]
-
-
-def _least(p: Array, sides: list[Array], eps: float) -> Factors:
-    """Return SM3's factors: all sides but the last make the rows."""
-    *leading, last = sides
-    if p.size == 0:
-        return Factors(True, last, last, 1, 1, eps)
-    row = np.full([side.size for side in leading], inf, p.dtype)
-    for k, side in enumerate(leading):
-        row = np.minimum(row, side.reshape(-1, *[1] * (len(leading) - 1 - k)))
-    return Factors(True, row.ravel(), last, row.size, last.size, eps)
-
-
-def _largest(sides: list[Array], rows: Array, cols: Array) -> Writes:
-    """Return SM3's new accumulators: the largest numbers of rows and of columns."""
-    *leading, last = sides
-    if cols.size == 0:
-        return []
-    rows = rows.reshape([side.size for side in leading])
-    others = [tuple(j for j in range(rows.ndim) if j != k) for k in range(rows.ndim)]
-    most = largest(last) / 2  # so that the next g^2 can be added
-    new = [*(rows.max(axis=axes) for axes in others), cols]
-    return [(side, np.minimum(x, most)) for side, x in zip(sides, new, strict=True)]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from lrcore._core import Factors
 from lrcore._shared.types import Array
 from lrcore.optimizers.base.keywords import Hyper
 
@@ -24,21 +23,8 @@ GaugeCoefs = Callable[[int, float, Numbers], Numbers]
 of the gauge."""
 
 Weights = Callable[[int], tuple[float, ...]]
-"""Maps the step, from 1, to the coefficients of averages, or of a scale."""
-
-Writes = list[tuple[Array, Any]]
-"""Arrays, and their new values if the step is taken."""
-
-Factor = tuple[
-    Callable[[int, Array, Mapping[str, Array]], Factors],
-    Callable[
-        [int, Array, Mapping[str, Array], Factors, Array, Array],
-        tuple[Factors, Writes],
-    ],
-]
-"""Maps the step, from 1, p and its state to the factors that are read; and maps these
-and the values read from its rows and columns to the factors that divide the
-gradient."""
+"""Maps the step, from 1, to the coefficients of averages, of a scale or of a factored
+second moment."""
 
 Direct = Callable[[list[Array], dict[Any, Any]], None]
 """Replaces the rule's directions, in arrays, by others.  It can keep buffers in the

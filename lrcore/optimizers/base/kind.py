@@ -14,7 +14,6 @@ from lrcore.optimizers.base.fold import (
     Coefs,
     Decay,
     Direct,
-    Factor,
     GaugeCoefs,
     Weights,
     decay,
@@ -179,9 +178,17 @@ class Kind:
         return cls._steps and not (cls._gauge or cls._carries)
 
     @staticmethod
-    def _fold_factors(h: Hyper) -> Factor | None:
-        """Return the function for the factors of a step (`_factoring`)."""
+    def _fold_factors(h: Hyper) -> Weights | None:
+        """Return ``coefs(t)`` of the factored second moment (`_factoring`)."""
         return None
+
+    @staticmethod
+    def _sides(p: Array, state: Mapping[str, Array]) -> list[tuple[Array, int]]:
+        """Return the sides of the factored second moment, in the order of p's memory.
+
+        Each is a state, and the length of its dimension.
+        """
+        raise NotImplementedError
 
     @staticmethod
     def _fold_directions(h: Hyper) -> Direct | None:
@@ -206,8 +213,8 @@ class Kind:
     @classmethod
     def _is_a_kernel(cls) -> bool:
         """Whether the step of an array needs only a kernel and the numbers of its t."""
-        made_in_python = cls._factoring or cls._directed
-        return not (made_in_python or cls._gauge or cls._carries)
+        others = cls._factoring or cls._directed or cls._gauge or cls._carries
+        return not others
 
     @classmethod
     def _states_of(

@@ -54,7 +54,7 @@ class Part:
     folded : the numbers of a step; None if something is scheduled.
     pieces : the functions that compute them, except lr, decay and l2: each computes the
         attribute of Folded with its name from the result of `own`.
-    pulls, factoring, directed, sums_all, carries_per_array : those of its kind.
+    pulls, factoring, sides, directed, sums_all, carries_per_array : those of its kind.
     """
 
     __slots__ = (
@@ -66,6 +66,7 @@ class Part:
         "layout",
         "pieces",
         "pulls",
+        "sides",
         "sums_all",
     )
 
@@ -75,7 +76,8 @@ class Part:
         self.folded: Folded | None = None
         self.pieces = self._pieces()
         self.pulls, self.sums_all = kind._PULLS, kind._sums_all
-        self.factoring, self.directed = kind._factoring, kind._directed
+        self.factoring, self.sides = kind._factoring, kind._sides
+        self.directed = kind._directed
         self.carries_per_array = kind._carries_per_array
 
     @property

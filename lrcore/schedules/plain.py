@@ -77,8 +77,9 @@ class Function(Schedule):
 
     def _value(self, t: float) -> float:
         value = self.function(int(t) if t == int(t) else t)
-        wanted = f"{shown(self.function)} to return a number"
-        return value if type(value) is float else real("function", value, wanted)
+        if type(value) is float:
+            return value
+        return real("function", value, f"{shown(self.function)} to return a number")
 
     def to_dict(self) -> dict[str, Any]:
         """Refuse: a function cannot be written as JSON."""

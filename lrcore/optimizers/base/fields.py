@@ -47,6 +47,9 @@ class Field(Generic[Value, Given]):
     of_all = False
     """Whether it belongs to the whole optimizer; other fields belong to a group."""
 
+    also = ""
+    """What it takes besides the values of its domain, for docs and errors, or ""."""
+
     __slots__ = ("default", "doc", "domain", "fixed", "initial", "name", "presets")
 
     def __init__(
@@ -131,8 +134,9 @@ class Field(Generic[Value, Given]):
         except TypeError:
             values = ()
         if len(values) != len(domain):
+            also = self.also and f", or a {self.also}"
             raise ValueError(
-                f"{name}: expected {len(domain)} numbers, found {shown(value)}"
+                f"{name}: expected {len(domain)} numbers{also}, found {shown(value)}"
             )
         return tuple(
             d.or_schedule(f"{name}[{i}]", v)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lrcore._shared import refusals
+from lrcore._shared import arrays as array_checks
 from lrcore._shared.arrays import buffers, convertible, extent
 from lrcore._shared.trees import root
 

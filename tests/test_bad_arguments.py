@@ -287,8 +287,8 @@ def test_state_of_another_optimizer():
             }.items()
         ),
         (spoiled(optimizer="SGD"), "expected the state of Adam, found that of SGD"),
-        (spoiled(t=-1), "t: expected an int >= 0"),
-        (spoiled(t=1.5), "t: expected an int >= 0"),
+        (spoiled(t=-1), "t: expected a number of steps, an int >= 0"),
+        (spoiled(t=1.5), "t: expected a number of steps, an int >= 0"),
         (spoiled(names=["W"]), "names: expected"),
         (spoiled(state=good["state"][:1]), "state: expected 4 entries, found 1"),
         (

@@ -115,7 +115,9 @@ def test_attributes_that_do_not_exist_cannot_be_set():
     for name in ("momentum", "learning_rate", "v"):
         with pytest.raises(AttributeError, match=name):
             setattr(opt, name, 0.5)
-    with pytest.raises(ValueError, match="t: expected an int >= 0, found -3"):
+    with pytest.raises(
+        ValueError, match="t: expected a number of steps, an int >= 0, found -3"
+    ):
         opt.t = -3
 
 

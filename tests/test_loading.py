@@ -186,3 +186,25 @@ def test_words_that_there_are_not_are_refused(wrong):
     ((name, _),) = wrong.items()
     with pytest.raises((TypeError, ValueError), match=f"^{name}: expected"):
         opt.load_state_dict(opt.state_dict(), **wrong)
+
+
+@pytest.mark.parametrize("t", [2**53 + 1, 10**400])
+def test_a_count_that_no_step_could_follow_is_refused(t):
+    """Before, it was loaded, and each later step failed."""
+    opt = lrcore.Adam(np.ones(2))
+    saved = {**opt.state_dict(), "t": t, "steps": [t]}
+    with pytest.raises(ValueError, match=r"^t: expected at most 2\^53 steps"):
+        opt.load_state_dict(saved)
+    with pytest.raises(ValueError, match=r"^t: expected at most 2\^53 steps"):
+        opt.t = t
+    assert opt.t == 0
+
+
+def test_more_gathered_gradients_than_can_be_counted_are_refused():
+    """Before anything is changed."""
+    opt = lrcore.SGD(np.ones(2), lr=0.1, accumulate=2)
+    saved = opt.state_dict()
+    saved["options"]["accumulate"], saved["gathered"] = 2**40, 2**31
+    with pytest.raises(ValueError, match=r"^gathered: expected less than"):
+        opt.load_state_dict(saved)
+    assert opt.accumulate == 2

@@ -15,14 +15,19 @@ cdef class Absent:
         PyMem_Free(self.tensor)
         PyMem_Free(self.norm)
 
+    cdef int reserve(self) except -1:
+        """Get the memory that hide() needs."""
+        cdef size_t n = self.plan.n_tensors
+        if self.tensor == NULL:
+            self.tensor = <lrc_tensor *>allocate(n, sizeof(lrc_tensor))
+        if self.norm == NULL:
+            self.norm = <lrc_squares *>allocate(n, sizeof(lrc_squares))
+        return 0
+
     cdef int hide(self, list leaves) except -1:
         cdef Py_ssize_t i, k
-        cdef size_t n
         cdef lrc_tensor *t
-        if self.tensor == NULL:
-            n = self.plan.n_tensors
-            self.tensor = <lrc_tensor *>allocate(n, sizeof(lrc_tensor))
-            self.norm = <lrc_squares *>allocate(n, sizeof(lrc_squares))
+        self.reserve()
         for k, i in enumerate(leaves):
             t = self.plan.tensor + i
             self.tensor[k] = t[0]

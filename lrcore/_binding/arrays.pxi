@@ -3,6 +3,24 @@
 SCALAR = np.zeros(())
 
 
+# Lists are made by loops that append: where memory fails in a comprehension, Cython 3.3.1
+# drops a reference twice, and freed memory is read.
+cdef list each(items, str name):
+    """The attribute of this name of each item."""
+    cdef list found = []
+    for item in items:
+        found.append(getattr(item, name))
+    return found
+
+
+def address(cnp.ndarray a not None):
+    """The address of an array's first element."""
+    return <uintptr_t>cnp.PyArray_DATA(a)
+
+
+array_checks.address = address
+
+
 cdef int layout(cnp.ndarray a) noexcept:
     """The flags of a's layout (C or Fortran order); 0 if no kernel can read it."""
     if cnp.PyArray_CHKFLAGS(a, cnp.NPY_ARRAY_C_CONTIGUOUS | cnp.NPY_ARRAY_ALIGNED):

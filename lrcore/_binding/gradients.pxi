@@ -21,8 +21,10 @@ cdef class Gradients(Held):
     def __cinit__(self, tree, tuple groups, list states):
         self.states = states
         self.converted, self.sources = [None] * self.n, []
-        owned = [array for arrays in states for array in arrays]
-        spans = buffers([*self.params, *owned])
+        owned = [*self.params]
+        for arrays in states:
+            owned.extend(arrays)
+        spans = buffers(owned)
         self.n_buffers = len(spans)
         self.buffer = <buffer_t *>allocate(len(spans), sizeof(buffer_t))
         for i, (start, end) in enumerate(spans):
@@ -101,7 +103,12 @@ cdef class Gradients(Held):
 
     cdef list absent(self):
         """The leaves without a gradient in this step."""
-        return [i for i in range(self.n) if self.leaf[i].absent]
+        cdef Py_ssize_t i
+        cdef list found = []
+        for i in range(self.n):
+            if self.leaf[i].absent:
+                found.append(i)
+        return found
 
     cdef int fill(self, leaves) except -1:
         """Give these leaves zeros for gradients."""
@@ -200,9 +207,12 @@ cdef class Gradients(Held):
                 or cnp.PyArray_ISWRITEABLE(<cnp.ndarray>self.leaf[i].grad)
             )
         if not ok:
-            present = [i for i in range(self.n) if not self.leaf[i].absent]
-            names = ["grads" + self.tree.leaves[i].path for i in present]
-            refusals.zeroable(names, [<object>self.leaf[i].grad for i in present])
+            names, present = [], []
+            for i in range(self.n):
+                if not self.leaf[i].absent:
+                    names.append("grads" + self.tree.leaves[i].path)
+                    present.append(<object>self.leaf[i].grad)
+            refusals.zeroable(names, present)
             self.disjoint = True
             self.accept_all(grads)
         return 0

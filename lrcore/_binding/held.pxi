@@ -79,22 +79,22 @@ cdef class Held:
 
     def __cinit__(self, tree, tuple groups, *_):
         self.tree, self.groups = tree, groups
-        self.params = [leaf.array for leaf in tree.leaves]
-        self.keys = [leaf.key for leaf in tree.leaves]
-        self.containers = [node.container for node in tree.nodes]
-        self.node_keys = [node.key for node in tree.nodes]
-        self.lengths = [length(c, PyDict_Check(c)) for c in self.containers]
-        self.owners = [group.owner for group in groups]
+        self.params, self.keys = each(tree.leaves, "array"), each(tree.leaves, "key")
+        self.containers = each(tree.nodes, "container")
+        self.node_keys = each(tree.nodes, "key")
+        self.lengths, self.holes = [], []
+        for container in self.containers:
+            self.lengths.append(length(container, PyDict_Check(container)))
+        self.owners = each(groups, "owner")
         self.n, self.n_nodes = len(self.params), len(self.containers)
         self.node = <node_t *>allocate(self.n_nodes, sizeof(node_t))
         for i, node in enumerate(tree.nodes):
             self.node[i].parent = node.parent
             if node.parent >= 0:
                 self.node[i].index = index_of(self.containers[node.parent], node.key)
-        self.holes = [
-            (hole.node, hole.key, index_of(self.containers[hole.node], hole.key))
-            for hole in tree.holes
-        ]
+        for hole in tree.holes:
+            index = index_of(self.containers[hole.node], hole.key)
+            self.holes.append((hole.node, hole.key, index))
         self.leaf = <leaf_t *>allocate(self.n, sizeof(leaf_t))
         for i, leaf in enumerate(tree.leaves):
             self.leaf[i].node = leaf.node

@@ -21,10 +21,12 @@ cdef class Layout:
     def __cinit__(self, tree, tuple groups, tuple parts, list part_of, list states):
         cdef Py_ssize_t i, k
         self.groups, self.states, self.part_of = list(groups), states, part_of
-        self.parts = [part for _, part in parts]
-        self.group_of = [index for index, _ in parts]
-        self.params = [leaf.array for leaf in tree.leaves]
-        self.leaves_of = [[] for _ in parts]
+        self.parts, self.group_of, self.leaves_of = [], [], []
+        for index, part in parts:
+            self.group_of.append(index)
+            self.parts.append(part)
+            self.leaves_of.append([])
+        self.params = each(tree.leaves, "array")
         for i, k in enumerate(part_of):
             self.leaves_of[k].append(i)
         self.pools, self.first_part = [None] * len(parts), {}
@@ -43,8 +45,9 @@ cdef class Layout:
         plan.n_groups = len(self.parts) + plan.n_tensors
         plan.group = <lrc_group *>allocate(plan.n_groups, sizeof(lrc_group))
         self.sums = any(part.gauge for part in self.parts)
-        self.n_sums = [GAUGES[part.gauge].n_sum for part in self.parts]
-        self.sums_all = [part.sums_all for part in self.parts]
+        self.n_sums, self.sums_all = [], each(self.parts, "sums_all")
+        for part in self.parts:
+            self.n_sums.append(GAUGES[part.gauge].n_sum)
         if self.sums:
             plan.gauge_sums = <double *>allocate(
                 LRC_MAX_SUMS * plan.n_tensors, sizeof(double)
@@ -83,13 +86,12 @@ cdef class Layout:
         numbers of their own (per_array), each is a group.
         """
         leaves = self.leaves_of[i]
-        if self.parts[i].per_array:
-            return [[leaf] for leaf in leaves]
-        if self.lags is None or not leaves:
+        cdef bint alone = self.parts[i].per_array
+        if not alone and (self.lags is None or not leaves):
             return [leaves]
         sets = {}
         for leaf in leaves:
-            sets.setdefault(self.lags[leaf], []).append(leaf)
+            sets.setdefault(leaf if alone else self.lags[leaf], []).append(leaf)
         return list(sets.values())
 
     cdef object step_of_group(self, Py_ssize_t k):
@@ -107,21 +109,33 @@ cdef class Layout:
         self.some_new = lags is not None
         self.stale = True
 
-    cdef int leave_out(self, leaves) except -1:
-        """Note that a step, which is counted by now, has left these leaves out."""
-        cdef Py_ssize_t leaf
-        cdef bint some_new = False
-        if not leaves:
-            return 0
-        if self.lags is None:
+    cdef list lags_after(self, list leaves):
+        """The lags of leaves after a step that leaves them out, for leave_out()."""
+        cdef list after = []
+        if leaves and self.lags is None:
             self.lags = [0] * len(self.params)
         for leaf in leaves:
-            self.lags[leaf] += 1
-            some_new = some_new or self.lags[leaf] == self.t
-        if not self.leave_groups_out(leaves):
-            self.lay_out()
+            after.append(self.lags[leaf] + 1)
+        return after
+
+    cdef void leave_out(self, list leaves, list after) noexcept:
+        """Note that a step, which is counted by now, has left these leaves out.
+
+        after: what lags_after() made of them before the step wrote anything.
+        """
+        cdef Py_ssize_t k
+        cdef bint some_new = False
+        if not leaves:
+            return
+        self.stale = True
+        for k in range(len(leaves)):
+            self.lags[leaves[k]] = after[k]
+            some_new = some_new or after[k] == self.t
         self.some_new = some_new
-        return 0
+        try:
+            self.stale = not self.leave_groups_out(leaves)
+        except MemoryError:
+            pass  # the groups are laid out before the next step
 
     cdef bint leave_groups_out(self, leaves) except -1:
         """Fast path: if these leaves are whole groups, as in each step of a frozen
@@ -142,11 +156,16 @@ cdef class Layout:
         """The pools of a part, whose leaves share carried numbers, as tuples: leaves,
         arrays of these numbers, first and end of its groups in plan.group."""
         cdef Py_ssize_t first = self.first_group[i], end = self.first_group[i + 1]
+        cdef list own, arrays, pools = [], found = []
         part, leaves = self.parts[i], self.leaves_of[i]
-        pools = [(leaves, first, end)] if leaves else []
         if part.carries_per_array:
-            pools = [([leaf], k, k + 1) for k, leaf in enumerate(leaves, first)]
-        return [
-            (own, [self.states[own[0]][name] for name in part.carries], lo, hi)
-            for own, lo, hi in pools
-        ]
+            for k, leaf in enumerate(leaves, first):
+                pools.append(([leaf], k, k + 1))
+        elif leaves:
+            pools.append((leaves, first, end))
+        for own, lo, hi in pools:
+            arrays = []
+            for name in part.carries:
+                arrays.append(self.states[own[0]][name])
+            found.append((own, arrays, lo, hi))
+        return found

@@ -26,7 +26,7 @@ cdef class Lent:
         commit.make()
         self.commit, commit.lock.lent = commit, LENT
 
-    def __exit__(self, *error):
+    def __exit__(self, kind, error, trace):  # without a tuple, which needs memory
         cdef Commit commit = self.commit
         cdef bint whole = commit.put_back()
         self.commit, commit.lock.lent = None, None

@@ -28,7 +28,9 @@ cdef class Numbers(Layout):
             first = leading.setdefault(index, i)
             if self.leaves_of[i] and not self.leaves_of[first]:
                 leading[index] = i
-        self.leads = [leading[index] == i for i, index in enumerate(self.group_of)]
+        self.leads = []
+        for i, index in enumerate(self.group_of):
+            self.leads.append(leading[index] == i)
 
     # --- before the step --------------------------------------------------------------
 
@@ -170,7 +172,12 @@ cdef class Numbers(Layout):
 
     cdef bint leaves_out(self, leaves) except -1:
         """Whether this step leaves out all of these leaves."""
-        return bool(self.absent) and self.absent.issuperset(leaves)
+        if not self.absent:
+            return False
+        for leaf in leaves:
+            if leaf not in self.absent:
+                return False
+        return True
 
     cdef tuple sums_of(self, Py_ssize_t i, leaves):
         """The sums of a gauge over leaves, then the loss if it was given."""
@@ -252,4 +259,7 @@ cdef tuple carried(Folded folded, list arrays):
     """The numbers that a pool carries; none for Mechanic, which reads its array."""
     if folded.tune is not None:
         return ()
-    return tuple([(<double *>data(a))[0] for a in arrays])
+    cdef list numbers = []
+    for array in arrays:
+        numbers.append((<double *>data(array))[0])
+    return tuple(numbers)

@@ -49,16 +49,21 @@ cdef class Plan(Resolved):
     cdef bint update(self, int calls, double more_scale) except -1:
         """Update the tensors by the mean of their gradients and those gathered, of
         `calls` calls, times more_scale; count the step."""
-        cdef list absent = None
+        cdef list absent = None, after = None
+        cdef set never = set() if self.gathered else None
         cdef bint taken, skips = self.more_skips
         if self.gathered:
             skips = skips or self.gathered_skips
         if self.gradients.some_absent:
             absent = self.gradients.absent()
             if self.gathered:
-                self.gradients.fill([i for i in absent if i not in self.never])
-                absent = [i for i in absent if i in self.never]
+                filled, without = [], []
+                for i in absent:
+                    (without if i in self.never else filled).append(i)
+                self.gradients.fill(filled)
+                absent = without
             self.numbers.absent = set(absent)
+            after = self.numbers.lags_after(absent)
         self.numbers.copy_all()
         self.reports.save(0, self.plan.n_tensors)
         self.plan.grad_scale = self.grad_scale / calls * more_scale
@@ -69,7 +74,7 @@ cdef class Plan(Resolved):
         if absent is not None:
             self.applied = taken and len(absent) < <Py_ssize_t>self.plan.n_tensors
         if self.gathered > 0:
-            self.gathered, self.never = 0, set()
+            self.gathered, self.never = 0, never
         self.reports.set(self.numbers.rates)
         error = None
         if taken:  # in Cython, where no signal handler can interrupt it
@@ -80,7 +85,7 @@ cdef class Plan(Resolved):
         if absent is not None:
             self.absent.show()
             if taken:
-                self.numbers.leave_out(absent)
+                self.numbers.leave_out(absent, after)
         if error is not None:
             raise error
         return self.applied
@@ -108,7 +113,11 @@ cdef class Plan(Resolved):
     def step_one(self, Py_ssize_t i, g):
         """Update leaf i alone, as a part of a step that the other leaves complete; if g
         is None the leaf does not change.  Return whether it was updated."""
-        cdef bint applied = False, begins
+        cdef bint applied = False, begins, ends
+        cdef Py_ssize_t k
+        cdef set to_come
+        cdef list left = [], after, others, after_others
+        leaf = i
         if self.numbers.sums:
             refusals.not_alone("this optimizer, or mechanic,")
         self.lock.take()
@@ -132,7 +141,19 @@ cdef class Plan(Resolved):
                     self.gradients.check_sources()
                 if self.plan.zero_grads and not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>g):
                     refusals.zeroable(["grad"], [g])
+            # All memory is asked for before anything is written.
+            to_come = set(range(<Py_ssize_t>self.plan.n_tensors)) if begins else self.to_come
+            ends = len(to_come) == 1
+            if ends:
+                self.absent.reserve()
+                for k in range(<Py_ssize_t>self.plan.n_tensors if not begins else 0):
+                    if self.left_out[k]:
+                        left.append(k)
+            others = [*left, leaf] if ends else left
+            after = self.numbers.lags_after(left)
+            after_others = self.numbers.lags_after(others)
             if begins:
+                memset(self.left_out, 0, self.plan.n_tensors * sizeof(bint))
                 self.reports.save(0, self.plan.n_tensors)
                 self.reports.clear()
             else:
@@ -141,29 +162,28 @@ cdef class Plan(Resolved):
                 self.numbers.copy(i)
                 applied = self.run_one(i)
             if not applied:
-                self.left_out.append(i)
-            if begins:
-                self.to_come.update(range(self.plan.n_tensors))
-            self.to_come.remove(i)
+                self.left_out[i] = True
+                left, after = others, after_others
+            self.to_come = to_come
+            self.to_come.remove(leaf)
             self.applied = applied or (self.applied and not begins)
             self.reports.set(self.numbers.rates)
             self.numbers.carry(self.applied and not self.to_come)
             if not self.to_come:
-                self.end_round()
+                self.end_round(left, after)
             return applied
         finally:
             self.leave()
 
-    cdef int end_round(self) except -1:
-        """Count a step that step_one() has completed."""
+    cdef int end_round(self, list left_out, list after) except -1:
+        """Count a step that step_one() has completed; see Layout.leave_out."""
         error = None
-        left_out, self.left_out = self.left_out, []
         self.taken = self.numbers.t
         if self.project is not None and self.applied:
             self.absent.hide(left_out)
             error = self.end_by_projection()
             self.absent.show()
-        self.numbers.leave_out(left_out)
+        self.numbers.leave_out(left_out, after)
         if error is not None:
             raise error
         return 0

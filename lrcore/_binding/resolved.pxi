@@ -32,7 +32,7 @@ cdef class Resolved:
     cdef readonly object tree
     cdef Absent absent
     cdef set never  # leaves that no gathered call since the last step had a gradient of
-    cdef list left_out  # leaves that step_one() has left out in the current step
+    cdef bint *left_out  # by leaf: whether step_one() has left it out in this step
     cdef readonly tuple groups
     cdef object taken  # steps taken
     cdef readonly int gathered
@@ -63,10 +63,13 @@ cdef class Resolved:
         self.lock = Lock() if lock is None else lock
         self.tree, self.groups, self.params = tree, groups, root(tree)
         self.taken, self.more_scale, self.gathered_scale = 0, 1, 1
-        self.gathered_in = [own[GATHERED] for own in states if GATHERED in own]
-        self.never, self.left_out = set(), []
-        self.to_come = set()
+        self.gathered_in = []
+        for own in states:
+            if GATHERED in own:
+                self.gathered_in.append(own[GATHERED])
+        self.never, self.to_come = set(), set()
         self.plan.n_tensors = len(tree.leaves)
+        self.left_out = <bint *>allocate(len(tree.leaves), sizeof(bint))
         self.plan.tensor = <lrc_tensor *>allocate(len(tree.leaves), sizeof(lrc_tensor))
         for i, leaf in enumerate(tree.leaves):
             _, part = parts[part_of[i]]
@@ -83,7 +86,9 @@ cdef class Resolved:
         self.numbers.lay_out()
         self.absent = Absent()
         self.absent.plan = &self.plan
-        arrays = [tuple(state.values()) for state in states]
+        arrays = []
+        for own in states:
+            arrays.append(tuple(own.values()))
         self.gradients = Gradients(tree, groups, arrays)
         self.gradients.tensor = self.plan.tensor
         self.reports = Reports()
@@ -93,6 +98,7 @@ cdef class Resolved:
         cdef size_t i
         for i in range(self.plan.n_tensors if self.plan.tensor != NULL else 0):
             PyMem_Free(<void *>self.plan.tensor[i].factors.side)
+        PyMem_Free(self.left_out)
         PyMem_Free(self.plan.group)
         PyMem_Free(self.plan.tensor)
         PyMem_Free(self.plan.work)
@@ -115,8 +121,10 @@ cdef class Resolved:
     @property
     def steps(self):
         """How many steps each leaf has taken."""
-        lags = self.numbers.lags
-        return [self.taken - lag for lag in lags or [0] * len(self.gradients.params)]
+        cdef list steps = []
+        for lag in self.numbers.lags or [0] * len(self.gradients.params):
+            steps.append(self.taken - lag)
+        return steps
 
     @property
     def without_gradient(self):
@@ -154,7 +162,10 @@ cdef class Resolved:
     def reports_of(self, list each):
         """The report_of() each (group, leaves), all of the same step."""
         with Undisturbed():
-            return [self.report_of(group, leaves) for group, leaves in each]
+            reports = []
+            for group, leaves in each:
+                reports.append(self.report_of(group, leaves))
+            return reports
 
     def snapshot(self, list arrays, list attributes):
         """What an optimizer has at one moment: copies of these arrays; its counts: t,
@@ -164,12 +175,16 @@ cdef class Resolved:
             self.lock.check()
             if self.to_come:
                 refusals.unfinished(self.tree, self.to_come)
-            copies = [copy_of(array) for array in arrays]
+            copies, values = [], []
+            for array in arrays:
+                copies.append(copy_of(array))
+            for obj, name in attributes:
+                values.append(getattr(obj, name))
             counts = (
                 self.taken, self.steps, self.gathered, self.gathered_scale,
                 self.without_gradient,
             )
-            return copies, counts, [getattr(obj, name) for obj, name in attributes]
+            return copies, counts, values
 
     cdef int set_clipping(self, tuple numbers) except -1:
         self.grad_scale, self.plan.clip_norm, self.plan.clip_eps = numbers

@@ -22,6 +22,6 @@ cdef class Scaled:
         plan.more_scale *= self.factor
         plan.more_skips = plan.more_skips or self.skips
 
-    def __exit__(self, *error):
+    def __exit__(self, kind, error, trace):  # without a tuple, which needs memory
         cdef Resolved plan = self.opt._plan
         plan.more_scale, plan.more_skips = self.before.pop()

@@ -70,7 +70,7 @@ cdef class Counts:
     """
 
     cdef object t
-    cdef list lags, left_out
+    cdef list lags
     cdef set never, to_come
     cdef int gathered
     cdef double gathered_scale
@@ -79,9 +79,11 @@ cdef class Counts:
         self, t, list steps, int gathered=0, without_gradient=(),
         double gathered_scale=1,
     ):
-        lags = [t - step for step in steps]
+        cdef list lags = []
+        for step in steps:
+            lags.append(t - step)
         self.t, self.lags = t, lags if any(lags) else None
-        self.never, self.to_come, self.left_out = set(without_gradient), set(), []
+        self.never, self.to_come = set(without_gradient), set()
         self.gathered, self.gathered_scale = gathered, gathered_scale
 
     cdef void give(self, Plan to) noexcept:
@@ -93,5 +95,5 @@ cdef class Counts:
             to.leave()
         to.taken, to.gathered, to.gathered_scale = self.t, self.gathered, self.gathered_scale
         to.gathered_skips, to.reports.exists = False, False
-        to.never, to.to_come, to.left_out = self.never, self.to_come, self.left_out
+        to.never, to.to_come = self.never, self.to_come
         to.numbers.set_lags(self.lags)

@@ -14,6 +14,6 @@ cdef class Undisturbed:
     def __enter__(self):
         self.was_on = PyGC_Disable()
 
-    def __exit__(self, *error):
+    def __exit__(self, kind, error, trace):
         if self.was_on:
             PyGC_Enable()

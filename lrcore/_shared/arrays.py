@@ -175,9 +175,18 @@ def units(
 # --- shared memory --------------------------------------------------------------------
 
 
+def address(a: np.ndarray) -> int:
+    """Return the address of an array's first element.
+
+    The binding puts its own function here: where memory fails, NumPy's
+    ``__array_interface__`` and ``ctypes`` read a null pointer.
+    """
+    return int(a.ctypes.data)
+
+
 def extent(a: np.ndarray) -> tuple[int, int]:
     """Return the addresses [start, end) between which an array has its elements."""
-    start: int = a.__array_interface__["data"][0]
+    start = address(a)
     if a.flags.forc or a.size == 0:
         return start, start + a.nbytes
     steps = [(n - 1) * step for n, step in zip(a.shape, a.strides, strict=True)]

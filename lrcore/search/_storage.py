@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -55,20 +56,31 @@ def open_storage(storage: Any) -> Any:
     except Exception as error:
         kind = ImportError if isinstance(error, ImportError) else ValueError
         why = traceback.format_exception_only(error)[0].partition("\n")[0]
+        told = _without_password(place)
+        secret = told != place
+        if secret and kind is not ImportError:  # the error may quote the password
+            why = f"{type(error).__name__} (its text may have the password)"
         raise kind(
-            f"{wanted} {shown(_without_password(place))}, which cannot be opened: "
-            f"{shortened(why)}; an SQLite database is named as 'sqlite:///study.db'"
-        ) from error
+            f"{wanted} {shown(told)}, which cannot be opened: {shortened(why)}; an "
+            "SQLite database is named as 'sqlite:///study.db'"
+        ) from (None if secret else error)
+
+
+_SECRETS = re.compile(r"(?i)([?&;][^=&;]*(?:pass|pwd|secret|token|key)[^=&;]*=)[^&;]*")
+"""The entries of a URL's query whose names sound secret."""
 
 
 def _without_password(url: str) -> str:
-    """Return a database's URL with ``***`` for its password."""
-    scheme, separator, rest = url.partition("://")
-    login, at, place = rest.partition("/")[0].rpartition("@")
+    """Return a database's URL with ``***`` for each password.
+
+    A password may have any characters, "/" and "@" too, so all between the first colon
+    and the last "@" is hidden.
+    """
+    scheme, separator, rest = _SECRETS.sub(r"\1***", url).partition("://")
+    login, at, place = rest.rpartition("@")
     user, colon, _ = login.partition(":")
-    if not (at and colon):
-        return url
-    return f"{scheme}{separator}{user}:***@{place}{rest[len(login + at + place) :]}"
+    hidden = f"{user}:***@{place}" if at and colon else rest
+    return f"{scheme}{separator}{hidden}"
 
 
 def in_memory(study: optuna.Study) -> optuna.Study:

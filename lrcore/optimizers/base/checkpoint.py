@@ -181,14 +181,15 @@ def _checked(
             f"optimizer: expected the state of {shortened(type(opt).__name__)}, "
             f"found that of {named(saved['optimizer'])}"
         )
-    t = whole("t", saved["t"], "an int >= 0", least=0)
+    t = options.STEPS.check("t", saved["t"])
     own = _sets(opt)[0]
     if hyper == "saved":
         own = _checked_options(opt, saved["options"])
     gathered = whole("gathered", saved["gathered"], "an int >= 0", least=0)
-    if gathered >= own["accumulate"]:
+    most = min(own["accumulate"], options.MOST)
+    if gathered >= most:
         raise ValueError(
-            f"gathered: expected less than accumulate = {shown(own['accumulate'])}, "
+            f"gathered: expected less than accumulate = {shown(most)}, "
             f"found {shown(gathered)}"
         )
     gathered_scale = POSITIVE.check("gathered_scale", saved.get("gathered_scale", 1.0))

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from lrcore._core import address
 from lrcore._shared.types import Array
 
 _PAGE = 4096
@@ -36,14 +37,10 @@ def state_like(p: Array, k: int, value: float | Literal["p"]) -> Array:
         small[...] = fill
         return small.view()
     raw = np.empty(p.nbytes + _PAGE, np.uint8)
-    wanted = _address(p) + 1024 * (k + 1)
-    begin = (wanted - _address(raw)) % _PAGE
+    wanted = address(p) + 1024 * (k + 1)
+    begin = (wanted - address(raw)) % _PAGE
     order: Literal["C", "F"] = "C" if p.flags.c_contiguous else "F"
     flat: Array = raw[begin : begin + p.nbytes].view(p.dtype)
     array = flat.reshape(p.shape, order=order)
     array[...] = fill
     return array
-
-
-def _address(a: Array) -> int:
-    return int(a.__array_interface__["data"][0])

@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrcore import _core
-from lrcore._shared.domains import choice, count
+from lrcore._shared.domains import choice, count, steps
 from lrcore._shared.words import shortened, shown
 from lrcore.optimizers.base.fields import Field, Fields, Given
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.kind import Kind
 from lrcore.optimizers.base.values import asking, scheduled
 
-_MOST = 2**31 - 1
+MOST = 2**31 - 1
 """The largest int of the C core."""
 
 _NUMBERS = ("grad_scale", "clip_norm", "clip_eps")
 """The options that can be schedules."""
+
+STEPS = steps(0)
+"""The counts of steps."""
 
 SAVED = (*_NUMBERS, "accumulate", "skip_nonfinite", "denormals")
 """The options that change results."""
@@ -82,7 +85,7 @@ def settings(plan: _core.Plan, options: Hyper, fields: Fields) -> _core.Settings
         skip_nonfinite=options["skip_nonfinite"],
         zero_grads=options["zero_grads"],
         convert_grads=options["convert_grads"],
-        accumulate=min(options["accumulate"], _MOST),
+        accumulate=min(options["accumulate"], MOST),
         telemetry=options["telemetry"],
         project=options["project"],
         numbers=None if changes else numbers(0),
@@ -107,7 +110,7 @@ def _at(field: Field[Any, Any], value: Any) -> Callable[[int], Any]:
 
 def check_num_threads(n: int | None) -> int:
     """Return its number for the kernels; 0 for None."""
-    return min(NUM_THREADS.check("num_threads", n) or 0, _MOST)
+    return min(NUM_THREADS.check("num_threads", n) or 0, MOST)
 
 
 def check_denormals(what: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from lrcore import _core
 from lrcore._shared import trees as _tree
-from lrcore._shared.domains import whole
 from lrcore._shared.words import shown
 from lrcore.optimizers.base import options, plan
 from lrcore.optimizers.base.common import Common
@@ -56,7 +55,7 @@ class Planned(Common):
 
     @t.setter
     def t(self, value: int) -> None:
-        self._plan.t = whole("t", value, "an int >= 0", least=0)
+        self._plan.t = options.STEPS.check("t", value)
 
     def _add_options(
         self, commit: _core.Commit, values: Hyper, to: _core.Plan | None = None

@@ -25,7 +25,7 @@ LAYERS = [
     {"_core"},
     {"optimizers", "reference", "schedules"},
     {"_config", "data", "finder", "kernels", "monitor", "space", "training"},
-    {"batch_size", "plots", "search", "threadpool"},
+    {"batch_size", "checkpoint", "plots", "search", "threadpool"},
     {"lrcore"},
     {"bench"},
     {"cli"},

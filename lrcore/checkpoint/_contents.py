@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import Any, NamedTuple
 
 from lrcore._shared.domains import FLAG
 from lrcore._shared.types import Array
 from lrcore.checkpoint._decode import Decoder
 from lrcore.checkpoint._load import contents
+from lrcore.checkpoint._paths import Path, resolved
 from lrcore.checkpoint._read import Opened
-from lrcore.checkpoint._save import Path
 
 
 class Contents(NamedTuple):
@@ -76,7 +75,7 @@ def read(path: Path, *, mmap: bool = False) -> Contents:
     (['W.m', 'W.v', 'b.m', 'b.v'], {'epoch': 3})
     """
     maps = FLAG.check("mmap", mmap)
-    with Opened(os.path.realpath(os.fsdecode(os.fspath(path)))) as file:
+    with Opened(resolved(path)) as file:
         one = file.mapped if maps else file.array
         if not file.own:
             arrays = {tensor.name: one(tensor.name) for tensor in file.tensors}

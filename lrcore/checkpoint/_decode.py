@@ -7,6 +7,7 @@ from typing import Any
 
 from lrcore._shared.stateful import StatefulSchedule
 from lrcore._shared.types import Array
+from lrcore._shared.words import error
 from lrcore.checkpoint import _random
 from lrcore.checkpoint._encode import Encoder
 from lrcore.schedules import Schedule
@@ -32,7 +33,7 @@ class Decoder:
         self._made: dict[int, Any] = {}  # and the objects of hyper-parameters
 
     def decode(self, value: Any, where: str, own: Any = None) -> Any:
-        """Return a value; of an object with a state, the state."""
+        """Return a value: plateaus as such; of other objects, their states."""
         if isinstance(value, list):
             return [
                 self.decode(each, f"{where}[{i}]", _part(own, i))
@@ -72,8 +73,10 @@ class Decoder:
             case "$function":
                 return self._function(inner, where, own)
             case "$state" | "$same":
+                if self._state_of(value)[2] is not None:
+                    return self._plateau(value, where, own)
                 return self.state(value, where, own)
-        raise ValueError(f"{where}: found an unknown kind of value, {tag}")
+        raise error(ValueError, where, f"found an unknown kind of value, {tag}")
 
     def state(self, value: Any, where: str, own: Any = None) -> dict[str, Any]:
         """Return the state of an object, for its `load_state_dict`."""
@@ -85,7 +88,7 @@ class Decoder:
         }
 
     def hyper(self, value: Any, where: str, own: Any = None) -> Any:
-        """Return a hyper-parameter: schedules as such, plateaus in their state."""
+        """Return a hyper-parameter: as `decode`, but schedules may be our own."""
         tag = _tag(value)
         if tag == "$tuple":
             return tuple(
@@ -94,17 +97,15 @@ class Decoder:
             )
         if tag == "$schedule":
             return self._schedule(value, where, own)
-        if tag in ("$state", "$same"):
-            return self._plateau(value, where, own)
         return self.decode(value, where, own)
 
     def _schedule(self, value: Any, where: str, own: Any) -> Any:
-        """Return a schedule; of a class that is not imported, our own."""
+        """Return a schedule; of a class that is not imported, our own equal one."""
         saved = self.decode(value["$schedule"], where)
         try:
             return Schedule.from_dict(saved)
         except ValueError:
-            if isinstance(own, Schedule):
+            if isinstance(own, Schedule) and _data_of(own) == saved:
                 return own
             self.missing.append(f"{where}: {saved['schedule']}")
             return None
@@ -150,6 +151,14 @@ class Decoder:
         return None
 
 
+def _data_of(schedule: Schedule) -> Any:
+    """Return a schedule as a dict, or None if it has a function in it."""
+    try:
+        return schedule.to_dict()
+    except TypeError:
+        return None
+
+
 def _tag(value: Any) -> str | None:
     """Return the key of a dict that stands for something else, or None."""
     if isinstance(value, dict) and len(value) == 1:
@@ -160,9 +169,9 @@ def _tag(value: Any) -> str | None:
 
 
 def _part(own: Any, key: Any) -> Any:
-    """Return the entry of a container, or None."""
+    """Return the entry of a container, or None; of a shorter list, the last one."""
     if isinstance(own, Mapping):
         return own.get(key)
-    if isinstance(own, (list, tuple)) and isinstance(key, int) and key < len(own):
-        return own[key]
+    if isinstance(own, (list, tuple)) and own and isinstance(key, int):
+        return own[min(key, len(own) - 1)]
     return None

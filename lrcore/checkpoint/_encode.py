@@ -15,7 +15,7 @@ import numpy as np
 
 from lrcore._shared.stateful import StatefulSchedule
 from lrcore._shared.types import Array
-from lrcore._shared.words import kind, shortened, shown
+from lrcore._shared.words import error, kind, shortened, shown
 from lrcore.checkpoint import _layout, _random
 from lrcore.schedules import Schedule
 
@@ -35,8 +35,8 @@ _TAKEN = (
 class Encoder:
     """Turns values into JSON, and collects their arrays by name.
 
-    functions : the places, and the names, of functions that are hyper-parameters: they
-        are not data, and have to be given again.
+    functions : the places, and the names, of functions, which are no data and have to be
+        given again.  They may only be hyper-parameters, and in states of objects.
     """
 
     def __init__(self) -> None:
@@ -45,8 +45,9 @@ class Encoder:
         self._names: dict[int, str] = {}  # of arrays by id
         self._plateaus: dict[int, int] = {}  # their numbers by id
         self._held: list[Any] = []  # so that no id is used again
+        self._within: list[Any] = []  # the containers around a value
 
-    def encode(self, value: Any, where: str, name: str, depth: int = 0) -> Any:
+    def encode(self, value: Any, where: str, name: str) -> Any:
         """Return a value as JSON.
 
         where : its place in the words of errors.  name : that of its tensor.
@@ -62,29 +63,38 @@ class Encoder:
             return value
         if type(value) is float:
             return value if math.isfinite(value) else {"$float": repr(value)}
-        if depth > _DEEPEST:
-            raise ValueError(
-                f"{where}: found more than {_DEEPEST} containers within each other, or "
-                "one that contains itself"
-            )
         if isinstance(value, (np.ndarray, np.generic)):
             return self._array(value, where, name)
+        if any(each is value for each in self._within):
+            raise error(ValueError, where, "found a container that contains itself")
+        if len(self._within) == _DEEPEST:
+            raise error(
+                ValueError, where, f"found more than {_DEEPEST} containers around it"
+            )
+        self._within.append(value)
+        try:
+            return self._container(value, where, name)
+        finally:
+            self._within.pop()
+
+    def _container(self, value: Any, where: str, name: str) -> Any:
         if isinstance(value, (list, tuple)):
             parts = [
-                self.encode(each, f"{where}[{i}]", f"{name}.{i}", depth + 1)
+                self.encode(each, f"{where}[{i}]", f"{name}.{i}")
                 for i, each in enumerate(value)
             ]
             return parts if isinstance(value, list) else {"$tuple": parts}
         if isinstance(value, Mapping):
-            return self._dict(value, where, name, depth)
+            return self._dict(value, where, name)
         if _random.is_generator(value):
-            state = _random.state(value)
-            return {"$random": self.encode(state, where, name, depth + 1)}
+            return {"$random": self.encode(_random.state(value), where, name)}
         if isinstance(value, Schedule):
-            return self._schedule(value, where, name, depth)
+            return self._schedule(value, where, name)
         if has_state(value):
-            return self._object(value, where, name, depth)
-        raise TypeError(f"{where}: expected {_TAKEN}, found {shown(value)}")
+            return self._object(value, where, name)
+        if callable(value) and any(map(has_state, self._within)):
+            return self._function(value, where)
+        raise error(TypeError, where, f"expected {_TAKEN}, found {shown(value)}")
 
     def hyper(self, value: Any, where: str, name: str) -> Any:
         """Return a hyper-parameter as JSON: of a function, only its name."""
@@ -97,23 +107,25 @@ class Encoder:
 
     def _function(self, value: Any, where: str) -> Any:
         told = _name(value)
-        self.functions.append(f"{where}: {told}")
+        self.functions.append(f"{shortened(where)}: {told}")
         return {"$function": told}
 
     def _array(self, value: Any, where: str, name: str) -> Any:
         """Add an array, or a number of NumPy, to the tensors."""
         if isinstance(value, np.ma.MaskedArray):
-            raise TypeError(
-                f"{where}: found a masked array; save its .data and its .mask"
+            raise error(
+                TypeError, where, "found a masked array; save its .data and its .mask"
             )
         array: Array = np.asarray(value)
         if array.dtype.kind == "c" and array.dtype.itemsize <= 16:
             parts = np.stack([array.real, array.imag], axis=-1)
             return {"$complex": self._array(parts, where, name)}
         if _layout.code_of(array.dtype) is None:
-            raise TypeError(
-                f"{where}: expected an array of bools, ints or floats of at most 64 "
-                f"bits, or of complex numbers, found dtype {shown(array.dtype)}"
+            raise error(
+                TypeError,
+                where,
+                f"expected an array of bools, ints or floats of at most 64 "
+                f"bits, or of complex numbers, found dtype {shown(array.dtype)}",
             )
         known = self._names.get(id(value))
         if known is None:
@@ -129,33 +141,34 @@ class Encoder:
         names = (f"{name}#{i}" if i else name for i in count())
         return next(each for each in names if each not in self.arrays)
 
-    def _dict(self, value: Mapping[Any, Any], where: str, name: str, depth: int) -> Any:
+    def _dict(self, value: Mapping[Any, Any], where: str, name: str) -> Any:
         for key in value:
             if not isinstance(key, (str, int, float, bool, tuple, type(None))):
-                raise TypeError(
-                    f"{where}: expected keys of strings, numbers and tuples, found "
-                    f"{shown(key)}"
+                raise error(
+                    TypeError,
+                    where,
+                    f"expected keys of strings, numbers and tuples, found {shown(key)}",
                 )
         pairs = [
-            (key, self.encode(v, f"{where}[{shown(key)}]", f"{name}.{key}", depth + 1))
+            (key, self.encode(v, f"{where}[{shown(key)}]", f"{name}.{key}"))
             for key, v in value.items()
         ]
         plain = all(type(key) is str and not key.startswith("$") for key in value)
         if plain:
             return dict(pairs)
-        keys = [self.encode(key, where, name, depth + 1) for key, _ in pairs]
+        keys = [self.encode(key, where, name) for key, _ in pairs]
         return {"$dict": [[key, v] for key, (_, v) in zip(keys, pairs, strict=True)]}
 
-    def _schedule(self, value: Schedule, where: str, name: str, depth: int) -> Any:
+    def _schedule(self, value: Schedule, where: str, name: str) -> Any:
         """Return a schedule as data, unless there is a function in it."""
         try:
             parameters = value.to_dict()
             Encoder().encode(parameters, where, name)
         except TypeError:
             return self._function(value, where)
-        return {"$schedule": self.encode(parameters, where, name, depth + 1)}
+        return {"$schedule": self.encode(parameters, where, name)}
 
-    def _object(self, value: Any, where: str, name: str, depth: int) -> Any:
+    def _object(self, value: Any, where: str, name: str) -> Any:
         """Return the state of an object; of a plateau that two groups share, once."""
         if id(value) in self._plateaus:
             return {"$same": self._plateaus[id(value)]}
@@ -164,14 +177,14 @@ class Encoder:
             number = self._plateaus[id(value)] = len(self._plateaus)
             self._held.append(value)
         own = value.state_dict()
-        if not isinstance(own, Mapping):
-            raise TypeError(
-                f"{where}: expected state_dict() to return a dict, found {shown(own)}"
+        if not isinstance(own, Mapping) or not all(isinstance(key, str) for key in own):
+            raise error(
+                TypeError,
+                where,
+                f"expected state_dict() to return a dict by names, found {shown(own)}",
             )
         state = {
-            key: self.hyper(v, f"{where}: {key}", f"{name}.{key}")
-            if callable(v)
-            else self.encode(v, f"{where}: {key}", f"{name}.{key}", depth + 1)
+            key: self.encode(v, f"{where}: {key}", f"{name}.{key}")
             for key, v in own.items()
         }
         return {"$state": [type(value).__name__, state, number]}

@@ -49,12 +49,13 @@ def fitted(name: arrays.Name, saved: Array, own: Array, dtype: str) -> Array:
             )
         with np.errstate(over="ignore"):
             saved, before = saved.astype(own.dtype), saved
-        if np.isinf(saved).sum() != np.isinf(before).sum():
+        beyond = np.isinf(saved) & ~np.isinf(before)
+        if beyond.any():
             raise error(
                 ValueError,
                 name,
                 f"expected numbers in the range of {own.dtype}, found "
-                f"{shown(float(np.abs(before[np.isinf(saved)]).max()))}",
+                f"{shown(float(before[beyond][0]))}",
             )
     arrays.state(name, saved, own)
     return saved
@@ -84,16 +85,16 @@ class Loading:
         self._objects: list[tuple[Any, Any]] = []  # each with its new state
         self._undo: list[tuple[Any, Any]] = []  # each with its state before
         for name, value in saved.items():
-            where = f"extra[{name!r}]"
+            where = f"extra[{shown(name)}]"
             if name not in given:
                 self.values[name] = decoder.decode(value, where)
                 continue
             own = self.values[name] = given[name]
             tag = next(iter(value), None) if isinstance(value, dict) else None
-            if isinstance(own, np.ndarray) and tag in ("$array", "$complex"):
+            if _is_numbers(own) and tag in ("$array", "$complex"):
                 new = fitted(where, decoder.decode(value, where), own, dtype)
                 if not own.flags.writeable:
-                    raise ValueError(f"{where}: found a read-only array")
+                    raise error(ValueError, where, "found a read-only array")
                 self._at_last.append(partial(np.copyto, own, new))
             elif _random.is_generator(own) and tag == "$random":
                 state = decoder.decode(value[tag], where)
@@ -107,9 +108,11 @@ class Loading:
                     state = _weights(where, state, own, dtype)
                 self._objects.append((own, state))
             else:
-                raise TypeError(
-                    f"{where}: expected what can continue from what was saved (an "
-                    f"array, a generator or an object with a state), found {kind(own)}"
+                raise error(
+                    TypeError,
+                    where,
+                    f"expected what can continue from what was saved (an "
+                    f"array, a generator or an object with a state), found {kind(own)}",
                 )
 
     def load_objects(self) -> None:
@@ -136,6 +139,10 @@ class Loading:
             # A rollback that was not saved begins with the params that are loaded now.
             if isinstance(own, Monitor):
                 own.load_state_dict(state)
+
+
+def _is_numbers(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind in "biufc"
 
 
 def _weights(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,8 +15,8 @@ from lrcore._shared.types import Array
 from lrcore._shared.words import listed, shown
 from lrcore.checkpoint import _extra
 from lrcore.checkpoint._decode import Decoder
+from lrcore.checkpoint._paths import Path, resolved
 from lrcore.checkpoint._read import DamagedError, Opened
-from lrcore.checkpoint._save import Path
 from lrcore.optimizers.base import checkpoint, matching
 from lrcore.optimizers.base.checkpoint import Source
 from lrcore.optimizers.base.matching import Match
@@ -98,17 +97,13 @@ def opened(path: Any) -> Opened:
     TypeError, ValueError, OSError
         It is no path, there is no file, or it is no checkpoint of lrcore.
     """
-    try:
-        where = os.path.realpath(os.fsdecode(os.fspath(path)))
-    except (TypeError, ValueError):
-        raise TypeError(f"path: expected a path, found {shown(path)}") from None
-    file = Opened(where)
+    file = Opened(resolved(path))
     if not file.own:
         file.__exit__()
         raise ValueError(
-            f"path: expected a file of opt.save(), found {shown(where)}, a safetensors "
-            "file without an optimizer; lrcore.checkpoint.read(path).params are its "
-            "arrays"
+            f"path: expected a file of opt.save(), found {shown(file.path)}, a file of "
+            "safetensors without an optimizer; lrcore.checkpoint.read(path).params are "
+            "its arrays"
         )
     return file
 

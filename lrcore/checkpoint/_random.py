@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lrcore._shared.words import shown
+from lrcore._shared.words import error, shown
 
 _KNOWN = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
 """The bit generators of NumPy."""
@@ -34,9 +34,11 @@ def restored(saved: Any, where: str) -> Any:
     """
     name = saved["state"]["bit_generator"]
     if name not in _KNOWN:
-        raise ValueError(
-            f"{where}: expected a bit generator of {list(_KNOWN)}, found "
-            f"{shown(name)}; give the generator that is to continue"
+        raise error(
+            ValueError,
+            where,
+            f"expected a bit generator of {list(_KNOWN)}, found "
+            f"{shown(name)}; give the generator that is to continue",
         )
     bits = getattr(np.random, name)()
     old = saved["kind"] == "RandomState"
@@ -63,7 +65,9 @@ def check(saved: Any, generator: Any, where: str) -> None:
     """
     found, wanted = _told(state(generator)), _told(saved)
     if found != wanted:
-        raise ValueError(f"{where}: expected a {wanted}, as was saved, found {found}")
+        raise error(
+            ValueError, where, f"expected a {wanted}, as was saved, found {found}"
+        )
 
 
 def _told(saved: Any) -> str:

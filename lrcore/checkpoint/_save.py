@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from os import PathLike
 from typing import Any
 
 from lrcore._shared import refusals
@@ -13,12 +12,11 @@ from lrcore._shared.domains import FLAG
 from lrcore._shared.words import shown
 from lrcore.checkpoint import _extra, _read
 from lrcore.checkpoint._encode import Encoder
+from lrcore.checkpoint._paths import Path, resolved
 from lrcore.checkpoint._write import write
 from lrcore.optimizers.base import checkpoint, options
 from lrcore.optimizers.base.optimizer import Optimizer
 from lrcore.optimizers.base.states import saved as saved_arrays
-
-Path = str | PathLike[str]
 
 
 def save(
@@ -33,7 +31,11 @@ def save(
 
     about : texts and numbers for the header, as the step.
     """
-    where = checked_path(path)
+    where = resolved(path)
+    if not os.path.isdir(os.path.dirname(where)):
+        raise FileNotFoundError(
+            f"path: found no folder {shown(os.path.dirname(where))}; make it first"
+        )
     with_params = FLAG.check("params", params)
     others = _extra.checked(extra)
     opt._refuse_in_step()
@@ -58,27 +60,6 @@ def save(
         write(where, encoder.arrays, metadata)
     finally:
         opt._plan.busy = None
-
-
-def checked_path(path: Any) -> str:
-    """Return the place of a file, with links followed.
-
-    Raises
-    ------
-    TypeError, ValueError
-        It is no path, or something else than a file is there.
-    """
-    try:
-        where = os.path.realpath(os.fsdecode(os.fspath(path)))
-    except (TypeError, ValueError):
-        raise TypeError(f"path: expected a path, found {shown(path)}") from None
-    if os.path.exists(where) and not os.path.isfile(where):
-        raise ValueError(f"path: expected the path of a file, found {shown(path)}")
-    if not os.path.isdir(os.path.dirname(where)):
-        raise FileNotFoundError(
-            f"path: found no folder {shown(os.path.dirname(where))}; make it first"
-        )
-    return where
 
 
 def _optimizer(opt: Optimizer, encoder: Encoder) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from io import FileIO
+from typing import Any
 
 import numpy as np
 
@@ -23,12 +24,13 @@ def write(path: str, arrays: Mapping[str, Array], metadata: Mapping[str, str]) -
     last = _layout.Tensor(_layout.DIGESTS, "U8", rows, size, size + rows[0] * rows[1])
     head = _layout.header([*tensors, last], metadata)
     of_header = _digests.of_header(head)
+    buffer = np.empty(CHUNK, np.uint8)
     with _durable.replacing(path) as file:
         _put(file, head)
         digests = []
         for tensor in tensors:
             digest = _digests.begun(of_header, tensor)
-            for part in _parts(arrays[tensor.name], tensor.dtype):
+            for part in _parts(arrays[tensor.name], tensor.dtype, buffer):
                 digest.update(part)
                 _put(file, part)
             digests.append(digest.digest())
@@ -42,16 +44,16 @@ def _code(a: Array) -> str:
     return code
 
 
-def _parts(a: Array, dtype: np.dtype[np.generic]) -> Iterator[memoryview]:
+def _parts(a: Array, dtype: np.dtype[Any], buffer: Array) -> Iterator[memoryview]:
     """Return the bytes of an array in C order, in a buffer that is used again.
 
     They are copied so that digest and file are of the same bytes, whatever other
     threads do with the array meanwhile.
     """
-    buffer = np.empty(CHUNK // dtype.itemsize, dtype)
+    copies = buffer.view(dtype)
     flat = a.reshape(-1) if a.flags.c_contiguous else a.flat
-    for begin in range(0, a.size, len(buffer)):
-        part = buffer[: a.size - begin]
+    for begin in range(0, a.size, len(copies)):
+        part = copies[: a.size - begin]
         part[...] = flat[begin : begin + len(part)]
         yield part.view(np.uint8).data
 

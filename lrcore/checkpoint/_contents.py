@@ -81,13 +81,14 @@ def read(path: Path, *, mmap: bool = False) -> Contents:
             arrays = {tensor.name: one(tensor.name) for tensor in file.tensors}
             return Contents(file.path, None, None, arrays, {}, {}, [])
         file.verify()
+        content = contents(file)
         return Contents(
             file.path,
             file.number("step"),
             file.number("metric"),
             _under("params", file, one),
             _under("state", file, one),
-            Decoder(one).decode(contents(file)["extra"], "extra"),
+            Decoder(one, content).decode(content["extra"], "extra"),
             json.loads(file.header.metadata["functions"]),
         )
 

@@ -20,16 +20,17 @@ Read = Callable[[str], Array]
 class Decoder:
     """Turns JSON back into values.
 
+    content : all JSON of the file, in which plateaus may refer to each other.
     missing : the places, and the names, of functions that were not given again.
 
     `own` is the value at the same place in the object that is loaded into.  If the file
     has only the name of a function, it is this one.
     """
 
-    def __init__(self, read: Read) -> None:
+    def __init__(self, read: Read, content: Any) -> None:
         self.missing: list[str] = []
         self._read = read
-        self._shared: dict[int, Any] = {}  # plateaus by number: JSON of their states
+        self._shared = _shared(content)
         self._made: dict[int, Any] = {}  # and the objects of hyper-parameters
 
     def decode(self, value: Any, where: str, own: Any = None) -> Any:
@@ -54,8 +55,9 @@ class Decoder:
             case "$number":
                 return self._read(inner)[()]
             case "$complex":
-                parts = self.decode(inner, where)
-                return parts.view(f"c{2 * parts.itemsize}")[..., 0]
+                parts = self.decode(inner[0], where)
+                array = parts.view(f"c{2 * parts.itemsize}")[..., 0]
+                return array if inner[1] else array[()]
             case "$float":
                 return float(inner)
             case "$tuple":
@@ -138,10 +140,7 @@ class Decoder:
         """Return the class, the state and the number of an object."""
         if "$same" in value:
             return self._shared[value["$same"]]
-        found = value["$state"]
-        if found[2] is not None:
-            self._shared[found[2]] = found
-        return found
+        return value["$state"]
 
     def _function(self, name: str, where: str, own: Any) -> Any:
         """Return our own function; one that would be data is another."""
@@ -149,6 +148,20 @@ class Decoder:
             return own
         self.missing.append(f"{where}: {name}")
         return None
+
+
+def _shared(content: Any) -> dict[int, Any]:
+    """Return the class, state and number of each plateau, by number."""
+    found, rest = {}, [content]
+    while rest:
+        value = rest.pop()
+        if isinstance(value, list):
+            rest += value
+        elif isinstance(value, dict):
+            rest += value.values()
+            if _tag(value) == "$state" and value["$state"][2] is not None:
+                found[value["$state"][2]] = value["$state"]
+    return found
 
 
 def _data_of(schedule: Schedule) -> Any:

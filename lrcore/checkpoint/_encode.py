@@ -35,7 +35,7 @@ _TAKEN = (
 class Encoder:
     """Turns values into JSON, and collects their arrays by name.
 
-    functions : the places, and the names, of functions, which are no data and have to be
+    functions : the places and names of functions, which are no data and have to be
         given again.  They may only be hyper-parameters, and in states of objects.
     """
 
@@ -119,7 +119,8 @@ class Encoder:
         array: Array = np.asarray(value)
         if array.dtype.kind == "c" and array.dtype.itemsize <= 16:
             parts = np.stack([array.real, array.imag], axis=-1)
-            return {"$complex": self._array(parts, where, name)}
+            is_array = isinstance(value, np.ndarray)
+            return {"$complex": [self._array(parts, where, name), is_array]}
         if _layout.code_of(array.dtype) is None:
             raise error(
                 TypeError,

@@ -57,8 +57,8 @@ def load(
         opt._refuse_in_step()
     with opened(path) as file:
         file.verify()
-        content, mapped = contents(file), Decoder(file.mapped)
-        saved, missing = _optimizer(opt, content["optimizer"], file)
+        content = contents(file)
+        saved, missing = _optimizer(opt, content, file)
         sources, _ = matching.sources(opt, saved, match)
         if strict and match == "place":
             containers.names(saved["names"], opt._tree)
@@ -68,7 +68,7 @@ def load(
         new = []
         if with_params:
             new = _new_params(opt, content["params"], sources, file, dtype)
-        decoder = Decoder(file.array)
+        decoder, mapped = (Decoder(one, content) for one in (file.array, file.mapped))
         others = _extra.Loading(content["extra"], given, decoder, mapped, dtype)
         _refuse_missing(
             decoder.missing + mapped.missing, "give the objects: extra={name: object}"
@@ -120,7 +120,8 @@ def _optimizer(
     opt: Optimizer, content: dict[str, Any], file: Opened
 ) -> tuple[dict[str, Any], list[str]]:
     """Return what ``opt.state_dict()`` returned, and the functions that are missing."""
-    decoder = Decoder(lambda name: file.mapped(name).view(_Unshared))
+    decoder = Decoder(lambda name: file.mapped(name).view(_Unshared), content)
+    content = content["optimizer"]
     groups = content["param_groups"]
     saved = {
         name: decoder.decode(value, name)
@@ -178,7 +179,7 @@ def _new_params(
             f"params: found none in {shown(file.path)}, which was saved with "
             "params=False; load them yourself, and pass params=False"
         )
-    decoder = Decoder(file.mapped)
+    decoder = Decoder(file.mapped, None)
     pairs = []
     for leaf, k in zip(opt._tree.leaves, sources, strict=True):
         name = Place("params", leaf)

@@ -75,10 +75,16 @@ class Opened:
         return _native(array)
 
     def mapped(self, name: str) -> Array:
-        """Return a tensor as a view of the mapped file, read-only."""
+        """Return a tensor as a view of the mapped file, read-only.
+
+        It is read into memory if the file system cannot map.
+        """
         tensor = self.header.tensors[name]
         if self._map is None:
-            self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+            try:
+                self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+            except OSError:
+                return self.array(name)
         count = (tensor.end - tensor.begin) // tensor.dtype.itemsize
         if not count:  # NumPy has no view of no bytes
             return np.empty(tensor.shape, tensor.dtype)

@@ -22,6 +22,9 @@ CASES = [
     ("AdamW", "float32", 1_000_000, 1, 1),
     ("Lion", "float32", 10_000, 1, 0),
     ("LAMB", "float32", 1_000_000, 1, 0),
+    ("LAMB", "float32", 2_000, 20, 0),
+    ("LARS", "float32", 1_000_000, 1, 0),
+    ("accumulate", "float32", 2_000, 20, 0),
     ("Adafactor", "float32", 1_000_000, 1, 0),
     ("clip_norm", "float32", 1_000_000, 1, 0),
 ]
@@ -34,6 +37,7 @@ import lrcore
 
 OPTIONS = {
     "Momentum": ("SGD", {"momentum": 0.9}),
+    "accumulate": ("AdamW", {"accumulate": 1_000_000}),
     "clip_norm": ("AdamW", {"clip_norm": 1.0, "ema_decay": 0.99}),
 }
 

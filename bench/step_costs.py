@@ -1,6 +1,7 @@
 """What options cost a step in Python: schedules, reports, absent gradients ...
 
 python bench/step_costs.py [ROUNDS]
+python bench/step_costs.py loop [STEPS]
 
 Prints the microseconds of a step, and those over the bare AdamW step, in float32 with
 100 elements in 1 array and in each of 20 arrays, where Python takes nearly all of the
@@ -9,6 +10,11 @@ the machine changes least.
 
 Then the time of a step of 1,000,000 elements by one thread, where bytes take the time,
 over that of a plain one: of optimizers whose numbers come from sums.
+
+With `loop`, it runs training loops of 1,000,000 steps (or STEPS) by one thread: with
+a schedule, with clipping, with a report that is read after each step, and with all
+of these.  The arrays have 1,000 elements in all.  The loops take turns of 1,000 steps;
+the figures are the mean and the median of a step in all turns.
 """
 
 import sys
@@ -28,9 +34,9 @@ MANY = 20
 COSINE = Cosine(1e-3, total=10**9)
 
 
-def arrays(count):
-    params = [np.ones(100, np.float32) for _ in range(count)]
-    return params, [np.full(100, 1e-3, np.float32) for _ in range(count)]
+def arrays(count, elements=100):
+    params = [np.ones(elements, np.float32) for _ in range(count)]
+    return params, [np.full(elements, 1e-3, np.float32) for _ in range(count)]
 
 
 def plain(kind, count, **options):
@@ -199,6 +205,55 @@ def bytes_moved():
         print(f"{name:<26} {ratio:5.2f} of {base}, {ratio / moved:.2f} a byte")
 
 
+LOOPS = {
+    "bare": {},
+    "schedule": {"lr": COSINE},
+    "clip_norm": {"clip_norm": 1.0},
+    "report read": {"telemetry": True},
+    "all of it": {"lr": COSINE, "clip_norm": 1.0, "telemetry": True},
+}
+LOOP_TURN = 1000  # steps
+
+
+def train(opt, grads, steps):
+    """Return the seconds of a loop; it reads the report if there is one."""
+    step = opt.step
+    start = perf_counter()
+    if opt.telemetry:
+        for _ in range(steps):
+            step(grads)
+            _ = opt.report
+    else:
+        for _ in range(steps):
+            step(grads)
+    return perf_counter() - start
+
+
+def loops(steps):
+    print(
+        f"{f'us a step of {steps:,}':<26}{'mean':>8}{'over':>8}{'median':>9}{'over':>8}"
+    )
+    for count in (1, 10):
+        made, times = {}, {name: [] for name in LOOPS}
+        for name, options in LOOPS.items():
+            params, grads = arrays(count, 1000 // count)
+            made[name] = lrcore.AdamW(params, num_threads=1, **options), grads
+        with collected():
+            for _ in range(max(1, steps // LOOP_TURN)):
+                for name, (opt, grads) in made.items():
+                    times[name].append(train(opt, grads, LOOP_TURN) / LOOP_TURN * 1e6)
+        for name, each in times.items():
+            figures = np.mean(each), np.median(each)
+            bare = np.mean(times["bare"]), np.median(times["bare"])
+            line = f"{count:>2} arrays, {name:<15}"
+            for figure, base in zip(figures, bare, strict=True):
+                line += f"{figure:>8.2f}{figure - base:>+8.2f} "
+            print(line.rstrip())
+
+
 if __name__ == "__main__":
-    costs(*map(int, sys.argv[1:] or ["200"]))
-    bytes_moved()
+    if sys.argv[1:2] == ["loop"]:
+        loops(*map(int, sys.argv[2:] or ["1_000_000"]))
+    else:
+        costs(*map(int, sys.argv[1:] or ["200"]))
+        bytes_moved()

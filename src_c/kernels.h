@@ -12,9 +12,8 @@
  * PLAIN is faster than SCALED, and equal to the bit if gscale = decay = 1.  COUPLED is
  * used if l2 is not 0.  EMITTED does not change p: it writes a direction, for a scale
  * that needs its norm.  MEASURED is used for a report: it also sums the squares of g,
- * of the new p and of the change of p, while they are in registers and the loop waits
- * for the divider or the memory anyway.  EMITTED and MEASURED leave out a term whose
- * coefficient is 0. */
+ * of the new p and of the change of p, while these are in the first cache.  EMITTED and
+ * MEASURED leave out a term whose coefficient is 0. */
 typedef enum {
     LRC_PLAIN,    /* p -= lr rule(g) */
     LRC_SCALED,   /* p = decay p - lr rule(gscale g) */
@@ -23,6 +22,9 @@ typedef enum {
     LRC_MEASURED, /* any of the first three, with the sums of a strip */
     LRC_N_FORMS
 } lrc_form;
+
+/* The elements of a streamed tensor for which memory is asked at once. */
+enum { LRC_BLOCK = 128 };
 
 /* A sum is taken in this many lanes: element i is added to lane i modulo LRC_LANES. */
 enum { LRC_LANES = 32 };

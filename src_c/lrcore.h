@@ -47,8 +47,11 @@
  *     LRC_LEAST     g / sqrt(min(row[i], col[j]) + g^2 + floor)
  *
  * A group may have a gauge (gauges.def): sums over its tensors, from which the caller
- * makes the group's numbers.  A group may be directed: the caller makes its directions
- * from whole gradients.  In the middle of a step `ask` calls the caller: see lrc_ask.
+ * makes the group's numbers.  In the middle of a step `ask` calls the caller: see
+ * lrc_ask.  A group may be directed: the caller replaces the directions of its rule by
+ * others, and gscale and l2 are for these,
+ *
+ *     u = rule(g, states);   the caller changes u;   p = decay p - lr (gscale u + l2 p)
  *
  * Contract.  Results are the same bits for every instruction set, number of threads,
  * alignment and floating-point mode of the caller; with keep_subnormals also for every
@@ -142,7 +145,7 @@ typedef struct {
     lrc_gauge gauge;
     double gauge_coef[LRC_MAX_GAUGE_COEFS];
     lrc_factoring factoring; /* not together with a scale that emits */
-    int directed;            /* whether the caller writes the directions into u */
+    int directed;            /* whether the caller replaces the rule's directions */
     /* Clipping of elements, of the tensor, of its units; 0: none.  A group with a
      * scale, clip_norm or agc has one tensor. */
     double clip_value, clip_norm, agc, agc_eps;
@@ -179,7 +182,8 @@ typedef struct lrc_plan lrc_plan;
 
 /* What `ask` asks the caller to set in the middle of a step.  GAUGED: the groups'
  * coefficients and Mechanic's numbers, from gauge_sums.  FACTORED: the tensors' row and
- * col, from row_stat and col_stat.  DIRECTED: u, from the gradients that it holds. */
+ * col, from row_stat and col_stat.  DIRECTED: u, from the rule's directions, which it
+ * holds. */
 typedef enum { LRC_ASK_GAUGED, LRC_ASK_FACTORED, LRC_ASK_DIRECTED } lrc_ask;
 
 struct lrc_plan {

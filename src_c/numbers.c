@@ -17,18 +17,6 @@ static double before_clip(double clip_value, double grad_scale)
     return ldexp(1, -e);
 }
 
-void lrc_begin_numbers(lrc_run *run)
-{
-    const lrc_plan *plan = run->plan;
-    const double scale = lrc_grad_scale(run);
-    for (size_t i = 0; i < plan->n_groups; i++) {
-        lrc_numbers *numbers = run->numbers + i;
-        numbers->before_clip = before_clip(plan->group[i].clip_value, fabs(scale));
-        numbers->factor = (lrc_scaled){scale / numbers->before_clip, 0};
-    }
-    lrc_round_all(run);
-}
-
 void lrc_halve(lrc_scaled f, double half[2])
 {
     const double value = lrc_value(f), size = fabs(value);
@@ -107,7 +95,8 @@ void lrc_round_all(const lrc_run *run)
                         group->clip_value == 0 && group->agc == 0 && !group->directed &&
                         !group->factoring && !emits &&
                         (plan->averages_later || !has_average(group));
-        lrc_round_numbers(run, i, group->rule, emits);
+        /* A direction counts as a gradient, which the rule sgd applies. */
+        lrc_round_numbers(run, i, group->directed ? LRC_sgd : group->rule, emits);
     }
 }
 
@@ -115,3 +104,23 @@ const void *lrc_coefs(const lrc_numbers *numbers, lrc_dtype dtype)
 {
     return dtype == LRC_F32 ? (const void *)numbers->f32 : numbers->f64;
 }
+
+/* --- the pass --------------------------------------------------------------------- */
+
+/* Set the numbers of all groups before the first work. */
+static void begin(lrc_run *run)
+{
+    const lrc_plan *plan = run->plan;
+    const double scale = lrc_grad_scale(run);
+    for (size_t i = 0; i < plan->n_groups; i++) {
+        lrc_numbers *numbers = run->numbers + i;
+        numbers->before_clip = before_clip(plan->group[i].clip_value, fabs(scale));
+        numbers->factor = (lrc_scaled){scale / numbers->before_clip, 0};
+    }
+    lrc_round_all(run);
+    /* A kernel does not measure the raw gradient if that is multiplied before it. */
+    for (size_t i = 0; plan->report && i < plan->n_groups; i++)
+        if (run->numbers[i].before_kernel[0] != 1) run->asked |= LRC_MEASURES;
+}
+
+const lrc_pass lrc_numbers_pass = {LRC_ALWAYS, LRC_TAKEN, NULL, begin, 0};

@@ -100,30 +100,74 @@ static unsigned asked_for(const lrc_plan *plan)
     return asked;
 }
 
-/* Do one chunk of a pass, in any thread. */
+/* Every other pass goes backwards through each thread's share, whose end is still in
+ * the cache: a LARS step of 1,000,000 floats by two threads takes 0.9 of the time.  It
+ * takes whole pieces, each of them forwards, so that the processor sees what comes. */
+enum { PIECE = 4 * LRC_STRIP };
+
+static int pieces_of(size_t total, int chunks)
+{
+    const size_t n = total / (size_t)chunks / PIECE;
+    return n > 1 ? (int)n : 1;
+}
+
+/* The piece that comes in the place of piece k of n in a share: those of thread t are
+ * [n t / threads, n (t + 1) / threads), as lrc_deal() deals them out.
+ *
+ *     n    threads   piece 0, 1, ... comes as
+ *     5    2         1, 0; 4, 3, 2
+ *     3    1         2, 1, 0
+ */
+static int mirrored(int k, int n, int threads)
+{
+    const long long all = n, t = ((long long)(k + 1) * threads - 1) / n;
+    const long long first = all * t / threads, end = all * (t + 1) / threads;
+    return (int)(first + end - 1 - k);
+}
+
+/* Do one chunk of a pass. */
+static void do_pieces(lrc_run *run, const lrc_chunk *chunk)
+{
+    const int n = chunk->n * run->pieces, first = chunk->k * run->pieces;
+    for (int k = first; k < first + run->pieces; k++) {
+        const int at = run->backwards ? mirrored(k, n, run->threads) : k;
+        run->pass->work(run, &(lrc_chunk){at, n});
+    }
+}
+
+/* The same, in any thread. */
 static void do_chunk(void *ctx, const lrc_chunk *chunk)
 {
     lrc_run *run = ctx;
     const fp_mode mode = fp_enter(run->plan->keep_subnormals);
-    run->pass->work(run, chunk);
+    do_pieces(run, chunk);
     fp_leave(mode);
+}
+
+/* Do the work of a pass by n chunks. */
+static void do_pass(lrc_run *run, int n)
+{
+    const int splits = run->backwards && !run->pass->by_lines;
+    run->pieces = splits ? pieces_of(run->plan->total, n) : 1;
+    if (run->threads == 1) /* in the mode that is set already */
+        do_pieces(run, &(lrc_chunk){0, 1});
+    else
+        lrc_parallel(run->threads, n, do_chunk, run);
+    run->backwards = !run->backwards;
 }
 
 static void run_passes(lrc_run *run)
 {
     const size_t total = run->plan->total;
-    const int threads =
+    run->threads =
         lrc_threads_for(total, run->plan->parallel_from, run->plan->num_threads);
-    const int chunks = lrc_chunks_for(total, threads);
+    const int chunks = lrc_chunks_for(total, run->threads);
 
     for (const lrc_pass *const *next = run->passes; *next; next++) {
         const lrc_pass *pass = *next;
         if (!(run->asked & pass->asked) || run->result != pass->result) continue;
         run->pass = pass;
-        if (pass->work && threads == 1) /* in the mode that is set already */
-            pass->work(run, &(lrc_chunk){0, 1});
-        else if (pass->work)
-            lrc_parallel(threads, pass->by_lines ? threads : chunks, do_chunk, run);
+        if (pass->work) do_pass(run, pass->by_lines ? run->threads : chunks);
         if (pass->meet) pass->meet(run);
     }
 }
@@ -138,10 +182,6 @@ int lrc_run_passes(lrc_run *run, lrc_plan *plan, const lrc_pass *const *passes)
     lay_out(run, plan, all_units(plan), plan->work);
     run->asked |= asked_for(plan);
     run->caller = fp_enter(plan->keep_subnormals);
-    lrc_begin_numbers(run);
-    /* Nor does a kernel measure the raw gradient if that is multiplied before it. */
-    for (size_t i = 0; plan->report && i < plan->n_groups; i++)
-        if (run->numbers[i].before_kernel[0] != 1) run->asked |= LRC_MEASURES;
     run_passes(run);
     fp_leave(run->caller);
     return run->result;

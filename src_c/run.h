@@ -51,6 +51,8 @@ typedef struct {
     lrc_plan *plan;
     const lrc_pass *const *passes;
     const lrc_pass *pass;          /* the one under way */
+    int threads;                   /* of each pass */
+    int pieces, backwards; /* of the pass: pieces of a chunk; whether it goes back */
     const lrc_table *const *table; /* by dtype */
     lrc_numbers *numbers;          /* one for each group */
     lrc_measured *strip;           /* one for each strip */
@@ -91,9 +93,9 @@ struct lrc_pass {
 };
 
 /* The passes of a step, in order: see step.c. */
-extern const lrc_pass lrc_units_pass, lrc_measure_pass, lrc_check_pass, lrc_gauge_pass,
-    lrc_factor_pass, lrc_direct_pass, lrc_scale_pass, lrc_step_pass, lrc_report_pass,
-    lrc_zero_pass;
+extern const lrc_pass lrc_numbers_pass, lrc_units_pass, lrc_measure_pass,
+    lrc_check_pass, lrc_gauge_pass, lrc_factor_pass, lrc_direct_pass, lrc_scale_pass,
+    lrc_step_pass, lrc_report_pass, lrc_zero_pass;
 /* Passes of lrc_clip(), lrc_gather() and lrc_update_averages(). */
 extern const lrc_pass lrc_clip_pass, lrc_gather_pass, lrc_average_pass;
 
@@ -108,8 +110,6 @@ double lrc_grad_scale(const lrc_run *run);
 
 /* --- numbers.c -------------------------------------------------------------------- */
 
-/* Set the numbers of all groups before the first pass. */
-void lrc_begin_numbers(lrc_run *run);
 /* Round a group's coefficients, and choose its kernels. */
 void lrc_round_numbers(const lrc_run *run, size_t group, lrc_rule rule, int emits);
 /* Set all groups' coefficients from the plan and the clip factors, and round them. */
@@ -137,6 +137,9 @@ const void *lrc_gradient(const lrc_run *run, lrc_view *v, void *scratch);
 /* step.c: the input of the kernel: the caller's direction, or the gradient, divided by
  * the root of its second moment if that is factored. */
 const void *lrc_direction(const lrc_run *run, lrc_view *v, lrc_scratch scratch[2]);
+
+/* direct.c: advance the states of a strip of a directed group. */
+void lrc_advance_states(const lrc_run *run, const lrc_view *v, lrc_scratch scratch[2]);
 
 /* average.c: update the averages of a strip. */
 void lrc_average_strip(const lrc_run *run, const lrc_view *v);

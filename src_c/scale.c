@@ -46,21 +46,53 @@ static void (*const functions[LRC_N_SCALES])(const double *, const lrc_norms *,
 #include "scales.def"
 };
 
-/* The array whose norm a scale needs: the emitted direction; or the gradient divided by
- * the root of its factored second moment; or the clipped gradient, before it is
- * multiplied by before_kernel and gscale, which the scale knows. */
+/* The gradient whose norm a scale needs: clipped, before it is multiplied by
+ * before_kernel and gscale, which the scale knows; or divided by the root of its
+ * factored second moment. */
 static const void *scaled(const lrc_run *run, lrc_view *v, lrc_scratch scratch[2])
 {
-    const lrc_group *group = lrc_group_of(run, v);
+    return lrc_group_of(run, v)->factoring ? lrc_direction(run, v, scratch)
+                                           : lrc_clipped(run, v, scratch);
+}
+
+/* Write the rule's direction into u, and sum the squares of u and p, in blocks: while
+ * the squares of one are summed, the processor already fetches the next.  A LAMB step
+ * of 500,000 floats by one thread takes 0.91 of the time of whole strips. */
+static void emit(const lrc_run *run, const lrc_view *v, lrc_scratch scratch[2])
+{
+    enum { BLOCK = LRC_STRIP / 4 };
+    const lrc_dtype dtype = v->tensor->dtype;
+    const lrc_table *table = run->table[dtype];
     const lrc_numbers *numbers = run->numbers + v->tensor->group;
-    if (lrc_scales[group->scale].emits) {
-        v->g = (void *)lrc_gradient(run, v, scratch);
-        numbers->kernel[v->tensor->dtype](v, lrc_coefs(numbers, v->tensor->dtype),
-                                          NULL);
-        return v->u;
+    lrc_measured *sums = run->strip + lrc_strip_of(v);
+    double uu[LRC_LANES] = {0}, pp[LRC_LANES] = {0};
+    size_t ignored;
+
+    for (size_t i = 0; i < v->n; i += BLOCK) {
+        lrc_view block;
+        lrc_view_of(v->tensor, v->at + i, v->n - i < BLOCK ? v->n - i : BLOCK, &block);
+        block.g = (void *)lrc_gradient(run, &block, scratch);
+        numbers->kernel[dtype](&block, lrc_coefs(numbers, dtype), NULL);
+        table->squares(block.u, block.n, uu);
+        table->squares(block.p, block.n, pp);
     }
-    return group->factoring ? lrc_direction(run, v, scratch)
-                            : lrc_clipped(run, v, scratch);
+    *sums = (lrc_measured){.x.mid = lrc_total(uu), .p.mid = lrc_total(pp)};
+    if (!lrc_is_ordinary(dtype, sums->x.mid))
+        sums->x = lrc_squares_of(table, dtype, v->u, v->n, &ignored);
+    if (!lrc_is_ordinary(dtype, sums->p.mid))
+        sums->p = lrc_squares_of(table, dtype, v->p, v->n, &ignored);
+}
+
+static void measure(const lrc_run *run, lrc_view *v, lrc_scratch scratch[2])
+{
+    const lrc_dtype dtype = v->tensor->dtype;
+    const lrc_table *table = run->table[dtype];
+    lrc_measured *sums = run->strip + lrc_strip_of(v);
+    size_t ignored;
+
+    *sums = (lrc_measured){.nonfinite = 0};
+    sums->x = lrc_squares_of(table, dtype, scaled(run, v, scratch), v->n, &ignored);
+    sums->p = lrc_squares_of(table, dtype, v->p, v->n, &ignored);
 }
 
 static void work(lrc_run *run, const lrc_chunk *chunk)
@@ -68,14 +100,12 @@ static void work(lrc_run *run, const lrc_chunk *chunk)
     lrc_stretch mine = lrc_stretch_of(run->plan, chunk);
     lrc_scratch scratch[2];
     for (lrc_view v; lrc_next(&mine, 0, &v);) {
-        const lrc_dtype dtype = v.tensor->dtype;
-        const lrc_table *table = run->table[dtype];
-        lrc_measured *sums = run->strip + lrc_strip_of(&v);
-        size_t ignored;
-        if (lrc_group_of(run, &v)->scale == LRC_NO_SCALE) continue;
-        *sums = (lrc_measured){.nonfinite = 0};
-        sums->x = lrc_squares_of(table, dtype, scaled(run, &v, scratch), v.n, &ignored);
-        sums->p = lrc_squares_of(table, dtype, v.p, v.n, &ignored);
+        const lrc_scale scale = lrc_group_of(run, &v)->scale;
+        if (scale == LRC_NO_SCALE) continue;
+        if (lrc_scales[scale].emits)
+            emit(run, &v, scratch);
+        else
+            measure(run, &v, scratch);
     }
 }
 

@@ -6,7 +6,8 @@
 
 #include "run.h"
 
-static const lrc_pass *const step[] = {&lrc_units_pass,
+static const lrc_pass *const step[] = {&lrc_numbers_pass,
+                                       &lrc_units_pass,
                                        &lrc_measure_pass,
                                        &lrc_check_pass,
                                        &lrc_gauge_pass,
@@ -17,11 +18,12 @@ static const lrc_pass *const step[] = {&lrc_units_pass,
                                        &lrc_report_pass,
                                        &lrc_zero_pass,
                                        NULL};
-static const lrc_pass *const measure[] = {&lrc_units_pass,  &lrc_measure_pass,
-                                          &lrc_check_pass,  &lrc_gauge_pass,
-                                          &lrc_factor_pass, NULL};
-static const lrc_pass *const clip[] = {&lrc_units_pass, &lrc_measure_pass,
-                                       &lrc_clip_pass, NULL};
+static const lrc_pass *const measure[] = {&lrc_numbers_pass, &lrc_units_pass,
+                                          &lrc_measure_pass, &lrc_check_pass,
+                                          &lrc_gauge_pass,   &lrc_factor_pass,
+                                          NULL};
+static const lrc_pass *const clip[] = {&lrc_numbers_pass, &lrc_units_pass,
+                                       &lrc_measure_pass, &lrc_clip_pass, NULL};
 static const lrc_pass *const gather[] = {&lrc_gather_pass, NULL};
 static const lrc_pass *const average[] = {&lrc_average_pass, NULL};
 
@@ -86,17 +88,15 @@ static void keep_sums(const lrc_run *run, const lrc_view *v, const lrc_sums *fou
         sums->p = lrc_squares_of(table, dtype, v->p, v->n, &ignored);
 }
 
-static void step_strip(lrc_run *run, lrc_view *v, lrc_scratch scratch[2])
+/* Step a view whose gradient is as the kernel gets it; raw: the gradient to be zeroed. */
+static void step_view(lrc_run *run, const lrc_view *v, void *raw)
 {
     const lrc_dtype dtype = v->tensor->dtype;
     const lrc_table *table = run->table[dtype];
     const lrc_group *group = lrc_group_of(run, v);
     const lrc_numbers *numbers = run->numbers + v->tensor->group;
-    void *const raw = v->g;
     lrc_sums sums = {0};
 
-    v->g =
-        lrc_scales[group->scale].emits ? v->u : (void *)lrc_direction(run, v, scratch);
     if (v->delta) table->mechanic_begin(v, &group->mechanic);
     numbers->kernel[dtype](v, lrc_coefs(numbers, dtype), &sums);
     if (v->delta)
@@ -104,6 +104,35 @@ static void step_strip(lrc_run *run, lrc_view *v, lrc_scratch scratch[2])
     if (run->plan->report) keep_sums(run, v, &sums);
     if (!run->plan->averages_later) lrc_average_strip(run, v);
     if (run->plan->zero_grads) memset(raw, 0, v->n * lrc_size_of(dtype));
+}
+
+/* A strip of a streamed tensor is stepped in blocks, so that memory never waits while a
+ * stage works in the cache: finite check, clip, AdamW, average and zeroing of 30,000,000
+ * floats take 1.6 of a bare step, and 1.8 strip by strip (Emerald Rapids).  The sums of a
+ * report are of whole strips. */
+static void step_blocks(lrc_run *run, const lrc_view *v, char *raw)
+{
+    const size_t size = lrc_size_of(v->tensor->dtype);
+    for (size_t i = 0; i < v->n; i += LRC_BLOCK) {
+        const size_t left = v->n - i;
+        lrc_view block;
+        lrc_view_of(v->tensor, v->at + i, left < LRC_BLOCK ? left : LRC_BLOCK, &block);
+        block.g = (char *)v->g + i * size;
+        step_view(run, &block, raw + i * size);
+    }
+}
+
+static void step_strip(lrc_run *run, lrc_view *v, lrc_scratch scratch[2])
+{
+    void *const raw = v->g;
+    if (lrc_group_of(run, v)->directed) lrc_advance_states(run, v, scratch);
+    v->g = lrc_scales[lrc_group_of(run, v)->scale].emits
+               ? v->u
+               : (void *)lrc_direction(run, v, scratch);
+    if (v->streamed && !run->plan->report)
+        step_blocks(run, v, raw);
+    else
+        step_view(run, v, raw);
 }
 
 static void step_work(lrc_run *run, const lrc_chunk *chunk)

@@ -37,7 +37,8 @@ def step(params, grads, states, *, threads, keep=True, **part):
         [None] * len(params),
     )
     plan.parallel_from = 1
-    plan.set_options(
+    settings = _core.Settings(
+        plan,
         num_threads=threads,
         keep_subnormals=keep,
         skip_nonfinite=False,
@@ -47,6 +48,9 @@ def step(params, grads, states, *, threads, keep=True, **part):
         telemetry=False,
         numbers=(1.0, 0.0, 0.0),
     )
+    commit = _core.Commit()
+    commit.give(plan, settings)
+    commit.make()
     plan.step(grads)
 
 

@@ -152,13 +152,13 @@ def test_an_optimizer_forked_in_the_middle_of_a_step_can_be_loaded(place, n):
     thread = threading.Thread(target=opt.step, args=(g,), daemon=True)
     thread.start()
     inside.wait()
-    assert not opt._plan.torn
+    assert not opt._plan.lock.torn
     assert refused(lambda: opt.step(g)) == "this optimizer is in the middle of a step"
     child = os.fork()
     blocks = False
     if child == 0:
         try:
-            assert opt._plan.torn
+            assert opt._plan.lock.torn
             def set_scale():
                 opt.grad_scale = 0.5
             for f in (lambda: opt.step(g), opt.state_dict, set_scale):
@@ -167,18 +167,18 @@ def test_an_optimizer_forked_in_the_middle_of_a_step_can_be_loaded(place, n):
                 try:
                     opt.load_state_dict(bad)
                 except ValueError:
-                    assert opt._plan.torn
+                    assert opt._plan.lock.torn
                 else:
                     raise AssertionError("it was not refused")
             p[...] = there
             opt.load_state_dict(saved)
-            assert not opt._plan.torn
+            assert not opt._plan.lock.torn
             assert opt.step(g) and opt.t == 2 and (p == want).all()
         except BaseException as error:
             print(repr(error), flush=True)
             os._exit(1)
         os._exit(0)
-    assert not opt._plan.torn
+    assert not opt._plan.lock.torn
     go_on.set()
     thread.join()
     assert os.waitpid(child, 0)[1] == 0
@@ -220,7 +220,7 @@ def test_a_step_that_forks_goes_on_in_both(place):
         global child
         if child is None:
             child = os.fork()
-            assert not opt._plan.torn
+            assert not opt._plan.lock.torn
             assert refused(lambda: opt.step(g)).endswith("in the middle of a step")
             assert refused(lambda: opt.load_state_dict(saved)).endswith("of a step")
 

@@ -71,17 +71,6 @@ def test_a_schedule_is_a_value(s):
         s.base = 1.0
 
 
-@each
-def test_blocks_of_an_array_do_not_show(s):
-    """An array is evaluated block by block, a block of one phase by a number."""
-    t = np.arange(20_000)
-    values = s(t)
-    few = s(t[::37].copy())  # of many phases in a block
-    np.testing.assert_allclose(few, values[::37], rtol=2e-15, atol=1e-16)
-    shuffled = np.random.default_rng(0).permutation(t)
-    np.testing.assert_array_equal(s(shuffled), values[shuffled])
-
-
 def has_an_end(s):
     """Whether a schedule comes to a last value within the first 100 steps."""
     parts = [s, *vars(s).values(), *getattr(s, "schedules", ())]
@@ -281,17 +270,6 @@ def test_one_cycle_with_phases_of_no_length(pct_start):
         assert np.isfinite(values).all()
         assert values[11] == 1 / 25 / 1e4
     assert OneCycle(1.0, total=10, pct_start=0.1)(0) == 1.0
-
-
-def test_small_numbers_take_the_table_and_the_short_cut():
-    """Powers of a block come from a table, and those that are 0 by a short cut."""
-    t = np.arange(200_000)
-    for s in (StepDecay(1.0, gamma=0.5, every=3), Exponential(1.0, gamma=0.99)):
-        values = s(t)
-        picked = np.r_[0:3000, 70_000:80_000:97, 199_999]
-        singles = [s(int(k)) for k in picked]
-        np.testing.assert_allclose(values[picked], singles, rtol=2e-15, atol=5e-324)
-        assert values[-1] == 0
 
 
 def test_nothing_is_resumed():

@@ -88,19 +88,22 @@ def reference_step(part, t, p, g, states, numbers, tuned):
         stats = reference.factor_stats(g, factors) if g.size else nothing
         factors, writes = after(t, p, states, factors, *stats)
         g = reference.unfactor(g, factors)
-    if f.direct is not None:
-        g = g.copy("K")
-        writes = f.direct(t, [(p, g, states)])
     for array, value in writes:
         array[...] = value
     own = [states[name] for name in rule.states]
+    name = part.rule
+    if f.direct is not None:  # of the rule's directions; a step of sgd by the result
+        u = np.zeros_like(p)
+        reference.step(name, u, g, own, (1.0, 0.0, 1.0, -1.0, *numbers[4:]))
+        f.direct([u], {})
+        name, g, own, numbers = "sgd", u, [], numbers[:4]
     if tuned:
         reference.mechanic_begin(p, *(states[name] for name in _core.MECHANIC), tuned)
     if part.scale:
         own += [states[name] for name in scale.states]
         reference.scaled_step(part.scale, f.scale(t), part.rule, p, g, own, numbers)
     else:
-        reference.step(part.rule, p, g, own, numbers)
+        reference.step(name, p, g, own, numbers)
     if tuned:
         reference.mechanic(p, *(states[name] for name in _core.MECHANIC), tuned)
     for k, name in enumerate(part.averages):

@@ -90,13 +90,11 @@ def test_a_step_makes_no_array():
 
 @pytest.mark.parametrize("order", "CF")
 @pytest.mark.parametrize(
-    "name", ["AdamW", "LAMB", "NovoGrad", "DoG", "Prodigy", "SPS", "Adafactor", "SM3"]
+    "name",
+    ["AdamW", "LAMB", "NovoGrad", "DoG", "Prodigy", "SPS", "Adafactor", "SM3", "Muon"],
 )
 def test_a_step_with_norms_makes_no_array(name, order):
-    """Muon's does: its products of matrices are new ones.
-
-    Adafactor and SM3 make factors: a row and a column.
-    """
+    """Adafactor and SM3 make factors: a row and a column."""
     p = np.ones((1000, 1000), np.float32, order=order)
     g = np.full_like(p, 0.5)
     opt = KINDS[name](p, clip_norm=1.0, clip_tensor_norm=0.9, skip_nonfinite=True)

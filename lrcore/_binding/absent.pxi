@@ -6,13 +6,10 @@ cdef class Absent:
     and reads and writes nothing of them."""
 
     cdef lrc_plan *plan
-    cdef list leaves  # those that are hidden now
+    cdef list leaves  # those that are hidden now, or None
     cdef lrc_tensor *tensor  # by place in `leaves`: the tensor as it was
     cdef lrc_squares *norm  # and the norm of its parameter in the report
     cdef double ignored  # takes the place of a scale's state
-
-    def __cinit__(self):
-        self.leaves = []
 
     def __dealloc__(self):
         PyMem_Free(self.tensor)
@@ -38,7 +35,7 @@ cdef class Absent:
         lrc_plan_tensors(self.plan)
         return 0
 
-    cdef void show(self):
+    cdef void show(self) noexcept:
         cdef Py_ssize_t i, k
         if not self.leaves:
             return
@@ -46,5 +43,5 @@ cdef class Absent:
             self.plan.tensor[i] = self.tensor[k]
             if self.plan.report != NULL:
                 self.plan.report[i].p = self.norm[k]
-        self.leaves = []
+        self.leaves = None
         lrc_plan_tensors(self.plan)

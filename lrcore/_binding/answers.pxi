@@ -18,6 +18,7 @@ cdef class Answers(Numbers):
     cdef dict read, made  # by leaf: this step's Factors, kept while the core reads them
     cdef object error  # the exception for which the step was refused
     cdef bint factored  # whether some part is factored
+    cdef dict buffers  # what the makers of directions keep from step to step
     cdef Py_ssize_t first  # the first leaf of the plan that is being stepped
 
     def __cinit__(self, *_):
@@ -26,6 +27,7 @@ cdef class Answers(Numbers):
     cdef int attach(self, lrc_plan *plan) except -1:
         Numbers.attach(self, plan)
         self.factored = any(part.factoring for part in self.parts)
+        self.buffers = {}
         for part in self.parts:
             if part.gauge or part.factoring or part.directed:
                 plan.ask, plan.caller = answer, <void *>self
@@ -108,15 +110,13 @@ cdef class Answers(Numbers):
 
     cdef int answer_directed(self, lrc_plan *plan) except -1:
         cdef Py_ssize_t leaf
-        items = {}  # by part and step
+        cdef dict directions = {}  # by part
         for leaf in range(self.first, self.first + <Py_ssize_t>plan.n_tensors):
             i = self.part_of[leaf]
             if self.parts[i].directed and leaf not in self.absent:
-                state = self.states[leaf]
-                item = self.params[leaf], state[SCRATCH], state
-                items.setdefault((i, self.step_of_leaf(leaf)), []).append(item)
-        for i, step in items:
-            self.keep(self.folded[i].direct(step, items[i, step]))
+                directions.setdefault(i, []).append(self.states[leaf][SCRATCH])
+        for i in directions:
+            self.folded[i].direct(directions[i], self.buffers)
         return 0
 
     cdef int keep(self, writes) except -1:

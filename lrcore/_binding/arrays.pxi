@@ -59,6 +59,31 @@ cdef void *data(array) except? NULL:
     return cnp.PyArray_DATA(<cnp.ndarray?>array)
 
 
+cdef void zero(
+    char *a, cnp.npy_intp *shape, cnp.npy_intp *strides, int ndim, size_t itemsize
+) noexcept:
+    """Zero an array of numbers with any strides."""
+    cdef cnp.npy_intp i
+    if ndim == 0:
+        memset(a, 0, itemsize)
+        return
+    for i in range(shape[0]):
+        zero(a + i * strides[0], shape + 1, strides + 1, ndim - 1, itemsize)
+
+
+cdef void multiply(cnp.ndarray array, double factor) noexcept:
+    """Multiply a contiguous array, rounding the factor to its dtype as NumPy does."""
+    cdef Py_ssize_t i, n = cnp.PyArray_SIZE(array)
+    cdef float *x = <float *>cnp.PyArray_DATA(array)
+    cdef double *y = <double *>cnp.PyArray_DATA(array)
+    if dtype_of(array) == LRC_F32:
+        for i in range(n):
+            x[i] *= <float>factor
+    else:
+        for i in range(n):
+            y[i] *= factor
+
+
 cdef lrc_dtype dtype_of(cnp.ndarray a) noexcept:
     return LRC_F32 if cnp.PyArray_TYPE(a) == cnp.NPY_FLOAT32 else LRC_F64
 

@@ -89,11 +89,15 @@ cdef class Gradients(Held):
         self.sources.append((i, g))
         return kept
 
-    cdef int zero_sources(self) except -1:
+    cdef void zero_sources(self) noexcept:
         """Zero the gradients that were converted."""
+        cdef cnp.ndarray a
         for _, g in self.sources:
-            np.asarray(g)[...] = 0
-        return 0
+            a = <cnp.ndarray>g
+            zero(
+                cnp.PyArray_BYTES(a), cnp.PyArray_DIMS(a), cnp.PyArray_STRIDES(a),
+                cnp.PyArray_NDIM(a), cnp.PyArray_ITEMSIZE(a),
+            )
 
     cdef list absent(self):
         """The leaves without a gradient in this step."""

@@ -31,8 +31,8 @@ cdef class Folded:
     factor : two functions: (step, p, state) -> the Factors to read, and
         (step, p, state, factors, row_stat, col_stat) -> (the Factors that divide the
         gradient, (array, value) pairs to write with the step).
-    direct : (step, [(p, x, state)]) -> (array, value) pairs to write with the step; it
-        replaces the gradients x by directions.
+    direct : (arrays, buffers); it replaces the rule's directions in these arrays by
+        others.  buffers: a dict in which it can keep arrays from step to step.
     tune : Mechanic's Tune.
     clip_value, clip_norm, agc, agc_eps : as in lrc_group; 0 for none.
     """

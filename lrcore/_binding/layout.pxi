@@ -14,6 +14,7 @@ cdef class Layout:
     cdef list group_lag  # the same by group in plan.group
     cdef list group_size  # by group: how many leaves it has
     cdef bint some_new  # whether some leaf may have taken no step, while others have
+    cdef bint stale  # whether the groups are to be laid out before the next step
     cdef Py_ssize_t *first_group  # by part: the index of its first group in plan.group
     cdef object t  # the step under way, counted from 1
 
@@ -56,6 +57,7 @@ cdef class Layout:
         cdef Py_ssize_t i, k, n = 0
         self.group_lag, self.group_size = [], []
         most = len(self.parts) + self.plan.n_tensors
+        self.stale = True
         memset(self.plan.group, 0, most * sizeof(lrc_group))
         for i, part in enumerate(self.parts):
             self.first_group[i] = n
@@ -71,6 +73,7 @@ cdef class Layout:
         for i, part in enumerate(self.parts):
             if part.carries or part.gauge:
                 self.pools[i] = self.pools_of(i)
+        self.stale = False
         return 0
 
     cdef list sets_of(self, Py_ssize_t i):
@@ -96,13 +99,13 @@ cdef class Layout:
     cdef object step_of_leaf(self, Py_ssize_t leaf):
         return self.t if self.lags is None else self.t - self.lags[leaf]
 
-    cdef int set_lags(self, lags) except -1:
+    cdef void set_lags(self, list lags) noexcept:
         """Set by how many steps each leaf is behind; None: no leaf is behind."""
         if lags is None and self.lags is None:
-            return 0
-        self.lags = lags if lags is not None and any(lags) else None
-        self.some_new = self.lags is not None
-        return self.lay_out()
+            return
+        self.lags = lags
+        self.some_new = lags is not None
+        self.stale = True
 
     cdef int leave_out(self, leaves) except -1:
         """Note that a step, which is counted by now, has left these leaves out."""

@@ -10,7 +10,7 @@ cdef class Plan(Resolved):
         loss: becomes the last of a gauge's sums; the first carried number gathers it.
         If an argument is refused, nothing has been written.
         """
-        self.enter()
+        self.lock.take()
         cdef bint gathers = self.gathered + 1 < self.accumulate
         try:
             if self.to_come:
@@ -33,7 +33,7 @@ cdef class Plan(Resolved):
     def flush(self, loss=None):
         """Take the step by the mean of the gradients gathered so far, with the factors
         of their calls; return whether it was taken.  loss: see step()."""
-        self.enter()
+        self.lock.take()
         try:
             if self.to_come:
                 refusals.unfinished(self.tree, self.to_come)
@@ -111,7 +111,7 @@ cdef class Plan(Resolved):
         cdef bint applied = False, begins
         if self.numbers.sums:
             refusals.not_alone("this optimizer, or mechanic,")
-        self.enter()
+        self.lock.take()
         try:
             if self.accumulate > 1:
                 refusals.not_alone(f"accumulate: found {self.accumulate}, which")
@@ -169,25 +169,19 @@ cdef class Plan(Resolved):
             raise error
         return 0
 
-    cdef int enter(self) except -1:
-        if self.stepping or self.lent is not None:
-            raise RuntimeError(self.busy)
-        self.stepping, self.forks = True, forks
-        self.stepper = PyThread_get_thread_ident()
-        return 0
-
-    cdef int leave(self) except -1:
+    cdef void leave(self) noexcept:
         if self.gradients.some_absent:
             self.gradients.some_absent = False
             self.absent.show()
-            self.numbers.absent = set()
+            self.numbers.absent.clear()
         self.gradients.release()
-        self.stepping = False
-        return 0
+        self.lock.stepping = False
 
     cdef int begin(self, loss, bint gathers) except -1:
         self.numbers.begin(self.taken + 1, loss)
         self.numbers.gathered = self.gathered
+        if self.numbers.stale:
+            self.numbers.lay_out()
         if self.scheduled is not None and not gathers:
             self.set_clipping(self.scheduled(self.taken))
         return 0
@@ -224,15 +218,10 @@ cdef class Plan(Resolved):
     cdef int convert_gathered(self) except -1:
         """Let the gathered gradients need the factor of this call."""
         if self.gathered_scale != self.more_scale:
-            self.multiply_gathered(self.gathered_scale / self.more_scale)
+            for array in self.gathered_in:
+                multiply(<cnp.ndarray>array, self.gathered_scale / self.more_scale)
             self.gathered_scale = self.more_scale
         return 0
-
-    def multiply_gathered(self, double factor):
-        """Multiply the gradients gathered so far."""
-        with np.errstate(all="ignore"):
-            for array in self.gathered_in:
-                array *= factor
 
     cdef bint run(self, lrc_plan *plan, Py_ssize_t first, bint skips) except -1:
         """Step the tensors of a plan, whose first leaf is `first`; return whether the
@@ -266,24 +255,6 @@ cdef class Plan(Resolved):
             one.report += i
         lrc_plan_tensors(&one)
         return self.run(&one, i, self.more_skips)
-
-    def restart(
-        self, t, list steps, int gathered, without_gradient=(), double gathered_scale=1
-    ):
-        """Continue from a saved state, in which step_one() has begun no step.
-
-        t: steps taken.  steps: those of each leaf.  gathered: gradients gathered since.
-        without_gradient: the leaves of which none was gathered.  gathered_scale: see
-        Resolved.
-        """
-        if self.torn:
-            self.leave()
-        self.taken, self.gathered, self.reports.exists = t, gathered, False
-        self.gathered_scale, self.gathered_skips = gathered_scale, False
-        self.numbers.set_lags([t - step for step in steps])
-        self.never = set(without_gradient)
-        self.to_come.clear()
-        self.left_out = []
 
 
 cdef bint is_short(const lrc_plan *plan) noexcept:

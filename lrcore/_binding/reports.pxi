@@ -4,8 +4,8 @@
 cdef class Reports:
     """The reports of a plan's tensors."""
 
-    cdef readonly list rates  # by group: the learning rate of the last step
-    cdef readonly bint exists  # whether a step has run since keep()
+    cdef list rates  # by group: the learning rate of the last step
+    cdef bint exists  # whether a step has run since reports are kept
     cdef lrc_plan *plan
     cdef lrc_report *before  # a copy of n reports, from `first` on, before this step
     cdef size_t first, n
@@ -13,26 +13,13 @@ cdef class Reports:
     def __dealloc__(self):
         PyMem_Free(self.before)
 
-    cdef int keep(self, bint wanted) except -1:
-        """Start or stop keeping reports."""
-        cdef size_t i, n = self.plan.n_tensors
-        if wanted and self.plan.report == NULL:
-            self.plan.report = <lrc_report *>allocate(n, sizeof(lrc_report))
-            self.before = <lrc_report *>allocate(n, sizeof(lrc_report))
-            for i in range(n):
-                self.plan.report[i].p.mid = NAN
-            self.exists = False
-        if not wanted:
-            PyMem_Free(self.plan.report)
-            PyMem_Free(self.before)
-            self.plan.report, self.before, self.exists = NULL, NULL, False
-        return 0
-
-    cdef int set(self, list rates) except -1:
+    cdef void set(self, list rates) noexcept:
         """Note that a step has run, with these learning rates."""
+        cdef Py_ssize_t i
         if self.plan.report != NULL:
-            self.exists, self.rates = True, [*rates]
-        return 0
+            self.exists = True
+            for i in range(len(rates)):
+                self.rates[i] = rates[i]
 
     cdef void save(self, size_t first, size_t n) noexcept:
         """Copy n reports, for restore(): a plan that asks may be refused after it has

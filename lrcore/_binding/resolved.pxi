@@ -26,9 +26,7 @@ cdef class Resolved:
     more_skips : whether a gradient that is not finite skips the step even if the option
         does not ask for it.
     gathered_scale : the factor that the gathered gradients still need, as more_scale.
-    busy : the reason why it cannot step now, or None.
-    torn : whether this process was forked in the middle of a step, and does not have
-        the thread that was stepping.
+    lock : that of the optimizer, which outlives the plan (`add_group` makes another).
     """
 
     cdef readonly object tree
@@ -48,10 +46,7 @@ cdef class Resolved:
     cdef Reports reports
     cdef Gradients gradients
     cdef Answers numbers
-    cdef object lent  # the reason why it cannot step, other than that it is stepping
-    cdef bint stepping
-    cdef unsigned int forks  # `forks` when the step began
-    cdef unsigned long stepper  # the thread that began it
+    cdef readonly Lock lock
     cdef object params  # as the user has them; with groups: a list with those of each
     cdef object project  # the function that changes the params after a step, or None
     cdef bint averages  # whether some part keeps averages
@@ -61,9 +56,11 @@ cdef class Resolved:
     cdef lrc_plan plan
 
     def __cinit__(
-        self, tree, tuple groups, tuple parts, part_of, states, units, list copies=[]
+        self, tree, tuple groups, tuple parts, part_of, states, units, list copies=[],
+        Lock lock=None,
     ):
         cdef Py_ssize_t i
+        self.lock = Lock() if lock is None else lock
         self.tree, self.groups, self.params = tree, groups, root(tree)
         self.taken, self.more_scale, self.gathered_scale = 0, 1, 1
         self.gathered_in = [own[GATHERED] for own in states if GATHERED in own]
@@ -103,8 +100,12 @@ cdef class Resolved:
 
     @t.setter
     def t(self, t):
+        self.lock.check()
+        if self.to_come:
+            refusals.unfinished(self.tree, self.to_come)
         self.taken = t
         self.numbers.set_lags(None)
+        self.lock.changes += 1
 
     @property
     def steps(self):
@@ -136,62 +137,34 @@ cdef class Resolved:
     def parallel_from(self, size_t n):
         self.plan.parallel_from = n
 
-    @property
-    def reported(self):
-        """Whether there is a report."""
-        return self.reports.exists
+    def report_of(self, Py_ssize_t group, leaves):
+        """The report of some leaves together (None: of all), see Reports.of, after t,
+        the rate of a group and whether the step was taken; None: there is no report."""
+        self.lock.check()
+        if not self.reports.exists:
+            return None
+        measured = self.reports.of(leaves)
+        return self.taken, self.reports.rates[group], self.applied, measured
 
-    @property
-    def reported_rates(self):
-        """The learning rate of each group in the last step."""
-        return self.reports.rates
+    def reports_of(self, list each):
+        """The report_of() each (group, leaves), all of the same step."""
+        with Undisturbed():
+            return [self.report_of(group, leaves) for group, leaves in each]
 
-    def report_of(self, leaves):
-        """The report of some leaves together (None: of all): see Reports.of."""
-        return self.reports.of(leaves)
-
-    @property
-    def torn(self):
-        return self.stepping and self.forks != forks and self.stepper != survivor
-
-    @property
-    def busy(self):
-        if self.torn:
-            return (
-                "this process was forked while another thread was in the middle of a "
-                "step of this optimizer, whose arrays may be half updated: restore the "
-                "params, then load_state_dict()"
+    def snapshot(self, list arrays, list attributes):
+        """What an optimizer has at one moment: copies of these arrays; its counts: t,
+        steps, gathered, gathered_scale, without_gradient; and the values of attributes,
+        given as (object, name)."""
+        with Undisturbed():
+            self.lock.check()
+            if self.to_come:
+                refusals.unfinished(self.tree, self.to_come)
+            copies = [copy_of(array) for array in arrays]
+            counts = (
+                self.taken, self.steps, self.gathered, self.gathered_scale,
+                self.without_gradient,
             )
-        if self.stepping:
-            return "this optimizer is in the middle of a step"
-        return self.lent
-
-    @busy.setter
-    def busy(self, why):
-        self.lent = why
-
-    def set_options(
-        self, *, num_threads, bint keep_subnormals, bint skip_nonfinite,
-        bint zero_grads, bint convert_grads, int accumulate, bint telemetry,
-        project=None, numbers=None, scheduled=None,
-    ):
-        """Set the options of all steps.
-
-        project: see the field of this name.
-        numbers: (grad_scale, clip_norm, clip_eps), 0 for none; or, with schedules,
-        `scheduled`, which returns these for the number of steps taken.
-        """
-        self.reports.keep(telemetry)
-        self.plan.num_threads = num_threads
-        self.plan.keep_subnormals = keep_subnormals
-        self.plan.skip_nonfinite = skip_nonfinite
-        self.plan.zero_grads = zero_grads
-        self.gradients.converts = convert_grads
-        self.project, self.plan.averages_later = project, project is not None
-        self.accumulate = accumulate
-        self.scheduled = scheduled
-        if scheduled is None:
-            self.set_clipping(numbers)
+            return copies, counts, [getattr(obj, name) for obj, name in attributes]
 
     cdef int set_clipping(self, tuple numbers) except -1:
         self.grad_scale, self.plan.clip_norm, self.plan.clip_eps = numbers

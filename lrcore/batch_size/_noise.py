@@ -10,10 +10,10 @@ import numpy as np
 
 from lrcore._shared import containers
 from lrcore._shared.domains import FINITE, FRACTION, POSITIVE, real
-from lrcore._shared.stateful import Check, Stateful, counted
 from lrcore._shared.sums import in_order
 from lrcore._shared.types import Array
 from lrcore._shared.words import listed, shown
+from lrcore._stateful import Check, Stateful, counted
 from lrcore.training.clip import global_norm
 
 
@@ -107,10 +107,15 @@ class GradientNoiseScale(Stateful):
                 f"{self.small_batch_size:g}, found {shown(big_batch_size)}"
             )
         self.decay = FRACTION.or_none().check("decay", decay)
-        self.reset()
+        self._begin()
 
     def reset(self) -> None:
         """Forget all updates."""
+        new = self._copy()
+        new._begin()
+        self._become(new)
+
+    def _begin(self) -> None:
         self._grad_norm2 = 0.0
         self._trace = 0.0
         self.updates = 0
@@ -148,12 +153,14 @@ class GradientNoiseScale(Stateful):
         trace = (small - big) / (1 / b - 1 / wide)
         if not (isfinite(grad_norm2) and isfinite(trace)):
             return False
-        self.updates += 1
-        weight = 1 / self.updates
+        new = self._copy()
+        new.updates += 1
+        weight = 1 / new.updates
         if self.decay is not None:  # debiased: the weights add up to 1
-            weight = (1 - self.decay) / (1 - self.decay**self.updates)
-        self._grad_norm2 += weight * (grad_norm2 - self._grad_norm2)
-        self._trace += weight * (trace - self._trace)
+            weight = (1 - self.decay) / (1 - self.decay**new.updates)
+        new._grad_norm2 += weight * (grad_norm2 - self._grad_norm2)
+        new._trace += weight * (trace - self._trace)
+        self._become(new)
         return True
 
     def update_from(self, grads: Sequence[Any], mean: Any = None) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lrcore._core import Commit, Counts
 from lrcore._shared import arrays
 from lrcore._shared.also import Also
 from lrcore._shared.domains import iterates
@@ -35,7 +36,9 @@ class Kept:
     def begin(self) -> None:
         """Drop gradients gathered so far: a mean must not mix two learning rates."""
         plan = self._opt._plan
-        plan.restart(plan.t, plan.steps, 0)
+        commit = Commit(plan.lock)
+        commit.give(plan, counts=Counts(plan.t, plan.steps))
+        commit.make()
 
     def set_rate(self, lr: float) -> None:
         """Set the first group's rate; the other groups keep their ratio to it."""

@@ -24,9 +24,10 @@ def reader(opt: Optimizer | None) -> Callable[[], Read] | None:
 
     def read() -> Read:
         plan = opt._plan  # add_group makes another one
-        if plan.reported and not plan.gathered:  # the report is of this step
-            g, _, p, u, bad = plan.report_of(None)
-            return plan.reported_rates[0], g * g, p * p, u * u, bad
+        found = None if plan.gathered else plan.report_of(0, None)
+        if found is not None:  # the report is of this step
+            _, lr, _, (g, _, p, u, bad) = found
+            return lr, g * g, p * p, u * u, bad
         return group.rate(max(opt.t - 1, 0)), *_NOTHING
 
     return read

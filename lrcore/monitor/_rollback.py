@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from lrcore._core import Commit
 from lrcore._shared.also import Also, same
 from lrcore._shared.domains import steps
 from lrcore._shared.types import Array
@@ -67,7 +68,9 @@ class Rollback:
         for p, copy in zip(self._params, kept.params, strict=True):
             p[...] = copy
         self._also.put_back(kept.also)
-        rates.multiply(self._opt.param_groups, factor)
+        commit = Commit(self._opt._plan.lock)
+        rates.multiply(self._opt.param_groups, factor, commit)
+        commit.make()
         return kept.step
 
     def state_dict(self) -> dict[str, Any]:

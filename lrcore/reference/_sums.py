@@ -8,7 +8,7 @@ import numpy as np
 
 from lrcore._shared.types import Array
 
-__all__ = ["Squares", "squares"]
+__all__ = ["Squares", "measured", "squares"]
 
 
 class Squares(NamedTuple):
@@ -59,6 +59,21 @@ def squares(x: Array) -> Squares:
     return total
 
 
+def measured(x: Array) -> Squares:
+    """Return the sum of squares in the order in which a step adds those of its report.
+
+    Unlike :func:`squares` it adds in x's dtype, at most 32 squares in a lane; the lanes
+    are added in float64.  The squares have to be in range.
+    """
+    flat, none = x.ravel(order="K"), np.float64(0)
+    total = none
+    for first in range(0, flat.size, 2048):
+        strip = flat[first : first + 2048]
+        pieces = [lanes_of(p * p) for p in (strip[:1024], strip[1024:])]
+        total += added_up(pieces[0].astype(np.float64) + pieces[1])
+    return Squares(total, none, none)
+
+
 def _part_of(strip: Array) -> Squares:
     found, none = squares_of(strip), np.float64(0)
     if strip.dtype == np.float64 and found < 2.0**-900:
@@ -74,9 +89,17 @@ def squares_of(strip: Array) -> Any:
 
 
 def sum_of(terms: Array) -> Any:
-    rows = np.zeros((-(-terms.size // 32), 32))
+    return added_up(lanes_of(terms))
+
+
+def lanes_of(terms: Array) -> Array:
+    rows = np.zeros((max(-(-terms.size // 32), 1), 32), terms.dtype)
     rows.ravel()[: terms.size] = terms
-    lane = np.add.accumulate(rows)[-1]
+    lanes: Array = np.add.accumulate(rows)[-1]
+    return lanes
+
+
+def added_up(lane: Array) -> Any:
     while lane.size > 1:
         lane = lane[: lane.size // 2] + lane[lane.size // 2 :]
     return lane[0]

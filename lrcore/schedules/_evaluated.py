@@ -12,7 +12,7 @@ from lrcore._shared.types import Array
 from lrcore._shared.words import shortened, shown
 from lrcore.schedules._formulas import ARRAYS, NUMBERS
 
-_BLOCK = 8192
+_BLOCK = 16384
 """Elements that are evaluated together; their intermediate results fit in the cache."""
 
 _FOREVER = 2.0**63
@@ -34,9 +34,10 @@ class Evaluated(ABC):
         TypeError, ValueError
             A step is negative or NaN, or the formula gives no number.
         """
-        if isinstance(t, np.ndarray):
-            return self._of_array(t)
-        if type(t) is not int and type(t) is not float:  # NumPy's have narrow ranges
+        if type(t) is not int and type(t) is not float:
+            if isinstance(t, np.ndarray):
+                return self._of_array(t)
+            # This makes floats of NumPy's numbers, whose ranges may be narrow.
             t = real("t", t, "a step >= 0, or an array of them")
         if not 0 <= t < _FOREVER:
             raise ValueError(f"t: expected a step >= 0, found {shown(t)}")

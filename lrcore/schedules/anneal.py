@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from lrcore._shared.domains import choice
-from lrcore.schedules._formulas import between, half_cosine, progress
+from lrcore.schedules._formulas import half_cosine
 from lrcore.schedules._parameters import (
     Finite,
     Flag,
@@ -58,8 +58,8 @@ class Cosine(Schedule):
             raise ValueError("total: expected at least 1 step if it rises, found 0")
 
     def _at(self, t: Any, xp: Any) -> Any:
-        x = t / self.total if self.rises else progress(t, 0, self.total, xp)
-        return between(self.end, self.base, half_cosine(x, xp))
+        x = t / self.total if self.rises else xp.progress(t, 0, self.total)
+        return xp.between(self.end, self.base, half_cosine(x, xp))
 
     @property
     def _length(self) -> int:
@@ -102,8 +102,8 @@ class FlatCosine(Schedule):
 
     def _at(self, t: Any, xp: Any) -> Any:
         begin = self.pct_start * self.total
-        x = progress(t, begin, self.total - begin, xp)
-        return between(self.end, self.base, half_cosine(x, xp))
+        x = xp.progress(t, begin, self.total - begin)
+        return xp.between(self.end, self.base, half_cosine(x, xp))
 
     @property
     def _length(self) -> int:
@@ -159,15 +159,15 @@ class WSD(Schedule):
             )
 
     def _at(self, t: Any, xp: Any) -> Any:
-        x = progress(t, self.total - self.decay_steps, self.decay_steps, xp)
+        x = xp.progress(t, self.total - self.decay_steps, self.decay_steps)
         if self.shape == "cosine":
             left = half_cosine(x, xp)
         else:
             left = 1 - (x if self.shape == "linear" else xp.sqrt(x))
-        value = between(self.end, self.base, left)
+        value = xp.between(self.end, self.base, left)
         if self.warmup_steps:
-            reached = xp.minimum(t + self.first, self.warmup_steps)
-            value = value * between(self.start, 1.0, reached / self.warmup_steps)
+            risen = xp.progress(t + self.first, 0, self.warmup_steps)
+            value = value * xp.between(self.start, 1.0, risen)
         return value
 
     @property
@@ -231,8 +231,8 @@ class Rex(Schedule):
     end: Finite = 0.0
 
     def _at(self, t: Any, xp: Any) -> Any:
-        left = 1 - progress(t, 0, self.total, xp)
-        return between(self.end, self.base, left / (0.5 + 0.5 * left))
+        left = 1 - xp.progress(t, 0, self.total)
+        return xp.between(self.end, self.base, left / (0.5 + 0.5 * left))
 
     @property
     def _length(self) -> int:
@@ -275,8 +275,8 @@ class Tanh(Schedule):
             )
 
     def _at(self, t: Any, xp: Any) -> Any:
-        x = between(self.low, self.high, progress(t, 0, self.total, xp))
-        return between(self.end, self.base, (1 - xp.tanh(x)) / 2)
+        x = xp.between(self.low, self.high, xp.progress(t, 0, self.total))
+        return xp.between(self.end, self.base, (1 - xp.tanh(x)) * 0.5)
 
     @property
     def _length(self) -> int:

@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from lrcore._shared.domains import choice
-from lrcore.schedules._formulas import between
 from lrcore.schedules._parameters import (
     Flag,
     Fraction,
@@ -93,11 +92,11 @@ class Warmup(Schedule):
 
     def _factor(self, t: Any, xp: Any) -> Any:
         if self.shape == "log" and self.steps > 1:
-            return between(self.start, 1.0, xp.log(t + 1.0) / math.log(self.steps))
+            return xp.between(self.start, 1.0, xp.log(t + 1.0) / math.log(self.steps))
         x = (t + self.first) / self.steps
         if self.shape == "exponential":
             return xp.power(self.start, 1 - x)
-        return between(self.start, 1.0, x)
+        return xp.between(self.start, 1.0, x)
 
     @property
     def _length(self) -> int:
@@ -181,7 +180,9 @@ class PerEpoch(Schedule):
 
     def _at(self, t: Any, xp: Any) -> Any:
         epoch = t / self.steps
-        return self.of._at(epoch if self.fractional else xp.floor(epoch), xp)
+        if self.fractional:
+            return self.of._at(epoch, xp)
+        return xp.distinct(self.of._at, xp.floor(epoch))
 
     @property
     def _length(self) -> int:

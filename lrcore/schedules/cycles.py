@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from lrcore._shared.domains import FINITE, choice
 from lrcore._shared.renamed import renamed
 from lrcore._shared.words import shown
-from lrcore.schedules._formulas import between, half_cosine
+from lrcore.schedules._formulas import half_cosine
 from lrcore.schedules._parameters import (
     STEPS,
     Finite,
@@ -141,12 +141,16 @@ class Cyclic(Schedule):
         down = self.down or self.up
         cycle = xp.floor(t / (self.up + down))
         within = t - cycle * (self.up + down)
-        scale = xp.minimum(within / self.up, (self.up + down - within) / down)
+        left = self.up + down - within
+        if down == self.up:  # one division less
+            scale = xp.minimum(within, left) / down
+        else:
+            scale = xp.minimum(within / self.up, left / down)
         if self.mode == "triangular2":
             scale = scale * xp.whole_powers(0.5, cycle)
         elif self.mode == "exp_range":
             scale = scale * xp.powers(self.gamma, t)
-        return between(self.base, self.peak, scale)
+        return xp.between(self.base, self.peak, scale)
 
     @property
     def _length(self) -> int:

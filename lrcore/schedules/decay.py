@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from lrcore._shared.domains import FINITE, POSITIVE
 from lrcore._shared.renamed import renamed
-from lrcore.schedules._formulas import between, progress
 from lrcore.schedules._parameters import (
     Finite,
     Flag,
@@ -55,9 +54,10 @@ class Exponential(Schedule):
             )
 
     def _at(self, t: Any, xp: Any) -> Any:
+        x = t if self.every == 1 else t / self.every
         if self.gamma is None:
-            return self.base * xp.exp(-self.rate * (t / self.every))  # type: ignore[operator] # given, as gamma is not
-        return self.base * xp.powers(self.gamma, t / self.every)
+            return self.base * xp.exps(-self.rate * x)  # type: ignore[operator] # given, as gamma is not
+        return self.base * xp.powers(self.gamma, x)
 
 
 @renamed(start="base", steps="total")
@@ -84,7 +84,7 @@ class Linear(Schedule):
     total: MaybeNoSteps
 
     def _at(self, t: Any, xp: Any) -> Any:
-        return between(self.base, self.end, progress(t, 0, self.total, xp))
+        return xp.between(self.base, self.end, xp.progress(t, 0, self.total))
 
     @property
     def _length(self) -> int:
@@ -130,8 +130,8 @@ class Polynomial(Schedule):
         if self.cycle:
             x = t / (self.total * xp.maximum(xp.ceil(t / self.total), 1))
         else:
-            x = progress(t, 0, self.total, xp)
-        return between(self.end, self.base, xp.power(1 - x, self.power))
+            x = xp.progress(t, 0, self.total)
+        return xp.between(self.end, self.base, xp.power(1 - x, self.power))
 
     @property
     def _length(self) -> int:

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import numpy as np
 
 from lrcore._shared.domains import FINITE, is_schedule, real, takes_step
-from lrcore._shared.stateful import StatefulSchedule
 from lrcore._shared.words import shown
+from lrcore._stateful import StatefulSchedule
 from lrcore.schedules._parameters import Finite, several
 from lrcore.schedules._schedule import MAKERS, Schedule
 
@@ -77,8 +77,9 @@ class Function(Schedule):
 
     def _value(self, t: float) -> float:
         value = self.function(int(t) if t == int(t) else t)
-        wanted = f"{shown(self.function)} to return a number"
-        return value if type(value) is float else real("function", value, wanted)
+        if type(value) is float:
+            return value
+        return real("function", value, f"{shown(self.function)} to return a number")
 
     def to_dict(self) -> dict[str, Any]:
         """Refuse: a function cannot be written as JSON."""

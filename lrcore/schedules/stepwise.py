@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from lrcore._shared.domains import FINITE, NONNEGATIVE, choice
 from lrcore._shared.renamed import renamed
-from lrcore.schedules._formulas import between, half_cosine
+from lrcore.schedules._formulas import NUMBERS, half_cosine
 from lrcore.schedules._parameters import (
     Finite,
     Flag,
@@ -85,8 +85,14 @@ class MultiStep(Schedule):
         super().__post_init__()
         are_sorted("at", self.at)
 
+    @cached_property
+    def _values(self) -> tuple[float, ...]:
+        """The value for each k; arrays are equal to the bit to single steps."""
+        powers = (NUMBERS.power(self.gamma, k) for k in range(len(self.at) + 1))
+        return tuple(self.base * power for power in powers)
+
     def _at(self, t: Any, xp: Any) -> Any:
-        return self.base * xp.whole_powers(self.gamma, xp.count(self.at, t))
+        return xp.take(self._values, xp.count(self.at, t))
 
     @property
     def _length(self) -> int:
@@ -190,7 +196,7 @@ class Interpolate(Schedule):
         x = (t - begin) / length
         if self.shape == "cosine":
             x = 1 - half_cosine(x, xp)
-        return between(left, right, x)
+        return xp.between(left, right, x)
 
     @property
     def _length(self) -> int:

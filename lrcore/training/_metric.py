@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from math import inf, isinf, isnan
 from typing import Any
 
+from lrcore._core import Commit
 from lrcore._shared.domains import real
-from lrcore._shared.stateful import Check, Stateful, counted
 from lrcore._shared.words import shown
+from lrcore._stateful import Check, Stateful, counted
 
 
 def improves(
@@ -57,10 +58,22 @@ class Following(Stateful):
     smoothing: int
 
     def _begin(self) -> None:
+        """Set what changes to its first values."""
         self.best = inf if self.mode == "min" else -inf
         self.num_bad = 0
         self._sum = 0.0
         self._count = 0
+
+    def reset(self) -> None:
+        """Begin anew: no metric seen."""
+        commit = Commit()
+        self._reset(commit)
+        commit.make()
+
+    def _reset(self, commit: Commit) -> None:
+        new = self._copy()
+        new._begin()
+        self._take(new, commit)
 
     def _averaged(self, metric: float) -> float | None:
         """Take a metric; return the mean of a full block, or None before it is full."""

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from lrcore._core import Commit
 from lrcore.training._metric import number
 
 
 class Plateau(Protocol):
     """A schedule that shrinks on a plateau."""
 
-    def update(self, metric: float) -> bool:
-        """Take a new value of the metric; return whether the value was reduced."""
+    def _update(self, metric: float, commit: Commit) -> bool:
+        """Let a commit take a metric; return whether it reduces the value."""
         ...
 
-    def reset(self) -> None:
-        """Begin anew."""
+    def _reset(self, commit: Commit) -> None:
+        """Let a commit begin anew."""
         ...
 
 
@@ -46,13 +47,17 @@ class Plateaus(tuple[Plateau, ...]):
             The metric is no number.  Nothing has been changed then.
         """
         value = number("metric", metric)
-        reduced = [plateau.update(value) for plateau in self]
+        commit = Commit()
+        reduced = [plateau._update(value, commit) for plateau in self]
+        commit.make()
         return any(reduced)
 
     def reset(self) -> None:
         """Begin anew: no metric seen, nothing reduced."""
+        commit = Commit()
         for plateau in self:
-            plateau.reset()
+            plateau._reset(commit)
+        commit.make()
 
     def __repr__(self) -> str:
         return f"<Plateaus: {', '.join(map(repr, self))}>"

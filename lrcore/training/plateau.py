@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal, Self, overload
+from typing import Any, ClassVar, Literal, overload
 
 import numpy as np
 
+from lrcore._core import Commit
 from lrcore._shared.domains import FRACTION, MODES, NONNEGATIVE, choice, real, whole
-from lrcore._shared.stateful import Check, StatefulSchedule, counted
 from lrcore._shared.types import Array
 from lrcore._shared.words import shown
+from lrcore._stateful import Check, StatefulSchedule, counted
 from lrcore.optimizers.base.optimizer import Optimizer
 from lrcore.training._metric import FOLLOWING, Following, improves, number
 from lrcore.training._plateaus import Plateaus
@@ -181,7 +182,7 @@ class ReduceOnPlateau(Following, StatefulSchedule):
         self.eps = NONNEGATIVE.check("eps", eps)
         self.patience_rule = _PATIENCE_RULES.check("patience_rule", patience_rule)
         self.smoothing = whole("smoothing", smoothing, "an int >= 1", least=1)
-        self.reset()
+        self._begin()
 
     @classmethod
     def attach(
@@ -226,12 +227,10 @@ class ReduceOnPlateau(Following, StatefulSchedule):
             raise TypeError(f"opt: expected an optimizer of lrcore, found {shown(opt)}")
         own = [group["lr"] for group in opt.param_groups]
         made = {id(rate): cls(rate, factor, patience, **options) for rate in own}
-        changes = [
-            group.changed("lr", made[id(rate)])
-            for group, rate in zip(opt.param_groups, own, strict=True)
-        ]
-        for group, change in zip(opt.param_groups, changes, strict=True):
-            group.take(change)
+        commit = Commit(opt._plan.lock)
+        for group, rate in zip(opt.param_groups, own, strict=True):
+            group.change(commit, "lr", made[id(rate)])
+        commit.make()
         return Plateaus(made.values())
 
     @property
@@ -274,7 +273,20 @@ class ReduceOnPlateau(Following, StatefulSchedule):
         TypeError
             The metric is no number.  Nothing has been changed then.
         """
-        mean = self._averaged(number("metric", metric))
+        commit = Commit()
+        reduced = self._update(number("metric", metric), commit)
+        commit.make()
+        return reduced
+
+    def _update(self, metric: float, commit: Commit) -> bool:
+        """Let a commit take a metric; return whether it reduces the rate."""
+        new = self._copy()
+        reduced = new._follow(metric)
+        self._take(new, commit)
+        return reduced
+
+    def _follow(self, metric: float) -> bool:
+        mean = self._averaged(metric)
         if mean is None:
             return False
         relative = self.threshold_mode == "rel"
@@ -303,26 +315,25 @@ class ReduceOnPlateau(Following, StatefulSchedule):
             now, then = max(self._rate, least), max(self._rate * self.factor, least)
         if not now - then > self.eps:
             return False
-        self._scale_by(self.factor)
+        self._multiply(self.factor)
         return True
 
-    def reset(self) -> None:
-        """Begin anew: no metric seen, nothing reduced."""
-        self._begin()
+    def _begin(self) -> None:
+        super()._begin()
         self.cooldown_counter = 0
         self._scale = 1.0
         # Kept beside the scale, as torch rounds base * factor * factor, and not
         # base * factor^2.
         self._rate = 1.0 if callable(self.schedule) else self.schedule
 
-    def _copy(self) -> Self:
-        new = object.__new__(type(self))
-        new._take(self)
-        return new
-
-    def _scale_by(self, factor: float) -> None:
+    def _multiply(self, factor: float) -> None:
         self._scale *= factor
         self._rate *= factor
+
+    def _scale_by(self, factor: float, commit: Commit) -> None:
+        new = self._copy()
+        new._multiply(factor)
+        self._take(new, commit)
 
     def __repr__(self) -> str:
         return (

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from math import inf
 from typing import Any, ClassVar
 
+from lrcore._core import Commit
 from lrcore._shared.domains import ABOVE_ONE, INSIDE, POSITIVE, whole
-from lrcore._shared.stateful import Check, Stateful, counted
 from lrcore._shared.words import shown
+from lrcore._stateful import Check, Stateful, counted
 from lrcore.optimizers.base.optimizer import Optimizer
 
 # In float32, the inverse of a scale below 2^-128 is infinite.
@@ -170,15 +171,19 @@ class LossScaler(Stateful):
 
     def _adapt(self, finite: bool) -> None:
         """Update the scale after a step, by whether its gradients were finite."""
+        scale, tracker = self._scale, self.growth_tracker + 1
         if not finite:
-            self.growth_tracker = 0
-            self._scale = max(self._scale * self.backoff_factor, _LEAST)
+            scale, tracker = max(scale * self.backoff_factor, _LEAST), 0
+        elif tracker >= self.growth_interval:
+            grown = scale * self.growth_factor
+            scale, tracker = grown if grown < inf else scale, 0
+        if scale == self._scale:
+            self.growth_tracker = tracker
             return
-        self.growth_tracker += 1
-        if self.growth_tracker >= self.growth_interval:
-            self.growth_tracker = 0
-            grown = self._scale * self.growth_factor
-            self._scale = grown if grown < inf else self._scale
+        commit = Commit()
+        commit.set(self, "_scale", scale)
+        commit.set(self, "growth_tracker", tracker)
+        commit.make()
 
     def __repr__(self) -> str:
         return f"<LossScaler scale={self._scale:g}, tracker={self.growth_tracker}>"

@@ -8,11 +8,12 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from lrcore._core import Commit
 from lrcore._shared import arrays, containers, trees
 from lrcore._shared.domains import FINITE, FLAG, MODES, NONNEGATIVE, whole
-from lrcore._shared.stateful import Check, counted
 from lrcore._shared.types import Array
 from lrcore._shared.words import error, shown
+from lrcore._stateful import Check, counted
 from lrcore.training._metric import FOLLOWING, Following, improves, number
 
 _MISSING = object()
@@ -164,11 +165,10 @@ class EarlyStopping(Following):
             self._tree = trees.flatten(params)
             containers.params(self._tree)
         self._kept: list[Array] = [np.zeros_like(a.array) for a in self._tree.leaves]
-        self.reset()
-
-    def reset(self) -> None:
-        """Begin anew: no metric seen, nothing kept."""
         self._begin()
+
+    def _begin(self) -> None:
+        super()._begin()
         self.best_update = None
         self.num_updates = 0
 
@@ -193,11 +193,22 @@ class EarlyStopping(Following):
         """
         value = number("metric", metric)
         self._in_place()
+        commit, new = Commit(), self._copy()
+        stops = new._follow(value)
+        if new.best_update != self.best_update:
+            for kept, leaf in zip(self._kept, self._tree.leaves, strict=True):
+                commit.copy(kept, leaf.array)
+        self._take(new, commit)
+        commit.make()
+        return stops
+
+    def _follow(self, metric: float) -> bool:
+        """Take a metric, but not the params; return whether to stop."""
         ignored = self.num_updates < self.warmup
         self.num_updates += 1
-        if self.stop_at_nan and not isfinite(value):
+        if self.stop_at_nan and not isfinite(metric):
             return True
-        mean = None if ignored else self._averaged(value)
+        mean = None if ignored else self._averaged(metric)
         if mean is not None:
             self._judge(mean)
         return self.num_bad >= max(self.patience, 1)
@@ -206,8 +217,6 @@ class EarlyStopping(Following):
         self.num_bad += 1
         if not self._better(metric, self.best):
             return
-        for kept, leaf in zip(self._kept, self._tree.leaves, strict=True):
-            kept[...] = leaf.array
         self.best = metric
         self.best_update = self.num_updates - 1
         if self.baseline is None or self._better(metric, self.baseline):
@@ -239,8 +248,10 @@ class EarlyStopping(Following):
         self._in_place()
         for leaf in self._tree.leaves:
             arrays.writable(trees.Place("params", leaf), leaf.array)
+        commit = Commit()
         for kept, leaf in zip(self._kept, self._tree.leaves, strict=True):
-            leaf.array[...] = kept
+            commit.copy(leaf.array, kept)
+        commit.make()
 
     def _in_place(self) -> None:
         """Check that the params are where they were: not rebound in a container."""
@@ -285,9 +296,13 @@ class EarlyStopping(Following):
         pairs = list(zip(self._kept, weights, strict=False))
         for leaf, (own, array) in zip(leaves, pairs, strict=False):
             arrays.state(trees.Place("weights of params", leaf), array, own)
-        self._take(new)
+        commit = Commit()
         for own, array in pairs:
-            own[...] = array
+            like = np.empty_like(own, subok=False)  # the saved one may be transposed
+            like[...] = array
+            commit.copy(own, like)
+        self._take(new, commit)
+        commit.make()
 
     def __repr__(self) -> str:
         return (

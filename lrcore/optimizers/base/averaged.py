@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
+from lrcore import _core
 from lrcore._shared import arrays
 from lrcore._shared import trees as _tree
 from lrcore._shared.types import Array
@@ -36,9 +36,11 @@ class Averaged(Planned):
     )
     slow = _property("slow", "Lookahead's slow weights (``lookahead_steps``).")
 
-    @contextmanager
-    def averaged(self, name: str | None = None) -> Iterator[None]:
+    def averaged(self, name: str | None = None) -> AbstractContextManager[None]:
         """Put an average into the params, and restore the params at the end.
+
+        The end needs no memory.  An error, also one of a signal's handler, finds the
+        params either in the block, whose end restores them, or as they were.
 
         Parameters
         ----------
@@ -50,7 +52,8 @@ class Averaged(Planned):
         AttributeError, ValueError
             There is no average of this name, or there are several and no name.
         RuntimeError
-            In the block: step, state_dict and load_state_dict.
+            In the block: step, state_dict and load_state_dict.  Before it: a step is
+            running, or another thread has changed the optimizer meanwhile.
 
         Examples
         --------
@@ -65,6 +68,12 @@ class Averaged(Planned):
         >>> p
         array([-2.])
         """
+        return _core.Lent(self, name)
+
+    def _exchanges(self, name: str | None) -> _core.Commit:
+        """Return the commit that exchanges the params and an average."""
+        commit = _core.Commit(self._plan.lock, unchanged=True)
+        self._plan.lock.check()
         there = self._kept()
         if name is None:
             if len(there) > 1:
@@ -73,25 +82,13 @@ class Averaged(Planned):
         if not isinstance(name, str):
             known = sorted({*averages.ASKED_BY, *there})
             raise ValueError(f"name: expected one of {known}, found {shown(name)}")
-        self._average(name)
-        self._refuse_in_step()
-        to_swap = [(p, a) for p, a in self._with_average(name) if a is not p]
+        self._check_kept(name)
         for leaf in self._tree.leaves:
             arrays.writable(_tree.Place("params", leaf), leaf.array)
-        self._plan.busy = (
-            "this optimizer's params are lent to `with opt.averaged()`; do it after "
-            "that block"
-        )
-        swapped = []
-        try:
-            for pair in to_swap:
-                _swap(*pair)
-                swapped.append(pair)
-            yield
-        finally:
-            for pair in swapped:
-                _swap(*pair)
-            self._plan.busy = None
+        for p, average in self._with_average(name):
+            if average is not p:
+                commit.exchange(p, average)
+        return commit
 
     def _kept(self) -> set[str]:
         """Return the names of the averages that a group has."""
@@ -101,11 +98,15 @@ class Averaged(Planned):
 
     def _average(self, name: str) -> Any:
         """Return an average in the structure of params; p if a group has none."""
+        self._check_kept(name)
+        return _tree.rebuild(self._tree, [a for _, a in self._with_average(name)])
+
+    def _check_kept(self, name: str) -> None:
+        """Check that a group has this average."""
         if name not in self._kept():
             asked = averages.ASKED_BY.get(name)
             how = f"; construct {shortened(type(self).__name__)} with {asked}"
             raise AttributeError(f"no {named(name)} is kept{how if asked else ''}")
-        return _tree.rebuild(self._tree, [a for _, a in self._with_average(name)])
 
     def _with_average(self, name: str) -> list[tuple[Array, Array]]:
         """Return each parameter with its average, or with itself if it has none yet."""
@@ -122,7 +123,3 @@ class Averaged(Planned):
                 average = p
             pairs.append((p, average))
         return pairs
-
-
-def _swap(p: Array, a: Array) -> None:
-    p[...], a[...] = a.copy(), p.copy()

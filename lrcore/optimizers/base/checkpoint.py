@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from lrcore._shared import arrays, containers, refusals
+import numpy as np
+
+from lrcore._core import Commit, Counts
+from lrcore._shared import arrays, containers
 from lrcore._shared.domains import POSITIVE, whole
 from lrcore._shared.trees import Place
 from lrcore._shared.types import Array
@@ -25,6 +28,9 @@ _ENTRIES = (
     "state",
 )
 
+
+_COUNTS = ("t", "steps", "gathered", "gathered_scale", "without_gradient")
+"""The entries that a plan counts."""
 
 Source = Literal["saved", "mine"]
 """The source of the hyper-parameters and options after loading."""
@@ -46,26 +52,24 @@ class _Checked(NamedTuple):
 
 def save(opt: Planned) -> dict[str, Any]:
     """Return copies of everything that later steps depend on, except the params."""
-    opt._refuse_in_step()
-    if opt._plan.to_come:
-        refusals.unfinished(opt._tree, opt._plan.to_come)
-    own, *groups = stateful.copied(_sets(opt))
+    copies, counts, (all_options, *hypers) = opt._plan.snapshot(
+        [state[name] for state in opt.state for name in saved_arrays(state)],
+        [(opt, "_options"), *((group, "_hyper") for group in opt.param_groups)],
+    )
+    own = {name: all_options[name] for name in options.SAVED}
+    own, *groups = stateful.copied([own, *hypers])
+    copied = iter(copies)
     return {
         "version": _VERSION,
         "optimizer": type(opt).__name__,
-        "t": opt.t,
-        "steps": opt._plan.steps,
-        "gathered": opt._plan.gathered,
-        "gathered_scale": opt._plan.gathered_scale,
-        "without_gradient": opt._plan.without_gradient,
+        **dict(zip(_COUNTS, counts, strict=True)),
         "options": own,
         "param_groups": groups,
         "patterns": [group.pattern for group in opt.param_groups],
         "optimizers": _classes(opt),
         "names": [leaf.path for leaf in opt._tree.leaves],
         "state": [
-            {name: state[name].copy() for name in saved_arrays(state)}
-            for state in opt.state
+            {name: next(copied) for name in saved_arrays(state)} for state in opt.state
         ],
     }
 
@@ -82,33 +86,52 @@ def load(
 
     Return the unmatched arrays, and a text for each schedule that was replaced.
     """
-    if not opt._plan.torn:  # by a fork, which loading repairs
-        opt._refuse_in_step()
+    commit = Commit(opt._plan.lock, unchanged=True)
+    told = add(opt, commit, saved, strict=strict, match=match, hyper=hyper)
+    commit.make()
+    return told
+
+
+def add(
+    opt: Planned,
+    commit: Commit,
+    saved: Mapping[str, Any],
+    *,
+    strict: bool = True,
+    match: Match = "place",
+    hyper: Source = "saved",
+) -> tuple[Loaded, list[str]]:
+    """Check a saved state, and add all that `load` changes to a commit."""
+    if not opt._plan.lock.torn:  # by a fork, which loading repairs
+        opt._plan.lock.check()
     found = _checked(opt, saved, strict, match, hyper)
     replaced = _replaced_schedules(opt, found.groups)
-    # Copied before anything is written: they may be views of each other.
-    copies = [{name: new[name].copy() for name in new} for new in found.states]
     mine, *each = _sets(opt)
     (own, *hypers), takes = stateful.inherited(
         [mine, *(each[i] for i in found.groups)],
         [found.options, *found.groups.values()],
     )
 
-    opt._replace_options({**opt._options, **own})  # this may raise an error
+    commit.keep(opt, "_options")
+    opt._add_options(commit, {**opt._options, **own})
     for own_schedule, new_schedule in takes:
-        own_schedule._take(new_schedule)
-    opt._plan.restart(
+        own_schedule._take(new_schedule, commit)
+    counts = Counts(
         found.t,
         found.steps,
         found.gathered,
         found.without_gradient,
         found.gathered_scale,
     )
+    commit.give(opt._plan, counts=counts)
     for i, new_hyper in zip(found.groups, hypers, strict=True):
-        opt.param_groups[i].replace(new_hyper)
-    for state, new in zip(opt.state, copies, strict=True):
+        opt.param_groups[i].add_to(commit, new_hyper)
+    for state, new in zip(opt.state, found.states, strict=True):
         for name, array in new.items():
-            state[name][...] = array
+            # The saved arrays may be views of each other, or of another layout.
+            like = np.empty_like(state[name], subok=False)
+            like[...] = array
+            commit.copy(state[name], like)
     return found.loaded, replaced
 
 

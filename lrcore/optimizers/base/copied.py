@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple, NoReturn
 
+from lrcore._core import Commit
 from lrcore._shared import trees
 from lrcore.optimizers.base import checkpoint
 from lrcore.optimizers.base.group import ParamGroup, arrays_of
@@ -93,7 +94,9 @@ def restored(
     arrays = arrays_of(root, grouped=grouped).in_groups(of)
     opt._build(arrays, made, defaults, own_options)
     checkpoint.load(opt, saved, hyper="mine")
+    commit = Commit()
     for group, was in zip(made, groups, strict=True):
-        group.replace(was.hyper)
-    opt._replace_options(own_options)
+        group.add_to(commit, was.hyper)
+    opt._add_options(commit, own_options)
+    commit.make()
     return opt

@@ -123,7 +123,8 @@ def _type(field: Field[Any, Any]) -> str:
         names += ["None"] if field.domain.optional else []
         return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
     each = (d.kind + (" or None" if d.optional else "") for d in field.domain)
-    return f"({', '.join(each)}) or schedule"
+    also = field.also and f", {field.also}"
+    return f"({', '.join(each)}){also} or schedule"
 
 
 def _domain(field: Field[Any, Any]) -> str:

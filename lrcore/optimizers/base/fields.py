@@ -8,6 +8,7 @@ from dataclasses import KW_ONLY
 from inspect import get_annotations
 from typing import Any, Generic, Self, TypeVar, overload
 
+from lrcore._core import Commit
 from lrcore._shared.domains import Domain, Reals, is_schedule, takes_step
 from lrcore._shared.words import listed, shown
 
@@ -45,6 +46,9 @@ class Field(Generic[Value, Given]):
 
     of_all = False
     """Whether it belongs to the whole optimizer; other fields belong to a group."""
+
+    also = ""
+    """What it takes besides the values of its domain, for docs and errors, or ""."""
 
     __slots__ = ("default", "doc", "domain", "fixed", "initial", "name", "presets")
 
@@ -100,9 +104,10 @@ class Field(Generic[Value, Given]):
         return self if opt is None else opt.param_groups[0].at(self.name, opt.t)
 
     def __set__(self, opt: Any, value: Given) -> None:
-        changes = [group.changed(self.name, value) for group in opt.param_groups]
-        for group, change in zip(opt.param_groups, changes, strict=True):
-            group.take(change)
+        commit = Commit(opt._plan.lock)
+        for group in opt.param_groups:
+            group.change(commit, self.name, value)
+        commit.make()
 
     def check(self, value: Any) -> Any:
         """Return the value as a float, an int, a tuple of floats, None or a bool.
@@ -129,8 +134,9 @@ class Field(Generic[Value, Given]):
         except TypeError:
             values = ()
         if len(values) != len(domain):
+            also = self.also and f", or a {self.also}"
             raise ValueError(
-                f"{name}: expected {len(domain)} numbers, found {shown(value)}"
+                f"{name}: expected {len(domain)} numbers{also}, found {shown(value)}"
             )
         return tuple(
             d.or_schedule(f"{name}[{i}]", v)

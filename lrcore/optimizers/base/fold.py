@@ -40,9 +40,9 @@ Factor = tuple[
 and the values read from its rows and columns to the factors that divide the
 gradient."""
 
-Direct = Callable[[int, list[tuple[Array, Array, Mapping[str, Array]]]], Writes]
-"""Takes the step, from 1, and (p, x, state) of each array; replaces the gradients x by
-directions."""
+Direct = Callable[[list[Array], dict[Any, Any]], None]
+"""Replaces the rule's directions, in arrays, by others.  It can keep buffers in the
+dict, which lives as long as the plan of the optimizer."""
 
 
 Decay = Callable[[float], float]

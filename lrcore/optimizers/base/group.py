@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
-from lrcore._core import Folded
+from lrcore._core import Commit, Folded, Lock
 from lrcore._shared import containers
 from lrcore._shared.trees import Leaf, Tree, flatten
 from lrcore._shared.words import listed, named, shown
@@ -15,10 +15,6 @@ from lrcore.optimizers.base.kind import Kind
 from lrcore.optimizers.base.part import Layout, Part, rate
 from lrcore.optimizers.base.scheduled import Now, now
 from lrcore.optimizers.base.values import at, scheduled
-
-Change = tuple[Hyper, Now | None, Sequence[Folded | None]]
-"""New hyper-parameters of a group and their derived data: see `ParamGroup`."""
-
 
 _LATER = {"lr_scale": 1.0}
 """The values of hyper-parameters that older saved dicts lack."""
@@ -34,6 +30,8 @@ class ParamGroup(MutableMapping[str, Any]):
 
     Attributes
     ----------
+    lock : lrcore._core.Lock
+        That of its optimizer; its own before there is one.
     optimizer : type
         The class that updates its arrays.
     by_pattern : bool
@@ -48,6 +46,7 @@ class ParamGroup(MutableMapping[str, Any]):
         "by_pattern",
         "initial",
         "leaves",
+        "lock",
         "now",
         "optimizer",
         "owner",
@@ -78,10 +77,13 @@ class ParamGroup(MutableMapping[str, Any]):
         self.optimizer = optimizer
         self.by_pattern, self.pattern = by_pattern, pattern
         self.leaves: list[Leaf] = []  # by share_out
+        self.lock = Lock()
         self._fields = optimizer._fields
         self.initial = self._hyper = self._checked(hyper)
         self.parts = tuple(Part(kind, self._hyper) for kind in optimizer._kinds())
-        self.replace(self._hyper)
+        commit = Commit()
+        self.add_to(commit, self._hyper)
+        commit.make()
 
     def _checked(self, hyper: Mapping[str, Any]) -> Hyper:
         return {name: self._fields[name].check(hyper[name]) for name in hyper}
@@ -106,17 +108,18 @@ class ParamGroup(MutableMapping[str, Any]):
             )
         new = self._checked({name: hyper[name] for name in self._hyper})
         self._keeps_layout(new, "param_groups")
-        self._change_to(new)
+        self._folded(new)
         return new
 
-    def changed(self, name: str, value: Any) -> Change:
-        """Check a new value of one hyper-parameter, for `take`."""
+    def change(self, commit: Commit, name: str, value: Any) -> None:
+        """Check a new value of one hyper-parameter, and add it to a commit."""
         field = self._fields[name]
         if field.initial:
             raise ValueError(f"{name}: used at construction only; it cannot be set now")
         hyper = {**self._hyper, name: field.check(value)}
         self._keeps_layout(hyper, name)
-        return self._change_to(hyper)
+        commit.keep(self, "_hyper")
+        self.add_to(commit, hyper)
 
     def _keeps_layout(self, hyper: Hyper, what: str) -> None:
         """Check that the existing state arrays are enough.
@@ -139,23 +142,21 @@ class ParamGroup(MutableMapping[str, Any]):
             if value == 0.0 and type(value) is float and not self._fields[name].fixed
         ]
 
-    def _change_to(self, hyper: Hyper) -> Change:
-        """Fold checked hyper-parameters; this may raise an error."""
+    def _folded(self, hyper: Hyper) -> tuple[Now | None, Sequence[Folded | None]]:
+        """Return `now` and the numbers of each part; this may raise an error."""
         names = [name for name, value in hyper.items() if scheduled(value)]
         if names:
             nothing = [None] * len(self.parts)
-            return hyper, now(self.parts, hyper, names, self._fields), nothing
-        return hyper, None, [part.fold(hyper) for part in self.parts]
+            return now(self.parts, hyper, names, self._fields), nothing
+        return None, [part.fold(hyper) for part in self.parts]
 
-    def take(self, change: Change) -> None:
-        """Set checked values; this cannot fail."""
-        self._hyper, self.now, folded = change
+    def add_to(self, commit: Commit, hyper: Hyper) -> None:
+        """Add checked values to the changes of a commit."""
+        now, folded = self._folded(hyper)
+        commit.set(self, "_hyper", hyper)
+        commit.set(self, "now", now)
         for part, numbers in zip(self.parts, folded, strict=True):
-            part.folded = numbers
-
-    def replace(self, hyper: Hyper) -> None:
-        """Set values that `checked` accepted."""
-        self.take(self._change_to(hyper))
+            commit.set(part, "folded", numbers)
 
     def __getitem__(self, name: str) -> Any:
         return self.params if name == "params" else self._hyper[name]
@@ -174,7 +175,9 @@ class ParamGroup(MutableMapping[str, Any]):
             raise KeyError(
                 f"{named(name)}: no hyper-parameter; there are {list(self._hyper)}"
             )
-        self.take(self.changed(name, value))
+        commit = Commit(self.lock)
+        self.change(commit, name, value)
+        commit.make()
 
     def __delitem__(self, name: str) -> None:
         raise TypeError("a group's hyper-parameters cannot be deleted")
@@ -226,12 +229,16 @@ def arrays_of(params: Any, *, grouped: bool = False) -> Tree:
     return tree
 
 
-def share_out(tree: Tree, groups: Sequence[ParamGroup]) -> None:
-    """Tell each group its leaves, for their paths."""
-    for group in groups:
-        group.leaves = []
+def share_out(
+    tree: Tree, groups: Sequence[ParamGroup], lock: Lock, commit: Commit
+) -> None:
+    """Let a commit tell each group its leaves, for their paths, and its lock."""
+    leaves: list[list[Leaf]] = [[] for _ in groups]
     for leaf in tree.leaves:
-        groups[leaf.group].leaves.append(leaf)
+        leaves[leaf.group].append(leaf)
+    for group, own in zip(groups, leaves, strict=True):
+        commit.set(group, "leaves", own)
+        commit.set(group, "lock", lock)
 
 
 def added(

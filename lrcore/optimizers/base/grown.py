@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lrcore import _core
 from lrcore._shared import refusals
 from lrcore._shared.trees import root
 from lrcore.optimizers.base import options, plan
@@ -66,8 +67,9 @@ class Grown(Planned):
 
         optimizer : the class that updates it.  defaults : its other hyper-parameters.
         """
-        self._refuse_in_step()
         old = self._plan
+        commit = _core.Commit(old.lock, unchanged=True)
+        old.lock.check()
         if old.to_come:
             refusals.unfinished(self._tree, old.to_come)
         options.check_project(optimizer, self._options["project"])
@@ -79,9 +81,9 @@ class Grown(Planned):
         of += [len(groups) - 1] * (len(tree.leaves) - len(of))
         tree = tree.in_groups(of)
         gathers = self._options["accumulate"] > 1
-        new, state = plan.make(tree, groups, gathers, self.state)
+        new, state = plan.make(tree, groups, gathers, self.state, old.lock)
         fresh = range(len(self.state), len(state))
-        new.restart(
+        counts = _core.Counts(
             old.t,
             [*old.steps, *(0 for _ in fresh)],
             old.gathered,
@@ -90,8 +92,17 @@ class Grown(Planned):
         )
         new.more_scale, new.more_skips = old.more_scale, old.more_skips
         new.parallel_from = old.parallel_from
-        share_out(tree, groups)
-        self._tree, self._plan, self._places = tree, new, None
-        self.param_groups, self.state = groups, state
-        self._replace_options(self._options)
+        commit.give(new, counts=counts)
+        commit.keep(self, "_options")
+        self._add_options(commit, self._options, new)
+        share_out(tree, groups, old.lock, commit)
+        for name, value in {
+            "_tree": tree,
+            "_plan": new,
+            "_places": None,
+            "param_groups": groups,
+            "state": state,
+        }.items():
+            commit.set(self, name, value)
+        commit.make()
         return group

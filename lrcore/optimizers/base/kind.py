@@ -47,7 +47,7 @@ class Kind:
     """How second moments are factored: "product" or "least" (see lrcore.h); or ""."""
 
     _directed: ClassVar[bool] = False
-    """Whether Python computes the directions, from whole gradients."""
+    """Whether Python replaces the rule's directions by others, made of whole arrays."""
 
     _carries: ClassVar[tuple[str, ...]] = ()
     """Numbers that a group carries from step to step: 0-d arrays of float64, among the

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lrcore._core import Scaled
+from lrcore._core import Commit, Scaled
 from lrcore._shared import trees as _tree
 from lrcore._shared.domains import FLAG, POSITIVE
 from lrcore._shared.types import Array
@@ -29,6 +29,22 @@ class Optimizer(Grown, Averaged, Reporting, Saved, OnDisk, Copied):
         g' = +-g + l2 p;   u = rule(g', states);   p = (1 - lr weight_decay) p - lr u
 
     with the rule and the states of the class.
+
+    Threads
+    -------
+    One thread at a time works on an optimizer, and no thread waits for another one, so
+    nothing can hang, in a forked process either.  While a step runs, or a block of
+    ``averaged()``, everything that changes the optimizer or reads it as a whole raises
+    RuntimeError and changes nothing, in any thread, and so in a schedule or `project`
+    that the step calls: step, flush, step_one, add_group, state_dict, load_state_dict,
+    pickling and copying, averaged, reports, setting `t`, an option or a
+    hyper-parameter.  Each of these but the steps is done in one piece, which other
+    threads see done or not begun, as a handler of a signal does.  If another thread has
+    changed meanwhile what a call began with, it raises RuntimeError too.  Single values
+    (``opt.lr``, ``opt.t``, an array of a state) can be read at any time.
+
+    If several threads use one optimizer, let each hold a ``threading.Lock`` of yours
+    while it does.  Different optimizers, with different params, need none.
     """
 
     __slots__ = ()
@@ -92,7 +108,9 @@ class Optimizer(Grown, Averaged, Reporting, Saved, OnDisk, Copied):
         >>> [group["lr"] for group in opt.param_groups]
         [0.5, 0.125]
         """
-        rates.multiply(self.param_groups, POSITIVE.check("factor", factor))
+        commit = Commit(self._plan.lock)
+        rates.multiply(self.param_groups, POSITIVE.check("factor", factor), commit)
+        commit.make()
 
     @property
     def last_lr(self) -> list[float] | None:

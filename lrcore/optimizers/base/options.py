@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from lrcore import _core
 from lrcore._shared.domains import choice, count
 from lrcore._shared.words import shortened, shown
@@ -48,15 +50,22 @@ class Option(Field[Given, Given]):
                 "update, which opt.flush() makes of them"
             )
         checked = self.check(value)
-        opt._refuse_in_step()
-        if name == "grad_scale" and opt._plan.gathered:  # by the scale of their calls
+        gathered = name == "grad_scale" and opt._plan.gathered > 0
+        commit = _core.Commit(opt._plan.lock, unchanged=gathered)
+        commit.keep(opt, "_options")
+        if gathered:  # by the scale of their calls
             old, new = (_at(self, each)(opt.t) for each in (opt.grad_scale, checked))
-            opt._plan.multiply_gathered(old / new)
-        opt._replace_options({**opt._options, name: checked})
+            for state in opt.state:
+                own = state[_core.GATHERED]
+                with np.errstate(all="ignore"):
+                    product = np.multiply(own, old / new, out=np.empty_like(own))
+                commit.copy(own, product)
+        opt._add_options(commit, {**opt._options, name: checked})
+        commit.make()
 
 
-def set_in(plan: _core.Plan, options: Hyper, fields: Fields) -> None:
-    """Set checked options in the plan of a step.
+def settings(plan: _core.Plan, options: Hyper, fields: Fields) -> _core.Settings:
+    """Return checked options as a plan takes them.
 
     fields : those of the optimizer's class, by name.
     """
@@ -66,7 +75,8 @@ def set_in(plan: _core.Plan, options: Hyper, fields: Fields) -> None:
         return scale(t), norm(t) or 0.0, eps(t)
 
     changes = any(scheduled(options[name]) for name in _NUMBERS)
-    plan.set_options(
+    return _core.Settings(
+        plan,
         num_threads=check_num_threads(options["num_threads"]),
         keep_subnormals=check_denormals(options["denormals"]),
         skip_nonfinite=options["skip_nonfinite"],

@@ -46,11 +46,13 @@ def make(
     groups: tuple[ParamGroup, ...],
     gathers: bool,
     kept: Sequence[Mapping[str, Array]] = (),
+    lock: _core.Lock | None = None,
 ) -> tuple[_core.Plan, State]:
     """Return the plan and the new arrays.
 
     gathers : whether gradients are gathered before a step.
     kept : existing arrays of the first parameters.
+    lock : that of an existing optimizer.
     """
     leaves = tree.leaves
     parts = [(i, part) for i, group in enumerate(groups) for part in group.parts]
@@ -71,5 +73,6 @@ def make(
         kept,
     )
     state = State.of(arrays, tree)
-    plan = _core.Plan(tree, groups, tuple(parts), part_of, state, units, copies)
+    parts_of_all = tuple(parts)
+    plan = _core.Plan(tree, groups, parts_of_all, part_of, state, units, copies, lock)
     return plan, state

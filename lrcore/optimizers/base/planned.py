@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from lrcore import _core
-from lrcore._shared import refusals
 from lrcore._shared import trees as _tree
 from lrcore._shared.domains import whole
 from lrcore._shared.words import shown
@@ -38,10 +37,13 @@ class Planned(Common):
         self.param_groups, self._tree = groups, tree
         gathers = own_options["accumulate"] > 1
         self._plan, self.state = plan.make(tree, groups, gathers)
-        share_out(tree, groups)
-        self._group_defaults, self._options = defaults, own_options
-        self._replace_options(own_options)
+        self._group_defaults = defaults
+        self._options: Hyper  # set by the commit
         self._places: _tree.Places | None = None  # made on first use
+        commit = _core.Commit()
+        share_out(tree, groups, self._plan.lock, commit)
+        self._add_options(commit, own_options)
+        commit.make()
 
     @property
     def t(self) -> int:
@@ -54,17 +56,12 @@ class Planned(Common):
 
     @t.setter
     def t(self, value: int) -> None:
-        self._refuse_in_step()
-        if self._plan.to_come:
-            refusals.unfinished(self._tree, self._plan.to_come)
         self._plan.t = whole("t", value, "an int >= 0", least=0)
 
-    def _refuse_in_step(self) -> None:
-        if self._plan.busy is not None:
-            raise RuntimeError(self._plan.busy)
-
-    def _replace_options(self, values: Hyper) -> None:
-        """Set checked options."""
+    def _add_options(
+        self, commit: _core.Commit, values: Hyper, to: _core.Plan | None = None
+    ) -> None:
+        """Add checked options to a commit, for a plan; None: the present one."""
         gathers = any(_core.GATHERED in state for state in self.state)
         if gathers != (values["accumulate"] > 1):
             raise ValueError(
@@ -74,5 +71,6 @@ class Planned(Common):
             )
         for group in self.param_groups:
             options.check_project(group.optimizer, values["project"])
-        options.set_in(self._plan, values, self._fields)
-        self._options = values
+        to = self._plan if to is None else to
+        commit.give(to, options.settings(to, values, self._fields))
+        commit.set(self, "_options", values)

@@ -6,32 +6,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lrcore._shared.stateful import StatefulSchedule
+from lrcore._core import Commit
+from lrcore._stateful import StatefulSchedule
 from lrcore.optimizers.base.group import ParamGroup
 
 
-def multiply(groups: Sequence[ParamGroup], factor: float) -> None:
-    """Multiply the rate of each group; a shared object stays shared.
+def multiply(groups: Sequence[ParamGroup], factor: float, commit: Commit) -> None:
+    """Let a commit multiply the rate of each group; a shared object stays shared.
 
     Raises
     ------
     TypeError, ValueError
-        A product is out of the domain of a learning rate.  Nothing is changed.
+        A product is out of the domain of a learning rate.
     """
     products: dict[int, Any] = {}
-    changes = []
-    stateful: list[StatefulSchedule] = []
     for group in groups:
         rate = group["lr"]
         if id(rate) not in products:
             products[id(rate)] = _product(rate, factor)
             if isinstance(rate, StatefulSchedule):
-                stateful.append(rate)
-        changes.append((group, group.changed("lr", products[id(rate)])))
-    for group, change in changes:
-        group.take(change)
-    for schedule in stateful:
-        schedule._scale_by(factor)
+                rate._scale_by(factor, commit)
+        group.change(commit, "lr", products[id(rate)])
 
 
 def _product(rate: Any, factor: float) -> Any:

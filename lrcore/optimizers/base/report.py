@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import inf, nan
 from typing import Any, Literal, NamedTuple
 
 from lrcore._shared.domains import choice
 from lrcore._shared.html import table
+from lrcore._shared.types import Measured
 from lrcore._shared.words import shortened
 from lrcore.optimizers.base.planned import Planned
+
+Found = tuple[int, float, bool, Measured]
 
 PER = choice("group", "tensor")
 
@@ -28,6 +30,8 @@ class Report(NamedTuple):
     update_ratio : update_norm / param_norm.  About 1e-3 is usual.
     nonfinite : elements of the gradients that were infinite or NaN.
     applied : whether the step was taken.
+
+    Norms of float32 arrays are right to 2^-20.
     """
 
     t: int
@@ -54,7 +58,11 @@ class Reporting(Planned):
     @property
     def report(self) -> Report | None:
         """The last step in numbers (`telemetry`); None before the first."""
-        return self._report_of(0, None)
+        found = self._plan.report_of(0, None)
+        if found is None:
+            self._check_reports()
+            return None
+        return _report(found)
 
     def reports(self, per: Literal["group", "tensor"]) -> Any:
         """Return the report of each group, as a tuple, or of each array, by its path.
@@ -70,40 +78,43 @@ class Reporting(Planned):
         5.0
         """
         leaves = self._tree.leaves
-        if PER.check("per", per) == "tensor":
-            return {
-                leaf.path: self._report_of(leaf.group, [i])
-                for i, leaf in enumerate(leaves)
-            }
-        grouped: list[list[int]] = [[] for _ in self.param_groups]
-        for i, leaf in enumerate(leaves):
-            grouped[leaf.group].append(i)
-        return tuple(self._report_of(k, of_it) for k, of_it in enumerate(grouped))
+        by_tensor = PER.check("per", per) == "tensor"
+        self._check_reports()
+        each = [(leaf.group, [i]) for i, leaf in enumerate(leaves)]
+        if not by_tensor:
+            each = [(k, []) for k in range(len(self.param_groups))]
+            for i, leaf in enumerate(leaves):
+                each[leaf.group][1].append(i)
+        found = self._plan.reports_of(each)
+        reports = [one and _report(one) for one in found]
+        if not by_tensor:
+            return tuple(reports)
+        paths = [leaf.path for leaf in leaves]
+        return dict(zip(paths, reports, strict=True))
 
-    def _report_of(self, group: int, leaves: Sequence[int] | None) -> Report | None:
-        """Return the report of some arrays, or of all, with the rate of a group."""
-        plan = self._plan
-        if not plan.reported:
-            if not self.telemetry:
-                raise AttributeError(
-                    f"no report is kept; construct {shortened(type(self).__name__)} "
-                    "with telemetry=True"
-                )
-            return None
-        self._refuse_in_step()
-        grad_norm, left, param_norm, update_norm, bad = plan.report_of(leaves)
-        values = (
-            plan.t,
-            plan.reported_rates[group],
-            grad_norm,
-            1.0 if bad or left == grad_norm else left / grad_norm,
-            update_norm,
-            param_norm,
-            update_norm / param_norm if param_norm else _ratio_to_zero(update_norm),
-            bad,
-            plan.applied,
-        )
-        return tuple.__new__(Report, values)  # Report(...) takes four times as long
+    def _check_reports(self) -> None:
+        if not self.telemetry:
+            raise AttributeError(
+                f"no report is kept; construct {shortened(type(self).__name__)} "
+                "with telemetry=True"
+            )
+
+
+def _report(found: Found) -> Report:
+    """Return the report of what `Plan.report_of` has found."""
+    t, lr, applied, (grad_norm, left, param_norm, update_norm, bad) = found
+    values = (
+        t,
+        lr,
+        grad_norm,
+        1.0 if bad or left == grad_norm else left / grad_norm,
+        update_norm,
+        param_norm,
+        update_norm / param_norm if param_norm else _ratio_to_zero(update_norm),
+        bad,
+        applied,
+    )
+    return tuple.__new__(Report, values)  # Report(...) takes four times as long
 
 
 def _ratio_to_zero(norm: float) -> float:

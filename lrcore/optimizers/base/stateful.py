@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from lrcore._shared.stateful import StatefulSchedule
+from lrcore._stateful import StatefulSchedule
 from lrcore.optimizers.base.keywords import Hyper
 
 

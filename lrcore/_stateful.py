@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
+from lrcore._core import Commit
 from lrcore._shared.domains import whole
 from lrcore._shared.words import shown
 
@@ -59,7 +60,7 @@ class Stateful:
         TypeError, ValueError
             It is not from ``state_dict()``.  In this case, nothing is changed.
         """
-        self._take(self._revived(saved))
+        self._become(self._revived(saved))
 
     def _revived(self, saved: Mapping[str, Any]) -> Any:
         """Return a new object with the saved values, after a check of all of them."""
@@ -76,10 +77,23 @@ class Stateful:
                 setattr(new, name, check(key, saved[key]))
         return new
 
-    def _take(self, other: Self) -> None:
-        """Become what the other is; it cannot fail."""
+    def _copy(self) -> Self:
+        """Return a copy, which later changes of this one leave as it is."""
+        new = object.__new__(type(self))
         for name in (*self._config, *self._changing):
-            setattr(self, name, getattr(other, name))
+            setattr(new, name, getattr(self, name))
+        return new
+
+    def _take(self, other: Self, commit: Commit) -> None:
+        """Let a commit make this object what the other is."""
+        for name in (*self._config, *self._changing):
+            commit.set(self, name, getattr(other, name))
+
+    def _become(self, other: Self) -> None:
+        """Become what the other is, at once."""
+        commit = Commit()
+        self._take(other, commit)
+        commit.make()
 
 
 class StatefulSchedule(ABC):
@@ -92,9 +106,9 @@ class StatefulSchedule(ABC):
         """Return a copy, which later changes of this one leave as it is."""
 
     @abstractmethod
-    def _take(self, other: Self) -> None:
-        """Become what the other is; it cannot fail."""
+    def _take(self, other: Self, commit: Commit) -> None:
+        """Let a commit make this schedule what the other is."""
 
     @abstractmethod
-    def _scale_by(self, factor: float) -> None:
-        """Multiply all values from now on."""
+    def _scale_by(self, factor: float, commit: Commit) -> None:
+        """Let a commit multiply all values from then on."""

@@ -1,0 +1,182 @@
+# Commits: changes that are made together, all of them or none.
+
+cdef object MISSING = object()
+
+
+cdef class Commit:
+    """Changes that are collected, and made by one call.
+
+    ::
+
+        commit = Commit(lock)
+        commit.copy(to, array)              # to[...] = array
+        commit.exchange(a, b)               # a[...], b[...] = b, a
+        commit.set(obj, "name", value)      # obj.name = value
+        commit.make()
+
+    `make` checks everything before it changes anything.  While it changes arrays and
+    attributes no Python code runs, so no handler of a signal, no other thread and no
+    failed allocation can stop it half way.  An attribute whose class runs Python code
+    to set it may raise an error: then all is as it was.
+
+    lock : the Lock of an optimizer; None: what changes belongs to none.
+    unchanged : whether `make` refuses if the optimizer has been stepped or changed since
+        now, for changes that are made from what the optimizer has now.
+    """
+
+    cdef Lock lock
+    cdef bint unchanged
+    cdef unsigned long long seen
+    cdef list arrays  # (array, array, whether they are exchanged)
+    cdef list writes  # (object, name, value)
+    cdef list kept  # (object, name, value)
+    cdef list old  # by place in `writes`: the value before
+    cdef Plan plan  # the one that gets `settings` and `counts`
+    cdef Settings settings
+    cdef Counts counts
+
+    def __init__(self, Lock lock=None, bint unchanged=False):
+        self.lock, self.unchanged = lock, unchanged
+        self.seen = lock.changes if lock is not None else 0
+        self.arrays, self.writes, self.old, self.kept = [], [], [], []
+
+    def copy(self, cnp.ndarray to not None, cnp.ndarray of not None):
+        """Give an array the elements of another one of its dtype, shape and order.
+
+        An array that overlaps another one of the commit must be copied before.
+        """
+        self.arrays.append((to, of, False))
+
+    def exchange(self, cnp.ndarray one not None, cnp.ndarray other not None):
+        """Exchange the elements of two arrays, as in `copy`."""
+        self.arrays.append((one, other, True))
+
+    def set(self, obj, str name, value):
+        """Set an attribute."""
+        self.writes.append((obj, name, value))
+        self.old.append(MISSING)
+
+    def keep(self, obj, str name):
+        """Let `make` refuse if the attribute is another object by then: what is set is
+        made from this one."""
+        self.kept.append((obj, name, getattr(obj, name)))
+
+    def give(self, Plan plan not None, Settings settings=None, Counts counts=None):
+        """Give a plan, at most one in a commit, options or counts, or both."""
+        self.plan = plan
+        self.settings = self.settings if settings is None else settings
+        self.counts = self.counts if counts is None else counts
+
+    def make(self):
+        """Make the changes.
+
+        Raises
+        ------
+        RuntimeError
+            The optimizer is in use, or another thread has changed it.
+        ValueError
+            Arrays do not fit each other, or one cannot be written.
+        """
+        self.check()
+        self.write()
+        # From here on nothing fails.
+        if self.settings is not None:
+            self.settings.give(self.plan)
+        if self.counts is not None:
+            self.counts.give(self.plan)
+        self.move()
+        if self.lock is not None:
+            self.lock.changes += 1
+
+    cdef int check(self) except -1:
+        cdef bint restores = self.counts is not None and self.lock.torn
+        for one, other, exchanges in self.arrays:
+            if not (can_take(one, other) and (not exchanges or can_take(other, one))):
+                raise ValueError(
+                    "commit: expected contiguous arrays of numbers, of the same dtype, "
+                    "shape and memory order, that can be written"
+                )
+        if self.lock is not None and not restores:
+            self.lock.check()
+        changed = self.unchanged and self.lock.changes != self.seen
+        for obj, name, value in self.kept:
+            changed = changed or getattr(obj, name) is not value
+        if changed:
+            raise RuntimeError(
+                "another thread has changed this optimizer meanwhile; nothing is "
+                "changed by this call: repeat it, or let one thread work on it at a "
+                "time (threading.Lock)"
+            )
+        return 0
+
+    cdef int write(self) except -1:
+        """Set the attributes, all or none."""
+        cdef Py_ssize_t i, n = 0
+        try:
+            for i in range(len(self.writes)):
+                obj, name, value = self.writes[i]
+                self.old[i] = getattr(obj, name, MISSING)
+                setattr(obj, name, value)
+                n = i + 1
+        except BaseException:
+            for i in range(n):
+                obj, name, _ = self.writes[i]
+                if self.old[i] is MISSING:
+                    delattr(obj, name)
+                else:
+                    setattr(obj, name, self.old[i])
+            raise
+        return 0
+
+    cdef void move(self) noexcept:
+        """Copy and exchange the arrays."""
+        cdef size_t size
+        for one, other, exchanges in self.arrays:
+            size = <size_t>cnp.PyArray_NBYTES(<cnp.ndarray>one)
+            a = cnp.PyArray_BYTES(<cnp.ndarray>one)
+            b = cnp.PyArray_BYTES(<cnp.ndarray>other)
+            if exchanges:
+                exchange_bytes(a, b, size)
+            else:
+                memcpy(a, b, size)
+
+    cdef bint put_back(self) noexcept:
+        """Exchange the arrays again, which needs no memory; False if one has another
+        size now, and is left."""
+        cdef bint whole = True
+        for one, other, _ in self.arrays:
+            size = cnp.PyArray_NBYTES(<cnp.ndarray>one)
+            if size != cnp.PyArray_NBYTES(<cnp.ndarray>other):
+                whole = False
+                continue
+            a = cnp.PyArray_BYTES(<cnp.ndarray>one)
+            b = cnp.PyArray_BYTES(<cnp.ndarray>other)
+            exchange_bytes(a, b, <size_t>size)
+        return whole
+
+
+cdef bint can_take(to, of) except -1:
+    """Whether an array can be written with the bytes of another."""
+    cdef int flags = layout(<cnp.ndarray>to)
+    return (
+        flags != 0
+        and cnp.PyArray_ISNUMBER(<cnp.ndarray>to)
+        and cnp.PyArray_ISWRITEABLE(<cnp.ndarray>to)
+        and fits(of, <cnp.ndarray>to, flags)
+    )
+
+
+cdef object copy_of(cnp.ndarray array):
+    """A copy in the same memory order, which runs no Python code."""
+    return cnp.PyArray_NewCopy(array, cnp.NPY_KEEPORDER)
+
+
+cdef void exchange_bytes(char *a, char *b, size_t size) noexcept:
+    cdef char held[4096]
+    cdef size_t n
+    while size > 0:
+        n = min(size, sizeof(held))
+        memcpy(held, a, n)
+        memcpy(a, b, n)
+        memcpy(b, held, n)
+        a, b, size = a + n, b + n, size - n

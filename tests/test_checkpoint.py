@@ -278,15 +278,18 @@ def test_a_save_in_the_midst_of_something(tmp_path):
 
     class Stepping:
         def state_dict(self):
-            return {"said": message(opt.step, None)}
+            stepped(opt)
+            return {}
 
         def load_state_dict(self, saved): ...
 
     opt.step_one("b", np.ones(7))
-    opt.save(tmp_path / "run", extra={"stepping": Stepping()})
-    found = lrcore.checkpoint.read(tmp_path / "run").extra["stepping"]
-    assert found["said"].startswith("this optimizer is being saved")
-    assert stepped(opt).t == 2
+    opt.save(tmp_path / "run")
+    said = message(partial(opt.save, extra={"x": Stepping()}), tmp_path / "run")
+    assert said.startswith("this optimizer was stepped or changed while it was saved")
+    assert opt.t == 2
+    assert loaded(tmp_path / "run").t == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 def test_wrong_arguments(tmp_path):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lrcore._shared.stateful import StatefulSchedule
 from lrcore._shared.types import Array
 from lrcore._shared.words import error
+from lrcore._stateful import StatefulSchedule
 from lrcore.checkpoint import _random
 from lrcore.checkpoint._encode import Encoder
 from lrcore.schedules import Schedule

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from lrcore._shared.stateful import StatefulSchedule
 from lrcore._shared.types import Array
 from lrcore._shared.words import error, kind, shortened, shown
+from lrcore._stateful import StatefulSchedule
 from lrcore.checkpoint import _layout, _random
 from lrcore.schedules import Schedule
 

@@ -6,8 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
+from lrcore._core import Commit
 from lrcore._shared import arrays, containers, trees
 from lrcore._shared.domains import FLAG
 from lrcore._shared.trees import Place
@@ -23,18 +22,6 @@ from lrcore.optimizers.base.matching import Match
 from lrcore.optimizers.base.on_disk import Restored
 from lrcore.optimizers.base.optimizer import Optimizer
 from lrcore.optimizers.base.saved import MATCH, SOURCE
-
-
-class _Unshared(np.ndarray):
-    """An array of a mapped file, which shares no memory with the optimizer.
-
-    `load_state_dict` copies arrays before it writes, as they may be views of those that
-    it writes to.  These are not, so that no copy is needed.
-    """
-
-    def copy(self, order: Any = "C") -> Any:
-        """Return the array itself."""
-        return self
 
 
 def load(
@@ -53,8 +40,10 @@ def load(
     match, hyper = MATCH.check("match", match), SOURCE.check("hyper", hyper)
     dtype = _extra.DTYPE.check("dtype", dtype)
     given = _extra.checked(extra)
-    if not opt._plan.torn:  # by a fork, which loading repairs
-        opt._refuse_in_step()
+    lock = opt._plan.lock
+    if not lock.torn:  # by a fork, which loading repairs
+        lock.check()
+    commit = Commit(lock, unchanged=True)
     with opened(path) as file:
         file.verify()
         content = contents(file)
@@ -76,14 +65,21 @@ def load(
 
         others.load_objects()
         try:
-            loaded, replaced = checkpoint.load(
-                opt, saved, strict=strict, match=match, hyper=hyper
+            loaded, replaced = checkpoint.add(
+                opt,
+                commit,
+                saved,
+                strict=strict,
+                match=match,
+                hyper=hyper,
+                unshared=True,
             )
+            for own, array in new:
+                commit.copy(own, array)
+            commit.make()
         except BaseException:
             others.undo()
             raise
-        for own, array in new:
-            own[...] = array
         others.finish()
         step, metric = file.number("step"), file.number("metric")
         return Restored(file.path, step, metric, others.values, *loaded, replaced)
@@ -120,7 +116,7 @@ def _optimizer(
     opt: Optimizer, content: dict[str, Any], file: Opened
 ) -> tuple[dict[str, Any], list[str]]:
     """Return what ``opt.state_dict()`` returned, and the functions that are missing."""
-    decoder = Decoder(lambda name: file.mapped(name).view(_Unshared), content)
+    decoder = Decoder(file.mapped, content)
     content = content["optimizer"]
     groups = content["param_groups"]
     saved = {
@@ -190,5 +186,7 @@ def _new_params(
         arrays.writable(name, leaf.array)
         if k is not None:
             array = _extra.fitted(name, decoder.decode(saved[k], ""), leaf.array, dtype)
+            if array.strides != leaf.array.strides:  # the file has C order
+                array = array.copy("F")
             pairs.append((leaf.array, array))
     return pairs

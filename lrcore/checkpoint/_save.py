@@ -7,7 +7,6 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from lrcore._shared import refusals
 from lrcore._shared.domains import FLAG
 from lrcore._shared.words import shown
 from lrcore.checkpoint import _extra, _read
@@ -38,43 +37,45 @@ def save(
         )
     with_params = FLAG.check("params", params)
     others = _extra.checked(extra)
-    opt._refuse_in_step()
-    if opt._plan.to_come:
-        refusals.unfinished(opt._tree, opt._plan.to_come)
-    opt._plan.busy = "this optimizer is being saved; do it after that"
-    try:
-        encoder = Encoder()
-        content = {
-            "optimizer": _optimizer(opt, encoder),
-            "params": _params(opt, encoder) if with_params else None,
-            "extra": encoder.encode(dict(others), "extra", "extra"),
-        }
-        about = {"step": opt.t, **about}
-        metadata = {
-            "format": _read.FORMAT,
-            "version": str(_read.VERSION),
-            **{name: json.dumps(value) for name, value in about.items()},
-            "functions": json.dumps(encoder.functions),
-            "content": json.dumps(content, allow_nan=False, separators=(",", ":")),
-        }
-        write(where, encoder.arrays, metadata)
-    finally:
-        opt._plan.busy = None
+    lock = opt._plan.lock
+    before = lock.changes
+    encoder = Encoder()
+    content = {
+        "optimizer": _optimizer(opt, encoder),
+        "params": _params(opt, encoder) if with_params else None,
+        "extra": encoder.encode(dict(others), "extra", "extra"),
+    }
+    about = {"step": content["optimizer"]["t"], **about}
+    metadata = {
+        "format": _read.FORMAT,
+        "version": str(_read.VERSION),
+        **{name: json.dumps(value) for name, value in about.items()},
+        "functions": json.dumps(encoder.functions),
+        "content": json.dumps(content, allow_nan=False, separators=(",", ":")),
+    }
+
+    def check() -> None:
+        lock.check()
+        if lock.changes != before:
+            raise RuntimeError(
+                "this optimizer was stepped or changed while it was saved, so that the "
+                "old file stays; save it when no other thread uses it"
+            )
+
+    write(where, encoder.arrays, metadata, check)
 
 
 def _optimizer(opt: Optimizer, encoder: Encoder) -> dict[str, Any]:
     """Return what ``opt.state_dict()`` has as JSON; its arrays are not copied."""
-    plan = opt._plan
+    _, counts, (own, *hypers) = opt._plan.snapshot(
+        [], [(opt, "_options"), *((group, "_hyper") for group in opt.param_groups)]
+    )
     return {
         "version": checkpoint._VERSION,
         "optimizer": type(opt).__name__,
-        "t": opt.t,
-        "steps": plan.steps,
-        "gathered": plan.gathered,
-        "gathered_scale": plan.gathered_scale,
-        "without_gradient": plan.without_gradient,
+        **dict(zip(checkpoint._COUNTS, counts, strict=True)),
         "options": {
-            name: encoder.hyper(opt._options[name], name, f"options.{name}")
+            name: encoder.hyper(own[name], name, f"options.{name}")
             for name in options.SAVED
         },
         "param_groups": [
@@ -82,9 +83,9 @@ def _optimizer(opt: Optimizer, encoder: Encoder) -> dict[str, Any]:
                 name: encoder.hyper(
                     value, f"param_groups[{i}]: {name}", f"groups.{i}.{name}"
                 )
-                for name, value in group.hyper.items()
+                for name, value in hyper.items()
             }
-            for i, group in enumerate(opt.param_groups)
+            for i, hyper in enumerate(hypers)
         ],
         "patterns": [group.pattern for group in opt.param_groups],
         "optimizers": checkpoint._classes(opt),

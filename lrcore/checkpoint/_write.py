@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from io import FileIO
 from typing import Any
 
@@ -15,8 +15,16 @@ CHUNK = 1 << 20
 """The bytes that are copied, digested and written at a time; they fit in a cache."""
 
 
-def write(path: str, arrays: Mapping[str, Array], metadata: Mapping[str, str]) -> None:
-    """Write arrays and texts to a file, whole or not at all; see `_durable`."""
+def write(
+    path: str,
+    arrays: Mapping[str, Array],
+    metadata: Mapping[str, str],
+    check: Callable[[], None],
+) -> None:
+    """Write arrays and texts to a file, whole or not at all; see `_durable`.
+
+    check : called when all is written; if it raises an error, the old file stays.
+    """
     kinds = [(name, _code(a), a.shape) for name, a in arrays.items()]
     tensors = _layout.placed(kinds)
     rows = (len(tensors) + 1, _layout.DIGEST_SIZE)
@@ -35,6 +43,7 @@ def write(path: str, arrays: Mapping[str, Array], metadata: Mapping[str, str]) -
                 _put(file, part)
             digests.append(digest.digest())
         _put(file, b"".join([*digests, of_header]))
+        check()
 
 
 def _code(a: Array) -> str:

@@ -79,7 +79,9 @@ class OnDisk(Planned):
         OSError
             The file cannot be written.  The old one is there as before.
         RuntimeError
-            A step is running, or the params are lent to ``averaged()``.
+            A step is running, or the params are lent to ``averaged()``; or another
+            thread has stepped or changed the optimizer meanwhile.  The old file is
+            there as before.
 
         Notes
         -----

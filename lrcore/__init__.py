@@ -23,6 +23,7 @@ plots                     pictures of schedules, runs and paths
 lr_find, LRSweep          a range test: which learning rate to train at
 EarlyStopping             when to stop, and the best params
 ReduceOnPlateau           a schedule that shrinks when a metric stops improving
+Checkpoint                a run's files: the latest, the best; ``opt.save``
 batch_size                rates for another batch size; the critical batch size
 scale_lr                  a learning rate for another batch size
 GradientNoiseScale        an estimate of the critical batch size
@@ -34,6 +35,7 @@ data.digits               the digits that ``lrcore demo`` learns
 """
 
 import sys as _sys
+from functools import partial as _partial
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
@@ -48,6 +50,7 @@ from lrcore._config import set_threading as set_threading
 from lrcore._config import show_config as show_config
 from lrcore._config import version as _version
 from lrcore.optimizers._families import *
+from lrcore.optimizers.base import on_disk as _on_disk
 from lrcore.optimizers.base.group import ParamGroup as ParamGroup
 from lrcore.optimizers.base.optimizer import Optimizer as Optimizer
 from lrcore.optimizers.base.report import Report as Report
@@ -58,6 +61,7 @@ from lrcore.optimizers.mixed import Mixed as Mixed
 # imports below instead.
 _ROOMS: dict[str, tuple[str, ...]] = {
     "batch_size": ("GradientNoiseScale", "scale_lr"),
+    "checkpoint": ("Checkpoint",),
     "data": (),
     "finder": ("LRSweep", "RangeTest", "lr_find"),
     "kernels": (),
@@ -76,6 +80,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
 
 if TYPE_CHECKING:
     from lrcore import batch_size as batch_size
+    from lrcore import checkpoint as checkpoint
     from lrcore import data as data
     from lrcore import finder as finder
     from lrcore import kernels as kernels
@@ -89,6 +94,7 @@ if TYPE_CHECKING:
     from lrcore import training as training
     from lrcore.batch_size import GradientNoiseScale as GradientNoiseScale
     from lrcore.batch_size import scale_lr as scale_lr
+    from lrcore.checkpoint import Checkpoint as Checkpoint
     from lrcore.finder import *
     from lrcore.monitor import *
     from lrcore.search import sweep as sweep
@@ -118,6 +124,7 @@ else:
         return [*__all__, "__version__"]
 
 
+_on_disk.Room.imported = _partial(_import_module, "lrcore.checkpoint")
 _heed_environment()
 if "threadpoolctl" in _sys.modules:
     _import_module("lrcore.threadpool")

@@ -27,6 +27,7 @@ report : the measurements of a step.
 matching : which saved arrays and groups are those of an optimizer.
 checkpoint : the state as a dict: checked, saved and loaded.
 saved, copied : the methods that save and load, copy and pickle.
+on_disk : the methods that save to files, by lrcore.checkpoint.
 grown : adding a group.
 rates : multiplying the learning rates.
 optimizer : the class itself: construct, step.

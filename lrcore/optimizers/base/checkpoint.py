@@ -100,8 +100,12 @@ def add(
     strict: bool = True,
     match: Match = "place",
     hyper: Source = "saved",
+    unshared: bool = False,
 ) -> tuple[Loaded, list[str]]:
-    """Check a saved state, and add all that `load` changes to a commit."""
+    """Check a saved state, and add all that `load` changes to a commit.
+
+    unshared : whether no saved array shares memory with another one or an own one.
+    """
     if not opt._plan.lock.torn:  # by a fork, which loading repairs
         opt._plan.lock.check()
     found = _checked(opt, saved, strict, match, hyper)
@@ -128,9 +132,10 @@ def add(
         opt.param_groups[i].add_to(commit, new_hyper)
     for state, new in zip(opt.state, found.states, strict=True):
         for name, array in new.items():
-            # The saved arrays may be views of each other, or of another layout.
-            like = np.empty_like(state[name], subok=False)
-            like[...] = array
+            like = array
+            if not unshared or array.strides != state[name].strides:
+                like = np.empty_like(state[name], subok=False)
+                like[...] = array
             commit.copy(state[name], like)
     return found.loaded, replaced
 

@@ -16,11 +16,12 @@ from lrcore.optimizers.base.fields import told
 from lrcore.optimizers.base.group import make
 from lrcore.optimizers.base.grown import Grown
 from lrcore.optimizers.base.keywords import bound
+from lrcore.optimizers.base.on_disk import OnDisk
 from lrcore.optimizers.base.report import Reporting
 from lrcore.optimizers.base.saved import Saved
 
 
-class Optimizer(Grown, Averaged, Reporting, Saved, Copied):
+class Optimizer(Grown, Averaged, Reporting, Saved, OnDisk, Copied):
     """The base of all optimizers: params, groups, the step, saving and restoring.
 
     ::

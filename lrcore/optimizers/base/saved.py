@@ -24,11 +24,11 @@ class Saved(Planned):
     def state_dict(self) -> dict[str, Any]:
         """Return copies of everything that later steps depend on, except the params.
 
-        Save your params with it: ``pickle.dump((params, opt.state_dict()), file)``.
-        (``pickle.dump((params, opt), file)`` keeps the optimizer itself, and
-        ``copy.deepcopy((params, opt))`` copies it together with its params.)
-        (The dict holds a schedule itself, which must then support pickle; of a schedule
-        with a state, such as `ReduceOnPlateau`, it holds a copy.)
+        `save` writes it to a file, with the params.  (``copy.deepcopy((params, opt))``
+        copies the optimizer together with its params, in memory.)
+
+        The dict holds a schedule itself; of a schedule with a state, such as
+        `ReduceOnPlateau`, it holds a copy.
 
         Returns
         -------

@@ -1,0 +1,103 @@
+"""Replacing a file so that a crash at any moment leaves the old one or the new one.
+
+The new file is written under another name in the same folder, and is complete on the
+disk (fsync) before it takes the name.  The old one stays as ``NAME.prev``.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import FileIO
+
+PREVIOUS = ".prev"
+"""The ending of the name of the file that was there before."""
+
+_UNFINISHED = ".tmp"
+
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+"""The errors of file systems that cannot give a file a second name."""
+
+
+@contextmanager
+def replacing(path: str) -> Iterator[FileIO]:
+    """Give a new file to write, which is at `path` after the block.
+
+    If the block or anything after it raises an error, the file at `path` is the old
+    one, unless only the last call failed, which makes the new name durable.
+    """
+    folder, name = os.path.split(path)
+    remove_unfinished(folder, f"{name}.")
+    unfinished = os.path.join(folder, f".{name}.{secrets.token_hex(8)}{_UNFINISHED}")
+    # The mode is 0o666 without the bits of the umask, as of a file that open() makes.
+    with FileIO(unfinished, "x") as file:
+        try:
+            # The lock says that this file is in use.  The system takes it back when the
+            # process ends, however it ends.
+            with suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_EX)
+            yield file
+            os.fsync(file.fileno())
+            _keep(path, unfinished)
+            os.replace(unfinished, path)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(unfinished)
+            raise
+    sync_folder(folder)
+
+
+def sync_folder(folder: str) -> None:
+    """Wait until the names in a folder are on the disk."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(opened)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a file system that writes names at once
+            raise
+    finally:
+        os.close(opened)
+
+
+def _keep(path: str, unfinished: str) -> None:
+    """Give the file at `path`, if there is one, the name of the previous one, too.
+
+    It has both names for a moment, so that a crash never leaves `path` without a file.
+    """
+    second = unfinished + _UNFINISHED
+    try:
+        try:
+            os.link(path, second)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            shutil.copyfile(path, second)
+            with FileIO(second, "r+") as copy:
+                os.fsync(copy.fileno())
+        os.replace(second, path + PREVIOUS)
+    finally:
+        # Renaming does nothing if both names are of one file already, as they are if a
+        # crash came before `path` took the new file.
+        with suppress(OSError):
+            os.unlink(second)
+
+
+def remove_unfinished(folder: str, names: str) -> None:
+    """Remove what killed saves left, of files whose names begin with `names`.
+
+    Errors are ignored, as these files harm nothing but the free space.
+    """
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            ours = entry.name.startswith(f".{names}")
+            if ours and entry.name.endswith(_UNFINISHED):
+                with suppress(OSError), FileIO(entry.path) as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    os.unlink(entry.path)

@@ -1,0 +1,309 @@
+"""The checkpoints of a run in a folder: the latest ones, and the best."""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Mapping
+from contextlib import suppress
+from math import isnan
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from lrcore._shared.domains import FLAG, MODES, choice, count, real
+from lrcore._shared.words import shown
+from lrcore.checkpoint import _durable
+from lrcore.checkpoint._load import opened
+from lrcore.checkpoint._read import DamagedError
+from lrcore.checkpoint._save import save
+from lrcore.optimizers.base.on_disk import Restored
+from lrcore.optimizers.base.optimizer import Optimizer
+
+_KEEP = count(1).or_none()
+_EVERY = count(1)
+_STEP = count(0)
+_WHICH = choice("latest", "best")
+_NAME = re.compile(r"step-\d{9,}\.safetensors(\.prev)?")
+
+
+class _Entry(NamedTuple):
+    """A checkpoint in the folder, of which the header has been verified.
+
+    number : how many were saved before it, so that the greatest is the latest.
+    """
+
+    path: Path
+    number: int
+    step: int
+    metric: float | None
+
+
+class Checkpoint:
+    """Save a run every few steps, keep the latest checkpoints and the best, and go on.
+
+    ::
+
+        checkpoint = lrcore.Checkpoint("runs/first", keep=3, every=1000)
+        restored = checkpoint.load(opt)     # None: the run begins
+        for step in range(opt.t, 100_000):
+            opt.step(gradient())
+            checkpoint.save(opt, metric=validation_loss)
+
+    The folder itself says what there is, no list beside it: each file is whole, or it
+    is not there, whatever ended the process that wrote it (see ``Optimizer.save``).
+    One process at a time may save into a folder.
+
+    Parameters
+    ----------
+    folder : str or path
+        Where the files are, ``step-000001000.safetensors``; it is made if it is not
+        there.
+    keep : int or None
+        The number of latest checkpoints that are kept, >= 1, besides the best one.
+        None: all.  Default 3.
+    every : int
+        The number of steps from one checkpoint to the next, >= 1: `save` does nothing
+        between.  Default 1: each call saves.
+    mode : {"min", "max"}
+        Whether the best metric is the least or the greatest.  Default "min".
+
+    Attributes
+    ----------
+    latest, best : Path or None
+        The checkpoint that was saved last, and the one with the best metric; None if
+        there is none.
+    paths : list of Path
+        All of them, the latest at the end.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is out of its domain.
+    OSError
+        The folder cannot be made.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder, w = tempfile.TemporaryDirectory(), np.array([4.0])
+    >>> opt = lrcore.SGD(w, lr=0.25)
+    >>> checkpoint = lrcore.Checkpoint(folder.name, keep=2)
+    >>> for step in range(5):
+    ...     _ = opt.step(2 * w)
+    ...     _ = checkpoint.save(opt, metric=abs(step - 1))
+    >>> [path.name for path in checkpoint.paths]
+    ['step-000000002.safetensors', 'step-000000004.safetensors', \
+'step-000000005.safetensors']
+    >>> checkpoint.load(opt, "best").step, w
+    (2, array([1.]))
+    >>> folder.cleanup()
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        keep: int | None = 3,
+        *,
+        every: int = 1,
+        mode: Literal["min", "max"] = "min",
+    ) -> None:
+        if not isinstance(folder, (str, os.PathLike)):
+            raise TypeError(f"folder: expected a path, found {shown(folder)}")
+        self.keep: int | None = _KEEP.check("keep", keep)
+        self.every: int = _EVERY.check("every", every)
+        self.mode: str = MODES.check("mode", mode)
+        self.folder = Path(folder).absolute()
+        self._made()
+        found = self._entries()[0]
+        self._last = found[-1].step if found else None
+
+    def save(
+        self,
+        opt: Optimizer,
+        *,
+        step: int | None = None,
+        metric: float | None = None,
+        params: bool = True,
+        extra: Mapping[str, Any] | None = None,
+        now: bool = False,
+    ) -> Path | None:
+        """Save a checkpoint if it is time to, and remove old ones.
+
+        It is time at the first call, and when a multiple of `every` lies between the
+        last saved step and this one.
+
+        Parameters
+        ----------
+        opt, params, extra
+            As for ``Optimizer.save``.
+        step : int, optional
+            The number of steps, or of epochs, >= 0.  Default: ``opt.t``.
+        metric : float, optional
+            The loss on a validation set, say, by which `best` chooses.  NaN is none.
+        now : bool
+            Whether it is time in any case, as at the end of a run.  Default False.
+
+        Returns
+        -------
+        Path or None
+            The file, which is on the disk now; None if it was not time.
+
+        Raises
+        ------
+        TypeError, ValueError, RuntimeError, OSError
+            As for ``Optimizer.save``.  All checkpoints are as they were.
+        """
+        if not isinstance(opt, Optimizer):
+            raise TypeError(f"opt: expected an optimizer of lrcore, found {shown(opt)}")
+        at: int = opt.t if step is None else _STEP.check("step", step)
+        value = None if metric is None else real("metric", metric, "a number")
+        if not (FLAG.check("now", now) or self._is_time(at)):
+            return None
+        self._made()
+        path = self.folder / f"step-{at:09d}.safetensors"
+        number = max((entry.number for entry in self._entries()[0]), default=-1) + 1
+        _durable.remove_unfinished(str(self.folder), "step-")
+        known = value is not None and not isnan(value)
+        about = {"step": at, "metric": value if known else None, "number": number}
+        save(opt, path, params=params, extra=extra, **about)
+        self._last = at
+        self._remove_old()
+        return path
+
+    def load(
+        self, opt: Optimizer, which: Literal["latest", "best"] = "latest", **how: Any
+    ) -> Restored | None:
+        """Continue from a checkpoint.
+
+        If the latest one is damaged, the one before it is loaded, with a warning.
+
+        Parameters
+        ----------
+        opt : Optimizer
+            Is loaded, with its params.
+        which : {"latest", "best"}
+            Default "latest".
+        **how
+            Further arguments of ``Optimizer.load``, such as `extra`.
+
+        Returns
+        -------
+        Restored or None
+            What ``Optimizer.load`` returns.  None: the folder has no checkpoint, and
+            nothing was changed.
+
+        Raises
+        ------
+        DamagedError
+            There are checkpoints, and all of them are damaged; or the best is.
+        TypeError, ValueError, RuntimeError, OSError
+            As for ``Optimizer.load``.
+        """
+        which = _WHICH.check("which", which)
+        entries, damaged = self._entries()
+        if which == "best":
+            best = self.best
+            return None if best is None else self._load(opt, best, how)
+        told = [str(error) for error in damaged]
+        for entry in reversed(entries):
+            try:
+                restored = self._load(opt, entry.path, how)
+            except DamagedError as error:
+                told.append(str(error))
+                continue
+            if told:
+                warnings.warn(
+                    f"{'; '.join(told[:3])}.  Loaded {shown(str(entry.path))}, of step "
+                    f"{entry.step}, instead",
+                    stacklevel=2,
+                )
+            return restored
+        if told:
+            raise DamagedError(
+                f"folder: found only damaged checkpoints in {shown(str(self.folder))}: "
+                f"{'; '.join(told[:3])}"
+            )
+        return None
+
+    @property
+    def latest(self) -> Path | None:
+        """The checkpoint that was saved last."""
+        return next(reversed(self.paths), None)
+
+    @property
+    def best(self) -> Path | None:
+        """The checkpoint with the best metric; of equal ones, the first."""
+        return _best(_current(self._entries()[0]), self.mode)
+
+    @property
+    def paths(self) -> list[Path]:
+        """All checkpoints, the latest at the end."""
+        return [entry.path for entry in _current(self._entries()[0])]
+
+    def __repr__(self) -> str:
+        return (
+            f"Checkpoint({str(self.folder)!r}, keep={self.keep}, every={self.every}, "
+            f"mode={self.mode!r})"
+        )
+
+    def _made(self) -> None:
+        """Make the folder, durably."""
+        missing = [p for p in (self.folder, *self.folder.parents) if not p.exists()]
+        for path in reversed(missing):
+            path.mkdir(exist_ok=True)
+            _durable.sync_folder(str(path.parent))
+
+    def _is_time(self, step: int) -> bool:
+        if self._last is None:
+            return True
+        return self.every == 1 or step // self.every != self._last // self.every
+
+    def _load(self, opt: Optimizer, path: Path, how: dict[str, Any]) -> Restored:
+        restored = opt.load(path, **how)
+        self._last = restored.step
+        return restored
+
+    def _entries(self) -> tuple[list[_Entry], list[DamagedError]]:
+        """Return the checkpoints in the order of saving, and what is damaged."""
+        found, damaged = [], []
+        for name in sorted(os.listdir(self.folder)):
+            if not _NAME.fullmatch(name):
+                continue
+            path = self.folder / name
+            try:
+                with opened(path) as file:
+                    number = file.number("number")
+                    step, metric = file.number("step"), file.number("metric")
+                found.append(_Entry(path, number or 0, step or 0, metric))
+            except FileNotFoundError:  # another process has removed it just now
+                continue
+            except DamagedError as error:
+                damaged.append(error)
+        return sorted(found, key=lambda entry: entry.number), damaged
+
+    def _remove_old(self) -> None:
+        """Remove what is neither among the latest nor the best."""
+        if self.keep is None:
+            return
+        entries = self._entries()[0]
+        current = [entry.path for entry in _current(entries)]
+        kept = {*current[-self.keep :], _best(_current(entries), self.mode)}
+        for entry in entries:
+            name = entry.path.name.removesuffix(_durable.PREVIOUS)
+            if entry.path.with_name(name) not in kept:
+                with suppress(FileNotFoundError):
+                    entry.path.unlink()
+
+
+def _current(entries: list[_Entry]) -> list[_Entry]:
+    """Return those that no later save of the same step has replaced."""
+    return [e for e in entries if e.path.suffix != _durable.PREVIOUS]
+
+
+def _best(entries: list[_Entry], mode: str) -> Path | None:
+    sign = 1 if mode == "min" else -1
+    known = [
+        (sign * e.metric, e.number, e.path) for e in entries if e.metric is not None
+    ]
+    return min(known)[2] if known else None

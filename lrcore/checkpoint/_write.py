@@ -1,0 +1,74 @@
+"""Writing a checkpoint, a part of a tensor at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from io import FileIO
+from typing import Any
+
+import numpy as np
+
+from lrcore._shared.types import Array
+from lrcore.checkpoint import _digests, _durable, _layout
+
+CHUNK = 1 << 20
+"""The bytes that are copied, digested and written at a time; they fit in a cache."""
+
+
+def write(
+    path: str,
+    arrays: Mapping[str, Array],
+    metadata: Mapping[str, str],
+    check: Callable[[], None],
+) -> None:
+    """Write arrays and texts to a file, whole or not at all; see `_durable`.
+
+    check : called when all is written; if it raises an error, the old file stays.
+    """
+    kinds = [(name, _code(a), a.shape) for name, a in arrays.items()]
+    tensors = _layout.placed(kinds)
+    rows = (len(tensors) + 1, _layout.DIGEST_SIZE)
+    size = tensors[-1].end if tensors else 0
+    last = _layout.Tensor(_layout.DIGESTS, "U8", rows, size, size + rows[0] * rows[1])
+    head = _layout.header([*tensors, last], metadata)
+    of_header = _digests.of_header(head)
+    buffer = np.empty(CHUNK, np.uint8)
+    with _durable.replacing(path) as file:
+        _put(file, head)
+        digests = []
+        for tensor in tensors:
+            digest = _digests.begun(of_header, tensor)
+            for part in _parts(arrays[tensor.name], tensor.dtype, buffer):
+                digest.update(part)
+                _put(file, part)
+            digests.append(digest.digest())
+        _put(file, b"".join([*digests, of_header]))
+        check()
+
+
+def _code(a: Array) -> str:
+    """Return the name of the array's dtype, which `_data` has checked."""
+    code = _layout.code_of(a.dtype)
+    assert code is not None
+    return code
+
+
+def _parts(a: Array, dtype: np.dtype[Any], buffer: Array) -> Iterator[memoryview]:
+    """Return the bytes of an array in C order, in a buffer that is used again.
+
+    They are copied so that digest and file are of the same bytes, whatever other
+    threads do with the array meanwhile.
+    """
+    copies = buffer.view(dtype)
+    flat = a.reshape(-1) if a.flags.c_contiguous else a.flat
+    for begin in range(0, a.size, len(copies)):
+        part = copies[: a.size - begin]
+        part[...] = flat[begin : begin + len(part)]
+        yield part.view(np.uint8).data
+
+
+def _put(file: FileIO, data: bytes | memoryview) -> None:
+    """Write all of the data: the system may take a part of it at a time."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]

@@ -1,0 +1,202 @@
+"""Saving an optimizer to a file, and loading it: `lrcore.checkpoint` does the work."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from os import PathLike
+from typing import Any, Literal, NamedTuple
+
+from lrcore.optimizers.base.checkpoint import Source
+from lrcore.optimizers.base.matching import Match
+from lrcore.optimizers.base.planned import Planned
+
+
+class Room:
+    """The room above that does the work.
+
+    imported : imports and returns it; the package sets it, as imports lead down.
+    """
+
+    imported: Callable[[], Any]
+
+
+class Restored(NamedTuple):
+    """What a load returns.
+
+    path : the file.
+    step : the number of steps, as it was saved with it.
+    metric : the metric, or None.
+    extra : what was saved as `extra`, by name.
+    missing, unexpected : the paths of arrays that the file or the optimizer lacks.
+    replaced : a text for each schedule of the optimizer that the file's replaced.
+    """
+
+    path: str
+    step: int
+    metric: float | None
+    extra: dict[str, Any]
+    missing: list[str]
+    unexpected: list[str]
+    replaced: list[str]
+
+
+class OnDisk(Planned):
+    """The part of `Optimizer` that saves to files."""
+
+    __slots__ = ()
+
+    def save(
+        self,
+        path: str | PathLike[str],
+        *,
+        params: bool = True,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Save everything that later steps depend on to a file of safetensors.
+
+        When it returns, the file is on the disk.  If it raises an error, or the process
+        is killed, or the power fails, the file at `path` is the one that was there
+        before: a new one is written beside it, takes its name when it is complete, and
+        leaves the old one as ``PATH.prev``.
+
+        Parameters
+        ----------
+        path : str or path
+            The file; its folder must exist.
+        params : bool
+            Whether the params are saved, too.  Default True.
+        extra : dict, optional
+            What else the run needs, by name: numbers, strings, arrays of bools, ints,
+            floats and complex numbers, lists, tuples and dicts of them, random
+            generators of NumPy, and objects with ``state_dict`` and
+            ``load_state_dict``: `EarlyStopping`, `LossScaler`, `Monitor`, ....
+
+        Raises
+        ------
+        TypeError, ValueError
+            An argument cannot be saved; the message names it.
+        OSError
+            The file cannot be written.  The old one is there as before.
+        RuntimeError
+            A step is running, or the params are lent to ``averaged()``; or another
+            thread has stepped or changed the optimizer meanwhile.  The old file is
+            there as before.
+
+        Notes
+        -----
+        The file has the states, averages and gathered gradients, all counts of steps,
+        hyper-parameters, schedules and options that change results.  A plateau that is
+        a hyper-parameter is saved with them.  Of a function that is one (``lr=lambda t:
+        ...``) it has only the name; give it to the optimizer that loads the file.  Each
+        tensor has a SHA-256 digest, which `load` verifies.
+
+        No array is copied as a whole, but by an object of `extra` in its
+        ``state_dict``.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import numpy as np, lrcore
+        >>> w, rng = np.ones(2), np.random.default_rng(0)
+        >>> opt = lrcore.Adam(w, lr=lrcore.schedules.Cosine(0.1, total=100))
+        >>> opt.step(rng.normal(size=2))
+        True
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = f"{folder}/run.safetensors"
+        ...     opt.save(path, extra={"epoch": 1, "rng": rng})
+        ...     v = np.zeros(2)
+        ...     again = lrcore.Adam(v, lr=lrcore.schedules.Cosine(0.1, total=100))
+        ...     restored = again.load(path)
+        >>> again.t, (v == w).all(), restored.extra["epoch"]
+        (1, np.True_, 1)
+        >>> restored.extra["rng"].random() == rng.random()
+        True
+        """
+        Room.imported().save(self, path, params=params, extra=extra)
+
+    def load(
+        self,
+        path: str | PathLike[str],
+        *,
+        params: bool = True,
+        extra: Mapping[str, Any] | None = None,
+        strict: bool = True,
+        match: Match = "place",
+        hyper: Source = "saved",
+        dtype: Literal["same", "convert"] = "same",
+    ) -> Restored:
+        """Continue from a file that `save` wrote: everything in place, to the bit.
+
+        All of the file is verified and compared with this optimizer before anything is
+        changed.  It takes the memory of one tensor at most, not that of all.
+
+        Parameters
+        ----------
+        path : str or path
+            The file.
+        params : bool
+            Whether the params are loaded, too.  Default True.
+        extra : dict, optional
+            Arrays, generators and objects of yours that are to continue in place, by
+            the names under which they were saved.
+        strict, match, hyper
+            As for ``load_state_dict``.
+        dtype : {"same", "convert"}
+            "convert": float32 becomes float64 where this optimizer has it, and the
+            other way, for params, states, arrays in `extra` and the weights of an
+            `EarlyStopping`; this takes the memory of the converted arrays.  Default
+            "same": another dtype is an error.
+
+        Returns
+        -------
+        Restored
+            ``extra`` has what was saved, by name: what you gave is the same object,
+            other generators are new ones, and of other objects it is their
+            ``state_dict()``.  ``step`` and ``metric`` are those of `Checkpoint`, and
+            ``missing`` and ``unexpected`` those of ``load_state_dict``.
+
+        Raises
+        ------
+        FileNotFoundError, OSError
+            There is no file, or it cannot be read.
+        lrcore.checkpoint.DamagedError
+            The file is not as it was saved.  The message names the save before it, if
+            that is there.
+        TypeError, ValueError
+            The file does not fit this optimizer, its params or `extra`; it has a newer
+            format; or a function was not given again.  Nothing is changed.
+        RuntimeError
+            A step is running, or the params are lent to ``averaged()``.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import numpy as np, lrcore
+        >>> w = np.zeros(3)
+        >>> opt, scaler = lrcore.SGD(w, lr=0.1), lrcore.LossScaler(8.0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     opt.save(f"{folder}/run.safetensors", extra={"scaler": scaler})
+        ...     scaler.scale, w[:] = 2.0, 1.0
+        ...     opt.load(f"{folder}/run.safetensors", extra={"scaler": scaler}).step
+        0
+        >>> scaler.scale, w
+        (8.0, array([0., 0., 0.]))
+        """
+        restored: Restored = Room.imported().load(
+            self,
+            path,
+            params=params,
+            extra=extra,
+            strict=strict,
+            match=match,
+            hyper=hyper,
+            dtype=dtype,
+        )
+        if restored.replaced:
+            warnings.warn(
+                f"load: {'; '.join(restored.replaced)}.  With hyper='mine' the "
+                "schedules stay as they are",
+                stacklevel=2,
+            )
+        return restored

@@ -1,0 +1,125 @@
+"""lrcore.Checkpoint: which files are kept, and which one is loaded."""
+
+import math
+
+import numpy as np
+import pytest
+from saves import begun, bits, known, stepped, unfinished
+from wrong import WRONG, message, refused
+
+import lrcore
+from lrcore.checkpoint import DamagedError
+
+
+def numbers(checkpoint):
+    return [int(path.name[5:14]) for path in checkpoint.paths]
+
+
+def damage(path, at):
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(b"\xff\x00\xff")
+
+
+def test_the_latest_and_the_best_are_kept(tmp_path):
+    folder, opt = tmp_path / "a" / "b", begun()
+    checkpoint = lrcore.Checkpoint(folder, keep=2)
+    assert (checkpoint.latest, checkpoint.best, checkpoint.load(opt)) == (None,) * 3
+    for metric in (3.0, 1.0, math.nan, 2.0, 1.0, math.inf):
+        assert checkpoint.save(stepped(opt), metric=metric).exists()
+    assert numbers(checkpoint) == [2, 5, 6]
+    assert checkpoint.best.name == "step-000000002.safetensors"
+    assert checkpoint.latest.name == "step-000000006.safetensors"
+    again = lrcore.Checkpoint(folder, mode="max")
+    assert again.best == checkpoint.latest
+    restored = checkpoint.load(begun())
+    assert (restored.step, restored.metric) == (6, math.inf)
+    assert checkpoint.load(opt, "best").metric == 1.0
+    assert bits(opt) == known(2)[2]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        path.name for path in checkpoint.paths
+    ]
+    everything = lrcore.Checkpoint(tmp_path / "all", keep=None)
+    for step in range(9):
+        everything.save(opt, step=step)
+    assert numbers(everything) == [*range(9)]
+
+
+def test_the_rhythm(tmp_path):
+    opt, saved = begun(), []
+    for _ in range(2):  # the second time as if the process had begun again
+        checkpoint = lrcore.Checkpoint(tmp_path, every=10, keep=None)
+        for _ in range(13):
+            if checkpoint.save(stepped(opt)):
+                saved.append(opt.t)
+    assert saved == [1, 10, 20]
+    assert checkpoint.save(opt) is None
+    assert checkpoint.save(opt, now=True).name == "step-000000026.safetensors"
+    assert checkpoint.save(opt, step=71)
+    assert checkpoint.save(opt, step=79) is None
+
+
+def test_a_run_that_went_back_saves_what_is_latest(tmp_path):
+    opt = begun()
+    checkpoint = lrcore.Checkpoint(tmp_path, keep=2)
+    for _ in range(3):
+        checkpoint.save(stepped(opt), metric=opt.t)
+    checkpoint.load(opt, "best")  # step 1
+    checkpoint.save(stepped(opt))
+    assert opt.t == 2
+    assert numbers(checkpoint) == [1, 3, 2]
+    assert lrcore.Checkpoint(tmp_path).load(begun()).step == 2
+
+
+@pytest.mark.parametrize("at", [9, -5, -700], ids=["header", "digests", "data"])
+def test_a_damaged_one_is_passed_over(tmp_path, at):
+    opt = begun()
+    checkpoint = lrcore.Checkpoint(tmp_path)
+    for _ in range(3):
+        checkpoint.save(stepped(opt), metric=-opt.t)
+    size = checkpoint.latest.stat().st_size
+    damage(tmp_path / "step-000000003.safetensors", at % size)
+    again = begun()
+    with pytest.warns(UserWarning, match="damaged .* of step 2, instead"):
+        assert checkpoint.load(again).step == 2
+    assert bits(again) == known(2)[2]
+    for path in tmp_path.iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(DamagedError, match="folder: found only damaged"):
+        checkpoint.load(again)
+
+
+def test_a_step_saved_again_has_the_one_before(tmp_path):
+    checkpoint, opt = lrcore.Checkpoint(tmp_path), begun()
+    checkpoint.save(opt, step=7)
+    path = checkpoint.save(stepped(opt), step=7)
+    damage(path, 9)
+    with pytest.warns(UserWarning, match=r"Loaded .*\.prev"):
+        checkpoint.load(opt)
+    assert opt.t == 0
+
+
+def test_killed_saves_leave_nothing_for_long(tmp_path):
+    (tmp_path / ".step-000000003.safetensors.0.tmp").write_bytes(b"unfinished")
+    (tmp_path / "step-1.safetensors").write_bytes(b"of somebody else")
+    checkpoint = lrcore.Checkpoint(tmp_path)
+    assert checkpoint.paths == []
+    checkpoint.save(begun())
+    assert unfinished(tmp_path) == []
+    assert numbers(checkpoint) == [0]
+
+
+def test_wrong_arguments(tmp_path):
+    checkpoint, opt = lrcore.Checkpoint(tmp_path), begun()
+    for value in WRONG.values():
+        assert refused(lrcore.Checkpoint, tmp_path, mode=value)
+        assert refused(checkpoint.save, value)
+        assert refused(checkpoint.load, opt, value)
+        assert refused(checkpoint.save, opt, now=value)
+        if not isinstance(value, int):
+            assert refused(lrcore.Checkpoint, tmp_path, every=value)
+            assert refused(lrcore.Checkpoint, tmp_path, keep=value)
+            assert refused(checkpoint.save, opt, metric=value)
+            assert refused(checkpoint.save, opt, step=value)
+    assert message(lrcore.Checkpoint, np.ones(1)).startswith("folder: expected a path")
+    assert checkpoint.paths == []

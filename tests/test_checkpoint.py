@@ -144,7 +144,7 @@ def halved(t):
 @pytest.mark.parametrize("lr", [
     halved, lambda t: 0.5, partial(halved), Function(halved).warmup(3),
     lrcore.ReduceOnPlateau(halved), 2 * Root(0.5),
-], ids=str)  # fmt: skip
+], ids=["function", "lambda", "partial", "inside", "plateau", "class"])  # fmt: skip
 def test_a_function_is_given_again(lr, tmp_path):
     """A class of schedules is one, too, if it is not imported when the file is read."""
     path = tmp_path / "run"

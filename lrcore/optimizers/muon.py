@@ -176,7 +176,7 @@ class Muon(Optimizer):
     @classmethod
     def _rule_for(cls, h: Hyper) -> str:
         if not callable(h["ns_coefficients"]):
-            _terms(h)  # refuses too many
+            _given(h)  # refuses too many
         return cls._rule
 
     @staticmethod
@@ -196,29 +196,33 @@ class Muon(Optimizer):
 
     @staticmethod
     def _fold_directions(h: Hyper) -> Direct:
-        iteration = NewtonSchulz(_terms(h), h["eps"], h["eps_added"])
-        spread = h["adjust_lr_fn"]
+        given, n, spread = _given(h), h["ns_steps"], h["adjust_lr_fn"]
+        eps, adds_eps = h["eps"], h["eps_added"]
+        made: list[NewtonSchulz] = []  # by the first step: n may be large
 
         def direct(arrays: list[Array], buffers: dict[Any, Any]) -> None:
+            if not made:
+                terms = [*given, *[given[-1]] * (n - len(given))] if n else []
+                made.append(NewtonSchulz(terms, eps, adds_eps))
             for x in arrays:
                 if x.dtype not in buffers:
                     buffers[x.dtype] = Buffers(x.dtype)
-                iteration.apply(x, _spread(spread, *x.shape), buffers[x.dtype])
+                made[0].apply(x, _spread(spread, *x.shape), buffers[x.dtype])
 
         return direct
 
 
-def _terms(h: Hyper) -> list[Term]:
-    """Return the coefficients of each iteration."""
+def _given(h: Hyper) -> Sequence[Term]:
+    """Return the coefficients of the first iterations; the last are those of others."""
     given, n = h["ns_coefficients"], h["ns_steps"]
     if not isinstance(given[0], tuple):
-        return [given] * n
+        return (given,)
     if len(given) > n:
         raise ValueError(
             f"ns_coefficients: expected at most ns_steps = {n} triples, found "
             f"{len(given)}; set ns_steps={len(given)} to use all"
         )
-    return [*given, *[given[-1]] * (n - len(given))]
+    return tuple(given)
 
 
 def _spread(how: Spread, rows: int, columns: int) -> float:

@@ -66,7 +66,8 @@ static int is_done(unsigned number, int n_threads, int n_chunks)
 {
     unsigned all = 0;
     for (int t = 0; t < n_threads; t++) {
-        const uint64_t done = atomic_load(&dealt.done[t].chunks);
+        const uint64_t done =
+            atomic_load_explicit(&dealt.done[t].chunks, memory_order_acquire);
         if (done >> 32 == number) all += (unsigned)done;
     }
     return all == (unsigned)n_chunks;
@@ -84,8 +85,10 @@ int lrc_do_chunks(int thread, unsigned number)
         const int share = (thread + i) % n_threads;
         for (int k; (k = claim(share, number, i == 0)) >= 0;) {
             job(ctx, &(lrc_chunk){k, n_chunks});
-            atomic_store(&dealt.done[thread].chunks, ++done);
-            if (atomic_load(&dealt.caller_sleeps) &&
+            atomic_store_explicit(&dealt.done[thread].chunks, ++done,
+                                  memory_order_release);
+            lrc_store_before_load();
+            if (atomic_load_explicit(&dealt.caller_sleeps, memory_order_relaxed) &&
                 is_done(number, n_threads, n_chunks)) {
                 atomic_store(&dealt.caller_sleeps, 0);
                 lrc_wake(&dealt.caller_sleeps);
@@ -100,7 +103,8 @@ void lrc_wait_for_chunks(unsigned number, int n_threads, int n_chunks)
     long long began = 0;
     while (!is_done(number, n_threads, n_chunks)) {
         if (!lrc_waited_for(CALLER_AWAKE, &began)) continue;
-        atomic_store(&dealt.caller_sleeps, 1);
+        atomic_store_explicit(&dealt.caller_sleeps, 1, memory_order_relaxed);
+        lrc_store_before_load();
         if (!is_done(number, n_threads, n_chunks))
             lrc_sleep_while(&dealt.caller_sleeps, 1);
         atomic_store(&dealt.caller_sleeps, 0);

@@ -92,8 +92,10 @@ static int grow(int n)
 /* Change the job's number; wake the threads that sleep, if asked. */
 static void publish(unsigned number, int wakes)
 {
-    atomic_store(&pool.number, number);
-    if (wakes && atomic_load(&pool.sleepers) > 0) lrc_wake(&pool.number);
+    atomic_store_explicit(&pool.number, number, memory_order_release);
+    lrc_store_before_load();
+    if (wakes && atomic_load_explicit(&pool.sleepers, memory_order_relaxed) > 0)
+        lrc_wake(&pool.number);
 }
 
 /* Whether to wake threads for a job.  Small jobs do not wake them each time if they came

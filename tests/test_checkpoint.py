@@ -346,7 +346,7 @@ def test_a_number_that_float32_does_not_have(tmp_path):
 
 
 def test_the_memory_of_a_save_and_a_load(tmp_path):
-    """A part of a tensor for a save; for a load, less than one of six tensors."""
+    """Less than a fifth of one of six tensors, for a save and for a load."""
     n = 2_000_000
     w, other = np.ones(n), np.ones(n)
     path, tensor = tmp_path / "run", w.nbytes

@@ -21,6 +21,18 @@ def damage(path, at):
         file.write(b"\xff\x00\xff")
 
 
+def test_the_best_stays_if_its_step_is_saved_again_without_a_metric(tmp_path):
+    """As at the end of a run, by now=True."""
+    opt, checkpoint = begun(), lrcore.Checkpoint(tmp_path, keep=1)
+    for metric in (2.0, 1.0):
+        checkpoint.save(stepped(opt), metric=metric)
+    checkpoint.save(opt, now=True)
+    for _ in range(2):
+        assert checkpoint.load(begun(), "best").metric == 1.0
+        checkpoint.save(stepped(opt))
+    assert checkpoint.load(begun()).step == 4
+
+
 def test_the_latest_and_the_best_are_kept(tmp_path):
     folder, opt = tmp_path / "a" / "b", begun()
     checkpoint = lrcore.Checkpoint(folder, keep=2)

@@ -31,7 +31,7 @@ class Decoder:
         self.missing: list[str] = []
         self._read = read
         self._shared = _shared(content)
-        self._made: dict[int, Any] = {}  # and the objects of hyper-parameters
+        self._made: dict[int, Any] = {}  # plateaus by number, so that groups share them
 
     def decode(self, value: Any, where: str, own: Any = None) -> Any:
         """Return a value: plateaus as such; of other objects, their states."""

@@ -1,8 +1,8 @@
 """The digests of a file: SHA-256 of its header, and of each tensor.
 
-It takes 0.9 s a GB on a processor with instructions for it, where BLAKE2b takes 1.6 s
-and CRC-32 0.3 s.  One of 2^32 damages passes a checksum such as CRC-32, and the sum of
-the wrong tensor is as good as any other.
+SHA-256 takes 0.9 s for 1 GB on a processor with instructions for it; BLAKE2b takes
+1.6 s, CRC-32 0.3 s.  But a checksum such as CRC-32 misses one damage of 2^32, and
+cannot tell that a tensor is in the place of another one.
 """
 
 from __future__ import annotations

@@ -144,7 +144,7 @@ class Encoder:
 
     def _dict(self, value: Mapping[Any, Any], where: str, name: str) -> Any:
         for key in value:
-            if not isinstance(key, (str, int, float, bool, tuple, type(None))):
+            if not isinstance(key, (str, int, float, tuple, type(None))):
                 raise error(
                     TypeError,
                     where,

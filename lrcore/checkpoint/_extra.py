@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from functools import partial
 from typing import Any
 
@@ -119,9 +120,10 @@ class Loading:
         """Load the objects; if one refuses its state, all are as before."""
         try:
             for own, state in self._objects:
-                before = own.state_dict()
+                # A copy, as these may be the object's own arrays; and before the load,
+                # which may fail when a part is done.
+                self._undo.append((own, deepcopy(own.state_dict())))
                 own.load_state_dict(state)
-                self._undo.append((own, before))
         except BaseException:
             self.undo()
             raise

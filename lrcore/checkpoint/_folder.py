@@ -152,7 +152,7 @@ class Checkpoint:
         Raises
         ------
         TypeError, ValueError, RuntimeError, OSError
-            As for ``Optimizer.save``.  All checkpoints are as they were.
+            As for ``Optimizer.save``.
         """
         if not isinstance(opt, Optimizer):
             raise TypeError(f"opt: expected an optimizer of lrcore, found {shown(opt)}")
@@ -233,8 +233,12 @@ class Checkpoint:
 
     @property
     def best(self) -> Path | None:
-        """The checkpoint with the best metric; of equal ones, the first."""
-        return _best(_current(self._entries()[0]), self.mode)
+        """The checkpoint with the best metric; of equal ones, the first.
+
+        If its step was saved again, it is the file before, ``.prev``; a third save of
+        that step replaces it.
+        """
+        return _best(self._entries()[0], self.mode)
 
     @property
     def paths(self) -> list[Path]:
@@ -288,10 +292,10 @@ class Checkpoint:
             return
         entries = self._entries()[0]
         current = [entry.path for entry in _current(entries)]
-        kept = {*current[-self.keep :], _best(_current(entries), self.mode)}
+        kept = {*current[-self.keep :], _best(entries, self.mode)}
         for entry in entries:
             name = entry.path.name.removesuffix(_durable.PREVIOUS)
-            if entry.path.with_name(name) not in kept:
+            if kept.isdisjoint((entry.path, entry.path.with_name(name))):
                 with suppress(FileNotFoundError):
                     entry.path.unlink()
 

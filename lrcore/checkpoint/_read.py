@@ -144,10 +144,11 @@ class Opened:
         return start, header, of_header
 
     def _check_version(self, version: Any) -> None:
-        if version != str(VERSION):
+        if version not in map(str, range(1, VERSION + 1)):
             raise ValueError(
-                f"path: expected format version {VERSION}, found {shown(version)} in "
-                f"{shown(self.path)}, which a newer lrcore has saved; update lrcore"
+                f"path: expected a format version of at most {VERSION}, found "
+                f"{shown(version)} in {shown(self.path)}, which a newer lrcore has "
+                "saved; update lrcore"
             )
 
     # --- bytes ---------------------------------------------------------------------

@@ -47,7 +47,7 @@ def write(
 
 
 def _code(a: Array) -> str:
-    """Return the name of the array's dtype, which `_data` has checked."""
+    """Return the name of the array's dtype, which the Encoder has checked."""
     code = _layout.code_of(a.dtype)
     assert code is not None
     return code

@@ -77,7 +77,8 @@ class OnDisk(Planned):
         TypeError, ValueError
             An argument cannot be saved; the message names it.
         OSError
-            The file cannot be written.  The old one is there as before.
+            The file cannot be written.  The old one is there as before; or the new one,
+            whole, if only its name could not be synced to the disk.
         RuntimeError
             A step is running, or the params are lent to ``averaged()``; or another
             thread has stepped or changed the optimizer meanwhile.  The old file is
@@ -87,12 +88,12 @@ class OnDisk(Planned):
         -----
         The file has the states, averages and gathered gradients, all counts of steps,
         hyper-parameters, schedules and options that change results.  A plateau that is
-        a hyper-parameter is saved with them.  Of a function that is one (``lr=lambda t:
-        ...``) it has only the name; give it to the optimizer that loads the file.  Each
-        tensor has a SHA-256 digest, which `load` verifies.
+        a hyper-parameter is saved with them: leave it out of `extra`.  Of a function
+        that is one (``lr=lambda t: ...``) it has only the name; give it to the optimizer
+        that loads the file.  Each tensor has a SHA-256 digest, which `load` verifies.
 
-        No array is copied as a whole, but by an object of `extra` in its
-        ``state_dict``.
+        No array is copied as a whole, except complex ones, and those that an object of
+        `extra` copies in its ``state_dict``.
 
         Examples
         --------
@@ -129,7 +130,8 @@ class OnDisk(Planned):
         """Continue from a file that `save` wrote: everything in place, to the bit.
 
         All of the file is verified and compared with this optimizer before anything is
-        changed.  It takes the memory of one tensor at most, not that of all.
+        changed.  It takes little memory, except for a copy of each array in Fortran
+        order, which the file has in C order, and of the arrays in `extra`.
 
         Parameters
         ----------

@@ -172,7 +172,8 @@ def test_a_newer_format_and_other_files(tmp_path, monkeypatch):
     opt.save(path)
     monkeypatch.undo()
     said = message(opt.load, path)
-    assert "path: expected a format version of at most 1, found '2' in " in said
+    begin = "path: expected a format version of at most 1, found '2' in "
+    assert said.startswith(begin)
     assert said.endswith("which a newer lrcore has saved; update lrcore")
     safetensors.numpy.save_file({"w": np.ones(3)}, path)
     said = message(opt.load, path)

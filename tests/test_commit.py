@@ -71,6 +71,7 @@ def test_an_attribute_that_cannot_be_set_takes_all_others_back():
     commit = Commit()
     commit.copy(first, np.ones(3))
     commit.set(obj, "x", 2)
+    commit.set(obj, "x", 3)
     commit.set(obj, "new", 2)
     commit.set(Refusing(), "y", 2)
     with pytest.raises(AttributeError):

@@ -11,7 +11,7 @@ pytest.importorskip("_testcapi", reason="this Python has no module for its own t
 # Each point is tried in a child of its own: what an earlier one has done to NumPy or to
 # Python cannot matter, and a crash is the point's.
 SCRIPT = """
-    import os, sys
+    import gc, os, sys
     import _testcapi, numpy as np, lrcore
 
     def arrays(value):
@@ -76,7 +76,11 @@ SCRIPT = """
             failed = True
         if seen(opt, params) not in (before, after):
             os._exit(1)
-        opt.t  # it can be used
+        if not gc.isenabled():
+            os._exit(3)
+        for i in sorted(opt._plan.to_come):  # and it can be used
+            opt.step_one(i, grads[i])
+        opt.step(grads)
         os._exit(0 if failed else 2)
 
     k = last = 0

@@ -112,6 +112,12 @@ def test_a_rate_below_0_rises_to_infinity(rate):
 def test_an_epoch_is_evaluated_once():
     """Unless there are more epochs than steps: then once for each step."""
     seen = []
+    known = {0: 1.0, 2: 3.0}
+    assert PerEpoch(Function(known.get), 10)(np.array([0, 25, 26])).tolist() == [
+        1,
+        3,
+        3,
+    ]
     s = PerEpoch(Function(lambda t: seen.append(t) or float(t)), 100)
     assert s(np.arange(350)).tolist() == [t // 100 for t in range(350)]
     assert seen == [0, 1, 2, 3]

@@ -15,13 +15,13 @@ cdef class Commit:
         commit.make()
 
     `make` checks everything before it changes anything.  While it changes arrays and
-    attributes no Python code runs, so no handler of a signal, no other thread and no
+    plain attributes no Python code runs, so no handler of a signal, no other thread and no
     failed allocation can stop it half way.  An attribute whose class runs Python code
-    to set it may raise an error: then all is as it was.
+    to set it may raise an error: what was set before it is set back.
 
     lock : the Lock of an optimizer; None: what changes belongs to none.
     unchanged : whether `make` refuses if the optimizer has been stepped or changed since
-        now, for changes that are made from what the optimizer has now.
+        this Commit was made, for changes that are made from what the optimizer has now.
     """
 
     cdef Lock lock
@@ -119,7 +119,7 @@ cdef class Commit:
                 setattr(obj, name, value)
                 n = i + 1
         except BaseException:
-            for i in range(n):
+            for i in reversed(range(n)):  # one may have been set twice
                 obj, name, _ = self.writes[i]
                 if self.old[i] is MISSING:
                     delattr(obj, name)
@@ -167,8 +167,16 @@ cdef bint can_take(to, of) except -1:
 
 
 cdef object copy_of(cnp.ndarray array):
-    """A copy in the same memory order, which runs no Python code."""
-    return cnp.PyArray_NewCopy(array, cnp.NPY_KEEPORDER)
+    """A copy of a contiguous array, in the same memory order.
+
+    NumPy would let other threads go on while it copies a large one.
+    """
+    cdef bint turned = not cnp.PyArray_IS_C_CONTIGUOUS(array)
+    cdef cnp.ndarray copy = cnp.PyArray_EMPTY(
+        cnp.PyArray_NDIM(array), cnp.PyArray_DIMS(array), cnp.PyArray_TYPE(array), turned
+    )
+    memcpy(cnp.PyArray_BYTES(copy), cnp.PyArray_BYTES(array), <size_t>cnp.PyArray_NBYTES(array))
+    return copy
 
 
 cdef void exchange_bytes(char *a, char *b, size_t size) noexcept:

@@ -4,7 +4,7 @@
 cdef class Settings:
     """The options of all steps, and the memory that they need.
 
-    project : see the field of this name.
+    project : see Resolved.project.
     numbers : (grad_scale, clip_norm, clip_eps), 0 for none; or, with schedules,
         `scheduled`, which returns these for the number of steps taken.
     """

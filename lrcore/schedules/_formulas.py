@@ -84,10 +84,14 @@ def _arrays_distinct(at: Callable[[Array, Any], Any], k: Array) -> Any:
     low, high = int(k.min()), int(k.max())
     if high - low >= len(k):
         return at(k, ARRAYS)
-    values = at(np.arange(low, high + 1, dtype=float), ARRAYS)
+    places = (k - low).astype(np.intp)
+    found = np.flatnonzero(np.bincount(places))  # those that are there
+    values = at(found + float(low), ARRAYS)
     if not isinstance(values, np.ndarray):
         return values
-    return values.take((k - low).astype(np.intp))
+    table = np.empty(high - low + 1)
+    table[found] = values
+    return table.take(places)
 
 
 def _arrays_whole_powers(x: float, k: int | Array) -> Any:

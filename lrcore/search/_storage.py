@@ -77,6 +77,8 @@ def _without_password(url: str) -> str:
     and the last "@" is hidden.
     """
     scheme, separator, rest = _SECRETS.sub(r"\1***", url).partition("://")
+    if rest.startswith("/"):  # a file, without a login
+        return f"{scheme}{separator}{rest}"
     login, at, place = rest.rpartition("@")
     user, colon, _ = login.partition(":")
     hidden = f"{user}:***@{place}" if at and colon else rest

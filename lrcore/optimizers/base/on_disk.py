@@ -89,11 +89,12 @@ class OnDisk(Planned):
         The file has the states, averages and gathered gradients, all counts of steps,
         hyper-parameters, schedules and options that change results.  A plateau that is
         a hyper-parameter is saved with them: leave it out of `extra`.  Of a function
-        that is one (``lr=lambda t: ...``) it has only the name; give it to the optimizer
-        that loads the file.  Each tensor has a SHA-256 digest, which `load` verifies.
+        that is one (``lr=lambda t: ...``) it has only the name; give it to the
+        optimizer that loads the file.  Each tensor has a SHA-256 digest, which `load`
+        verifies.
 
-        No array is copied as a whole, except complex ones, and those that an object of
-        `extra` copies in its ``state_dict``.
+        No array is copied as a whole, except complex ones, and those that an object
+        of `extra` copies in its ``state_dict``.
 
         Examples
         --------

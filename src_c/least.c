@@ -10,7 +10,7 @@
 #include "factor.h"
 
 /* A band has 64 rows, so that the numbers of its columns take little memory and time, but
- * a 32nd of the tensor at most, so that there is work for threads. */
+ * about a 32nd of the tensor at most, so that there is work for threads. */
 enum { BAND_ROWS = 64, BANDS = 32 };
 
 size_t lrc_grain(const lrc_tensor *t)
@@ -23,9 +23,9 @@ size_t lrc_grain(const lrc_tensor *t)
 /* What a tensor's strips have found, in the tensor's type. */
 typedef struct {
     void *row; /* of each piece of a row: see piece_of() */
-    void
-        *col; /* n_cols for each band or, if a band is no longer than a row, each row */
-    size_t down; /* the number of these */
+    /* n_cols for each band or, if a band is shorter than a row, for each row. */
+    void *col;
+    size_t down; /* how many times n_cols */
 } found;
 
 /* The number of the piece of a row that a strip has.  Both numbers rise along the memory,
@@ -42,13 +42,16 @@ size_t lrc_least_work(const lrc_tensor *t)
 {
     const lrc_shape shape = lrc_shape_of(t);
     if (shape.n_cols == 0) return 0;
-    return shape.n_rows + lrc_strips(t->n) + down_of(t, &shape) * shape.n_cols;
+    const size_t n =
+        shape.n_rows + lrc_strips(t->n) + down_of(t, &shape) * shape.n_cols;
+    return (n * lrc_size_of(t->dtype) + sizeof(double) - 1) / sizeof(double);
 }
 
 static found found_of(const lrc_run *run, const lrc_tensor *t, const lrc_shape *shape)
 {
     double *work = run->factor + t->first_factor;
-    return (found){work, work + shape->n_rows + lrc_strips(t->n), down_of(t, shape)};
+    void *col = lrc_at(work, shape->n_rows + lrc_strips(t->n), t->dtype);
+    return (found){work, col, down_of(t, shape)};
 }
 
 /* The least of all sides but the last, for n rows from `row` on. */

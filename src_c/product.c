@@ -20,8 +20,7 @@ typedef struct {
     const lrc_tensor *t;
     lrc_shape shape;
     size_t tile_rows;
-    size_t down,
-        across; /* tiles of a matrix, from top to bottom and from left to right */
+    size_t down, across; /* tiles of a matrix: one below the other, and side by side */
     /* The sums of each tile: n_rows by `across` for the rows of each matrix, and `down` by
      * n_cols for its columns.  New factors stand in the places of the first of them. */
     double *row, *col;

@@ -155,12 +155,12 @@ static void do_chunk(void *ctx, const lrc_chunk *chunk)
 /* Do the work of a pass by n chunks. */
 static void do_pass(lrc_run *run, int n)
 {
-    const int splits = run->backwards && !run->pass->by_lines;
-    run->pieces = splits ? pieces_of(run->plan->total, n) : 1;
+    run->pieces = run->backwards ? pieces_of(run->plan->total, n) : 1;
     if (run->threads == 1) /* in the mode that is set already */
         do_pieces(run, &(lrc_chunk){0, 1});
     else
         lrc_parallel(run->threads, n, do_chunk, run);
+    /* The pass that makes factors touches no gradients: what is in the cache stays. */
     if (run->pass != &lrc_make_pass) run->backwards = !run->backwards;
 }
 
@@ -175,7 +175,7 @@ static void run_passes(lrc_run *run)
         const lrc_pass *pass = *next;
         if (!(run->asked & pass->asked) || run->result != pass->result) continue;
         run->pass = pass;
-        if (pass->work) do_pass(run, pass->by_lines ? run->threads : chunks);
+        if (pass->work) do_pass(run, pass->by_units ? run->threads : chunks);
         if (pass->meet) pass->meet(run);
     }
 }

@@ -91,7 +91,7 @@ struct lrc_pass {
     void (*work)(lrc_run *run,
                  const lrc_chunk *chunk); /* in several threads; or NULL */
     void (*meet)(lrc_run *run);           /* then in the caller's thread; or NULL */
-    int by_lines; /* whether chunks are rows and columns of matrices: few are best */
+    int by_units; /* whether chunks are split by the units of all tensors: few are best */
 };
 
 /* The passes of a step, in order: see step.c. */
@@ -149,7 +149,7 @@ const void *lrc_unfactored(const lrc_run *run, const lrc_view *v, const void *g,
                            lrc_scratch *u);
 size_t lrc_factor_work(const lrc_tensor *t);
 
-/* least.c: how many elements a chunk has whole multiples of, in a tensor; see below. */
+/* least.c: how many elements of a tensor stay in one chunk: those of some strips. */
 size_t lrc_grain(const lrc_tensor *t);
 
 /* average.c: update the averages of a strip. */

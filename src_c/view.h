@@ -16,7 +16,7 @@ typedef struct {
     void *delta, *p0; /* Mechanic's */
     const void *gauged[LRC_MAX_GAUGED];
     size_t n;     /* number of elements */
-    size_t at;    /* index of the first in its tensor: it tells the units */
+    size_t at;    /* index of the first in its tensor: it tells lines and units */
     int streamed; /* whether the tensor is too large for caches, and to be prefetched */
     const lrc_units *units;
     const void *unit_factor;  /* a factor for each unit of the tensor, in its type */

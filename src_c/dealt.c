@@ -73,7 +73,8 @@ static int is_done(unsigned number, int n_threads, int n_chunks)
     return all == (unsigned)n_chunks;
 }
 
-int lrc_do_chunks(int thread, unsigned number)
+/* Do what is left to claim; note one's own chunks and their times. */
+static void do_chunks(int thread, unsigned number, lrc_seen *seen)
 {
     const int n_threads = atomic_load_explicit(&dealt.n_threads, memory_order_relaxed);
     const int n_chunks = atomic_load_explicit(&dealt.n_chunks, memory_order_relaxed);
@@ -84,7 +85,12 @@ int lrc_do_chunks(int thread, unsigned number)
     for (int i = 0; thread < n_threads && i < n_threads; i++) {
         const int share = (thread + i) % n_threads;
         for (int k; (k = claim(share, number, i == 0)) >= 0;) {
+            const long long began = lrc_now();
             job(ctx, &(lrc_chunk){k, n_chunks});
+            const long long ns = lrc_now() - began;
+            seen->own++;
+            seen->ns += ns;
+            if (ns > seen->longest_ns) seen->longest_ns = ns;
             atomic_store_explicit(&dealt.done[thread].chunks, ++done,
                                   memory_order_release);
             lrc_store_before_load();
@@ -95,10 +101,16 @@ int lrc_do_chunks(int thread, unsigned number)
             }
         }
     }
-    return (int)(uint32_t)done;
 }
 
-void lrc_wait_for_chunks(unsigned number, int n_threads, int n_chunks)
+void lrc_do_chunks(int thread, unsigned number)
+{
+    lrc_seen seen = {0};
+    do_chunks(thread, number, &seen);
+}
+
+/* Wait for the chunks that others are doing. */
+static void wait_for_chunks(unsigned number, int n_threads, int n_chunks)
 {
     long long began = 0;
     while (!is_done(number, n_threads, n_chunks)) {
@@ -109,6 +121,18 @@ void lrc_wait_for_chunks(unsigned number, int n_threads, int n_chunks)
             lrc_sleep_while(&dealt.caller_sleeps, 1);
         atomic_store(&dealt.caller_sleeps, 0);
     }
+}
+
+lrc_seen lrc_do_job(unsigned number, int n_threads, int n_chunks)
+{
+    lrc_seen seen = {0};
+    do_chunks(0, number, &seen);
+    seen.others = n_chunks - seen.own;
+    if (seen.others == 0) return seen;
+    const long long began = lrc_now();
+    wait_for_chunks(number, n_threads, n_chunks);
+    seen.waited_ns = lrc_now() - began;
+    return seen;
 }
 
 int lrc_has_use_for(int thread) { return thread < atomic_load(&dealt.n_threads); }

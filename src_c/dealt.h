@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "threads.h"
+#include "worth.h"
 
 enum { LRC_MOST_THREADS = 256, LRC_MOST_CHUNKS = 65535 };
 
@@ -17,12 +18,12 @@ enum { LRC_MOST_THREADS = 256, LRC_MOST_CHUNKS = 65535 };
  * number, which is another than those of the jobs before. */
 void lrc_deal(unsigned number, int n_threads, int n_chunks, lrc_job *job, void *ctx);
 
-/* In a thread of the job, the caller's being thread 0: do what is left to claim, if the
- * job is not over; return how many chunks that was. */
-int lrc_do_chunks(int thread, unsigned number);
+/* In a thread of the job: do what is left to claim, if the job is not over. */
+void lrc_do_chunks(int thread, unsigned number);
 
-/* In the caller's thread: wait for the chunks that others are doing. */
-void lrc_wait_for_chunks(unsigned number, int n_threads, int n_chunks);
+/* In the caller's thread, which is thread 0: the same, then wait for the chunks that
+ * others are doing. */
+lrc_seen lrc_do_job(unsigned number, int n_threads, int n_chunks);
 
 /* Whether the last job had a share for this thread. */
 int lrc_has_use_for(int thread);

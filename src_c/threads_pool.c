@@ -4,9 +4,10 @@
  * The caller takes part in its job (dealt.h).  A thread that the system has not run yet
  * finds nothing to do, and nobody has waited for it.  Threads that have nothing to do look
  * out for a job for 200 us, and then sleep.  They yield in between; otherwise a thread on
- * the caller's processor would keep the caller from running.  One job runs at a time: a
- * caller who finds the pool taken does its work alone.  A child process begins with an
- * empty pool. */
+ * the caller's processor would keep the caller from running.  Where waiting for threads
+ * in the middle of a chunk takes longer than they save, they rest for a while (worth.h).
+ * One job runs at a time: a caller who finds the pool taken does its work alone.  A child
+ * process begins with an empty pool. */
 
 #define _GNU_SOURCE /* for pthread_sigmask and nanosleep */
 #include <pthread.h>
@@ -19,6 +20,7 @@
 #include "lrcore.h"
 #include "threads.h"
 #include "wait.h"
+#include "worth.h"
 
 /* Threads stay awake for this long without work (ns): Python takes 100 us between two
  * steps of 1,000 arrays. */
@@ -36,6 +38,7 @@ static struct {
     int misses; /* how often threads were woken and came too late, since the last time that
                    another thread had a chunk; at most MOST_MISSES */
     int unwoken; /* jobs since threads were last woken */
+    lrc_worth worth;
     pthread_t thread[LRC_MOST_THREADS];
 } pool;
 
@@ -61,7 +64,7 @@ static void *live(void *thread)
         wait_for_job(number, used);
         number = atomic_load_explicit(&pool.number, memory_order_acquire);
         if (atomic_load(&pool.ends)) return NULL;
-        (void)lrc_do_chunks((int)(intptr_t)thread, number);
+        lrc_do_chunks((int)(intptr_t)thread, number);
     }
 }
 
@@ -117,9 +120,18 @@ static void note(int wakes, int alone)
         pool.misses++;
 }
 
+/* Take the pool for a job that should have other threads; return whether that was so. */
+static int take(void)
+{
+    if (atomic_load(&pool.ends) || atomic_exchange(&pool.taken, 1)) return 0;
+    if (lrc_is_worth_threads(&pool.worth, lrc_now())) return 1;
+    atomic_store(&pool.taken, 0);
+    return 0;
+}
+
 static void parallel(int n_threads, int n_chunks, lrc_job *job, void *ctx)
 {
-    if (atomic_load(&pool.ends) || atomic_exchange(&pool.taken, 1)) {
+    if (!take()) {
         job(ctx, &(lrc_chunk){0, 1});
         return;
     }
@@ -129,9 +141,9 @@ static void parallel(int n_threads, int n_chunks, lrc_job *job, void *ctx)
     lrc_deal(number, n_threads, n_chunks, job, ctx);
     const int wakes = is_worth_waking(n_threads, n_chunks);
     publish(number, wakes);
-    const int alone = lrc_do_chunks(0, number) == n_chunks;
-    lrc_wait_for_chunks(number, n_threads, n_chunks);
-    note(wakes, alone);
+    const lrc_seen seen = lrc_do_job(number, n_threads, n_chunks);
+    note(wakes, seen.others == 0);
+    lrc_enter_job(&pool.worth, &seen, lrc_now());
     atomic_store(&pool.taken, 0);
 }
 
@@ -147,6 +159,7 @@ static void empty(void)
     lrc_forget_job();
     atomic_store(&pool.sleepers, 0);
     atomic_store(&pool.refused, 0);
+    pool.worth = (lrc_worth){0};
     atomic_store(&pool.taken, 0);
 }
 

@@ -23,12 +23,17 @@ void lrc_wake(atomic_uint *number)
     (void)syscall(SYS_futex, number, WAKE, INT_MAX, NULL, NULL, 0);
 }
 
-int lrc_waited_for(long long ns, long long *began)
+long long lrc_now(void)
 {
     struct timespec now;
-    sched_yield(); /* another thread may need this processor more */
     clock_gettime(CLOCK_MONOTONIC, &now);
-    const long long at = now.tv_sec * 1000000000LL + now.tv_nsec;
+    return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+int lrc_waited_for(long long ns, long long *began)
+{
+    sched_yield(); /* another thread may need this processor more */
+    const long long at = lrc_now();
     if (*began == 0) *began = at;
     return at - *began > ns;
 }

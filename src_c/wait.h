@@ -21,6 +21,9 @@ void lrc_sleep_while(atomic_uint *number, unsigned value);
 /* Wake all threads that sleep on a number, after it was changed. */
 void lrc_wake(atomic_uint *number);
 
+/* The time of a clock that never goes back, in ns. */
+long long lrc_now(void);
+
 /* Call again and again while waiting awake: whether it has lasted `ns` by now.
  * `began` is 0 at first. */
 int lrc_waited_for(long long ns, long long *began);

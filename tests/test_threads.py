@@ -129,6 +129,10 @@ def test_a_program_takes_steps(program, way, sanitized):
     assert run(["setarch", "-R", *command] if sanitized else command) == "same"
 
 
+def test_threads_rest_while_waiting_for_them_takes_longer_than_they_save(program):
+    assert run([program("worth", False)]) == "as it should be"
+
+
 def test_threads_end_when_the_library_is_unloaded(tmp_path):
     toolchain = NATIVE._replace(openmp=False, flags=("-fvisibility=default",))
     library = tmp_path / "core.so"

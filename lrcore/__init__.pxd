@@ -144,6 +144,12 @@ cdef extern from "lrcore.h" nogil:
         int keep_subnormals
         size_t parallel_from
 
+    ctypedef struct lrc_block:
+        void *to
+        const void *of
+        size_t n
+        size_t first
+
     void lrc_add_squares(lrc_squares *, const lrc_squares *)
     double lrc_norm(const lrc_squares *)
     size_t lrc_plan_tensors(lrc_plan *)
@@ -152,6 +158,7 @@ cdef extern from "lrcore.h" nogil:
     int lrc_clip(lrc_plan *)
     int lrc_gather(lrc_plan *, int)
     int lrc_update_averages(lrc_plan *)
+    void lrc_copy(lrc_block *, size_t, int)
     size_t lrc_isa_count()
     const char *lrc_isa_name(size_t)
     int lrc_isa_runs(size_t)

@@ -156,6 +156,7 @@ class Plan:
     def snapshot(
         self, arrays: list[Array], attributes: list[tuple[Any, str]]
     ) -> tuple[list[Array], tuple[Any, ...], list[Any]]: ...
+    def copy_out(self, of: list[Array], to: list[Array], changes: int) -> None: ...
 
 class Lock:
     changes: int

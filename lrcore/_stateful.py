@@ -65,8 +65,8 @@ class Stateful:
     def _revived(self, saved: Mapping[str, Any]) -> Any:
         """Return a new object with the saved values, after a check of all of them."""
         wanted = self.state_dict().keys()
-        fits = isinstance(saved, Mapping) and saved.keys() ^ wanted <= self._later
-        if not fits or saved.keys() - wanted:
+        needed = wanted - self._later
+        if not isinstance(saved, Mapping) or not needed <= saved.keys() <= wanted:
             raise ValueError(f"saved: expected {list(wanted)}, found {shown(saved)}")
         # A subclass may have a constructor with other arguments.
         owner = next(kind for kind in type(self).__mro__ if "_config" in vars(kind))

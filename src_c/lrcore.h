@@ -253,6 +253,17 @@ int lrc_update_averages(lrc_plan *plan);
 /* Gather the gradients: acc = g if `first` is set, otherwise acc = acc + g. */
 int lrc_gather(lrc_plan *plan, int first);
 
+/* Copy blocks of n > 0 bytes each, in at most num_threads threads (0: lrc_num_threads()).
+ * No block overlaps another one or a copy; `to` is aligned to 64 bytes. */
+typedef struct {
+    void *to;
+    const void *of;
+    size_t n;
+    size_t first; /* set by lrc_copy(): bytes of the blocks before, in lines of 64 */
+} lrc_block;
+
+void lrc_copy(lrc_block *block, size_t n_blocks, int num_threads);
+
 /* For benchmarks: add g to each of n_arrays arrays (1 to 5) of n floats.  This moves
  * the bytes of a step with almost no arithmetic. */
 void lrc_traffic(const float *g, float *const *arrays, int n_arrays, size_t n,

@@ -1,10 +1,11 @@
 """Saves that are ended at any moment, each in a process of its own.
 
 ``python tests/interrupted_saves.py kills FOLDER 500`` kills a process that saves step
-after step at 500 random moments; ``calls FOLDER`` kills a save at each of its system
-calls, then lets each fail (with strace); ``sizes FOLDER 60`` limits the size of the
-file.  Each time, the file must be the old one or the new one, to the bit, and the new
-one if the save has returned.  They print what they have seen as JSON.
+after step at 500 random moments, and ``kills FOLDER 500 1`` one that steps on while a
+file is written; ``calls FOLDER`` kills a save at each of its system calls, then lets
+each fail (with strace); ``sizes FOLDER 60`` limits the size of the file.  Each time,
+the file must be the old one or the new one, to the bit, and the new one if the save has
+returned or has been waited for.  They print what they have seen as JSON.
 
 The processes are forks of this one, which has imported all that they need.
 """
@@ -48,16 +49,21 @@ def ended(pid):
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def kills(folder, trials):
+def kills(folder, trials, background=0):
     """Kill a process that saves step after step, at random moments."""
-    path, rng, wanted = folder / "run.safetensors", random.Random(0), known(STEPS)
+    path, rng, wanted = folder / "run.safetensors", random.Random(0), known(STEPS + 1)
     seen = Counter()
     stepped(begun()).save(path)
 
     def work():
         opt = loaded(path)
+        if background:
+            stepped(opt).save_async(path)
         for _ in range(STEPS):
-            stepped(opt).save(path)
+            if background:  # returns when the file before is on the disk
+                stepped(opt).save_async(path)
+            else:
+                stepped(opt).save(path)
             os.write(told, b".")
         signal.pause()
 
@@ -82,7 +88,7 @@ def kills(folder, trials):
         os.close(said)
         opt = loaded(path)
         assert bits(opt) == wanted[opt.t]
-        assert acknowledged <= opt.t <= acknowledged + 1, (acknowledged, opt.t)
+        assert acknowledged <= opt.t <= acknowledged + 1 + background
         previous = loaded(f"{path}.prev")
         assert bits(previous) == wanted[previous.t]
         assert opt.t - 1 <= previous.t <= opt.t

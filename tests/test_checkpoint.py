@@ -297,7 +297,7 @@ def test_wrong_arguments(tmp_path):
     opt.save(path)
     before = bits(opt)
     for value in WRONG.values():
-        for call in (opt.save, opt.load):
+        for call in (opt.save, opt.save_async, opt.load):
             assert refused(call, value)
             assert refused(call, path, params=value)
             assert refused(call, path, extra=value)

@@ -1,6 +1,9 @@
 """lrcore.Checkpoint: which files are kept, and which one is loaded."""
 
+import errno
 import math
+import os
+from io import FileIO
 
 import numpy as np
 import pytest
@@ -8,7 +11,7 @@ from saves import begun, bits, known, stepped, unfinished
 from wrong import WRONG, message, refused
 
 import lrcore
-from lrcore.checkpoint import DamagedError
+from lrcore.checkpoint import DamagedError, _read
 
 
 def numbers(checkpoint):
@@ -99,6 +102,33 @@ def test_a_damaged_one_is_passed_over(tmp_path, at):
         path.write_bytes(b"")
     with pytest.raises(DamagedError, match="folder: found only damaged"):
         checkpoint.load(again)
+
+
+@pytest.mark.parametrize("at", [0, 8, 5000], ids=["length", "header", "data"])
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES], ids=errno.errorcode.get)
+def test_a_bad_sector_is_passed_over(tmp_path, monkeypatch, at, number):
+    """As damage is; any other error of the system is raised."""
+    opt, checkpoint = begun(), lrcore.Checkpoint(tmp_path)
+    for _ in range(2):
+        checkpoint.save(stepped(opt))
+
+    class Bad(FileIO):
+        def readinto(self, part):
+            begin = self.tell()
+            if self.name == str(latest) and begin <= at < begin + len(part):
+                raise OSError(number, os.strerror(number))
+            return super().readinto(part)
+
+    latest = checkpoint.latest
+    monkeypatch.setattr(_read, "FileIO", Bad)
+    again = begun()
+    if number == errno.EIO:
+        with pytest.warns(UserWarning, match="cannot be read: .* of step 1, instead"):
+            assert checkpoint.load(again).step == 1
+        assert bits(again) == known(1)[1]
+    else:
+        with pytest.raises(PermissionError):
+            checkpoint.load(again)
 
 
 def test_a_step_saved_again_has_the_one_before(tmp_path):

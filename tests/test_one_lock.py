@@ -46,6 +46,7 @@ USES = {
     "group": momentum_of,
     "averaged": averaged,
     "state_dict": lambda opt: opt.state_dict(),
+    "save_async": lambda opt: opt.save_async("never written"),
     "load": lambda opt: opt.load_state_dict(made(np.ones(2)).state_dict()),
     "multiply_lr": lambda opt: opt.multiply_lr(0.5),
     "add_group": lambda opt: opt.add_group(np.ones(3)),

@@ -186,6 +186,38 @@ cdef class Resolved:
             )
             return copies, counts, values
 
+    def copy_out(self, list of, list to, unsigned long long changes):
+        """Copy contiguous arrays to others of their size, in one piece: it keeps the GIL,
+        so that no thread steps the optimizer, and no step of another one is refused.
+
+        to : aligned to 64 bytes.
+        changes : the lock's, when the rest of what is saved was read.  If there are more
+            now, RuntimeError is raised.
+        """
+        cdef Py_ssize_t i, n = 0
+        cdef cnp.ndarray one, other
+        cdef lrc_block *blocks = <lrc_block *>allocate(len(of), sizeof(lrc_block))
+        try:
+            for i in range(len(of)):
+                one, other = of[i], to[i]
+                if cnp.PyArray_NBYTES(one) != cnp.PyArray_NBYTES(other):
+                    raise ValueError("copy_out: an array has changed its size")
+                if cnp.PyArray_NBYTES(one) > 0:
+                    blocks[n].of = cnp.PyArray_BYTES(one)
+                    blocks[n].to = cnp.PyArray_BYTES(other)
+                    blocks[n].n = <size_t>cnp.PyArray_NBYTES(one)
+                    n += 1
+            self.lock.check()
+            if self.lock.changes != changes:
+                raise RuntimeError(
+                    "another thread has stepped or changed this optimizer while its "
+                    "copy was begun, so that nothing is saved: save it when no other "
+                    "thread uses it"
+                )
+            lrc_copy(blocks, n, self.plan.num_threads)
+        finally:
+            PyMem_Free(blocks)
+
     cdef int set_clipping(self, tuple numbers) except -1:
         self.grad_scale, self.plan.clip_norm, self.plan.clip_eps = numbers
         return 0

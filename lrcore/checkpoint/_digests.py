@@ -12,6 +12,9 @@ from typing import Any
 
 from lrcore.checkpoint._layout import Tensor
 
+CHUNK = 1 << 20
+"""The bytes that are digested, and written or read, at a time; they fit in a cache."""
+
 Digest = Any
 """An object of hashlib, which releases the GIL in `update`."""
 

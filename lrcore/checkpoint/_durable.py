@@ -11,6 +11,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
@@ -19,6 +20,9 @@ PREVIOUS = ".prev"
 """The ending of the name of the file that was there before."""
 
 _UNFINISHED = ".tmp"
+
+_open: dict[FileIO, int] = {}
+"""The files that are being written, each with the thread that does it."""
 
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 """The errors of file systems that cannot give a file a second name."""
@@ -36,6 +40,7 @@ def replacing(path: str) -> Iterator[FileIO]:
     unfinished = os.path.join(folder, f".{name}.{secrets.token_hex(8)}{_UNFINISHED}")
     # The mode is 0o666 without the bits of the umask, as of a file that open() makes.
     with FileIO(unfinished, "x") as file:
+        _open[file] = threading.get_ident()
         try:
             # The lock says that this file is in use.  The system takes it back when the
             # process ends, however it ends.
@@ -49,7 +54,20 @@ def replacing(path: str) -> Iterator[FileIO]:
             with suppress(OSError):
                 os.unlink(unfinished)
             raise
+        finally:
+            _open.pop(file, None)
     sync_folder(folder)
+
+
+def _forked() -> None:
+    """Close, in a child, the files that other threads write: it would lock them."""
+    for file, thread in list(_open.items()):
+        if thread != threading.get_ident():
+            file.close()
+            del _open[file]
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def sync_folder(folder: str) -> None:

@@ -16,7 +16,8 @@ from lrcore._shared.words import shown
 from lrcore.checkpoint import _durable
 from lrcore.checkpoint._load import opened
 from lrcore.checkpoint._read import DamagedError
-from lrcore.checkpoint._save import save
+from lrcore.checkpoint._save import save, save_async
+from lrcore.optimizers.base import saving
 from lrcore.optimizers.base.on_disk import Restored
 from lrcore.optimizers.base.optimizer import Optimizer
 
@@ -67,6 +68,10 @@ class Checkpoint:
         between.  Default 1: each call saves.
     mode : {"min", "max"}
         Whether the best metric is the least or the greatest.  Default "min".
+    background : bool
+        Whether files are written while training goes on: `save` copies the arrays, as
+        ``Optimizer.save_async`` does, and waits only if the file before is still being
+        written.  Default False.
 
     Attributes
     ----------
@@ -107,16 +112,19 @@ class Checkpoint:
         *,
         every: int = 1,
         mode: Literal["min", "max"] = "min",
+        background: bool = False,
     ) -> None:
         if not isinstance(folder, (str, os.PathLike)):
             raise TypeError(f"folder: expected a path, found {shown(folder)}")
         self.keep: int | None = _KEEP.check("keep", keep)
         self.every: int = _EVERY.check("every", every)
         self.mode: str = MODES.check("mode", mode)
+        self.background: bool = FLAG.check("background", background)
         self.folder = Path(folder).absolute()
         self._made()
         found = self._entries()[0]
         self._last = found[-1].step if found else None
+        self._saving: saving.Saving | None = None
 
     def save(
         self,
@@ -131,7 +139,9 @@ class Checkpoint:
         """Save a checkpoint if it is time to, and remove old ones.
 
         It is time at the first call, and when a multiple of `every` lies between the
-        last saved step and this one.
+        last saved step and this one.  With `background`, the error of a file that could
+        not be written is raised by the next call, which does nothing else; it is time
+        at the call after it.
 
         Parameters
         ----------
@@ -147,7 +157,8 @@ class Checkpoint:
         Returns
         -------
         Path or None
-            The file, which is on the disk now; None if it was not time.
+            The file, which is on the disk now (with `background`: when `wait` returns);
+            None if it was not time.
 
         Raises
         ------
@@ -158,7 +169,10 @@ class Checkpoint:
             raise TypeError(f"opt: expected an optimizer of lrcore, found {shown(opt)}")
         at: int = opt.t if step is None else _STEP.check("step", step)
         value = None if metric is None else real("metric", metric, "a number")
-        if not (FLAG.check("now", now) or self._is_time(at)):
+        is_time = FLAG.check("now", now) or self._is_time(at)
+        if is_time or (self._saving is not None and self._saving.done):
+            self.wait()
+        if not is_time:
             return None
         self._made()
         path = self.folder / f"step-{at:09d}.safetensors"
@@ -166,10 +180,32 @@ class Checkpoint:
         _durable.remove_unfinished(str(self.folder), "step-")
         known = value is not None and not isnan(value)
         about = {"step": at, "metric": value if known else None, "number": number}
-        save(opt, path, params=params, extra=extra, **about)
-        self._last = at
-        self._remove_old()
+        if self.background:
+            self._saving = save_async(
+                opt, path, params, extra, self._remove_old, **about
+            )
+            self._last = at
+        else:
+            save(opt, path, params, extra, **about)
+            self._last = at
+            self._remove_old()
         return path
+
+    def wait(self) -> None:
+        """Wait until the file that was saved last is on the disk.
+
+        Raises
+        ------
+        OSError
+            It could not be written, and no call has raised this before.
+        """
+        waits, self._saving = self._saving, None
+        if waits is not None:
+            try:
+                saving.end(waits)
+            except BaseException:
+                self._last = None  # so that it is time at the next call
+                raise
 
     def load(
         self, opt: Optimizer, which: Literal["latest", "best"] = "latest", **how: Any
@@ -201,6 +237,8 @@ class Checkpoint:
             As for ``Optimizer.load``.
         """
         which = _WHICH.check("which", which)
+        self.wait()
+        self._finish()
         entries, damaged = self._entries()
         if which == "best":
             best = self.best
@@ -238,18 +276,25 @@ class Checkpoint:
         If its step was saved again, it is the file before, ``.prev``; a third save of
         that step replaces it.
         """
+        self._finish()
         return _best(self._entries()[0], self.mode)
 
     @property
     def paths(self) -> list[Path]:
         """All checkpoints, the latest at the end."""
+        self._finish()
         return [entry.path for entry in _current(self._entries()[0])]
 
     def __repr__(self) -> str:
         return (
             f"Checkpoint({str(self.folder)!r}, keep={self.keep}, every={self.every}, "
-            f"mode={self.mode!r})"
+            f"mode={self.mode!r}, background={self.background})"
         )
+
+    def _finish(self) -> None:
+        """Wait for the files that are being written into this folder."""
+        folder = os.path.realpath(self.folder)
+        saving.finish(lambda path: os.path.dirname(path) == folder)
 
     def _made(self) -> None:
         """Make the folder, durably."""

@@ -16,7 +16,7 @@ from lrcore.checkpoint import _extra
 from lrcore.checkpoint._decode import Decoder
 from lrcore.checkpoint._paths import Path, resolved
 from lrcore.checkpoint._read import DamagedError, Opened
-from lrcore.optimizers.base import checkpoint, matching
+from lrcore.optimizers.base import checkpoint, matching, saving
 from lrcore.optimizers.base.checkpoint import Source
 from lrcore.optimizers.base.matching import Match
 from lrcore.optimizers.base.on_disk import Restored
@@ -28,18 +28,19 @@ def load(
     opt: Optimizer,
     path: Path,
     *,
-    params: bool = True,
-    extra: Mapping[str, Any] | None = None,
-    strict: bool = True,
-    match: Match = "place",
-    hyper: Source = "saved",
-    dtype: str = "same",
+    params: bool,
+    extra: Mapping[str, Any] | None,
+    strict: bool,
+    match: Match,
+    hyper: Source,
+    dtype: str,
 ) -> Restored:
     """Load a file into an optimizer: see ``Optimizer.load``."""
     with_params, strict = FLAG.check("params", params), FLAG.check("strict", strict)
     match, hyper = MATCH.check("match", match), SOURCE.check("hyper", hyper)
     dtype = _extra.DTYPE.check("dtype", dtype)
     given = _extra.checked(extra)
+    saving.settle(opt, resolved(path))
     lock = opt._plan.lock
     if not lock.torn:  # by a fork, which loading repairs
         lock.check()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import mmap
 import os
@@ -20,11 +21,9 @@ FORMAT = "lrcore checkpoint"
 VERSION = 1
 """The version of the format; it grows when an older lrcore cannot read a file."""
 
-_CHUNK = 1 << 20
-
 
 class DamagedError(ValueError):
-    """A checkpoint is not as it was saved: its digests say so, or it is cut short."""
+    """A checkpoint is not as it was saved: cut short, changed, or on a bad sector."""
 
 
 class Opened:
@@ -105,11 +104,11 @@ class Opened:
         DamagedError
             A tensor has another digest than when it was saved.
         """
-        buffer = memoryview(bytearray(_CHUNK))
+        buffer = memoryview(bytearray(_digests.CHUNK))
         rows = self.array(DIGESTS)
         for tensor, row in zip(self.tensors, rows, strict=False):
             digest = _digests.begun(self.of_header, tensor)
-            for begin in range(tensor.begin, tensor.end, _CHUNK):
+            for begin in range(tensor.begin, tensor.end, _digests.CHUNK):
                 part = buffer[: tensor.end - begin]
                 self._fill(tensor, part, begin)
                 digest.update(part)
@@ -119,9 +118,9 @@ class Opened:
     def _begun(self) -> tuple[int, Header, bytes]:
         """Return where the data begins, the header, and its digest."""
         size = os.fstat(self._file.fileno()).st_size
-        length = int.from_bytes(self._file.read(8), "little")
+        length = int.from_bytes(self._bytes(0, min(size, 8)), "little")
         start = 8 + length
-        if size < 8 or not 0 < length <= min(size - 8, _layout.LONGEST_HEADER):
+        if not 0 < length <= min(size - 8, _layout.LONGEST_HEADER):
             raise self._damaged("it is cut short, or no safetensors file")
         head = self._bytes(0, start)
         of_header = _digests.of_header(head)
@@ -154,22 +153,26 @@ class Opened:
     # --- bytes ---------------------------------------------------------------------
 
     def _bytes(self, begin: int, end: int) -> bytes:
-        self._file.seek(begin)
-        data = b""
-        while len(data) < end - begin:
-            more = self._file.read(end - begin - len(data))
-            if not more:
-                raise self._damaged("it is cut short")
-            data += more
-        return data
+        data = bytearray(end - begin)
+        self._read(memoryview(data), begin, "it")
+        return bytes(data)
 
     def _fill(self, tensor: Tensor, part: memoryview, begin: int) -> None:
         """Read bytes of the data, from `begin` on, into a buffer."""
-        self._file.seek(self._start + begin)
+        self._read(part, self._start + begin, shown(tensor.name))
+
+    def _read(self, part: memoryview, begin: int, name: str) -> None:
+        """Read bytes of the file; name : what they are of, in the words of errors."""
+        self._file.seek(begin)
         while part:
-            count = self._file.readinto(part)
+            try:
+                count = self._file.readinto(part)
+            except OSError as error:
+                if error.errno != errno.EIO:
+                    raise
+                raise self._damaged(f"{name} cannot be read: {error}") from error
             if not count:
-                raise self._damaged(f"{shown(tensor.name)} is cut short")
+                raise self._damaged(f"{name} is cut short")
             part = part[count:]
 
     def _damaged(self, what: str) -> DamagedError:

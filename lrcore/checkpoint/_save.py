@@ -4,32 +4,93 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from lrcore._shared.domains import FLAG
+from lrcore._shared.types import Array
 from lrcore._shared.words import shown
 from lrcore.checkpoint import _extra, _read
 from lrcore.checkpoint._encode import Encoder
 from lrcore.checkpoint._paths import Path, resolved
+from lrcore.checkpoint._snapshot import Snapshot
 from lrcore.checkpoint._write import write
-from lrcore.optimizers.base import checkpoint, options
+from lrcore.optimizers.base import checkpoint, options, saving
 from lrcore.optimizers.base.optimizer import Optimizer
+from lrcore.optimizers.base.saving import Saving
 from lrcore.optimizers.base.states import saved as saved_arrays
+
+
+class _Content(NamedTuple):
+    """What goes into a file.
+
+    arrays : those of the optimizer and the user themselves, by name.
+    changes : the optimizer's number of changes when the rest was read.
+    """
+
+    path: str
+    arrays: dict[str, Array]
+    metadata: dict[str, str]
+    changes: int
 
 
 def save(
     opt: Optimizer,
     path: Path,
-    *,
-    params: bool = True,
-    extra: Mapping[str, Any] | None = None,
+    params: bool,
+    extra: Mapping[str, Any] | None,
     **about: Any,
 ) -> None:
     """Save an optimizer to a file: see ``Optimizer.save``.
 
     about : texts and numbers for the header, as the step.
     """
+    content = _content(opt, path, params, extra, about)
+    lock = opt._plan.lock
+
+    def check() -> None:
+        lock.check()
+        if lock.changes != content.changes:
+            raise RuntimeError(
+                "this optimizer was stepped or changed while it was saved, so that the "
+                "old file stays; save it when no other thread uses it"
+            )
+
+    write(content.path, content.arrays, content.metadata, check)
+
+
+def save_async(
+    opt: Optimizer,
+    path: Path,
+    params: bool,
+    extra: Mapping[str, Any] | None,
+    then: Callable[[], None] = lambda: None,
+    **about: Any,
+) -> Saving:
+    """Save an optimizer to a file in the background: see ``Optimizer.save_async``.
+
+    then : called when the file is on the disk.
+    """
+    content = _content(opt, path, params, extra, about)
+    snapshot = Snapshot(opt, content.arrays, content.changes)
+    content.arrays.clear()  # the thread shall not keep the arrays themselves
+
+    def work() -> None:
+        try:
+            write(content.path, snapshot.arrays, content.metadata)
+            then()
+        finally:
+            snapshot.release()
+
+    begun = Saving(opt, content.path, work)
+    begun.begin()
+    return begun
+
+
+def _content(
+    opt: Optimizer, path: Path, params: Any, extra: Any, about: dict[str, Any]
+) -> _Content:
+    """Return what is to be saved, after all checks, and when earlier saves are over."""
     where = resolved(path)
     if not os.path.isdir(os.path.dirname(where)):
         raise FileNotFoundError(
@@ -37,8 +98,8 @@ def save(
         )
     with_params = FLAG.check("params", params)
     others = _extra.checked(extra)
-    lock = opt._plan.lock
-    before = lock.changes
+    saving.settle(opt, where)
+    changes = opt._plan.lock.changes
     encoder = Encoder()
     content = {
         "optimizer": _optimizer(opt, encoder),
@@ -53,32 +114,20 @@ def save(
         "functions": json.dumps(encoder.functions),
         "content": json.dumps(content, allow_nan=False, separators=(",", ":")),
     }
-
-    def check() -> None:
-        lock.check()
-        if lock.changes != before:
-            raise RuntimeError(
-                "this optimizer was stepped or changed while it was saved, so that the "
-                "old file stays; save it when no other thread uses it"
-            )
-
-    write(where, encoder.arrays, metadata, check)
+    return _Content(where, encoder.arrays, metadata, changes)
 
 
 def _optimizer(opt: Optimizer, encoder: Encoder) -> dict[str, Any]:
     """Return what ``opt.state_dict()`` has as JSON; its arrays are not copied."""
-    _, counts, (own, *hypers) = opt._plan.snapshot(
-        [], [(opt, "_options"), *((group, "_hyper") for group in opt.param_groups)]
-    )
-    return {
-        "version": checkpoint._VERSION,
-        "optimizer": type(opt).__name__,
-        **dict(zip(checkpoint._COUNTS, counts, strict=True)),
-        "options": {
+    _, counts, (own, *hypers) = opt._plan.snapshot([], checkpoint.attributes(opt))
+    return checkpoint.entries(
+        opt,
+        counts,
+        {
             name: encoder.hyper(own[name], name, f"options.{name}")
             for name in options.SAVED
         },
-        "param_groups": [
+        [
             {
                 name: encoder.hyper(
                     value, f"param_groups[{i}]: {name}", f"groups.{i}.{name}"
@@ -87,17 +136,14 @@ def _optimizer(opt: Optimizer, encoder: Encoder) -> dict[str, Any]:
             }
             for i, hyper in enumerate(hypers)
         ],
-        "patterns": [group.pattern for group in opt.param_groups],
-        "optimizers": checkpoint._classes(opt),
-        "names": [leaf.path for leaf in opt._tree.leaves],
-        "state": [
+        [
             {
                 name: encoder.encode(state[name], name, _dotted("state", leaf, name))
                 for name in saved_arrays(state)
             }
             for leaf, state in zip(opt._tree.leaves, opt.state, strict=True)
         ],
-    }
+    )
 
 
 def _params(opt: Optimizer, encoder: Encoder) -> list[Any]:

@@ -11,19 +11,17 @@ import numpy as np
 from lrcore._shared.types import Array
 from lrcore.checkpoint import _digests, _durable, _layout
 
-CHUNK = 1 << 20
-"""The bytes that are copied, digested and written at a time; they fit in a cache."""
-
 
 def write(
     path: str,
     arrays: Mapping[str, Array],
     metadata: Mapping[str, str],
-    check: Callable[[], None],
+    check: Callable[[], None] | None = None,
 ) -> None:
     """Write arrays and texts to a file, whole or not at all; see `_durable`.
 
     check : called when all is written; if it raises an error, the old file stays.
+        None: no other thread changes the arrays.
     """
     kinds = [(name, _code(a), a.shape) for name, a in arrays.items()]
     tensors = _layout.placed(kinds)
@@ -32,18 +30,19 @@ def write(
     last = _layout.Tensor(_layout.DIGESTS, "U8", rows, size, size + rows[0] * rows[1])
     head = _layout.header([*tensors, last], metadata)
     of_header = _digests.of_header(head)
-    buffer = np.empty(CHUNK, np.uint8)
+    parts = _parts if check is None else _copied_parts
     with _durable.replacing(path) as file:
         _put(file, head)
         digests = []
         for tensor in tensors:
             digest = _digests.begun(of_header, tensor)
-            for part in _parts(arrays[tensor.name], tensor.dtype, buffer):
+            for part in parts(arrays[tensor.name], tensor.dtype):
                 digest.update(part)
                 _put(file, part)
             digests.append(digest.digest())
         _put(file, b"".join([*digests, of_header]))
-        check()
+        if check is not None:
+            check()
 
 
 def _code(a: Array) -> str:
@@ -53,15 +52,25 @@ def _code(a: Array) -> str:
     return code
 
 
-def _parts(a: Array, dtype: np.dtype[Any], buffer: Array) -> Iterator[memoryview]:
+def _parts(a: Array, dtype: np.dtype[Any]) -> Iterator[memoryview]:
+    """Return the bytes of an array in C order, which is the file's."""
+    if a.dtype != dtype or not a.flags.c_contiguous:
+        yield from _copied_parts(a, dtype)
+        return
+    whole = a.reshape(-1).view(np.uint8).data
+    for begin in range(0, a.nbytes, _digests.CHUNK):
+        yield whole[begin : begin + _digests.CHUNK]
+
+
+def _copied_parts(a: Array, dtype: np.dtype[Any]) -> Iterator[memoryview]:
     """Return the bytes of an array in C order, in a buffer that is used again.
 
     They are copied so that digest and file are of the same bytes, whatever other
     threads do with the array meanwhile.
     """
-    copies = buffer.view(dtype)
+    copies = np.empty(min(a.size, _digests.CHUNK // dtype.itemsize), dtype)
     flat = a.reshape(-1) if a.flags.c_contiguous else a.flat
-    for begin in range(0, a.size, len(copies)):
+    for begin in range(0, a.size, len(copies) or 1):
         part = copies[: a.size - begin]
         part[...] = flat[begin : begin + len(part)]
         yield part.view(np.uint8).data

@@ -23,11 +23,11 @@ from lrcore.optimizers.base.values import scheduled
 _VERSION = 1
 """The version of the dict's layout."""
 
-_ENTRIES = (
+_NEEDED = (
     *("version", "optimizer", "t", "gathered", "options", "param_groups", "names"),
     "state",
 )
-
+"""The entries without which a dict is refused."""
 
 _COUNTS = ("t", "steps", "gathered", "gathered_scale", "without_gradient")
 """The entries that a plan counts."""
@@ -54,23 +54,43 @@ def save(opt: Planned) -> dict[str, Any]:
     """Return copies of everything that later steps depend on, except the params."""
     copies, counts, (all_options, *hypers) = opt._plan.snapshot(
         [state[name] for state in opt.state for name in saved_arrays(state)],
-        [(opt, "_options"), *((group, "_hyper") for group in opt.param_groups)],
+        attributes(opt),
     )
     own = {name: all_options[name] for name in options.SAVED}
     own, *groups = stateful.copied([own, *hypers])
     copied = iter(copies)
+    states = [
+        {name: next(copied) for name in saved_arrays(state)} for state in opt.state
+    ]
+    return entries(opt, counts, own, groups, states)
+
+
+def attributes(opt: Planned) -> list[tuple[Any, str]]:
+    """Return what ``Plan.snapshot`` is to read: options, hyper-parameters by group."""
+    return [(opt, "_options"), *((group, "_hyper") for group in opt.param_groups)]
+
+
+def entries(
+    opt: Planned,
+    counts: Sequence[Any],
+    own_options: Mapping[str, Any],
+    groups: list[Any],
+    states: list[Any],
+) -> dict[str, Any]:
+    """Return the entries of a saved optimizer: values, or what a file has for them.
+
+    counts : those of ``Plan.snapshot``.
+    """
     return {
         "version": _VERSION,
         "optimizer": type(opt).__name__,
         **dict(zip(_COUNTS, counts, strict=True)),
-        "options": own,
+        "options": own_options,
         "param_groups": groups,
         "patterns": [group.pattern for group in opt.param_groups],
         "optimizers": _classes(opt),
         "names": [leaf.path for leaf in opt._tree.leaves],
-        "state": [
-            {name: next(copied) for name in saved_arrays(state)} for state in opt.state
-        ],
+        "state": states,
     }
 
 
@@ -97,9 +117,9 @@ def add(
     commit: Commit,
     saved: Mapping[str, Any],
     *,
-    strict: bool = True,
-    match: Match = "place",
-    hyper: Source = "saved",
+    strict: bool,
+    match: Match,
+    hyper: Source,
     unshared: bool = False,
 ) -> tuple[Loaded, list[str]]:
     """Check a saved state, and add all that `load` changes to a commit.
@@ -174,7 +194,7 @@ def _checked(
     """Check that a saved dict fits the optimizer."""
     if not isinstance(saved, Mapping):
         raise TypeError(f"saved: expected a state_dict(), found {shown(saved)}")
-    if missing := [key for key in _ENTRIES if key not in saved]:
+    if missing := [key for key in _NEEDED if key not in saved]:
         raise ValueError(f"saved: expected a state_dict(), found none of {missing}")
     if not _is(saved["version"], _VERSION):
         raise ValueError(

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 from lrcore.optimizers.base.checkpoint import Source
 from lrcore.optimizers.base.matching import Match
 from lrcore.optimizers.base.planned import Planned
+from lrcore.optimizers.base.saving import Saving
 
 
 class Room:
@@ -115,7 +116,73 @@ class OnDisk(Planned):
         >>> restored.extra["rng"].random() == rng.random()
         True
         """
-        Room.imported().save(self, path, params=params, extra=extra)
+        Room.imported()._save.save(self, path, params, extra)
+
+    def save_async(
+        self,
+        path: str | PathLike[str],
+        *,
+        params: bool = True,
+        extra: Mapping[str, Any] | None = None,
+    ) -> Saving:
+        """Save as `save` does, but write the file while training goes on.
+
+        The call copies all arrays, which takes about as long as a step, and returns; a
+        thread digests the copy and writes it.  The file is what `save` would have
+        written at the moment of the call, to the bit, whatever changes meanwhile.
+
+        Parameters
+        ----------
+        path, params, extra
+            As for `save`.
+
+        Returns
+        -------
+        lrcore.checkpoint.Saving
+            ``wait()`` waits until the file is on the disk, and ``done`` tells whether
+            it is.  You may leave both out: the interpreter ends when it is written.
+
+        Raises
+        ------
+        TypeError, ValueError, OSError, RuntimeError
+            As for `save`, of what can be known at once; then nothing is begun.
+        MemoryError
+            There is no memory for the copy.
+
+        Notes
+        -----
+        Errors of the writing (a full disk) are raised once: by ``wait()``, or by the
+        next `save_async`, `save` or `load` of this optimizer, which then does nothing
+        else.  If there is none, the error is printed when the optimizer is deleted or
+        the interpreter ends.  The file at `path` is the old one then, as for `save`.
+
+        An optimizer has one such save under way, and so has a path: the next
+        `save_async`, `save` or `load` of the same optimizer or path waits until it is
+        over.  So a file is never replaced by an older one, and memory holds one copy:
+        the bytes of the params, states and arrays of `extra`.  It is kept for the next
+        call until the optimizer is deleted.  (Fresh memory takes longer to get than the
+        copy to make, so that the first call takes some steps' time.)
+
+        A forked child has no part in it: the file is written by its parent.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import numpy as np, lrcore
+        >>> w = np.zeros(2)
+        >>> opt = lrcore.SGD(w, lr=1.0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     saving = opt.save_async(f"{folder}/run.safetensors")
+        ...     opt.step(np.ones(2))
+        ...     saving.wait()
+        ...     opt.load(f"{folder}/run.safetensors").step
+        True
+        0
+        >>> w
+        array([0., 0.])
+        """
+        saving: Saving = Room.imported()._save.save_async(self, path, params, extra)
+        return saving
 
     def load(
         self,
@@ -186,7 +253,7 @@ class OnDisk(Planned):
         >>> scaler.scale, w
         (8.0, array([0., 0., 0.]))
         """
-        restored: Restored = Room.imported().load(
+        restored: Restored = Room.imported()._load.load(
             self,
             path,
             params=params,

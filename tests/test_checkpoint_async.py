@@ -1,0 +1,486 @@
+"""opt.save_async: the file is of one moment, errors reach a call, nothing is lost."""
+
+import errno
+import gc
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from collections import namedtuple
+from contextlib import nullcontext, suppress
+from io import FileIO
+
+import numpy as np
+import pytest
+from saves import begun, bits, known, loaded, stepped, unfinished
+from test_one_lock import beside
+from wrong import message
+
+import lrcore
+from lrcore.checkpoint import _durable, _save, _snapshot, read
+from lrcore.optimizers.base import saving as of_saving
+
+Held = namedtuple("Held", "go_on begun")
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """Writers wait until `go_on` is set; `begun` is released by each."""
+    held, write = Held(threading.Event(), threading.Semaphore(0)), _save.write
+
+    def waiting(*args):
+        if threading.current_thread() is not threading.main_thread():
+            held.begun.release()
+            assert held.go_on.wait(60)
+        write(*args)
+
+    monkeypatch.setattr(_save, "write", waiting)
+    yield held
+    held.go_on.set()
+    of_saving.finish(lambda _: True)
+
+
+@pytest.fixture
+def full(monkeypatch):
+    """A disk that is full."""
+
+    class Full(FileIO):
+        def write(self, data):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(_durable, "FileIO", Full)
+        yield patched
+
+
+# --- one moment -----------------------------------------------------------------------
+
+
+def test_the_file_is_of_the_moment_of_the_call(tmp_path, held):
+    """Params, states, and what else is saved, change while it is written."""
+    opt, rng = stepped(begun()), np.random.default_rng(0)
+    whole = np.arange(12.0).reshape(3, 4)
+    stopping = lrcore.EarlyStopping(params=whole)
+    stopping.update(1.0)
+    extra = {
+        "rng": rng, "view": whole[::-1, ::2], "turned": np.asfortranarray(whole),
+        "swapped": whole.astype(">f8"), "empty": whole[:0], "stopping": stopping,
+        "complex": whole * 1j,
+    }  # fmt: skip
+    wanted, drawn = bits(opt), rng.bit_generator.state
+    arrays = {k: np.array(v) for k, v in extra.items() if isinstance(v, np.ndarray)}
+    saving = opt.save_async(tmp_path / "run", extra=extra)
+    assert not saving.done
+    for array in (whole, *(a for a in extra.values() if isinstance(a, np.ndarray))):
+        array[...] = -1
+    stopping.update(0.5)
+    rng.normal(size=3)
+    stepped(opt, 5)
+    opt.lr = 0.5
+    held.go_on.set()
+    saving.wait()
+    assert saving.done
+    assert bits(loaded(tmp_path / "run")) == wanted
+    found = read(tmp_path / "run").extra
+    assert found["rng"].bit_generator.state == drawn
+    assert (
+        found["stopping"]["weights"][0].tolist()
+        == np.arange(12.0).reshape(3, 4).tolist()
+    )
+    for name, array in arrays.items():
+        assert np.array_equal(found[name], array), name
+
+
+def test_the_file_is_what_save_writes(tmp_path):
+    opt = stepped(begun())
+    opt.save(tmp_path / "a", extra={"x": np.asfortranarray(np.eye(3))})
+    opt.save_async(tmp_path / "b", extra={"x": np.asfortranarray(np.eye(3))}).wait()
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+@pytest.mark.parametrize("n", [10, 200_000])
+def test_beside_a_thread_that_steps(n, tmp_path):
+    """No step is refused, and each file is of one moment."""
+    params = [np.zeros(n, np.float32) for _ in range(3)]
+    opt = lrcore.SGD(params, lr=1.0, momentum=1.0, num_threads=2)
+    path, seen = tmp_path / "run", set()
+
+    def use():
+        opt.save_async(path).wait()
+        found = read(path, mmap=True)
+        momenta = {x for a in found.state.values() for x in (a.min(), a.max())}
+        values = {x for a in found.params.values() for x in (a.min(), a.max())}
+        assert momenta == {found.step}
+        assert values == {-found.step * (found.step + 1) / 2}
+        seen.add(found.step)
+
+    opt.step([np.ones_like(p) for p in params])
+    beside(opt, [np.ones_like(p) for p in params], use, trials=20, gap=1e-3)
+    assert len(seen) > 1
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_a_copy_of_blocks_of_any_size(threads):
+    rng = np.random.default_rng(threads)
+    sizes = [0, 1, 3, 63, 64, 65, 4096, 100_001, 700_003, 0, 257]
+    arrays = {
+        str(k): rng.integers(0, 256, n, np.uint8)[k % 3 :] for k, n in enumerate(sizes)
+    }
+    opt = lrcore.SGD(np.ones(1), num_threads=threads)
+    snapshot = _snapshot.Snapshot(opt, arrays, opt._plan.lock.changes)
+    for name, array in arrays.items():
+        assert np.array_equal(snapshot.arrays[name], array)
+
+
+def test_a_change_before_the_copy_is_refused(tmp_path):
+    opt = begun()
+
+    class Stepping:
+        def state_dict(self):
+            stepped(opt)
+            return {}
+
+        def load_state_dict(self, saved): ...
+
+    with pytest.raises(RuntimeError, match="another thread has stepped or changed"):
+        opt.save_async(tmp_path / "run", extra={"x": Stepping()})
+    with opt.averaged(), pytest.raises(RuntimeError, match="lent to"):
+        opt.save_async(tmp_path / "run")
+    assert [*tmp_path.iterdir()] == []
+    opt.save_async(tmp_path / "run").wait()
+
+
+# --- errors ---------------------------------------------------------------------------
+
+NEXT = {
+    "wait": lambda opt, saving, path: saving.wait(),
+    "save_async": lambda opt, saving, path: opt.save_async(path),
+    "save": lambda opt, saving, path: opt.save(path),
+    "load": lambda opt, saving, path: opt.load(path),
+}
+
+
+@pytest.mark.parametrize("call", NEXT)
+def test_the_next_call_raises_the_error(call, tmp_path, full):
+    path = tmp_path / "run"
+    with full.context() as enough:
+        enough.setattr(_durable, "FileIO", FileIO)
+        opt = stepped(begun())
+        opt.save(path)
+    saving = stepped(opt).save_async(path)
+    of_saving.finish(lambda _: True)
+    full.undo()
+    before = path.read_bytes()
+    with pytest.raises(OSError, match="No space left") as raised:
+        NEXT[call](opt, saving, path)
+    assert raised.value.__notes__ == [
+        f"while {str(path)!r} was saved in the background"
+    ]
+    assert path.read_bytes() == before
+    assert unfinished(tmp_path) == []
+    assert opt.t == 2
+    NEXT[call](opt, opt.save_async(path), path)  # it is raised once
+    assert opt.t == 2
+    of_saving.finish(lambda _: True)
+    assert loaded(path).t == 2
+
+
+def test_a_folder_that_is_gone(tmp_path, held):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    opt = begun()
+    saving = opt.save_async(folder / "run")
+    folder.rmdir()
+    held.go_on.set()
+    for _ in range(2):
+        with pytest.raises(FileNotFoundError):
+            saving.wait()
+    assert repr(saving) == f"<Saving of {str(folder / 'run')!r}: failed>"
+    with pytest.raises(FileNotFoundError, match="path: found no folder"):
+        opt.save_async(folder / "run")
+
+
+def test_an_error_that_no_call_raises_is_printed(tmp_path, full, capsys):
+    for moment in ("after", "before"):
+        opt = begun()
+        saving = opt.save_async(tmp_path / moment)
+        if moment == "after":
+            of_saving.finish(lambda _: True)
+        del opt
+        of_saving.finish(lambda _: True)
+        gc.collect()
+        said = capsys.readouterr().err
+        assert "OSError: [Errno 28] No space left on device" in said
+        assert moment in said
+        assert saving.done
+    opt = begun()
+    with pytest.raises(OSError, match="No space"):
+        opt.save_async(tmp_path / "run").wait()
+    del opt
+    gc.collect()
+    assert capsys.readouterr().err == ""
+
+
+def test_without_a_thread_to_be_had_the_call_writes(tmp_path, monkeypatch):
+    def refused(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    saving = begun().save_async(tmp_path / "run")
+    assert saving.done
+    saving.wait()
+    assert loaded(tmp_path / "run").t == 0
+
+
+# --- several --------------------------------------------------------------------------
+
+
+def test_an_optimizer_and_a_path_have_one_save_under_way(tmp_path, held):
+    """Whatever waits for the first one comes after it."""
+    first, second, path = begun(), stepped(begun()), tmp_path / "run"
+    others = {
+        "its next": lambda: first.save_async(tmp_path / "next"),
+        "one to its path": lambda: second.save_async(path),
+        "save": lambda: second.save(path),
+        "load": lambda: begun().load(path),
+    }
+    for name, call in others.items():
+        held.go_on.clear()
+        first.save_async(path)
+        assert held.begun.acquire(timeout=60)
+        done = threading.Event()
+        thread = threading.Thread(target=lambda c=call, d=done: (c(), d.set()))
+        thread.start()
+        assert not done.wait(0.05), name
+        held.go_on.set()
+        thread.join()
+        assert done.is_set()
+        of_saving.finish(lambda _: True)
+        while held.begun.acquire(blocking=False):
+            pass
+        assert loaded(path).t == (1 if name in ("one to its path", "save") else 0)
+
+
+def test_other_optimizers_write_at_the_same_time(tmp_path, held):
+    saves = [stepped(begun(), k).save_async(tmp_path / str(k)) for k in range(3)]
+    for _ in saves:
+        assert held.begun.acquire(timeout=60)
+    held.go_on.set()
+    for k, saving in enumerate(saves):
+        saving.wait()
+        assert loaded(tmp_path / str(k)).t == k
+
+
+def test_a_handler_of_a_signal_may_save_while_a_save_begins(tmp_path, monkeypatch):
+    """Nothing waits for ever, and an error of the handler leaves nothing behind."""
+    opt, path = begun(), tmp_path / "run"
+    start = threading.Thread.start
+
+    def interrupted(thread):
+        monkeypatch.setattr(threading.Thread, "start", start)
+        opt.save(path)
+        opt.save_async(path).wait()
+        if raises:
+            raise KeyboardInterrupt
+        start(thread)
+
+    for raises in (False, True):
+        monkeypatch.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt) if raises else nullcontext():
+            stepped(opt).save_async(path).wait()
+        assert loaded(path).t == opt.t
+        assert of_saving._writing == {}
+    opt.save_async(path).wait()
+
+
+def test_a_handler_of_a_signal_may_save_while_a_save_is_waited_for(tmp_path, held):
+    opt, other = begun(), stepped(begun())
+
+    def handler(*_):
+        other.save(tmp_path / "other")
+        held.go_on.set()
+
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        saving = opt.save_async(tmp_path / "run")
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+        saving.wait()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert (loaded(tmp_path / "run").t, loaded(tmp_path / "other").t) == (0, 1)
+
+
+# --- memory ---------------------------------------------------------------------------
+
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_the_memory_of_a_copy_is_kept_and_returned(tmp_path):
+    opt = lrcore.SGD(np.ones(8_000_000), momentum=0.9)
+    opt.step(np.ones(8_000_000))
+    opt.save_async(tmp_path / "run").wait()
+    memory = _snapshot._kept[opt]
+    for params in (False, True):
+        opt.save_async(tmp_path / "run", params=params).wait()
+        assert _snapshot._kept[opt] is memory
+    opt.add_group(np.ones(1000))
+    opt.save_async(tmp_path / "run").wait()
+    assert _snapshot._kept[opt] is not memory
+    del memory
+    before = resident()
+    del opt
+    gc.collect()
+    # Params, states, and the copy of both.
+    assert before - resident() > 0.9 * 4 * 64_000_000
+
+
+def test_a_copy_that_does_not_fit_into_memory(tmp_path, monkeypatch):
+    def no_memory(*_):
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(_snapshot.mmap, "mmap", no_memory)
+    with pytest.raises(MemoryError, match="found no memory for a copy of 5,120 "):
+        begun().save_async(tmp_path / "run")
+
+
+def test_an_optimizer_can_be_deleted_while_it_is_saved(tmp_path, held):
+    opt = stepped(begun())
+    wanted, saving = bits(opt), opt.save_async(tmp_path / "run")
+    kept = len(_snapshot._kept)
+    del opt
+    gc.collect()
+    held.go_on.set()
+    saving.wait()
+    assert bits(loaded(tmp_path / "run")) == wanted
+    assert len(_snapshot._kept) == kept
+
+
+# --- processes ------------------------------------------------------------------------
+
+
+def test_a_forked_child_leaves_it_to_its_parent(tmp_path, held):
+    opt = stepped(begun())
+    saving = opt.save_async(tmp_path / "run")
+    assert held.begun.acquire(timeout=60)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        with suppress(BaseException):
+            held.go_on.set()
+            assert not saving.done
+            said = message(lambda _: saving.wait(), None)
+            assert said.startswith("this process was forked while ")
+            stepped(opt).save_async(tmp_path / "child").wait()
+            opt.save(tmp_path / "child")
+            assert loaded(tmp_path / "child").t == 2
+            code = 0
+        os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert not (tmp_path / "run").exists()
+    held.go_on.set()
+    saving.wait()
+    assert loaded(tmp_path / "run").t == 1
+    assert loaded(tmp_path / "child.prev").t == 2
+
+
+def test_a_forked_child_does_not_keep_the_file_open(tmp_path, monkeypatch):
+    go_on, is_open = threading.Event(), threading.Event()
+    put = lrcore.checkpoint._write._put
+
+    def waiting(*args):
+        is_open.set()
+        assert go_on.wait(60)
+        put(*args)
+
+    def files():
+        links = (f"/proc/self/fd/{each}" for each in os.listdir("/proc/self/fd"))
+        return [os.readlink(each) for each in links if os.path.lexists(each)]
+
+    monkeypatch.setattr(lrcore.checkpoint._write, "_put", waiting)
+    saving = begun().save_async(tmp_path / "run")
+    assert is_open.wait(60)
+    child = os.fork()
+    if child == 0:
+        os._exit(any(str(tmp_path) in each for each in files()))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert any(str(tmp_path) in each for each in files())
+    go_on.set()
+    saving.wait()
+    assert loaded(tmp_path / "run").t == 0
+
+
+def script(text, *arguments):
+    """Run a script; return what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(text), *map(str, arguments)],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def test_the_interpreter_ends_when_the_file_is_written(tmp_path):
+    """With the error, if there is one."""
+    text = """
+        import sys, numpy as np, lrcore
+        opt = lrcore.Adam(np.full(3_000_000, 2.0))
+        opt.save_async(sys.argv[1])
+        opt.step(np.ones(3_000_000))
+        {more}
+    """
+    assert script(text.format(more=""), tmp_path / "run") == ""
+    found = read(tmp_path / "run", mmap=True)
+    assert found.step == 0
+    assert (found.params[""] == 2.0).all()
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    more = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (9999, 9999))"
+    said = script(text.format(more=more), folder / "run")
+    assert "OSError: [Errno 27] File too large" in said
+    assert f"while {str(folder / 'run')!r} was saved in the background" in said
+    assert [*folder.iterdir()] == []
+
+
+# --- a folder of them -----------------------------------------------------------------
+
+
+def test_a_folder_written_in_the_background(tmp_path, held):
+    opt, checkpoint = begun(), lrcore.Checkpoint(tmp_path, keep=2, background=True)
+    held.go_on.set()
+    for metric in (3.0, 1.0, 2.0, 4.0):
+        checkpoint.save(stepped(opt), metric=metric)
+    held.go_on.clear()
+    path = checkpoint.save(stepped(opt))
+    assert not path.exists()
+    threading.Timer(0.05, held.go_on.set).start()
+    assert checkpoint.latest == path
+    assert [p.name[-13:-12] for p in checkpoint.paths] == ["2", "4", "5"]
+    assert checkpoint.best.name == "step-000000002.safetensors"
+    again = begun()
+    assert lrcore.Checkpoint(tmp_path).load(again).step == 5
+    assert bits(again) == known(5)[5]
+    assert repr(checkpoint).endswith("background=True)")
+
+
+def test_a_folder_on_a_full_disk(tmp_path, full):
+    """The next call raises the error, whether it is time or not; then it is time."""
+    opt = begun()
+    checkpoint = lrcore.Checkpoint(tmp_path, every=10, background=True)
+    assert checkpoint.save(opt)
+    of_saving.finish(lambda _: True)
+    with pytest.raises(OSError, match="No space left"):
+        checkpoint.save(stepped(opt))
+    assert checkpoint.save(opt)
+    with pytest.raises(OSError, match="No space left"):
+        checkpoint.wait()
+    assert checkpoint.paths == []
+    full.undo()
+    path = checkpoint.save(opt)
+    checkpoint.wait()
+    assert loaded(path).t == 1
+    assert checkpoint.save(stepped(opt)) is None

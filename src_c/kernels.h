@@ -23,8 +23,9 @@ typedef enum {
     LRC_N_FORMS
 } lrc_form;
 
-/* The elements of a streamed tensor for which memory is asked at once. */
-enum { LRC_BLOCK = 128 };
+/* The elements of a streamed tensor for which memory is asked at once; and how many
+ * elements before their turn it is asked for them, and for those of a sum. */
+enum { LRC_BLOCK = 128, LRC_AHEAD = 512 };
 
 /* A sum is taken in this many lanes: element i is added to lane i modulo LRC_LANES. */
 enum { LRC_LANES = 32 };

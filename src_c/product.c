@@ -73,10 +73,6 @@ static int has_tiles(const lrc_run *run, const lrc_view *v)
 
 /* --- the pass that reads ------------------------------------------------------------ */
 
-/* How many elements ahead of those that are read the memory is asked for, if they follow
- * each other; if they do not, it is asked for the next row. */
-enum { AHEAD = 512 };
-
 /* Read tile (i, j) of a matrix. */
 static void read_tile(const lrc_run *run, const tiles *m, size_t matrix, size_t i,
                       size_t j)
@@ -87,7 +83,8 @@ static void read_tile(const lrc_run *run, const tiles *m, size_t matrix, size_t 
     const size_t rows = below < m->tile_rows ? below : m->tile_rows;
     const size_t n = right < LRC_STRIP ? right : LRC_STRIP;
     const size_t at_once = m->across == 1 ? LRC_STRIP / n : 1; /* rows of a view */
-    const size_t ahead = m->across == 1 ? AHEAD : n_cols;
+    /* Elements to ask memory for: those that follow, or those of the next row. */
+    const size_t ahead = m->across == 1 ? LRC_AHEAD : n_cols;
     _Alignas(64) double col[LRC_STRIP];
     lrc_scratch scratch;
 

@@ -117,14 +117,17 @@ static uint64_t hash_of_steps(lrc_rule rule, lrc_dtype dtype, int form, lrc_scal
     return hash;
 }
 
-/* A scaled step of two matrices, or of an array of 3 dimensions, and their sides. */
-static uint64_t hash_of_factored(lrc_dtype dtype, lrc_factoring factoring)
+/* A scaled step of two matrices, or of an array of 3 dimensions, and their sides; if
+ * `wide` is set, with rows that are longer than a strip. */
+static uint64_t hash_of_factored(lrc_dtype dtype, lrc_factoring factoring, int wide)
 {
     enum { MATRICES = 2, ROWS = 140, COLS = 62, ALL = MATRICES * ROWS * COLS };
+    enum { FEW_ROWS = 4, MANY_COLS = COLS * ROWS / FEW_ROWS };
+    const size_t rows = wide ? FEW_ROWS : ROWS, cols = wide ? MANY_COLS : COLS;
     static double memory[5][ALL];
     const int product = factoring == LRC_PRODUCT;
     const lrc_side sides[] = {
-        {memory[2], MATRICES}, {memory[3], ROWS}, {memory[4], COLS}};
+        {memory[2], MATRICES}, {memory[3], rows}, {memory[4], cols}};
 
     random_state = 1;
     tame = 1;
@@ -282,10 +285,11 @@ int main(void)
                        (unsigned long long)hash_of_treated((lrc_dtype)dtype, inner));
         for (int kind = LRC_PRODUCT; kind <= LRC_LEAST; kind++)
             for (int dtype = 0; dtype < LRC_N_DTYPES; dtype++)
-                printf("%s factoring %d f%d: %016llx\n", lrc_isa(), kind,
-                       dtype ? 64 : 32,
-                       (unsigned long long)hash_of_factored((lrc_dtype)dtype,
-                                                            (lrc_factoring)kind));
+                for (int wide = 0; wide < 2; wide++)
+                    printf("%s factoring %d f%d %s: %016llx\n", lrc_isa(), kind,
+                           dtype ? 64 : 32, wide ? "wide" : "narrow",
+                           (unsigned long long)hash_of_factored(
+                               (lrc_dtype)dtype, (lrc_factoring)kind, wide));
     }
     return 0;
 }

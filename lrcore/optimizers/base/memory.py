@@ -10,7 +10,8 @@ from lrcore._core import address
 from lrcore._shared.types import Array
 
 _PAGE = 4096
-_LARGE = 1 << 20
+_LINE = 64
+_LARGE = 1 << 18
 
 
 def state_like(p: Array, k: int, value: float | Literal["p"]) -> Array:
@@ -21,11 +22,12 @@ def state_like(p: Array, k: int, value: float | Literal["p"]) -> Array:
     It is a view: an array that does not own its memory cannot be resized, and kernels
     hold its address.
 
-    If p is large (1 MiB), state k begins (k + 1) KiB after p, modulo the page size.
-    The allocator would place all arrays at the same offset in a page.  A step that
+    If p is large (256 KiB), state k begins at the first cache line that is at least
+    (k + 1) KiB after p, modulo the page size.  The allocator would place all arrays at
+    the same offset in a page, 16 bytes into a cache line.  A step that
     reads four or five of them side by side then suffers from 4K aliasing of loads and
-    stores, and from bank conflicts in memory: 4 to 8 % of a step of 3e7 weights here
-    (Sapphire Rapids).
+    stores, from bank conflicts in memory, and from loads that need two lines: 4 to 8 %
+    of a step of 3e7 weights here (Sapphire Rapids), 4 to 12 % of one of 1e5.
 
     NumPy asks for huge pages for allocations from 4 MiB on (the environment variable
     ``NUMPY_MADVISE_HUGEPAGE`` turns that off); the system provides them when the values
@@ -37,8 +39,8 @@ def state_like(p: Array, k: int, value: float | Literal["p"]) -> Array:
         small[...] = fill
         return small.view()
     raw = np.empty(p.nbytes + _PAGE, np.uint8)
-    wanted = address(p) + 1024 * (k + 1)
-    begin = (wanted - address(raw)) % _PAGE
+    after = address(p) + 1024 * (k + 1)
+    begin = (after + -after % _LINE - address(raw)) % _PAGE
     order: Literal["C", "F"] = "C" if p.flags.c_contiguous else "F"
     flat: Array = raw[begin : begin + p.nbytes].view(p.dtype)
     array = flat.reshape(p.shape, order=order)

@@ -12,7 +12,7 @@ import numpy as np
 
 from lrcore._shared import refusals
 from lrcore._shared import arrays as array_checks
-from lrcore._shared.arrays import buffers, convertible, extent
+from lrcore._shared.arrays import bare, convertible
 from lrcore._shared.trees import root
 
 cimport cython
@@ -22,6 +22,7 @@ from cpython.pythread cimport PyThread_get_thread_ident
 from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
 from libc.math cimport INFINITY, NAN, fabs, isfinite, sqrt
 from libc.stdint cimport uintptr_t
+from libc.stdlib cimport qsort
 from libc.string cimport memcpy, memset
 
 from lrcore cimport *
@@ -30,6 +31,8 @@ cnp.import_array()
 
 include "_binding/registry.pxi"
 include "_binding/arrays.pxi"
+include "_binding/spans.pxi"
+include "_binding/memory.pxi"
 include "_binding/held.pxi"
 include "_binding/gradients.pxi"
 include "_binding/absent.pxi"

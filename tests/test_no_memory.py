@@ -17,17 +17,26 @@ SCRIPT = """
     def arrays(value):
         return [np.full(8, value + k) for k in range(3)]
 
+    name = {name!r}
+    options = {{
+        "a step that zeroes new gradients": {{"zero_grads": True}},
+        "a step that converts": {{"convert_grads": True}},
+        "flush": {{"accumulate": 4}},
+    }}.get(name, {{}})
+
     def made(params, **more):
         return lrcore.AdamW(
             params, lr=lambda t: 0.1, telemetry=True, ema_decay=0.5, **more
         )
 
     def begun():
+        for array, value in zip([*grads, *new], [*arrays(0.5), *arrays(0.25)]):
+            array[...] = value  # a step may have zeroed it
         params = arrays(1.0)
-        opt = made(params)
+        opt = made(params, **options)
         for _ in range(2):
             opt.step(grads)
-        if {name!r} == "the last of step_one":
+        if name == "the last of step_one":
             opt.step_one(0, None), opt.step_one(1, grads[1])
         return opt, params
 
@@ -35,28 +44,59 @@ SCRIPT = """
         with opt.averaged():
             pass
 
-    grads, some = arrays(0.5), [None, *arrays(0.5)[1:]]
+    def clip(opt):
+        opt.clip_norm = lambda t: 1.0
+
+    def beta(opt):
+        opt.param_groups[0]["betas"] = 0.8, 0.9
+
+    def groups(opt):
+        parted = [{{"params": unused[:2]}}, {{"params": unused[2:], "lr": 0.5}}]
+        made(parted, agc=0.1, agc_axis=0)
+
+    def go_on(opt):
+        for i in sorted(opt._plan.to_come):
+            opt.step_one(i, grads[i])
+        opt.step(grads if len(opt.param_groups) == 1 else [grads, new])
+
+    grads, some, new = arrays(0.5), [None, *arrays(0.5)[1:]], arrays(0.25)
+    wide = [np.ones(8, np.float32) for _ in range(3)]
     other = made(arrays(2.0), betas=(0.8, 0.9))
     for _ in range(5):
         other.step(grads)
     saved = other.state_dict()
     call = {{
         "construction": lambda opt: made(unused),
+        "construction of groups": groups,
+        "construction by patterns": lambda opt: made(
+            unused, groups={{"*": {{"weight_decay": 0.0}}}}
+        ),
+        "construction of others": lambda opt: [
+            lrcore.Adafactor(unused), lrcore.Prodigy(unused), lrcore.LAMB(unused)
+        ],
+        "add_group": lambda opt: opt.add_group(unused, lr=0.5),
+        "an option": clip,
+        "a hyper-parameter": beta,
+        "report": lambda opt: opt.report,
         "step": lambda opt: opt.step(grads),
+        "a step that zeroes new gradients": lambda opt: opt.step(new),
+        "a step that converts": lambda opt: opt.step(wide),
+        "flush": lambda opt: opt.flush(),
         "a step without a gradient": lambda opt: opt.step(some),
         "step_one": lambda opt: opt.step_one(1, None),
         "the last of step_one": lambda opt: opt.step_one(2, grads[2]),
         "state_dict": lambda opt: opt.state_dict(),
         "load_state_dict": lambda opt: opt.load_state_dict(saved),
         "averaged": averaged,
-    }}[{name!r}]
+    }}[name]
     unused = arrays(3.0)
 
     def seen(opt, params):
         states = [{{n: a.tobytes() for n, a in own.items()}} for own in opt.state]
         plan, betas = opt._plan, opt.param_groups[0]["betas"]
         counts = opt.t, plan.steps, sorted(plan.to_come), plan.lock.busy
-        return [p.tobytes() for p in params], states, counts, betas
+        groups = len(opt.param_groups), opt.clip_norm is None
+        return [p.tobytes() for p in params], states, counts, betas, groups
 
     opt, params = begun()
     before = seen(opt, params)
@@ -78,13 +118,11 @@ SCRIPT = """
             os._exit(1)
         if not gc.isenabled():
             os._exit(3)
-        for i in sorted(opt._plan.to_come):  # and it can be used
-            opt.step_one(i, grads[i])
-        opt.step(grads)
+        go_on(opt)  # it can be used
         os._exit(0 if failed else 2)
 
-    k = last = 0
-    while k - last < 30:  # some requests may fail without an error
+    k = last = bad = 0
+    while k - last < 30 and bad < 10:  # some requests may fail without an error
         k += 1
         child = os.fork()
         if child == 0:
@@ -92,6 +130,7 @@ SCRIPT = """
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         if status not in (0, 2):
             print(f"request {{k}}: {{status}}")
+            bad += 1
         last = k if status != 2 else last
     print(last, "requests")
 """
@@ -100,8 +139,11 @@ SCRIPT = """
 @pytest.mark.parametrize(
     "name",
     [
-        "construction", "step", "a step without a gradient", "step_one",
-        "the last of step_one", "state_dict", "load_state_dict", "averaged",
+        "construction", "construction of groups", "construction by patterns",
+        "construction of others", "add_group", "an option", "a hyper-parameter",
+        "report", "step", "a step that zeroes new gradients", "a step that converts",
+        "flush", "a step without a gradient", "step_one", "the last of step_one",
+        "state_dict", "load_state_dict", "averaged",
     ],
 )  # fmt: skip
 def test_memory_that_cannot_be_had_tears_nothing(name):
@@ -112,5 +154,5 @@ def test_memory_that_cannot_be_had_tears_nothing(name):
     assert done.returncode == 0, done.stderr
     *bad, found = done.stdout.splitlines()
     assert bad == []
-    if name != "step":  # which asks for none
-        assert int(found.split()[0]) >= 5
+    if name not in {"step", "a step that converts", "flush"}:  # which ask for none
+        assert int(found.split()[0]) >= 2

@@ -159,8 +159,23 @@ def heirs(n):
     return partial(stateful.inherited, sets(), sets())
 
 
-@pytest.mark.parametrize("make", [reports, heirs])
-def test_many_groups_take_linear_time(make):
+def construction(n, shape=flat, **options):
+    return partial(lrcore.LAMB, shape(n), ema_decay=0.5, **options)
+
+
+def construction_by_patterns(n):
+    return construction(n, layers, groups={"*.b.0": {"lr": 0.1}, "*.W": {}})
+
+
+def growth(n):
+    opt = lrcore.AdamW(flat(n))
+    return partial(opt.add_group, flat(n))
+
+
+@pytest.mark.parametrize(
+    "make", [reports, heirs, construction, construction_by_patterns, growth]
+)
+def test_many_groups_and_arrays_take_linear_time(make):
     def call(f):
         f()
         raise RuntimeError

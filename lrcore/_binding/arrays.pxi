@@ -18,9 +18,6 @@ def address(cnp.ndarray a not None):
     return <uintptr_t>cnp.PyArray_DATA(a)
 
 
-array_checks.address = address
-
-
 cdef int layout(cnp.ndarray a) noexcept:
     """The flags of a's layout (C or Fortran order); 0 if no kernel can read it."""
     if cnp.PyArray_CHKFLAGS(a, cnp.NPY_ARRAY_C_CONTIGUOUS | cnp.NPY_ARRAY_ALIGNED):
@@ -28,6 +25,15 @@ cdef int layout(cnp.ndarray a) noexcept:
     if cnp.PyArray_CHKFLAGS(a, cnp.NPY_ARRAY_F_CONTIGUOUS | cnp.NPY_ARRAY_ALIGNED):
         return cnp.NPY_ARRAY_F_CONTIGUOUS | cnp.NPY_ARRAY_ALIGNED
     return 0
+
+
+cdef bint is_real(cnp.ndarray a) noexcept:
+    """Whether a kernel can read it as an array of float32 or float64."""
+    return (
+        cnp.PyArray_TYPE(a) in (cnp.NPY_FLOAT32, cnp.NPY_FLOAT64)
+        and not cnp.PyArray_ISBYTESWAPPED(a)
+        and layout(a) != 0
+    )
 
 
 cdef bint plain(obj):

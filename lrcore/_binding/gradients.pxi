@@ -1,37 +1,24 @@
 # The gradients of a step: checked, converted, and given to the tensors.
 
-cdef struct buffer_t:
-    uintptr_t start
-    uintptr_t end
-
-
 cdef class Gradients(Held):
     """The gradients of a plan's tensors."""
 
-    cdef list states
+    cdef list states  # by leaf: its arrays by name
     cdef lrc_tensor *tensor  # the plan's tensors
-    cdef Py_ssize_t n_buffers
     cdef bint some_absent  # whether some leaf has no gradient in this step
     cdef list converted  # by leaf: the array for its converted gradients, or None
     cdef list sources  # (leaf, gradient) that were converted in this step
     cdef list made  # gradients that were made here, held until the next ones are made
     cdef bint disjoint  # whether the gradients are known not to overlap each other
-    cdef buffer_t *buffer  # memory of params and states, sorted by address
+    cdef Spans owned  # of params and states
 
     def __cinit__(self, tree, tuple groups, list states):
         self.states = states
         self.converted, self.sources = [None] * self.n, []
         owned = [*self.params]
-        for arrays in states:
-            owned.extend(arrays)
-        spans = buffers(owned)
-        self.n_buffers = len(spans)
-        self.buffer = <buffer_t *>allocate(len(spans), sizeof(buffer_t))
-        for i, (start, end) in enumerate(spans):
-            self.buffer[i].start, self.buffer[i].end = start, end
-
-    def __dealloc__(self):
-        PyMem_Free(self.buffer)
+        for own in states:
+            owned.extend(own.values())
+        self.owned = Spans(owned)
 
     cdef int take(self, grads) except -1:
         """Point the tensors to these gradients, and hold them until release()."""
@@ -156,7 +143,7 @@ cdef class Gradients(Held):
         t.g = cnp.PyArray_DATA(<cnp.ndarray>g)
         start = <uintptr_t>t.g
         if start != leaf.clear:
-            if self.overlaps(start, <size_t>cnp.PyArray_NBYTES(<cnp.ndarray>g)):
+            if self.owned.meet(start, <size_t>cnp.PyArray_NBYTES(<cnp.ndarray>g)):
                 return False
             leaf.clear = start
             self.disjoint = False
@@ -181,47 +168,39 @@ cdef class Gradients(Held):
                 return False
         return True
 
-    cdef bint overlaps(self, uintptr_t start, size_t size) noexcept:
-        """Whether these bytes overlap the memory of a parameter or state."""
-        if size == 0:
-            return False
-        cdef Py_ssize_t lo = 0, hi = self.n_buffers, mid
-        while lo < hi:  # the first buffer that ends after `start`
-            mid = (lo + hi) // 2
-            if self.buffer[mid].end <= start:
-                lo = mid + 1
-            else:
-                hi = mid
-        return lo < self.n_buffers and self.buffer[lo].start < start + size
-
-    cdef int check_zeroable(self, grads) except -1:
+    cdef int check_zeroable(self) except -1:
         """Check that the gradients can be zeroed: they are writable and do not overlap
-        each other.  A check that fails may run code of a subclass of ndarray."""
+        each other."""
         cdef Py_ssize_t i
-        cdef bint ok = self.disjoint
+        cdef bint ok = True
+        cdef list present = [], names = []
         if self.sources:
             self.check_sources()
         for i in range(self.n):
-            ok = ok and (
-                self.leaf[i].absent
-                or cnp.PyArray_ISWRITEABLE(<cnp.ndarray>self.leaf[i].grad)
-            )
-        if not ok:
-            names, present = [], []
+            if self.leaf[i].absent:
+                continue
+            ok = ok and cnp.PyArray_ISWRITEABLE(<cnp.ndarray>self.leaf[i].grad)
+            if not self.disjoint:
+                present.append(<object>self.leaf[i].grad)
+        if ok and not self.disjoint:
+            self.disjoint = Spans(present).are_disjoint()
+        if not (ok and self.disjoint):
+            present = []
             for i in range(self.n):
                 if not self.leaf[i].absent:
                     names.append("grads" + self.tree.leaves[i].path)
                     present.append(<object>self.leaf[i].grad)
             refusals.zeroable(names, present)
-            self.disjoint = True
-            self.accept_all(grads)
         return 0
 
     cdef int check_sources(self) except -1:
         """Check that the gradients that were converted can be zeroed."""
+        cdef span_t span
         for i, g in self.sources:
-            start, end = extent(g)
-            if not g.flags.writeable or self.overlaps(start, end - start):
+            span = span_of(<cnp.ndarray>g)
+            if not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>g) or self.owned.meet(
+                span.start, span.end - span.start
+            ):
                 refusals.zeroable_source(self.tree, i, g, self.states)
         return 0
 

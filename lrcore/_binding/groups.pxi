@@ -84,22 +84,38 @@ cdef int set_numbers(lrc_group *group, Folded folded, t) except -1:
     return 0
 
 
-cdef int set_tensor(lrc_tensor *t, cnp.ndarray p, part, state) except -1:
-    """Point a tensor to p and to its arrays, which `state` has by name."""
+cdef tuple names_of(part):
+    """The names of the arrays of a part's tensors: of the rule, the averages, the scale
+    and the gauge, and of scratch."""
+    scale = SCALES[part.scale]
+    scratch = (SCRATCH,) if scale.emits or part.directed else ()
+    return (
+        RULES[part.rule].states, part.averages, scale.states, GAUGES[part.gauge].arrays,
+        scratch,
+    )
+
+
+cdef int set_tensor(lrc_tensor *t, cnp.ndarray p, tuple names, state) except -1:
+    """Point a tensor to p and to its arrays, which `state` has by name.
+
+    names : see names_of().
+    """
+    cdef tuple states, averages, scales, gauged, scratch
+    cdef Py_ssize_t i
+    states, averages, scales, gauged, scratch = names
     t.p = cnp.PyArray_DATA(p)
     t.n = <size_t>cnp.PyArray_SIZE(p)
     t.dtype = dtype_of(p)
-    scale = SCALES[part.scale]
-    for i, name in enumerate(RULES[part.rule].states):
-        t.s[i] = data(state[name])
-    for i, name in enumerate(part.averages):
-        t.a[i] = data(state[name])
-    for name in scale.states:
+    for i in range(len(states)):
+        t.s[i] = data(state[states[i]])
+    for i in range(len(averages)):
+        t.a[i] = data(state[averages[i]])
+    for name in scales:
         t.scale_state = <double *>data(state[name])
-    for i, name in enumerate(GAUGES[part.gauge].arrays):
-        t.gauged[i] = data(state[name])
-    if scale.emits or part.directed:
-        t.u = data(state[SCRATCH])
+    for i in range(len(gauged)):
+        t.gauged[i] = data(state[gauged[i]])
+    for name in scratch:
+        t.u = data(state[name])
     if GATHERED in state:
         t.acc = data(state[GATHERED])
     if MECHANIC_NUMBERS in state:

@@ -48,10 +48,11 @@ cdef Py_ssize_t index_of(container, key):
     return 0 if PyDict_Check(container) else key
 
 
-cdef object as_array(g, p, bint converts):
+cdef object as_array(g, cnp.ndarray p, bint converts):
     """A NumPy scalar of p's dtype, such as g.mean(), as an array; of any dtype, if
     gradients are converted.  Any other object is returned as it is."""
-    fit = type(g) is p.dtype.type or (converts and isinstance(g, np.generic))
+    cdef object own = p.descr  # the subclass of an array may have another `dtype`
+    fit = type(g) is own.type or (converts and issubclass(type(g), np.generic))
     return np.array(g) if fit else g
 
 
@@ -78,6 +79,7 @@ cdef class Held:
     cdef node_t *node
 
     def __cinit__(self, tree, tuple groups, *_):
+        cdef cnp.ndarray p
         self.tree, self.groups = tree, groups
         self.params, self.keys = each(tree.leaves, "array"), each(tree.leaves, "key")
         self.containers = each(tree.nodes, "container")
@@ -100,10 +102,11 @@ cdef class Held:
             self.leaf[i].node = leaf.node
             if leaf.node >= 0:
                 self.leaf[i].index = index_of(self.containers[leaf.node], leaf.key)
-            self.leaf[i].scalar = leaf.array.ndim == 0
-            self.leaf[i].size = leaf.array.size
-            self.leaf[i].flags = layout(leaf.array)
-            self.leaf[i].type_num = cnp.PyArray_TYPE(<cnp.ndarray>leaf.array)
+            p = <cnp.ndarray>self.params[i]
+            self.leaf[i].scalar = cnp.PyArray_NDIM(p) == 0
+            self.leaf[i].size = cnp.PyArray_SIZE(p)
+            self.leaf[i].flags = layout(p)
+            self.leaf[i].type_num = cnp.PyArray_TYPE(p)
 
     def __dealloc__(self):
         PyMem_Free(self.leaf)

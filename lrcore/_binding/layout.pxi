@@ -56,15 +56,13 @@ cdef class Layout:
 
     cdef int lay_out(self) except -1:
         """Make the plan's groups: see sets_of()."""
-        cdef size_t most
         cdef Py_ssize_t i, k, n = 0
         self.group_lag, self.group_size = [], []
-        most = len(self.parts) + self.plan.n_tensors
         self.stale = True
-        memset(self.plan.group, 0, most * sizeof(lrc_group))
         for i, part in enumerate(self.parts):
             self.first_group[i] = n
             for leaves in self.sets_of(i):
+                memset(self.plan.group + n, 0, sizeof(lrc_group))
                 set_group(self.plan.group + n, part)
                 for k in leaves:
                     self.plan.tensor[k].group = n

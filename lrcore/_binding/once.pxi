@@ -16,7 +16,7 @@ def apply(part, p, g, tuple arrays, t, int num_threads, bint keep_subnormals):
     memset(&tensor, 0, sizeof(tensor))
     memset(&group, 0, sizeof(group))
     names, _ = kernel_names(part)
-    set_tensor(&tensor, p, part, dict(zip(names, arrays)))
+    set_tensor(&tensor, p, names_of(part), dict(zip(names, arrays)))
     tensor.g = cnp.PyArray_DATA(<cnp.ndarray>g)
     set_group(&group, part)
     set_numbers(&group, part.folded, t)
@@ -117,7 +117,7 @@ def traffic(cnp.ndarray g, list arrays, int num_threads=0):
     if not 1 <= n_arrays <= 5:
         raise ValueError(f"arrays: expected 1 to 5, found {n_arrays}")
     for i in range(n_arrays):
-        if <size_t>arrays[i].nbytes != n * sizeof(float):
+        if <size_t>cnp.PyArray_NBYTES(<cnp.ndarray?>arrays[i]) != n * sizeof(float):
             raise ValueError(f"arrays[{i}]: expected {n * sizeof(float)} bytes")
         pointer[i] = <float *>data(arrays[i])
     cdef const float *read = <const float *>cnp.PyArray_DATA(g)

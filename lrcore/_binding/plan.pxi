@@ -20,7 +20,7 @@ cdef class Plan(Resolved):
                 self.numbers.set_all()
             self.gradients.take(grads)
             if self.plan.zero_grads:
-                self.gradients.check_zeroable(grads)
+                self.gradients.check_zeroable()
             if gathers:
                 self.gather()
                 return False

@@ -88,7 +88,10 @@ def set_isa(name):
 
 def threadings():
     """What this build can run a step in several threads by, the default first."""
-    return [lrc_threading_name(i).decode() for i in range(lrc_threading_count())]
+    names = []
+    for i in range(lrc_threading_count()):
+        names.append(lrc_threading_name(i).decode())
+    return names
 
 
 def threading():

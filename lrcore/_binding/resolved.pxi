@@ -64,21 +64,24 @@ cdef class Resolved:
         self.tree, self.groups, self.params = tree, groups, root(tree)
         self.taken, self.more_scale, self.gathered_scale = 0, 1, 1
         self.gathered_in = []
-        for own in states:
-            if GATHERED in own:
-                self.gathered_in.append(own[GATHERED])
+        cdef list names = [], sides = [], states_of = list(states)
         self.never, self.to_come = set(), set()
         self.plan.n_tensors = len(tree.leaves)
         self.left_out = <bint *>allocate(len(tree.leaves), sizeof(bint))
         self.plan.tensor = <lrc_tensor *>allocate(len(tree.leaves), sizeof(lrc_tensor))
+        for _, part in parts:
+            names.append(names_of(part))
+            sides.append(part.sides if part.factoring else None)
         for i, leaf in enumerate(tree.leaves):
-            _, part = parts[part_of[i]]
-            set_tensor(self.plan.tensor + i, leaf.array, part, states[i])
-            if part.factoring:
-                set_sides(self.plan.tensor + i, part.sides(leaf.array, states[i]))
+            k, own = part_of[i], states_of[i]
+            set_tensor(self.plan.tensor + i, leaf.array, names[k], own)
+            if sides[k] is not None:
+                set_sides(self.plan.tensor + i, sides[k](bare(leaf.array), own))
             if units[i] is not None:
                 set_units(self.plan.tensor + i, units[i])
-        self.numbers = Answers(tree, groups, parts, list(part_of), list(states))
+            if GATHERED in own:
+                self.gathered_in.append(own[GATHERED])
+        self.numbers = Answers(tree, groups, parts, list(part_of), states_of)
         self.numbers.copies = copies
         self.numbers.attach(&self.plan)
         self.averages = any(part.averages for _, part in parts)
@@ -86,10 +89,7 @@ cdef class Resolved:
         self.numbers.lay_out()
         self.absent = Absent()
         self.absent.plan = &self.plan
-        arrays = []
-        for own in states:
-            arrays.append(tuple(own.values()))
-        self.gradients = Gradients(tree, groups, arrays)
+        self.gradients = Gradients(tree, groups, states_of)
         self.gradients.tensor = self.plan.tensor
         self.reports = Reports()
         self.reports.plan = &self.plan

@@ -8,11 +8,11 @@ message is short whatever the user passed, and is made in linear time.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from math import prod
 from operator import itemgetter
-from typing import Any
+from typing import Any, ClassVar, TypeGuard
 
 import numpy as np
 
@@ -33,6 +33,19 @@ Name = str | Place
 Named = tuple[Name, np.ndarray]
 
 
+def is_array(a: Any) -> TypeGuard[np.ndarray]:
+    """Return whether an object is an array by its type, whatever ``__class__`` says."""
+    return issubclass(type(a), np.ndarray)
+
+
+def bare(a: np.ndarray) -> np.ndarray:
+    """Return an array of the same memory whose properties are NumPy's own.
+
+    A subclass may override dtype, shape, flags, and what NumPy's functions do with it.
+    """
+    return a if type(a) is np.ndarray else np.ndarray.view(a, np.ndarray)
+
+
 def readable(
     name: Name, a: Any, *, like: np.dtype[Any] = _FLOAT32, keep: bool = False
 ) -> None:
@@ -46,12 +59,13 @@ def readable(
         raise error(TypeError, name, f"expected a numpy.ndarray, found None; {how}")
     if isinstance(a, np.ma.MaskedArray):
         raise error(TypeError, name, "found a masked array; fill it first: .filled(0)")
-    if not isinstance(a, np.ndarray):
+    if not is_array(a):
         wanted = "a numpy.ndarray"
         if keep and isinstance(name, Place):
             wanted += ", or a list, tuple or dict of them"
         advice = advice_for_param(name, a) if keep else advice_for_gradient(a, like)
         raise error(TypeError, name, f"expected {wanted}, found {kind(a)}{advice}")
+    a = bare(a)
     if a.dtype == object and keep:
         raise error(
             TypeError,
@@ -85,7 +99,7 @@ def writable(name: Name, a: Any, *, keep: bool = False) -> None:
     keep: whether it is passed as a parameter; or else it is one since construction.
     """
     readable(name, a, keep=keep)
-    if not a.flags.writeable:
+    if not bare(a).flags.writeable:
         what = "found a read-only array, which a step could not update; "
         how = _mend(name, keep) if keep else "make it so again: .setflags(write=True)"
         raise error(ValueError, name, what + how)
@@ -98,7 +112,9 @@ def _mend(name: Name, keep: bool, how: str = "{}.copy()") -> str:
 
 def matches(name: Name, a: Any, of: Name, p: np.ndarray) -> None:
     """Refuse an array of another type, shape or memory order than the parameter `p`."""
+    p = bare(p)
     readable(name, a, like=p.dtype)
+    a = bare(a)
     if a.dtype != p.dtype:
         raise error(
             TypeError,
@@ -126,16 +142,20 @@ def matches(name: Name, a: Any, of: Name, p: np.ndarray) -> None:
 
 def convertible(g: Any, p: np.ndarray) -> bool:
     """Return whether `convert_grads` converts a gradient: one of floats or integers."""
-    if not isinstance(g, (np.ndarray, np.generic)):
+    if is_array(g):
+        if type(g) is not np.ndarray and isinstance(g, np.ma.MaskedArray):
+            return False
+        g = bare(g)
+    elif not issubclass(type(g), np.generic):
         return False
-    masked = type(g) is not np.ndarray and isinstance(g, np.ma.MaskedArray)
-    return not masked and g.dtype.kind in "iuf" and g.shape == p.shape
+    return g.dtype.kind in "iuf" and g.shape == bare(p).shape
 
 
 def state(name: Name, value: Any, own: np.ndarray) -> None:
     """Check a saved state array against the optimizer's: type and shape, not layout."""
-    if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
+    if not is_array(value) or isinstance(value, np.ma.MaskedArray):
         raise error(TypeError, name, f"expected a numpy.ndarray, found {kind(value)}")
+    value, own = bare(value), bare(own)
     if value.dtype != own.dtype:
         found = shortened(str(value.dtype))
         raise error(TypeError, name, f"expected dtype {own.dtype}, found {found}")
@@ -175,23 +195,13 @@ def units(
 # --- shared memory --------------------------------------------------------------------
 
 
-def address(a: np.ndarray) -> int:
-    """Return the address of an array's first element.
+class Binding:
+    """A function of the binding, which sets it, as imports lead down.
 
-    The binding puts its own function here: where memory fails, NumPy's
-    ``__array_interface__`` and ``ctypes`` read a null pointer.
+    extent : returns the addresses [start, end) between which an array has its elements.
     """
-    return int(a.ctypes.data)
 
-
-def extent(a: np.ndarray) -> tuple[int, int]:
-    """Return the addresses [start, end) between which an array has its elements."""
-    start = address(a)
-    if a.flags.forc or a.size == 0:
-        return start, start + a.nbytes
-    steps = [(n - 1) * step for n, step in zip(a.shape, a.strides, strict=True)]
-    before = sum(step for step in steps if step < 0)
-    return start + before, start + sum(steps) - before + a.itemsize
+    extent: ClassVar[Callable[[np.ndarray], tuple[int, int]]]
 
 
 Span = tuple[int, int, Name]
@@ -200,8 +210,8 @@ Span = tuple[int, int, Name]
 
 def spans(named: Sequence[Named]) -> list[Span]:
     """Return the spans of arrays that are not empty, in order of address."""
-    spans = [(*extent(a), name) for name, a in named if a.nbytes]
-    return sorted(spans, key=itemgetter(0, 1))
+    spans = [(*Binding.extent(a), name) for name, a in named]
+    return sorted((s for s in spans if s[0] < s[1]), key=itemgetter(0, 1))
 
 
 def apart(named: Sequence[Named], how: str = "copy one: .copy()") -> None:
@@ -220,7 +230,7 @@ def apart(named: Sequence[Named], how: str = "copy one: .copy()") -> None:
 
 def apart_from(spans: list[Span], name: Name, a: np.ndarray) -> None:
     """Refuse an array that overlaps one of these spans, which do not overlap."""
-    start, end = extent(a)
+    start, end = Binding.extent(a)
     if start == end:
         return
     # Only spans before `at` begin before the end of the array.
@@ -231,8 +241,3 @@ def apart_from(spans: list[Span], name: Name, a: np.ndarray) -> None:
             name,
             f"found to share memory with {spans[at - 1][2]}; copy it: .copy()",
         )
-
-
-def buffers(arrays: Sequence[np.ndarray]) -> list[tuple[int, int]]:
-    """Return the addresses [start, end) of arrays that are not empty, in order."""
-    return sorted(extent(a) for a in arrays if a.nbytes)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lrcore._shared.arrays import Name, Named, apart, readable, writable
+from lrcore._shared.arrays import Name, Named, apart, bare, readable, writable
 from lrcore._shared.trees import Place, Tree, flatten, get
 from lrcore._shared.words import error, kind, listed, named, shown
 
@@ -38,7 +38,7 @@ def gradients(grads: Any, name: str, *, writes: bool = False) -> list[np.ndarray
             readable(where, a)
     if writes:
         apart(arrays)
-    return [a for _, a in arrays]
+    return [bare(a) for _, a in arrays]
 
 
 def with_names(root: str, tree: Tree) -> list[Named]:

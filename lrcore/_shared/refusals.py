@@ -6,7 +6,7 @@ these functions, which look for the reason and raise.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from lrcore._shared.arrays import (
     Named,
     apart,
     apart_from,
+    bare,
     convertible,
     matches,
     spans,
@@ -30,7 +31,7 @@ def step_arguments(
     tree: Tree,
     groups: Sequence[Any],
     grads: Any,
-    states: Sequence[Sequence[Any]],
+    states: Sequence[Mapping[str, Any]],
     converts: bool,
 ) -> None:
     """Say why a step with these gradients was refused.  Always raises.
@@ -55,7 +56,7 @@ def step_arguments(
 
 
 def one_gradient(
-    tree: Tree, i: int, g: Any, states: Sequence[Sequence[Any]], converts: bool
+    tree: Tree, i: int, g: Any, states: Sequence[Mapping[str, Any]], converts: bool
 ) -> None:
     """Say why the step of one array was refused.  Always raises."""
     leaf = tree.leaves[i]
@@ -67,7 +68,7 @@ def one_gradient(
 
 def _gradient(name: Name, g: Any, leaf: Leaf, converts: bool) -> bool:
     """Check a gradient; return whether the step reads it as it is."""
-    p = leaf.array
+    p = bare(leaf.array)
     if type(g) is p.dtype.type and p.ndim == 0:  # what g.mean() gives
         return False
     can_be = convertible(g, p)
@@ -112,7 +113,7 @@ def zeroable(names: Sequence[Name], grads: Sequence[np.ndarray]) -> None:
     """Check gradients that a step is to zero."""
     named: list[Named] = list(zip(names, grads, strict=True))
     for name, g in named:
-        if not g.flags.writeable:
+        if not bare(g).flags.writeable:
             raise error(
                 ValueError,
                 name,
@@ -123,7 +124,7 @@ def zeroable(names: Sequence[Name], grads: Sequence[np.ndarray]) -> None:
 
 
 def zeroable_source(
-    tree: Tree, i: int, g: np.ndarray, states: Sequence[Sequence[Any]]
+    tree: Tree, i: int, g: np.ndarray, states: Sequence[Mapping[str, Any]]
 ) -> None:
     """Say why a gradient that was converted could not be zeroed."""
     name = Place("grads", tree.leaves[i])
@@ -182,11 +183,12 @@ def moved(tree: Tree) -> ValueError:
     return _moved()
 
 
-def _owned(tree: Tree, states: Sequence[Sequence[np.ndarray]]) -> list[Named]:
+def _owned(tree: Tree, states: Sequence[Mapping[str, np.ndarray]]) -> list[Named]:
     """Return the params and states of an optimizer, with names."""
     owned = with_names("params", tree)
-    for leaf, arrays in zip(tree.leaves, states, strict=True):
-        owned += [(Place("the state of params", leaf), array) for array in arrays]
+    for leaf, own in zip(tree.leaves, states, strict=True):
+        name = Place("the state of params", leaf)
+        owned += [(name, array) for array in own.values()]
     return owned
 
 

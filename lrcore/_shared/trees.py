@@ -84,7 +84,8 @@ class Tree(NamedTuple):
     def in_groups(self, groups: Sequence[int]) -> Tree:
         """Return the tree with the group of each leaf."""
         pairs = zip(self.leaves, groups, strict=True)
-        return self._replace(leaves=[a._replace(group=group) for a, group in pairs])
+        leaves = [a if a.group == k else a._replace(group=k) for a, k in pairs]
+        return self._replace(leaves=leaves)
 
 
 def flatten(params: Any, *, grouped: bool = False, name: str = "params") -> Tree:

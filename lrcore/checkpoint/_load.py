@@ -186,8 +186,9 @@ def _new_params(
             containers.rebound(name, there, leaf.array)
         arrays.writable(name, leaf.array)
         if k is not None:
-            array = _extra.fitted(name, decoder.decode(saved[k], ""), leaf.array, dtype)
-            if array.strides != leaf.array.strides:  # the file has C order
+            own = arrays.bare(leaf.array)
+            array = _extra.fitted(name, decoder.decode(saved[k], ""), own, dtype)
+            if array.strides != own.strides:  # the file has C order
                 array = array.copy("F")
             pairs.append((leaf.array, array))
     return pairs

@@ -26,7 +26,9 @@ class Kept:
         self._opt = opt
         self._also, self._copies = also, also.copies()
         self._saved = opt.state_dict()
-        self._params = [(leaf, leaf.array.copy()) for leaf in opt._tree.leaves]
+        self._params = [
+            (leaf, arrays.bare(leaf.array).copy()) for leaf in opt._tree.leaves
+        ]
         self._rates = [group["lr"] for group in opt.param_groups]
         self._ratios = ratios(opt)
         self._rngs = [(rng, _state_of(rng)) for rng in rngs]
@@ -60,8 +62,9 @@ class Kept:
         np.random.set_state(self._global)  # noqa: NPY002 # the user's
         random.setstate(self._python)
         for leaf, copied in self._params:
-            if leaf.array.flags.writeable:
-                leaf.array[...] = copied
+            p = arrays.bare(leaf.array)
+            if p.flags.writeable:
+                p[...] = copied
         self._also.put_back(self._copies)
         for leaf, _ in self._params:
             arrays.writable("params" + leaf.path, leaf.array)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from lrcore._core import Commit
 from lrcore._shared.also import Also, same
+from lrcore._shared.arrays import bare
 from lrcore._shared.domains import steps
 from lrcore._shared.types import Array
 from lrcore._shared.words import shown
@@ -35,7 +36,7 @@ class Rollback:
 
     @property
     def _params(self) -> list[Array]:
-        return [leaf.array for leaf in self._opt._tree.leaves]
+        return [bare(leaf.array) for leaf in self._opt._tree.leaves]
 
     def keep(self, step: int) -> None:
         """Keep the params and the state as they are now, after this step."""
@@ -121,7 +122,7 @@ class Rollback:
         return _Kept(
             _COUNT.check(f"{name}: step", saved["step"]),
             _COUNT.check(f"{name}: halvings", saved["halvings"]),
-            [p.copy() for p in saved["params"]],
+            [bare(p).copy() for p in saved["params"]],
             [a.copy() for a in saved["also"]],
             saved["state"],
         )

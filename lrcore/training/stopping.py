@@ -164,7 +164,8 @@ class EarlyStopping(Following):
         if params is not None:
             self._tree = trees.flatten(params)
             containers.params(self._tree)
-        self._kept: list[Array] = [np.zeros_like(a.array) for a in self._tree.leaves]
+        own = [arrays.bare(leaf.array) for leaf in self._tree.leaves]
+        self._kept: list[Array] = [np.zeros_like(a) for a in own]
         self._begin()
 
     def _begin(self) -> None:
@@ -299,7 +300,7 @@ class EarlyStopping(Following):
         commit = Commit()
         for own, array in pairs:
             like = np.empty_like(own, subok=False)  # the saved one may be transposed
-            like[...] = array
+            like[...] = arrays.bare(array)
             commit.copy(own, like)
         self._take(new, commit)
         commit.make()

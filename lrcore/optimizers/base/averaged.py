@@ -114,9 +114,10 @@ class Averaged(Planned):
         leaves, counts = self._tree.leaves, self._plan.steps
         for leaf, state, steps in zip(leaves, self.state, counts, strict=True):
             p, group = leaf.array, self.param_groups[leaf.group]
-            kind = group.optimizer._kind_of(p)
+            own = arrays.bare(p)
+            kind = group.optimizer._kind_of(own)
             if name == kind._derives:
-                average = kind._derived(p, state)
+                average = kind._derived(own, state)
             elif name in state and steps >= kind._begins(group.hyper).get(name, 0):
                 average = state[name]
             else:

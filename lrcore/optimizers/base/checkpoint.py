@@ -152,7 +152,7 @@ def add(
         opt.param_groups[i].add_to(commit, new_hyper)
     for state, new in zip(opt.state, found.states, strict=True):
         for name, array in new.items():
-            like = array
+            like = array = arrays.bare(array)
             if not unshared or array.strides != state[name].strides:
                 like = np.empty_like(state[name], subok=False)
                 like[...] = array

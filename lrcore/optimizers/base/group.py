@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
-from lrcore._core import Commit, Folded, Lock
+from lrcore._core import Commit, Folded, Lock, updatable
 from lrcore._shared import containers
 from lrcore._shared.trees import Leaf, Tree, flatten
 from lrcore._shared.words import listed, named, shown
@@ -225,7 +225,8 @@ def grouped(params: Any) -> bool:
 def arrays_of(params: Any, *, grouped: bool = False) -> Tree:
     """Return the checked arrays of params; grouped: of a list with those of groups."""
     tree = flatten(params, grouped=grouped)
-    containers.params(tree)
+    if not tree.leaves or not updatable([leaf.array for leaf in tree.leaves]):
+        containers.params(tree)
     return tree
 
 

@@ -6,12 +6,26 @@ from typing import Literal
 
 import numpy as np
 
-from lrcore._core import address
+from lrcore._core import address, small_states
 from lrcore._shared.types import Array
 
 _PAGE = 4096
 _LINE = 64
 _LARGE = 1 << 18
+
+Wanted = tuple[str, float | Literal["p"]]
+"""The name of a state array, and its initial value; "p": it is a copy of p."""
+
+
+def states_like(p: Array, wanted: list[Wanted]) -> dict[str, Array]:
+    """Return the state arrays of a parameter: of its shape, order and dtype.
+
+    Those of a small parameter share one allocation: with 200,000 arrays that takes half
+    the time that one for each array does.
+    """
+    if p.nbytes < _PAGE:
+        return small_states(p, wanted)
+    return {name: state_like(p, k, value) for k, (name, value) in enumerate(wanted)}
 
 
 def state_like(p: Array, k: int, value: float | Literal["p"]) -> Array:

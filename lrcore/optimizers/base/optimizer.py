@@ -276,12 +276,11 @@ class Optimizer(Grown, Averaged, Reporting, Saved, OnDisk, Copied):
         return applied
 
     def __repr__(self) -> str:
-        arrays = [leaf.array for leaf in self._tree.leaves]
-        elements = sum(array.size for array in arrays)
         own = {k: v for k, v in self._options.items() if k != "groups"}
         options = told(own, self._fields)
         groups = ", ".join(map(repr, self.param_groups))
         return (
-            f"<{type(self).__name__} of {elements:,} elements in {len(arrays)} arrays, "
+            f"<{type(self).__name__} of {self._plan.total:,} elements in "
+            f"{len(self._tree.leaves)} arrays, "
             f"t={self.t}{options and ', '}{options}: {groups}>"
         )

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from lrcore import _core
+from lrcore._shared.arrays import bare
 from lrcore._shared.arrays import units as units_of
 from lrcore._shared.trees import Place, Tree, places
 from lrcore._shared.types import Array
@@ -54,19 +55,20 @@ def make(
     kept : existing arrays of the first parameters.
     lock : that of an existing optimizer.
     """
-    leaves = tree.leaves
+    leaves, params = tree.leaves, [bare(leaf.array) for leaf in tree.leaves]
     parts = [(i, part) for i, group in enumerate(groups) for part in group.parts]
     index_of = {(i, part.kind): k for k, (i, part) in enumerate(parts)}
     part_of = [
-        index_of[leaf.group, groups[leaf.group].optimizer._kind_of(leaf.array)]
-        for leaf in leaves
+        index_of[leaf.group, groups[leaf.group].optimizer._kind_of(p)]
+        for leaf, p in zip(leaves, params, strict=True)
     ]
+    axes = [part.layout.axes for _, part in parts]
     units = [
-        units_of(Place("params", leaf), leaf.array, parts[k][1].layout.axes)
-        for leaf, k in zip(leaves, part_of, strict=True)
+        None if axes[k] is None else units_of(Place("params", leaf), p, axes[k])
+        for leaf, p, k in zip(leaves, params, part_of, strict=True)
     ]
     arrays, copies = states.make(
-        [leaf.array for leaf in leaves],
+        params,
         [(groups[i].hyper, part) for i, part in parts],
         part_of,
         gathers,

@@ -11,7 +11,7 @@ from lrcore import _core
 from lrcore._shared.types import Array
 from lrcore.optimizers.base import mechanic
 from lrcore.optimizers.base.keywords import Hyper
-from lrcore.optimizers.base.memory import state_like
+from lrcore.optimizers.base.memory import Wanted, states_like
 from lrcore.optimizers.base.part import Part
 
 
@@ -24,6 +24,8 @@ def make(
 ) -> tuple[list[dict[str, Array]], list[list[Array]]]:
     """Return each parameter's arrays by name, and those that start as copies of it.
 
+    The second list is empty if there are none.
+
     parts : each with the hyper-parameters of its group.
     part_of : for each parameter, the index of its part.
     gathers : whether gradients are gathered, in one more array.
@@ -31,12 +33,22 @@ def make(
     """
     shared = [_numbers(h, part) for h, part in parts]
     copied = [_copied(h, part) for h, part in parts]
+    alike = [
+        _alike(h, part, names, gathers)
+        for (h, part), names in zip(parts, copied, strict=True)
+    ]
+    scales = [_core.SCALES[part.scale].states for _, part in parts]
     states = [dict(own) for own in kept]
     new = list(zip(params, part_of, strict=True))[len(kept) :]
     for p, k in new:
         h, part = parts[k]
-        numbers = _numbers(h, part) if part.carries_per_array else shared[k]
-        states.append({**_arrays(p, h, part, copied[k], gathers), **numbers})
+        own = part.kind._own_state(p, h) | states_like(p, alike[k])
+        for name in scales[k]:
+            own[name] = np.zeros(()).view()
+        own |= _numbers(h, part) if part.carries_per_array else shared[k]
+        states.append(own)
+    if not any(copied):
+        return states, []
     copies = [
         [array for name, array in state.items() if name in copied[k]]
         for state, k in zip(states, part_of, strict=True)
@@ -49,22 +61,18 @@ def saved(state: Mapping[str, Array]) -> list[str]:
     return [name for name in state if name != _core.SCRATCH]
 
 
-def _arrays(
-    p: Array, h: Hyper, part: Part, copied: set[str], gathers: bool
-) -> dict[str, Array]:
-    """Return the arrays that belong to one parameter only, by name."""
-    initial = part.kind._initial(h)
-    scale = _core.SCALES[part.scale]
-    state = {}
-    for k, name in enumerate((*part.arrays, *part.averages)):
-        first: float | Literal["p"] = initial.get(name, 0.0)
-        state[name] = state_like(p, k, "p" if name in copied else first)
-    if scale.emits or part.directed:
-        state[_core.SCRATCH] = state_like(p, len(state), 0.0)
+def _alike(h: Hyper, part: Part, copied: set[str], gathers: bool) -> list[Wanted]:
+    """Return the arrays that have a parameter's shape: names and initial values."""
+    first: dict[str, float | Literal["p"]] = {
+        **part.kind._initial(h),
+        **dict.fromkeys(copied, "p"),
+    }
+    names = [*part.arrays, *part.averages]
+    if _core.SCALES[part.scale].emits or part.directed:
+        names.append(_core.SCRATCH)
     if gathers:
-        state[_core.GATHERED] = state_like(p, len(state), 0.0)
-    state |= {name: np.zeros(()).view() for name in scale.states}
-    return {**part.kind._own_state(p, h), **state}
+        names.append(_core.GATHERED)
+    return [(name, first.get(name, 0.0)) for name in names]
 
 
 def _copied(h: Hyper, part: Part) -> set[str]:

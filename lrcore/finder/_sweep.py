@@ -120,7 +120,7 @@ class LRSweep(Ended):
         self._swept = Curve(_SPACED[schedule](low, high, num), smoothing, self._stop)
         self._now = self._swept  # the curve that takes losses: the sweep's or a trial's
         self._trials = Trials(low, high, self._trial_steps)
-        self._hidden = not FLAG.check("progress", progress)
+        self._shown = FLAG.check("progress", progress)
         self._kept: Kept | None = None
         self._bar: Any = None
         self._errors = np.geterr()
@@ -140,12 +140,11 @@ class LRSweep(Ended):
             raise RuntimeError("LRSweep: expected one block a sweep; make another")
 
     def _begin(self) -> None:
-        from tqdm import tqdm  # imported here, as its import takes long
+        if self._shown:
+            from tqdm import tqdm  # imported here, as its import takes long
 
-        self._bar = tqdm(
-            desc="range test", total=len(self._swept.lrs), unit=" steps",
-            disable=self._hidden, leave=False,
-        )  # fmt: skip
+            n = len(self._swept.lrs)
+            self._bar = tqdm(desc="range test", total=n, unit=" steps", leave=False)
         self._errors = np.geterr()
         np.seterr(all="ignore")  # a sweep ends in an overflow
         self._kept = Kept(self._opt, self._rngs, self._also)
@@ -189,7 +188,8 @@ class LRSweep(Ended):
             raise RuntimeError("record: expected one loss for each rate handed out")
         self._waiting = False
         self._now.add(self._sign * value)
-        self._bar.update()
+        if self._bar is not None:
+            self._bar.update()
 
     # --- the loop ---------------------------------------------------------------------
 
@@ -214,8 +214,9 @@ class LRSweep(Ended):
 
     def _run(self, name: str) -> Iterator[float]:
         """Hand out the rates of the present sweep or trial, until it ends."""
-        self._bar.set_description(name, refresh=False)
-        self._bar.reset(len(self._now.lrs))
+        if self._bar is not None:
+            self._bar.set_description(name, refresh=False)
+            self._bar.reset(len(self._now.lrs))
         self._block().begin()
         self.begins = True
         for lr in self._now.lrs.tolist():

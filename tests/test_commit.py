@@ -44,10 +44,11 @@ def read_only():
         (np.ones(3), np.ones(4)),
         (np.ones(3), np.ones(3, np.float32)),
         (np.ones(3), np.ones(6)[::2]),
-        (np.ones(6)[::2], np.ones(3)),
         (np.ones((2, 3)), np.ones((2, 3), order="F")),
         (read_only(), np.ones(3)),
         (np.ones(3), np.ma.ones(3)),
+        (np.ma.ones(3), np.ones(3)),
+        (np.ones(3, ">f8"), np.ones(3)),
         (np.array([[]], object), np.array([[]], object)),
     ],
 )
@@ -57,10 +58,54 @@ def test_a_commit_with_arrays_that_do_not_fit_changes_nothing(to, of):
     commit.copy(first, np.ones(3))
     commit.set(obj, "x", 2)
     commit.copy(to, of)
-    with pytest.raises(ValueError, match="commit: expected contiguous arrays"):
+    with pytest.raises(ValueError, match="commit: expected arrays of the same"):
         commit.make()
     assert not first.any()
     assert obj.x == 1
+
+
+@pytest.mark.parametrize(
+    "dtype", [bool, "S3", "m8[s]", ">f4", [("a", "u1"), ("b", "f8")]]
+)
+def test_an_array_with_any_strides_is_filled(dtype):
+    whole = np.zeros((7, 4, 6), dtype)
+    part = whole[6:0:-2, ::3, 1:5].transpose(2, 0, 1)
+    values = np.arange(part.size).reshape(part.shape) % 2
+    values = values.astype(dtype) if np.dtype(dtype).names is None else values
+    of = np.empty(part.shape, dtype)
+    of[...] = values
+    commit = Commit()
+    commit.copy(part, of)
+    commit.make()
+    assert (part == of).all()
+    assert (whole == np.zeros((), dtype)).sum() == whole.size - (
+        of != np.zeros((), dtype)
+    ).sum()
+
+
+def test_two_arrays_of_other_strides_are_not_exchanged():
+    one, other = np.ones((2, 3)), np.zeros((2, 3), order="F")
+    commit = Commit()
+    commit.exchange(one, other)
+    with pytest.raises(ValueError, match="commit: expected arrays of the same"):
+        commit.make()
+    assert one.all()
+
+
+def test_a_function_is_called_and_called_again_if_a_later_change_fails():
+    calls, obj = [], SimpleNamespace()
+    commit = Commit()
+    commit.call(calls.append, "new", "old")
+    commit.make()
+    assert calls == ["new"]
+    commit = Commit()
+    commit.call(calls.append, "newer", "new")
+    commit.set(obj, "x", 1)
+    commit.call(len, 3, ())
+    with pytest.raises(TypeError):
+        commit.make()
+    assert calls == ["new", "newer", "new"]
+    assert vars(obj) == {}
 
 
 def test_an_attribute_that_cannot_be_set_takes_all_others_back():

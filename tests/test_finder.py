@@ -85,17 +85,17 @@ def test_all_is_put_back_after_ctrl_c(task):
 @pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_while_it_is_put_back_waits_until_it_is(task, monkeypatch):
     before = task.everything()
-    load, times = lrcore.Adam.load_state_dict, itertools.count()
+    counts, times = _kept.Counts, itertools.count()
 
-    def interrupted(opt, saved):
-        if next(times) == 0:
+    def interrupted(*args):
+        if next(times) == 1:  # `begin` calls it, too
             signal.raise_signal(signal.SIGINT)
-        load(opt, saved)
+        return counts(*args)
 
-    monkeypatch.setattr(lrcore.Adam, "load_state_dict", interrupted)
+    monkeypatch.setattr(_kept, "Counts", interrupted)
     with pytest.raises(KeyboardInterrupt):
         find(task, trial_steps=0)
-    assert next(times) == 2
+    assert next(times) == 3
     assert_same(before, task.everything())
 
 
@@ -134,6 +134,17 @@ def test_what_can_be_is_put_back_where_an_array_is_read_only_by_then(task):
     assert (after[0][0] != before[0][0]).any()
     before[0][0] = after[0][0]
     assert_same(before, after)
+
+
+def test_a_group_that_joins_in_a_sweep_is_refused(task):
+    sweep = LRSweep(task.opt, trial_steps=0)
+
+    def grows():
+        with sweep:
+            task.opt.add_group(np.ones(3))
+
+    with pytest.raises(RuntimeError, match="opt: expected its 2 groups, found 3"):
+        grows()
 
 
 def test_a_stateful_schedule_stays_the_users_object():

@@ -3,14 +3,12 @@
 Each in a process of its own, which a hang would end as a failure.
 """
 
-import os
-import signal
-import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
 import pytest
+from hanging import printed
 
 from lrcore import _core
 
@@ -18,22 +16,9 @@ each_back_end = pytest.mark.parametrize("back_end", _core.threadings())
 
 
 def python(script, **environment):
-    """What a script prints; where it hangs its children are ended, too."""
-    process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(script)],
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        printed, _ = process.communicate(timeout=60)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        pytest.fail("it hangs")
-    assert process.returncode == 0, printed
-    return printed.strip()
+    """Return what a script prints."""
+    command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(script)]
+    return printed(command, **environment)
 
 
 # --- between steps --------------------------------------------------------------------

@@ -281,6 +281,7 @@ read_only.flags.writeable = False
         ([1.5], r"also\[0\]: expected a numpy.ndarray of numbers.*found float"),
         (np.float64(1.5), "also: expected a numpy.ndarray of numbers"),
         ({"m": np.array([None])}, r"also\['m'\]: .*found an array of objects"),
+        (np.ma.ones(3), "also: found a masked array; give its data and its mask"),
         ([np.zeros(2), read_only], r"also\[1\]: found a read-only array"),
     ],
 )

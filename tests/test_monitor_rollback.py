@@ -227,3 +227,28 @@ def test_asked_right_after_a_rollback():
     assert "5 of 5 steps" in finding.evidence
     assert finding.since == steps + 1
     check_all(monitor)
+
+
+@pytest.mark.parametrize("spoilt", ["param", "also"])
+def test_a_rollback_into_a_read_only_array_changes_nothing(spoilt):
+    params, opt = new_run(lrcore.SGD, lr=0.5)
+    seen = np.zeros(2)
+    monitor = Monitor(opt, on_divergence="rollback", also=seen)
+    for k in range(20):
+        opt.step(gradients(params, k))
+        seen += 1
+        monitor.update(1.0)
+    before = bits_of(opt, params)
+    array = params[0] if spoilt == "param" else seen
+    array.flags.writeable = False
+
+    def fails():
+        for _ in range(30):
+            monitor.update(nan)
+
+    with pytest.raises(ValueError, match=r"^(params\[0\]|also): found a read-only"):
+        fails()
+    array.flags.writeable = True
+    assert bits_of(opt, params) == before
+    assert opt.lr == 0.5
+    assert (seen == 20).all()

@@ -14,6 +14,7 @@ import pytest
 from interrupted import TRIALS
 
 import lrcore
+from lrcore import _core
 
 BIG = 200_000  # elements whose step lets other threads run
 
@@ -96,6 +97,17 @@ def test_each_use_is_refused_while_the_optimizer_is_in_use(use, where):
     assert opt.step(np.ones(2))
 
 
+@pytest.fixture(params=_core.threadings())
+def back_end(request):
+    """What runs the threads of a step, one after the other."""
+    lrcore.set_threading(request.param)
+    yield request.param
+    lrcore.set_threading(None)
+
+
+each_back_end = pytest.mark.usefixtures("back_end")
+
+
 def beside(opt, grads, use, trials=TRIALS, gap=1e-4):
     """Use an optimizer some times, refusals not counted, while another thread steps it.
 
@@ -127,6 +139,7 @@ def beside(opt, grads, use, trials=TRIALS, gap=1e-4):
     assert errors == []
 
 
+@each_back_end
 @pytest.mark.parametrize("n", [10, BIG])
 def test_a_state_beside_steps_is_of_one_moment(n):
     params = [np.zeros(n, np.float32) for _ in range(3)]
@@ -146,6 +159,7 @@ def test_a_state_beside_steps_is_of_one_moment(n):
         assert {x for array in arrays for x in array[:: n // 10]} == {t}
 
 
+@each_back_end
 @pytest.mark.parametrize("n", [10, BIG])
 def test_loading_and_averages_beside_steps_are_whole(n):
     p = np.zeros(n)

@@ -217,9 +217,10 @@ def test_serial_makes_none():
     assert python(THREADS + "    print(made)", "serial") == "0"
 
 
-def test_python_threads_step_at_once():
+@each
+def test_python_threads_step_at_once(back_end):
     """They take turns in the pool or run alone, and none waits for another."""
-    lrcore.set_threading("pool")
+    lrcore.set_threading(back_end)
     params = [np.zeros(150_000, np.float32) for _ in range(4)]
     opts = [lrcore.SGD(p, lr=1.0, num_threads=2, clip_norm=1e9) for p in params]
     g = np.ones_like(params[0])

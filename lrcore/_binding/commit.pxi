@@ -12,12 +12,13 @@ cdef class Commit:
         commit.copy(to, array)              # to[...] = array
         commit.exchange(a, b)               # a[...], b[...] = b, a
         commit.set(obj, "name", value)      # obj.name = value
+        commit.call(function, new, old)     # function(new)
         commit.make()
 
     `make` checks everything before it changes anything.  While it changes arrays and
     plain attributes no Python code runs, so no handler of a signal, no other thread and no
     failed allocation can stop it half way.  An attribute whose class runs Python code
-    to set it may raise an error: what was set before it is set back.
+    to set it, or a function, may raise an error: what was set before it is set back.
 
     lock : the Lock of an optimizer; None: what changes belongs to none.
     unchanged : whether `make` refuses if the optimizer has been stepped or changed since
@@ -28,9 +29,9 @@ cdef class Commit:
     cdef bint unchanged
     cdef unsigned long long seen
     cdef list arrays  # (array, array, whether they are exchanged)
-    cdef list writes  # (object, name, value)
+    cdef list writes  # (object, name, value); of a call: (function, None, argument)
     cdef list kept  # (object, name, value)
-    cdef list old  # by place in `writes`: the value before
+    cdef list old  # by place in `writes`: the value or argument that sets it back
     cdef Plan plan  # the one that gets `settings` and `counts`
     cdef Settings settings
     cdef Counts counts
@@ -41,20 +42,27 @@ cdef class Commit:
         self.arrays, self.writes, self.old, self.kept = [], [], [], []
 
     def copy(self, cnp.ndarray to not None, cnp.ndarray of not None):
-        """Give an array the elements of another one of its dtype, shape and order.
+        """Give an array the elements of another one of its dtype and shape, which is
+        in C order, or contiguous in the order of the first.
 
         An array that overlaps another one of the commit must be copied before.
         """
         self.arrays.append((to, of, False))
 
     def exchange(self, cnp.ndarray one not None, cnp.ndarray other not None):
-        """Exchange the elements of two arrays, as in `copy`."""
+        """Exchange the elements of two contiguous arrays of the same order."""
         self.arrays.append((one, other, True))
 
     def set(self, obj, str name, value):
         """Set an attribute."""
         self.writes.append((obj, name, value))
         self.old.append(MISSING)
+
+    def call(self, function, new, old):
+        """Call a function, a builtin one, as no Python code is to run; function(old)
+        if a later change fails."""
+        self.writes.append((function, None, new))
+        self.old.append(old)
 
     def keep(self, obj, str name):
         """Let `make` refuse if the attribute is another object by then: what is set is
@@ -93,8 +101,8 @@ cdef class Commit:
         for one, other, exchanges in self.arrays:
             if not (can_take(one, other) and (not exchanges or can_take(other, one))):
                 raise ValueError(
-                    "commit: expected contiguous arrays of numbers, of the same dtype, "
-                    "shape and memory order, that can be written"
+                    "commit: expected arrays of the same dtype, shape and memory "
+                    "order, without objects, that can be written"
                 )
         if self.lock is not None and not restores:
             self.lock.check()
@@ -110,21 +118,19 @@ cdef class Commit:
         return 0
 
     cdef int write(self) except -1:
-        """Set the attributes, all or none."""
+        """Set the attributes and call the functions, all or none."""
         cdef Py_ssize_t i, n = 0
         try:
             for i in range(len(self.writes)):
                 obj, name, value = self.writes[i]
-                self.old[i] = getattr(obj, name, MISSING)
-                setattr(obj, name, value)
+                if name is not None:
+                    self.old[i] = getattr(obj, name, MISSING)
+                write_one(obj, name, value)
                 n = i + 1
         except BaseException:
             for i in reversed(range(n)):  # one may have been set twice
                 obj, name, _ = self.writes[i]
-                if self.old[i] is MISSING:
-                    delattr(obj, name)
-                else:
-                    setattr(obj, name, self.old[i])
+                write_one(obj, name, self.old[i])
             raise
         return 0
 
@@ -137,8 +143,15 @@ cdef class Commit:
             b = cnp.PyArray_BYTES(<cnp.ndarray>other)
             if exchanges:
                 exchange_bytes(a, b, size)
-            else:
+            elif are_alike(one, other):
                 memcpy(a, b, size)
+            else:
+                scatter(
+                    a, cnp.PyArray_DIMS(<cnp.ndarray>one),
+                    cnp.PyArray_STRIDES(<cnp.ndarray>one),
+                    cnp.PyArray_NDIM(<cnp.ndarray>one),
+                    <size_t>cnp.PyArray_ITEMSIZE(<cnp.ndarray>one), b,
+                )
 
     cdef bint put_back(self) noexcept:
         """Exchange the arrays again, which needs no memory; False if one has another
@@ -155,15 +168,49 @@ cdef class Commit:
         return whole
 
 
-cdef bint can_take(to, of) except -1:
+cdef int write_one(obj, name, value) except -1:
+    """Set or delete an attribute, or call a function."""
+    if name is None:
+        obj(value)
+    elif value is MISSING:
+        delattr(obj, name)
+    else:
+        setattr(obj, name, value)
+    return 0
+
+
+cdef bint can_take(cnp.ndarray to, cnp.ndarray of) except -1:
     """Whether an array can be written with the bytes of another."""
-    cdef int flags = layout(<cnp.ndarray>to)
     return (
-        flags != 0
-        and cnp.PyArray_ISNUMBER(<cnp.ndarray>to)
-        and cnp.PyArray_ISWRITEABLE(<cnp.ndarray>to)
-        and fits(of, <cnp.ndarray>to, flags)
+        plain(to)
+        and plain(of)
+        and cnp.PyArray_ISWRITEABLE(to)
+        and not to.dtype.hasobject
+        and cnp.PyArray_EquivArrTypes(to, of)
+        and cnp.PyArray_SAMESHAPE(to, of)
+        and (are_alike(to, of) or cnp.PyArray_IS_C_CONTIGUOUS(of))
     )
+
+
+cdef bint are_alike(cnp.ndarray one, cnp.ndarray other) noexcept:
+    """Whether two arrays are contiguous in the same order."""
+    return (cnp.PyArray_IS_C_CONTIGUOUS(one) and cnp.PyArray_IS_C_CONTIGUOUS(other)) or (
+        cnp.PyArray_IS_F_CONTIGUOUS(one) and cnp.PyArray_IS_F_CONTIGUOUS(other)
+    )
+
+
+cdef const char *scatter(
+    char *to, cnp.npy_intp *shape, cnp.npy_intp *strides, int ndim, size_t itemsize,
+    const char *of,
+) noexcept:
+    """Fill an array with any strides with elements in C order; return their end."""
+    cdef cnp.npy_intp i
+    if ndim == 0:
+        memcpy(to, of, itemsize)
+        return of + itemsize
+    for i in range(shape[0]):
+        of = scatter(to + i * strides[0], shape + 1, strides + 1, ndim - 1, itemsize, of)
+    return of
 
 
 cdef object copy_of(cnp.ndarray array):

@@ -11,6 +11,7 @@ cdef class Layout:
     cdef list sums_all  # by part: whether its gauge's sums are over all parts
     cdef bint sums  # whether some part has a gauge
     cdef list lags  # by leaf: how many steps left it out; None if none did
+    cdef list first_lags  # a list of zeros for the first step that leaves out a leaf
     cdef list group_lag  # the same by group in plan.group
     cdef list group_size  # by group: how many leaves it has
     cdef bint some_new  # whether some leaf may have taken no step, while others have
@@ -110,10 +111,10 @@ cdef class Layout:
     cdef list lags_after(self, list leaves):
         """The lags of leaves after a step that leaves them out, for leave_out()."""
         cdef list after = []
-        if leaves and self.lags is None:
-            self.lags = [0] * len(self.params)
+        if leaves and self.lags is None and self.first_lags is None:
+            self.first_lags = [0] * len(self.params)
         for leaf in leaves:
-            after.append(self.lags[leaf] + 1)
+            after.append(1 if self.lags is None else self.lags[leaf] + 1)
         return after
 
     cdef void leave_out(self, list leaves, list after) noexcept:
@@ -125,6 +126,8 @@ cdef class Layout:
         cdef bint some_new = False
         if not leaves:
             return
+        if self.lags is None:
+            self.lags, self.first_lags = self.first_lags, None
         self.stale = True
         for k in range(len(leaves)):
             self.lags[leaves[k]] = after[k]

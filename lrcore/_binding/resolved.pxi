@@ -161,21 +161,26 @@ cdef class Resolved:
 
     def reports_of(self, list each):
         """The report_of() each (group, leaves), all of the same step."""
-        with Undisturbed():
-            reports = []
+        cdef list reports = []
+        cdef bint was_on = PyGC_Disable()
+        try:
             for group, leaves in each:
                 reports.append(self.report_of(group, leaves))
             return reports
+        finally:
+            if was_on:
+                PyGC_Enable()
 
     def snapshot(self, list arrays, list attributes):
         """What an optimizer has at one moment: copies of these arrays; its counts: t,
         steps, gathered, gathered_scale, without_gradient; and the values of attributes,
         given as (object, name)."""
-        with Undisturbed():
+        cdef list copies = [], values = []
+        cdef bint was_on = PyGC_Disable()
+        try:
             self.lock.check()
             if self.to_come:
                 refusals.unfinished(self.tree, self.to_come)
-            copies, values = [], []
             for array in arrays:
                 copies.append(copy_of(array))
             for obj, name in attributes:
@@ -185,6 +190,9 @@ cdef class Resolved:
                 self.without_gradient,
             )
             return copies, counts, values
+        finally:
+            if was_on:
+                PyGC_Enable()
 
     def copy_out(self, list of, list to, unsigned long long changes):
         """Copy contiguous arrays to others of their size, in one piece: it keeps the GIL,

@@ -1,19 +1,15 @@
-# Stretches in which no Python code runs, so that other threads see nothing half done.
+# Stretches in which no Python code runs, so that other threads see nothing half done:
+#
+#     cdef bint was_on = PyGC_Disable()
+#     try:
+#         ...
+#     finally:
+#         if was_on:
+#             PyGC_Enable()
+#
+# The garbage collector runs finalizers where memory for a list or tuple is asked for;
+# what a finalizer runs may let another thread go on.
 
 cdef extern from "Python.h":
-    int PyGC_Disable()
-    int PyGC_Enable()
-
-
-cdef class Undisturbed:
-    """A block without the garbage collector, which runs finalizers where memory for a
-    list or tuple is asked for; what a finalizer runs may let another thread go on."""
-
-    cdef bint was_on
-
-    def __enter__(self):
-        self.was_on = PyGC_Disable()
-
-    def __exit__(self, kind, error, trace):
-        if self.was_on:
-            PyGC_Enable()
+    bint PyGC_Disable()
+    bint PyGC_Enable()

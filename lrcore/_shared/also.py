@@ -19,7 +19,7 @@ class Also:
     Parameters
     ----------
     given : ndarray, nested list / tuple / dict of ndarray, or None
-        Of any dtype but object, contiguous or not.
+        Of any dtype but object, contiguous or not, without a mask.
 
     Raises
     ------
@@ -35,14 +35,16 @@ class Also:
             _check(name, a)
 
     def copies(self) -> list[Array]:
-        """Return the arrays as they are now."""
+        """Return the arrays as they are now, in C order."""
         return [a.copy() for _, a in self._named]
 
-    def put_back(self, copies: list[Array]) -> None:
-        """Put copies back; an array that has become read-only is named at the end."""
-        for (_, a), copy in zip(self._named, copies, strict=True):
-            if a.flags.writeable:
-                a[...] = copy
+    def to_put_back(self, copies: list[Array]) -> list[tuple[Array, Array]]:
+        """Return the arrays with their copies, but those that are read-only now."""
+        pairs = zip(self._named, copies, strict=True)
+        return [(a, copy) for (_, a), copy in pairs if a.flags.writeable]
+
+    def check_writable(self) -> None:
+        """Name an array that has become read-only, in an error."""
         for name, a in self._named:
             _check(name, a)
 
@@ -60,6 +62,11 @@ def _check(name: Name, a: Any) -> None:
             name,
             f"expected a numpy.ndarray of numbers, which is changed in place, found "
             f"{found}; keep it in an array: numpy.array(...)",
+        )
+    # numpy.ma takes a tenth of a second to import: only subclasses need it.
+    if type(a) is not np.ndarray and isinstance(a, np.ma.MaskedArray):
+        raise error(
+            TypeError, name, "found a masked array; give its data and its mask, as two"
         )
     if not a.flags.writeable:
         raise error(

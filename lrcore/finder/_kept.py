@@ -12,25 +12,32 @@ from lrcore._core import Commit, Counts
 from lrcore._shared import arrays
 from lrcore._shared.also import Also
 from lrcore._shared.domains import iterates
+from lrcore._shared.trees import Place
 from lrcore._shared.words import shown
 from lrcore.finder._result import ratios
+from lrcore.optimizers.base import stateful
 from lrcore.optimizers.base.optimizer import Optimizer
+from lrcore.optimizers.base.states import saved
 
 Rng = np.random.Generator | np.random.RandomState | np.random.BitGenerator
+
+_PYTHON = random._inst
+"""The global generator of Python."""
 
 
 class Kept:
     """Copies of everything that a sweep changes: they can put it back many times."""
 
     def __init__(self, opt: Optimizer, rngs: Sequence[Rng], also: Also) -> None:
-        self._opt = opt
+        self._opt, self._ratios = opt, ratios(opt)
         self._also, self._copies = also, also.copies()
-        self._saved = opt.state_dict()
-        self._params = [
-            (leaf, arrays.bare(leaf.array).copy()) for leaf in opt._tree.leaves
-        ]
-        self._rates = [group["lr"] for group in opt.param_groups]
-        self._ratios = ratios(opt)
+        self._arrays = _arrays_of(opt)
+        self._array_copies, self._counts, hypers = opt._plan.snapshot(
+            [array for _, array in self._arrays],
+            [(opt, "_options"), *((group, "_hyper") for group in opt.param_groups)],
+        )
+        self._options, *self._hypers = hypers
+        self._schedules = stateful.kept(hypers)
         self._rngs = [(rng, _state_of(rng)) for rng in rngs]
         self._global = np.random.get_state(legacy=False)  # noqa: NPY002 # the user's
         self._python = random.getstate()
@@ -48,26 +55,64 @@ class Kept:
             group["lr"] = lr * ratio
 
     def put_back(self) -> None:
-        """Put everything back.
+        """Put everything back, in one commit.
 
         An array that has become read-only is skipped, and named by an error at the end.
+
+        Raises
+        ------
+        RuntimeError
+            The optimizer is in use, or got a group meanwhile.  Nothing is changed.
         """
-        # The schedule objects come first, as load_state_dict then restores the state of
-        # those that have one.
-        for group, lr in zip(self._opt.param_groups, self._rates, strict=True):
-            group["lr"] = lr
-        self._opt.load_state_dict(self._saved)
+        opt = self._opt
+        if len(opt.param_groups) != len(self._hypers):
+            raise RuntimeError(
+                f"opt: expected its {len(self._hypers)} groups, found "
+                f"{len(opt.param_groups)}; call add_group before or after the sweep"
+            )
+        t, steps, gathered, gathered_scale, without_gradient = self._counts
+        counts = Counts(t, steps, gathered, without_gradient, gathered_scale)
+        commit = Commit(opt._plan.lock)
+        commit.give(opt._plan, counts=counts)
+        opt._add_options(commit, self._options)
+        for group, hyper in zip(opt.param_groups, self._hypers, strict=True):
+            group.add_to(commit, hyper)
+        for schedule, copy in self._schedules:
+            schedule._take(copy, commit)
+        self._put_generators(commit)
+        for (_, array), copied in zip(self._arrays, self._array_copies, strict=True):
+            if arrays.bare(array).flags.writeable:
+                commit.copy(array, copied)
+        for array, copied in self._also.to_put_back(self._copies):
+            commit.copy(array, copied)
+        commit.make()
+        for name, array in self._arrays:
+            arrays.writable(name, array)
+        self._also.check_writable()
+
+    def _put_generators(self, commit: Commit) -> None:
         for rng, state in self._rngs:
-            _set_state(rng, state)
-        np.random.set_state(self._global)  # noqa: NPY002 # the user's
-        random.setstate(self._python)
-        for leaf, copied in self._params:
-            p = arrays.bare(leaf.array)
-            if p.flags.writeable:
-                p[...] = copied
-        self._also.put_back(self._copies)
-        for leaf, _ in self._params:
-            arrays.writable("params" + leaf.path, leaf.array)
+            if isinstance(rng, np.random.RandomState):
+                commit.call(rng.set_state, state, rng.get_state(legacy=False))
+            else:
+                commit.set(_bits(rng), "state", state)
+        now = np.random.get_state(legacy=False)  # noqa: NPY002 # the user's
+        commit.call(np.random.set_state, self._global, now)
+        # random.setstate is Python code: these two are what it does.
+        _, state, gauss = self._python
+        commit.call(super(random.Random, _PYTHON).setstate, state, random.getstate()[1])
+        commit.set(_PYTHON, "gauss_next", gauss)
+
+
+def _arrays_of(opt: Optimizer) -> list[tuple[Place, np.ndarray]]:
+    """Return the params and states with their names."""
+    leaves = opt._tree.leaves
+    params = [(Place("params", leaf), leaf.array) for leaf in leaves]
+    return params + [
+        (Place("state of params", leaf, f": {name}"), state[name])
+        for leaf, state in zip(leaves, opt.state, strict=True)
+        for name in saved(state)
+    ]
 
 
 def generators(rng: Rng | Iterable[Rng] | None) -> list[Rng]:
@@ -88,13 +133,6 @@ def _state_of(rng: Rng) -> Any:
     if isinstance(rng, np.random.RandomState):
         return rng.get_state(legacy=False)
     return _bits(rng).state
-
-
-def _set_state(rng: Rng, state: Any) -> None:
-    if isinstance(rng, np.random.RandomState):
-        rng.set_state(state)
-    else:
-        _bits(rng).state = state
 
 
 def _bits(rng: np.random.Generator | np.random.BitGenerator) -> Any:

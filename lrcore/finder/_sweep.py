@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 
+from lrcore._core import Ended
 from lrcore._shared.also import Also
 from lrcore._shared.domains import FLAG, FRACTION, Reals, choice, real, whole
 from lrcore._shared.types import Array
@@ -32,7 +32,7 @@ _WIDTH = 1.1  # the least ratio of end to start
 _TRIAL_SMOOTHING = 0.9
 
 
-class LRSweep:
+class LRSweep(Ended):
     """A range test in your own loop: it hands out rates, and takes losses.
 
     ::
@@ -120,8 +120,10 @@ class LRSweep:
         self._swept = Curve(_SPACED[schedule](low, high, num), smoothing, self._stop)
         self._now = self._swept  # the curve that takes losses: the sweep's or a trial's
         self._trials = Trials(low, high, self._trial_steps)
-        self._hidden = not FLAG.check("progress", progress)
+        self._shown = FLAG.check("progress", progress)
         self._kept: Kept | None = None
+        self._bar: Any = None
+        self._errors = np.geterr()
         self._begun = self._waiting = False
         self._cut = "the loop has not come to its end"
         self.begins = False
@@ -133,26 +135,21 @@ class LRSweep:
 
     # --- the block --------------------------------------------------------------------
 
-    def __enter__(self) -> Self:
+    def _check(self) -> None:
         if self._begun or self._kept:
             raise RuntimeError("LRSweep: expected one block a sweep; make another")
-        from tqdm import tqdm  # imported here, as its import takes long
 
+    def _begin(self) -> None:
+        if self._shown:
+            from tqdm import tqdm  # imported here, as its import takes long
+
+            n = len(self._swept.lrs)
+            self._bar = tqdm(desc="range test", total=n, unit=" steps", leave=False)
+        self._errors = np.geterr()
+        np.seterr(all="ignore")  # a sweep ends in an overflow
         self._kept = Kept(self._opt, self._rngs, self._also)
-        self._bar = tqdm(
-            desc="range test", total=len(self._swept.lrs), unit=" steps",
-            disable=self._hidden, leave=False,
-        )  # fmt: skip
-        self._errstate = np.errstate(all="ignore")  # a sweep ends in an overflow
-        self._errstate.__enter__()
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def _end(self) -> None:
         interrupt = None
         try:
             while self._kept:  # again after a Ctrl-C, until everything is put back
@@ -162,8 +159,9 @@ class LRSweep:
                 except KeyboardInterrupt as later:
                     interrupt = later
         finally:
-            self._errstate.__exit__(kind, error, trace)
-            self._bar.close()
+            np.seterr(**self._errors)
+            if self._bar is not None:
+                self._bar.close()
         if interrupt is not None:
             raise interrupt
 
@@ -190,7 +188,8 @@ class LRSweep:
             raise RuntimeError("record: expected one loss for each rate handed out")
         self._waiting = False
         self._now.add(self._sign * value)
-        self._bar.update()
+        if self._bar is not None:
+            self._bar.update()
 
     # --- the loop ---------------------------------------------------------------------
 
@@ -215,8 +214,9 @@ class LRSweep:
 
     def _run(self, name: str) -> Iterator[float]:
         """Hand out the rates of the present sweep or trial, until it ends."""
-        self._bar.set_description(name, refresh=False)
-        self._bar.reset(len(self._now.lrs))
+        if self._bar is not None:
+            self._bar.set_description(name, refresh=False)
+            self._bar.reset(len(self._now.lrs))
         self._block().begin()
         self.begins = True
         for lr in self._now.lrs.tolist():

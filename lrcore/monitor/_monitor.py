@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import inf, isfinite, nan
 from typing import Any, Literal
 
+from lrcore._core import Commit
 from lrcore._shared.also import Also
 from lrcore._shared.domains import real, whole
 from lrcore._shared.words import shown
@@ -237,13 +238,17 @@ class Monitor(Results):
         """Roll the run back if its rate is too high; return the new findings."""
         high = [f for f in found if f.rate == "too high"]
         told = [f for f in high if f.kind in _AT_ONCE or f in new]
-        back = rollback.back(told[0].since) if told else None
+        commit = Commit(rollback.lock, unchanged=True)
+        back = rollback.back(told[0].since, commit) if told else None
         if back is None:
             if not high and well(self._since_rollback(), self._first):
                 rollback.keep(step)
             return new
-        self._begin, self._told, self._seen = step, set(), {}
-        self._due = step + _FIRST_LOOK
+        commit.set(self, "_begin", step)
+        commit.set(self, "_told", set())
+        commit.set(self, "_seen", {})
+        commit.set(self, "_due", step + _FIRST_LOOK)
+        commit.make()
         said = told[0]._replace(
             kind="rolled back",
             severity="warning",

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from lrcore._core import Commit
+from lrcore._core import Commit, Lock
+from lrcore._shared import arrays
 from lrcore._shared.also import Also, same
 from lrcore._shared.arrays import bare
 from lrcore._shared.domains import steps
+from lrcore._shared.trees import Place
 from lrcore._shared.types import Array
 from lrcore._shared.words import shown
 from lrcore.optimizers.base import checkpoint, rates
@@ -35,6 +37,11 @@ class Rollback:
         self.keep(0)
 
     @property
+    def lock(self) -> Lock:
+        """That of the optimizer."""
+        return self._opt._plan.lock
+
+    @property
     def _params(self) -> list[Array]:
         return [bare(leaf.array) for leaf in self._opt._tree.leaves]
 
@@ -43,35 +50,44 @@ class Rollback:
         kept = _Kept(
             step,
             self._halvings,
-            [p.copy() for p in self._params],
+            [p.copy("K") for p in self._params],
             self._also.copies(),
             self._opt.state_dict(),
         )
         self._kept = [*self._kept[-1:], kept]
 
-    def back(self, since: int) -> int | None:
-        """Set everything back to a step before `since`, and halve the learning rate.
+    def back(self, since: int, commit: Commit) -> int | None:
+        """Let a commit set everything back to a step before `since`, at half the rate.
 
         Return that step, or None if no rollback is left.
+
+        Raises
+        ------
+        ValueError
+            An array is read-only now.
         """
-        n = len(self._params)  # add_group may have added params since a copy
-        self._kept = [kept for kept in self._kept if len(kept.params) == n]
-        if not self._left or not self._kept:
+        leaves = self._opt._tree.leaves
+        # add_group may have added params since a copy.
+        own = [kept for kept in self._kept if len(kept.params) == len(leaves)]
+        if not self._left or not own:
             return None
-        self._left -= 1
         # The loss of a step is measured at the params that the step before it left.
-        before = [kept for kept in self._kept if kept.step < since - 1]
-        kept = before[-1] if before else self._kept[0]
-        self._kept = [kept]
-        self._halvings += 1
-        factor = 0.5 ** (self._halvings - kept.halvings)
-        checkpoint.load(self._opt, kept.state)
-        for p, copy in zip(self._params, kept.params, strict=True):
-            p[...] = copy
-        self._also.put_back(kept.also)
-        commit = Commit(self._opt._plan.lock)
-        rates.multiply(self._opt.param_groups, factor, commit)
-        commit.make()
+        before = [kept for kept in own if kept.step < since - 1]
+        kept = before[-1] if before else own[0]
+        for leaf in leaves:
+            arrays.writable(Place("params", leaf), leaf.array)
+        self._also.check_writable()
+        halvings = self._halvings + 1
+        groups, factor = kept.state["param_groups"], 0.5 ** (halvings - kept.halvings)
+        halved = {**kept.state, "param_groups": rates.multiplied(groups, factor)}
+        checkpoint.add(self._opt, commit, halved)
+        for leaf, copy in zip(leaves, kept.params, strict=True):
+            commit.copy(leaf.array, copy)
+        for array, copy in self._also.to_put_back(kept.also):
+            commit.copy(array, copy)
+        commit.set(self, "_left", self._left - 1)
+        commit.set(self, "_kept", [kept])
+        commit.set(self, "_halvings", halvings)
         return kept.step
 
     def state_dict(self) -> dict[str, Any]:

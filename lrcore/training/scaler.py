@@ -177,9 +177,6 @@ class LossScaler(Stateful):
         elif tracker >= self.growth_interval:
             grown = scale * self.growth_factor
             scale, tracker = grown if grown < inf else scale, 0
-        if scale == self._scale:
-            self.growth_tracker = tracker
-            return
         commit = Commit()
         commit.set(self, "_scale", scale)
         commit.set(self, "growth_tracker", tracker)

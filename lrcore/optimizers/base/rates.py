@@ -8,7 +8,9 @@ from typing import Any
 
 from lrcore._core import Commit
 from lrcore._stateful import StatefulSchedule
+from lrcore.optimizers.base import stateful
 from lrcore.optimizers.base.group import ParamGroup
+from lrcore.optimizers.base.keywords import Hyper
 
 
 def multiply(groups: Sequence[ParamGroup], factor: float, commit: Commit) -> None:
@@ -19,14 +21,31 @@ def multiply(groups: Sequence[ParamGroup], factor: float, commit: Commit) -> Non
     TypeError, ValueError
         A product is out of the domain of a learning rate.
     """
-    products: dict[int, Any] = {}
+    products = _products([group["lr"] for group in groups], factor, commit)
     for group in groups:
-        rate = group["lr"]
+        group.change(commit, "lr", products[id(group["lr"])])
+
+
+def multiplied(sets: Sequence[Hyper], factor: float) -> list[Hyper]:
+    """Return copies of sets of hyper-parameters, with the rate of each multiplied."""
+    copies, commit = stateful.copied(sets), Commit()
+    products = _products([own["lr"] for own in copies], factor, commit)
+    commit.make()
+    return [{**own, "lr": products[id(own["lr"])]} for own in copies]
+
+
+def _products(rates: Sequence[Any], factor: float, commit: Commit) -> dict[int, Any]:
+    """Return the product of each rate, by the rate's id.
+
+    A stateful schedule is its own product: the commit lets it scale itself.
+    """
+    products: dict[int, Any] = {}
+    for rate in rates:
         if id(rate) not in products:
             products[id(rate)] = _product(rate, factor)
             if isinstance(rate, StatefulSchedule):
                 rate._scale_by(factor, commit)
-        group.change(commit, "lr", products[id(rate)])
+    return products
 
 
 def _product(rate: Any, factor: float) -> Any:

@@ -21,6 +21,20 @@ def copied(sets: Sequence[Mapping[str, Any]]) -> list[Hyper]:
     return [{name: _each(value, copy) for name, value in h.items()} for h in sets]
 
 
+def kept(
+    sets: Sequence[Mapping[str, Any]],
+) -> list[tuple[StatefulSchedule, StatefulSchedule]]:
+    """Return each stateful schedule of sets of hyper-parameters with a copy of it."""
+    found = {
+        id(each): (each, each._copy())
+        for own in sets
+        for value in own.values()
+        for each in _elements(value)
+        if isinstance(each, StatefulSchedule)
+    }
+    return [*found.values()]
+
+
 def inherited(
     own: Sequence[Mapping[str, Any]], saved: Sequence[Mapping[str, Any]]
 ) -> tuple[list[Hyper], list[tuple[StatefulSchedule, StatefulSchedule]]]:

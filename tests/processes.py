@@ -1,0 +1,118 @@
+"""Steps in child processes, each of which must give the bits of its parent.
+
+    python processes.py WAY CHILDREN TORCH
+
+WAY : "os.fork"; "amid", the same while two other threads step; or a method of
+    multiprocessing.
+TORCH : "alone", or whether torch is imported "before" lrcore or "after".
+
+Prints "done CHILDREN".
+"""
+
+import multiprocessing
+import os
+import sys
+import threading
+from zlib import crc32
+
+import numpy as np
+
+WAY, CHILDREN, TORCH = sys.argv[1:]
+if TORCH == "before":
+    import torch
+import lrcore  # noqa: E402 # the order is what is tested
+
+if TORCH == "after":
+    import torch
+
+SIZE = 150_000  # of two arrays, so that several threads step them
+
+
+class Run:
+    """An optimizer with its params, and the next gradients."""
+
+    def __init__(self):
+        self.params = [np.ones(SIZE, np.float32), np.ones((3, SIZE // 3), np.float32)]
+        self.opt = lrcore.AdamW(
+            self.params, num_threads=2, clip_norm=1.0, ema_decay=0.9
+        )
+        self.rng = np.random.default_rng(0)
+
+    def step(self):
+        """Step; return the bits, and how many threads this process has made for it."""
+        before = threads()
+        grads = [self.rng.standard_normal(p.shape, np.float32) for p in self.params]
+        assert self.opt.step(grads)
+        return [crc32(p) for p in [*self.params, *self.opt.ema]], threads() - before
+
+
+def threads():
+    return len(os.listdir("/proc/self/task"))
+
+
+def work(pipe, run):
+    """What a child does: three steps, after the first of which it has its threads."""
+    pipe.send([run.step() for _ in range(3)])
+
+
+def forked(pipe, run):
+    """Work in a child of os.fork; return what waits for its end."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work(pipe, run)
+        finally:
+            os._exit(0)  # without a result its parent fails
+    return lambda: os.waitpid(child, 0)
+
+
+def started(context, pipe, run):
+    """Work in a process of multiprocessing; return what waits for its end."""
+    process = context.Process(target=work, args=(pipe, run))
+    process.start()
+    return process.join
+
+
+def for_ever(run, ends):
+    while not ends.is_set():
+        run.step()
+
+
+def main():
+    run, ends = Run(), threading.Event()
+    if TORCH != "alone":
+        torch.set_num_threads(2)
+        assert torch.ones(1_000_000).add_(1).sum() == 2_000_000
+    run.step()
+    others = [
+        threading.Thread(target=for_ever, args=(Run(), ends))
+        for _ in range(2 if WAY == "amid" else 0)
+    ]
+    for thread in others:
+        thread.start()
+    begin = forked
+    if WAY not in ("os.fork", "amid"):
+        context = multiprocessing.get_context(WAY)
+        context.set_forkserver_preload(["__main__"])
+
+        def begin(pipe, run):
+            return started(context, pipe, run)
+
+    for _ in range(int(CHILDREN)):
+        ours, theirs = multiprocessing.Pipe(duplex=False)
+        wait = begin(theirs, run)
+        theirs.close()
+        own = [run.step() for _ in range(3)]
+        found = ours.recv()
+        wait()
+        assert [bits for bits, _ in found] == [bits for bits, _ in own]
+        made = sum(n for _, n in found)
+        assert made == (lrcore.get_threading() != "serial"), f"{made} threads made"
+    ends.set()
+    for thread in others:
+        thread.join()
+    print("done", CHILDREN)
+
+
+if __name__ == "__main__":
+    main()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sys
 from pathlib import Path
 
 from tqdm import tqdm
@@ -126,7 +127,8 @@ def _bench(arguments: argparse.Namespace) -> None:
         )
     width = shutil.get_terminal_size().columns
     total = len(cases) * (arguments.rounds + 1)
-    with tqdm(total=total, disable=None, leave=False, bar_format=_BAR) as bar:
+    hidden = sys.stderr is None or None  # None: unless it is a terminal
+    with tqdm(total=total, disable=hidden, leave=False, bar_format=_BAR) as bar:
 
         def tick(what: str, n: int) -> None:
             bar.set_description(what, refresh=not n)

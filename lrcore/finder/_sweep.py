@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -120,7 +121,7 @@ class LRSweep:
         self._swept = Curve(_SPACED[schedule](low, high, num), smoothing, self._stop)
         self._now = self._swept  # the curve that takes losses: the sweep's or a trial's
         self._trials = Trials(low, high, self._trial_steps)
-        self._hidden = not FLAG.check("progress", progress)
+        self._hidden = not FLAG.check("progress", progress) or sys.stderr is None
         self._kept: Kept | None = None
         self._begun = self._waiting = False
         self._cut = "the loop has not come to its end"

@@ -212,3 +212,38 @@ def test_a_step_needs_no_large_stack_of_the_shell(threading):
     command = f"ulimit -s 256; exec {sys.executable} -c '{code}'"
     done = run(["bash", "-c", command], LRCORE_THREADING=threading)
     assert done.returncode == 0, done.stderr
+
+
+# --- modes of Python ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["-OO", "-I"],
+        ["-bb", "-W", "error", "-X", "dev"],
+        ["-X", "warn_default_encoding"],
+    ],
+    ids=" ".join,
+)
+def test_a_short_training_in_a_mode_of_python(flags, tmp_path):
+    """With a warning of lrcore's own files about encodings as an error."""
+    code = f"""
+        import runpy, sys, warnings
+        sys.path.insert(0, {str(ROOT)!r})
+        warnings.filterwarnings("error", "", EncodingWarning, "lrcore")
+        runpy.run_path({str(ROOT / "tests" / "trained.py")!r}, run_name="__main__")
+    """
+    done = python(code, *flags, HOME="/dev/null", cwd="/proc", LC_ALL="POSIX")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "0.00512784"
+
+
+@pytest.mark.parametrize("streams", [">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full"])
+def test_a_command_without_its_streams(streams):
+    """Works, or says what is wrong in one line."""
+    argv = "bench --sizes 1e3 --arrays 1 --rounds 1 --seconds 1e-3 --peers none"
+    done = run(["bash", "-c", f"{sys.executable} -m lrcore {argv} {streams}"])
+    assert done.returncode == (streams == ">/dev/full"), done.stderr
+    assert done.stderr.count("\n") == (streams == ">/dev/full")
+    assert "Traceback" not in done.stderr

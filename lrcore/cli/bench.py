@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from pathlib import Path
 
 from tqdm import tqdm
 
 import lrcore
-from lrcore._shared import pictures
+from lrcore._shared import files, pictures
 from lrcore._shared.words import shortened, shown
 from lrcore.bench import bars, comparison, neighbours, peers, picture, report, saved
 from lrcore.bench.cases import Case, Run
@@ -100,6 +99,8 @@ def add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 def _bench(arguments: argparse.Namespace) -> None:
     if arguments.plot:
         pictures.require()  # now, not after the run
+    for path in filter(None, (arguments.json, arguments.plot)):
+        files.check_writable(path)
     threads = arguments.threads or [peers.ALL_THREADS]
     preset = [
         bar
@@ -147,7 +148,8 @@ def _bench(arguments: argparse.Namespace) -> None:
     if arguments.compare:
         print(f"\n{comparison.compare(arguments.compare, run, width)}")
     if arguments.json:
-        Path(arguments.json).write_text(saved.to_json(run) + "\n")
+        with files.replacing(arguments.json) as out:
+            out.write(f"{saved.to_json(run)}\n".encode())
     if arguments.plot:
         picture.draw(run, arguments.plot)
 

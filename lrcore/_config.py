@@ -10,9 +10,9 @@ from typing import Any, Literal
 import numpy as np
 
 from lrcore import _core
-from lrcore._shared import quota
+from lrcore._shared import omp, quota
 from lrcore._shared.words import filled, shown
-from lrcore.optimizers.base.options import check_num_threads
+from lrcore.optimizers.base.options import MOST, check_num_threads
 
 
 @cache
@@ -68,8 +68,9 @@ def set_threading(name: str | None) -> None:
         ``"pool"``: lrcore's own threads; a step does not wait for one that another
         program keeps from running, unless it is in the middle of its work.
         ``"openmp"``, if the build has it: the threads of OpenMP, which other libraries
-        of the process may share; a step waits for all of them.  ``"serial"``: no other
-        threads.  None for the default, ``"pool"``.
+        of the process may share; a step waits for all of them.  If the system refuses
+        these, or ``OMP_STACKSIZE`` makes their stacks too small, the pool does the
+        work.  ``"serial"``: no other threads.  None for the default, ``"pool"``.
 
     Raises
     ------
@@ -100,9 +101,10 @@ def set_num_threads(n: int | None) -> None:
     Parameters
     ----------
     n : int or None
-        1 or more; None for the default: OpenMP's (``OMP_NUM_THREADS``, threadpoolctl),
-        but no more than the processors of the affinity as it is at the step, and than
-        the container's CPU quota at import, which ``OMP_NUM_THREADS`` overrules.
+        1 or more; None for the default: OpenMP's (``OMP_NUM_THREADS``,
+        ``OMP_THREAD_LIMIT``, threadpoolctl), but no more than the processors of the
+        affinity as it is at the step, and than the container's CPU quota at import,
+        which a number in ``OMP_NUM_THREADS`` overrules.
 
     Raises
     ------
@@ -148,6 +150,7 @@ def show_config(mode: Literal["print", "dict"] = "print") -> dict[str, Any] | No
         "openmp": _core.has_openmp(),
         "threads": get_num_threads(),
         "threading": get_threading(),
+        "ignored": omp.ignored(),
         "threadings": _core.threadings(),
         "threads_refused": _core.threads_refused(),
         "rules": list(_core.RULES),
@@ -158,6 +161,8 @@ def show_config(mode: Literal["print", "dict"] = "print") -> dict[str, Any] | No
             for isa, ok in config["isas"].items())  # fmt: skip
     threads = f"{config['threads']}, {config['threading']}"
     threads += f" (available: {', '.join(config['threadings'])})"
+    for name, value in config["ignored"].items():
+        threads += f"; {name}={shown(value)} is no number of threads and is ignored"
     if config["threads_refused"]:
         threads += "; the system has refused to make more: steps go on with fewer"
     print(
@@ -167,6 +172,19 @@ def show_config(mode: Literal["print", "dict"] = "print") -> dict[str, Any] | No
         + filled(f"rules     {', '.join(config['rules'])}", indent=10)
     )
     return None
+
+
+def _limits() -> list[int]:
+    """Return the limits of the default number of threads that the core does not know.
+
+    The quota, unless OMP_NUM_THREADS is set to a number; and what OpenMP would read of
+    the environment if it were there.
+    """
+    asked, most = map(omp.number, omp.VARIABLES)
+    found = [quota.cpus() if asked is None else None]
+    if not _core.has_openmp():
+        found += asked, most
+    return [min(n, MOST) for n in found if n is not None]
 
 
 def heed_environment() -> None:
@@ -183,13 +201,7 @@ def heed_environment() -> None:
             f"LRCORE_THREADING: expected one of {_core.threadings()}, found "
             f"{shown(wanted)}"
         )
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    if not asked:
-        _core.limit_threads(quota.cpus() or 0)
-    elif (
-        not _core.has_openmp() and (first := asked.partition(",")[0].strip()).isdigit()
-    ):
-        _core.limit_threads(int(first))
+    _core.limit_threads(min(_limits(), default=0))
     if threads := os.environ.get("LRCORE_NUM_THREADS"):
         try:
             set_num_threads(int(threads))

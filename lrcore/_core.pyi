@@ -8,12 +8,14 @@ class Rule(NamedTuple):
     id: int
     states: tuple[str, ...]
     coefs: tuple[str, ...]
+    nonnegative: tuple[str, ...]
 
 class Scale(NamedTuple):
     id: int
     states: tuple[str, ...]
     coefs: tuple[str, ...]
     emits: bool
+    nonnegative: tuple[str, ...]
 
 class Gauge(NamedTuple):
     id: int

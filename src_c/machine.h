@@ -16,9 +16,10 @@ int lrc_set_isa(const char *name);
 /* Threads.
  *
  * Two things make them.  The pool makes its own in the first step that needs them, with
- * all signals but faults blocked, and ends them at exit or when the library is unloaded;
- * if the system refuses a thread, steps go on with fewer.  OpenMP ends the process then
- * (for example with OMP_STACKSIZE=60000G).
+ * all signals but faults blocked and a stack of 1 MiB, and ends them at exit or when the
+ * library is unloaded; if the system refuses a thread, steps go on with fewer.  OpenMP
+ * would end the process then.  So lrcore tries first whether its threads can be had; if
+ * not, or if their stacks are below 256 KiB (OMP_STACKSIZE), the pool does the work.
  *
  * A child process has none of the threads.  The pool makes its own there, but libgomp
  * would wait for them forever.  So before each fork of a process that has stepped by
@@ -38,8 +39,9 @@ const char *lrc_threading(void);
 int lrc_set_threading(const char *name);
 
 /* The number of threads of a step.  lrc_set_num_threads(0) returns to the default: the
- * number of OpenMP (OMP_NUM_THREADS, threadpoolctl), if the build has it, or fewer if the
- * processor affinity or lrc_limit_threads() allow fewer (lrc_limit_threads(0): no limit).
+ * number of OpenMP (OMP_NUM_THREADS, OMP_THREAD_LIMIT, threadpoolctl), if the build has
+ * it, or fewer if the processor affinity or lrc_limit_threads() allow fewer
+ * (lrc_limit_threads(0): no limit).
  * lrc_threads_refused() tells whether the system has refused to make a thread for the
  * pool: steps go on with those that it has, and the process asks for no more. */
 int lrc_num_threads(void);

@@ -32,7 +32,7 @@ typedef enum {
 typedef struct {
     const char *name;
     int n_state;
-    const char *states, *coefs; /* comma-separated */
+    const char *states, *coefs; /* comma-separated; "v >= 0" is v, never negative */
 } lrc_rule_info;
 extern const lrc_rule_info lrc_rules[LRC_N_RULES];
 

@@ -39,8 +39,8 @@ int lrc_chunks_for(size_t total, int n_threads);
 /* Do the work by the back end in use; one thread does it as one chunk. */
 void lrc_parallel(int n_threads, int n_chunks, lrc_job *job, void *ctx);
 
-/* The number of threads of OpenMP (OMP_NUM_THREADS, threadpoolctl); without OpenMP, the
- * number of processors. */
+/* The number of threads of OpenMP (OMP_NUM_THREADS, OMP_THREAD_LIMIT, threadpoolctl);
+ * without OpenMP, the number of processors. */
 int lrc_openmp_threads(void);
 
 #endif

@@ -1,5 +1,10 @@
 /* threads_openmp.c: the OpenMP back end, the only file that uses OpenMP.
  *
+ * OpenMP ends the process if the system refuses it a thread, and its threads have stacks
+ * of the size that the environment asks for.  So a region is tried first, with threads
+ * that do nothing; if they are not to be had, or their stacks would be too small, the
+ * pool does the job, with the threads that it gets.
+ *
  * A child process does not have the threads of libgomp's pool, and would wait for them
  * in its first step.  So the pool is ended before each fork of a process in which
  * lrcore has made one; machine.h says what is lost with it.  LLVM's runtime handles
@@ -15,9 +20,14 @@
 #include <stdint.h>
 
 #include "lrcore.h"
+#include "spawn.h"
 #include "threads.h"
 
-static atomic_int pooled; /* whether more than one thread has run here */
+static atomic_int pooled;  /* whether more than one thread has run here */
+static atomic_int refused; /* whether threads could not be had once */
+
+/* How often the pools have ended: what threads had before is gone. */
+static atomic_uint generation = 1;
 
 /* Whether the runtime is LLVM's or Intel's: both export __kmpc_fork_call. */
 static int is_llvm(void)
@@ -33,19 +43,54 @@ static int is_llvm(void)
 
 static void end_pool(void)
 {
+    atomic_fetch_add(&generation, 1);
     if (atomic_load_explicit(&pooled, memory_order_relaxed) && !is_llvm())
         (void)omp_pause_resource_all(omp_pause_soft);
 }
 
+static void forget(void) { atomic_store(&refused, 0); }
+
 __attribute__((constructor)) static void guard_fork(void)
 {
-    (void)pthread_atfork(end_pool, NULL, NULL);
+    (void)pthread_atfork(end_pool, NULL, forget);
 }
 
-int lrc_openmp_threads(void) { return omp_get_max_threads(); }
+int lrc_openmp_threads(void)
+{
+    const int n = omp_get_max_threads(), most = omp_get_thread_limit();
+    if (n < 1) return most; /* OMP_NUM_THREADS had more digits than an int has */
+    return n < most ? n : most;
+}
+
+/* Whether OpenMP can have n threads: each thread that calls has a pool of its own, and
+ * tries each larger number once.  Twice as many are tried as OpenMP has to make: one that
+ * was joined still counts for a moment. */
+static int can_have(int n)
+{
+    static _Thread_local struct {
+        int threads;
+        unsigned generation;
+    } had;
+    const unsigned now = atomic_load(&generation);
+    const int there = had.generation == now ? had.threads : 1;
+    if (n <= there) return 1;
+    if (atomic_load(&refused)) return 0;
+    const size_t stack = lrc_openmp_stack();
+    if (stack < LRC_LEAST_STACK || !lrc_can_spawn(2 * (n - there), stack)) {
+        atomic_store(&refused, 1);
+        return 0;
+    }
+    had.threads = n;
+    had.generation = now;
+    return 1;
+}
 
 static void parallel(int n_threads, int n_chunks, lrc_job *job, void *ctx)
 {
+    if (!can_have(n_threads)) {
+        lrc_pool.parallel(n_threads, n_chunks, job, ctx);
+        return;
+    }
     atomic_store_explicit(&pooled, 1, memory_order_relaxed);
 #pragma omp parallel num_threads(n_threads)
     {

@@ -9,15 +9,15 @@
  * One job runs at a time: a caller who finds the pool taken does its work alone.  A child
  * process begins with an empty pool. */
 
-#define _GNU_SOURCE /* for pthread_sigmask and nanosleep */
+#define _GNU_SOURCE /* for nanosleep */
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <time.h>
 
 #include "dealt.h"
 #include "lrcore.h"
+#include "spawn.h"
 #include "threads.h"
 #include "wait.h"
 #include "worth.h"
@@ -71,24 +71,17 @@ static void *live(void *thread)
 /* Make threads until there are n with the caller's; return how many there are. */
 static int grow(int n)
 {
-    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
-    sigset_t all, before;
     if (n > LRC_MOST_THREADS) n = LRC_MOST_THREADS;
     if (n - 1 <= pool.made) return n;
     if (atomic_load(&pool.refused)) return pool.made + 1;
-    sigfillset(&all); /* signals are for the program's own threads, but for faults */
-    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
-        sigdelset(&all, faults[i]);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     while (pool.made < n - 1) {
         const int k = pool.made + 1;
-        if (pthread_create(&pool.thread[k], NULL, live, (void *)(intptr_t)k)) {
+        if (lrc_spawn(&pool.thread[k], LRC_STACK, live, (void *)(intptr_t)k)) {
             atomic_store(&pool.refused, 1);
             break;
         }
         pool.made = k;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return pool.made + 1;
 }
 

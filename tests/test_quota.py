@@ -2,7 +2,8 @@
 
 import pytest
 
-from lrcore import _core
+from lrcore import _config, _core
+from lrcore._shared import omp, quota
 from lrcore._shared.quota import cpus
 
 
@@ -42,6 +43,38 @@ V1 = "4:cpu,cpuacct:/a/b\n3:cpuset:/\n"
         (V1, {"cpu/cpu.cfs_quota_us": "5", "cpu/cpu.cfs_period_us": "1"}, 5),
         ("3:cpuset:/\n", {"cpuset/cpu.max": "1 1"}, None),
         ("0::/gone\n", {}, None),
+        # Odd files and lines are no quota, and no error.
+        ("", {}, None),
+        ("\0\n::\n:::::\n", {}, None),
+        ("0::/a\0b\n", {}, None),
+        ("0::/../../..\n", {}, None),
+        ("0::/" + "a/" * 3000 + "\n", {"cpu.max": "2 1"}, 2),
+        *(
+            ("0::/\n", {"cpu.max": text}, None)
+            for text in ("", "max", "max max", "-1 100000", "0 100000", "1 0", "5")
+        ),
+        *(
+            ("0::/\n", {"cpu.max": text}, None)
+            for text in (
+                "1.5 1",
+                "abc def",
+                "1 2 3",
+                "\N{SNOWMAN} 1",
+                "9" * 5000 + " 1",
+            )
+        ),
+        ("0::/\n", {"cpu.max": f"{10**400} 100000"}, 10**395),
+        ("0::/\n", {"cpu.max/a folder": ""}, None),
+        ("0::/\n" + V1, {"cpu.max": "5 1", "cpu/cpu.cfs_quota_us": "3"}, 5),
+        (
+            "0::/\n" + V1,
+            {
+                "cpu.max": "5 1",
+                "cpu/cpu.cfs_quota_us": "3",
+                "cpu/cpu.cfs_period_us": "1",
+            },
+            3,
+        ),
     ],
 )
 def test_the_smallest_quota_above_the_process_rounded_up(tmp_path, own, files, wanted):
@@ -50,6 +83,22 @@ def test_the_smallest_quota_above_the_process_rounded_up(tmp_path, own, files, w
 
 def test_no_control_groups(tmp_path):
     assert cpus(tmp_path / "nothing", tmp_path) is None
+    assert cpus(tmp_path, tmp_path) is None
+
+
+def test_bytes_that_are_no_text(tmp_path):
+    (tmp_path / "own").write_bytes(b"0::/\xff\n\xff\xfe:\n")
+    (tmp_path / "cpu.max").write_bytes(b"\xff 1")
+    assert cpus(tmp_path / "own", tmp_path) is None
+
+
+def test_a_huge_quota_is_none_to_a_step(monkeypatch):
+    monkeypatch.setattr(quota, "cpus", lambda: 10**400)
+    for name in (*omp.VARIABLES, "LRCORE_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    _config.heed_environment()
+    monkeypatch.undo()
+    _config.heed_environment()
 
 
 def test_a_limit_bounds_the_default_and_nothing_else():

@@ -7,6 +7,7 @@ class Rule(NamedTuple):
     id: int
     states: tuple
     coefs: tuple
+    nonnegative: tuple  # those of the states that no step makes negative
 
 
 class Scale(NamedTuple):
@@ -16,6 +17,7 @@ class Scale(NamedTuple):
     states: tuple
     coefs: tuple
     emits: bool
+    nonnegative: tuple
 
 
 class Gauge(NamedTuple):
@@ -27,22 +29,41 @@ class Gauge(NamedTuple):
     coefs: tuple
 
 
+_NONNEGATIVE = " >= 0"  # behind the name of a state
+
+
 def _names(const char *listed):
     return tuple(name for name in listed.decode().split(", ") if name)
 
 
+def _states(const char *listed):
+    return tuple(name.removesuffix(_NONNEGATIVE) for name in _names(listed))
+
+
+def _nonnegative(const char *listed):
+    return tuple(
+        name.removesuffix(_NONNEGATIVE)
+        for name in _names(listed)
+        if name.endswith(_NONNEGATIVE)
+    )
+
+
 RULES = {
     lrc_rules[i].name.decode(): Rule(
-        i, _names(lrc_rules[i].states), _names(lrc_rules[i].coefs)
+        i,
+        _states(lrc_rules[i].states),
+        _names(lrc_rules[i].coefs),
+        _nonnegative(lrc_rules[i].states),
     )
     for i in range(<int>LRC_N_RULES)
 }
 SCALES = {
     lrc_scales[i].name.decode(): Scale(
         i,
-        _names(lrc_scales[i].states),
+        _states(lrc_scales[i].states),
         _names(lrc_scales[i].coefs),
         bool(lrc_scales[i].emits),
+        _nonnegative(lrc_scales[i].states),
     )
     for i in range(<int>LRC_N_SCALES)
 }

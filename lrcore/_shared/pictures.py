@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lrcore._shared.files import replacing
 from lrcore._shared.types import Array
 from lrcore._shared.words import shown
 
@@ -60,9 +61,10 @@ def check_path(path: str | PathLike[str] | None) -> None:
 
 
 def save(figure: Figure, path: str | PathLike[str] | None) -> None:
-    """Write a figure to a path, unless it is None."""
+    """Write a figure to a path, whole or not at all, unless it is None."""
     if path is not None:
-        figure.savefig(path, dpi=DPI)
+        with replacing(path) as file:
+            figure.savefig(file, dpi=DPI, format=Path(fspath(path)).suffix[1:])
 
 
 def require() -> None:

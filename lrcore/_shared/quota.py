@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from math import ceil
 from pathlib import Path
 
 
@@ -16,7 +16,7 @@ def cpus(
     version 2 (``cpu.max``) and 1 (``cpu.cfs_quota_us``), with all groups above.
     """
     try:
-        lines = own.read_text(errors="replace").splitlines()
+        lines = own.read_text("utf-8", "surrogateescape").splitlines()
     except OSError:
         return None
     lines = [line for line in lines if line.count(":") >= 2]
@@ -30,7 +30,7 @@ def _quotas(line: str, root: Path) -> Iterator[int]:
     if controllers and "cpu" not in names:
         return
     base = root / controllers if controllers else root
-    if not base.is_dir():
+    if not os.path.isdir(base):
         base = root / "cpu"
     group = base / path.lstrip("/")
     for folder in (group, *group.parents):
@@ -39,18 +39,18 @@ def _quotas(line: str, root: Path) -> Iterator[int]:
         limits = _read(folder, v2=not controllers)
         if limits is not None:
             quota, period = limits
-            yield max(1, ceil(quota / period))
+            yield -(-quota // period)  # rounded up
 
 
 def _read(folder: Path, *, v2: bool) -> tuple[int, int] | None:
     """Return a group's quota and period, in microseconds."""
     try:
         if v2:
-            words = (folder / "cpu.max").read_text().split()
+            words = (folder / "cpu.max").read_text("ascii").split()
         else:
             names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
-            words = [(folder / name).read_text() for name in names]
+            words = [(folder / name).read_text("ascii") for name in names]
         quota, period = map(int, words)
-    except (OSError, ValueError):  # "max" is no number
+    except (OSError, ValueError):  # "max" is no number; a path may be no path
         return None
     return (quota, period) if quota > 0 and period > 0 else None

@@ -49,6 +49,6 @@ def machine() -> dict[str, Any]:
 
 def _read(path: str) -> str:
     try:
-        return Path(path).read_text()
+        return Path(path).read_text("utf-8", "replace")
     except OSError:
         return ""

@@ -9,8 +9,8 @@ from math import nan
 from lrcore._shared.pictures import (
     COLORS,
     DASHES,
-    DPI,
     require,
+    save,
     tidy,
 )
 from lrcore.bench import peers
@@ -113,4 +113,4 @@ def draw_times(panels: Mapping[str, Lines], limit: str, path: str, title: str) -
         frameon=False,
         handlelength=4,
     )
-    figure.savefig(path, dpi=DPI)
+    save(figure, path)

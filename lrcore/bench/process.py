@@ -33,7 +33,7 @@ class Process:
             [sys.executable, "-P", "-m", module, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
             env={**os.environ, "PYTHONPATH": path},
             process_group=0,
         )
@@ -68,7 +68,7 @@ class Process:
 
     def processor_time(self) -> float:
         """Return the seconds of processor time that its threads have taken."""
-        stat = Path(f"/proc/{self.popen.pid}/stat").read_text()
+        stat = Path(f"/proc/{self.popen.pid}/stat").read_text("utf-8", "replace")
         user, system = stat.rpartition(")")[2].split()[11:13]
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
@@ -86,7 +86,7 @@ def answers_only() -> TextIO:
 
     Libraries print, also from C.
     """
-    answers = os.fdopen(os.dup(1), "w")
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return answers
 

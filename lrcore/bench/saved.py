@@ -81,4 +81,4 @@ def _result(item: Mapping[str, Any]) -> Result:
 
 def load(path: str) -> Run:
     """Read a run from a file."""
-    return from_json(Path(path).read_text())
+    return from_json(Path(path).read_text("utf-8"))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lrcore._shared.types import Array
-from lrcore._shared.words import error
+from lrcore._shared.words import error, shortened, shown
 from lrcore._stateful import StatefulSchedule
 from lrcore.checkpoint import _random
 from lrcore.checkpoint._encode import Encoder
@@ -48,6 +48,13 @@ class Decoder:
                 key: self.decode(each, f"{where}[{key!r}]", _part(own, key))
                 for key, each in value.items()
             }
+        try:
+            return self._tagged(tag, value, where, own)
+        except _NOT_SAVED as found:
+            raise _unlike(value, where, found) from None
+
+    def _tagged(self, tag: str, value: Any, where: str, own: Any) -> Any:
+        """Return the value that a dict with this key stands for."""
         inner = value[tag]
         match tag:
             case "$array":
@@ -92,13 +99,16 @@ class Decoder:
     def hyper(self, value: Any, where: str, own: Any = None) -> Any:
         """Return a hyper-parameter: as `decode`, but schedules may be our own."""
         tag = _tag(value)
-        if tag == "$tuple":
-            return tuple(
-                self.hyper(each, f"{where}[{i}]", _part(own, i))
-                for i, each in enumerate(value[tag])
-            )
-        if tag == "$schedule":
-            return self._schedule(value, where, own)
+        try:
+            if tag == "$tuple":
+                return tuple(
+                    self.hyper(each, f"{where}[{i}]", _part(own, i))
+                    for i, each in enumerate(value[tag])
+                )
+            if tag == "$schedule":
+                return self._schedule(value, where, own)
+        except _NOT_SAVED as found:
+            raise _unlike(value, where, found) from None
         return self.decode(value, where, own)
 
     def _schedule(self, value: Any, where: str, own: Any) -> Any:
@@ -150,6 +160,18 @@ class Decoder:
         return None
 
 
+_NOT_SAVED = (AttributeError, IndexError, KeyError, TypeError)
+"""What is raised where a value has another form than `Encoder` gives it."""
+
+
+def _unlike(value: Any, where: str, found: Exception) -> Exception:
+    """Return the error for a value that no save has written."""
+    why = shortened(str(found))
+    return error(
+        ValueError, where, f"found {shown(value)}, which no save writes ({why})"
+    )
+
+
 def _shared(content: Any) -> dict[int, Any]:
     """Return the class, state and number of each plateau, by number."""
     found, rest = {}, [content]
@@ -159,8 +181,9 @@ def _shared(content: Any) -> dict[int, Any]:
             rest += value
         elif isinstance(value, dict):
             rest += value.values()
-            if _tag(value) == "$state" and value["$state"][2] is not None:
-                found[value["$state"][2]] = value["$state"]
+            match value:
+                case {"$state": [_, _, int(number)]}:
+                    found[number] = value["$state"]
     return found
 
 

@@ -39,8 +39,8 @@ def fitted(name: arrays.Name, saved: Array, own: Array, dtype: str) -> Array:
     TypeError, ValueError
         It has another dtype or shape, or numbers beyond the range of the dtype.
     """
-    floats = saved.dtype.kind == own.dtype.kind == "f"
-    if saved.dtype != own.dtype and floats:
+    floats = isinstance(saved, np.ndarray) and saved.dtype.kind == own.dtype.kind == "f"
+    if floats and saved.dtype != own.dtype:
         if dtype == "same":
             raise error(
                 TypeError,

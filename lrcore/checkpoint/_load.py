@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from lrcore._core import Commit
 from lrcore._shared import arrays, containers, trees
 from lrcore._shared.domains import FLAG
@@ -22,6 +24,7 @@ from lrcore.optimizers.base.matching import Match
 from lrcore.optimizers.base.on_disk import Restored
 from lrcore.optimizers.base.optimizer import Optimizer
 from lrcore.optimizers.base.saved import MATCH, SOURCE
+from lrcore.optimizers.base.saved_states import is_finite
 
 
 def load(
@@ -58,6 +61,7 @@ def load(
         new = []
         if with_params:
             new = _new_params(opt, content["params"], sources, file, dtype)
+        diverged = _nonfinite(opt, new)
         decoder, mapped = (Decoder(one, content) for one in (file.array, file.mapped))
         others = _extra.Loading(content["extra"], given, decoder, mapped, dtype)
         _refuse_missing(
@@ -66,7 +70,7 @@ def load(
 
         others.load_objects()
         try:
-            loaded, replaced = checkpoint.add(
+            told = checkpoint.add(
                 opt,
                 commit,
                 saved,
@@ -83,7 +87,10 @@ def load(
             raise
         others.finish()
         step, metric = file.number("step"), file.number("metric")
-        return Restored(file.path, step, metric, others.values, *loaded, replaced)
+        return Restored(
+            *(file.path, step, metric, others.values, *told.loaded, told.replaced),
+            [*map(str, told.nonfinite), *diverged],
+        )
 
 
 def opened(path: Any) -> Opened:
@@ -107,10 +114,21 @@ def opened(path: Any) -> Opened:
 
 def contents(file: Opened) -> dict[str, Any]:
     """Return the JSON of what is in a file."""
-    found = json.loads(file.header.metadata["content"])
-    if not isinstance(found, dict) or found.keys() != {"optimizer", "params", "extra"}:
-        raise DamagedError(f"content: found something else, {shown(found)}")
-    return found
+    found: dict[str, Any] = json.loads(file.header.metadata["content"])
+    match found:
+        case {
+            "optimizer": {
+                "options": dict(),
+                "param_groups": [*groups],
+                "state": [*states],
+                "names": [*names],
+            },
+            "params": None | [*_],
+            "extra": dict(),
+        } if all(isinstance(each, dict) for each in (*groups, *states)):
+            if len(names) == len(states) == len(found["params"] or states):
+                return found
+    raise DamagedError(f"content: found {shown(found)}, which no save writes")
 
 
 def _optimizer(
@@ -153,7 +171,7 @@ def _fit_states(
 ) -> None:
     """Convert the states where that is asked for; refuse those of another dtype."""
     for leaf, own, k in zip(opt._tree.leaves, opt.state, sources, strict=True):
-        if k is not None:
+        if k is not None and isinstance(saved[k], dict):
             name = Place("state of params", leaf)
             saved[k] = {
                 n: _extra.fitted(name._replace(then=f": {n}"), a, own[n], dtype)
@@ -192,3 +210,11 @@ def _new_params(
                 array = array.copy("F")
             pairs.append((leaf.array, array))
     return pairs
+
+
+def _nonfinite(opt: Optimizer, new: Sequence[tuple[Array, Array]]) -> list[str]:
+    """Return the names of params whose saved values have NaN or infinity."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = {id(own) for own, array in new if not is_finite(array)}
+    leaves = [leaf for leaf in opt._tree.leaves if id(leaf.array) in found]
+    return [str(Place("params", leaf)) for leaf in leaves]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import shutil
-from pathlib import Path
+import sys
 
 from tqdm import tqdm
 
 import lrcore
-from lrcore._shared import pictures
+from lrcore._shared import files, pictures
 from lrcore._shared.words import shortened, shown
 from lrcore.bench import bars, comparison, neighbours, peers, picture, report, saved
 from lrcore.bench.cases import Case, Run
@@ -99,6 +99,8 @@ def add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 def _bench(arguments: argparse.Namespace) -> None:
     if arguments.plot:
         pictures.require()  # now, not after the run
+    for path in filter(None, (arguments.json, arguments.plot)):
+        files.check_writable(path)
     threads = arguments.threads or [peers.ALL_THREADS]
     preset = [
         bar
@@ -126,7 +128,8 @@ def _bench(arguments: argparse.Namespace) -> None:
         )
     width = shutil.get_terminal_size().columns
     total = len(cases) * (arguments.rounds + 1)
-    with tqdm(total=total, disable=None, leave=False, bar_format=_BAR) as bar:
+    hidden = sys.stderr is None or None  # None: unless it is a terminal
+    with tqdm(total=total, disable=hidden, leave=False, bar_format=_BAR) as bar:
 
         def tick(what: str, n: int) -> None:
             bar.set_description(what, refresh=not n)
@@ -145,7 +148,8 @@ def _bench(arguments: argparse.Namespace) -> None:
     if arguments.compare:
         print(f"\n{comparison.compare(arguments.compare, run, width)}")
     if arguments.json:
-        Path(arguments.json).write_text(saved.to_json(run) + "\n")
+        with files.replacing(arguments.json) as out:
+            out.write(f"{saved.to_json(run)}\n".encode())
     if arguments.plot:
         picture.draw(run, arguments.plot)
 

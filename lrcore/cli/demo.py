@@ -6,6 +6,7 @@ in the lines of `train` that have `opt`, `found` and `monitor`.
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Any, NamedTuple
 
@@ -112,7 +113,8 @@ def train(optimizer: str, lr: float | None, epochs: int, find: bool = False) -> 
     monitor = lrcore.Monitor(opt)
 
     start, order, validation = time.perf_counter(), np.empty(0, int), None
-    with trange(steps, unit=" steps", desc="learning", disable=None) as bar:
+    hidden = sys.stderr is None or None  # None: unless it is a terminal
+    with trange(steps, unit=" steps", desc="learning", disable=hidden) as bar:
         for _ in bar:
             if len(order) < BATCH:
                 order = rng.permutation(len(x))

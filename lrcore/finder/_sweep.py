@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
 
@@ -120,7 +121,7 @@ class LRSweep(Ended):
         self._swept = Curve(_SPACED[schedule](low, high, num), smoothing, self._stop)
         self._now = self._swept  # the curve that takes losses: the sweep's or a trial's
         self._trials = Trials(low, high, self._trial_steps)
-        self._shown = FLAG.check("progress", progress)
+        self._shown = FLAG.check("progress", progress) and sys.stderr is not None
         self._kept: Kept | None = None
         self._bar: Any = None
         self._errors = np.geterr()

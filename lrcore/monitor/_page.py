@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from html import escape
 from io import StringIO
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 
+from lrcore._shared.files import replacing
 from lrcore._shared.pictures import require
 from lrcore._shared.words import shown
 from lrcore.monitor import _panels
@@ -60,7 +60,8 @@ def write(
         findings=f"<ol>\n{listed}\n</ol>" if findings else "<p>Nothing was found.</p>",
         pictures="\n".join(pictures),
     )
-    Path(path).write_text(page, encoding="utf-8")
+    with replacing(path) as file:
+        file.write(page.encode())
 
 
 def _summary(

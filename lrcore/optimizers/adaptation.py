@@ -91,6 +91,7 @@ class DAdaptAdam(Optimizer):
     _rule = "prodigy"
     _gauge = "along_adam"
     _carries = ("d", "numerator")
+    _nonnegative = ("d",)
 
     lr: Number = LR_FACTOR
     betas: Pair = BETAS
@@ -168,6 +169,7 @@ class DAdaptSGD(Optimizer):
     __slots__ = ()
     _gauge = "along_sum"
     _carries = ("d", "numerator", "first_norm")
+    _nonnegative = ("d", "first_norm")
 
     lr: Number = LR_FACTOR
     momentum: Number = Field(0.0, FRACTION, "Weight of the old p in the new p.")

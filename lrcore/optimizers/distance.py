@@ -62,7 +62,7 @@ class DoG(Distance):
     """
 
     __slots__ = ()
-    _carries = ("max_distance", "sum_of_squares")
+    _carries = _nonnegative = ("max_distance", "sum_of_squares")
 
     reps_rel: Number = Field(
         1e-6,
@@ -144,7 +144,7 @@ class DoWG(Distance):
     """
 
     __slots__ = ()
-    _carries = ("max_distance2", "weighted_sum")
+    _carries = _nonnegative = ("max_distance2", "weighted_sum")
 
     eps: Number = Field(
         1e-4, POSITIVE, "The first squared distance; it is also added to the root."

@@ -54,6 +54,7 @@ class SPS(Optimizer):
     _gauge = "norm"
     _sums_all = True
     _carries = ("gathered_loss", "rate")
+    _nonnegative = ("rate",)
     _conventions = ("optax",)
 
     lr: Number = LR.but(1.0, doc="Multiplies the computed rate.")

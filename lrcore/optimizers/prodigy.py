@@ -70,6 +70,7 @@ class Prodigy(Optimizer):
     _rule = "prodigy"
     _gauge = "along_way"
     _carries = ("d", "d_max", "numerator")
+    _nonnegative = ("d", "d_max")
 
     lr: Number = LR_FACTOR
     betas: Pair = BETAS

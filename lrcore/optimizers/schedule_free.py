@@ -28,7 +28,7 @@ class ScheduleFree(Optimizer):
     """Optimizers whose result is an average x, with gradients at another point y."""
 
     __slots__ = ()
-    _carries = ("weight_sum", "lr_max", "momentum")
+    _carries = _nonnegative = ("weight_sum", "lr_max", "momentum")
     _projects = False
     _derives = "x"
 

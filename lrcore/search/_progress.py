@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Literal
@@ -26,7 +27,7 @@ def note(
 @contextmanager
 def bar(show: bool, total: int, start: int = 0) -> Iterator[Callable[[float], None]]:
     """Show a progress bar; yield a function to call with the best value so far."""
-    if not show:
+    if not show or sys.stderr is None:
         yield lambda best: None
         return
     from tqdm import tqdm

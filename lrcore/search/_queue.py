@@ -120,13 +120,17 @@ def sign() -> tuple[str, int, str]:
 
 def _place() -> str:
     """Return the machine and the namespace in which a process id is unique."""
-    return f"{platform.node()} {os.stat('/proc/self/ns/pid').st_ino}"
+    try:
+        space = os.stat("/proc/self/ns/pid").st_ino
+    except OSError:  # without /proc there is no other one to see
+        space = 0
+    return f"{platform.node()} {space}"
 
 
 def _born(pid: int) -> str:
     """Return when a process started, in ticks since the boot; "" if it has ended."""
     try:
-        with open(f"/proc/{pid}/stat") as file:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
             state, *fields = file.read().rpartition(")")[2].split()
     except OSError:
         return ""

@@ -8,15 +8,15 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from lrcore._core import Commit, Counts
-from lrcore._shared import arrays, containers
+from lrcore._shared import containers
 from lrcore._shared.domains import POSITIVE, whole
 from lrcore._shared.trees import Place
-from lrcore._shared.types import Array
-from lrcore._shared.words import error, listed, named, shortened, shown
-from lrcore.optimizers.base import matching, options, stateful
+from lrcore._shared.words import listed, named, shortened, shown
+from lrcore.optimizers.base import matching, options, saved_states, stateful
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.matching import Loaded, Match
 from lrcore.optimizers.base.planned import Planned
+from lrcore.optimizers.base.saved_states import States, keys
 from lrcore.optimizers.base.states import saved as saved_arrays
 from lrcore.optimizers.base.values import scheduled
 
@@ -46,8 +46,40 @@ class _Checked(NamedTuple):
     without_gradient: list[int]
     options: Hyper
     groups: dict[int, Hyper]
-    states: Sequence[Mapping[str, Array]]
+    states: States
+    nonfinite: list[Place]
     loaded: Loaded
+
+
+class Told(NamedTuple):
+    """What a load tells.
+
+    loaded : the arrays without a match.
+    replaced : a text for each schedule that was replaced.
+    nonfinite : the saved states that have NaN or infinity.
+    """
+
+    loaded: Loaded
+    replaced: list[str]
+    nonfinite: list[Place]
+
+
+def warnings_about(replaced: Sequence[str], nonfinite: Sequence[object]) -> list[str]:
+    """Return the warnings of a load.
+
+    nonfinite : the names of arrays.
+    """
+    warnings = []
+    if replaced:
+        warnings.append(
+            f"{'; '.join(replaced)}.  With hyper='mine' the schedules stay as they are"
+        )
+    if nonfinite:
+        warnings.append(
+            f"found NaN or infinity in {listed(nonfinite, str)}: the run had diverged "
+            "when it was saved.  All is loaded as it was; more steps do not mend it"
+        )
+    return warnings
 
 
 def save(opt: Planned) -> dict[str, Any]:
@@ -101,11 +133,8 @@ def load(
     strict: bool = True,
     match: Match = "place",
     hyper: Source = "saved",
-) -> tuple[Loaded, list[str]]:
-    """Let an optimizer continue from a saved state.
-
-    Return the unmatched arrays, and a text for each schedule that was replaced.
-    """
+) -> Told:
+    """Let an optimizer continue from a saved state."""
     commit = Commit(opt._plan.lock, unchanged=True)
     told = add(opt, commit, saved, strict=strict, match=match, hyper=hyper)
     commit.make()
@@ -121,7 +150,7 @@ def add(
     match: Match,
     hyper: Source,
     unshared: bool = False,
-) -> tuple[Loaded, list[str]]:
+) -> Told:
     """Check a saved state, and add all that `load` changes to a commit.
 
     unshared : whether no saved array shares memory with another one or an own one.
@@ -157,7 +186,7 @@ def add(
                 like = np.empty_like(state[name], subok=False)
                 like[...] = array
             commit.copy(state[name], like)
-    return found.loaded, replaced
+    return Told(found.loaded, replaced, found.nonfinite)
 
 
 def _replaced_schedules(opt: Planned, groups: Mapping[int, Hyper]) -> list[str]:
@@ -231,7 +260,7 @@ def _checked(
             f"names: expected the arrays of this optimizer{told}; strict=False loads "
             "the others"
         )
-    states = _checked_states(opt, saved, sources)
+    states, nonfinite = saved_states.checked(opt, saved, sources, _classes(opt))
     steps, never = _checked_steps(opt, saved, t, sources)
     groups = {}
     if hyper == "saved":
@@ -243,7 +272,8 @@ def _checked(
         for i, k in matching.pairs(opt, saved, strict):
             groups[i] = opt.param_groups[i].checked(theirs[k])
     return _Checked(
-        t, steps, gathered, gathered_scale, never, own, groups, states, loaded
+        *(t, steps, gathered, gathered_scale, never, own, groups, states, nonfinite),
+        loaded,
     )
 
 
@@ -280,47 +310,8 @@ def _checked_counts(name: str, given: Any, most: int) -> list[int]:
 def _checked_options(opt: Planned, given: Any) -> Hyper:
     wanted = options.SAVED
     if not isinstance(given, Mapping) or given.keys() != set(wanted):
-        raise ValueError(f"options: expected {list(wanted)}, found {_keys(given)}")
+        raise ValueError(f"options: expected {list(wanted)}, found {keys(given)}")
     return {name: opt._fields[name].check(given[name]) for name in wanted}
-
-
-def _checked_states(
-    opt: Planned, saved: Mapping[str, Any], sources: Sequence[int | None]
-) -> list[Mapping[str, Array]]:
-    """Return the saved arrays for each of ours, by name; empty if it has no match."""
-    states = containers.entries("state", saved["state"])
-    theirs = saved.get("optimizers", [saved["optimizer"]] * len(states))
-    theirs = containers.entries("optimizers", theirs)
-    for name, found_of in (("state", states), ("optimizers", theirs)):
-        if len(found_of) != len(saved["names"]):
-            raise ValueError(
-                f"{name}: expected {len(saved['names'])} entries, found {len(found_of)}"
-            )
-    found = [{} if i is None else states[i] for i in sources]
-    for leaf, own, new, i, ours in zip(
-        opt._tree.leaves, opt.state, found, sources, _classes(opt), strict=True
-    ):
-        if i is None:
-            continue
-        if not _is(theirs[i], ours):
-            raise error(
-                ValueError,
-                Place("state of params", leaf),
-                f"expected that of {shortened(ours)}, found that of {named(theirs[i])}",
-            )
-        wanted = set(saved_arrays(own))
-        if not isinstance(new, Mapping) or wanted != new.keys():
-            raise error(
-                ValueError,
-                Place("state of params", leaf),
-                f"expected arrays {sorted(wanted)}, found {_keys(new)}",
-            )
-        for name in new:
-            where = Place("state of params", leaf, f": {name}")
-            if not own[name].flags.writeable:
-                raise ValueError(f"{where} is read-only")
-            arrays.state(where, new[name], own[name])
-    return found
 
 
 def _classes(opt: Planned) -> list[str]:
@@ -330,8 +321,4 @@ def _classes(opt: Planned) -> list[str]:
 
 
 def _is(found: Any, wanted: int | str) -> bool:
-    return isinstance(found, type(wanted)) and found == wanted
-
-
-def _keys(mapping: Any) -> str:
-    return f"[{listed(mapping)}]" if isinstance(mapping, Mapping) else named(mapping)
+    return type(found) is type(wanted) and found == wanted

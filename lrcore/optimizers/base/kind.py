@@ -52,6 +52,9 @@ class Kind:
     """Numbers that a group carries from step to step: 0-d arrays of float64, among the
     states of its arrays, which share them.  (Mechanic's are one array.)"""
 
+    _nonnegative: ClassVar[tuple[str, ...]] = ()
+    """The carried numbers that no step makes negative; rules.def says it of states."""
+
     _steps: ClassVar[bool] = True
     """Whether a step starts from the current params."""
 

@@ -26,6 +26,9 @@ BETAS = tuple(1 - 10.0**-k for k in range(1, 7))
 
 EPS = 1e-8
 
+NEVER_NEGATIVE = (0, 2, 3)
+"""The rows of the carried numbers (see `begin`) that no step makes negative."""
+
 
 def begin(h: Hyper) -> Array:
     """Return the carried numbers of a group: one row each for s, r, m and v."""

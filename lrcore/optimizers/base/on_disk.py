@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from os import PathLike
 from typing import Any, Literal, NamedTuple
 
+from lrcore.optimizers.base import checkpoint
 from lrcore.optimizers.base.checkpoint import Source
 from lrcore.optimizers.base.matching import Match
 from lrcore.optimizers.base.planned import Planned
@@ -31,6 +32,8 @@ class Restored(NamedTuple):
     extra : what was saved as `extra`, by name.
     missing, unexpected : the paths of arrays that the file or the optimizer lacks.
     replaced : a text for each schedule of the optimizer that the file's replaced.
+    nonfinite : the names of the arrays, of the optimizer and its params, that have NaN
+        or infinity: the run had diverged when it was saved.
     """
 
     path: str
@@ -40,6 +43,7 @@ class Restored(NamedTuple):
     missing: list[str]
     unexpected: list[str]
     replaced: list[str]
+    nonfinite: list[str]
 
 
 class OnDisk(Planned):
@@ -235,9 +239,17 @@ class OnDisk(Planned):
             that is there.
         TypeError, ValueError
             The file does not fit this optimizer, its params or `extra`; it has a newer
-            format; or a function was not given again.  Nothing is changed.
+            format, or a value that no run has, as a negative mean of squares; or a
+            function was not given again.  Nothing is changed.
         RuntimeError
             A step is running, or the params are lent to ``averaged()``.
+
+        Warns
+        -----
+        UserWarning
+            A schedule was replaced, or an array has NaN or infinity, as of a run that
+            diverged: it is loaded as it is.  (`lrcore.checkpoint.read` looks into a
+            file without an optimizer.)
 
         Examples
         --------
@@ -263,10 +275,7 @@ class OnDisk(Planned):
             hyper=hyper,
             dtype=dtype,
         )
-        if restored.replaced:
-            warnings.warn(
-                f"load: {'; '.join(restored.replaced)}.  With hyper='mine' the "
-                "schedules stay as they are",
-                stacklevel=2,
-            )
+        replaced, nonfinite = restored.replaced, restored.nonfinite
+        for warning in checkpoint.warnings_about(replaced, nonfinite):
+            warnings.warn(f"load: {warning}", stacklevel=2)
         return restored

@@ -87,8 +87,14 @@ class Saved(Planned):
         Raises
         ------
         KeyError, TypeError, ValueError
-            It does not fit this optimizer and its params.  In this case, nothing is
-            changed.
+            It does not fit this optimizer and its params, or has a value that no run
+            has, as a negative mean of squares.  In this case, nothing is changed.
+
+        Warns
+        -----
+        UserWarning
+            A schedule was replaced, or a state has NaN or infinity, as of a run that
+            diverged: it is loaded as it is.
 
         Examples
         --------
@@ -104,13 +110,7 @@ class Saved(Planned):
         """
         strict = FLAG.check("strict", strict)
         match, hyper = MATCH.check("match", match), SOURCE.check("hyper", hyper)
-        loaded, replaced = checkpoint.load(
-            self, saved, strict=strict, match=match, hyper=hyper
-        )
-        if replaced:
-            warnings.warn(
-                f"load_state_dict: {'; '.join(replaced)}.  With hyper='mine' the "
-                "schedules stay as they are",
-                stacklevel=2,
-            )
-        return loaded
+        told = checkpoint.load(self, saved, strict=strict, match=match, hyper=hyper)
+        for warning in checkpoint.warnings_about(told.replaced, told.nonfinite):
+            warnings.warn(f"load_state_dict: {warning}", stacklevel=2)
+        return told.loaded

@@ -6,6 +6,7 @@ source, a header or the command has changed.
 """
 
 import hashlib
+import json
 import os
 import platform
 import shlex
@@ -173,11 +174,28 @@ class BuildExt(build_ext):
         here = [*common, *openmp, f"-I{SRC_C}"]
         python = [f"-I{path}" for path in (np.get_include(), *self.include_dirs)]
         python.append("-DNPY_NO_DEPRECATED_API=NPY_2_0_API_VERSION")
+        python.append(f"-DLRC_BUILD={self.described(here)}")
         return [
             *kernel_objects(folder, common, ISAS),
             Object(folder, "_core", [*here, *python], core),
             *(Object(folder, path.stem, here, path) for path in c_sources(openmp)),
         ]
+
+    def described(self, command):
+        """Return the compiler and its flags as JSON, in a string literal of C.
+
+        Flags that name a place are left out: the same sources make the same bytes.
+        """
+        compiler, *flags = command
+        told = subprocess.run([compiler, "--version"], capture_output=True, text=True)
+        flags = [flag for flag in flags if not {"/", os.sep} & {*flag}]
+        flags += [f"[kernels: {shlex.join(KERNEL_FLAGS)}]"]
+        flags += [f"[{isa}: {shlex.join(given)}]" for isa, given in ISAS.items()]
+        build = {
+            "compiler": (told.stdout.splitlines() or [compiler])[0],
+            "flags": " ".join(flags),
+        }
+        return json.dumps(json.dumps(build))
 
     def explain_what_is_missing(self):
         compiler = self.compiler.compiler[0]

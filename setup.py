@@ -5,7 +5,9 @@ LRCORE_BUILD_JOBS or `build_ext --parallel` sets.  A file is compiled again only
 source, a header or the command has changed.
 """
 
+import gzip
 import hashlib
+import json
 import os
 import platform
 import shlex
@@ -13,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +25,7 @@ import numpy as np
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.sdist import sdist
 from setuptools.errors import CCompilerError, CompileError, PlatformError
 
 # --- what is compiled, and how --------------------------------------------------------
@@ -173,11 +177,28 @@ class BuildExt(build_ext):
         here = [*common, *openmp, f"-I{SRC_C}"]
         python = [f"-I{path}" for path in (np.get_include(), *self.include_dirs)]
         python.append("-DNPY_NO_DEPRECATED_API=NPY_2_0_API_VERSION")
+        python.append(f"-DLRC_BUILD={self.described(here)}")
         return [
             *kernel_objects(folder, common, ISAS),
             Object(folder, "_core", [*here, *python], core),
             *(Object(folder, path.stem, here, path) for path in c_sources(openmp)),
         ]
+
+    def described(self, command):
+        """Return the compiler and its flags as JSON, in a string literal of C.
+
+        Flags that name a place are left out: the same sources make the same bytes.
+        """
+        compiler, *flags = command
+        told = subprocess.run([compiler, "--version"], capture_output=True, text=True)
+        flags = [flag for flag in flags if not {"/", os.sep} & {*flag}]
+        flags += [f"[kernels: {shlex.join(KERNEL_FLAGS)}]"]
+        flags += [f"[{isa}: {shlex.join(given)}]" for isa, given in ISAS.items()]
+        build = {
+            "compiler": (told.stdout.splitlines() or [compiler])[0],
+            "flags": " ".join(flags),
+        }
+        return json.dumps(json.dumps(build))
 
     def explain_what_is_missing(self):
         compiler = self.compiler.compiler[0]
@@ -211,6 +232,42 @@ class BuildExt(build_ext):
         return True
 
 
+def archive(folder, path):
+    """Pack a folder into a .tar.gz whose bytes depend on names, texts and modes only.
+
+    All times are SOURCE_DATE_EPOCH, or 1 January 1980, the first that a zip can have.
+    """
+    epoch = int(os.environ.get("SOURCE_DATE_EPOCH", 315532800))
+
+    def plain(member):
+        member.uid = member.gid = 0
+        member.uname = member.gname = ""
+        member.mtime = epoch
+        member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
+        return member
+
+    with (
+        open(path, "wb") as file,
+        gzip.GzipFile("", "wb", fileobj=file, mtime=0) as zipped,
+        tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        for each in sorted([Path(folder), *Path(folder).rglob("*")]):
+            tar.add(each, recursive=False, filter=plain)
+
+
+class Sdist(sdist):
+    """sdist whose archive is the same for the same sources."""
+
+    # The names are distutils', which passes them by name.
+    def make_archive(self, base_name, format, root_dir=None, base_dir=None, **_):  # noqa: A002
+        if format != "gztar":
+            return super().make_archive(base_name, format, root_dir, base_dir)
+        path = Path(f"{base_name}.tar.gz")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        archive(base_dir, path)
+        return str(path)
+
+
 def main():
     if sys.platform != "linux":
         raise PlatformError(f"lrcore is built for Linux so far; this is {sys.platform}")
@@ -222,7 +279,7 @@ def main():
         }
         setup(
             ext_modules=[Extension("lrcore._core", ["lrcore/_core.pyx"])],
-            cmdclass={"build_ext": BuildExt},
+            cmdclass={"build_ext": BuildExt, "sdist": Sdist},
             options={} if here else elsewhere,
         )
 

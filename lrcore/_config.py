@@ -128,6 +128,10 @@ def get_num_threads() -> int:
 def show_config(mode: Literal["print", "dict"] = "print") -> dict[str, Any] | None:
     """Print the build and the settings in use, or return them as a dict.
 
+    These are what a bug report needs: versions, processor, kernels, threads, the OpenMP
+    runtimes that the process has loaded by now, variables that set threads, compiler
+    and flags.  ``lrcore info --json`` prints the dict.
+
     Parameters
     ----------
     mode : {"print", "dict"}
@@ -141,22 +145,42 @@ def show_config(mode: Literal["print", "dict"] = "print") -> dict[str, Any] | No
     """
     if not isinstance(mode, str) or mode not in ("print", "dict"):
         raise ValueError(f'mode: expected "print" or "dict", found {shown(mode)}')
+    from lrcore._shared import machine  # takes long to import
+
     config: dict[str, Any] = {
         "lrcore": version(),
         "numpy": np.__version__,
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "packages": machine.packages(),
+        "system": platform.platform(),
         "machine": platform.machine(),
+        "processor": machine.processor(),
+        "processors": machine.processors(),
+        "quota": quota.cpus(),
         "isa": get_isa(),
         "isas": _core.isas(),
         "openmp": _core.has_openmp(),
+        "openmp_libraries": machine.openmp_libraries(),
         "threads": get_num_threads(),
+        "threads_set": _core.num_threads_set() or None,
         "threading": get_threading(),
         "ignored": omp.ignored(),
         "threadings": _core.threadings(),
         "threads_refused": _core.threads_refused(),
+        "environment": machine.environment(),
+        "build": _core.build(),
         "rules": list(_core.RULES),
     }
     if mode == "dict":
         return config
+    for label, text in _told(config).items():
+        print(filled(f"{label:<9} {text}", indent=10))
+    return None
+
+
+def _told(config: dict[str, Any]) -> dict[str, str]:
+    """Return the lines of `show_config`, by their labels."""
+    quota = config["quota"]
     isas = (f"{isa}{'' if ok else ' (not on this processor)'}"
             for isa, ok in config["isas"].items())  # fmt: skip
     threads = f"{config['threads']}, {config['threading']}"
@@ -165,13 +189,20 @@ def show_config(mode: Literal["print", "dict"] = "print") -> dict[str, Any] | No
         threads += f"; {name}={shown(value)} is no number of threads and is ignored"
     if config["threads_refused"]:
         threads += "; the system has refused to make more: steps go on with fewer"
-    print(
-        f"lrcore    {config['lrcore']}, NumPy {config['numpy']}, {config['machine']}\n"
-        f"kernels   {config['isa']} (available: {', '.join(isas)})\n"
-        f"threads   {threads}\n"
-        + filled(f"rules     {', '.join(config['rules'])}", indent=10)
-    )
-    return None
+    versions = {"NumPy": config["numpy"], **config["packages"]}
+    lines = {
+        "lrcore": f"{config['lrcore']}, {config['python']}, {config['system']}",
+        "packages": ", ".join(f"{name} {v}" for name, v in versions.items()),
+        "processor": f"{config['processor']}, {config['processors']} to use"
+        + (f", a quota of {quota}" if quota else ""),
+        "kernels": f"{config['isa']} (available: {', '.join(isas)})",
+        "threads": threads,
+        "OpenMP": ", ".join(config["openmp_libraries"]),
+        "variables": ", ".join(f"{k}={v}" for k, v in config["environment"].items()),
+        "build": " ".join(config["build"].values()),
+        "rules": ", ".join(config["rules"]),
+    }
+    return {label: text or "none" for label, text in lines.items()}
 
 
 def _limits() -> list[int]:

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tarfile
 
 import compiled  # noqa: F401 # lets setup be found
 import pytest
@@ -82,3 +83,28 @@ def test_openmps_threads_are_compiled_where_there_is_openmp(
     monkeypatch.setattr(setup, "SRC_C", tmp_path)
     found = [path.stem for path in setup.c_sources(openmp)]
     assert found == ["threads", *["threads_openmp"] * openmp, "threads_pool"]
+
+
+def test_the_same_sources_make_the_same_archive(tmp_path, monkeypatch):
+    """Whatever their times, and the order in which they were written."""
+    made = []
+    for names in ("ab", "ba"):
+        folder = tmp_path / names / "lrcore-1"
+        (folder / "src").mkdir(parents=True)
+        for name in names:
+            (folder / "src" / name).write_text(name)
+            os.utime(folder / "src" / name, (len(made), len(made)))
+        monkeypatch.chdir(folder.parent)
+        setup.archive("lrcore-1", "x.tar.gz")
+        made.append((folder.parent / "x.tar.gz").read_bytes())
+    assert made[0] == made[1]
+    with tarfile.open(tmp_path / "ab" / "x.tar.gz") as tar:
+        assert tar.getnames() == [
+            "lrcore-1",
+            *(f"lrcore-1/src{x}" for x in ("", "/a", "/b")),
+        ]
+        assert {member.mtime for member in tar} == {315532800}
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "7")
+    setup.archive("lrcore-1", "x.tar.gz")
+    with tarfile.open("x.tar.gz") as tar:
+        assert {member.mtime for member in tar} == {7}

@@ -155,3 +155,19 @@ def limit_threads(int n):
 def has_openmp():
     """Whether this build has OpenMP."""
     return bool(lrc_has_openmp())
+
+
+cdef extern from *:
+    """
+    #ifndef LRC_BUILD
+    #define LRC_BUILD "{}"
+    #endif
+    """
+    const char *LRC_BUILD  # JSON, which setup.py defines
+
+
+def build():
+    """The compiler and the flags of this build, by setup.py; empty if not by it."""
+    from json import loads
+
+    return loads(LRC_BUILD)

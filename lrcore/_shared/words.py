@@ -104,7 +104,7 @@ def filled(text: str, indent: int = 0) -> str:
     indent : of the second line and those below it.
     """
     width = min(shutil.get_terminal_size().columns, 88)
-    return fill(text, width, subsequent_indent=" " * indent)
+    return fill(text, width, subsequent_indent=" " * indent, break_on_hyphens=False)
 
 
 def error(exception: type[Exception], name: object, text: str) -> Exception:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+import lrcore
+from lrcore._shared.named import picked
 from lrcore._shared.words import shortened, shown
 
 T = TypeVar("T")
+
+MOST = 1_000_000
+"""The largest number that `positive` takes."""
 
 
 def add_optimizer(parser: argparse._ActionsContainer, names: list[str]) -> None:
@@ -63,11 +69,9 @@ def duration(text: str) -> float:
 
 
 def positive(text: str) -> int:
-    """Return a whole number from 1 to 1,000,000."""
-    if not text.isdecimal() or not 1 <= int(text) <= 1_000_000:
-        raise argparse.ArgumentTypeError(
-            f"expected 1 to 1,000,000, found {shown(text)}"
-        )
+    """Return a whole number from 1 to `MOST`."""
+    if not text.isdecimal() or not 1 <= int(text[:9]) <= MOST:
+        raise argparse.ArgumentTypeError(f"expected 1 to {MOST:,}, found {shown(text)}")
     return int(text)
 
 
@@ -87,3 +91,35 @@ def file(text: str) -> str:
             f"there is no folder {shortened(str(Path(text).parent))}"
         )
     return text
+
+
+def optimizers(text: str) -> list[str]:
+    """Return the names of optimizers between commas, in any case; all for "all"."""
+    known = {name.lower(): name for name in lrcore.optimizers.available()}
+    if text == "all":
+        return [*known.values()]
+
+    def one(part: str) -> str:
+        try:
+            return picked("name", part.lower(), known)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return [*dict.fromkeys(listed(text, one))]
+
+
+def rates(text: str) -> list[float]:
+    """Return learning rates between commas, each once."""
+
+    def rate(part: str) -> float:
+        try:
+            value = float(part)
+        except ValueError:
+            value = 0.0
+        if not 0 < value < math.inf:
+            raise argparse.ArgumentTypeError(
+                f"expected finite numbers > 0, such as 1e-3,0.01, found {shown(part)}"
+            )
+        return value
+
+    return [*dict.fromkeys(listed(text, rate))]

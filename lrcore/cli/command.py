@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -11,30 +12,61 @@ from lrcore._shared import pictures
 from lrcore.cli import demo
 from lrcore.cli.arguments import add_optimizer, picture_path, positive
 from lrcore.cli.bench import add_bench
+from lrcore.cli.compare import add_compare
+from lrcore.cli.completion import add_completion
+from lrcore.cli.info import add_info
+from lrcore.cli.schedule import add_schedule
+
+_STATUS = """\
+exit status:
+  0    done
+  1    an error, which stderr tells in one line
+  2    a wrong command line
+  130  stopped by Ctrl-C
+  141  the reader of the output has gone, as `head` does
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="lrcore", description="The learning-rate core for NumPy."
-    )
-    parser.add_argument("--version", action="version", version=lrcore.__version__)
-    commands = parser.add_subparsers(metavar="COMMAND")
-    _add_demo(commands)
-    add_bench(commands)
-    commands.add_parser("info", help="show the build and the settings").set_defaults(
-        run=lambda _: lrcore.show_config()
-    )
-    parser.set_defaults(run=lambda _: parser.print_help())
-    arguments = parser.parse_args(argv)
     try:
-        arguments.run(arguments)
-    except (ImportError, OSError, ValueError) as error:
-        print(f"lrcore: {error}", file=sys.stderr)
+        try:
+            arguments = parser().parse_args(argv)
+            arguments.run(arguments)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes once more when it exits, which must not fail.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except (ImportError, MemoryError, OSError, ValueError) as error:
+        text = " ".join(str(error).split()) or type(error).__name__
+        print(f"lrcore: {text}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    made = argparse.ArgumentParser(
+        prog="lrcore",
+        description="The learning-rate core for NumPy.",
+        epilog=_STATUS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("--version", action="version", version=lrcore.__version__)
+    commands = made.add_subparsers(metavar="COMMAND")
+    _add_demo(commands)
+    add_schedule(commands)
+    add_compare(commands)
+    add_bench(commands)
+    add_info(commands)
+    add_completion(commands, parser)
+    made.set_defaults(run=lambda _: made.print_help())
+    return made
 
 
 def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 from os import PathLike
 from textwrap import fill
@@ -158,12 +158,26 @@ def _curve(name: Any, run: Any) -> _Curve:
     else:
         step, loss = _blocks(_losses(f"runs[{shown(name)}]", run))
     loss = pictures.drawable(loss)
-    half = min(12, len(loss) // 20)
+    half = _half(loss)
     line = smoothed(loss, half) if half else loss
-    final = float("nan")
+    return _Curve(fill(named(name), 40), step, loss, line, _final(loss))
+
+
+def final_loss(losses: Sequence[float]) -> float:
+    """Return the final loss of a run as the legend has it; NaN if it is not finite."""
+    return _final(pictures.drawable(_blocks(np.asarray(losses, float))[1]))
+
+
+def _final(loss: Array) -> float:
+    """Return the median of the last blocks; NaN if the last one is not finite."""
     if len(loss) and np.isfinite(loss[-1]):
-        final = float(np.nanmedian(loss[-1 - half :]))
-    return _Curve(fill(named(name), 40), step, loss, line, final)
+        return float(np.nanmedian(loss[-1 - _half(loss) :]))
+    return float("nan")
+
+
+def _half(loss: Array) -> int:
+    """Return how many blocks the smoothed line looks at on each side."""
+    return min(12, len(loss) // 20)
 
 
 def _losses(name: str, run: Any) -> Array:

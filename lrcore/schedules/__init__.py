@@ -3,7 +3,7 @@
 A schedule is called with the number of steps taken before, 0 for the first, and gives
 the value of the next one: a float for an int, a float64 array for an array.  There is
 nothing to advance and nothing to resume.  It is a frozen value: it can be compared and
-hashed, and made again from its ``repr``, by `eval`, or by
+hashed, and made again by ``parse(repr(s))`` or
 ``Schedule.from_dict(s.to_dict())``.  Past its last step it holds its last value.
 
 ========================================  ============================================
@@ -19,6 +19,7 @@ Product, Quotient                         ``s.then(at, other)``, ``join``,
                                           ``a + b``, ``1 - a``, ``2 * a``, ``a / 2``
 Function                                  of any other function of the step
 make                                      any by its name: ``make("Cosine", 0.1, 100)``
+parse                                     any from text, which is not run
 ========================================  ============================================
 
 A schedule can drive every number of an optimizer but integers and initial values: the
@@ -52,6 +53,7 @@ Warmup(steps=10, after=Cosine(base=0.5, total=100))
 """
 
 from lrcore.schedules._make import *
+from lrcore.schedules._parse import *
 from lrcore.schedules._schedule import *
 from lrcore.schedules.anneal import *
 from lrcore.schedules.arithmetic import *

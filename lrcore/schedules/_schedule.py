@@ -223,9 +223,14 @@ class Schedule(Evaluated):
         from lrcore.schedules import _curves
 
         if steps is None:
-            steps = self._length * 11 // 10 + 1
+            steps = self._shown_steps
         t = _curves.steps_drawn(steps, path)
         return _curves.draw(t, {"": self(t)}, path, _curves.title(self))
+
+    @property
+    def _shown_steps(self) -> int:
+        """A number of steps that shows its shape, and what comes after it."""
+        return self._length * 11 // 10 + 1
 
 
 def _operated(operator: Callable[[Any, Any], Schedule], a: Any, b: Any) -> Schedule:

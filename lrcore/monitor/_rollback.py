@@ -80,7 +80,9 @@ class Rollback:
         halvings = self._halvings + 1
         groups, factor = kept.state["param_groups"], 0.5 ** (halvings - kept.halvings)
         halved = {**kept.state, "param_groups": rates.multiplied(groups, factor)}
-        checkpoint.add(self._opt, commit, halved)
+        checkpoint.add(
+            self._opt, commit, halved, strict=True, match="place", hyper="saved"
+        )
         for leaf, copy in zip(leaves, kept.params, strict=True):
             commit.copy(leaf.array, copy)
         for array, copy in self._also.to_put_back(kept.also):

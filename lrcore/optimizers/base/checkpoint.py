@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from lrcore._core import Commit, Counts
-from lrcore._shared import containers
+from lrcore._shared import arrays, containers
 from lrcore._shared.domains import POSITIVE, whole
 from lrcore._shared.trees import Place
 from lrcore._shared.words import listed, named, shortened, shown

@@ -38,10 +38,10 @@ def state_like(p: Array, k: int, value: float | Literal["p"]) -> Array:
 
     If p is large (256 KiB), state k begins at the first cache line that is at least
     (k + 1) KiB after p, modulo the page size.  The allocator would place all arrays at
-    the same offset in a page, 16 bytes into a cache line.  A step that reads four or five
-    of them side by side then suffers from 4K aliasing of loads and stores and from bank
-    conflicts in memory, 4 to 8 % of a step of 3e7 weights here (Sapphire Rapids), and
-    from loads that need two lines.
+    the same offset in a page, 16 bytes into a cache line.  A step that reads four or
+    five of them side by side then suffers from 4K aliasing of loads and stores and from
+    bank conflicts in memory, 4 to 8 % of a step of 3e7 weights here (Sapphire Rapids),
+    and from loads that need two lines.
 
     NumPy asks for huge pages for allocations from 4 MiB on (the environment variable
     ``NUMPY_MADVISE_HUGEPAGE`` turns that off); the system provides them when the values

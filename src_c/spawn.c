@@ -17,8 +17,7 @@ int lrc_spawn(pthread_t *thread, size_t stack, void *(*run)(void *), void *ctx)
     if (error) return error;
     error = pthread_attr_setstacksize(&attributes, stack);
     if (!error) {
-        sigfillset(
-            &all); /* signals are for the program's own threads, but for faults */
+        sigfillset(&all); /* signals are for the program's threads, but for faults */
         for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
             sigdelset(&all, faults[i]);
         pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -39,15 +38,15 @@ static void *wait_for_all(void *lock)
 
 int lrc_can_spawn(int n, size_t stack)
 {
-    pthread_t *threads = malloc((size_t)n * sizeof *threads);
+    enum { MOST = 1024 }; /* more are not tried, but asked for */
+    pthread_t threads[MOST];
     pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     int made = 0;
-    if (!threads) return 0;
+    if (n > MOST) n = MOST;
     (void)pthread_mutex_lock(&lock);
     while (made < n && !lrc_spawn(threads + made, stack, wait_for_all, &lock)) made++;
     (void)pthread_mutex_unlock(&lock);
     for (int i = 0; i < made; i++) (void)pthread_join(threads[i], NULL);
-    free(threads);
     return made == n;
 }
 

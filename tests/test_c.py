@@ -78,7 +78,11 @@ def test_the_core_allocates_and_prints_nothing():
     allowed |= {"dladdr", "dlopen", "dlsym", "dlclose"}  # in a fork, of what is loaded
     allowed |= {"sched_getaffinity", "__sched_cpucount", "sysconf", "sched_yield"}
     allowed |= {"pthread_create", "pthread_join", "pthread_sigmask"}
-    allowed |= {"sigfillset", "sigdelset"}
+    allowed |= {"sigfillset", "sigdelset", "pthread_mutex_lock", "pthread_mutex_unlock"}
+    allowed |= {"pthread_attr_init", "pthread_attr_destroy"}
+    allowed |= {"pthread_attr_getstacksize", "pthread_attr_setstacksize"}
+    allowed |= {"strtoull", "strchr", "__isoc23_strtoull"}  # of OMP_STACKSIZE
+    allowed |= {"__tls_get_addr"}  # the number of OpenMP's threads belongs to a thread
     allowed |= {"syscall", "clock_gettime", "nanosleep"}  # threads wait for work
     allowed |= {"__stack_chk_fail", "__memcpy_chk", "__memset_chk"}  # hardened builds
     openmp = {s for s in called if s.startswith(("omp_", "GOMP_"))}

@@ -3,6 +3,7 @@
 LRCORE_TRIALS=10000 python -m pytest tests/test_interrupted.py
 """
 
+import gc
 import random
 
 import numpy as np
@@ -14,6 +15,17 @@ from lrcore._shared.also import Also
 from lrcore.batch_size import GradientNoiseScale
 from lrcore.finder._kept import Kept
 from lrcore.schedules import Cosine
+
+
+@pytest.fixture(autouse=True)
+def _no_collector():
+    """An error that a handler raises in a callback of the collector is lost.
+
+    Hypothesis has one, once a test of the same process has used it.
+    """
+    gc.disable()
+    yield
+    gc.enable()
 
 
 def plain(value):

@@ -71,6 +71,7 @@ def is_finite(array: Array) -> bool:
 
     If their sum is, they are; so one pass, which needs no memory, is usually enough.
     """
+    array = arrays.bare(array)
     return bool(np.isfinite(array.sum()) or np.isfinite(array).all())
 
 
@@ -111,7 +112,7 @@ def _check_signs(
 ) -> None:
     """Refuse numbers below 0 in arrays that have none after any step."""
     for name in never_negative:
-        array = new[name]
+        array = arrays.bare(new[name])
         if name == MECHANIC_NUMBERS:
             array = array[mechanic.NEVER_NEGATIVE, :]
         least = np.fmin.reduce(array, axis=None, initial=np.inf)  # NaN is skipped
@@ -129,7 +130,8 @@ def _never_negative(
 ) -> Iterator[str]:
     """Return the names of the states of a parameter that no step makes negative."""
     group = opt.param_groups[leaf.group]
-    kind = group.optimizer._kind_of(leaf.array)
+    p = arrays.bare(leaf.array)
+    kind = group.optimizer._kind_of(p)
     part = next(part for part in group.parts if part.kind is kind)
     yield from RULES[part.rule].nonnegative
     yield from SCALES[part.scale].nonnegative
@@ -137,5 +139,5 @@ def _never_negative(
     if part.layout.mechanic:
         yield MECHANIC_NUMBERS
     if part.factoring:  # sums of squares
-        sides = [side for side, _ in kind._sides(leaf.array, own)]
+        sides = [side for side, _ in kind._sides(p, own)]
         yield from (name for name in own if any(own[name] is s for s in sides))

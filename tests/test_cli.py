@@ -164,6 +164,8 @@ def test_info_as_json_is_the_config(capsys):
 
 
 def test_info_in_a_narrow_terminal(capsys, monkeypatch):
+    for name in os.environ:  # other libraries set some
+        monkeypatch.delenv(name)
     monkeypatch.setenv("COLUMNS", "60")
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     out = run(capsys, "info")

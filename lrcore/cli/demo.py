@@ -109,9 +109,7 @@ def train(optimizer: str, lr: float | None, epochs: int, find: bool = False) -> 
         if found.confidence:
             found.apply(opt)
     opt.lr = Cosine(opt.lr, total=max(1, steps - warmup)).warmup(warmup)
-
     monitor = lrcore.Monitor(opt)
-
     start, order, validation = time.perf_counter(), np.empty(0, int), None
     hidden = sys.stderr is None or None  # None: unless it is a terminal
     with trange(steps, unit=" steps", desc="learning", disable=hidden) as bar:

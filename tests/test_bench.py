@@ -460,7 +460,7 @@ def test_cases_without_a_result_are_named_by_reason():
     ]
 
 
-def test_a_line_has_a_gap_where_a_case_was_left_out(monkeypatch):
+def test_a_line_has_a_gap_where_a_case_was_left_out(monkeypatch, tmp_path):
     drawn = {}
     monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.update(
         {line.get_label(): line for line in figure.axes[0].lines}
@@ -473,7 +473,7 @@ def test_a_line_has_a_gap_where_a_case_was_left_out(monkeypatch):
             (1000, {"lrcore": 1, "b": 5, "b, 1 thread": 4}),
         )
     ]
-    picture.draw(told({})._replace(results=results[::-1]), "x.png")
+    picture.draw(told({})._replace(results=results[::-1]), str(tmp_path / "x.png"))
     ours, other = drawn.values()
     assert ours.get_ydata().tolist() == [1e-6] * 3
     np.testing.assert_array_equal(other.get_ydata(), [2e-6, np.nan, 4e-6])

@@ -34,11 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             arguments = parser().parse_args(argv)
             arguments.run(arguments)
         finally:
-            if sys.stdout is not None:
-                sys.stdout.flush()
+            _flush()
     except BrokenPipeError:
-        # Python flushes once more when it exits, which must not fail.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except (ImportError, MemoryError, OSError, ValueError) as error:
         text = " ".join(str(error).split()) or type(error).__name__
@@ -47,6 +44,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _flush() -> None:
+    """Write what was printed.
+
+    If that fails, the rest is dropped: Python flushes once more when it exits, which
+    must not fail, too.
+    """
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
 
 
 def parser() -> argparse.ArgumentParser:

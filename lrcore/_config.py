@@ -180,7 +180,7 @@ def show_config(mode: Literal["print", "dict"] = "print") -> dict[str, Any] | No
 
 def _told(config: dict[str, Any]) -> dict[str, str]:
     """Return the lines of `show_config`, by their labels."""
-    quota = config["quota"]
+    allowed = config["quota"]
     isas = (f"{isa}{'' if ok else ' (not on this processor)'}"
             for isa, ok in config["isas"].items())  # fmt: skip
     threads = f"{config['threads']}, {config['threading']}"
@@ -194,7 +194,7 @@ def _told(config: dict[str, Any]) -> dict[str, str]:
         "lrcore": f"{config['lrcore']}, {config['python']}, {config['system']}",
         "packages": ", ".join(f"{name} {v}" for name, v in versions.items()),
         "processor": f"{config['processor']}, {config['processors']} to use"
-        + (f", a quota of {quota}" if quota else ""),
+        + (f", a quota of {allowed}" if allowed else ""),
         "kernels": f"{config['isa']} (available: {', '.join(isas)})",
         "threads": threads,
         "OpenMP": ", ".join(config["openmp_libraries"]),

@@ -76,7 +76,7 @@ static inline void fp_set(fp_mode mode) { (void)mode; }
 /* Copy n bytes to an address that is aligned to 64 bytes, and is not read again soon.  A
  * usual store reads a line into the cache before it writes it; these stores do not, so
  * that a copy moves two thirds of the bytes.  Four streams side by side let the loads of
- * one go on while the stores of another wait (0.8 of the time of one stream). */
+ * one go on while the stores of another wait. */
 #if defined(__x86_64__)
 static inline void stream_copy(char *to, const char *of, size_t n)
 {

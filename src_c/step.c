@@ -100,8 +100,8 @@ static void step_view(lrc_run *run, const lrc_view *v, void *raw)
 
 /* A strip of a streamed tensor is stepped in blocks, so that memory never waits while a
  * stage works in the cache: finite check, clip, AdamW, average and zeroing of 30,000,000
- * floats take 1.6 to 1.8 of a bare step, and strip by strip 0.15 more (Emerald Rapids).  The sums of a
- * report are of whole strips. */
+ * floats take 1.6 to 1.8 of a bare step, and strip by strip 0.15 more (Emerald Rapids).
+ * The sums of a report are of whole strips. */
 static void step_blocks(lrc_run *run, const lrc_view *v, char *raw)
 {
     const size_t size = lrc_size_of(v->tensor->dtype);

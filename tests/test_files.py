@@ -3,7 +3,7 @@
 import os
 import resource
 import signal
-from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +11,8 @@ import pytest
 import lrcore
 from lrcore import cli
 from lrcore.schedules import Cosine
+
+ROOT = Path(__file__).parent.parent
 
 
 def monitored():
@@ -48,21 +50,28 @@ def test_a_full_disk_leaves_what_was_there(name, before, tmp_path):
     assert os.listdir(tmp_path) == [path.name]
 
 
-@pytest.mark.parametrize("option", ["--json", "--plot"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["demo", "--plot"],
+        ["schedule", "Cosine(0.1, total=9)", "--plot"],
+        ["compare", str(ROOT / "examples" / "problem.py"), "--plot"],
+        ["bench", "--plot"],
+        ["bench", "--json"],
+    ],
+    ids=lambda command: f"{command[0]} {command[-1]}",
+)
 @pytest.mark.parametrize("place", ["a folder", "in a missing folder"])
-def test_bench_refuses_a_file_before_the_run(
-    option, place, tmp_path, monkeypatch, capsys
-):
-    def ran(*args):
-        raise AssertionError("it ran first")
-
-    monkeypatch.setattr("lrcore.cli.bench.run_cases", ran)
+def test_a_command_refuses_a_file_before_it_runs(command, place, tmp_path, capsys):
     (tmp_path / "x.png").mkdir()
     path = tmp_path / ("x.png" if place == "a folder" else "gone/x.png")
     wanted = "is a folder" if place == "a folder" else "there is no folder"
-    with suppress(SystemExit):  # of argparse
-        assert cli.main(["bench", option, str(path)]) == 1
-    assert wanted in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):  # argparse, before any command runs
+        cli.main([*command, str(path)])
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"argument {command[-1]}: " in err
+    assert wanted in err
 
 
 def test_a_link_stays_one(tmp_path):

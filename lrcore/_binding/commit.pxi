@@ -222,7 +222,8 @@ cdef object copy_of(cnp.ndarray array):
     cdef cnp.ndarray copy = cnp.PyArray_EMPTY(
         cnp.PyArray_NDIM(array), cnp.PyArray_DIMS(array), cnp.PyArray_TYPE(array), turned
     )
-    memcpy(cnp.PyArray_BYTES(copy), cnp.PyArray_BYTES(array), <size_t>cnp.PyArray_NBYTES(array))
+    cdef size_t size = <size_t>cnp.PyArray_NBYTES(array)
+    memcpy(cnp.PyArray_BYTES(copy), cnp.PyArray_BYTES(array), size)
     return copy
 
 

@@ -11,8 +11,9 @@ cdef class Resolved:
         schedules); the names `rule`, `scale`, `gauge`, `averages`, `pulls` (averages
         that pull), `carries` (carried numbers) and `factoring`, a key of FACTORINGS;
         `sides(p, state)`, if it is factored: see Kind._sides; and flags.
-        `directed`: it makes directions.  `per_array`: each leaf has numbers of its own.  `carries_per_array`: each leaf carries numbers of its own.
-        `sums_all`: its gauge sums over all parts.
+        `directed`: it makes directions.  `per_array`: each leaf has numbers of its own.
+        `carries_per_array`: each leaf carries numbers of its own.  `sums_all`: its gauge
+        sums over all parts.
     part_of : the index of each leaf's part.
     states : the arrays of each leaf, by name: those that its part's rule, scale and
         averages name, and GATHERED if gradients are gathered.  They do not own their

@@ -56,7 +56,7 @@ def check_writable(path: str | PathLike[str]) -> None:
     if os.path.isdir(where):
         raise IsADirectoryError(f"{told} is a folder; name a file in it")
     if not os.path.isdir(folder):
-        raise FileNotFoundError(f"{told}: there is no folder {shortened(folder)}")
+        raise FileNotFoundError(f"there is no folder {shortened(folder)}")
     if os.path.exists(where) and not os.access(where, os.W_OK):
         raise PermissionError(f"{told} may not be written")
     is_file = os.path.isfile(where) or not os.path.exists(where)

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TypeVar
 
 import lrcore
+from lrcore._shared.files import check_writable
 from lrcore._shared.named import picked
-from lrcore._shared.words import shortened, shown
+from lrcore._shared.words import shown
 
 T = TypeVar("T")
 
@@ -76,7 +77,7 @@ def positive(text: str) -> int:
 
 
 def picture_path(text: str) -> str:
-    """Return the path of a picture whose folder exists."""
+    """Return the path of a picture that can be written."""
     if Path(text).suffix not in (".png", ".pdf", ".svg"):
         raise argparse.ArgumentTypeError(
             f"expected a .png, .pdf or .svg, found {shown(text)}"
@@ -85,11 +86,11 @@ def picture_path(text: str) -> str:
 
 
 def file(text: str) -> str:
-    """Return the path of a file whose folder exists."""
-    if not Path(text).parent.is_dir():
-        raise argparse.ArgumentTypeError(
-            f"there is no folder {shortened(str(Path(text).parent))}"
-        )
+    """Return the path of a file that can be written."""
+    try:
+        check_writable(text)
+    except OSError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
     return text
 
 

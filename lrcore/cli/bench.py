@@ -99,8 +99,6 @@ def add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 def _bench(arguments: argparse.Namespace) -> None:
     if arguments.plot:
         pictures.require()  # now, not after the run
-    for path in filter(None, (arguments.json, arguments.plot)):
-        files.check_writable(path)
     threads = arguments.threads or [peers.ALL_THREADS]
     preset = [
         bar

@@ -15,7 +15,7 @@ from lrcore._shared.domains import iterates
 from lrcore._shared.trees import Place
 from lrcore._shared.words import shown
 from lrcore.finder._result import ratios
-from lrcore.optimizers.base import stateful
+from lrcore.optimizers.base import checkpoint, stateful
 from lrcore.optimizers.base.optimizer import Optimizer
 from lrcore.optimizers.base.states import saved
 
@@ -34,7 +34,7 @@ class Kept:
         self._arrays = _arrays_of(opt)
         self._array_copies, self._counts, hypers = opt._plan.snapshot(
             [array for _, array in self._arrays],
-            [(opt, "_options"), *((group, "_hyper") for group in opt.param_groups)],
+            checkpoint.attributes(opt),
         )
         self._options, *self._hypers = hypers
         self._schedules = stateful.kept(hypers)

@@ -154,5 +154,6 @@ def test_memory_that_cannot_be_had_tears_nothing(name):
     assert done.returncode == 0, done.stderr
     *bad, found = done.stdout.splitlines()
     assert bad == []
-    if name not in {"step", "a step that converts", "flush"}:  # which ask for none
-        assert int(found.split()[0]) >= 2
+    # A step asks for none; a report and a check of new gradients for one or two.
+    few = {"step": 0, "report": 1, "a step that zeroes new gradients": 1}
+    assert int(found.split()[0]) >= few.get(name, 5)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrcore import Monitor
-from lrcore.monitor import _history
+from lrcore.monitor import _blocks, _history
 
 LENGTHS = [1, 2, 63, 64, 255, 256, 257, 1023, 1024, 1025, 2047, 2048, 2049, 3000]
 
@@ -51,12 +51,16 @@ def recorded(run):
     validation = run.validation.tolist()
     rest = zip(run.loss.tolist(), run.lr.tolist(), run.bad.tolist(), strict=True)
     for i, (loss, lr, bad) in enumerate(rest):
-        recorder.recent.append((loss, lr, *squares[i], bad))
-        if validation[i] == validation[i]:
-            recorder.validation(validation[i])
-        if len(recorder.recent) == _history.CHUNK:
-            recorder.take_up()
+        recorder = with_step(recorder, loss, lr, *squares[i], bad, validation[i])
     return recorder
+
+
+def with_step(recorder, *step):
+    """Record a step as a monitor does: by an append, or by `with_step`."""
+    if len(recorder.recent) < _history.CHUNK - 1:
+        recorder.recent.append(step)
+        return recorder
+    return recorder.with_step(step)
 
 
 def mean(values, wanted):
@@ -125,15 +129,16 @@ def test_each_block_is_what_its_steps_make_it(n, wild):
 def test_any_length_and_any_sizes(n, seed, wild, sizes):
     """Few blocks, and small ones: they are joined again and again."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_history, "BLOCKS", sizes[0])
-        patch.setattr(_history, "CHUNK", sizes[1])
+        for module in (_history, _blocks):
+            patch.setattr(module, "BLOCKS", sizes[0])
+            patch.setattr(module, "CHUNK", sizes[1])
         run = draw_run(n, seed, wild)
         recorder = recorded(run)
         history = recorder.history()
         assert_exact(history, run)
         # Whole ones, one that is not full, and those of the steps to be taken up.
         assert len(history.step) <= sizes[0] + 1 + sizes[1]
-        assert len(recorder._pending) <= 1
+        assert len(recorder._blocks.pending) <= 1
 
 
 def test_all_whole_blocks_are_of_one_size():
@@ -147,11 +152,11 @@ def test_asking_changes_nothing():
     run = draw_run(1500, 2, 0.2)
     once, often = recorded(run), _history.Recorder()
     for i in range(1500):
-        often.recent.append((run.loss[i], run.lr[i], *(run.norms[i] ** 2), run.bad[i]))
-        if not np.isnan(run.validation[i]):
-            often.validation(float(run.validation[i]))
-        if len(often.recent) == _history.CHUNK:
-            often.take_up()
+        often = with_step(
+            often,
+            *(run.loss[i], run.lr[i], *(run.norms[i] ** 2)),
+            *(run.bad[i], run.validation[i]),
+        )
         if i % 37 == 0:
             often.history()
     for a, b in zip(often.history(), once.history(), strict=True):
@@ -167,9 +172,7 @@ def test_what_was_returned_does_not_change_later():
         values[:] = 7  # nor does what a caller does to it change what is kept
     assert_exact(recorder.history(), run)
     while recorder.taken < 2048:
-        recorder.recent.append((1.0, 0.1, 1.0, 1.0, 1.0, 0.0))
-        if len(recorder.recent) == _history.CHUNK:
-            recorder.take_up()
+        recorder = with_step(recorder, 1.0, 0.1, 1.0, 1.0, 1.0, 0.0, nan)
     for values, copy in zip(before, copies, strict=True):
         np.testing.assert_array_equal(values, copy)
 
@@ -184,6 +187,22 @@ def test_the_same_run_through_a_monitor():
     assert_exact(monitor.history, run._replace(norms=no, bad=np.zeros(3000)))
 
 
+def test_a_validation_loss_of_a_step_in_the_blocks_goes_to_the_next_one():
+    """Unless that has its own; also when the run is saved in between."""
+    for own in (nan, 2.0):
+        recorder = _history.Recorder()
+        for _ in range(_history.CHUNK):
+            recorder = with_step(recorder, 1.0, *[nan] * 6)
+        recorder.validation(3.0)
+        restored = _history.Recorder.restored(recorder.state_dict())
+        for each in (recorder, restored):
+            each.recent.append((1.0, *[nan] * 5, own))
+            history = _history.Recorder.restored(each.state_dict()).history()
+            assert history.validation[-1] == each.history().validation[-1]
+            assert history.validation[-1] == (own if own == 2.0 else 3.0)
+            assert np.isnan(history.validation[:-1]).all()
+
+
 def test_no_history():
     assert all(len(values) == 0 for values in Monitor().history)
 
@@ -195,9 +214,7 @@ def test_an_infinite_loss_is_no_turn(border):
     calm = _history.CHUNK - 1 if border else 10
     losses = [3.0] * calm + [inf, 3.0, 2.0, inf, 4.0] + [4.0] * 300
     for loss in losses:
-        recorder.recent.append((loss, nan, nan, nan, nan, 0.0))
-        if len(recorder.recent) == _history.CHUNK:
-            recorder.take_up()
+        recorder = with_step(recorder, loss, nan, nan, nan, nan, 0.0, nan)
     history = recorder.history()
     assert history.turns.sum() == 0
     assert history.nonfinite.sum() == 2
@@ -208,7 +225,7 @@ def test_an_infinite_loss_is_no_turn(border):
 def test_turns_of_losses_of_any_size(size):
     recorder = _history.Recorder()
     for i in range(100):
-        recorder.recent.append((size * (1 + i % 2), nan, nan, nan, nan, 0.0))
+        recorder.recent.append((size * (1 + i % 2), nan, nan, nan, nan, 0.0, nan))
     assert recorder.history().turns.sum() == 98
 
 
@@ -229,15 +246,14 @@ def test_memory_is_bounded():
     """However many steps: no gap, and one row more than the blocks at most."""
     n = 3 * 10**5 + 77
     recorder = _history.Recorder()
-    chunk = [(1.5, 0.1, 4.0, 4.0, 4.0, 0.0)] * _history.CHUNK
+    step = (1.5, 0.1, 4.0, 4.0, 4.0, 0.0, 0.5)
     for _ in range(n // _history.CHUNK):
-        recorder.recent.extend(chunk)
-        recorder.validation(0.5)
-        recorder.take_up()
-        assert len(recorder._pending) <= 1
-        assert not recorder._validation
-    recorder.recent.extend(chunk[: n % _history.CHUNK])
-    assert recorder._rows.nbytes < 150e3
+        recorder.recent.extend([step] * (_history.CHUNK - 1))
+        recorder = recorder.with_step(step)
+        assert len(recorder._blocks.pending) <= 1
+        assert not recorder.recent
+    recorder.recent.extend([step] * (n % _history.CHUNK))
+    assert recorder._blocks.rows.nbytes < 150e3
     history = recorder.history()
     assert len(history.step) <= _history.BLOCKS + 2
     assert history.steps.sum() == n

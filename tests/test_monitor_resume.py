@@ -200,8 +200,14 @@ def wrong_dicts():
     yield "recorder: expected rows of 1", of("recorder", "rows", 0 * rows)
     yield "recorder: expected rows of 1", of("recorder", "rows", np.nan * rows)
     yield "recorder: before: expected", of("recorder", "before", np.zeros(3))
-    places = np.array([[500.0, 1.0]])
-    yield "recorder: validation: expected", of("recorder", "validation", places)
+    for other in (3 * rows, np.concatenate([rows, 2 * rows]), 2.0**60 * rows):
+        yield "recorder: expected rows of 1", of("recorder", "rows", other)
+    for size in (100.0, 512.0):
+        pending = np.full((1, rows.shape[1]), size)
+        yield "recorder: expected rows of 1", of("recorder", "pending", pending)
+    for place in (-1.0, np.nan, len(recorder["recent"])):
+        places = np.array([[place, 1.0]])
+        yield "validation: expected places", of("recorder", "validation", places)
     yield "rollback: expected", {**saved, "rollback": {}}
     yield "rollback: left: expected a number of steps", of("rollback", "left", 1.5)
     yield "rollback: kept: expected", of("rollback", "kept", [])

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from math import inf, nan
+from collections.abc import Iterable, Mapping
+from math import frexp, isnan, nan
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from lrcore._shared.types import Array
 from lrcore._shared.words import kind, shown
-
-# The most blocks that are kept, and the steps added at once; both are powers of 2.
-BLOCKS = 1024
-CHUNK = 256
-
-Step = tuple[float, float, float, float, float, float]
-"""Loss, lr, squared norms of gradient, params and update, non-finite elements."""
+from lrcore.monitor._blocks import (
+    BLOCKS,
+    CHUNK,
+    FIRST,
+    LAST,
+    LEAST,
+    MOST,
+    SUMS,
+    VALIDATION,
+    Blocks,
+    Step,
+    joined,
+)
 
 
 class History(NamedTuple):
@@ -53,150 +59,99 @@ class History(NamedTuple):
     validation: Array
 
 
-# A block is kept as a row of sums, and of least, greatest, first and last values.  The
-# row of two blocks together follows from their rows.
-_SUMS = (
-    "steps", "finite", "loss", "distances", "wiggle", "turns", "nonfinite_grads",
-    "measured", "grad_norm", "update_norm", "param_norm", "update_ratio",
-)  # fmt: skip
-_FIRST, _LEAST, _MOST, _LAST = range(len(_SUMS), len(_SUMS) + 4)
-_VALIDATION = _LAST + 1
-_WIDTH = _VALIDATION + 1
-
-
 class Recorder:
-    """Records steps in blocks; when all blocks are full, it joins them two by two.
+    """Records the steps of a run.
 
-    A step costs one append to `recent`; the rest is done for CHUNK steps at once.
+    A step costs one append to `recent`; when CHUNK - 1 steps are there, `with_step`
+    moves them into blocks, together with the next one.
     """
 
-    def __init__(self) -> None:
-        self._rows = np.zeros((BLOCKS, _WIDTH))
-        self._n = 0  # rows in use
-        self._stride = 1  # steps of a full row
-        self._pending: list[Array] = []  # the row of a block that is not full
-        self._before = (nan, nan)  # the last two losses in the blocks
-        self._validation: dict[int, float] = {}  # by their index in `recent`
-        self.recent: list[Step] = []  # steps that are not in the blocks yet
-        self.taken = 0  # steps in the blocks
+    def __init__(
+        self,
+        blocks: Blocks | None = None,
+        recent: Iterable[Step] = (),
+        late: float = nan,
+    ) -> None:
+        self._blocks = Blocks() if blocks is None else blocks
+        self.recent = [*recent]  # steps that are not in the blocks yet
+        self._late = late  # a validation loss of the last step in the blocks
+
+    @property
+    def taken(self) -> int:
+        """The number of steps in the blocks."""
+        return self._blocks.taken
+
+    @property
+    def steps(self) -> int:
+        """The number of steps recorded."""
+        return self._blocks.taken + len(self.recent)
+
+    def with_step(self, step: Step) -> Recorder:
+        """Return a recorder that has one step more; this one stays as it is."""
+        recent = [*self.recent, step]
+        if len(recent) < CHUNK:
+            return Recorder(self._blocks, recent, self._late)
+        return Recorder(self._blocks.followed_by(self._rows_of(recent)))
 
     def validation(self, value: float) -> None:
         """Record a validation loss with the last step.
 
         If that step is in the blocks already, it is recorded with the next one.
         """
-        self._validation[max(len(self.recent) - 1, 0)] = value
-
-    def take_up(self) -> None:
-        """Move the CHUNK recent steps into the blocks."""
-        steps = self._steps()
-        losses = steps[-2:, _LEAST]
-        self._before = (float(losses[0]), float(losses[1]))
-        self.taken += len(self.recent)
-        self.recent.clear()
-        self._validation.clear()
-        if self._stride <= CHUNK:
-            self._add(_joined(steps, self._stride))
-            return
-        block = _joined(np.concatenate([*self._pending, steps]), 0)
-        self._pending.clear()
-        if block[0, 0] == self._stride:
-            self._add(block)
+        if self.recent:
+            self.recent[-1] = (*self.recent[-1][:-1], value)
         else:
-            self._pending.append(block)
+            self._late = value
 
-    def _add(self, rows: Array) -> None:
-        if self._n + len(rows) > BLOCKS:
-            self._n //= 2
-            self._rows[: self._n] = _joined(self._rows[: 2 * self._n], 2)
-            self._stride *= 2
-            if len(rows) > 1:
-                rows = _joined(rows, 2)
-            else:
-                self._pending.append(rows)
-                return
-        self._rows[self._n : self._n + len(rows)] = rows
-        self._n += len(rows)
-
-    def _steps(self) -> Array:
-        """Return a row for each recent step."""
-        given = np.array(self.recent, float).reshape(-1, 6)
-        loss, lr, g, p, u, bad = given.T
-        rows = np.zeros((len(given), _WIDTH))
-        with np.errstate(all="ignore"):
-            column = dict(zip(_SUMS, rows.T, strict=False))
-            finite = np.isfinite(loss)
-            known_loss = np.where(finite, loss, nan)
-            moves = np.diff(known_loss, prepend=self._before)
-            column["steps"][:] = 1
-            column["finite"][:] = finite
-            column["loss"][:] = np.where(finite, loss, 0)
-            known = np.isfinite(moves[1:])
-            column["distances"][:] = known
-            column["wiggle"][:] = np.where(known, abs(moves[1:]), 0)
-            column["turns"][:] = np.sign(moves[1:]) * np.sign(moves[:-1]) < 0
-            column["nonfinite_grads"][:] = bad > 0
-            norms = np.sqrt([g, u, p])
-            measured = np.isfinite(norms).all(axis=0)
-            column["measured"][:] = measured
-            ratio = norms[1] / norms[2]
-            norms = np.vstack([norms, np.where(np.isfinite(ratio), ratio, 0)])
-            rows[:, 8:12] = np.where(measured, norms, 0).T
-        rows[:, _FIRST] = np.arange(self.taken + 1, self.taken + len(given) + 1)
-        rows[:, _LEAST] = rows[:, _MOST] = known_loss
-        rows[:, _LAST] = lr
-        rows[:, _VALIDATION] = nan
-        for i, value in self._validation.items():
-            rows[i, _VALIDATION] = value
+    def _rows_of(self, recent: list[Step]) -> Array:
+        rows = self._blocks.rows_of(recent)
+        if np.isnan(rows[0, VALIDATION]):
+            rows[0, VALIDATION] = self._late
         return rows
 
     def history(self) -> History:
         """Return all blocks; the last one may have fewer steps."""
-        parts = [self._rows[: self._n]]
-        parts += self._pending
+        stride = self._blocks.stride
+        parts = [self._blocks.rows, self._blocks.pending]
         if self.recent:
-            steps = self._steps()
-            whole = len(steps) - len(steps) % self._stride
-            parts += [_joined(steps[:whole], self._stride)] if whole else []
-            parts += [_joined(steps[whole:], 0)] if whole < len(steps) else []
+            steps = self._rows_of(self.recent)
+            whole = len(steps) - len(steps) % stride
+            parts += [joined(steps[:whole], stride)] if whole else []
+            parts += [joined(steps[whole:], 0)] if whole < len(steps) else []
         rows = np.concatenate(parts)
-        c = dict(zip(_SUMS, rows.T, strict=False))
+        c = dict(zip(SUMS, rows.T, strict=False))
         with np.errstate(all="ignore"):
             norms = {
                 name: c[name] / c["measured"]
                 for name in ("grad_norm", "update_norm", "param_norm", "update_ratio")
             }
             return History(
-                step=rows[:, _FIRST],
+                step=rows[:, FIRST],
                 steps=c["steps"],
                 loss=c["loss"] / c["finite"],
-                low=rows[:, _LEAST],
-                high=rows[:, _MOST],
+                low=rows[:, LEAST],
+                high=rows[:, MOST],
                 nonfinite=c["steps"] - c["finite"],
                 wiggle=c["wiggle"] / c["distances"],
                 turns=c["turns"] / c["steps"],
-                lr=rows[:, _LAST],
+                lr=rows[:, LAST],
                 nonfinite_grads=c["nonfinite_grads"],
-                validation=rows[:, _VALIDATION],
+                validation=rows[:, VALIDATION],
                 **norms,
             )
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the rows that are not in use out of a pickle."""
-        return {**vars(self), "_rows": self._rows[: self._n]}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _rows=np.zeros((BLOCKS, _WIDTH)))
-        self._rows[: self._n] = state["_rows"]
-
     def state_dict(self) -> dict[str, Any]:
         """Return what `restored` takes."""
+        blocks, steps = self._blocks, np.array(self.recent, float).reshape(-1, 7)
+        known = {i: x for i, x in enumerate(steps[:, 6].tolist()) if not isnan(x)}
+        if not isnan(self._late):
+            known.setdefault(0, self._late)
         return {
-            "rows": self._rows[: self._n].copy(),
-            "pending": np.array(self._pending, float).reshape(-1, _WIDTH),
-            "recent": np.array(self.recent, float).reshape(-1, _RECENT),
-            "before": np.array(self._before),
-            "validation": np.array([*self._validation.items()], float).reshape(-1, 2),
+            "rows": blocks.rows.copy(),
+            "pending": blocks.pending.copy(),
+            "recent": steps[:, :6].copy(),
+            "before": np.array(blocks.before),
+            "validation": np.array([*known.items()], float).reshape(-1, 2),
         }
 
     @classmethod
@@ -208,8 +163,7 @@ class Recorder:
         TypeError, ValueError
             `saved` is not from `state_dict`.
         """
-        new = cls()
-        wanted = new.state_dict()
+        wanted = cls().state_dict()
         if not isinstance(saved, Mapping) or saved.keys() != wanted.keys():
             raise ValueError(
                 f"recorder: expected a dict of {list(wanted)}, found {kind(saved)}"
@@ -218,30 +172,47 @@ class Recorder:
             name: _numbers(f"recorder: {name}", saved[name], own, most)
             for (name, own), most in zip(wanted.items(), _MOST_ROWS, strict=True)
         }
-        rows, pending = given["rows"], given["pending"]
-        steps = np.concatenate([rows[:, 0], pending[:, 0]])
-        places = given["validation"][:, 0]
-        if not ((steps >= 1) & (steps < 2**53)).all():
-            raise ValueError("recorder: expected rows of 1 to 2^53 steps, found others")
-        if not ((places >= 0) & (places < CHUNK)).all():
+        rows, pending = given["rows"].copy(), given["pending"].copy()
+        stride = _stride(rows[:, 0], pending[:, 0])
+        recent = [(*step, nan) for step in given["recent"].tolist()]
+        places, values = given["validation"].T
+        last = max(len(recent) - 1, 0)
+        if not ((places >= 0) & (places <= last)).all():
             raise ValueError(
-                f"recorder: validation: expected places from 0 to {CHUNK - 1}, found "
-                "others"
+                f"recorder: validation: expected places from 0 to {last}, found others"
             )
-        new._n = len(rows)
-        new._rows[: new._n] = rows
-        new._stride = int(rows[0, 0]) if len(rows) else 1
-        new._pending = [row.reshape(1, -1) for row in pending]
-        new._before = (float(given["before"][0]), float(given["before"][1]))
-        new._validation = {int(i): x for i, x in given["validation"].tolist()}
-        new.recent = [tuple(step) for step in given["recent"].tolist()]
-        new.taken = int(steps.sum())
-        return new
+        late = nan
+        for place, value in zip(places.tolist(), values.tolist(), strict=True):
+            if recent:
+                recent[int(place)] = (*recent[int(place)][:-1], value)
+            else:
+                late = value
+        before = float(given["before"][0]), float(given["before"][1])
+        taken = stride * len(rows) + int(pending[:, 0].sum())
+        return cls(Blocks(rows, pending, stride, taken, before), recent, late)
 
 
-# The most rows of what `Recorder.state_dict` returns.
-_RECENT = 6
+# The most rows of each entry of `Recorder.state_dict`.
 _MOST_ROWS = (BLOCKS, 1, CHUNK - 1, 2, CHUNK)
+
+
+def _stride(full: Array, pending: Array) -> int:
+    """Return the number of steps of each saved full block.
+
+    full, pending : the numbers of steps of the saved rows.
+    """
+    stride = float(full[0]) if len(full) else 1.0
+    if not (
+        (full == stride).all()
+        and 1 <= stride < 2**53
+        and frexp(stride)[0] == 0.5
+        and ((pending > 0) & (pending < stride) & (pending % CHUNK == 0)).all()
+    ):
+        raise ValueError(
+            "recorder: expected rows of 1 step each, or of 2, or 4, ..., and one of "
+            f"less, of a multiple of {CHUNK}; found others"
+        )
+    return int(stride)
 
 
 def _numbers(name: str, value: Any, like: Array, most: int) -> Array:
@@ -260,24 +231,3 @@ def _numbers(name: str, value: Any, like: Array, most: int) -> Array:
         )
     array: Array = value
     return array
-
-
-@np.errstate(over="ignore", invalid="ignore")
-def _joined(rows: Array, size: int) -> Array:
-    """Join each `size` rows to one; with size 0, all rows."""
-    if size == 1:
-        return rows
-    groups = rows.reshape(-1, size or len(rows), _WIDTH)
-    joined = np.empty((len(groups), _WIDTH))
-    joined[:, : len(_SUMS)] = groups[:, :, : len(_SUMS)].sum(axis=1)
-    joined[:, _FIRST] = groups[:, 0, _FIRST]
-    joined[:, _LEAST] = np.fmin.reduce(groups[:, :, _LEAST], axis=1, initial=inf)
-    joined[:, _MOST] = np.fmax.reduce(groups[:, :, _MOST], axis=1, initial=-inf)
-    joined[:, _LAST] = groups[:, -1, _LAST]
-    joined[:, _VALIDATION] = groups[:, 0, _VALIDATION]
-    for i in range(1, groups.shape[1]):
-        later = groups[:, i, _VALIDATION]
-        np.copyto(joined[:, _VALIDATION], later, where=~np.isnan(later))
-    none = joined[:, _LEAST] > joined[:, _MOST]
-    joined[none, _LEAST] = joined[none, _MOST] = nan
-    return joined

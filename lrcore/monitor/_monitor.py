@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from math import inf, isfinite, nan
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from lrcore._core import Commit
 from lrcore._shared.also import Also
 from lrcore._shared.domains import real, whole
 from lrcore._shared.words import shown
+from lrcore.monitor._blocks import CHUNK, Step
 from lrcore.monitor._diagnosis import well
 from lrcore.monitor._finding import Finding
-from lrcore.monitor._history import CHUNK, Recorder
+from lrcore.monitor._history import Recorder
 from lrcore.monitor._reading import given, reader
 from lrcore.monitor._results import Results
 from lrcore.monitor._rollback import Rollback
@@ -28,6 +29,11 @@ _QUIET = (8, 32)
 _AT_ONCE = ("non-finite loss", "diverging")
 # The most findings that are kept; the oldest are dropped.
 _KEPT = 100
+# The attributes that a look changes.
+_CHANGING = (
+    "findings", "_recorder", "_first", "_alarm", "_due", "_room", "_quiet", "_begin",
+    "_seen", "_told",
+)  # fmt: skip
 
 
 class Monitor(Results):
@@ -132,8 +138,8 @@ class Monitor(Results):
         self._recorder = Recorder()
         self._first = nan
         self._due = _FIRST_LOOK
-        self._next = 0  # the number of recent steps at which `_look` is called
-        self._alarm = -inf  # `_look` is called at once if a loss is above it, or NaN
+        self._room = 0  # with fewer recent steps than these, a step is only recorded
+        self._alarm = -inf  # unless its loss is above this, or NaN
         self._quiet = 0  # before this step, an alarm starts no diagnosis
         self._begin = 0  # the step of the last rollback
         self._seen: dict[str, int] = {}  # step at which a rate or kind was first seen
@@ -168,8 +174,14 @@ class Monitor(Results):
         Raises
         ------
         TypeError
-            A loss or the rate is no number, or the report is no `Report`.  Nothing has
-            been recorded then.
+            A loss or the rate is no number, or the report is no `Report`.
+        ValueError
+            An array that a rollback is to set back is read-only.
+        RuntimeError
+            The optimizer is in use, or another thread has changed it, in an update that
+            copies it or rolls it back.
+
+        After an error, nothing has been recorded.
         """
         if type(loss) is not float:
             loss = real("loss", loss, "a number")
@@ -177,12 +189,13 @@ class Monitor(Results):
         if validation is not None:
             validation = self._sign * real("validation", validation, "a number")
         recent = self._recorder.recent
-        recent.append((loss, *(self._read() if self._read else given(lr, report))))
+        step = (loss, *(self._read() if self._read else given(lr, report)))
         if validation is not None:
-            self._recorder.validation(validation)
-        if len(recent) < self._next and loss <= self._alarm:
+            step = (*step[:-1], validation)
+        if len(recent) < self._room and loss <= self._alarm:
+            recent.append(step)
             return None
-        return self._look(loss)
+        return self._look(step)
 
     def validation(self, loss: float) -> None:
         """Record a validation loss with the last step, as `update` does.
@@ -194,61 +207,80 @@ class Monitor(Results):
         """
         self._recorder.validation(self._sign * real("loss", loss, "a number"))
 
-    def _look(self, loss: float) -> Finding | None:
-        """Move recent steps into blocks, and diagnose the run, when it is time."""
-        recorder = self._recorder
-        step = recorder.taken + len(recorder.recent)
-        if not isfinite(self._first) and isfinite(loss):  # the first that is finite
-            self._first, self._alarm = loss, 1e3 * abs(loss)
-        alarmed = not loss <= self._alarm
-        if len(recorder.recent) == CHUNK:
-            recorder.take_up()
-        if step < (self._quiet if alarmed else self._due):
-            return self._wait()
-        self._quiet = step + min(max(_QUIET[0], step // 8), _QUIET[1])
-        return self._wait(self._tell(step, self._diagnosed()))
+    def _look(self, step: Step) -> Finding | None:
+        """Record a step, and diagnose the run if it is time; return a new finding.
 
-    def _wait(self, finding: Finding | None = None) -> Finding | None:
-        """Set the number of recent steps at which to look again; return the finding."""
-        self._next = min(CHUNK, self._due - self._recorder.taken)
-        return finding
+        A copy of the monitor does so.  When all is done, this one becomes the copy by
+        one commit: an error on the way, of a signal's handler say, changes nothing.
+        """
+        loss, recent = step[0], self._recorder.recent
+        is_first = isfinite(loss) and not isfinite(self._first)
+        alarm = 1e3 * abs(loss) if is_first else self._alarm
+        count = self._recorder.steps + 1
+        is_time = count >= (self._due if loss <= alarm else self._quiet)
+        if not (is_time or is_first) and len(recent) < CHUNK - 1:
+            recent.append(step)
+            return None
+        new, commit, found = self._copy(), Commit(), None
+        new._recorder = self._recorder.with_step(step)
+        if is_first:
+            new._first, new._alarm = loss, alarm
+        if is_time:
+            new._quiet = count + min(max(_QUIET[0], count // 8), _QUIET[1])
+            commit, found = new._tell(count, new._diagnosed())
+        new._room = min(CHUNK, new._due - new._recorder.taken) - 1
+        for name in _CHANGING:
+            commit.set(self, name, getattr(new, name))
+        commit.make()
+        return found
 
-    def _tell(self, step: int, found: list[Finding]) -> Finding | None:
-        """Add new findings to the list, and return the worst of them, or None."""
+    def _copy(self) -> Self:
+        """Return a copy for a look, whose attributes are set, not changed in place.
+
+        By name, as `vars(self)` would make all later reads of attributes slower.
+        """
+        new = object.__new__(type(self))
+        for name in (*_CHANGING, "_rollback"):
+            setattr(new, name, getattr(self, name))
+        return new
+
+    def _tell(self, step: int, found: list[Finding]) -> tuple[Commit, Finding | None]:
+        """List new findings; return the worst, and a commit with a rollback, if any."""
         self._due = step * _FURTHER
         seen = {f.rate or f.kind: step for f in found}
         self._seen = {what: self._seen.get(what, step) for what in seen}
-        self._told &= {f.kind for f in found}
+        told = self._told & {f.kind for f in found}
         new = [
             f
             for f in found
-            if f.kind not in self._told
+            if f.kind not in told
             and (f.kind in _AT_ONCE or step >= _HELD * self._seen[f.rate or f.kind])
         ]
-        self._told |= {f.kind for f in new}
+        self._told = told | {f.kind for f in new}
+        commit = Commit()
         if self._rollback:
-            new = self._react(self._rollback, step, found, new)
-        self.findings += new
-        del self.findings[:-_KEPT]
-        return new[0] if new else None
+            commit, new = self._react(self._rollback, step, found, new)
+        self.findings = [*self.findings, *new][-_KEPT:]
+        return commit, new[0] if new else None
 
     def _react(
         self, rollback: Rollback, step: int, found: list[Finding], new: list[Finding]
-    ) -> list[Finding]:
-        """Roll the run back if its rate is too high; return the new findings."""
+    ) -> tuple[Commit, list[Finding]]:
+        """Let a commit roll the run back if its rate is too high, or keep it as it is.
+
+        Return the commit and the new findings.
+        """
         high = [f for f in found if f.rate == "too high"]
         told = [f for f in high if f.kind in _AT_ONCE or f in new]
         commit = Commit(rollback.lock, unchanged=True)
         back = rollback.back(told[0].since, commit) if told else None
         if back is None:
+            commit = Commit()  # needs no lock
             if not high and well(self._since_rollback(), self._first):
-                rollback.keep(step)
-            return new
-        commit.set(self, "_begin", step)
-        commit.set(self, "_told", set())
-        commit.set(self, "_seen", {})
-        commit.set(self, "_due", step + _FIRST_LOOK)
-        commit.make()
+                rollback.keep(step, commit)
+            return commit, new
+        self._begin, self._told, self._seen = step, set(), {}
+        self._due = step + _FIRST_LOOK
         said = told[0]._replace(
             kind="rolled back",
             severity="warning",
@@ -257,4 +289,4 @@ class Monitor(Results):
             "learning rate is half of what it was",
             rate=None,
         )
-        return [said, *(f for f in new if f not in high)]
+        return commit, [said, *(f for f in new if f not in high)]

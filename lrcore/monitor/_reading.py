@@ -10,10 +10,11 @@ from lrcore._shared.words import shown
 from lrcore.optimizers.base.optimizer import Optimizer
 from lrcore.optimizers.base.report import Report
 
-_NOTHING = (nan, nan, nan, 0.0)
+_NOTHING = (nan, nan, nan, 0.0, nan)
 
-Read = tuple[float, float, float, float, float]
-"""Learning rate, squared norms of gradient, params and update, non-finite elements."""
+Read = tuple[float, float, float, float, float, float]
+"""Learning rate, squared norms of gradient, params and update, non-finite elements; and
+NaN, in the place of a validation loss."""
 
 
 def reader(opt: Optimizer | None) -> Callable[[], Read] | None:
@@ -27,7 +28,7 @@ def reader(opt: Optimizer | None) -> Callable[[], Read] | None:
         found = None if plan.gathered else plan.report_of(0, None)
         if found is not None:  # the report is of this step
             _, lr, _, (g, _, p, u, bad) = found
-            return lr, g * g, p * p, u * u, bad
+            return lr, g * g, p * p, u * u, bad, nan
         return group.rate(max(opt.t - 1, 0)), *_NOTHING
 
     return read
@@ -41,4 +42,4 @@ def given(lr: float, report: Report | None) -> Read:
         raise TypeError(f"report: expected a Report or None, found {shown(report)}")
     norms = (report.grad_norm, report.param_norm, report.update_norm)
     g, p, u = (norm * norm for norm in norms)
-    return report.lr, g, p, u, report.nonfinite
+    return report.lr, g, p, u, report.nonfinite, nan

@@ -79,12 +79,12 @@ class Results(Resumable):
         _page.write(path, self.history, self._all(), title)
 
     def __repr__(self) -> str:
-        steps = self._recorder.taken + len(self._recorder.recent)
+        steps = self._recorder.steps
         return f"<Monitor: {steps} steps, learning rate {self.rate()}>"
 
     def _repr_html_(self) -> str:
         """Return a table for notebooks: the verdict on the rate, and the findings."""
-        steps = self._recorder.taken + len(self._recorder.recent)
+        steps = self._recorder.steps
         listed = [(finding.severity, str(finding)) for finding in self._all()]
         rows = [("learning rate", self.rate()), ("steps", f"{steps:,}"), *listed]
         return table("Monitor", rows)

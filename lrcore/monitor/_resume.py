@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
+from lrcore._core import Commit
 from lrcore._shared.domains import real, steps
 from lrcore._shared.words import kind, listed, shown
 from lrcore.monitor._finding import Finding
@@ -33,7 +34,6 @@ class Resumable:
     _seen: dict[str, int]
     _told: set[str]
     _read: Callable[[], Read] | None
-    _wait: Callable[[], Finding | None]
 
     def state_dict(self) -> dict[str, Any]:
         """Return what ``load_state_dict`` takes.
@@ -70,15 +70,17 @@ class Resumable:
         >>> after.history.loss
         array([2.])
         """
-        new = _checked(saved, self.state_dict().keys())
+        new, commit = _checked(saved, self.state_dict().keys()), Commit()
         if self._rollback:
-            steps = new.recorder.taken + len(new.recorder.recent)
-            self._rollback.load_state_dict(saved["rollback"], steps)
+            self._rollback.load(saved["rollback"], new.recorder.steps, commit)
         for name, value in new.numbers.items():
-            setattr(self, "_" + name, value)
-        self.findings, self._recorder = new.findings, new.recorder
-        self._seen, self._told = new.seen, new.told
-        self._wait()
+            commit.set(self, "_" + name, value)
+        commit.set(self, "findings", new.findings)
+        commit.set(self, "_recorder", new.recorder)
+        commit.set(self, "_seen", new.seen)
+        commit.set(self, "_told", new.told)
+        commit.set(self, "_room", 0)
+        commit.make()
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the function that reads the optimizer; `__setstate__` makes it."""

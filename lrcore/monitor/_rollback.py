@@ -33,8 +33,7 @@ class Rollback:
     def __init__(self, opt: Optimizer, most: int, also: Also) -> None:
         self._opt, self._left, self._halvings = opt, most, 0
         self._also = also
-        self._kept: list[_Kept] = []  # at most two, the older first
-        self.keep(0)
+        self._kept: list[_Kept] = [self._now(0)]  # at most two, the older first
 
     @property
     def lock(self) -> Lock:
@@ -45,16 +44,19 @@ class Rollback:
     def _params(self) -> list[Array]:
         return [bare(leaf.array) for leaf in self._opt._tree.leaves]
 
-    def keep(self, step: int) -> None:
-        """Keep the params and the state as they are now, after this step."""
-        kept = _Kept(
+    def _now(self, step: int) -> _Kept:
+        """Return copies of the params and the state as they are now, after a step."""
+        return _Kept(
             step,
             self._halvings,
             [p.copy("K") for p in self._params],
             self._also.copies(),
             self._opt.state_dict(),
         )
-        self._kept = [*self._kept[-1:], kept]
+
+    def keep(self, step: int, commit: Commit) -> None:
+        """Let a commit keep the params and the state as they are now, after a step."""
+        commit.set(self, "_kept", [*self._kept[-1:], self._now(step)])
 
     def back(self, since: int, commit: Commit) -> int | None:
         """Let a commit set everything back to a step before `since`, at half the rate.
@@ -93,27 +95,26 @@ class Rollback:
         return kept.step
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what ``load_state_dict`` takes; its arrays are not copied."""
+        """Return what `load` takes; its arrays are not copied."""
         return {
             "left": self._left,
             "halvings": self._halvings,
             "kept": [kept._asdict() for kept in self._kept],
         }
 
-    def load_state_dict(self, saved: Any, step: int) -> None:
-        """Continue where the saved rollback stopped; None: keep the present state.
+    def load(self, saved: Any, step: int, commit: Commit) -> None:
+        """Let a commit continue where the saved rollback stopped.
 
+        saved : None lets it begin anew, with the present state.
         step : the number of steps taken, for the present state.
 
         Raises
         ------
         TypeError, ValueError
-            It is not from ``state_dict()``, or it belongs to other params.  In this
-            case, nothing is changed.
+            It is not from ``state_dict()``, or it belongs to other params.
         """
         if saved is None:
-            self._kept = []
-            self.keep(step)
+            commit.set(self, "_kept", [self._now(step)])
             return
         wanted = self.state_dict().keys()
         if not isinstance(saved, Mapping) or saved.keys() != wanted:
@@ -128,7 +129,9 @@ class Rollback:
                 f"rollback: kept: expected a list of 1 or 2 dicts, found {shown(kept)}"
             )
         own = [self._of(f"rollback: kept[{k}]", one) for k, one in enumerate(kept)]
-        self._left, self._halvings, self._kept = left, halvings, own
+        commit.set(self, "_left", left)
+        commit.set(self, "_halvings", halvings)
+        commit.set(self, "_kept", own)
 
     def _of(self, name: str, saved: Any) -> _Kept:
         """Return what one saved dict has, checked, with copies of its arrays."""

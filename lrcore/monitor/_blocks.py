@@ -1,0 +1,126 @@
+"""Blocks of consecutive steps: what is kept of a run, in bounded memory.
+
+A block is a row of sums, and of least, greatest, first and last values.  The row of two
+blocks together follows from their rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf, nan
+from typing import NamedTuple
+
+import numpy as np
+
+from lrcore._shared.types import Array
+
+# The most blocks that are kept, and the steps added at once; both are powers of 2.
+BLOCKS = 1024
+CHUNK = 256
+
+Step = tuple[float, float, float, float, float, float, float]
+"""Loss, lr, squared norms of gradient, params and update, non-finite elements,
+validation loss (NaN: none)."""
+
+# The columns of a row: sums over its steps, then other values.
+SUMS = (
+    "steps", "finite", "loss", "distances", "wiggle", "turns", "nonfinite_grads",
+    "measured", "grad_norm", "update_norm", "param_norm", "update_ratio",
+)  # fmt: skip
+FIRST, LEAST, MOST, LAST = range(len(SUMS), len(SUMS) + 4)
+VALIDATION = LAST + 1
+WIDTH = VALIDATION + 1
+
+
+_NONE = np.zeros((0, WIDTH))
+
+
+class Blocks(NamedTuple):
+    """The rows of a run's blocks; when there are too many, they are joined in pairs.
+
+    rows : of the full blocks, at most BLOCKS.
+    pending : of a block that is not full, if there is one.
+    stride : the number of steps of a full block, a power of 2.
+    taken : the number of steps in all blocks.
+    before : the last two losses; the next one is compared with them.
+    """
+
+    rows: Array = _NONE
+    pending: Array = _NONE
+    stride: int = 1
+    taken: int = 0
+    before: tuple[float, float] = (nan, nan)
+
+    def followed_by(self, steps: Array) -> Blocks:
+        """Return the blocks of this run after CHUNK further steps, a row for each."""
+        rows, stride = self.rows, self.stride
+        if stride <= CHUNK:
+            full, pending = joined(steps, stride), _NONE
+        else:
+            full, pending = joined(np.concatenate([self.pending, steps]), 0), _NONE
+            if full[0, 0] < stride:
+                full, pending = _NONE, full
+        if len(rows) + len(full) > BLOCKS:
+            rows, stride = joined(rows, 2), 2 * stride
+            if len(full) > 1:
+                full = joined(full, 2)
+            else:
+                full, pending = _NONE, full
+        return Blocks(
+            np.concatenate([rows, full]) if len(full) else rows,
+            pending,
+            stride,
+            self.taken + len(steps),
+            (float(steps[-2, LEAST]), float(steps[-1, LEAST])),
+        )
+
+    def rows_of(self, steps: Sequence[Step]) -> Array:
+        """Return a row for each of the steps that follow these blocks."""
+        given = np.array(steps, float).reshape(-1, 7)
+        loss, lr, g, p, u, bad, validation = given.T
+        rows = np.zeros((len(given), WIDTH))
+        with np.errstate(all="ignore"):
+            column = dict(zip(SUMS, rows.T, strict=False))
+            finite = np.isfinite(loss)
+            known_loss = np.where(finite, loss, nan)
+            moves = np.diff(known_loss, prepend=self.before)
+            column["steps"][:] = 1
+            column["finite"][:] = finite
+            column["loss"][:] = np.where(finite, loss, 0)
+            known = np.isfinite(moves[1:])
+            column["distances"][:] = known
+            column["wiggle"][:] = np.where(known, abs(moves[1:]), 0)
+            column["turns"][:] = np.sign(moves[1:]) * np.sign(moves[:-1]) < 0
+            column["nonfinite_grads"][:] = bad > 0
+            norms = np.sqrt([g, u, p])
+            measured = np.isfinite(norms).all(axis=0)
+            column["measured"][:] = measured
+            ratio = norms[1] / norms[2]
+            norms = np.vstack([norms, np.where(np.isfinite(ratio), ratio, 0)])
+            rows[:, 8:12] = np.where(measured, norms, 0).T
+        rows[:, FIRST] = np.arange(self.taken + 1, self.taken + len(given) + 1)
+        rows[:, LEAST] = rows[:, MOST] = known_loss
+        rows[:, LAST] = lr
+        rows[:, VALIDATION] = validation
+        return rows
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def joined(rows: Array, size: int) -> Array:
+    """Join each `size` rows to one; with size 0, all rows."""
+    if size == 1:
+        return rows
+    groups = rows.reshape(-1, size or len(rows), WIDTH)
+    out = np.empty((len(groups), WIDTH))
+    out[:, : len(SUMS)] = groups[:, :, : len(SUMS)].sum(axis=1)
+    out[:, FIRST] = groups[:, 0, FIRST]
+    out[:, LEAST] = np.fmin.reduce(groups[:, :, LEAST], axis=1, initial=inf)
+    out[:, MOST] = np.fmax.reduce(groups[:, :, MOST], axis=1, initial=-inf)
+    out[:, LAST] = groups[:, -1, LAST]
+    out[:, VALIDATION] = groups[:, 0, VALIDATION]
+    for i in range(1, groups.shape[1]):
+        later = groups[:, i, VALIDATION]
+        np.copyto(out[:, VALIDATION], later, where=~np.isnan(later))
+    none = out[:, LEAST] > out[:, MOST]
+    out[none, LEAST] = out[none, MOST] = nan
+    return out

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from math import isnan
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from lrcore._shared.domains import FLAG, MODES, choice, count, real
 from lrcore._shared.words import shown
 from lrcore.checkpoint import _durable
-from lrcore.checkpoint._load import opened
+from lrcore.checkpoint._listing import listing, name_of
 from lrcore.checkpoint._read import DamagedError
 from lrcore.checkpoint._save import save, save_async
 from lrcore.optimizers.base import saving
@@ -25,19 +24,6 @@ _KEEP = count(1).or_none()
 _EVERY = count(1)
 _STEP = count(0)
 _WHICH = choice("latest", "best")
-_NAME = re.compile(r"step-\d{9,}\.safetensors(\.prev)?")
-
-
-class _Entry(NamedTuple):
-    """A checkpoint in the folder, of which the header has been verified.
-
-    number : how many were saved before it, so that the greatest is the latest.
-    """
-
-    path: Path
-    number: int
-    step: int
-    metric: float | None
 
 
 class Checkpoint:
@@ -122,7 +108,7 @@ class Checkpoint:
         self.background: bool = FLAG.check("background", background)
         self.folder = Path(folder).absolute()
         self._made()
-        found = self._entries()[0]
+        found = listing(self.folder).entries
         self._last = found[-1].step if found else None
         self._saving: saving.Saving | None = None
 
@@ -175,8 +161,7 @@ class Checkpoint:
         if not is_time:
             return None
         self._made()
-        path = self.folder / f"step-{at:09d}.safetensors"
-        number = max((entry.number for entry in self._entries()[0]), default=-1) + 1
+        path, number = self.folder / name_of(at), listing(self.folder).next_number
         _durable.remove_unfinished(str(self.folder), "step-")
         known = value is not None and not isnan(value)
         about = {"step": at, "metric": value if known else None, "number": number}
@@ -239,7 +224,7 @@ class Checkpoint:
         which = _WHICH.check("which", which)
         self.wait()
         self._finish()
-        entries, damaged = self._entries()
+        entries, damaged = listing(self.folder)
         if which == "best":
             best = self.best
             return None if best is None else self._load(opt, best, how)
@@ -277,13 +262,13 @@ class Checkpoint:
         that step replaces it.
         """
         self._finish()
-        return _best(self._entries()[0], self.mode)
+        return listing(self.folder).best(self.mode)
 
     @property
     def paths(self) -> list[Path]:
         """All checkpoints, the latest at the end."""
         self._finish()
-        return [entry.path for entry in _current(self._entries()[0])]
+        return listing(self.folder).current
 
     def __repr__(self) -> str:
         return (
@@ -313,46 +298,14 @@ class Checkpoint:
         self._last = restored.step
         return restored
 
-    def _entries(self) -> tuple[list[_Entry], list[DamagedError]]:
-        """Return the checkpoints in the order of saving, and what is damaged."""
-        found, damaged = [], []
-        for name in sorted(os.listdir(self.folder)):
-            if not _NAME.fullmatch(name):
-                continue
-            path = self.folder / name
-            try:
-                with opened(path) as file:
-                    number = file.number("number")
-                    step, metric = file.number("step"), file.number("metric")
-                found.append(_Entry(path, number or 0, step or 0, metric))
-            except FileNotFoundError:  # another process has removed it just now
-                continue
-            except DamagedError as error:
-                damaged.append(error)
-        return sorted(found, key=lambda entry: entry.number), damaged
-
     def _remove_old(self) -> None:
         """Remove what is neither among the latest nor the best."""
         if self.keep is None:
             return
-        entries = self._entries()[0]
-        current = [entry.path for entry in _current(entries)]
-        kept = {*current[-self.keep :], _best(entries, self.mode)}
-        for entry in entries:
+        found = listing(self.folder)
+        kept = {*found.current[-self.keep :], found.best(self.mode)}
+        for entry in found.entries:
             name = entry.path.name.removesuffix(_durable.PREVIOUS)
             if kept.isdisjoint((entry.path, entry.path.with_name(name))):
                 with suppress(FileNotFoundError):
                     entry.path.unlink()
-
-
-def _current(entries: list[_Entry]) -> list[_Entry]:
-    """Return those that no later save of the same step has replaced."""
-    return [e for e in entries if e.path.suffix != _durable.PREVIOUS]
-
-
-def _best(entries: list[_Entry], mode: str) -> Path | None:
-    sign = 1 if mode == "min" else -1
-    known = [
-        (sign * e.metric, e.number, e.path) for e in entries if e.metric is not None
-    ]
-    return min(known)[2] if known else None

@@ -19,11 +19,11 @@ from lrcore.checkpoint._decode import Decoder
 from lrcore.checkpoint._paths import Path, resolved
 from lrcore.checkpoint._read import DamagedError, Opened
 from lrcore.optimizers.base import checkpoint, matching, saving
-from lrcore.optimizers.base.checkpoint import Source
 from lrcore.optimizers.base.matching import Match
 from lrcore.optimizers.base.on_disk import Restored
 from lrcore.optimizers.base.optimizer import Optimizer
 from lrcore.optimizers.base.saved import MATCH, SOURCE
+from lrcore.optimizers.base.saved_dict import Source
 from lrcore.optimizers.base.saved_states import is_finite
 
 

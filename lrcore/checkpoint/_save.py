@@ -15,7 +15,7 @@ from lrcore.checkpoint._encode import Encoder
 from lrcore.checkpoint._paths import Path, resolved
 from lrcore.checkpoint._snapshot import Snapshot
 from lrcore.checkpoint._write import write
-from lrcore.optimizers.base import checkpoint, options, saving
+from lrcore.optimizers.base import checkpoint, saved_dict, saving
 from lrcore.optimizers.base.optimizer import Optimizer
 from lrcore.optimizers.base.saving import Saving
 from lrcore.optimizers.base.states import saved as saved_arrays
@@ -120,12 +120,12 @@ def _content(
 def _optimizer(opt: Optimizer, encoder: Encoder) -> dict[str, Any]:
     """Return what ``opt.state_dict()`` has as JSON; its arrays are not copied."""
     _, counts, (own, *hypers) = opt._plan.snapshot([], checkpoint.attributes(opt))
-    return checkpoint.entries(
+    return saved_dict.entries(
         opt,
         counts,
         {
-            name: encoder.hyper(own[name], name, f"options.{name}")
-            for name in options.SAVED
+            name: encoder.hyper(value, name, f"options.{name}")
+            for name, value in saved_dict.options_to_save(own).items()
         },
         [
             {

@@ -25,7 +25,8 @@ planned : params, groups, states, options and plan, on which the modules below w
 averaged : reading averages, and putting them into the params.
 report : the measurements of a step.
 matching : which saved arrays and groups are those of an optimizer.
-checkpoint : the state as a dict: checked, saved and loaded.
+saved_dict, saved_states : the entries of a saved dict and their checks; its arrays.
+checkpoint : saves the state as a dict, and loads it.
 saved, copied : the methods that save and load, copy and pickle.
 on_disk : the methods that save to files, by lrcore.checkpoint.
 grown : adding a group.

@@ -8,9 +8,9 @@ from os import PathLike
 from typing import Any, Literal, NamedTuple
 
 from lrcore.optimizers.base import checkpoint
-from lrcore.optimizers.base.checkpoint import Source
 from lrcore.optimizers.base.matching import Match
 from lrcore.optimizers.base.planned import Planned
+from lrcore.optimizers.base.saved_dict import Source
 from lrcore.optimizers.base.saving import Saving
 
 

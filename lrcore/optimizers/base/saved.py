@@ -8,9 +8,9 @@ from typing import Any
 
 from lrcore._shared.domains import FLAG, choice
 from lrcore.optimizers.base import checkpoint
-from lrcore.optimizers.base.checkpoint import Source
 from lrcore.optimizers.base.matching import Loaded, Match
 from lrcore.optimizers.base.planned import Planned
+from lrcore.optimizers.base.saved_dict import Source
 
 MATCH = choice("place", "path")
 SOURCE = choice("saved", "mine")

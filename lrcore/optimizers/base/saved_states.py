@@ -24,14 +24,13 @@ def checked(
     opt: Planned,
     saved: Mapping[str, Any],
     sources: Sequence[int | None],
-    classes: Sequence[str],
 ) -> tuple[States, list[Place]]:
     """Return the saved arrays for each of ours, and those that are not finite.
 
-    Of an array without a match there are none.  NaN and infinity are what a run leaves
-    that diverged, which one may want to look at: so they are not refused.
+    An array without a match has none.  NaN and infinity are not refused: a run that
+    has diverged leaves them, and its user may want to look at it.
 
-    classes : the name of the class that updates each of our arrays.
+    sources : for each of our arrays the index of the saved one, or None.
 
     Raises
     ------
@@ -44,7 +43,7 @@ def checked(
     nonfinite: list[Place] = []
     with np.errstate(over="ignore", invalid="ignore"):
         for leaf, own, new, i, kind in zip(
-            opt._tree.leaves, opt.state, mine, sources, classes, strict=True
+            opt._tree.leaves, opt.state, mine, sources, classes(opt), strict=True
         ):
             if i is None:
                 continue
@@ -64,6 +63,12 @@ def checked(
                 if not is_finite(array)
             ]
     return mine, nonfinite
+
+
+def classes(opt: Planned) -> list[str]:
+    """Return the name of the class that updates each array."""
+    kinds = [group.optimizer.__name__ for group in opt.param_groups]
+    return [kinds[leaf.group] for leaf in opt._tree.leaves]
 
 
 def is_finite(array: Array) -> bool:

@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
 from lrcore._core import Commit
 from lrcore._shared.domains import whole
 from lrcore._shared.words import shown
@@ -17,6 +19,14 @@ Check = Callable[[str, Any], Any]
 def counted(name: str, value: Any) -> int:
     """Return a saved count."""
     return whole(name, value, "an int >= 0", least=0)
+
+
+def add_generator(commit: Commit, generator: Any, state: Any) -> None:
+    """Let a commit set a random generator, or bit generator, of NumPy to a state."""
+    if isinstance(generator, np.random.RandomState):
+        commit.call(generator.set_state, state, generator.get_state(legacy=False))
+    else:
+        commit.set(getattr(generator, "bit_generator", generator), "state", state)
 
 
 class Stateful:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
-from functools import partial
 from typing import Any
 
 import numpy as np
 
+from lrcore._core import Commit
 from lrcore._shared import arrays
 from lrcore._shared.domains import choice
 from lrcore._shared.types import Array
 from lrcore._shared.words import error, kind, listed, shown
+from lrcore._stateful import add_generator
 from lrcore.checkpoint import _random
 from lrcore.checkpoint._decode import Decoder
 from lrcore.checkpoint._encode import has_state
@@ -63,7 +64,10 @@ def fitted(name: arrays.Name, saved: Array, own: Array, dtype: str) -> Array:
 
 
 class Loading:
-    """Loads a file's `extra`: `check` first, then `commit`, which may be undone.
+    """Loads a file's `extra`, all of it or nothing.
+
+    The constructor checks it.  Objects then load their states, which `undo` undoes, as
+    this runs their own code; arrays and generators are set by the optimizer's commit.
 
     given : the arrays, generators and objects that are to continue, by name.
     """
@@ -82,9 +86,11 @@ class Loading:
                 f"[{listed(unknown)}]"
             )
         self.values: dict[str, Any] = {}
-        self._at_last: list[Callable[[], None]] = []  # these cannot fail
+        self._arrays: list[tuple[Array, Array]] = []  # each with its new values
+        self._generators: list[tuple[Any, Any]] = []  # each with its new state
         self._objects: list[tuple[Any, Any]] = []  # each with its new state
         self._undo: list[tuple[Any, Any]] = []  # each with its state before
+        self._made = False  # whether the commit has been made
         for name, value in saved.items():
             where = f"extra[{shown(name)}]"
             if name not in given:
@@ -93,14 +99,15 @@ class Loading:
             own = self.values[name] = given[name]
             tag = next(iter(value), None) if isinstance(value, dict) else None
             if _is_numbers(own) and tag in ("$array", "$complex"):
+                own = arrays.bare(own)
                 new = fitted(where, decoder.decode(value, where), own, dtype)
                 if not own.flags.writeable:
                     raise error(ValueError, where, "found a read-only array")
-                self._at_last.append(partial(np.copyto, own, new))
+                self._arrays.append((own, new))
             elif _random.is_generator(own) and tag == "$random":
                 state = decoder.decode(value[tag], where)
                 _random.check(state, own, where)
-                self._at_last.append(partial(_random.put, state, own))
+                self._generators.append((own, state["state"]))
             elif has_state(own) and tag in ("$state", "$same"):
                 # A copy of it reads the map directly; others may keep the arrays.
                 reading = mapped if isinstance(own, EarlyStopping) else decoder
@@ -117,30 +124,44 @@ class Loading:
                 )
 
     def load_objects(self) -> None:
-        """Load the objects; if one refuses its state, all are as before."""
-        try:
-            for own, state in self._objects:
-                # A copy, as these may be the object's own arrays; and before the load,
-                # which may fail when a part is done.
-                self._undo.append((own, deepcopy(own.state_dict())))
-                own.load_state_dict(state)
-        except BaseException:
-            self.undo()
-            raise
+        """Load the objects."""
+        for own, state in self._objects:
+            # A copy, as these may be the object's own arrays; and before the load,
+            # which may fail when a part is done.
+            self._undo.append((own, deepcopy(own.state_dict())))
+            own.load_state_dict(state)
+
+    def add_to(self, commit: Commit) -> None:
+        """Let a commit set the arrays and generators; then nothing is undone."""
+        for own, new in self._arrays:
+            commit.copy(own, new)
+        for generator, state in self._generators:
+            add_generator(commit, generator, state)
+        for monitor, _ in self._anew():
+            commit.set(monitor._rollback, "_kept", [])
+        commit.set(self, "_made", True)
 
     def undo(self) -> None:
-        """Set the loaded objects back."""
-        for own, before in self._undo:
-            own.load_state_dict(before)
+        """Set the loaded objects back, unless the commit has been made.
+
+        The handler of a signal may raise an error at the moment when it has been.
+        """
+        if not self._made:
+            for own, before in self._undo:
+                own.load_state_dict(before)
 
     def finish(self) -> None:
-        """Set arrays and generators; call it when the optimizer is loaded."""
-        for put in self._at_last:
-            put()
-        for own, state in self._objects:
-            # A rollback that was not saved begins with the params that are loaded now.
-            if isinstance(own, Monitor):
-                own.load_state_dict(state)
+        """Let rollbacks that were not saved begin with what is loaded now."""
+        for monitor, state in self._anew():
+            monitor.load_state_dict(state)
+
+    def _anew(self) -> list[tuple[Monitor, Any]]:
+        """Return the monitors with a rollback of which the file has none."""
+        return [
+            (own, state)
+            for own, state in self._objects
+            if isinstance(own, Monitor) and own._rollback and not state["rollback"]
+        ]
 
 
 def _is_numbers(value: Any) -> bool:

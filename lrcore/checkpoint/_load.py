@@ -68,8 +68,8 @@ def load(
             decoder.missing + mapped.missing, "give the objects: extra={name: object}"
         )
 
-        others.load_objects()
         try:
+            others.load_objects()
             told = checkpoint.add(
                 opt,
                 commit,
@@ -81,6 +81,7 @@ def load(
             )
             for own, array in new:
                 commit.copy(own, array)
+            others.add_to(commit)
             commit.make()
         except BaseException:
             others.undo()

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from lrcore._core import Commit
 from lrcore._shared.words import error, shown
+from lrcore._stateful import add_generator
 
 _KNOWN = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
 """The bit generators of NumPy."""
@@ -30,7 +32,7 @@ def restored(saved: Any, where: str) -> Any:
     Raises
     ------
     ValueError
-        NumPy has no bit generator of this name.
+        NumPy has no bit generator of this name, or it refuses the state.
     """
     name = saved["state"]["bit_generator"]
     if name not in _KNOWN:
@@ -43,16 +45,17 @@ def restored(saved: Any, where: str) -> Any:
     bits = getattr(np.random, name)()
     old = saved["kind"] == "RandomState"
     new = np.random.RandomState(bits) if old else np.random.Generator(bits)
-    put(saved, new)
+    commit = Commit()
+    add_generator(commit, new, saved["state"])
+    try:
+        commit.make()
+    except Exception:  # NumPy raises several
+        raise error(
+            ValueError,
+            where,
+            f"expected the state of a {name}, found {shown(saved['state'])}",
+        ) from None
     return new
-
-
-def put(saved: Any, generator: Any) -> None:
-    """Set a generator, which `check` has passed, to a saved state."""
-    if saved["kind"] == "RandomState":
-        generator.set_state(saved["state"])
-    else:
-        generator.bit_generator.state = saved["state"]
 
 
 def check(saved: Any, generator: Any, where: str) -> None:
@@ -61,13 +64,15 @@ def check(saved: Any, generator: Any, where: str) -> None:
     Raises
     ------
     ValueError
-        It is of another kind.
+        It is of another kind, or NumPy refuses the state.
     """
     found, wanted = _told(state(generator)), _told(saved)
     if found != wanted:
         raise error(
             ValueError, where, f"expected a {wanted}, as was saved, found {found}"
         )
+    if saved["state"]["bit_generator"] in _KNOWN:
+        restored(saved, where)
 
 
 def _told(saved: Any) -> str:

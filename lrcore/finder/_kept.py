@@ -14,6 +14,7 @@ from lrcore._shared.also import Also
 from lrcore._shared.domains import iterates
 from lrcore._shared.trees import Place
 from lrcore._shared.words import shown
+from lrcore._stateful import add_generator
 from lrcore.finder._result import ratios
 from lrcore.optimizers.base import checkpoint, stateful
 from lrcore.optimizers.base.optimizer import Optimizer
@@ -92,10 +93,7 @@ class Kept:
 
     def _put_generators(self, commit: Commit) -> None:
         for rng, state in self._rngs:
-            if isinstance(rng, np.random.RandomState):
-                commit.call(rng.set_state, state, rng.get_state(legacy=False))
-            else:
-                commit.set(_bits(rng), "state", state)
+            add_generator(commit, rng, state)
         now = np.random.get_state(legacy=False)  # noqa: NPY002 # the user's
         commit.call(np.random.set_state, self._global, now)
         # random.setstate is Python code: these two are what it does.
@@ -132,8 +130,5 @@ def generators(rng: Rng | Iterable[Rng] | None) -> list[Rng]:
 def _state_of(rng: Rng) -> Any:
     if isinstance(rng, np.random.RandomState):
         return rng.get_state(legacy=False)
-    return _bits(rng).state
-
-
-def _bits(rng: np.random.Generator | np.random.BitGenerator) -> Any:
-    return rng.bit_generator if isinstance(rng, np.random.Generator) else rng
+    bits: Any = getattr(rng, "bit_generator", rng)
+    return bits.state

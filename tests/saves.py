@@ -1,8 +1,15 @@
 """A run whose state after each step is known, to be saved, loaded and compared."""
 
+import threading
+from contextlib import contextmanager
+from typing import NamedTuple
+
 import numpy as np
+import pytest
 
 import lrcore
+from lrcore.checkpoint import _save
+from lrcore.optimizers.base import saving
 from lrcore.schedules import Cosine
 
 
@@ -45,3 +52,30 @@ def loaded(path):
 def unfinished(folder):
     """The names of temporary files in a folder."""
     return [path.name for path in folder.iterdir() if path.name.startswith(".")]
+
+
+class Held(NamedTuple):
+    """What `holding` gives: writers wait for `go_on`, and each releases `begun`."""
+
+    go_on: threading.Event
+    begun: threading.Semaphore
+
+
+@contextmanager
+def holding():
+    """Let saves in the background wait before they write."""
+    held, write = Held(threading.Event(), threading.Semaphore(0)), _save.write
+
+    def waiting(*args):
+        if threading.current_thread() is not threading.main_thread():
+            held.begun.release()
+            assert held.go_on.wait(60)
+        write(*args)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(_save, "write", waiting)
+        try:
+            yield held
+        finally:
+            held.go_on.set()
+            saving.finish(lambda _: True)

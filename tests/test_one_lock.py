@@ -5,12 +5,11 @@ LRCORE_TRIALS=10000 python -m pytest tests/test_one_lock.py
 
 import copy
 import pickle
-import sys
 import threading
-from contextlib import suppress
 
 import numpy as np
 import pytest
+from beside import beside
 from interrupted import TRIALS
 
 import lrcore
@@ -106,37 +105,6 @@ def back_end(request):
 
 
 each_back_end = pytest.mark.usefixtures("back_end")
-
-
-def beside(opt, grads, use, trials=TRIALS, gap=1e-4):
-    """Use an optimizer some times, refusals not counted, while another thread steps it.
-
-    The steps are never refused.  gap : seconds between two steps, in which it is free.
-    """
-    ends, errors, done = threading.Event(), [], 0
-
-    def work():
-        try:
-            while not ends.is_set():
-                opt.step(grads)
-                ends.wait(gap)
-        except BaseException as error:
-            errors.append(error)
-
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        while done < trials and not errors:
-            with suppress(RuntimeError):
-                use()
-                done += 1
-    finally:
-        ends.set()
-        thread.join()
-        sys.setswitchinterval(interval)
-    assert errors == []
 
 
 @each_back_end

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from histories import DIVERGED, FINDINGS, HEALTHY, found, history, nothing
+from hostile import NAMES
 from matplotlib import image
 
 from lrcore.monitor import _page
@@ -205,10 +206,12 @@ def test_dark_and_light_follow_the_reader(browser, diverged):
 
 
 def test_text_is_text(browser, page):
-    finding = found(ODD, 5, 5, ODD, ODD, ODD)
-    _page.write(page, history(np.ones(9)), [finding], ODD)
+    findings = [found(name, 5, 5, name, name, name) for name in (ODD, *NAMES)]
+    _page.write(page, history(np.ones(9)), findings, ODD)
     shown = browser.show(page, PHONE)
     assert shown.problems == []
+    assert "<script>alert(1)</script>" in NAMES
+    assert all(name in shown.text for name in NAMES if name.isprintable())
     assert (
         shown.text.count(ODD) == 6
     )  # heading, verdict, kind, the three of the finding

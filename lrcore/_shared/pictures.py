@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 from os import PathLike, fspath
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lrcore._shared.files import replacing
 from lrcore._shared.types import Array
-from lrcore._shared.words import shown
+from lrcore._shared.words import shortened, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -97,6 +98,12 @@ def mark_nonfinite(axes: Axes, steps: Array, label: str = "not finite") -> None:
             steps, np.full(len(steps), 0.97), "x", transform=axes.get_xaxis_transform(),
             color=VERMILION, markersize=6, markeredgewidth=1.5, label=label,
         )  # fmt: skip
+
+
+def title(text: str) -> str:
+    """Return a text in lines that fit into a picture, as its title or a part of it."""
+    lines = [fill(shortened(line), 80) for line in text.split("\n")]
+    return "\n".join(lines[:5])
 
 
 def columns(number: int, most: int) -> int:

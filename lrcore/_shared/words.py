@@ -20,8 +20,27 @@ _LIST = 300
 """Characters of a list, if its first entry is not longer."""
 
 
+def printable(text: str) -> str:
+    r"""Return a text in one line, of characters that can be printed.
+
+    Others are shown as Python writes them, a newline as \n.  Names come from anywhere:
+    they may have codes that change a terminal or the direction of text, or characters
+    that no file of UTF-8, HTML or SVG may have.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 def shortened(text: str) -> str:
-    """Return a text of at most `MOST` characters: a long one loses its middle."""
+    """Return a text of at most `MOST` printable characters.
+
+    A long one loses its middle.
+    """
+    return _cut(printable(_cut(text)))
+
+
+def _cut(text: str) -> str:
     if len(text) <= MOST:
         return text
     half = (MOST - len(" ... ")) // 2

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import lrcore
 from lrcore._shared import pictures
+from lrcore._shared.words import printable
 from lrcore.cli import demo
 from lrcore.cli.arguments import add_optimizer, picture_path, positive
 from lrcore.cli.bench import add_bench
@@ -39,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 141
     except (ImportError, MemoryError, OSError, ValueError) as error:
         text = " ".join(str(error).split()) or type(error).__name__
-        print(f"lrcore: {text}", file=sys.stderr)
+        print(f"lrcore: {printable(text)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 import lrcore
 from lrcore._shared import pictures
-from lrcore._shared.words import shortened, shown
+from lrcore._shared.words import printable, shortened, shown
 from lrcore.cli.arguments import optimizers, picture_path, positive, rates
 from lrcore.cli.problem import HELP, Problem
 from lrcore.monitor._comparison import final_loss
@@ -114,7 +114,7 @@ def _compare(arguments: argparse.Namespace) -> None:
     if arguments.plot:
         lrcore.plots.compare(_best_runs(results), arguments.plot, arguments.problem)
         if not arguments.json:
-            print(f"\nThe runs in a picture: {arguments.plot}")
+            print(f"\nThe runs in a picture: {printable(arguments.plot)}")
 
 
 def _as_json(arguments: argparse.Namespace, results: list[Result]) -> dict[str, Any]:

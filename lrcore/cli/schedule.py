@@ -12,7 +12,7 @@ import numpy as np
 
 from lrcore._shared import pictures
 from lrcore._shared.types import Array
-from lrcore._shared.words import filled
+from lrcore._shared.words import filled, printable
 from lrcore.cli.arguments import MOST, picture_path, positive
 from lrcore.schedules import Schedule, parse
 
@@ -70,7 +70,7 @@ def _schedule(arguments: argparse.Namespace) -> None:
 
         schedules(schedule, steps, arguments.plot, log=arguments.log)
         if not (arguments.json or arguments.csv):
-            print(f"\nThe schedule in a picture: {arguments.plot}")
+            print(f"\nThe schedule in a picture: {printable(arguments.plot)}")
 
 
 def _told(schedule: Schedule, values: Array) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lrcore._shared import pictures
 from lrcore._shared.pictures import (
     BLACK,
     BLUE,
@@ -86,7 +87,7 @@ def range_test(
             found = f"lr {test.suggestion:.2g}, confidence {test.confidence:.2f}"
         lines = f"{found}\n{fill(test.reason, 90)}"
     else:
-        lines = fill(title, 90)
+        lines = pictures.title(title)
     axes.set_title(lines, fontsize=11, parse_math=False)
     save(figure, path)
     return figure

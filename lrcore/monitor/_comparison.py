@@ -13,7 +13,7 @@ import numpy as np
 from lrcore._shared import pictures
 from lrcore._shared.domains import FINITE, iterates
 from lrcore._shared.types import Array
-from lrcore._shared.words import kind, named, shown
+from lrcore._shared.words import kind, named, shortened, shown
 from lrcore.monitor._history import History
 from lrcore.monitor._panels import scale, smoothed
 
@@ -118,7 +118,7 @@ def compare(
         entries.append((reference, line, f"reference: {reference:.3g}"))
     _limit(axes, curves, reference)
     axes.set(xlabel="step")
-    axes.set_ylabel(label, parse_math=False)
+    axes.set_ylabel(shortened(label), parse_math=False)
     pictures.tidy(axes)
     pictures.step_ticks(axes)
     legend = figure.legend(
@@ -128,7 +128,7 @@ def compare(
     for text in legend.get_texts():
         text.set_parse_math(False)
     if title:
-        axes.set_title(title, parse_math=False)
+        axes.set_title(pictures.title(title), parse_math=False)
     pictures.save(figure, path)
     return figure
 

@@ -8,6 +8,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from lrcore._shared import pictures
+from lrcore._shared.words import printable
 from lrcore.monitor import _panels
 from lrcore.monitor._finding import Finding
 from lrcore.monitor._history import History
@@ -59,7 +60,7 @@ def dashboard(
     pictures.require()
     chosen = _panels.worst(findings)
     lines = [
-        fill(f"{k}  {finding}", 118, subsequent_indent="    ")
+        fill(f"{k}  {printable(str(finding))}", 118, subsequent_indent="    ")
         for k, finding in chosen.items()
     ]
     if len(chosen) < len(findings):
@@ -82,7 +83,7 @@ def dashboard(
     figure.align_ylabels()
     _draw_legend(figure, all_axes[-1], _panels.legend(all_axes[0], chosen))
     if title:
-        figure.suptitle(title, parse_math=False)
+        figure.suptitle(pictures.title(title), parse_math=False)
     if text:
         figure.supxlabel(text, x=0.02, ha="left", fontsize=9, parse_math=False)
     pictures.save(figure, path)

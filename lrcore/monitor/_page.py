@@ -12,7 +12,7 @@ import numpy as np
 
 from lrcore._shared.files import replacing
 from lrcore._shared.pictures import require
-from lrcore._shared.words import shown
+from lrcore._shared.words import printable, shown
 from lrcore.monitor import _panels
 from lrcore.monitor._finding import Finding
 from lrcore.monitor._history import History
@@ -51,10 +51,10 @@ def write(
     ]
     listed = "\n".join(_item(finding) for finding in findings)
     page = _PAGE.format(
-        title=escape(title),
+        title=_escaped(title),
         style=_STYLE,
         summary="\n".join(
-            f"<div{severity}><dt>{term}</dt><dd>{escape(value)}</dd></div>"
+            f"<div{severity}><dt>{term}</dt><dd>{_escaped(value)}</dd></div>"
             for term, value, severity in _summary(history, findings)
         ),
         findings=f"<ol>\n{listed}\n</ol>" if findings else "<p>Nothing was found.</p>",
@@ -92,15 +92,20 @@ def _summary(
     return told
 
 
+def _escaped(text: str) -> str:
+    """Return text that stays text in HTML."""
+    return escape(printable(text))
+
+
 def _item(finding: Finding) -> str:
     steps = f"step {finding.step:,}"
     if finding.since < finding.step:
         steps = f"steps {finding.since:,} to {finding.step:,}"
     rest = [("Evidence", finding.evidence), ("Cause", finding.cause)]
     rest.append(("Remedy", finding.remedy))
-    told = "".join(f"<dt>{k}</dt><dd>{escape(text)}</dd>" for k, text in rest if text)
+    told = "".join(f"<dt>{k}</dt><dd>{_escaped(text)}</dd>" for k, text in rest if text)
     return (
-        f'<li class="{finding.severity}"><h3>{escape(finding.kind)}</h3>'
+        f'<li class="{finding.severity}"><h3>{_escaped(finding.kind)}</h3>'
         f"<p>{finding.severity}, {steps}</p><dl>{told}</dl></li>"
     )
 

@@ -140,8 +140,12 @@ def _finding(name: str, values: Any) -> Finding:
             f"{shown(values)}"
         )
     finding = Finding(*values)
-    texts = all(isinstance(getattr(finding, field), str) for field in _TEXTS)
-    if not texts or (finding.severity not in _SEVERITIES or finding.rate not in _RATES):
+    texts = [getattr(finding, field) for field in _TEXTS]
+    if (
+        not all(isinstance(text, str) and text.isprintable() for text in texts)
+        or finding.severity not in _SEVERITIES
+        or finding.rate not in _RATES
+    ):
         raise ValueError(f"{name}: expected a finding, found {shown(values)}")
     step = _COUNT.check(f"{name}: step", finding.step)
     since = _COUNT.check(f"{name}: since", finding.since)

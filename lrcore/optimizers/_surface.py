@@ -134,7 +134,7 @@ def surface(
         note = f"loss {last:.2g} after {len(walked) - 1} steps"
         if not inside.all():
             note += f"\nleaves the picture in step {int(np.argmin(inside))}"
-        axes.set_title(name, fontsize=11, parse_math=False)
+        axes.set_title(pictures.title(name), fontsize=11, parse_math=False)
         axes.set(xlim=box[0], ylim=box[1], xlabel=f"w[0]\n{note}")
         axes.tick_params(labelbottom=True)
     for axes in all_axes.flat[len(panels) :]:
@@ -142,7 +142,7 @@ def surface(
     for axes in all_axes[:, 0]:
         axes.set_ylabel("w[1]")
     if title:
-        figure.suptitle(title, parse_math=False)
+        figure.suptitle(pictures.title(title), parse_math=False)
     pictures.save(figure, path)
     return figure
 

@@ -14,6 +14,7 @@ import numpy as np
 from lrcore._shared import pictures
 from lrcore._shared.domains import whole
 from lrcore._shared.types import Array
+from lrcore._shared.words import shortened
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,7 +49,8 @@ def draw(
 
     named : whether each curve has its own colour and its name in a legend.
     """
-    widest = max(len(str(name)) for name in curves) + 8
+    names = [fill(shortened(str(name)), 60) for name in curves]
+    widest = max(map(len, names)) + 8
     columns = pictures.columns(len(curves), most=max(1, min(4, 90 // widest)))
     height = 4 + 0.22 * (math.ceil(len(curves) / columns) - 1)
     figure = pictures.canvas(8, height)
@@ -63,18 +65,19 @@ def draw(
         lines += axes.plot(t, values, linewidth=2, **style)
     if log:
         axes.set_yscale("log")
-    axes.set(xlabel="step", ylabel=label)
+    axes.set_xlabel("step")
+    axes.set_ylabel(shortened(label), parse_math=False)
     pictures.tidy(axes)
     pictures.step_ticks(axes)
     if named:
         legend = figure.legend(
-            lines, curves, loc="outside lower center", frameon=False, handlelength=3.5,
+            lines, names, loc="outside lower center", frameon=False, handlelength=3.5,
             ncols=columns,
         )  # fmt: skip
         for text in legend.get_texts():
             text.set_parse_math(False)
     if title:
         size = 12 if len(title) < 60 else 10
-        axes.set_title(fill(title, 80), fontsize=size, parse_math=False)
+        axes.set_title(pictures.title(title), fontsize=size, parse_math=False)
     pictures.save(figure, path)
     return figure

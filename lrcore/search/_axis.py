@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrcore._shared.types import Array
+from lrcore._shared.words import printable
 from lrcore.search._trial import short
 from lrcore.space._choices import Choice
 from lrcore.space._dimension import Dimension
@@ -55,7 +56,7 @@ class Axis:
             axes.set_xscale("log")
         axes.set_xlim(*self.limits)
         if self.ticks is not None:
-            axes.set_xticks(*self.ticks, minor=False)
+            axes.set_xticks(*self.ticks, minor=False, parse_math=False)
             if not self.ordered and sum(map(len, self.ticks[1])) > 24:
                 axes.tick_params(axis="x", rotation=30)
 
@@ -110,7 +111,7 @@ def _of_choice(dimension: Choice) -> Axis:
         at = np.array([values.index(v) for v in found])
         return np.asarray(at + 0.4 * spread)
 
-    labels = [short(v) for v in values]
+    labels = [printable(short(v)) for v in values]
     labels = [t if len(t) <= _LETTERS else f"{t[: _LETTERS - 3]}..." for t in labels]
     ticks = [float(i) for i in range(len(values))], labels
     if len(values) > 2 * _LABELS:

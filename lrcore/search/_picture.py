@@ -6,12 +6,14 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lrcore._shared import pictures
 from lrcore._shared.types import Array
+from lrcore._shared.words import shortened
 from lrcore.search._axis import Axis, axis_of
 from lrcore.search._trial import State, Trial, short
 from lrcore.space._choices import Tuple
@@ -43,11 +45,13 @@ def loss(trials: Sequence[Trial], space: Mapping[str, Dimension], mode: str) -> 
     drawn: dict[str, Any] = {}
     for axes, (name, axis, value_of) in zip(grid.flat, panels, strict=False):
         axis.set_up(axes)
-        axes.set_xlabel("learning rate" if name == "lr" else name)
+        label = "learning rate" if name == "lr" else fill(shortened(name), 40)
+        axes.set_xlabel(label, parse_math=False)
         x = axis.places([value_of(trial) for trial in trials])
         drawn |= _draw(axes, trials, x, mode, top, axis.ordered, alone)
         if trials[0].state == "finished":
-            axes.set_title(f"best: {short(value_of(trials[0]))}", fontsize="medium")
+            best = fill(shortened(f"best: {short(value_of(trials[0]))}"), 40)
+            axes.set_title(best, fontsize="medium", parse_math=False)
         pictures.tidy(axes)
     for axes in grid.flat[len(panels) :]:
         axes.set_axis_off()
@@ -165,6 +169,7 @@ def of_study(
         for number in set(pyplot.get_fignums()) - set(before):
             pyplot.close(number)
     figure: Figure = axes.figure
+    _plain(figure)
     legend = axes.get_legend()
     if kind == "intermediate" and legend and len(legend.get_texts()) > 12:
         legend.remove()  # it would cover the picture
@@ -172,6 +177,16 @@ def of_study(
         # The other panels of a slice share this axis.
         _scale_values(figure.axes[0], trials, mode)
     return figure
+
+
+def _plain(figure: Figure) -> None:
+    """Show the names in Optuna's picture as text: not as formulas, and short."""
+    for axes in figure.axes:
+        legend = axes.get_legend()
+        texts = [axes.title, axes.xaxis.label, axes.yaxis.label]
+        for text in [*texts, *(legend.get_texts() if legend else ())]:
+            text.set_parse_math(False)
+            text.set_text(pictures.title(text.get_text()))
 
 
 def _scale_values(axes: Axes, trials: Sequence[Trial], mode: str) -> float:

@@ -210,7 +210,7 @@ class Search:
         else:
             figure = _picture.of_study(self.study, kind, self.trials, self.mode)
         if title:
-            figure.suptitle(title)
+            figure.suptitle(pictures.title(title), parse_math=False)
         pictures.save(figure, path)
         return figure
 

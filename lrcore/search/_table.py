@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from lrcore._shared.words import shortened
 from lrcore.search._trial import Trial, short
 from lrcore.space._dimension import Dimension
 
@@ -20,15 +21,14 @@ Space = Mapping[str, Dimension]
 
 def rows(trials: Sequence[Trial], space: Space, mode: str) -> list[list[str]]:
     """Return a row of headings, and a row for each trial."""
-    found = [
-        ["trial", *space, "loss" if mode == "min" else "value", "steps", "seconds"]
-    ]
-    found[0].append("")  # the state; empty for "finished"
+    names, value = map(shortened, space), "loss" if mode == "min" else "value"
+    # The last column has the state; it is empty for "finished".
+    found = [["trial", *names, value, "steps", "seconds", ""]]
     for trial in trials:
         found.append(
             [
                 str(trial.number),
-                *(short(trial.params[name]) for name in space),
+                *(shortened(short(trial.params[name])) for name in space),
                 short(trial.value),
                 str(len(trial.losses) or ""),
                 f"{trial.seconds:.1f}",

@@ -10,11 +10,13 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
+from urllib.parse import quote
 
 import optuna
 import pytest
@@ -28,6 +30,8 @@ from lrcore.search._study import open_study
 SPACE = {"lr": lrcore.space.lr(1e-3, 10.0), "momentum": lrcore.space.momentum()}
 GRID = {"lr": SPACE["lr"], "x": [1, 2, 3]}
 TRIALS = 12  # the grid's too, of 4 learning rates
+
+PASSWORD = "s3c@/r3t"
 
 FOUND = glob("/usr/lib/postgresql/*/bin/initdb")  # where Debian has it
 INITDB = shutil.which("initdb") or max(FOUND, default="")
@@ -50,11 +54,14 @@ def postgresql():
                 check=True, stdout=subprocess.DEVNULL, cwd="/", **become,
             )  # fmt: skip
 
-        run("initdb", "-A", "trust", "-U", "lrcore", "-E", "UTF8", "--no-locale", "-N")
+        (Path(folder) / "password").write_text(PASSWORD)
+        run("initdb", "-A", "scram-sha-256", f"--pwfile={folder}/password", "-U",
+            "lrcore", "-E", "UTF8", "--no-locale", "-N")  # fmt: skip
         options = f"-k {folder} -F -c listen_addresses= -c autovacuum=off"
         run("pg_ctl", "-w", "-l", f"{folder}/log", "-o", options, "start")
         try:
-            yield f"postgresql+psycopg2://lrcore@/postgres?host={folder}"
+            login = f"lrcore:{quote(PASSWORD, safe='')}"
+            yield f"postgresql+psycopg2://{login}@/postgres?host={folder}"
         finally:
             run("pg_ctl", "-m", "immediate", "stop")
 
@@ -127,7 +134,7 @@ def check_each_once(found, folder):
     assert slots == Counter(range(TRIALS))
 
 
-def test_three_workers_of_which_one_is_killed(storage, tmp_path):
+def test_three_workers_of_which_one_is_killed(storage, tmp_path, capfd, caplog):
     found = lrcore.tune(
         Bowl(tmp_path, 3), SPACE, "random", TRIALS, n_jobs=3, storage=storage,
         name="workers",
@@ -156,6 +163,23 @@ def test_three_workers_of_which_one_is_killed(storage, tmp_path):
     )
     assert len(more.trials) == TRIALS + 2
     assert [t for t in more.trials if t.value > 0] == list(found.trials)
+
+    # The password has been written nowhere, by none of these processes.
+    told = [
+        repr(found),
+        str(found),
+        found._repr_html_(),
+        caplog.text,
+        *capfd.readouterr(),
+    ]
+    if INITDB:
+        with pytest.raises(ValueError, match="OperationalError") as raised:
+            lrcore.tune(
+                print, SPACE, storage=storage.replace("s3c", "wrong"), name="workers"
+            )
+        told += traceback.format_exception(raised.value)
+    told += [path.read_text() for path in tmp_path.iterdir() if path.is_file()]
+    assert not [text for text in told if "s3c" in text or "r3t" in text]
 
 
 MACHINE = """

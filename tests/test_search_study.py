@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-import traceback
 from pathlib import Path
 
 import optuna
@@ -116,31 +115,6 @@ def test_a_storage_that_cannot_be_opened(storage, error, tmp_path, monkeypatch):
     wanted = f"storage: expected a database's URL, .* found {found}, which cannot be "
     assert re.match(f"{wanted}opened: .*'sqlite:///study.db'$", str(raised.value))
     assert Path("text").read_text() == "no journal\n"
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "nosuch://user:hid/den@host/name",
-        "nosuch://user:hid@den@host/name",
-        "nosuch://user:hid:den@host:99/name",
-        "nosuch://user:hid?den@host/name",
-        "nosuch://user:hidden@host:port/name",
-        "nosuch://host/name?password=hidden",
-        "nosuch://host/name?user=me&password=hid@den&x=1",
-        "nosuch://user:hidden@host/name?passwd=hidden",
-        "mysql://user:hid/den@host/name",
-        "mysql://host/name?password=hidden",
-    ],
-)
-def test_no_error_has_a_password(url):
-    """Neither its text nor the errors that it is raised from."""
-    with pytest.raises((ValueError, ImportError)) as raised:
-        tune(final, LR, "random", 1, storage=url, name="s")
-    said = "".join(traceback.format_exception(raised.value))
-    assert "cannot be opened" in said
-    assert "hid" not in said
-    assert "den@" not in said
 
 
 def test_a_path_may_be_bytes(tmp_path):

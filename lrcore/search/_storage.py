@@ -13,7 +13,7 @@ from typing import Any
 import optuna
 from optuna.storages.journal import JournalFileBackend
 
-from lrcore._shared.words import shortened, shown
+from lrcore._shared.words import shortened, shown, spelled
 
 
 @contextmanager
@@ -32,57 +32,90 @@ def quiet() -> Iterator[None]:
 HEARTBEAT = 30  # seconds; other machines count a worker as dead after twice this time
 
 
+_WANTED = (
+    "storage: expected a database's URL, a journal file's path or a storage of Optuna, "
+    "found"
+)
+
+
 def open_storage(storage: Any) -> Any:
-    """Return a storage of Optuna: for a database's URL, a journal's path, or itself."""
+    """Return a storage of Optuna: for a database's URL, a journal's path, or itself.
+
+    Raises
+    ------
+    TypeError, ValueError, ImportError
+        It cannot be opened.  Nothing of the error has a password: not its text, nor the
+        errors from which it is raised, which are left out if the URL has one.
+    """
     if storage is None:
         return optuna.storages.InMemoryStorage()
     if isinstance(storage, optuna.storages.BaseStorage):
         return storage
-    wanted = (
-        "storage: expected a database's URL, a journal file's path or a storage of "
-        "Optuna, found"
-    )
     if not isinstance(storage, (str, bytes, os.PathLike)):
-        raise TypeError(f"{wanted} {shown(storage)}")
+        told = shortened(_without_password(spelled(storage)))
+        raise TypeError(f"{_WANTED} {told}")
     place = os.fsdecode(storage)
+    told = _without_password(place)
+    if "://" not in place and _LOGIN.match(place):  # a journal would get this name
+        raise ValueError(f"{_WANTED} {shown(told)}; a URL begins as 'postgresql://'")
     try:
-        if "://" in place:
-            return optuna.storages.RDBStorage(place, heartbeat_interval=HEARTBEAT)
-        journal = JournalFileBackend(place)
-        with open(place, "rb") as file:
-            if file.read(1) not in (b"", b"{"):  # Optuna would append to it
-                raise ValueError("it is a file, but no journal of Optuna")
-        return optuna.storages.JournalStorage(journal)
+        return _opened(place)
     except Exception as error:
-        kind = ImportError if isinstance(error, ImportError) else ValueError
-        why = traceback.format_exception_only(error)[0].partition("\n")[0]
-        told = _without_password(place)
-        secret = told != place
-        if secret and kind is not ImportError:  # the error may quote the password
-            why = f"{type(error).__name__} (its text may have the password)"
-        raise kind(
-            f"{wanted} {shown(told)}, which cannot be opened: {shortened(why)}; an "
-            "SQLite database is named as 'sqlite:///study.db'"
-        ) from (None if secret else error)
+        why = error
+    # Raised here: in the block above, the new error would keep `why` as its context.
+    kind = ImportError if isinstance(why, ImportError) else ValueError
+    raise kind(
+        f"{_WANTED} {shown(told)}, which cannot be opened: "
+        f"{_reason(why, quotes=told != place)}; an SQLite database is named as "
+        "'sqlite:///study.db'"
+    ) from (why if told == place else None)
 
 
-_SECRETS = re.compile(r"(?i)([?&;][^=&;]*(?:pass|pwd|secret|token|key)[^=&;]*=)[^&;]*")
+def _reason(error: Exception, *, quotes: bool) -> str:
+    """Return why a storage cannot be opened; the error's text may quote a password."""
+    each = (error, error.__cause__, error.__context__)
+    missing = [e.name for e in each if isinstance(e, ImportError) and e.name]
+    if missing:
+        return f"there is no module {shown(missing[0])}"
+    if quotes:
+        return f"{type(error).__name__} (its text may have the password)"
+    text = traceback.format_exception_only(error)[0]
+    return shortened(text.partition("\n")[0])
+
+
+def _opened(place: str) -> Any:
+    if "://" in place:
+        return optuna.storages.RDBStorage(place, heartbeat_interval=HEARTBEAT)
+    journal = JournalFileBackend(place)
+    with open(place, "rb") as file:
+        if file.read(1) not in (b"", b"{"):  # Optuna would append to it
+            raise ValueError("it is a file, but no journal of Optuna")
+    return optuna.storages.JournalStorage(journal)
+
+
+_LOGIN = re.compile(r"[^/]+:.*@", re.DOTALL)
+"""How a text begins that is meant as a URL with a login."""
+
+_SCHEME = re.compile(r"[\w.+-]*:/+")
+
+_SECRETS = re.compile(
+    r"(?i)([?&;][^=&;]*(?:pass|pwd|secret|token|key|auth|cred)[^=&;]*=)[^&;]*"
+)
 """The entries of a URL's query whose names sound secret."""
 
 
 def _without_password(url: str) -> str:
-    """Return a database's URL with ``***`` for each password.
+    """Return a database's URL, also a misspelt one, with ``***`` for each password.
 
     A password may have any characters, "/" and "@" too, so all between the first colon
-    and the last "@" is hidden.
+    behind the scheme and the last "@" is hidden.
     """
-    scheme, separator, rest = _SECRETS.sub(r"\1***", url).partition("://")
-    if rest.startswith("/"):  # a file, without a login
-        return f"{scheme}{separator}{rest}"
-    login, at, place = rest.rpartition("@")
+    url = _SECRETS.sub(r"\1***", url)
+    found = _SCHEME.match(url)
+    scheme = found.group() if found else ""
+    login, at, place = url[len(scheme) :].rpartition("@")
     user, colon, _ = login.partition(":")
-    hidden = f"{user}:***@{place}" if at and colon else rest
-    return f"{scheme}{separator}{hidden}"
+    return f"{scheme}{user}:***@{place}" if at and colon else url
 
 
 def in_memory(study: optuna.Study) -> optuna.Study:

@@ -34,6 +34,16 @@ def test_the_readmes_code_runs_in_order_and_prints_what_follows_it():
     assert names["saved"]["t"] == 300
 
 
+def test_the_code_of_a_page_prints_what_follows_it():
+    page = (ROOT / "docs" / "coming_from_scipy.md").read_text()
+    blocks, names = code_blocks(page), {}
+    assert len(blocks) == 2
+    for block, wanted in blocks:
+        with redirect_stdout(StringIO()) as printed:
+            exec(block, names)
+        assert printed.getvalue() == wanted
+
+
 def test_the_readmes_table_of_optimizers():
     """python -c "import lrcore; print(lrcore.optimizers.table())" prints it."""
     assert lrcore.optimizers.table() in README

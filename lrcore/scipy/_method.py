@@ -1,0 +1,260 @@
+"""An optimizer as a method of ``scipy.optimize.minimize``."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from inspect import signature
+from itertools import repeat
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.optimize import OptimizeResult, OptimizeWarning
+
+from lrcore._shared.domains import FLAG, NONNEGATIVE, count
+from lrcore._shared.types import Array
+from lrcore._shared.words import listed, shown
+from lrcore.finder import RangeTest, lr_find
+from lrcore.optimizers import available, get
+from lrcore.optimizers.base.optimizer import Optimizer
+from lrcore.scipy._problem import Problem
+
+_MAXITER = count(0)
+
+CONVERGED, LIMIT, NOT_FINITE, STOPPED = 0, 1, 2, 99
+MESSAGES = {
+    CONVERGED: "Optimization terminated successfully: the gradient is within gtol.",
+    LIMIT: "Maximum number of iterations has been exceeded.",
+    NOT_FINITE: "The function or its gradient is not finite: is lr too high?",
+    STOPPED: "`callback` raised `StopIteration`.",
+}
+
+
+def method(name: str, **options: Any) -> Method:
+    """Return an optimizer as a method of ``scipy.optimize.minimize``.
+
+    A step of the optimizer is an iteration.  The result is the point at which the
+    gradient is within `gtol`.  If there is none, it is the point of the least value
+    seen, as steps of a constant rate end around the minimum; the averages of an
+    optimizer that keeps some count as seen, too.
+
+    Parameters
+    ----------
+    name : str
+        A name of ``lrcore.optimizers.available()``, in upper or lower case.
+    **options
+        The optimizer's arguments, such as ``lr=0.01``: a number, a schedule, or "find",
+        which finds a rate by :func:`lrcore.lr_find` at the first point (some 1,800
+        calls, which `nfev` counts; the result has the test as `lr_find`).
+
+    Returns
+    -------
+    Method
+        For the argument `method` of `minimize`, which then takes
+
+        - `jac`: a function, or True; without it the gradient is taken by differences,
+          which calls the function once for each variable;
+        - `bounds`: after each step x moves to the nearest point within them;
+        - `callback(xk)` or `callback(intermediate_result)`; StopIteration ends the run;
+        - `tol`, or the option `gtol`, default 1e-5: the run ends when the largest
+          element of the gradient is at most that (with bounds, of the move that they
+          leave to it);
+        - the options `maxiter` (default 10,000), `disp` and `return_all`.
+
+        `x0` is taken as float64.  The result's `status` is 0 if the gradient is within
+        gtol, 1 after maxiter, 2 where the function or its gradient was not finite, 99
+        if the callback ended the run.
+
+    Raises
+    ------
+    TypeError, ValueError
+        There is no optimizer of this name, or `minimize` passes constraints.  What the
+        optimizer refuses, it refuses when the run begins.
+
+    Examples
+    --------
+    >>> import lrcore.scipy
+    >>> from scipy.optimize import minimize, rosen, rosen_der
+    >>> adam = lrcore.scipy.method("adam", lr=0.02)
+    >>> found = minimize(rosen, [-1.2, 1.0], jac=rosen_der, method=adam)
+    >>> found.success, found.x.round(3)
+    (True, array([1., 1.]))
+    """
+    if isinstance(name, str):
+        known = {kind.lower(): kind for kind in available()}
+        name = known.get(name.lower(), name)
+    return Method(get(name), options)
+
+
+class Method(NamedTuple):
+    """What :func:`method` returns.
+
+    kind : the class of the optimizer.
+    options : its arguments.
+    """
+
+    kind: type[Optimizer]
+    options: dict[str, Any]
+
+    def __call__(
+        self,
+        fun: Callable[..., Any],
+        x0: Any,
+        args: tuple[Any, ...] = (),
+        jac: Callable[..., Any] | None = None,
+        hess: Any = None,
+        hessp: Any = None,
+        bounds: Any = None,
+        constraints: Any = (),
+        callback: Callable[..., Any] | None = None,
+        maxiter: int = 10_000,
+        tol: float | None = None,
+        gtol: float | None = None,
+        disp: bool = False,
+        return_all: bool = False,
+        **unknown: Any,
+    ) -> OptimizeResult:
+        """Minimize; `minimize` calls this, and its documentation has the arguments."""
+        maxiter = _MAXITER.check("maxiter", maxiter)
+        given = next((limit for limit in (gtol, tol) if limit is not None), 1e-5)
+        limit = NONNEGATIVE.check("gtol" if gtol is not None else "tol", given)
+        disp, return_all = (
+            FLAG.check("disp", disp),
+            FLAG.check("return_all", return_all),
+        )
+        self._tell(hess, hessp, constraints, unknown)
+
+        x = np.array(x0, float)
+        problem = Problem(fun, jac, args, bounds, len(x))
+        problem.clip(x)
+        run = Run(problem, x, *self._made(problem, x))
+        report = _reporter(callback)
+        points = [x.copy()]
+        while (status := run.status(limit, maxiter)) is None:
+            run.step()
+            points += [x.copy()] if return_all else []
+            try:
+                report(run)
+            except StopIteration:
+                status = STOPPED
+                break
+        found = run.result(status)
+        if return_all:
+            found.allvecs = points
+        if disp:
+            print(
+                f"{found.message}\n"
+                f"         Current function value: {found.fun:f}\n"
+                f"         Iterations: {found.nit}\n"
+                f"         Function evaluations: {found.nfev}\n"
+                f"         Gradient evaluations: {found.njev}"
+            )
+        return found
+
+    def _made(self, problem: Problem, x: Array) -> tuple[Optimizer, RangeTest | None]:
+        """Return the optimizer of x, and the range test if lr is to be found."""
+        options = self.options
+        if problem.bounded:
+            options = {"project": problem.clip, **options}
+        if options.get("lr") != "find":
+            return self.kind(x, **options), None
+        opt = self.kind(x, **{name: options[name] for name in options if name != "lr"})
+        found = lr_find(opt, lambda _: problem.at(x), lambda: repeat(None))
+        if found.confidence:
+            found.apply(opt)
+        return opt, found
+
+    def _tell(
+        self, hess: Any, hessp: Any, constraints: Any, unknown: dict[str, Any]
+    ) -> None:
+        """Refuse constraints; warn of what is not used, as SciPy's methods do."""
+        if np.any(constraints):
+            raise ValueError(
+                f"constraints: expected none, found {shown(constraints)}; "
+                f"{self.kind.__name__} takes bounds only: add a penalty to the function"
+            )
+        if hess is not None or hessp is not None:
+            warnings.warn(
+                f"Method {self.kind.__name__} does not use second derivatives "
+                "(hess, hessp).",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+        if unknown:
+            warnings.warn(
+                f"Unknown solver options: {listed(unknown)}",
+                OptimizeWarning,
+                stacklevel=4,
+            )
+
+
+class Run:
+    """A run of an optimizer on a problem, and the best point that it has seen."""
+
+    def __init__(
+        self, problem: Problem, x: Array, opt: Optimizer, found: RangeTest | None
+    ) -> None:
+        self._problem, self.x, self._opt, self._found = problem, x, opt, found
+        self.nit = 0
+        self._best: tuple[float, Array, Array] | None = None
+        self._look()
+
+    def step(self) -> None:
+        """Take a step, and evaluate the function where it leads."""
+        self._opt.step(self._gradient, self.value)
+        self.nit += 1
+        self._look()
+
+    def status(self, limit: float, maxiter: int) -> int | None:
+        """Return why the run ends here, or None."""
+        if not (np.isfinite(self.value) and np.isfinite(self._gradient).all()):
+            return NOT_FINITE
+        if self._problem.slope(self.x, self._gradient) <= limit:
+            return CONVERGED
+        return LIMIT if self.nit >= maxiter else None
+
+    def result(self, status: int) -> OptimizeResult:
+        """Return the last point if the run has converged, else the best."""
+        best = None if status == CONVERGED else self._best_of_all()
+        value, x, gradient = best or (self.value, self.x.copy(), self._gradient)
+        found = OptimizeResult(
+            x=x,
+            fun=value,
+            jac=gradient,
+            nit=self.nit,
+            nfev=self._problem.nfev,
+            njev=self._problem.njev,
+            status=status,
+            success=status == CONVERGED,
+            message=MESSAGES[status],
+        )
+        if self._found is not None:
+            found.lr_find = self._found
+        return found
+
+    def _best_of_all(self) -> tuple[float, Array, Array] | None:
+        """Return the best point, of averages too; None if no value was finite."""
+        for name in sorted(self._opt._kept()) if self.nit else ():
+            with self._opt.averaged(name):
+                self._look()
+        return self._best
+
+    def _look(self) -> None:
+        self.value, self._gradient = self._problem.at(self.x)
+        # NaN is not less than anything.
+        if np.isfinite(self.value) and (not self._best or self.value < self._best[0]):
+            self._best = self.value, self.x.copy(), self._gradient
+
+
+def _reporter(callback: Callable[..., Any] | None) -> Callable[[Run], None]:
+    """Return a function that passes an iteration to the callback."""
+    if callback is None:
+        return lambda run: None
+    if {*signature(callback).parameters} == {"intermediate_result"}:
+
+        def report(run: Run) -> None:
+            now = OptimizeResult(x=run.x.copy(), fun=run.value)
+            callback(intermediate_result=now)
+
+        return report
+    return lambda run: callback(run.x.copy())

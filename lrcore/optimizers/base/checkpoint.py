@@ -9,7 +9,7 @@ import numpy as np
 
 from lrcore._core import Commit, Counts
 from lrcore._shared import arrays, containers
-from lrcore._shared.domains import POSITIVE, whole
+from lrcore._shared.domains import FLAG, POSITIVE, whole
 from lrcore._shared.trees import Place
 from lrcore._shared.words import listed, named, shortened, shown
 from lrcore.optimizers.base import matching, options, saved_states, stateful
@@ -29,7 +29,10 @@ _NEEDED = (
 )
 """The entries without which a dict is refused."""
 
-_COUNTS = ("t", "steps", "gathered", "gathered_scale", "without_gradient")
+_COUNTS = (
+    *("t", "steps", "gathered", "gathered_scale", "gathered_skips"),
+    "without_gradient",
+)
 """The entries that a plan counts."""
 
 Source = Literal["saved", "mine"]
@@ -39,11 +42,7 @@ Source = Literal["saved", "mine"]
 class _Checked(NamedTuple):
     """The contents of a saved dict, after all checks."""
 
-    t: int
-    steps: list[int]
-    gathered: int
-    gathered_scale: float
-    without_gradient: list[int]
+    counts: Counts
     options: Hyper
     groups: dict[int, Hyper]
     states: States
@@ -169,14 +168,7 @@ def add(
     opt._add_options(commit, {**opt._options, **own})
     for own_schedule, new_schedule in takes:
         own_schedule._take(new_schedule, commit)
-    counts = Counts(
-        found.t,
-        found.steps,
-        found.gathered,
-        found.without_gradient,
-        found.gathered_scale,
-    )
-    commit.give(opt._plan, counts=counts)
+    commit.give(opt._plan, counts=found.counts)
     for i, new_hyper in zip(found.groups, hypers, strict=True):
         opt.param_groups[i].add_to(commit, new_hyper)
     for state, new in zip(opt.state, found.states, strict=True):
@@ -246,7 +238,8 @@ def _checked(
             f"gathered: expected less than accumulate = {shown(most)}, "
             f"found {shown(gathered)}"
         )
-    gathered_scale = POSITIVE.check("gathered_scale", saved.get("gathered_scale", 1.0))
+    scale = POSITIVE.check("gathered_scale", saved.get("gathered_scale", 1.0))
+    skips = FLAG.check("gathered_skips", saved.get("gathered_skips", False))
     if strict and match == "place":
         containers.names(saved["names"], opt._tree)
     sources, loaded = matching.sources(opt, saved, match)
@@ -260,8 +253,11 @@ def _checked(
             f"names: expected the arrays of this optimizer{told}; strict=False loads "
             "the others"
         )
-    states, nonfinite = saved_states.checked(opt, saved, sources, _classes(opt))
+    states, nonfinite = saved_states.checked(
+        *(opt, saved, sources, _classes(opt)), skips=skips or own["skip_nonfinite"]
+    )
     steps, never = _checked_steps(opt, saved, t, sources)
+    counts = Counts(t, steps, gathered, scale, skips, never)
     groups = {}
     if hyper == "saved":
         theirs = containers.entries("param_groups", saved["param_groups"])
@@ -271,10 +267,7 @@ def _checked(
             )
         for i, k in matching.pairs(opt, saved, strict):
             groups[i] = opt.param_groups[i].checked(theirs[k])
-    return _Checked(
-        *(t, steps, gathered, gathered_scale, never, own, groups, states, nonfinite),
-        loaded,
-    )
+    return _Checked(counts, own, groups, states, nonfinite, loaded)
 
 
 def _checked_steps(

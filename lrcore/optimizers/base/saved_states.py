@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lrcore._core import MECHANIC_NUMBERS, RULES, SCALES
+from lrcore._core import GATHERED, MECHANIC_NUMBERS, RULES, SCALES
 from lrcore._shared import arrays, containers
 from lrcore._shared.trees import Leaf, Place
 from lrcore._shared.types import Array
@@ -25,6 +25,8 @@ def checked(
     saved: Mapping[str, Any],
     sources: Sequence[int | None],
     classes: Sequence[str],
+    *,
+    skips: bool,
 ) -> tuple[States, list[Place]]:
     """Return the saved arrays for each of ours, and those that are not finite.
 
@@ -32,6 +34,8 @@ def checked(
     that diverged, which one may want to look at: so they are not refused.
 
     classes : the name of the class that updates each of our arrays.
+    skips : whether gathered gradients that are not finite skip the step, so that they
+        are no sign of a run that diverged.
 
     Raises
     ------
@@ -61,7 +65,7 @@ def checked(
             nonfinite += [
                 place._replace(then=f": {name}")
                 for name, array in new.items()
-                if not is_finite(array)
+                if not (skips and name == GATHERED) and not is_finite(array)
             ]
     return mine, nonfinite
 

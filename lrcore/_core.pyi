@@ -139,6 +139,7 @@ class Plan:
     more_scale: float
     more_skips: bool
     gathered_scale: float
+    gathered_skips: bool
     to_come: set[int]
     applied: bool
     parallel_from: int
@@ -201,8 +202,9 @@ class Counts:
         t: int,
         steps: list[int],
         gathered: int = ...,
-        without_gradient: Iterable[int] = ...,
         gathered_scale: float = ...,
+        gathered_skips: bool = ...,
+        without_gradient: Iterable[int] = ...,
     ) -> None: ...
 
 class Commit:

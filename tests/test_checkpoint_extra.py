@@ -151,14 +151,14 @@ def test_what_is_no_data_is_refused(tmp_path):
     cycle = []
     cycle += [cycle, cycle]
     deep = []
-    for _ in range(101):
+    for _ in range(211):
         deep = [deep]
     for value, said in {
         "object": "expected arrays, numbers", "bytes": "expected arrays, numbers",
         "function": "expected arrays, numbers", "texts": "expected an array of bools",
         "objects": "expected an array of bools", "times": "expected an array of bools",
         "masked": "found a masked array", "cycle": "found a container that contains it",
-        "deep": "found more than 100 containers", "key": "expected keys of",
+        "deep": "found more than 210 containers", "key": "expected keys of",
     }.items():  # fmt: skip
         wrong = {
             "object": object(), "bytes": b"", "function": max, "texts": np.array(["a"]),

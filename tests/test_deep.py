@@ -1,11 +1,17 @@
 """Containers of any depth, containers within themselves, and whole paths."""
 
+import copy
+import pickle
+from dataclasses import fields
+
 import numpy as np
 import pytest
 from wrong import f4, message, nested
 
 import lrcore
 from lrcore._shared import trees
+from lrcore.schedules import Constant, Cosine, Join, Schedule
+from lrcore.schedules._schedule import DEEPEST
 
 
 @pytest.mark.parametrize("kind", ["list", "dict"])
@@ -54,3 +60,132 @@ def test_paths_are_whole_where_they_are_kept():
     inner = "[0]" + names[0].removesuffix("[0]")
     paths = [node.path for node in tree.nodes]
     assert paths == ["", "[0]", inner, inner + "[1]"]
+
+
+def pickled(thing):
+    return pickle.loads(pickle.dumps(thing))
+
+
+@pytest.mark.parametrize("way", [copy.deepcopy, pickled])
+@pytest.mark.parametrize("kind", ["list", "dict", "tuple"])
+def test_a_deep_optimizer_is_copied_with_its_params(kind, way):
+    """Before them: pickle and deepcopy recurse into params that they meet first."""
+    params = nested(10_000, np.zeros(2), kind)
+    opt = lrcore.SGD([params, params_of_two := {"a": np.zeros(1)}], lr=1.0)
+    twin, (twins, of_two) = way((opt, (params, params_of_two)))
+    grads = [nested(10_000, np.ones(2), kind), {"a": np.ones(1)}]
+    assert twin.step(grads)
+    assert of_two["a"] == -1.0
+    assert twin.param_groups[0]["params"] == [twins, of_two]
+    while not isinstance(twins, np.ndarray):
+        twins = twins["k" if kind == "dict" else 0]
+    assert twins.tolist() == [-1, -1]
+    assert params_of_two["a"] == 0.0
+
+
+@pytest.mark.parametrize("way", [copy.deepcopy, pickled])
+def test_groups_and_stopping_of_deep_params_are_copied(way):
+    params, others = nested(2_000, np.zeros(2)), {"a": np.zeros(1)}
+    opt = lrcore.SGD([{"params": params}, {"params": others, "lr": 2.0}], lr=1.0)
+    stopping = lrcore.EarlyStopping(params=params)
+    stopping.update(1.0)
+    twin, again = way((opt, stopping))
+    assert twin.step([nested(2_000, np.ones(2)), {"a": np.ones(1)}])
+    assert twin.param_groups[1]["params"]["a"] == -2.0
+    array = twin._tree.leaves[0].array
+    assert array.tolist() == [-1, -1]
+    again.restore()
+    assert array.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("match", ["place", "path"])
+def test_deep_params_are_saved_and_loaded(match, tmp_path):
+    params, others = (nested(10_000, np.zeros(2), "dict") for _ in range(2))
+    opt, other = (lrcore.SGD(p, lr=1.0, momentum=0.5) for p in (params, others))
+    opt.step(nested(10_000, np.ones(2), "dict"))
+    opt.save(tmp_path / "run")
+    other.load_state_dict(opt.state_dict(), match=match)
+    assert other.state[0]["m"].tolist() == [1, 1]
+    other.load(tmp_path / "run", match=match)
+    assert other._tree.leaves[0].array.tolist() == [-1, -1]
+
+
+def test_a_file_takes_containers_of_some_depth(tmp_path):
+    opt, wanted = lrcore.SGD(np.zeros(2)), {"x": nested(200, 1.0, "dict")}
+    opt.save(tmp_path / "run", extra=wanted)
+    assert opt.load(tmp_path / "run").extra == wanted
+
+
+# --- schedules ------------------------------------------------------------------------
+
+MANY = 10_000
+SIDE_BY_SIDE = {
+    "sum": lambda s: s + 0.0,
+    "product": lambda s: 1.0 * s,
+    "then": lambda s: s.then(MANY, 0.5),
+}
+WITHIN = {  # with the argument that the error names
+    "warmup": (lambda s: s.warmup(1), "after"),
+    "quotient": (lambda s: s / 2, "of"),
+    "sums and products": (lambda s: 2 * (s + 1), "other"),
+    "then": (lambda s: Constant(0.5).then(1, s), "other"),
+    "join": (lambda s: Join((0.5, s), (1,)), "schedules[1]"),
+}
+
+
+@pytest.mark.parametrize("name", SIDE_BY_SIDE)
+def test_any_number_of_schedules_may_be_side_by_side(name):
+    base = Cosine(0.5, total=100)
+    s = again = base
+    for _ in range(MANY):
+        s = SIDE_BY_SIDE[name](s)
+    for _ in range(3):
+        again = SIDE_BY_SIDE[name](again)
+    assert s(0) == base(0)
+    assert s(np.array([0])) == base(0)
+    assert s._depth == 2
+    for equal in (pickle.loads(pickle.dumps(s)), Schedule.from_dict(s.to_dict())):
+        assert equal == s
+        assert hash(equal) == hash(s)
+    made_again = type(again)(*(getattr(again, f.name) for f in fields(again)))
+    assert made_again == again
+    assert made_again._depth == 2
+
+
+@pytest.mark.parametrize("name", WITHIN)
+def test_schedules_within_each_other_have_a_limit(name, tmp_path):
+    """Each that can be made can be used and saved."""
+    (more, argument), s = WITHIN[name], Cosine(0.5, total=100)
+    levels = more(s)._depth - 1
+    for _ in range((DEEPEST - 1) // levels):
+        s = more(s)
+    assert DEEPEST - 1 <= s._depth <= DEEPEST
+    assert message(more, s).startswith(f"{argument}: expected at most 100 schedules ")
+    assert s(1) == s(np.array([1]))
+    assert copy.deepcopy(s) == pickled(s) == Schedule.from_dict(s.to_dict()) == s
+    assert hash(s) == hash(copy.deepcopy(s))
+    assert repr(s)
+    opt, other = (lrcore.SGD(np.ones(2), lr=s) for _ in range(2))
+    opt.step(np.ones(2))
+    opt.save(tmp_path / "run")
+    assert other.load(tmp_path / "run").replaced == []
+    assert other.param_groups[0]["lr"] == s
+
+
+def test_a_dict_of_too_many_schedules_within_each_other():
+    inner = Constant(0.5).to_dict()
+    for _ in range(MANY):
+        inner = {"schedule": "Product", "factors": [inner]}
+    said = message(Schedule.from_dict, inner)
+    assert said.startswith("saved: expected at most 100 schedules within each other")
+
+
+def test_a_join_is_no_other_than_those_within_each_other():
+    """Only if it ends before the new step is it cut off, by a join around it."""
+    a, b, c = Cosine(0.5, total=10), 2.0 * Constant(0.5), Cosine(0.1, total=3)
+    t = np.arange(12)
+    for at in (9, 5, 4):
+        flat, within = a.then(5, b).then(at, c), Join((Join((a, b), (5,)), c), (at,))
+        assert (flat == within) == (at == 4)
+        assert flat(t).tolist() == within(t).tolist()
+        assert [flat(k) for k in range(12)] == [within(k) for k in range(12)]

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import tempfile
 
 import numpy as np
 import pytest
@@ -56,34 +57,64 @@ def test_a_flush_after_the_block_skips_what_is_not_finite(w):
     assert w == -np.inf
 
 
+def loaded(both):
+    """Return new params and an optimizer that has loaded the state of another."""
+    w, opt = both
+    other = gathering(p := w.copy())
+    other.load_state_dict(opt.state_dict())
+    return p, other
+
+
+def from_file(both):
+    """Return new params and an optimizer that has loaded the file of another."""
+    w, opt = both
+    other = gathering(p := w.copy())
+    with tempfile.TemporaryDirectory() as folder:
+        opt.save(f"{folder}/run")
+        other.load(f"{folder}/run")
+    return p, other
+
+
+def grown(both):
+    """Return the optimizer with one more group."""
+    w, opt = both
+    opt.add_group(np.zeros(2))
+    return w, opt
+
+
 @pytest.mark.parametrize(
     "again",
-    [copy.deepcopy, lambda both: pickle.loads(pickle.dumps(both))],
-    ids=["deepcopy", "pickle"],
-)
-def test_a_copy_flushes_by_the_same_scale(w, again):
+    [
+        copy.deepcopy, lambda both: pickle.loads(pickle.dumps(both)),
+        loaded, from_file, grown,
+    ],
+    ids=["deepcopy", "pickle", "state_dict", "file", "add_group"],
+)  # fmt: skip
+def test_another_optimizer_flushes_as_this_one_would(w, again):
+    """By the same scale; and it skips what that would."""
     opt = gathering(w)
     lrcore.LossScaler(4.0).step(opt, array(4))
     p, twin = again((w, opt))
     assert twin.flush()
     assert p == -1.0
+    opt = gathering(w := np.zeros(1))
+    lrcore.LossScaler(4.0).step(opt, array(np.inf))
+    p, twin = again((w, opt))
+    assert not twin.flush()
+    assert (p, twin.t) == (0.0, 0)
 
 
-def test_a_restored_optimizer_flushes_by_the_same_scale(w):
+def test_a_dict_without_the_entry_does_not_skip(w):
+    """As those have that were saved before there was one."""
     opt = gathering(np.zeros(1))
-    lrcore.LossScaler(4.0).step(opt, array(4))
+    lrcore.LossScaler(4.0).step(opt, array(np.inf))
+    saved = opt.state_dict()
+    assert saved.pop("gathered_skips") is True
     other = gathering(w)
-    other.load_state_dict(opt.state_dict())
+    with pytest.warns(UserWarning, match="found NaN or infinity in .*acc"):
+        other.load_state_dict(saved)
     assert other.flush()
-    assert w == -1.0
-
-
-def test_an_added_group_keeps_the_scale(w):
-    opt = gathering([w])
-    lrcore.LossScaler(4.0).step(opt, [array(4)])
-    opt.add_group(np.zeros(2))
-    assert opt.flush()
-    assert w == -1.0
+    assert w == -np.inf
 
 
 # --- factors that change --------------------------------------------------------------

@@ -168,6 +168,7 @@ NO_FACTORS = [0.0, -1.0, True, "1", None, float("nan"), float("inf"), [], 10**40
         *(("gathered", wrong) for wrong in [*NO_COUNTS, 2**31, 2]),
         *(("steps", wrong) for wrong in [*NO_COUNTS, [1, -1], [1, True], [1, 9], [1]]),
         *(("gathered_scale", wrong) for wrong in NO_FACTORS),
+        *(("gathered_skips", wrong) for wrong in [0, 1.0, "True", None, [True]]),
         *(("without_gradient", wrong) for wrong in [0, [-1], [2], [True], ["0"]]),
         *(("version", wrong) for wrong in [0, True, 1.0, "1", None]),
         *(("optimizer", wrong) for wrong in ["Adam", None, 1, ["SGD"]]),

@@ -39,7 +39,7 @@ STRUCTURED = np.zeros(3, [(f"f{i}" * 50, f4) for i in range(40)])
 def nested(depth, leaf, kind="list"):
     tree = leaf
     for _ in range(depth):
-        tree = {"k": tree} if kind == "dict" else [tree]
+        tree = {"list": [tree], "tuple": (tree,), "dict": {"k": tree}}[kind]
     return tree
 
 

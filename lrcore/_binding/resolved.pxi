@@ -27,6 +27,7 @@ cdef class Resolved:
     more_skips : whether a gradient that is not finite skips the step even if the option
         does not ask for it.
     gathered_scale : the factor that the gathered gradients still need, as more_scale.
+    gathered_skips : whether more_skips was set in one of the gathered calls.
     lock : that of the optimizer, which outlives the plan (`add_group` makes another).
     """
 
@@ -40,7 +41,7 @@ cdef class Resolved:
     cdef public double more_scale
     cdef public bint more_skips
     cdef readonly double gathered_scale
-    cdef bint gathered_skips  # whether more_skips was set in a gathered call
+    cdef readonly bint gathered_skips
     cdef list gathered_in  # the arrays that hold the gathered gradients
     cdef readonly set to_come
     cdef readonly bint applied  # whether the last step was taken
@@ -174,8 +175,8 @@ cdef class Resolved:
 
     def snapshot(self, list arrays, list attributes):
         """What an optimizer has at one moment: copies of these arrays; its counts: t,
-        steps, gathered, gathered_scale, without_gradient; and the values of attributes,
-        given as (object, name)."""
+        steps, gathered, gathered_scale, gathered_skips, without_gradient; and the values
+        of attributes, given as (object, name)."""
         cdef list copies = [], values = []
         cdef bint was_on = PyGC_Disable()
         try:
@@ -188,7 +189,7 @@ cdef class Resolved:
                 values.append(getattr(obj, name))
             counts = (
                 self.taken, self.steps, self.gathered, self.gathered_scale,
-                self.without_gradient,
+                self.gathered_skips, self.without_gradient,
             )
             return copies, counts, values
         finally:

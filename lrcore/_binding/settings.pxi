@@ -65,8 +65,8 @@ cdef class Counts:
     """What a plan has counted after a step, for a plan that goes on from it.
 
     t : steps taken.  steps : those of each leaf.  gathered : gradients gathered since.
-    without_gradient : the leaves of which none was gathered.  gathered_scale : see
-    Resolved.
+    gathered_scale, gathered_skips : see Resolved.  without_gradient : the leaves of which
+    none was gathered.
     """
 
     cdef object t
@@ -74,10 +74,11 @@ cdef class Counts:
     cdef set never, to_come
     cdef int gathered
     cdef double gathered_scale
+    cdef bint gathered_skips
 
     def __init__(
-        self, t, list steps, int gathered=0, without_gradient=(),
-        double gathered_scale=1,
+        self, t, list steps, int gathered=0, double gathered_scale=1,
+        bint gathered_skips=False, without_gradient=(),
     ):
         cdef list lags = []
         for step in steps:
@@ -85,6 +86,7 @@ cdef class Counts:
         self.t, self.lags = t, lags if any(lags) else None
         self.never, self.to_come = set(without_gradient), set()
         self.gathered, self.gathered_scale = gathered, gathered_scale
+        self.gathered_skips = gathered_skips
 
     cdef void give(self, Plan to) noexcept:
         """Set a plan's counts; this cannot fail.  It is done once.
@@ -94,6 +96,6 @@ cdef class Counts:
         if to.lock.torn:
             to.leave()
         to.taken, to.gathered, to.gathered_scale = self.t, self.gathered, self.gathered_scale
-        to.gathered_skips, to.reports.exists = False, False
+        to.gathered_skips, to.reports.exists = self.gathered_skips, False
         to.never, to.to_come = self.never, self.to_come
         to.numbers.set_lags(self.lags)

@@ -87,6 +87,23 @@ class Tree(NamedTuple):
         leaves = [a if a.group == k else a._replace(group=k) for a, k in pairs]
         return self._replace(leaves=leaves)
 
+    def __reduce__(self) -> Any:
+        """Return a function and its arguments, from which a copy or pickle is made.
+
+        The innermost containers come first: `pickle` and `deepcopy`, which recurse into
+        what a container holds, have then met all of it before.
+        """
+        if not self.leaves:
+            return Tree, (*self,)
+        containers = [node.container for node in reversed(self.nodes)]
+        groups = [leaf.group for leaf in self.leaves]
+        return _copied, (containers, root(self), self.grouped, groups)
+
+
+def _copied(_: list[Any], params: Any, grouped: bool, groups: list[int]) -> Tree:
+    """Return the tree of copied params."""
+    return flatten(params, grouped=grouped).in_groups(groups)
+
 
 def flatten(params: Any, *, grouped: bool = False, name: str = "params") -> Tree:
     """The tree of one structure, or of a list with one structure a group.

@@ -18,9 +18,13 @@ from lrcore._shared.words import error, kind, shortened, shown
 from lrcore._stateful import StatefulSchedule
 from lrcore.checkpoint import _layout, _random
 from lrcore.schedules import Schedule
+from lrcore.schedules._schedule import DEEPEST
 
-_DEEPEST = 100
-"""The most containers within each other, of which JSON's readers limit the number."""
+_DEEPEST = 2 * DEEPEST + 10
+"""The most containers within each other, of which JSON's readers limit the number.
+
+A schedule that holds others has two: its dict, and the list of the others.
+"""
 
 _WIDEST = 4096
 """The most bits of an int: Python limits the digits that it reads."""
@@ -79,10 +83,9 @@ class Encoder:
 
     def _container(self, value: Any, where: str, name: str) -> Any:
         if isinstance(value, (list, tuple)):
-            parts = [
-                self.encode(each, f"{where}[{i}]", f"{name}.{i}")
-                for i, each in enumerate(value)
-            ]
+            parts = []
+            for i, each in enumerate(value):  # no comprehension: it recurses deeper
+                parts.append(self.encode(each, f"{where}[{i}]", f"{name}.{i}"))
             return parts if isinstance(value, list) else {"$tuple": parts}
         if isinstance(value, Mapping):
             return self._dict(value, where, name)
@@ -150,10 +153,10 @@ class Encoder:
                     where,
                     f"expected keys of strings, numbers and tuples, found {shown(key)}",
                 )
-        pairs = [
-            (key, self.encode(v, f"{where}[{shown(key)}]", f"{name}.{key}"))
-            for key, v in value.items()
-        ]
+        pairs = []
+        for key, v in value.items():
+            inner = self.encode(v, f"{where}[{shown(key)}]", f"{name}.{key}")
+            pairs.append((key, inner))
         plain = all(type(key) is str and not key.startswith("$") for key in value)
         if plain:
             return dict(pairs)

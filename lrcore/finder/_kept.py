@@ -71,10 +71,8 @@ class Kept:
                 f"opt: expected its {len(self._hypers)} groups, found "
                 f"{len(opt.param_groups)}; call add_group before or after the sweep"
             )
-        t, steps, gathered, gathered_scale, without_gradient = self._counts
-        counts = Counts(t, steps, gathered, without_gradient, gathered_scale)
         commit = Commit(opt._plan.lock)
-        commit.give(opt._plan, counts=counts)
+        commit.give(opt._plan, counts=Counts(*self._counts))
         opt._add_options(commit, self._options)
         for group, hyper in zip(opt.param_groups, self._hypers, strict=True):
             group.add_to(commit, hyper)

@@ -25,7 +25,8 @@ parse                                     any from text, which is not run
 A schedule can drive every number of an optimizer but integers and initial values: the
 learning rate, momentum, betas, weight decay.  So can any other function of the step;
 schedules check their parameters when they are made.  Where a schedule takes another
-one, it also takes a number or any other function of the step.
+one, it also takes a number or any other function of the step.  At most 100 may be
+within each other; a sum, a product or a join holds any number beside each other.
 
 Parameters have the same names in all schedules: `base` is the first value, or the value
 after a warm-up; `peak` the highest and `end` the last one; `total` the number of steps

@@ -51,4 +51,6 @@ def are_sorted(name: str, values: tuple[float, ...]) -> None:
         raise ValueError(f"{name}: expected sorted steps, found ({listed(values)})")
 
 
-Moments = Annotated[tuple[int, ...], several(steps(0).check, least=0)]
+MOMENTS = several(steps(0).check, least=0)
+
+Moments = Annotated[tuple[int, ...], MOMENTS]

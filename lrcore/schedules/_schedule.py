@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import Field, fields, is_dataclass
-from functools import cache
+from functools import cache, cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_type_hints
 
@@ -31,15 +31,17 @@ class Makers:
     add: Callable[[Operand, Operand], Schedule]
     clamp: Callable[..., Schedule]
     divide: Callable[[Schedule, float], Schedule]
-    join: Callable[..., Schedule]
     multiply: Callable[[Operand, Operand], Schedule]
-    operand: Callable[[str, Operand], Schedule]
     per_epoch: Callable[..., Schedule]
     subtract: Callable[[Operand, Operand], Schedule]
+    then: Callable[[Schedule, int, Operand], Schedule]
     warmup: Callable[..., Schedule]
 
 
 MAKERS = Makers()
+
+DEEPEST = 100
+"""The most schedules within each other, as repr, comparing and saving recurse."""
 
 
 class Schedule(Evaluated):
@@ -115,9 +117,10 @@ class Schedule(Evaluated):
         """Follow this schedule up to step `at`, and the other from there on.
 
         The other counts from its own start.  It is a schedule, another function of the
-        step, or a number, which is a constant.
+        step, or a number, which is a constant.  ``a.then(5, b).then(9, c)`` is one
+        join of three.
         """
-        return MAKERS.join((self, MAKERS.operand("other", other)), (at,))
+        return MAKERS.then(self, at, other)
 
     def scale(self, factor: float) -> Schedule:
         """Multiply by a number: ``factor * self``."""
@@ -193,26 +196,15 @@ class Schedule(Evaluated):
         TypeError, ValueError
             It is not from ``to_dict()``, or a parameter is out of its domain.
         """
-        if not isinstance(saved, Mapping) or not isinstance(saved.get("schedule"), str):
-            raise TypeError(
-                f"saved: expected a schedule's to_dict(), found {shown(saved)}"
-            )
-        kind = Schedule._known.get(saved["schedule"])
-        if kind is None:
-            raise ValueError(
-                f"schedule: found an unknown one, {shown(saved['schedule'])}"
-            )
-        if not is_dataclass(kind):
-            raise _no_dataclass(kind)
-        given = {name: _revived(saved[name]) for name in saved if name != "schedule"}
-        known = [f.name for f in fields(kind)]
-        taken = {*known, *kind._renamed}
-        if unknown := [name for name in given if name not in taken]:
-            raise ValueError(
-                f"{shortened(kind.__name__)}: expected parameters of {known}, found "
-                f"[{listed(unknown)}]"
-            )
-        return kind(**given)
+        return _from_dict(saved, 2 * DEEPEST)
+
+    @cached_property
+    def _depth(self) -> int:
+        """The most schedules within each other, itself included."""
+        values = (getattr(self, f.name) for f in _fields(self))
+        held = (v if isinstance(v, tuple) else (v,) for v in values)
+        depths = (s._depth for each in held for s in each if isinstance(s, Schedule))
+        return 1 + max(depths, default=0)
 
     # --- its picture ---------------------------------------------------------------
 
@@ -269,13 +261,44 @@ def _checks(cls: type[Schedule]) -> dict[str, Check]:
     }
 
 
+def _from_dict(saved: Any, room: int) -> Schedule:
+    """Return the schedule of a dict.
+
+    room : the most containers within it.
+    """
+    if not isinstance(saved, Mapping) or not isinstance(saved.get("schedule"), str):
+        raise TypeError(f"saved: expected a schedule's to_dict(), found {shown(saved)}")
+    kind = Schedule._known.get(saved["schedule"])
+    if kind is None:
+        raise ValueError(f"schedule: found an unknown one, {shown(saved['schedule'])}")
+    if not is_dataclass(kind):
+        raise _no_dataclass(kind)
+    given = {n: _revived(value, room) for n, value in saved.items() if n != "schedule"}
+    known = [f.name for f in fields(kind)]
+    taken = {*known, *kind._renamed}
+    if unknown := [name for name in given if name not in taken]:
+        raise ValueError(
+            f"{shortened(kind.__name__)}: expected parameters of {known}, found "
+            f"[{listed(unknown)}]"
+        )
+    return kind(**given)
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Schedule):
         return value.to_dict()
     return [_plain(v) for v in value] if isinstance(value, tuple) else value
 
 
-def _revived(value: Any) -> Any:
+def _revived(value: Any, room: int) -> Any:
+    """Return the parameter of a dict; see `_from_dict`."""
+    if not isinstance(value, (Mapping, list)):
+        return value
+    if room == 0:
+        raise ValueError(
+            f"saved: expected at most {DEEPEST} schedules within each other, found "
+            f"more containers than these have, with {shown(value)} in them"
+        )
     if isinstance(value, Mapping):
-        return Schedule.from_dict(value)
-    return tuple(map(_revived, value)) if isinstance(value, list) else value
+        return _from_dict(value, room - 1)
+    return tuple(_revived(each, room - 1) for each in value)

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 from lrcore._shared.domains import FINITE
 from lrcore._shared.sums import in_order
+from lrcore.schedules._operands import Inner, S, Several, inner, operand, unchecked
 from lrcore.schedules._schedule import MAKERS, Operand, Schedule
-from lrcore.schedules.plain import Constant, Inner, Several, operand
+from lrcore.schedules.plain import Constant
 
 __all__ = ["Clamp", "Product", "Quotient", "Sum"]
 
@@ -119,9 +120,7 @@ class Clamp(Schedule):
 
 def _add(a: Operand, b: Operand) -> Sum:
     """Return ``a + b``; a sum of sums is one sum."""
-    pair = operand("other", a), operand("other", b)
-    terms = [s.terms if isinstance(s, Sum) else (s,) for s in pair]
-    return Sum(terms[0] + terms[1])
+    return _one(Sum, "terms", a, b)
 
 
 def _subtract(a: Operand, b: Operand) -> Sum:
@@ -132,9 +131,20 @@ def _subtract(a: Operand, b: Operand) -> Sum:
 
 def _multiply(a: Operand, b: Operand) -> Product:
     """Return ``a * b``; a product of products is one product."""
-    pair = operand("other", a), operand("other", b)
-    factors = [s.factors if isinstance(s, Product) else (s,) for s in pair]
-    return Product(factors[0] + factors[1])
+    return _one(Product, "factors", a, b)
+
+
+def _one(kind: type[S], name: str, a: Operand, b: Operand) -> S:
+    """Return one sum or product of two schedules, which may be that themselves."""
+    depth, held = 0, tuple[Schedule, ...]()
+    for s in (operand("other", a), operand("other", b)):
+        if isinstance(s, kind):
+            held += getattr(s, name)
+            depth = max(depth, s._depth)
+        else:
+            held += (inner("other", s),)
+            depth = max(depth, s._depth + 1)
+    return unchecked(kind, depth, **{name: held})
 
 
 MAKERS.add = _add

@@ -9,7 +9,9 @@ from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from lrcore._shared.domains import choice
+from lrcore.schedules._operands import Inner, Several, inner, operand, unchecked
 from lrcore.schedules._parameters import (
+    MOMENTS,
     Flag,
     Fraction,
     MaybeNoSteps,
@@ -18,7 +20,6 @@ from lrcore.schedules._parameters import (
     are_sorted,
 )
 from lrcore.schedules._schedule import MAKERS, Operand, Schedule
-from lrcore.schedules.plain import Inner, Several
 
 __all__ = ["Join", "PerEpoch", "Warmup", "join"]
 
@@ -153,6 +154,20 @@ def join(schedules: Sequence[Operand], at: Sequence[int]) -> Join:
     return Join(schedules, at)  # type: ignore[arg-type] # which makes tuples of them
 
 
+def _then(first: Schedule, at: int, other: Operand) -> Join:
+    """Return ``first.then(at, other)``; a join that another one follows is one join."""
+    schedule = inner("other", operand("other", other))
+    (begin,) = MOMENTS("at", (at,))
+    if not isinstance(first, Join) or (first.at and begin < first.at[-1]):
+        return Join((first, schedule), (begin,))
+    return unchecked(
+        Join,
+        max(first._depth, schedule._depth + 1),
+        schedules=(*first.schedules, schedule),
+        at=(*first.at, begin),
+    )
+
+
 @dataclass(frozen=True, repr=False)
 class PerEpoch(Schedule):
     """A schedule that counts epochs: ``of(t // steps)``.
@@ -189,6 +204,6 @@ class PerEpoch(Schedule):
         return self.steps * self.of._length
 
 
-MAKERS.join = Join
 MAKERS.per_epoch = PerEpoch
+MAKERS.then = _then
 MAKERS.warmup = Warmup

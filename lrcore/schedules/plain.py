@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from lrcore._shared.domains import FINITE, is_schedule, real, takes_step
+from lrcore._shared.domains import is_schedule, real, takes_step
 from lrcore._shared.words import shown
 from lrcore._stateful import StatefulSchedule
-from lrcore.schedules._parameters import Finite, several
-from lrcore.schedules._schedule import MAKERS, Schedule
+from lrcore.schedules._parameters import Finite
+from lrcore.schedules._schedule import Schedule
 
 __all__ = ["Constant", "Function"]
 
@@ -37,7 +37,8 @@ class Constant(Schedule):
         return 1
 
 
-def _pure(name: str, value: Any) -> Any:
+def pure(name: str, value: Any) -> Any:
+    """Check a function of the step, which has no state."""
     if not is_schedule(value):
         raise TypeError(
             f"{name}: expected a function of the step, found {shown(value)}"
@@ -68,7 +69,7 @@ class Function(Schedule):
     (0.1, 0.1, 0.05)
     """
 
-    function: Annotated[Callable[[Any], Any], _pure]
+    function: Annotated[Callable[[Any], Any], pure]
 
     def _at(self, t: Any, xp: Any) -> Any:
         if isinstance(t, np.ndarray):
@@ -87,17 +88,3 @@ class Function(Schedule):
             f"to_dict: expected schedules, found the function {shown(self.function)}; "
             "write it as a subclass of Schedule, or pickle it"
         )
-
-
-def operand(name: str, value: Any) -> Schedule:
-    """Return the schedule that a schedule, a function or a number stands for."""
-    value = FINITE.or_schedule(name, value)
-    if isinstance(value, Schedule):
-        return value
-    return Function(_pure(name, value)) if callable(value) else Constant(value)
-
-
-Inner = Annotated[Schedule, operand]
-Several = Annotated[tuple[Schedule, ...], several(operand)]
-
-MAKERS.operand = operand

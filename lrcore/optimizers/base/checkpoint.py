@@ -115,14 +115,7 @@ def add(
     opt._add_options(commit, {**opt._options, **own})
     for own_schedule, new_schedule in takes:
         own_schedule._take(new_schedule, commit)
-    counts = Counts(
-        found.t,
-        found.steps,
-        found.gathered,
-        found.without_gradient,
-        found.gathered_scale,
-    )
-    commit.give(opt._plan, counts=counts)
+    commit.give(opt._plan, counts=found.counts)
     for i, new_hyper in zip(found.groups, hypers, strict=True):
         opt.param_groups[i].add_to(commit, new_hyper)
     for state, new in zip(opt.state, found.states, strict=True):

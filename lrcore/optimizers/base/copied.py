@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, NoReturn
 
 from lrcore._core import Commit
-from lrcore._shared import trees
+from lrcore._shared.trees import Tree
 from lrcore.optimizers.base import checkpoint
-from lrcore.optimizers.base.group import ParamGroup, arrays_of
+from lrcore.optimizers.base.group import ParamGroup, checked
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.kind import Kind
 from lrcore.optimizers.base.planned import Planned
@@ -41,7 +41,8 @@ class Copied(Planned):
         """Return a function, its arguments, and attributes.
 
         The arguments hold the params themselves, so params that are copied or pickled
-        together with the optimizer are still shared with it.
+        together with the optimizer are still shared with it.  Params nested too deep
+        for `pickle` and `deepcopy` have to come after it: ``deepcopy((opt, params))``.
         """
         saved = checkpoint.save(self)
         groups = [
@@ -54,9 +55,10 @@ class Copied(Planned):
             )
             for group in self.param_groups
         ]
-        of = [leaf.group for leaf in self._tree.leaves]
-        tree = trees.root(self._tree), self._tree.grouped, of
-        made_of = (type(self), tree, groups, self._group_defaults, self._options, saved)
+        made_of = (
+            *(type(self), self._tree, groups, self._group_defaults, self._options),
+            saved,
+        )
         slots = [
             name
             for kind in type(self).__mro__
@@ -81,7 +83,7 @@ def _slots(kind: type) -> tuple[str, ...]:
 
 def restored(
     kind: type[Planned],
-    tree: tuple[Any, bool, list[int]],
+    tree: Tree,
     groups: list[_Group],
     defaults: Hyper,
     own_options: Hyper,
@@ -90,9 +92,7 @@ def restored(
     """Return an optimizer that continues from the state of the reduced one."""
     opt = kind.__new__(kind)
     made = tuple(ParamGroup(g.params, g.initial, g.optimizer, **g.more) for g in groups)
-    root, grouped, of = tree
-    arrays = arrays_of(root, grouped=grouped).in_groups(of)
-    opt._build(arrays, made, defaults, own_options)
+    opt._build(checked(tree), made, defaults, own_options)
     checkpoint.load(opt, saved, hyper="mine")
     commit = Commit()
     for group, was in zip(made, groups, strict=True):

@@ -224,7 +224,11 @@ def grouped(params: Any) -> bool:
 
 def arrays_of(params: Any, *, grouped: bool = False) -> Tree:
     """Return the checked arrays of params; grouped: of a list with those of groups."""
-    tree = flatten(params, grouped=grouped)
+    return checked(flatten(params, grouped=grouped))
+
+
+def checked(tree: Tree) -> Tree:
+    """Return a tree, after checking that its arrays can be updated."""
     if not tree.leaves or not updatable([leaf.array for leaf in tree.leaves]):
         containers.params(tree)
     return tree

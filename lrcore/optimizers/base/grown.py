@@ -87,8 +87,9 @@ class Grown(Planned):
             old.t,
             [*old.steps, *(0 for _ in fresh)],
             old.gathered,
-            [*old.without_gradient, *fresh],
             old.gathered_scale,
+            old.gathered_skips,
+            [*old.without_gradient, *fresh],
         )
         new.more_scale, new.more_skips = old.more_scale, old.more_skips
         new.parallel_from = old.parallel_from

@@ -35,11 +35,12 @@ class Saved(Planned):
         dict
             ``version`` (of the layout), ``optimizer`` (the class), ``t``, ``steps`` (of
             each array), ``gathered`` (gradients since), ``gathered_scale`` (the factor
-            that they still need, besides `grad_scale`), ``without_gradient`` (the
-            arrays of which none was gathered), ``options``, ``param_groups`` (a dict of
-            hyper-parameters a group), ``patterns`` (of the groups), ``optimizers`` (the
-            class of each array), ``names`` and ``state`` (of each array, in the order
-            of params).
+            that they still need, besides `grad_scale`), ``gathered_skips`` (whether one
+            that is not finite skips the step: see ``scaled``), ``without_gradient``
+            (the arrays of which none was gathered), ``options``, ``param_groups`` (a
+            dict of hyper-parameters a group), ``patterns`` (of the groups),
+            ``optimizers`` (the class of each array), ``names`` and ``state`` (of each
+            array, in the order of params).
         """
         return checkpoint.save(self)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+from lrcore._core import Counts
 from lrcore._shared import containers
-from lrcore._shared.domains import POSITIVE, whole
+from lrcore._shared.domains import FLAG, POSITIVE, whole
 from lrcore._shared.trees import Place
 from lrcore._shared.words import listed, named, shortened, shown
 from lrcore.optimizers.base import matching, options, saved_states
@@ -24,7 +25,10 @@ _NEEDED = (
 )
 """The entries without which a dict is refused."""
 
-_COUNTS = ("t", "steps", "gathered", "gathered_scale", "without_gradient")
+_COUNTS = (
+    *("t", "steps", "gathered", "gathered_scale", "gathered_skips"),
+    "without_gradient",
+)
 """The entries that a plan counts."""
 
 Source = Literal["saved", "mine"]
@@ -34,11 +38,7 @@ Source = Literal["saved", "mine"]
 class Checked(NamedTuple):
     """The contents of a saved dict, after all checks."""
 
-    t: int
-    steps: list[int]
-    gathered: int
-    gathered_scale: float
-    without_gradient: list[int]
+    counts: Counts
     options: Hyper
     groups: dict[int, Hyper]
     states: States
@@ -104,7 +104,8 @@ def checked(
             f"gathered: expected less than accumulate = {shown(most)}, "
             f"found {shown(gathered)}"
         )
-    gathered_scale = POSITIVE.check("gathered_scale", saved.get("gathered_scale", 1.0))
+    scale = POSITIVE.check("gathered_scale", saved.get("gathered_scale", 1.0))
+    skips = FLAG.check("gathered_skips", saved.get("gathered_skips", False))
     if strict and match == "place":
         containers.names(saved["names"], opt._tree)
     sources, loaded = matching.sources(opt, saved, match)
@@ -118,8 +119,11 @@ def checked(
             f"names: expected the arrays of this optimizer{told}; strict=False loads "
             "the others"
         )
-    states, nonfinite = saved_states.checked(opt, saved, sources)
+    states, nonfinite = saved_states.checked(
+        opt, saved, sources, skips=skips or own["skip_nonfinite"]
+    )
     steps, never = _checked_steps(opt, saved, t, sources)
+    counts = Counts(t, steps, gathered, scale, skips, never)
     groups = {}
     if hyper == "saved":
         theirs = containers.entries("param_groups", saved["param_groups"])
@@ -129,10 +133,7 @@ def checked(
             )
         for i, k in matching.pairs(opt, saved, strict):
             groups[i] = opt.param_groups[i].checked(theirs[k])
-    return Checked(
-        *(t, steps, gathered, gathered_scale, never, own, groups, states, nonfinite),
-        loaded,
-    )
+    return Checked(counts, own, groups, states, nonfinite, loaded)
 
 
 def _checked_steps(

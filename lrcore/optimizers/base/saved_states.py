@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lrcore._core import MECHANIC_NUMBERS, RULES, SCALES
+from lrcore._core import GATHERED, MECHANIC_NUMBERS, RULES, SCALES
 from lrcore._shared import arrays, containers
 from lrcore._shared.trees import Leaf, Place
 from lrcore._shared.types import Array
@@ -24,6 +24,8 @@ def checked(
     opt: Planned,
     saved: Mapping[str, Any],
     sources: Sequence[int | None],
+    *,
+    skips: bool,
 ) -> tuple[States, list[Place]]:
     """Return the saved arrays for each of ours, and those that are not finite.
 
@@ -31,6 +33,8 @@ def checked(
     has diverged leaves them, and its user may want to look at it.
 
     sources : for each of our arrays the index of the saved one, or None.
+    skips : whether gathered gradients that are not finite skip the step, so that they
+        are no sign of a run that diverged.
 
     Raises
     ------
@@ -60,7 +64,7 @@ def checked(
             nonfinite += [
                 place._replace(then=f": {name}")
                 for name, array in new.items()
-                if not is_finite(array)
+                if not (skips and name == GATHERED) and not is_finite(array)
             ]
     return mine, nonfinite
 

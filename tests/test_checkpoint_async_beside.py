@@ -3,6 +3,7 @@
 And at the end of the interpreter: nothing is lost, and nothing waits for ever.
 """
 
+import _thread
 import os
 import signal
 import subprocess
@@ -68,18 +69,18 @@ def test_other_optimizers_write_at_the_same_time(tmp_path, held):
 def test_a_handler_of_a_signal_may_save_while_a_save_begins(tmp_path, monkeypatch):
     """Nothing waits for ever, and an error of the handler leaves nothing behind."""
     opt, path = begun(), tmp_path / "run"
-    start = threading.Thread.start
+    start = _thread.start_new_thread
 
-    def interrupted(thread):
-        monkeypatch.setattr(threading.Thread, "start", start)
+    def interrupted(*args):
+        monkeypatch.setattr(_thread, "start_new_thread", start)
         opt.save(path)
         opt.save_async(path).wait()
         if raises:
             raise KeyboardInterrupt
-        start(thread)
+        start(*args)
 
     for raises in (False, True):
-        monkeypatch.setattr(threading.Thread, "start", interrupted)
+        monkeypatch.setattr(_thread, "start_new_thread", interrupted)
         with pytest.raises(KeyboardInterrupt) if raises else nullcontext():
             stepped(opt).save_async(path).wait()
         assert loaded(path).t == opt.t

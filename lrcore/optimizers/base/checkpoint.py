@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lrcore._core import Commit, Counts
+from lrcore._core import Commit
 from lrcore._shared import arrays
 from lrcore._shared.trees import Place
 from lrcore._shared.words import listed, shown

@@ -6,6 +6,7 @@ in the middle of another save, and a forked child has none of the threads.
 
 from __future__ import annotations
 
+import _thread
 import os
 import sys
 import threading
@@ -54,6 +55,9 @@ class Saving:
         self._error: BaseException | None = None
         self._unseen: weakref.finalize[..., Any] | None = None
         self._beginner = threading.get_ident()
+        # Taken by the thread when it begins to write, or by `begin` if an error comes
+        # before that; whoever comes second does nothing.
+        self._turn = threading.Lock()
         # The interpreter waits for a thread that is no daemon before it ends.
         self._thread = threading.Thread(
             target=self._work, args=(write,), name=f"save {path}", daemon=False
@@ -85,20 +89,50 @@ class Saving:
 
     def begin(self) -> None:
         """Let a thread call `write`; without a thread to be had, call it now."""
-        while (other := _writing.setdefault(self.path, self)) is not self:
-            if not other._end():
-                break
         try:
+            while (other := _writing.setdefault(self.path, self)) is not self:
+                if not other._end():
+                    break
             _latest[self._opt()] = self
-            self._thread.start()
-        except RuntimeError:  # no thread can be had
-            self._thread.run()
+            self._start()
         except BaseException:  # of a handler of a signal
-            if self._thread.ident is None:
+            if self._turn.acquire(blocking=False):
                 self._leave()
             raise
 
+    def _start(self) -> None:
+        """Start the thread, from one in which no handler of a signal runs.
+
+        An error in the middle of `Thread.start` may leave a lock of the thread taken,
+        so that it never begins.
+        """
+        errors: list[BaseException] = []
+        begun = threading.Lock()
+        begun.acquire()
+
+        def start() -> None:
+            try:
+                self._thread.start()
+            except BaseException as error:
+                errors.append(error)
+            finally:
+                begun.release()
+
+        try:
+            _thread.start_new_thread(start, ())
+        except RuntimeError as error:
+            errors.append(error)
+        else:
+            with begun:
+                pass
+        for failed in errors:
+            if not isinstance(failed, RuntimeError):
+                raise failed
+            self._thread.run()  # no thread can be had
+
     def _work(self, write: Callable[[], object]) -> None:
+        if not self._turn.acquire(blocking=False):
+            return
         try:
             write()
         except BaseException as error:

@@ -26,7 +26,7 @@ from saves import begun, bits, known, loaded, stepped, unfinished
 
 import lrcore.checkpoint  # noqa: F401 # so that no fork has to
 
-STEPS = 400
+STEPS = 200  # after as many saves a process waits to be killed
 
 
 def forked(work):
@@ -51,7 +51,8 @@ def ended(pid):
 
 def kills(folder, trials, background=0):
     """Kill a process that saves step after step, at random moments."""
-    path, rng, wanted = folder / "run.safetensors", random.Random(0), known(STEPS + 1)
+    path, rng = folder / "run.safetensors", random.Random(0)
+    wanted = known(2 * STEPS + 2)  # the most steps that a file can have taken
     seen = Counter()
     stepped(begun()).save(path)
 
@@ -70,7 +71,7 @@ def kills(folder, trials, background=0):
     took = 0.002  # of a save, roughly
     for _ in range(trials):
         first = loaded(path).t
-        if first > STEPS // 2:
+        if first > STEPS:
             first = 1
             stepped(begun()).save(path)
         said, told = os.pipe()

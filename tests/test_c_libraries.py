@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from compiled import OBJECTS, ROOT, SRC_C, STRICT, locked
+from compiled import NATIVE, OBJECTS, ROOT, SRC_C, STRICT, locked
 
 import libs
 import lrcore
@@ -111,6 +111,26 @@ def test_a_program_is_built_by_pkg_config(prefix, tmp_path):
     links = flags.replace("-llrcore", "-l:liblrcore.a")
     include = f"LRCORE_CFLAGS=-I{prefix}/include"
     assert example(tmp_path / "b", include, f"LRCORE_LIBS={links}") == dynamic
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        (),
+        pytest.param(
+            ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g"),
+            marks=pytest.mark.compilers,
+        ),
+    ],
+    ids=["plain", "sanitized"],
+)
+def test_any_calls_in_any_order_stay_within_bounds(flags, tmp_path):
+    """`c_api SEED TIMES` goes on for longer."""
+    toolchain = NATIVE._replace(openmp=False, flags=flags, link_flags=flags)
+    out = run(toolchain.build("c_api", tmp_path), "1", "1000")
+    failed, taken = map(int, re.findall(r"\d+", out))
+    assert failed > 10_000
+    assert taken > 1000
 
 
 CMAKE = """

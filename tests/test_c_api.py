@@ -15,6 +15,7 @@ from c_plans import (
     names_of,
     states_of,
 )
+from rounding import UPWARD, libm
 
 import lrcore
 from lrcore import _core
@@ -162,6 +163,23 @@ def test_steps_are_those_of_the_optimizer(rule, dtype):
             np.testing.assert_equal(norms[mine], getattr(opt.report, theirs))
     for mine, theirs in zip(averages, opt.ema, strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.skipif(UPWARD is None, reason="how to round up is not known here")
+def test_hyper_parameters_are_not_folded_as_the_caller_rounds():
+    found = []
+    for rounding in (0, UPWARD):
+        p = np.ones(9)
+        plan = Plan()
+        plan.tensor(plan.group("adam", lr=0.1), p, p / 3, *states_of("adam", p))
+        libm.fesetround(rounding)
+        try:
+            assert {plan.step() for _ in range(9)} == {TAKEN}
+            assert libm.fegetround() == rounding
+        finally:
+            libm.fesetround(0)
+        found.append(p)
+    np.testing.assert_array_equal(*found)
 
 
 def test_coefficients_can_be_set_instead_of_hyper_parameters():

@@ -7,14 +7,17 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from c_plans import Plan, hypers_of
 from compiled import NATIVE, OBJECTS, ROOT, SRC_C, STRICT, locked
 
 import libs
 import lrcore
+from lrcore import _core
 
 HEADER = (SRC_C / "lrcore.h").read_text()
 DECLARED = re.findall(r"^LRC_API [^;]*;", HEADER, re.MULTILINE)
 FUNCTIONS = {re.search(r"\b(lrc_\w+)\(", each)[1] for each in DECLARED}
+PAGE = (ROOT / "docs/c_api.md").read_text()
 EXAMPLE = ROOT / "examples/embed_c"
 
 
@@ -79,10 +82,33 @@ def test_cython_declares_the_same_functions():
 
 
 def test_the_page_describes_each_function():
-    page = (ROOT / "docs/c_api.md").read_text()
-    signatures = re.findall(r"^\| `([^`]*)`", page, re.MULTILINE)
+    signatures = re.findall(r"^\| `([^`]*)`", PAGE, re.MULTILINE)
     described = {f"LRC_API {text};" for text in signatures if "(" in text}
     assert described == {re.sub(r"\s+", " ", each) for each in DECLARED}
+
+
+def test_the_page_has_the_hyper_parameters_and_how_they_begin():
+    plan, said = Plan(), {}
+    for names, begin in re.findall(
+        r"^\| (`\w+`.*?) \| (lr .*?)[;|]", PAGE, re.MULTILINE
+    ):
+        values = dict(each.split(" ") for each in begin.strip().split(", "))
+        for name in re.findall(r"`(\w+)`", names):
+            said[name] = {key: float(value) for key, value in values.items()}
+    common = dict.fromkeys(("weight_decay", "l2", "maximize", "clip_value"), 0.0)
+    for rule, values in said.items():
+        group = plan.group(rule)
+        found = {name: plan.got("get_hyper", group, name) for name in hypers_of(rule)}
+        assert found == {**common, "ema_decay": 0.999, **values}, rule
+    assert {*said} == {rule for rule in _core.RULES if hypers_of(rule)}
+
+
+def test_the_page_has_the_options():
+    plan = Plan()
+    assert plan.set_option("", 0) < 0
+    (names,) = re.findall("expected one of (.*), found", plan.text)
+    (text,) = re.findall(r"^Options: (.*?)\n\n", PAGE, re.MULTILINE | re.DOTALL)
+    assert {*names.split(", ")} <= {*re.findall(r"`(\w+)`", text)}
 
 
 # --- programs -------------------------------------------------------------------------

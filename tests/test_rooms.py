@@ -26,7 +26,7 @@ LAYERS = [
     {"_stateful"},
     {"optimizers", "reference", "schedules"},
     {"_config", "data", "finder", "kernels", "monitor", "space", "training"},
-    {"batch_size", "checkpoint", "plots", "search", "threadpool"},
+    {"batch_size", "checkpoint", "jax_ffi", "plots", "search", "threadpool"},
     {"lrcore"},
     {"bench"},
     {"cli"},

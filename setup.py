@@ -63,6 +63,9 @@ NO_DEBUG = ["-g0"]
 # The environment's CFLAGS reach the linker, where -ffast-math would make the whole
 # process flush subnormals to zero.
 NO_FAST_MATH = ["-O3", "-fno-fast-math", "-fno-unsafe-math-optimizations"]
+# The functions of lrcore.h are exported.  The extension calls its own, even in a
+# program that is linked with another copy of them.
+OWN_FUNCTIONS = ["-Wl,-Bsymbolic"] if sys.platform == "linux" else []
 
 OPENMP_PROBE = """
 #include <omp.h>
@@ -161,8 +164,11 @@ class BuildExt(build_ext):
         self.compiler.link_shared_object(
             [str(obj.path) for obj in objects],
             self.get_ext_fullpath(extension.name),
-            extra_postargs=[*openmp, "-pthread", *NO_FAST_MATH],
+            extra_postargs=[*openmp, "-pthread", *NO_FAST_MATH, *OWN_FUNCTIONS],
         )
+        header = Path(self.get_ext_fullpath(extension.name)).parent / "include"
+        header.mkdir(parents=True, exist_ok=True)
+        shutil.copy(SRC_C / "lrcore.h", header)
 
     def cythonized(self, extension, folder):
         """Translate the binding to C; return the path of that file."""

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "lrcore.h"
+#include "plan.h"
 
 enum { ROUNDS = 15, MOST = 64 };
 

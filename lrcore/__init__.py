@@ -17,6 +17,7 @@ show_config               the kernels and threads in use
 set_isa, get_isa          the instruction set
 set_num_threads, ...      the number of threads
 set_threading, ...        what runs them: lrcore's own pool, or OpenMP
+get_include, get_library  the C interface: where its header and functions are
 global_norm, clip_by_...  norms and clipping of gradients by themselves
 LossScaler                dynamic loss scaling
 Monitor                   says what is wrong with a run's learning rate
@@ -41,6 +42,8 @@ from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
 from lrcore import optimizers as optimizers
+from lrcore._c import get_include as get_include
+from lrcore._c import get_library as get_library
 from lrcore._config import get_isa as get_isa
 from lrcore._config import get_num_threads as get_num_threads
 from lrcore._config import get_threading as get_threading

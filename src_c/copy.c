@@ -1,6 +1,6 @@
 /* copy.c: lrc_copy(), for a copy of a run at one moment, which is saved later. */
 
-#include "lrcore.h"
+#include "plan.h"
 #include "portable.h"
 #include "split.h"
 

@@ -4,7 +4,7 @@
 #ifndef LRC_KERNELS_H
 #define LRC_KERNELS_H
 
-#include "lrcore.h"
+#include "plan.h"
 #include "view.h"
 
 /* The forms of a kernel, by the terms of the driver that it has.

@@ -1,275 +1,249 @@
-/* lrcore.h: the C interface of lrcore, the fused in-place parameter update.
+/* lrcore.h: the C interface of lrcore, fused in-place optimizer steps.
  *
- * A step takes a plan: the tensors, the groups that they belong to, and how to run.
- * For each element of each tensor it computes, in the tensor's own precision,
+ *     lrc_plan *plan;
+ *     lrc_plan_create(&plan, lrc_heap());
+ *     int group = lrc_plan_add_group(plan, lrc_rule_id("adam"));
+ *     lrc_plan_set_hyper(plan, group, "lr", 1e-3);
+ *     void *states[] = {m, v};
+ *     lrc_plan_add_tensor(plan, group, LRC_F32, n, p, g, states, 2);
+ *     while (training) {
+ *         ... write the gradient to g ...
+ *         if (lrc_plan_step(plan) < 0) puts(lrc_plan_error(plan));
+ *     }
+ *     lrc_plan_destroy(plan);
+ *
+ * docs/c_api.md describes each function, its errors, and what may change in a release.
+ *
+ * A step computes, for each element of each tensor, in the tensor's own precision,
  *
  *     g' = gscale g + l2 p;   u = rule(g', states);   p = decay p - lr u
  *
- * where the rule also updates the states.  A group's numbers (gscale, l2, decay, lr and
- * the rule's own) are given as doubles and are rounded once to the tensor's type.
- * Where l2 is 0 the term l2 p is left out, so that an infinite p makes no NaN there.
- *
- * Mechanic (mechanic_delta and mechanic_p0 are set) sums the rule's steps in delta, and
- * moves p by s delta, where s is a learned scale.  With was = p0 - s_before delta,
- *
- *     p0 = p0 + (p - was);   rule;   delta = keep delta + (was - p);   p = p0 - s delta
- *
- * where `was` is computed anew after the rule.  The first term moves p0 if the caller
- * has changed p since the last step; otherwise p0 stays.
- *
- * Then the averages of p are updated, each with its own weight in this step:
- *
- *     a = a + weight (p - a);   then p = a, if the average pulls
- *
- * by the step or, if the plan has averages_later, by lrc_update_averages(): between the
- * two calls the caller may change p, as a projection onto a set does.
- *
  * Before the rule, gradients are scaled and clipped, in this order:
  *
- *     g = grad_scale (g + acc)                    acc: the sum made by lrc_gather()
+ *     g = grad_scale g
  *     g = max(-clip_value, min(clip_value, g))
- *     g = g min(1, clip_norm / |g|)               group's clip_norm, |g| of the tensor
- *     g = g min(1, agc max(|p|, agc_eps) / |g|)   |g| and |p| of each unit of it
- *     g = g min(1, clip_norm / (|g| + clip_eps))  plan's clip_norm, |g| of all tensors
+ *     g = g min(1, clip_norm / (|g| + clip_eps))    |g| of all tensors of the plan
  *
- * A norm that is not finite clips nothing.  With skip_nonfinite, the step is not taken
- * if an element of the gradients, before or after clipping, is not finite.  Norms and
- * this check cost one more pass over the gradients.  Clipping keeps any finite gradient
- * finite: where squares leave the range of a double, the norm is taken of 2^-600 g or
- * 2^600 g, and a factor that is no normal float is applied as two factors.
+ * and after it, an average of p is updated, where a tensor has one:
  *
- * A group of one tensor may have a scale (scales.def: LARS, LAMB, NovoGrad, Adafactor):
- * in each step it changes the group's numbers according to the tensor's norms.  A
- * group may be factored: it keeps a second moment for each row, each column and so on;
- * then the rule gets, instead of g, a direction u: see lrc_factoring.
+ *     a = p in the first step;   then a = a + (1 - ema_decay) (p - a)
  *
- * A group may have a gauge (gauges.def): sums over its tensors, from which the caller
- * makes the group's numbers.  In the middle of a step `ask` calls the caller: see
- * lrc_ask.  A group may be directed: the caller replaces the directions of its rule by
- * others, and gscale and l2 are for these,
+ * Results are the same bits for every instruction set, number of threads, alignment and
+ * floating-point mode of the caller, and those of lrcore's optimizers in Python.
  *
- *     u = rule(g, states);   the caller changes u;   p = decay p - lr (gscale u + l2 p)
+ * Threads.  A function of a plan may be called by one thread at a time for that plan;
+ * different plans may be used at the same time.  All other functions may be called by any
+ * thread at any time.
  *
- * Contract.  Results are the same bits for every instruction set, number of threads,
- * alignment and floating-point mode of the caller; with keep_subnormals also for every
- * architecture (they differ in which results count as subnormal).  The caller
- * guarantees that pointers are aligned to their type, that lengths are right, and that
- * a tensor's buffers overlap no other buffer of the plan (gradients may overlap each
- * other if none is zeroed).  Two threads may step two plans at the same time, but not
- * the same plan.
+ * Errors.  A function that returns int returns a negative number if it fails, and has then
+ * written nothing but the text of lrc_plan_error().  What cannot be checked is the
+ * caller's promise: that addresses are those of as many elements as was said, and stay
+ * valid until the plan is destroyed or given others.
  *
- * Nothing here takes memory from the heap, prints, keeps a reference or ends the
- * process, but for threads: see machine.h. */
+ * Nothing here prints or ends the process.  Memory is taken by the plan's allocator, and
+ * only by functions that say so; threads take theirs from the system. */
 
 #ifndef LRCORE_H
 #define LRCORE_H
 
 #include <stddef.h>
+#include <stdint.h>
+
+/* Windows: define LRC_EXPORTS to build a DLL of lrcore, LRC_IMPORTS to use one. */
+#if defined(_WIN32) && defined(LRC_EXPORTS)
+#define LRC_API __declspec(dllexport)
+#elif defined(_WIN32) && defined(LRC_IMPORTS)
+#define LRC_API __declspec(dllimport)
+#elif defined(__GNUC__) && !defined(_WIN32)
+#define LRC_API __attribute__((visibility("default")))
+#else
+#define LRC_API
+#endif
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
+/* --- version and errors ----------------------------------------------------------- */
+
+/* The version of this header: 10000 major + 100 minor + patch.  lrc_version() is that of
+ * the library. */
+#define LRC_VERSION 100
+LRC_API int lrc_version(void);
+
+/* What functions return.  LRC_REFUSED: the plan cannot step as it is, or not be changed
+ * so. */
 enum {
-    LRC_MAX_STATES = 4,   /* state arrays of a rule */
-    LRC_MAX_COEFS = 12,   /* gscale, l2, decay, lr, then the rule's own */
-    LRC_RULE_COEFS = 4,   /* index of the rule's first own coefficient */
-    LRC_MAX_AVERAGES = 4, /* averages of a tensor */
-    LRC_MAX_SCALE_COEFS = 4,
-    LRC_MAX_GAUGED = 2,      /* arrays that a gauge reads besides g and p */
-    LRC_MAX_SUMS = 4,        /* sums of a gauge */
-    LRC_MAX_GAUGE_COEFS = 3, /* coefficients of a gauge */
-    LRC_MAX_FACTOR_COEFS = 3 /* coefficients of a factored second moment */
+    LRC_OK = 0,
+    LRC_SKIPPED = 0, /* the step was not taken: a gradient is not finite */
+    LRC_TAKEN = 1,
+    LRC_REFUSED = -1,
+    LRC_BAD_ARGUMENT = -2,
+    LRC_NO_MEMORY = -3
 };
 
-typedef enum { LRC_F32, LRC_F64, LRC_N_DTYPES } lrc_dtype;
+/* What a number that a function has returned means; the text is constant. */
+LRC_API const char *lrc_error_text(int code);
 
-#include "registry.h"
+/* --- rules ------------------------------------------------------------------------ */
 
-/* How a second moment v is made from its sides, and its sides from v.
- *
- * LRC_PRODUCT (Adafactor), of a sequence of matrices, with w, eps and added:
- *
- *     row[i] += w (mean over j of (g[i,j]^2 + a) - row[i]);   col[j] likewise
- *     v = row[i] col[j] / max(mean of row, b);   u = g / sqrt(max(v, b^2))
- *
- * where a = eps, b = 0 if `added`, otherwise a = 0, b = eps; eps < 0 means the machine
- * epsilon of the type.  b^2 is at least the smallest normal number, and a mean at most the
- * largest number over the tensor's elements.  With one side, v[i] += w (g[i]^2 + a - v[i]).
- *
- * LRC_LEAST (SM3), of an array of any number of dimensions, with eps:
- *
- *     v = min(side[0][i], side[1][j], ...) + g^2;   u = g / sqrt(v + eps)
- *     side[0][i] = largest v of index i;   side[1][j] likewise, ... */
-typedef enum { LRC_UNFACTORED, LRC_PRODUCT, LRC_LEAST } lrc_factoring;
+/* A rule's number and name never change; new rules get the next numbers.  lrc_rule_id()
+ * returns LRC_BAD_ARGUMENT if there is none of that name, and the others NULL or
+ * LRC_BAD_ARGUMENT if there is none of that number.  Names are separated by ", "; "v >= 0"
+ * is the state v, which no step makes negative.  lrc_rule_hyper() returns the name of
+ * hyper-parameter i, from 0, or NULL past the last; a rule of which 0 is NULL takes
+ * coefficients only. */
+LRC_API int lrc_rule_count(void);
+LRC_API int lrc_rule_id(const char *name);
+LRC_API const char *lrc_rule_name(int rule);
+LRC_API int lrc_rule_n_states(int rule);
+LRC_API const char *lrc_rule_states(int rule);
+LRC_API const char *lrc_rule_coefs(int rule);
+LRC_API const char *lrc_rule_hyper(int rule, int i);
 
-typedef struct {
-    void *x;  /* of p's type, updated; LRC_PRODUCT: n numbers for each matrix */
-    size_t n; /* the length of the dimension */
-} lrc_side;
-
-typedef struct {
-    const lrc_side *side; /* in the order of the memory: the last is that of columns */
-    size_t n_sides;
-} lrc_factors;
-
-/* The units of adaptive clipping: a tensor of shape (outer, reduced, inner) has one, of
- * `reduced` elements, for each pair of an outer and an inner index. */
-typedef struct {
-    size_t outer, reduced, inner;
-} lrc_units;
-
-typedef struct {
-    void *p;   /* parameters, updated */
-    void *g;   /* gradients, read, then zeroed if the plan says so */
-    void *acc; /* the sum of the gradients that lrc_gather() was given; or NULL */
-    void *s[LRC_MAX_STATES];
-    void *a[LRC_MAX_AVERAGES]; /* averages, in the order of the group's; or NULL */
-    void *u; /* scratch like p, if the scale emits or the group is directed */
-    void *mechanic_delta; /* Mechanic's arrays; or NULL */
-    void *mechanic_p0;
-    double *scale_state;                /* if the group's scale has a state */
-    const void *gauged[LRC_MAX_GAUGED]; /* arrays that the gauge reads, may be states */
-    lrc_factors factors;                /* if the group is factored */
-    lrc_units units;                    /* if the group has agc */
-    size_t n;                           /* elements */
-    lrc_dtype dtype;
-    unsigned group; /* index into the plan's groups */
-    /* Elements, strips, units and work of all tensors before this: see
-     * lrc_plan_tensors(). */
-    size_t first, first_strip, first_unit, first_factor;
-    size_t grain; /* chunks have whole grains of its elements; set there, too */
-} lrc_tensor;
-
-typedef struct {
-    double weight; /* of p, in this step; 0: the average does not change */
-    int pulls;     /* whether p is set to the average afterwards */
-} lrc_average;
-
-typedef struct {
-    double keep;        /* factor of delta */
-    double before, now; /* s of the last step and of this one */
-} lrc_mechanic;
-
-typedef struct {
-    lrc_rule rule;
-    double coef[LRC_MAX_COEFS];
-    lrc_scale scale;
-    double scale_coef[LRC_MAX_SCALE_COEFS];
-    lrc_gauge gauge;
-    double gauge_coef[LRC_MAX_GAUGE_COEFS];
-    lrc_factoring factoring;                  /* not together with a scale that emits */
-    double factor_coef[LRC_MAX_FACTOR_COEFS]; /* w, eps, added; or eps */
-    int directed; /* whether the caller replaces the rule's directions */
-    /* Clipping of elements, of the tensor, of its units; 0: none.  A group with a
-     * scale, clip_norm or agc has one tensor. */
-    double clip_value, clip_norm, agc, agc_eps;
-    lrc_mechanic mechanic; /* if its tensors have Mechanic's arrays */
-    lrc_average average[LRC_MAX_AVERAGES];
-} lrc_group;
-
-/* A sum of squares in three parts, which keep any finite sum in range.  A strip whose
- * sum neither overflows nor loses small squares adds it to `mid`; any other adds the
- * sum of (2^-600 x)^2 to `large` or of (2^600 x)^2 to `small` (Blue 1978, "A portable
- * Fortran program to find the Euclidean norm of a vector"). */
-typedef struct {
-    double mid, small, large;
-} lrc_squares;
-
-/* a += b; and the square root of a sum: infinite if it exceeds the largest double. */
-void lrc_add_squares(lrc_squares *a, const lrc_squares *b);
-double lrc_norm(const lrc_squares *sum);
-
-/* What a step measures of a tensor: sums of squares of grad_scale (g + acc), of the
- * clipped gradient, of the new p before averages pull it, and of the change of p. */
-typedef struct {
-    lrc_squares g, clipped, p, u;
-    size_t nonfinite; /* elements of the gradient that are not finite */
-} lrc_report;
-
-/* What lrc_step() returns: the step was taken; skipped, by skip_nonfinite or since
- * `ask` returned this (gradients are zeroed if zero_grads is set); or refused, since
- * the plan has no work or `ask` returned this.  A step that was not taken may have
- * written the report, u and the sums for `ask`, but no parameter, state or average. */
-enum { LRC_REFUSED = -1, LRC_SKIPPED, LRC_TAKEN };
+/* --- plans ------------------------------------------------------------------------ */
 
 typedef struct lrc_plan lrc_plan;
 
-/* What `ask` asks the caller to set in the middle of a step.  GAUGED: the groups'
- * coefficients and Mechanic's numbers, from gauge_sums.  DIRECTED: u, from the rule's
- * directions, which it holds. */
-typedef enum { LRC_ASK_GAUGED, LRC_ASK_DIRECTED } lrc_ask;
-
-struct lrc_plan {
-    lrc_tensor *tensor;
-    size_t n_tensors;
-    size_t total;    /* elements in all tensors, and */
-    size_t n_strips; /* strips of LRC_STRIP: set by lrc_plan_tensors() */
-    lrc_group *group;
-    size_t n_groups;
-    void *work;         /* scratch of a step; lrc_plan_tensors() returns its bytes */
-    lrc_report *report; /* one for each tensor, written; or NULL */
-    double *gauge_sums; /* LRC_MAX_SUMS for each tensor, written, for groups' gauges */
-    /* Returns LRC_TAKEN to go on, or what lrc_step() shall return.  It runs in the
-     * thread that called lrc_step(), with that thread's floating-point mode. */
-    int (*ask)(void *caller, lrc_plan *plan, lrc_ask what); /* or NULL */
-    void *caller;
-    double grad_scale;          /* 0 counts as 1 */
-    double clip_norm, clip_eps; /* 0: none */
-    int skip_nonfinite;   /* whether a gradient that is not finite skips the step */
-    int zero_grads;       /* whether gradients are zeroed after use */
-    int gathered;         /* whether acc is added to the gradients */
-    int averages_later;   /* whether averages wait for lrc_update_averages() */
-    int num_threads;      /* the most that a step uses; 0: lrc_num_threads() */
-    int keep_subnormals;  /* 0: they are flushed to zero, since they slow a step */
-    size_t parallel_from; /* least total for more than one thread; 0: the default */
-};
-
-/* Elements of a strip.  Stages work on a strip while it is in the cache, and norms are
- * summed strip by strip. */
-enum { LRC_STRIP = 2048 };
-
-/* The default of parallel_from.  A second thread, if it is awake, pays from about
- * 40,000 elements on; here two take 0.70 of the time of one (bench/threads.py). */
-enum { LRC_PARALLEL_FROM = 65536 };
-
-/* Number the elements, strips and units of a plan's tensors, once their lengths and
- * units are set.  Returns the bytes of `work`, which must be aligned like a double. */
-size_t lrc_plan_tensors(lrc_plan *plan);
-
-/* Take one step.  The plan's tensors and group coefficients are set. */
-int lrc_step(lrc_plan *plan);
-
-/* Read the gradients as a step does, but take no step and call no `ask`.  Writes the
- * report's sums of gradients, and gauge_sums. */
-int lrc_measure(lrc_plan *plan);
-
-/* Clip the gradients in place; take no step. */
-int lrc_clip(lrc_plan *plan);
-
-/* Update the averages by the weights of the step, if it left them. */
-int lrc_update_averages(lrc_plan *plan);
-
-/* Gather the gradients: acc = g if `first` is set, otherwise acc = acc + g. */
-int lrc_gather(lrc_plan *plan, int first);
-
-/* Copy blocks of n > 0 bytes each, in at most num_threads threads (0: lrc_num_threads()).
- * No block overlaps another one or a copy; `to` is aligned to 64 bytes. */
+/* Takes, resizes and gives back memory, as realloc() does: `memory` is NULL or what it has
+ * returned for `old` bytes; with 0 `bytes` it gives the memory back.  Returns NULL if there
+ * is none; the old memory then stays.  Addresses are aligned for every type. */
 typedef struct {
-    void *to;
-    const void *of;
-    size_t n;
-    size_t first; /* set by lrc_copy(): bytes of the blocks before, in lines of 64 */
-} lrc_block;
+    void *(*resize)(void *context, void *memory, size_t old, size_t bytes);
+    void *context;
+} lrc_allocator;
 
-void lrc_copy(lrc_block *block, size_t n_blocks, int num_threads);
+/* That of realloc() and free(). */
+LRC_API const lrc_allocator *lrc_heap(void);
 
-/* For benchmarks: add g to each of n_arrays arrays (1 to 5) of n floats.  This moves
- * the bytes of a step with almost no arithmetic. */
-void lrc_traffic(const float *g, float *const *arrays, int n_arrays, size_t n,
-                 int num_threads);
+/* Make an empty plan, whose memory comes from a copy of the allocator; it takes memory.
+ * lrc_plan_destroy() gives all memory back, and does nothing with NULL. */
+LRC_API int lrc_plan_create(lrc_plan **plan, const lrc_allocator *memory);
+LRC_API void lrc_plan_destroy(lrc_plan *plan);
 
-#include "machine.h"
+/* Why the plan's last function that failed has failed: the argument, what was found, and
+ * how to mend it; "" if none has.  The text lives until the next function of the plan. */
+LRC_API const char *lrc_plan_error(const lrc_plan *plan);
+
+/* Add a group, which is the tensors with the same rule and hyper-parameters, or a tensor
+ * of n elements to a group; take memory.  Return its number, from 0.
+ *
+ * p, g, states: the parameters, their gradients and the rule's states, as many and in that
+ * order as lrc_rule_states() names; all of the type, with n elements each, aligned to the
+ * type, and disjoint (gradients may overlap each other unless zero_grads is set).  States
+ * begin as 0, or as docs/c_api.md says. */
+LRC_API int lrc_plan_add_group(lrc_plan *plan, int rule);
+typedef enum { LRC_F32, LRC_F64 } lrc_dtype;
+LRC_API int lrc_plan_add_tensor(lrc_plan *plan, int group, int dtype, size_t n, void *p,
+                                void *g, void *const *states, int n_states);
+
+/* Let a tensor have its gradient elsewhere; or let it have an average, NULL: none. */
+LRC_API int lrc_plan_set_gradient(lrc_plan *plan, int tensor, void *g);
+LRC_API int lrc_plan_set_average(lrc_plan *plan, int tensor, void *a);
+
+/* A group's hyper-parameters, by name:
+ *
+ *     lr, weight_decay (p is multiplied by 1 - lr weight_decay), l2 (added to g: l2 p),
+ *     maximize (0 or 1), clip_value (0: none), ema_decay, and the rule's own
+ *
+ * Each step folds them, and the number of the step, into the coefficients of the rule.
+ * They begin as the defaults of the optimizer in Python. */
+LRC_API int lrc_plan_set_hyper(lrc_plan *plan, int group, const char *name,
+                               double value);
+LRC_API int lrc_plan_get_hyper(lrc_plan *plan, int group, const char *name,
+                               double *value);
+
+/* A group's coefficients, by name, instead of hyper-parameters: once one is set, the group
+ * has all of them from its caller, and each must be set before a step.
+ *
+ *     gscale (1 unless set), l2 (0), decay (1), lr, clip_value (0: none), average (the
+ *     weight of p in the average; 0 unless set), and lrc_rule_coefs() */
+LRC_API int lrc_plan_set_coef(lrc_plan *plan, int group, const char *name,
+                              double value);
+LRC_API int lrc_plan_get_coef(lrc_plan *plan, int group, const char *name,
+                              double *value);
+
+/* The plan's options, by name:
+ *
+ *     grad_scale (1), clip_norm (0: none), clip_eps (0), skip_nonfinite (0), zero_grads
+ *     (0), report (0), num_threads (0: lrc_num_threads()), parallel_from (elements from
+ *     which several threads are used; 0: the default), keep_subnormals (0) */
+LRC_API int lrc_plan_set_option(lrc_plan *plan, const char *name, double value);
+LRC_API int lrc_plan_get_option(lrc_plan *plan, const char *name, double *value);
+
+/* Steps taken.  They are set when a run is resumed. */
+LRC_API int lrc_plan_set_steps(lrc_plan *plan, uint64_t steps);
+LRC_API uint64_t lrc_plan_steps(const lrc_plan *plan);
+
+/* Check the plan, and take the memory that a step needs.  The first step after something
+ * was added, and after addresses were changed, does this by itself. */
+LRC_API int lrc_plan_prepare(lrc_plan *plan);
+
+/* Take a step: LRC_TAKEN, LRC_SKIPPED or an error, after which nothing is changed (but
+ * gradients that a skipped step zeroes).  lrc_plan_measure() reads gradients as a step
+ * does, and writes the norms of lrc_plan_norms() only. */
+LRC_API int lrc_plan_step(lrc_plan *plan);
+LRC_API int lrc_plan_measure(lrc_plan *plan);
+
+/* Norms of a tensor, or of all (LRC_ALL), in the last lrc_plan_measure(), or step with the
+ * option `report`: of grad_scale g, of the clipped gradient, of the new p before and of the
+ * change of p; NaN where none was measured.  nonfinite: elements of g that are not. */
+typedef struct {
+    double grad, clipped, param, update;
+    uint64_t nonfinite;
+} lrc_norms;
+enum { LRC_ALL = -1 };
+LRC_API int lrc_plan_norms(lrc_plan *plan, int tensor, lrc_norms *norms);
+
+/* --- instruction sets and threads: settings of the whole process ------------------- */
+
+/* The instruction sets of this build, best last.  lrc_isa() names the one in use: that
+ * of the environment variable LRCORE_ISA if it runs here, otherwise the best that runs.
+ * lrc_set_isa() chooses another and returns 0, or -1 if this build or processor does
+ * not have it; lrc_set_isa(NULL) returns to the default. */
+LRC_API size_t lrc_isa_count(void);
+LRC_API const char *lrc_isa_name(size_t i);
+LRC_API int lrc_isa_runs(size_t i);
+LRC_API const char *lrc_isa(void);
+LRC_API int lrc_set_isa(const char *name);
+
+/* Threads.
+ *
+ * Two things make them.  The pool makes its own in the first step that needs them, with
+ * all signals but faults blocked and a stack of 1 MiB, and ends them at exit or when the
+ * library is unloaded; if the system refuses a thread, steps go on with fewer.  OpenMP
+ * would end the process then.  So lrcore tries first whether its threads can be had; if
+ * not, or if their stacks are below 256 KiB (OMP_STACKSIZE), the pool does the work.
+ *
+ * A child process has none of the threads.  The pool makes its own there, but libgomp
+ * would wait for them forever.  So before each fork of a process that has stepped by
+ * several threads of OpenMP, lrcore ends them with
+ * omp_pause_resource_all(omp_pause_soft); the next parallel region, in parent and child,
+ * makes new ones (0.5 ms).  The host program loses the threadprivate data of the ended
+ * threads, and nothing else. */
+
+/* What runs a step in several threads: "pool", lrcore's own threads; "openmp", if this
+ * build has it; or "serial", which makes none.  lrc_threading() names the one in use:
+ * that of the environment variable LRCORE_THREADING, otherwise the first.
+ * lrc_set_threading() chooses another and returns 0, or -1 if this build does not have
+ * it; lrc_set_threading(NULL) returns to the default.  The results are the same bits. */
+LRC_API size_t lrc_threading_count(void);
+LRC_API const char *lrc_threading_name(size_t i);
+LRC_API const char *lrc_threading(void);
+LRC_API int lrc_set_threading(const char *name);
+
+/* The number of threads of a step.  lrc_set_num_threads(0) returns to the default: the
+ * number of OpenMP (OMP_NUM_THREADS, OMP_THREAD_LIMIT, threadpoolctl), if the build has
+ * it, or fewer if the processor affinity or lrc_limit_threads() allow fewer
+ * (lrc_limit_threads(0): no limit).
+ * lrc_threads_refused() tells whether the system has refused to make a thread for the
+ * pool: steps go on with those that it has, and the process asks for no more. */
+LRC_API int lrc_num_threads(void);
+LRC_API void lrc_set_num_threads(int n);
+LRC_API int lrc_num_threads_set(void); /* by lrc_set_num_threads(); 0: the default */
+LRC_API void lrc_limit_threads(int n);
+LRC_API int lrc_threads_refused(void);
+LRC_API int lrc_has_openmp(void);
 
 #ifdef __cplusplus
 }

@@ -7,7 +7,7 @@
  *     float *states[] = {m, v};
  *     lrc_inline_adam(p, g, states, n, c);
  *
- * steps n parameters p by their gradients g.  c has the numbers of a group (lrcore.h):
+ * steps n parameters p by their gradients g.  c has the numbers of a group (plan.h):
  * gscale, l2, decay, lr, then the rule's own in the order of rules.def; the rest is not
  * used.  The states are in that order, too.  The arrays do not overlap.
  *

@@ -1,5 +1,5 @@
 /* registry.h: the lists rules.def, scales.def and gauges.def as enums and tables; a
- * part of lrcore.h, which includes it. */
+ * part of plan.h, which includes it. */
 
 #ifndef LRC_REGISTRY_H
 #define LRC_REGISTRY_H

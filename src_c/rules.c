@@ -1,6 +1,8 @@
-/* rules.c: rules.def and gauges.def as tables. */
+/* rules.c: rules.def and gauges.def as tables, and the functions of lrcore.h for rules. */
 
-#include "lrcore.h"
+#include <string.h>
+
+#include "setup.h"
 
 #define LRC_RULE(id, name, bound, n_state, states, coefs)                              \
     _Static_assert(n_state <= LRC_MAX_STATES, #name " has too many states");
@@ -25,3 +27,45 @@ const lrc_gauge_info lrc_gauges[LRC_N_GAUGES] = {
     [LRC_NO_GAUGE] = {"", 0, "", 0, ""},
 #include "gauges.def"
 };
+
+/* --- lrcore.h ----------------------------------------------------------------------- */
+
+static int is_rule(int rule) { return rule >= 0 && rule < LRC_N_RULES; }
+
+int lrc_rule_count(void) { return LRC_N_RULES; }
+
+int lrc_rule_id(const char *name)
+{
+    for (int i = 0; name && i < LRC_N_RULES; i++)
+        if (strcmp(name, lrc_rules[i].name) == 0) return i;
+    return LRC_BAD_ARGUMENT;
+}
+
+const char *lrc_rule_name(int rule)
+{
+    return is_rule(rule) ? lrc_rules[rule].name : NULL;
+}
+
+int lrc_rule_n_states(int rule)
+{
+    return is_rule(rule) ? lrc_rules[rule].n_state : LRC_BAD_ARGUMENT;
+}
+
+const char *lrc_rule_states(int rule)
+{
+    return is_rule(rule) ? lrc_rules[rule].states : NULL;
+}
+
+const char *lrc_rule_coefs(int rule)
+{
+    return is_rule(rule) ? lrc_rules[rule].coefs : NULL;
+}
+
+const char *lrc_rule_hyper(int rule, int i)
+{
+    if (!is_rule(rule) || i < 0) return NULL;
+    const lrc_named *hyper = lrc_hyper_of((lrc_rule)rule, i);
+    return hyper ? hyper->name : NULL;
+}
+
+int lrc_version(void) { return LRC_VERSION; }

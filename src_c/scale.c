@@ -41,7 +41,7 @@ const lrc_scale_info lrc_scales[LRC_N_SCALES] = {
 #undef LRC_SCALE
 
 #define LRC_SCALE(id, name, emits, n_state, states, coefs) [id] = name,
-static void (*const functions[LRC_N_SCALES])(const double *, const lrc_norms *,
+static void (*const functions[LRC_N_SCALES])(const double *, const lrc_scale_input *,
                                              double *, double *) = {
 #include "scales.def"
 };
@@ -120,7 +120,7 @@ static void meet(lrc_run *run)
         lrc_numbers *numbers = run->numbers + t->group;
         if (group->scale == LRC_NO_SCALE) continue;
         const lrc_measured sums = lrc_sum_up(run, t);
-        const lrc_norms norms = {sums.x, sums.p, (double)t->n};
+        const lrc_scale_input norms = {sums.x, sums.p, (double)t->n};
         if (!group->factoring) /* undo the split of gscale */
             numbers->f64[0] *= numbers->before_kernel[0];
         functions[group->scale](group->scale_coef, &norms, t->scale_state,

@@ -9,6 +9,6 @@ typedef struct {
     lrc_squares xx; /* sum of squares of the gradient, or of u where the scale emits */
     lrc_squares pp; /* sum of squares of p */
     double n;       /* number of elements */
-} lrc_norms;
+} lrc_scale_input;
 
 #endif

@@ -1,4 +1,4 @@
-/* step.c: the functions of lrcore.h that run a plan, each with its list of passes; and
+/* step.c: the functions of plan.h that run a plan, each with its list of passes; and
  * the pass that steps. */
 
 #include <math.h>

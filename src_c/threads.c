@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lrcore.h"
+#include "plan.h"
 
 /* --- the back ends ---------------------------------------------------------------- */
 

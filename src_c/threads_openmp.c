@@ -7,7 +7,7 @@
  *
  * A child process does not have the threads of libgomp's pool, and would wait for them
  * in its first step.  So the pool is ended before each fork of a process in which
- * lrcore has made one; machine.h says what is lost with it.  LLVM's runtime handles
+ * lrcore has made one; lrcore.h says what is lost with it.  LLVM's runtime handles
  * forks itself, and hangs if a fork handler calls it.  Which runtime is used is not
  * known at compile time: LLVM's may be installed under libgomp's name, and has the same
  * functions. */

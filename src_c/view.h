@@ -8,7 +8,7 @@
 #ifndef LRC_VIEW_H
 #define LRC_VIEW_H
 
-#include "lrcore.h"
+#include "plan.h"
 
 typedef struct {
     void *g, *p, *acc, *u;

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lrcore.h"
+#include "plan.h"
 
 enum { N = 5003, STEPS = 3 };
 

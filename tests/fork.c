@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lrcore.h"
+#include "plan.h"
 
 enum { N = 1 << 17 };
 

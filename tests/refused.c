@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lrcore.h"
+#include "plan.h"
 
 enum { N = 1 << 17 };
 

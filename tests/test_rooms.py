@@ -25,7 +25,7 @@ LAYERS = [
     {"_core"},
     {"_stateful"},
     {"optimizers", "reference", "schedules"},
-    {"_config", "data", "finder", "kernels", "monitor", "space", "training"},
+    {"_c", "_config", "data", "finder", "kernels", "monitor", "space", "training"},
     {"batch_size", "checkpoint", "jax_ffi", "plots", "search", "threadpool"},
     {"lrcore"},
     {"bench"},
@@ -129,7 +129,7 @@ def test_an_import_takes_optimizers_and_little_else():
     after = {*json.loads(done.stdout)}
     assert after.isdisjoint(UNWANTED)
     assert {room(name) for name in after if name in MODULES} == {
-        "_config", "_core", "_shared", "_stateful", "lrcore", "optimizers"
+        "_c", "_config", "_core", "_shared", "_stateful", "lrcore", "optimizers"
     }  # fmt: skip
 
 

@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lrcore.h"
+#include "plan.h"
 #include "threads.h"
 
 enum { N = 100003, STEPS = 40, AT_ONCE = 4 };

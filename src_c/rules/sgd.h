@@ -3,10 +3,10 @@
  *     sgd        u = g
  *     momentum   m = mu m + w g;   u = m           (Polyak 1964)
  *     sgd_hd     u = g, kept as g_old               (Baydin et al. 2018, Algorithm 4)
- *     nesterov   m = mu m + w g;   u = x g + mu m  (Sutskever et al. 2013, eq. 3-4,
- *                                                   rewritten for the point it looks from)
+ *     nesterov   m = mu m + w g;   u = x g + ahead m
+ *                (Sutskever et al. 2013, eq. 3-4, rewritten for the point it looks from)
  *
- * w = 1 - dampening; on the first step of torch's convention mu = 0 and w = 1.  x = 1
+ * w = 1 - dampening and ahead = mu; but on the first step of torch's convention m = g.  x = 1
  * where the learning rate stands outside of the momentum. */
 
 static INLINE real T(sgd)(const real *c, real g, real *s)

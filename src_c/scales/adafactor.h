@@ -6,7 +6,7 @@
  * update u is clipped.  after = 1, or the weight decay factor if RMS(p) is that of the
  * decayed p. */
 
-static void adafactor(const double *c, const lrc_norms *norms, double *state,
+static void adafactor(const double *c, const lrc_scale_input *norms, double *state,
                       double *coef)
 {
     (void)state;

@@ -6,7 +6,8 @@
  * which lr carries instead of u.  Norms are of the whole tensor, and |p| is that after
  * decay. */
 
-static void lamb(const double *c, const lrc_norms *norms, double *state, double *coef)
+static void lamb(const double *c, const lrc_scale_input *norms, double *state,
+                 double *coef)
 {
     (void)state;
     const double p = fabs(c[0]) * lrc_norm(&norms->pp), u = c[2] * lrc_norm(&norms->xx);

@@ -4,7 +4,8 @@
  *
  * with norms of the whole tensor; g' is the input of a momentum rule. */
 
-static void lars(const double *c, const lrc_norms *norms, double *state, double *coef)
+static void lars(const double *c, const lrc_scale_input *norms, double *state,
+                 double *coef)
 {
     (void)state;
     const double p = lrc_norm(&norms->pp), g = fabs(coef[0]) * lrc_norm(&norms->xx);

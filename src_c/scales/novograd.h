@@ -5,7 +5,7 @@
  * with one norm2 for each tensor, in double; g' is the input of a momentum rule.  w = 1
  * in the first step. */
 
-static void novograd(const double *c, const lrc_norms *norms, double *state,
+static void novograd(const double *c, const lrc_scale_input *norms, double *state,
                      double *coef)
 {
     *state += c[0] * (within_double(coef[0], &norms->xx) - *state);

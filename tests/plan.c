@@ -1,25 +1,8 @@
-/* header.c: what lrcore.h promises to a program that includes it, of C11 or C++.
+/* plan.c: what plan.h promises to what includes it.
  *
- * Each line that it prints, but "done", is a promise that did not hold.  Uses the C
- * interface alone. */
+ * Each line that it prints, but "done", is a promise that did not hold. */
 
-/* Names that the registries use inside the core are the program's own. */
-#define RULE        11
-#define SCALE       12
-#define GAUGE       13
-#define RULE_FILES  14
-#define SCALE_FILES 15
-#define GAUGE_FILES 16
-#include "lrcore.h"
-#if RULE != 11 || SCALE != 12 || GAUGE != 13
-#error "lrcore.h took a macro of the program's"
-#endif
-#if RULE_FILES != 14 || SCALE_FILES != 15 || GAUGE_FILES != 16
-#error "lrcore.h took a macro of the program's"
-#endif
-#if defined(LRC_RULE) || defined(LRC_SCALE) || defined(LRC_GAUGE)
-#error "lrcore.h left a macro behind"
-#endif
+#include "plan.h"
 
 #include <fenv.h>
 #include <math.h>
@@ -32,7 +15,7 @@ static int failures;
 static void check(int holds, int line, const char *what)
 {
     if (holds) return;
-    printf("header.c:%d: %s\n", line, what);
+    printf("plan.c:%d: %s\n", line, what);
     failures++;
 }
 #define CHECK(condition) check((condition), __LINE__, #condition)

@@ -188,8 +188,9 @@ LRC_API int lrc_plan_step(lrc_plan *plan);
 LRC_API int lrc_plan_measure(lrc_plan *plan);
 
 /* Norms of a tensor, or of all (LRC_ALL), in the last lrc_plan_measure(), or step with the
- * option `report`: of grad_scale g, of the clipped gradient, of the new p before and of the
- * change of p; NaN where none was measured.  nonfinite: elements of g that are not. */
+ * option `report`: of grad_scale g, of the clipped gradient, of the new p, and of the
+ * change of p.  If no step was taken, p has the norm NaN and its change 0.
+ * nonfinite: elements of g that are infinite or NaN. */
 typedef struct {
     double grad, clipped, param, update;
     uint64_t nonfinite;

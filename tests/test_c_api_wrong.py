@@ -1,0 +1,378 @@
+"""What lrcore.h refuses, with a text that names the argument; nothing is written."""
+
+import ctypes
+import random
+import re
+
+import numpy as np
+import pytest
+from c_plans import (
+    BAD_ARGUMENT,
+    LIBRARY,
+    NO_MEMORY,
+    OK,
+    REFUSED,
+    RESIZE,
+    TAKEN,
+    Allocator,
+    Plan,
+    hypers_of,
+    names_of,
+    states_of,
+)
+
+from lrcore import _core
+
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.fixture
+def plan():
+    """A plan of two tensors: a group by hyper-parameters, and one by coefficients."""
+    plan = Plan()
+    plan.p, plan.g = np.ones((2, 4)), np.ones((2, 4))
+    plan.states = np.zeros((2, 4)), np.zeros((2, 4))
+    assert plan.group("adam") == 0
+    assert plan.group("sgd") == 1
+    assert plan.set_coef(1, "lr", 0.5) == OK
+    m, v = plan.states
+    assert plan.tensor(0, plan.p[0], plan.g[0], m[0], v[0]) == 0
+    assert plan.tensor(1, plan.p[1], plan.g[1]) == 1
+    assert plan.prepare() == OK
+    return plan
+
+
+def contents(plan):
+    """What a function that fails must not change, as the plan tells it."""
+    options = ("grad_scale", "clip_norm", "num_threads", "zero_grads")
+    numbers = [plan.got("get_option", name) for name in options]
+    numbers += [plan.got("get_hyper", 0, name) for name in hypers_of("adam")]
+    numbers += [
+        plan.got("get_coef", 1, name) for name in ("gscale", "lr", "clip_value")
+    ]
+    arrays = [a.copy() for a in (plan.p, plan.g, *plan.states)]
+    return [numbers, plan.steps(), arrays]
+
+
+P = np.ones(4)
+STATES = (ctypes.c_void_p * 2)(P.ctypes.data + 1, P.ctypes.data)
+AT = ctypes.addressof(STATES)
+WRONG = [
+    ("add_group", (-1,), "rule: expected a number from 0 to 29, as lrc_rule_id"),
+    ("add_group", (30,), "rule: .*, found 30"),
+    ("set_hyper", (2, "lr", 1), "group: expected a number from 0 to 1, .*, found 2"),
+    ("set_hyper", (-1, "lr", 1), "group: .*, found -1"),
+    ("set_hyper", (0, "LR", 1), 'name: expected one of lr, .*, eps, found "LR"'),
+    ("set_hyper", (0, "l", 1), 'name: .* found "l"'),
+    ("set_hyper", (0, "", 1), 'name: .* found ""'),
+    ("set_hyper", (0, "x" * 5000, 1), 'name: .* found "x{40}"'),
+    ("set_hyper", (0, None, 1), "name: found NULL"),
+    ("set_hyper", (0, "lr", -1), "lr: expected a finite number >= 0, found -1"),
+    ("set_hyper", (0, "lr", INF), "lr: .*, found inf"),
+    ("set_hyper", (0, "lr", NAN), "lr: .*, found -?nan"),
+    ("set_hyper", (0, "beta1", 1), r"beta1: expected a number in \[0, 1\), found 1"),
+    ("set_hyper", (0, "beta2", NAN), r"beta2: .*, found -?nan"),
+    ("set_hyper", (0, "maximize", 0.5), "maximize: expected 0 or 1, found 0.5"),
+    ("set_hyper", (1, "lr", 1), r"group 1: lrc_plan_set_coef\(\) has been called"),
+    ("get_hyper", (0, "lr", None), "value: found NULL"),
+    ("get_hyper", (0, "x", AT), 'name: .* found "x"'),
+    ("set_coef", (1, "mu", 1), "name: expected one of gscale, l2, decay, lr, clip"),
+    ("set_coef", (1, "lr, clip_value", 1), 'name: .*found "lr, clip_value"'),
+    (
+        "set_coef",
+        (0, "1-b", 1),
+        'name: .*average, 1-b1, 1-b2, root, r, eps, found "1-b"',
+    ),
+    ("set_coef", (1, "lr", NAN), "lr: expected a finite number, found -?nan"),
+    ("set_coef", (1, "clip_value", -1), "clip_value: expected a finite number >= 0"),
+    ("get_coef", (1, "lr", None), "value: found NULL"),
+    ("set_option", ("clip", 1), 'name: expected one of grad_scale, .* found "clip"'),
+    ("set_option", ("clip_norm", -1), "clip_norm: .* >= 0, found -1"),
+    ("set_option", ("grad_scale", 0), "grad_scale: .* > 0, found 0"),
+    ("set_option", ("num_threads", 1.5), "num_threads: expected a whole number, .*1.5"),
+    ("set_option", ("num_threads", 2**31), "num_threads: .*, found 2.14748e"),
+    ("set_option", ("num_threads", NAN), "num_threads: .*nan"),
+    ("get_option", ("clip_norm", None), "value: found NULL"),
+    ("set_steps", (2**53,), r"steps: expected a number below 2\^53, found 9007199254"),
+    ("set_gradient", (2, P), "tensor: expected a number from 0 to 1, .*, found 2"),
+    ("set_gradient", (0, None), "g: expected the address of 4 elements, found NULL"),
+    (
+        "set_gradient",
+        (0, P.ctypes.data + 4),
+        "g: expected an address that is a multipl",
+    ),
+    ("set_average", (0, P.ctypes.data + 4), "a: .* multiple of 8"),
+    ("norms", (0, None), "norms: found NULL"),
+    ("norms", (2, AT), "tensor: expected a number from 0 to 1, .*, found 2"),
+    ("norms", (0, AT), "norms: nothing was measured"),
+    ("add_tensor", (2, 1, 4, P, P, AT, 2), "group: .*, found 2"),
+    (
+        "add_tensor",
+        (0, 2, 4, P, P, AT, 2),
+        r"dtype: expected LRC_F32 \(0\) or .*found 2",
+    ),
+    ("add_tensor", (0, -1, 4, P, P, AT, 2), "dtype: .*, found -1"),
+    ("add_tensor", (0, 1, 4, None, P, AT, 2), "p: .* found NULL"),
+    ("add_tensor", (0, 1, 4, P, None, AT, 2), "g: .* found NULL"),
+    (
+        "add_tensor",
+        (0, 1, 4, P, P, None, 2),
+        r"states: expected 2 addresses \(m, v >= 0",
+    ),
+    (
+        "add_tensor",
+        (0, 1, 4, P, P, AT, 1),
+        "n_states: expected 2, as the rule adam has",
+    ),
+    ("add_tensor", (0, 1, 4, P, P, AT, 3), "n_states: .*found 3"),
+    (
+        "add_tensor",
+        (0, 1, 4, P, P, AT, 2),
+        r"states\[0\]: expected an address that is a",
+    ),
+    ("add_tensor", (0, 1, 2**63, P, P, AT, 2), "n: expected at most .*, found 922337"),
+]
+
+
+@pytest.mark.parametrize(("function", "given", "text"), WRONG)
+def test_what_is_wrong_is_refused(plan, function, given, text):
+    before = contents(plan)
+    wanted = REFUSED if text.startswith(("group 1:", "norms: n")) else BAD_ARGUMENT
+    wanted = BAD_ARGUMENT if text == "norms: found NULL" else wanted
+    assert getattr(plan, function)(*given) == wanted
+    assert re.match(text, plan.text), plan.text
+    assert len(plan.text) < 511, "it is whole"
+    after = contents(plan)
+    assert before[:2] == after[:2]
+    np.testing.assert_array_equal(before[2], after[2])
+    assert plan.step() == TAKEN, plan.text
+    assert plan.steps() == 1
+
+
+def test_no_plan_is_refused():
+    plan = Plan.__new__(Plan)
+    plan.at, plan.kept = None, []
+    for function, given, _ in WRONG:
+        assert getattr(plan, function)(*given) == BAD_ARGUMENT
+    for function in ("prepare", "step", "measure"):
+        assert getattr(plan, function)() == BAD_ARGUMENT
+    assert plan.steps() == 0
+    assert plan.text.startswith("plan: expected one of lrc_plan_create()")
+
+
+def test_arrays_that_overlap_are_refused(plan):
+    a = np.zeros(12)
+    m, v = plan.states
+    for wrong, text in (
+        ((a[:4], a[2:6], a[4:8], a[8:]), "g of tensor 2: overlaps p of tensor 2"),
+        (
+            (a[:4], a[8:], a[3:7], a[8:]),
+            r"states\[0\] of tensor 2: overlaps p of tensor",
+        ),
+        ((m[0], a[8:], a[:4], a[4:8]), r".* of tensor \d: overlaps .* of tensor \d"),
+    ):
+        plan = Plan()
+        plan.group("adam")
+        plan.tensor(0, plan_p := np.ones(4), np.ones(4), m[0], v[0])
+        plan.tensor(0, np.ones(4), np.ones(4), m[1], v[1])
+        assert plan.tensor(0, *wrong) == 2
+        assert plan.step() == REFUSED
+        assert re.match(text, plan.text), plan.text
+        assert (plan_p == 1).all()
+        assert plan.steps() == 0
+
+
+def test_gradients_may_overlap_unless_they_are_zeroed():
+    p, g = np.ones((2, 4)), np.ones(6)
+    plan = Plan()
+    group = plan.group("sgd", lr=0.5)
+    plan.tensor(group, p[0], g[:4])
+    plan.tensor(group, p[1], g[2:])
+    assert plan.step() == TAKEN
+    assert (p == 0.5).all()
+    assert plan.set_option("zero_grads", 1) == OK
+    assert plan.step() == REFUSED
+    assert plan.text.startswith("g of tensor 1: overlaps g of tensor 0; give each")
+    assert (p == 0.5).all()
+    assert plan.set_option("zero_grads", 0) == OK
+    assert plan.step() == TAKEN
+    assert plan.set_gradient(0, p[1]) == REFUSED
+    assert plan.text.startswith("g of tensor 0: overlaps p of tensor 1")
+    assert plan.step() == TAKEN
+
+
+@pytest.mark.parametrize("rule", _core.RULES)
+def test_each_coefficient_must_be_set(rule):
+    """And no two of a rule have the same name."""
+    plan, p = Plan(), np.ones(2)
+    group = plan.group(rule)
+    assert plan.tensor(group, p, np.ones(2), *states_of(rule, p)) == 0
+    number = LIBRARY.lrc_rule_id(rule.encode())
+    assert LIBRARY.lrc_rule_name(number).decode() == rule
+    names = ["lr", *names_of(LIBRARY.lrc_rule_coefs(number))]
+    assert (
+        len({*names, "gscale", "l2", "decay", "clip_value", "average"})
+        == len(names) + 5
+    )
+    for k, name in enumerate(names):
+        if k or not hypers_of(rule):
+            assert plan.step() == REFUSED
+            assert f"coefficient {name} " in plan.text
+        assert plan.set_coef(group, name, 0.25) == OK
+        assert plan.got("get_coef", group, name) == 0.25
+    assert plan.step() == TAKEN
+    assert plan.set_hyper(group, "lr", 1) == REFUSED
+
+
+def test_a_rule_without_hyper_parameters_says_so():
+    plan = Plan()
+    assert plan.group("madgrad") == 0
+    assert plan.set_hyper(0, "lr", 1) == REFUSED
+    assert "the rule madgrad takes coefficients only" in plan.text
+
+
+def test_rates_out_of_range_are_refused():
+    p = np.ones(2)
+    plan = Plan()
+    plan.tensor(plan.group("adam", lr=1e308), p, p.copy(), *states_of("adam", p))
+    assert plan.step() == REFUSED
+    assert plan.text.startswith(
+        "group 0: lr and weight_decay give numbers that are not"
+    )
+    assert (p == 1).all()
+
+
+def test_names_of_no_rule():
+    for name in (b"", b"Adam", b"adam ", None):
+        assert LIBRARY.lrc_rule_id(name) == BAD_ARGUMENT
+    for number in (-1, LIBRARY.lrc_rule_count(), 2**31 - 1):
+        for function in ("name", "states", "coefs"):
+            assert getattr(LIBRARY, f"lrc_rule_{function}")(number) is None
+        assert LIBRARY.lrc_rule_n_states(number) == BAD_ARGUMENT
+        assert LIBRARY.lrc_rule_hyper(number, 0) is None
+    for i in (-1, 9, 10, 2**31 - 1):
+        assert LIBRARY.lrc_rule_hyper(7, i) is None
+
+
+def test_each_result_has_a_text():
+    texts = [LIBRARY.lrc_error_text(code) for code in range(-3, 2)]
+    assert len({*texts}) == 5
+    assert LIBRARY.lrc_error_text(-99) == b"no such error"
+
+
+# --- memory ---------------------------------------------------------------------------
+
+
+class Counting:
+    """An allocator that counts what it has given, and gives `most` times."""
+
+    def __init__(self, most):
+        self.held, self.left = {}, most
+
+        @RESIZE
+        def resize(context, memory, old, n):
+            assert context == 7
+            if memory:
+                assert self.held[memory][0] == old
+            if n and not self.left:
+                return None
+            self.left -= 1 if n else 0
+            kept = self.held.pop(memory, None)
+            if not n:
+                return None
+            buffer = (ctypes.c_double * (n // 8 + 1))()
+            at = ctypes.addressof(buffer)
+            if kept:
+                ctypes.memmove(at, memory, min(old, n))
+            self.held[at] = n, buffer
+            return at
+
+        self.allocator = Allocator(resize, 7)
+
+
+def build(most):
+    """Make and step a plan by an allocator; return it with the results."""
+    memory = Counting(most)
+    plan = Plan(memory.allocator)
+    if plan.created != OK:
+        return memory, [plan.created]
+    p = np.ones((9, 2))
+    found = [plan.add_group(7) for _ in range(9)]
+    found += [plan.tensor(0, each, np.ones(2), *states_of("adam", p)) for each in p]
+    found += [plan.step()]
+    assert (p == 1).all() or found[-1] == TAKEN
+    if found[-1] == NO_MEMORY:
+        assert plan.text.startswith("memory: the plan's allocator was asked for ")
+    plan.set_hyper(0, "lr", 0)
+    return memory, found
+
+
+def test_without_memory_plans_are_refused_and_all_is_given_back():
+    times = 0
+    while True:
+        memory, found = build(times)
+        assert not memory.held
+        if not memory.left and min(found) < 0:
+            assert min(found) in (NO_MEMORY, BAD_ARGUMENT)
+            assert NO_MEMORY in found
+            times += 1
+            continue
+        break
+    assert times > 6
+    assert found == [*range(9), *range(9), TAKEN]
+
+
+def test_no_allocator_is_refused():
+    at = ctypes.c_void_p()
+    assert LIBRARY.lrc_plan_create(ctypes.addressof(at), None) == BAD_ARGUMENT
+    assert LIBRARY.lrc_plan_create(None, None) == BAD_ARGUMENT
+    empty = Allocator()
+    assert Plan(empty).created == BAD_ARGUMENT
+
+
+# --- anything -------------------------------------------------------------------------
+
+
+def test_any_calls_in_any_order_leave_a_plan_that_works():
+    rng = random.Random(1)
+    p, g, a = (np.ones((3, 8)) for _ in range(3))
+    s = np.zeros((3, 2, 8))
+    names = [
+        *hypers_of("adam"),
+        "mu",
+        "1-b1",
+        "r",
+        "clip_norm",
+        "report",
+        "",
+        "num_threads",
+    ]
+    numbers = [0, 0.5, 1, 2, -1, NAN, INF, 1e308, 1e-310]
+    for _ in range(60):
+        plan = Plan()
+        results = set()
+        for _ in range(60):
+            which = rng.choice(("group", "tensor", "hyper", "coef", "option", "more"))
+            number, name = rng.choice((-1, 0, 1, 2)), rng.choice(names)
+            value = rng.choice(numbers)
+            if which == "group":
+                result = plan.add_group(rng.randrange(-1, 10))
+            elif which == "tensor":
+                k, n_states = rng.randrange(3), rng.randrange(4)
+                result = plan.tensor(number, p[k], g[k], *s[k][: min(n_states, 2)])
+            elif which == "option":
+                result = plan.set_option(name, value)
+            elif which == "more":
+                function, given = rng.choice((
+                    (plan.step, ()), (plan.prepare, ()), (plan.measure, ()),
+                    (plan.set_gradient, (number, rng.choice((*g, p[0], None)))),
+                    (plan.set_average, (number, rng.choice((*a, p[0], None)))),
+                    (plan.set_steps, (rng.choice((0, 5, 2**53 - 1, 2**60)),)),
+                ))  # fmt: skip
+                result = function(*given)
+            else:
+                result = getattr(plan, f"set_{which}")(number, name, value)
+            assert result >= NO_MEMORY
+            assert result >= 0 or len(plan.text) > 10
+            results.add(result)
+        assert {OK, BAD_ARGUMENT} <= results

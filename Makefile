@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 # Keep the files that pattern rules make: environments are not intermediate files.
 .SECONDARY:
-.PHONY: help demo test bench lint vec goldens clean
+.PHONY: help demo test bench lint vec goldens libs install clean
 
 # The first Python on the PATH that is 3.11 or newer and has venv and headers.
 CANDIDATES = python3 python3.14 python3.13 python3.12 python3.11 python
@@ -50,6 +50,14 @@ goldens: .venv-goldens/peers ## compute the golden trajectories again and compar
 	.venv-goldens/bin/python tests/golden/make.py --check
 	.venv-goldens/bin/python tests/golden/make_clip.py --check
 	.venv-goldens/bin/python tests/golden/make_schedules.py --check
+
+libs: | .venv/bin/python ## build liblrcore.a and .so in build/libs, for programs in C
+	@.venv/bin/python libs.py
+
+install: | .venv/bin/python ## install them and lrcore.h; PREFIX=/usr/local
+	@.venv/bin/python libs.py --prefix $(PREFIX)
+
+PREFIX ?= /usr/local
 
 clean: ## remove what was built
 	rm -rf build .venv .venv-bench .venv-goldens *.egg-info lrcore/*.so

@@ -1,7 +1,7 @@
 """Find the size from which two threads are faster than one: python bench/threads.py.
 
 Prints medians of a float32 Adam step on one array, by one and two threads in turns.
-LRC_PARALLEL_FROM in src_c/lrcore.h is chosen by this.
+LRC_PARALLEL_FROM in src_c/plan.h is chosen by this.
 """
 
 import numpy as np

@@ -28,9 +28,9 @@ static const instruction_set isas[] = {
 
 size_t lrc_isa_count(void) { return sizeof isas / sizeof *isas; }
 
-const char *lrc_isa_name(size_t i) { return isas[i].name; }
+const char *lrc_isa_name(size_t i) { return i < lrc_isa_count() ? isas[i].name : NULL; }
 
-int lrc_isa_runs(size_t i) { return isas[i].runs(); }
+int lrc_isa_runs(size_t i) { return i < lrc_isa_count() && isas[i].runs(); }
 
 /* The instruction set of that name, or the best if name is NULL; NULL if none runs. */
 static const instruction_set *find(const char *name)

@@ -21,7 +21,10 @@ static const lrc_back_end *const back_ends[] = {&lrc_pool, /* the default */
 
 size_t lrc_threading_count(void) { return sizeof back_ends / sizeof *back_ends; }
 
-const char *lrc_threading_name(size_t i) { return back_ends[i]->name; }
+const char *lrc_threading_name(size_t i)
+{
+    return i < lrc_threading_count() ? back_ends[i]->name : NULL;
+}
 
 static const lrc_back_end *find(const char *name)
 {

@@ -15,6 +15,7 @@ from c_plans import (
     names_of,
     states_of,
 )
+from rounding import UPWARD, libm
 
 import lrcore
 from lrcore import _core
@@ -108,13 +109,14 @@ def test_hyper_parameters_begin_as_the_defaults_of_the_optimizer(rule):
 def test_hyper_parameters_fold_to_the_same_coefficients(rule):
     """Bit by bit, at any step."""
     rng = random.Random(rule)
-    p, g = np.ones(1), np.zeros(1)
+    p, g, average = np.ones(1), np.zeros(1), np.zeros(1)
     names = names_of(LIBRARY.lrc_rule_coefs(LIBRARY.lrc_rule_id(rule.encode())))
     for _ in range(60):
         hyper, t = drawn(rule, rng), rng.choice([1, 2, 3, rng.randrange(1, 10**6)])
         plan = Plan()
         group = plan.group(rule, **hyper)
         assert plan.tensor(group, p, g, *states_of(rule, p)) == 0
+        assert plan.set_average(0, average) == OK
         assert plan.set_steps(t - 1) == OK
         assert plan.measure() == TAKEN, plan.text
         (part,) = optimizer(rule, p.copy(), hyper).param_groups[0].parts
@@ -162,6 +164,23 @@ def test_steps_are_those_of_the_optimizer(rule, dtype):
             np.testing.assert_equal(norms[mine], getattr(opt.report, theirs))
     for mine, theirs in zip(averages, opt.ema, strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.skipif(UPWARD is None, reason="how to round up is not known here")
+def test_hyper_parameters_are_not_folded_as_the_caller_rounds():
+    found = []
+    for rounding in (0, UPWARD):
+        p = np.ones(9)
+        plan = Plan()
+        plan.tensor(plan.group("adam", lr=0.1), p, p / 3, *states_of("adam", p))
+        libm.fesetround(rounding)
+        try:
+            assert {plan.step() for _ in range(9)} == {TAKEN}
+            assert libm.fegetround() == rounding
+        finally:
+            libm.fesetround(0)
+        found.append(p)
+    np.testing.assert_array_equal(*found)
 
 
 def test_coefficients_can_be_set_instead_of_hyper_parameters():

@@ -254,6 +254,16 @@ def test_names_of_no_rule():
         assert LIBRARY.lrc_rule_hyper(7, i) is None
 
 
+def test_settings_of_the_process_take_no_number_or_name_that_is_not_there():
+    for what in ("isa", "threading"):
+        count, name = (getattr(LIBRARY, f"lrc_{what}_{x}") for x in ("count", "name"))
+        name.restype, name.argtypes = ctypes.c_char_p, [ctypes.c_size_t]
+        assert name(count() - 1) is not None
+        assert name(count()) is name(2**64 - 1) is None
+        assert getattr(LIBRARY, f"lrc_set_{what}")(b"x") == -1
+    assert LIBRARY.lrc_isa_runs(LIBRARY.lrc_isa_count()) == 0
+
+
 def test_each_result_has_a_text():
     texts = [LIBRARY.lrc_error_text(code) for code in range(-3, 2)]
     assert len({*texts}) == 5

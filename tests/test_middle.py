@@ -1,13 +1,12 @@
 """Python code in the middle of a step: what it sees, and what its errors leave."""
 
-import ctypes
-import platform
 import traceback
 
 import numpy as np
 import plans
 import pytest
 from helpers import draw, each_dtype, fresh, snapshot
+from rounding import UPWARD, libm
 
 import lrcore
 
@@ -61,10 +60,6 @@ def test_subnormals_are_there_in_the_middle_of_a_step(name, dtype):
     assert step(opt, [np.ones((3, 4), dtype)])
     assert len(seen) == 1
     assert (seen[0] * 4 == tiny).all()
-
-
-UPWARD = {"x86_64": 0x800, "aarch64": 0x400000}.get(platform.machine())
-libm = ctypes.CDLL(None)
 
 
 @pytest.mark.skipif(UPWARD is None, reason="how to round up is not known here")

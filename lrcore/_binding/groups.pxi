@@ -10,7 +10,7 @@ cdef class Folded:
         carries numbers or has a gauge: (step, lr, decay, numbers, sums) ->
         (the new numbers, the same coefficients, the rate to report).
     gauge : (step, lr, numbers) -> the gauge's coefficients.
-    lr, decay, gscale, l2 : see lrcore.h.
+    lr, decay, gscale, l2 : see plan.h.
     weights, scale, factor : (step) -> the weights of averages; the coefficients of the
         scale; those of the factored second moment.
     direct : (arrays, buffers); it replaces the rule's directions in these arrays by

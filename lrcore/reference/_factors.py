@@ -25,7 +25,7 @@ def unfactor(
     Parameters
     ----------
     factoring : str
-        ``product`` (Adafactor) or ``least`` (SM3): see ``lrcore.h``.
+        ``product`` (Adafactor) or ``least`` (SM3): see ``plan.h``.
     g : ndarray
         The gradient.
     sides : sequence of ndarray

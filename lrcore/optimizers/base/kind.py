@@ -43,7 +43,7 @@ class Kind:
     """The scale of scales.def, or ""."""
 
     _factoring: ClassVar[str] = ""
-    """How second moments are factored: "product" or "least" (see lrcore.h); or ""."""
+    """How second moments are factored: "product" or "least" (see plan.h); or ""."""
 
     _directed: ClassVar[bool] = False
     """Whether Python replaces the rule's directions by others, made of whole arrays."""

@@ -67,6 +67,9 @@ NO_FAST_MATH = ["-O3", "-fno-fast-math", "-fno-unsafe-math-optimizations"]
 # program that is linked with another copy of them.
 OWN_FUNCTIONS = ["-Wl,-Bsymbolic"] if sys.platform == "linux" else []
 
+# Those of lrcore.get_include(): the last three are for extensions, as Cython makes them.
+HEADERS = ["lrcore.h", "lrcore_import.h", "lrcore_functions.h", "lrcore_functions.def"]
+
 OPENMP_PROBE = """
 #include <omp.h>
 int main(void) { return omp_pause_resource_all(omp_pause_hard); }
@@ -166,9 +169,10 @@ class BuildExt(build_ext):
             self.get_ext_fullpath(extension.name),
             extra_postargs=[*openmp, "-pthread", *NO_FAST_MATH, *OWN_FUNCTIONS],
         )
-        header = Path(self.get_ext_fullpath(extension.name)).parent / "include"
-        header.mkdir(parents=True, exist_ok=True)
-        shutil.copy(SRC_C / "lrcore.h", header)
+        include = Path(self.get_ext_fullpath(extension.name)).parent / "include"
+        include.mkdir(parents=True, exist_ok=True)
+        for header in HEADERS:
+            shutil.copy(SRC_C / header, include)
 
     def cythonized(self, extension, folder):
         """Translate the binding to C; return the path of that file."""

@@ -1,21 +1,12 @@
-# The C interface, which src_c/lrcore.h describes: for `cimport lrcore`.
+# For `cimport lrcore`: the functions of lrcore.h, which are those of the extension.
+#
+# Call import_lrcore() once in each module, before any other of them.
 
+from cpython.pycapsule cimport PyCapsule_Import
 from libc.stdint cimport uint64_t
 
-cdef extern from "lrcore.h" nogil:
-    enum:
-        LRC_VERSION
-        LRC_OK
-        LRC_SKIPPED
-        LRC_TAKEN
-        LRC_REFUSED
-        LRC_BAD_ARGUMENT
-        LRC_NO_MEMORY
-        LRC_ALL
-
-    ctypedef enum lrc_dtype:
-        LRC_F32
-        LRC_F64
+cdef extern from "lrcore_import.h" nogil:
+    int lrc_import(const void *table)
 
     ctypedef struct lrc_plan:
         pass
@@ -63,18 +54,20 @@ cdef extern from "lrcore.h" nogil:
     int lrc_plan_measure(lrc_plan *)
     int lrc_plan_norms(lrc_plan *, int, lrc_norms *)
 
-    size_t lrc_isa_count()
-    const char *lrc_isa_name(size_t)
-    int lrc_isa_runs(size_t)
-    const char *lrc_isa()
-    int lrc_set_isa(const char *)
-    size_t lrc_threading_count()
-    const char *lrc_threading_name(size_t)
-    const char *lrc_threading()
-    int lrc_set_threading(const char *)
-    int lrc_threads_refused()
-    int lrc_num_threads()
-    void lrc_set_num_threads(int)
-    int lrc_num_threads_set()
-    void lrc_limit_threads(int)
-    int lrc_has_openmp()
+include "_process.pxi"
+
+
+cdef inline int import_lrcore() except -1:
+    """Find the functions.
+
+    Raises ImportError if lrcore is not installed, or is not compatible with the version
+    that the module was compiled with.
+    """
+    cdef const void *table = PyCapsule_Import("lrcore._core._C_API", 0)
+    if lrc_import(table) < 0:
+        raise ImportError(
+            f"this module was compiled with lrcore {LRC_VERSION // 10000}."
+            f"{LRC_VERSION // 100 % 100}.{LRC_VERSION % 100}, with which the installed "
+            "lrcore is not compatible: compile it again"
+        )
+    return 0

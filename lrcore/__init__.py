@@ -11,6 +11,7 @@ SGD, Adam, AdamW, ...     the optimizers: ``lrcore.optimizers.available()``
 Mixed                     several optimizers in one, each for the arrays of a pattern
 schedules                 learning rates as functions of the step
 kernels                   the updates as functions, for state that you hold yourself
+jax_ffi                   the updates inside jitted functions of JAX
 reference                 the same updates in plain NumPy, equal to the bit
 show_config               the kernels and threads in use
 set_isa, get_isa          the instruction set
@@ -67,6 +68,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "checkpoint": ("Checkpoint",),
     "data": (),
     "finder": ("LRSweep", "RangeTest", "lr_find"),
+    "jax_ffi": (),
     "kernels": (),
     "monitor": ("Finding", "History", "Monitor"),
     "plots": (),
@@ -86,6 +88,7 @@ if TYPE_CHECKING:
     from lrcore import checkpoint as checkpoint
     from lrcore import data as data
     from lrcore import finder as finder
+    from lrcore import jax_ffi as jax_ffi
     from lrcore import kernels as kernels
     from lrcore import monitor as monitor
     from lrcore import plots as plots

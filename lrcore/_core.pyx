@@ -21,16 +21,10 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.pythread cimport PyThread_get_thread_ident
 from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
 from libc.math cimport INFINITY, NAN, fabs, isfinite, sqrt
-from libc.stdint cimport uintptr_t
+from libc.stdint cimport int64_t, uint32_t, uintptr_t
 from libc.stdlib cimport qsort
 from libc.string cimport memcpy, memset
 
-from lrcore cimport (
-    LRC_F32, LRC_F64, LRC_REFUSED, LRC_SKIPPED, LRC_TAKEN, lrc_dtype, lrc_has_openmp, lrc_isa, lrc_isa_count,
-    lrc_isa_name, lrc_isa_runs, lrc_limit_threads, lrc_num_threads, lrc_num_threads_set,
-    lrc_set_isa, lrc_set_num_threads, lrc_set_threading, lrc_threading,
-    lrc_threading_count, lrc_threading_name, lrc_threads_refused,
-)
 from lrcore._plan cimport *
 
 cnp.import_array()
@@ -59,3 +53,5 @@ include "_binding/lent.pxi"
 include "_binding/ended.pxi"
 include "_binding/scaled.pxi"
 include "_binding/once.pxi"
+include "_binding/xla.pxi"
+include "_binding/capsule.pxi"

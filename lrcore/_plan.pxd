@@ -1,7 +1,7 @@
 # The structs and functions of src_c/plan.h, which the binding (_core.pyx) fills and calls.
 # `lrc_plan` is opaque in lrcore/__init__.pxd, and has its fields here.
 
-from lrcore cimport LRC_F32, LRC_F64, lrc_dtype
+include "_process.pxi"
 
 cdef extern from "plan.h" nogil:
     enum:

@@ -12,15 +12,16 @@
  * PLAIN is faster than SCALED, and equal to the bit if gscale = decay = 1.  COUPLED is
  * used if l2 is not 0.  EMITTED does not change p: it writes a direction, for a scale
  * that needs its norm.  MEASURED is used for a report: it also sums the squares of g,
- * of the new p and of the change of p, while these are in the first cache.  EMITTED and
- * MEASURED leave out a term whose coefficient is 0. */
+ * of the new p and of the change of p, while these are in the first cache.  EMITTED,
+ * MEASURED and SMALL leave out a term whose coefficient is 0. */
 typedef enum {
     LRC_PLAIN,    /* p -= lr rule(g) */
     LRC_SCALED,   /* p = decay p - lr rule(gscale g) */
     LRC_COUPLED,  /* p = decay p - lr rule(gscale g + l2 p) */
     LRC_EMITTED,  /* u = rule(gscale g + l2 p) + decay p */
     LRC_MEASURED, /* any of the first three, with the sums of a strip */
-    LRC_N_FORMS
+    LRC_N_FORMS,
+    LRC_SMALL = LRC_N_FORMS /* any of the first three: the least code, in no table */
 } lrc_form;
 
 /* The elements of a streamed tensor for which memory is asked at once; and how many

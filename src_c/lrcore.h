@@ -50,7 +50,9 @@
 #include <stdint.h>
 
 /* Windows: define LRC_EXPORTS to build a DLL of lrcore, LRC_IMPORTS to use one. */
-#if defined(_WIN32) && defined(LRC_EXPORTS)
+#if defined(LRC_API)
+/* lrcore_import.h has defined it */
+#elif defined(_WIN32) && defined(LRC_EXPORTS)
 #define LRC_API __declspec(dllexport)
 #elif defined(_WIN32) && defined(LRC_IMPORTS)
 #define LRC_API __declspec(dllimport)

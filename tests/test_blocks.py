@@ -1,4 +1,4 @@
-"""One gradient that is too large for its rule, among ordinary ones: see drive.inc.
+"""One gradient that is too large for its rule, among ordinary ones: see forms.inc.
 
 A block of gradients without one is stepped without bounds, so that a mistake would show
 only where a large one stands: at the ends of blocks and vectors, and in the last few.

@@ -26,7 +26,10 @@ LAYERS = [
     {"_stateful"},
     {"optimizers", "reference", "schedules"},
     {"_c", "_config", "data", "finder", "kernels", "monitor", "space", "training"},
-    {"batch_size", "checkpoint", "plots", "scipy", "search", "threadpool"},
+    {
+        *("batch_size", "checkpoint", "jax_ffi", "plots", "scipy", "search"),
+        "threadpool",
+    },
     {"lrcore"},
     {"bench"},
     {"cli"},

@@ -69,6 +69,19 @@ def test_a_build_without_openmp_says_how_to_get_it(monkeypatch):
         _config.heed_environment()
 
 
+def test_a_step_needs_nothing_that_only_unix_has():
+    """As on Windows and in Pyodide, where nothing forks."""
+    done = python(
+        "import os, sys\n"
+        "del os.register_at_fork, os.sched_getaffinity, os.fork\n"
+        "sys.modules.update(fcntl=None, resource=None, pwd=None, grp=None)\n"
+        "import lrcore, numpy\n"
+        "opt = lrcore.AdamW(numpy.ones(3))\n"
+        "print(opt.step(numpy.ones(3)), lrcore.show_config('dict')['isa'])"
+    )
+    assert done.stdout.split() == ["True", lrcore.get_isa()], done.stderr
+
+
 def test_threads_can_be_set_and_set_back():
     default = lrcore.get_num_threads()
     lrcore.set_num_threads(1)

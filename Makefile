@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 # Keep the files that pattern rules make: environments are not intermediate files.
 .SECONDARY:
-.PHONY: help demo test bench lint vec goldens libs install clean
+.PHONY: help demo test bench wheel lint vec goldens libs install clean
 
 # The first Python on the PATH that is 3.11 or newer and has venv and headers.
 CANDIDATES = python3 python3.14 python3.13 python3.12 python3.11 python
@@ -14,8 +14,9 @@ SUITABLE = import sys, os, sysconfig, ensurepip, venv; \
 PYTHON ?= $(shell for p in $(CANDIDATES); do \
 	$$p -c '$(SUITABLE)' 2>/dev/null && echo $$p && break; done)
 
-BUILD_REQUIRES = import tomllib; \
-	print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
+# Lists of pyproject.toml, as "build-system requires".
+LISTED = import sys, tomllib; table, key = sys.argv[1:]; \
+	print(*tomllib.load(open("pyproject.toml", "rb"))[table][key], sep="\n")
 BIN = $(@D:/bin=)/bin
 PIP = $(BIN)/python -m pip install -q --disable-pip-version-check
 # Processes that run tests: one a processor, at most 8; none beside make's with only one.
@@ -35,6 +36,12 @@ bench: .venv-bench/.bench ## time the core beside torch, numba, NumPy and others
 	.venv-bench/bin/lrcore bench --bars
 	.venv-bench/bin/lrcore bench
 	.venv-bench/bin/python -m pytest -q bench --benchmark-only
+
+wheel: .venv-wheel/.tools ## build and check wheels that others can install, in dist/
+	rm -rf dist
+	.venv-wheel/bin/python setup.py -q sdist -d dist
+	.venv-wheel/bin/python tests/build_wheels.py $(or $(SOURCE),dist/*.tar.gz) dist
+	.venv-wheel/bin/python tests/check_wheels.py dist
 
 lint: .venv/.lint ## check style, types and that C compiles without a warning
 	.venv/bin/ruff check .
@@ -60,7 +67,7 @@ install: | .venv/bin/python ## install them and lrcore.h; PREFIX=/usr/local
 PREFIX ?= /usr/local
 
 clean: ## remove what was built
-	rm -rf build .venv .venv-bench .venv-goldens *.egg-info lrcore/*.so
+	rm -rf build dist .venv .venv-bench .venv-wheel .venv-goldens *.egg-info lrcore/*.so
 
 # An environment.  Rules name it behind the bar: it is made only if it is missing.
 %/bin/python:
@@ -71,7 +78,7 @@ ifeq ($(strip $(PYTHON)),)
 endif
 	@echo "Making an environment in $*: it takes 15 seconds, and downloads packages."
 	@$(PYTHON) -m venv $*
-	@$*/bin/python -c '$(BUILD_REQUIRES)' > $*/requires.txt
+	@$*/bin/python -c '$(LISTED)' build-system requires > $*/requires.txt
 	@$(PIP) -r $*/requires.txt
 
 # The extension, in lrcore/.  setup.py compiles only files that have changed.
@@ -90,6 +97,12 @@ endif
 .venv-bench/.bench: pyproject.toml .venv-bench/peers | .venv-bench/.core
 .venv/.test .venv/.lint .venv-bench/.bench:
 	@$(PIP) 'lrcore[$(@F:.%=%)]'
+	@touch $@
+
+# What builds, repairs and checks wheels.
+.venv-wheel/.tools: pyproject.toml | .venv-wheel/bin/python
+	@$(BIN)/python -c '$(LISTED)' dependency-groups wheel > $(@D)/requires.txt
+	@$(PIP) -r $(@D)/requires.txt
 	@touch $@
 
 # The libraries to compare with; those of bench/ and of tests/golden/ have an environment

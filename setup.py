@@ -2,14 +2,14 @@
 
 Files are compiled in parallel: as many at a time as there are processors, or as
 LRCORE_BUILD_JOBS or `build_ext --parallel` sets.  A file is compiled again only if its
-source, a header or the command has changed.
+source, a header or the command has changed.  docs/install.md has all variables that the
+build reads.
 """
 
 import gzip
 import hashlib
 import json
 import os
-import platform
 import shlex
 import shutil
 import subprocess
@@ -28,13 +28,20 @@ from setuptools.command.build_ext import build_ext
 from setuptools.command.sdist import sdist
 from setuptools.errors import CCompilerError, CompileError, PlatformError
 
+# --- what it is built for -------------------------------------------------------------
+
+TARGET = sysconfig.get_platform()  # as "linux-x86_64", "macosx-11.0-arm64", "win-amd64"
+X86_64 = TARGET.lower().endswith(("x86_64", "amd64"))
+WINDOWS = TARGET.startswith("win")
+WASM = "wasm" in TARGET  # Pyodide
+
 # --- what is compiled, and how --------------------------------------------------------
 
 SRC_C = Path(__file__).resolve().parent / "src_c"
 
 # Flags by instruction set; src_c/portable.h checks that the processor has its features.
 ISAS = {"baseline": []}
-if platform.machine() in ("x86_64", "AMD64"):
+if X86_64:
     ISAS["baseline"] = ["-march=x86-64"]
     ISAS["avx2"] = ["-march=x86-64", "-mavx2"]
     ISAS["avx512"] = [
@@ -63,6 +70,8 @@ NO_DEBUG = ["-g0"]
 # The environment's CFLAGS reach the linker, where -ffast-math would make the whole
 # process flush subnormals to zero.
 NO_FAST_MATH = ["-O3", "-fno-fast-math", "-fno-unsafe-math-optimizations"]
+# Windows and Pyodide have no POSIX threads.
+THREADS = [] if WINDOWS or WASM else ["-pthread"]
 # The functions of lrcore.h are exported.  The extension calls its own, even in a
 # program that is linked with another copy of them.
 OWN_FUNCTIONS = ["-Wl,-Bsymbolic"] if sys.platform == "linux" else []
@@ -142,9 +151,16 @@ def kernel_objects(folder, command, isas):
 
 def side_by_side(function, items, jobs=None):
     """Call the function for each item in parallel, in a thread for each processor."""
-    jobs = jobs or int(os.environ.get("LRCORE_BUILD_JOBS", 0))
-    with ThreadPoolExecutor(jobs or len(os.sched_getaffinity(0))) as pool:
+    jobs = jobs or int(os.environ.get("LRCORE_BUILD_JOBS", 0)) or processors()
+    with ThreadPoolExecutor(jobs) as pool:
         return list(pool.map(function, items))
+
+
+def processors():
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class BuildExt(build_ext):
@@ -154,25 +170,47 @@ class BuildExt(build_ext):
         self.explain_what_is_missing()
         folder = Path(self.get_finalized_command("build").build_base, "objects")
         folder.mkdir(parents=True, exist_ok=True)
-        openmp = ["-fopenmp"] if self.has_openmp() else []
-        if not openmp:
-            print("lrcore: this compiler has no OpenMP; building without that back end")
+        openmp = ["-fopenmp"] if self.wants_openmp() else []
 
         objects = self.objects(folder, self.cythonized(extension, folder), openmp)
         stale = [obj for obj in objects if self.force or not obj.is_current()]
         if stale:
             print(f"Compiling {len(stale)} of {len(objects)} files:", flush=True)
         side_by_side(Object.compile, stale, self.parallel)
-        self.compiler.force = True  # an object may be older than the extension
-        self.compiler.link_shared_object(
+        self.link(
             [str(obj.path) for obj in objects],
             self.get_ext_fullpath(extension.name),
-            extra_postargs=[*openmp, "-pthread", *NO_FAST_MATH, *OWN_FUNCTIONS],
+            [*openmp, *THREADS, *NO_FAST_MATH, *OWN_FUNCTIONS],
         )
         include = Path(self.get_ext_fullpath(extension.name)).parent / "include"
         include.mkdir(parents=True, exist_ok=True)
         for header in HEADERS:
             shutil.copy(SRC_C / header, include)
+
+    def compile_command(self):
+        """Return the command that compiles a file.
+
+        On Windows it is clang, which knows the GNU attributes of portable.h and makes
+        objects for Microsoft's C library; Microsoft's compiler does not know them.
+        """
+        if WINDOWS:
+            return shlex.split(os.environ.get("CC", "clang"), posix=False)
+        return self.compiler.compiler_so
+
+    def link(self, objects, target, flags):
+        if WINDOWS:
+            folders = [f"-L{folder}" for folder in self.library_dirs]
+            self.mkpath(str(Path(target).parent))
+            command = [*self.compile_command(), "-shared", *objects, *folders, *flags]
+            subprocess.run([*command, "-o", target], check=True)
+            return
+        if "-fopenmp" not in flags:
+            # No library is looked for, and Python's flags may name a folder of this
+            # machine, which would be in a wheel for others.
+            command = self.compiler.linker_so
+            self.compiler.linker_so = [each for each in command if "-rpath" not in each]
+        self.compiler.force = True  # an object may be older than the extension
+        self.compiler.link_shared_object(objects, target, extra_postargs=flags)
 
     def cythonized(self, extension, folder):
         """Translate the binding to C; return the path of that file."""
@@ -183,7 +221,7 @@ class BuildExt(build_ext):
     def objects(self, folder, core, openmp):
         """Return all objects that are linked; those that take longest come first."""
         debug = ["-g"] if self.debug else NO_DEBUG
-        common = [*self.compiler.compiler_so, *CFLAGS, *debug]
+        common = [*self.compile_command(), *CFLAGS, *debug]
         here = [*common, *openmp, f"-I{SRC_C}"]
         python = [f"-I{path}" for path in (np.get_include(), *self.include_dirs)]
         python.append("-DNPY_NO_DEPRECATED_API=NPY_2_0_API_VERSION")
@@ -211,12 +249,13 @@ class BuildExt(build_ext):
         return json.dumps(json.dumps(build))
 
     def explain_what_is_missing(self):
-        compiler = self.compiler.compiler[0]
+        compiler = self.compile_command()[0]
         if shutil.which(compiler) is None:
             raise PlatformError(
                 f"lrcore needs a C compiler, and {compiler!r} was not found. Install "
-                "one (Debian, Ubuntu: apt install gcc; Fedora: dnf install gcc), or "
-                "name yours in the environment variable CC."
+                "one (Debian, Ubuntu: apt install gcc; Fedora: dnf install gcc; macOS: "
+                "xcode-select --install; Windows: winget install LLVM.LLVM), or name "
+                "yours, gcc or clang, in the environment variable CC."
             )
         header = Path(sysconfig.get_path("include"), "Python.h")
         if not header.exists():
@@ -225,6 +264,28 @@ class BuildExt(build_ext):
                 "them (Debian, Ubuntu: apt install python3-dev; Fedora: dnf install "
                 "python3-devel)."
             )
+
+    def wants_openmp(self):
+        """Whether to build the back end of OpenMP: as LRCORE_BUILD_OPENMP says, or if
+        the compiler has it.
+        """
+        asked = os.environ.get("LRCORE_BUILD_OPENMP", "")
+        if asked not in ("", "0", "1"):
+            raise PlatformError(
+                f"LRCORE_BUILD_OPENMP: expected 0 or 1, found {asked!r}"
+            )
+        if asked == "0":
+            return False
+        if not (WINDOWS or WASM) and self.has_openmp():
+            return True
+        message = f"{self.compile_command()[0]} has no OpenMP"
+        if asked == "1":
+            raise PlatformError(
+                f"LRCORE_BUILD_OPENMP is 1, but {message}. Install it (Debian, Ubuntu: "
+                "gcc has it; for clang, apt install libomp-dev), or unset the variable."
+            )
+        print(f"lrcore: {message}; building without that back end")
+        return False
 
     def has_openmp(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -279,8 +340,6 @@ class Sdist(sdist):
 
 
 def main():
-    if sys.platform != "linux":
-        raise PlatformError(f"lrcore is built for Linux so far; this is {sys.platform}")
     with tempfile.TemporaryDirectory() as scratch:
         here = os.access(".", os.W_OK)  # otherwise pip was given a read-only tree
         elsewhere = {

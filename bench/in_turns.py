@@ -3,8 +3,10 @@
 Training loops alternate a step with matrix products, whose library has threads of its
 own.  These may spin for milliseconds after each product, on the processors that a
 step's threads need.  This measures NumPy's matrix product and torch's addition, with a
-float32 AdamW step by each back end, each pair in a process of its own: the mean times
-of both, alone and in turns, and the ratio of the sums.
+float32 AdamW step by each back end of this build, each pair in a process of its own:
+the mean times of both, alone and in turns, and the ratio of the sums.  torch is
+imported before lrcore and after it: whichever is first may load the OpenMP runtime that
+both use.  The last column counts the OpenMP runtimes that the process has loaded.
 """
 
 import argparse
@@ -15,8 +17,6 @@ import sys
 from time import perf_counter
 
 import numpy as np
-
-import lrcore
 
 CALLS = 400
 
@@ -48,8 +48,18 @@ def mean_times(*calls):
     return spent[CALLS // 4 :].mean(axis=0)
 
 
-def measure(other, elements):
+def back_ends():
+    """Return the names of this build's back ends that have several threads."""
+    from lrcore import _core
+
+    return [name for name in _core.threadings() if name != "serial"]
+
+
+def measure(other, first, elements):
     """Print a row of the table."""
+    importlib.import_module(first)
+    import lrcore
+
     p, g = np.ones((2, elements), np.float32)
     opt = lrcore.AdamW(p)
     call, step = OTHERS[other](), lambda: opt.step(g)
@@ -57,30 +67,39 @@ def measure(other, elements):
     both = mean_times(call, step)
     times = "".join(f"{1e6 * t:>9.0f}" for t in (*alone, *both))
     ratio = sum(both) / sum(alone)
-    print(f"{other:<6} {lrcore.get_threading():<7} {elements:>9}{times} {ratio:>9.2f}")
+    runtimes = len(lrcore.show_config("dict")["openmp_libraries"])
+    print(
+        f"{other:<6} {first:<7} {lrcore.get_threading():<7} {elements:>9}{times}"
+        f" {ratio:>9.2f} {runtimes:>9}"
+    )
 
 
 def main():
     """Measure each pair in a process of its own."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--other", choices=OTHERS, help=argparse.SUPPRESS)
-    parser.add_argument("--elements", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--row", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.other:
-        measure(args.other, args.elements)
+    if args.row:
+        other, first, elements = args.row
+        measure(other, first, int(elements))
         return
-    print("us             elements    other     step    other     step     ratio")
-    print("                            alone    alone in turns in turns")
-    for other in OTHERS:
-        if other == "torch" and importlib.util.find_spec("torch") is None:
-            print("torch is not installed")
+    print(
+        "us     imported              elements    other     step    other     step"
+        "     ratio  runtimes\n"
+        "       first                             alone    alone in turns in turns"
+    )
+    for other, orders in {"numpy": ["numpy"], "torch": ["torch", "lrcore"]}.items():
+        if importlib.util.find_spec(other) is None:
+            print(f"{other} is not installed")
             continue
         for elements in (100_000, 1_000_000):
-            for name in ("pool", "openmp"):
-                command = [sys.executable, __file__, "--other", other]
-                command += ["--elements", str(elements)]
-                env = {**os.environ, "LRCORE_THREADING": name}
-                subprocess.run(command, env=env, check=True)
+            for first in orders:
+                for name in back_ends():
+                    row = ["--row", other, first, str(elements)]
+                    env = {**os.environ, "LRCORE_THREADING": name}
+                    subprocess.run(
+                        [sys.executable, __file__, *row], env=env, check=True
+                    )
 
 
 if __name__ == "__main__":

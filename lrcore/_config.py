@@ -84,10 +84,19 @@ def set_threading(name: str | None) -> None:
     >>> lrcore.set_threading(None)
     """
     if name is not None and name not in _core.threadings():
-        raise ValueError(
-            f"threading: expected one of {_core.threadings()}, found {shown(name)}"
-        )
+        raise ValueError(f"threading: {_no_back_end(name)}")
     _core.set_threading(name)
+
+
+def _no_back_end(name: object) -> str:
+    text = f"expected one of {_core.threadings()}, found {shown(name)}"
+    if isinstance(name, str) and name == "openmp":
+        text += (
+            "; this build has no OpenMP, nor has any wheel: pip install "
+            "--force-reinstall --no-deps --no-binary lrcore lrcore builds lrcore with "
+            "the OpenMP of your compiler"
+        )
+    return text
 
 
 def get_threading() -> str:
@@ -228,10 +237,7 @@ def heed_environment() -> None:
         )
     wanted = os.environ.get("LRCORE_THREADING")
     if wanted and wanted != get_threading():
-        raise ImportError(
-            f"LRCORE_THREADING: expected one of {_core.threadings()}, found "
-            f"{shown(wanted)}"
-        )
+        raise ImportError(f"LRCORE_THREADING: {_no_back_end(wanted)}")
     _core.limit_threads(min(_limits(), default=0))
     if threads := os.environ.get("LRCORE_NUM_THREADS"):
         try:

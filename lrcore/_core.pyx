@@ -5,7 +5,6 @@ Arrays are checked here, in a few nanoseconds each.  If a check fails,
 _shared/refusals.py looks for the reason and raises an error that names it.
 """
 
-import os
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from lrcore._shared import refusals
 from lrcore._shared import arrays as array_checks
 from lrcore._shared.arrays import bare, convertible
+from lrcore._shared.forks import in_children
 from lrcore._shared.trees import root
 
 cimport cython

@@ -1,47 +1,24 @@
-"""Build a wheel from a source tree with each Python that is here, and compare them.
+"""Check the wheels and the source distribution in a folder.
 
-    python tests/check_wheels.py TREE
+    python tests/check_wheels.py FOLDER
 
-`.ci/run` calls it, with a tree that cannot be written to.  It fails where a wheel or
-its extension is too large, or where tests/hashes.py prints other lines under one Python
-than under another.
+`make wheel` calls it.  Each wheel must be small, carry no library of this machine, and
+have a description that PyPI can show.  In a clean environment of each Python that
+is here, it must work (tests/smoke.py), and tests/hashes.py must print the same lines
+under all of them.
 """
 
-import os
-import shutil
-import subprocess
 import sys
 import tempfile
 import zipfile
+from io import BytesIO
 from pathlib import Path
 
-PYTHONS = ("python3.11", "python3.12", "python3.13")
+from elftools.elf.elffile import ELFFile
+from pythons import each_python, environment, pip, run
+
 MOST = {".whl": 2_500_000, ".so": 5_000_000}  # bytes
-HASHES = Path(__file__).resolve().parent / "hashes.py"
-
-CAN_BUILD = """
-import ensurepip, os, sysconfig
-assert os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h"))
-"""
-
-
-def run(*command: str | Path) -> str:
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-
-
-def can_build(python: str) -> bool:
-    """Whether it has its headers, and what makes environments."""
-    command = [python, "-c", CAN_BUILD]
-    return not subprocess.run(command, capture_output=True).returncode
-
-
-def found(name: str) -> str | None:
-    """Where a Python is, on the PATH or among pyenv's; None where it cannot build."""
-    on_path = shutil.which(name)
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
-    places = [on_path] if on_path else []
-    places += map(str, sorted(pyenv.glob(f"*/bin/{name}"), reverse=True))
-    return next(filter(can_build, places), None)
+HERE = Path(__file__).resolve().parent
 
 
 def check_size(name: str, size: int) -> None:
@@ -51,41 +28,56 @@ def check_size(name: str, size: int) -> None:
         sys.exit(f"{name} is too large")
 
 
-def built(python: str, tree: Path, folder: Path) -> str:
-    """Build a wheel and install it; what the hashes are there."""
-    run(python, "-m", "venv", folder / "env")
-    inside = folder / "env/bin/python"
-    pip = (inside, "-m", "pip", "-q", "--disable-pip-version-check")
-    run(*pip, "wheel", "--no-deps", "-w", folder, tree)
-    (wheel,) = folder.glob("*.whl")
+def check_run_path(name: str, data: bytes) -> None:
+    """Refuse folders in which the loader would look for libraries."""
+    for section in ELFFile(BytesIO(data)).iter_sections("SHT_DYNAMIC"):
+        for tag in section.iter_tags():
+            if tag.entry.d_tag in ("DT_RPATH", "DT_RUNPATH"):
+                sys.exit(f"{name} has a run path: {tag}")
+
+
+def check_contents(wheel: Path) -> None:
+    print(f"{wheel.name}:")
     check_size(wheel.name, wheel.stat().st_size)
-    for member in zipfile.ZipFile(wheel).infolist():
-        if member.filename.endswith(".so"):
-            check_size(member.filename, member.file_size)
-    run(*pip, "install", wheel)
-    run(folder / "env/bin/lrcore", "info")
-    return run(inside, HASHES)
+    for each in zipfile.ZipFile(wheel).infolist():
+        if ".libs/" in each.filename:  # where auditwheel puts libraries of the system
+            sys.exit(f"{wheel.name} carries {each.filename}")
+        if each.filename.endswith(".so"):
+            check_size(each.filename, each.file_size)
+            check_run_path(each.filename, zipfile.ZipFile(wheel).read(each))
+    print(run(sys.executable, "-m", "auditwheel", "show", wheel), flush=True)
 
 
-def main(tree: str) -> int:
-    hashes = {}
-    for python in PYTHONS:
-        if (path := found(python)) is None:
-            print(f"{python} is not here with its headers: not tested", flush=True)
-            continue
-        print(f"{python}:", flush=True)
-        with tempfile.TemporaryDirectory() as folder:
-            hashes[python] = built(path, Path(tree).resolve(), Path(folder))
-        print(f"  {len(hashes[python].splitlines())} hashes", flush=True)
-    if not hashes:
-        sys.exit(f"none of {', '.join(PYTHONS)} is here with its headers")
-    first, *others = hashes
-    for python in others:
-        if hashes[python] != hashes[first]:
-            print(f"{python} computes something else than {first}:")
-            lines = set(hashes[first].splitlines()) ^ set(hashes[python].splitlines())
+def hashes(python: str, wheel: Path, folder: Path) -> str:
+    """Install a wheel in a new environment and try it; return the hashes there."""
+    inside = environment(python, folder / "env")
+    pip(inside, "install", wheel)
+    run(inside, HERE / "smoke.py", cwd=folder)
+    return run(inside, HERE / "hashes.py", cwd=folder)
+
+
+def main(folder: str) -> int:
+    wheels = sorted(Path(folder).resolve().glob("*.whl"))
+    files = [*wheels, *Path(folder).glob("*.tar.gz")]
+    print(run(sys.executable, "-m", "twine", "check", "--strict", *files), end="")
+    for wheel in wheels:
+        check_contents(wheel)
+    found = {}
+    for name, path in each_python():
+        tag = name.replace("python", "cp").replace(".", "")
+        (wheel,) = (each for each in wheels if f"-{tag}-" in each.name)
+        with tempfile.TemporaryDirectory() as scratch:
+            found[name] = hashes(path, wheel, Path(scratch))
+        print(f"{name}: works, {len(found[name].splitlines())} hashes", flush=True)
+    if not found:
+        sys.exit("there is no Python here to install a wheel with")
+    first, *others = found
+    for name in others:
+        if found[name] != found[first]:
+            print(f"{name} computes something else than {first}:")
+            lines = set(found[first].splitlines()) ^ set(found[name].splitlines())
             print("\n".join(sorted(lines)))
-    return len(set(hashes.values())) > 1
+    return len(set(found.values())) > 1
 
 
 if __name__ == "__main__":

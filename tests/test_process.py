@@ -12,7 +12,7 @@ import pytest
 from helpers import ISAS
 
 import lrcore
-from lrcore import _core, cli
+from lrcore import _config, _core, cli
 from lrcore.cli import demo
 from lrcore.data import digits
 
@@ -53,6 +53,33 @@ def test_a_wrong_environment_is_refused_at_import(name, value):
     done = python("import lrcore", **{name: value})
     assert done.returncode != 0
     assert re.search(rf"ImportError: {name}: expected .*, found '{value}'", done.stderr)
+
+
+def test_a_build_without_openmp_says_how_to_get_it(monkeypatch):
+    monkeypatch.setattr(_core, "threadings", lambda: ["pool", "serial"])
+    with pytest.raises(
+        ValueError, match=r"^threading: .*found 'openmp'; .*--no-binary lrcore lrcore"
+    ):
+        lrcore.set_threading("openmp")
+    monkeypatch.setattr(_core, "threading", lambda: "pool")
+    monkeypatch.setenv("LRCORE_THREADING", "openmp")
+    with pytest.raises(
+        ImportError, match=r"^LRCORE_THREADING: .*found 'openmp'; .*--no-binary lrcore"
+    ):
+        _config.heed_environment()
+
+
+def test_a_step_needs_nothing_that_only_unix_has():
+    """As on Windows and in Pyodide, where nothing forks."""
+    done = python(
+        "import os, sys\n"
+        "del os.register_at_fork, os.sched_getaffinity, os.fork\n"
+        "sys.modules.update(fcntl=None, resource=None, pwd=None, grp=None)\n"
+        "import lrcore, numpy\n"
+        "opt = lrcore.AdamW(numpy.ones(3))\n"
+        "print(opt.step(numpy.ones(3)), lrcore.show_config('dict')['isa'])"
+    )
+    assert done.stdout.split() == ["True", lrcore.get_isa()], done.stderr
 
 
 def test_threads_can_be_set_and_set_back():

@@ -10,4 +10,4 @@ def _forked():
     survivor = PyThread_get_thread_ident()
 
 
-os.register_at_fork(after_in_child=_forked)
+in_children(_forked)

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
 
+from lrcore._shared.forks import in_children
+
 PREVIOUS = ".prev"
 """The ending of the name of the file that was there before."""
 
@@ -67,7 +69,7 @@ def _forked() -> None:
             del _open[file]
 
 
-os.register_at_fork(after_in_child=_forked)
+in_children(_forked)
 
 
 def sync_folder(folder: str) -> None:

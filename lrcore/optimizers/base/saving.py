@@ -7,7 +7,6 @@ in the middle of another save, and a forked child has none of the threads.
 from __future__ import annotations
 
 import _thread
-import os
 import sys
 import threading
 import time
@@ -15,6 +14,8 @@ import traceback
 import weakref
 from collections.abc import Callable
 from typing import Any
+
+from lrcore._shared.forks import in_children
 
 _writing: dict[str, Saving] = {}
 """The saves under way, by path: one for each."""
@@ -218,4 +219,4 @@ def _forked() -> None:
     _latest.clear()
 
 
-os.register_at_fork(after_in_child=_forked)
+in_children(_forked)

@@ -77,7 +77,10 @@ THREADS = [] if WINDOWS or WASM else ["-pthread"]
 OWN_FUNCTIONS = ["-Wl,-Bsymbolic"] if sys.platform == "linux" else []
 
 # Those of lrcore.get_include(): the last three are for extensions, as Cython makes them.
-HEADERS = ["lrcore.h", "lrcore_import.h", "lrcore_functions.h", "lrcore_functions.def"]
+HEADERS = [
+    *("lrcore.h", "lrcore_import.h"),
+    *("lrcore_functions.h", "lrcore_functions.def"),
+]
 
 OPENMP_PROBE = """
 #include <omp.h>

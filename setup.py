@@ -76,7 +76,7 @@ THREADS = [] if WINDOWS or WASM else ["-pthread"]
 # program that is linked with another copy of them.
 OWN_FUNCTIONS = ["-Wl,-Bsymbolic"] if sys.platform == "linux" else []
 
-# Those of lrcore.get_include(): the last three are for extensions, as Cython makes them.
+# Those of lrcore.get_include(): the last three are for extensions that Cython makes.
 HEADERS = [
     *("lrcore.h", "lrcore_import.h"),
     *("lrcore_functions.h", "lrcore_functions.def"),

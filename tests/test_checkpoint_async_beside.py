@@ -14,6 +14,7 @@ from contextlib import nullcontext, suppress
 
 import pytest
 from saves import begun, holding, loaded, stepped
+from stopped import stops
 from wrong import message
 
 import lrcore
@@ -103,6 +104,23 @@ def test_a_handler_of_a_signal_may_save_while_a_save_is_waited_for(tmp_path, hel
     finally:
         signal.signal(signal.SIGALRM, before)
     assert (loaded(tmp_path / "run").t, loaded(tmp_path / "other").t) == (0, 1)
+
+
+def test_a_save_that_is_interrupted_before_it_begins_keeps_no_other_waiting(tmp_path):
+    """A save of another thread to the same path ends, and its file is the last one."""
+    path, opt = tmp_path / "run", begun()
+    for stopped in stops(
+        lambda: lambda: stepped(opt).save_async(path).wait(),
+        "optimizers/base/saving.py",
+    ):
+        assert stopped
+        thread = threading.Thread(target=opt.save, args=[path], daemon=True)
+        thread.start()
+        thread.join(60)
+        assert not thread.is_alive()
+        of_saving.finish(lambda _: True)
+        assert of_saving._writing == {}
+        assert loaded(path).t == opt.t
 
 
 # --- processes ------------------------------------------------------------------------

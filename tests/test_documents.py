@@ -116,6 +116,40 @@ def test_what_is_said_of_other_libraries_is_so():
         assert len(given["grads"]) == 60
 
 
+PROMISES = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in (ROOT / "docs" / "promises.md").read_text().splitlines()
+    if line.startswith("|")
+][2:]  # without the headings
+
+
+def functions(path):
+    """Return the names of the tests in a file."""
+    return re.findall(r"^def (test_\w+)", (ROOT / path).read_text(), re.M)
+
+
+def test_each_promise_has_a_test_that_exists_and_a_figure():
+    """So has each command: its file, its selection of tests, its target of make."""
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.M)
+    assert len(PROMISES) > 25
+    for promise, how, figure in PROMISES:
+        assert promise.endswith(".")
+        assert figure
+        named = re.findall(r"(?:tests|bench)/[\w./]+\w", how)
+        assert named or "`make " in how, promise
+        for path in named:
+            assert (ROOT / path).exists(), path
+            if path.startswith("tests/test_"):
+                assert functions(path), path
+        for target in re.findall(r"`(?:\w+=\S+ )?make (\w+)", how):
+            assert target in targets, target
+        for path, words in re.findall(r'pytest (\S+) -k ("[^"]+"|\w+)', how):
+            for word in words.strip('"').split(" or "):
+                assert any(word in name for name in functions(path)), word
+        for path, word in re.findall(r"`python (\S+) (\w+)", how):
+            assert re.search(rf"\b{word}\b", (ROOT / path).read_text()), word
+
+
 def test_links_within_the_repository():
     for document in ROOT.glob("*.md"):
         for target in re.findall(r"\]\((?!http)([^)#]+)", document.read_text()):

@@ -133,6 +133,26 @@ def test_threads_rest_while_waiting_for_them_takes_longer_than_they_save(program
     assert run([program("worth", False)]) == "as it should be"
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        *(("16k", 2**14), ("2M", 2**21), (" 1 g ", 2**30), ("300", 300 * 2**10)),
+        *(("5b", 5), ("60000G", 60_000 * 2**30)),
+        # libgomp ignores these.
+        *((text, None) for text in ("", "0", "-1", "16x", "many", "2M x", "9" * 30)),
+        *((text, None) for text in ("99999999999G", "k", "1.5M")),
+    ],
+)
+def test_the_stack_of_openmps_threads_is_read_as_libgomp_reads_it(
+    program, text, wanted
+):
+    names = ("OMP_STACKSIZE", "GOMP_STACKSIZE")
+    default = run([program("stack", False)], **dict.fromkeys(names, ""))
+    for name, other in (names, names[::-1]):
+        found = run([program("stack", False)], **{name: text, other: ""})
+        assert found == (default if wanted is None else str(wanted))
+
+
 def test_threads_end_when_the_library_is_unloaded(tmp_path):
     toolchain = NATIVE._replace(openmp=False, flags=("-fvisibility=default",))
     library = tmp_path / "core.so"

@@ -33,7 +33,7 @@ array_checks.Binding.extent = extent
 
 
 cdef int by_start(const void *one, const void *other) noexcept nogil:
-    """The order of spans: as qsort() asks for it."""
+    """Compare two spans by their start, for qsort()."""
     cdef uintptr_t a = (<const span_t *>one).start, b = (<const span_t *>other).start
     return (a > b) - (a < b)
 
@@ -58,7 +58,7 @@ cdef class Spans:
         PyMem_Free(self.span)
 
     cdef bint are_disjoint(self) noexcept:
-        """Whether no two of them overlap."""
+        """Whether no two spans overlap."""
         cdef Py_ssize_t i
         for i in range(1, self.n):
             if self.span[i].start < self.span[i - 1].end:
@@ -66,7 +66,7 @@ cdef class Spans:
         return True
 
     cdef bint meet(self, uintptr_t start, size_t size) noexcept:
-        """Whether these bytes overlap one of them; they do not overlap each other."""
+        """Whether these bytes overlap a span, if no two spans overlap each other."""
         if size == 0:
             return False
         cdef Py_ssize_t lo = 0, hi = self.n, mid

@@ -179,9 +179,7 @@ class Monitor(Results):
             An array that a rollback is to set back is read-only.
         RuntimeError
             The optimizer is in use, or another thread has changed it, in an update that
-            copies it or rolls it back.
-
-        After an error, nothing has been recorded.
+            copies it or rolls it back.  In each case, nothing has been recorded.
         """
         if type(loss) is not float:
             loss = real("loss", loss, "a number")

@@ -89,7 +89,7 @@ class Saving:
             raise self._error
 
     def begin(self) -> None:
-        """Let a thread call `write`; without a thread to be had, call it now."""
+        """Let a thread call `write`; if no thread can be had, call it now."""
         try:
             while (other := _writing.setdefault(self.path, self)) is not self:
                 if not other._end():
@@ -162,8 +162,9 @@ class Saving:
     def _end(self) -> bool:
         """Wait for the end.
 
-        Return False if it cannot come: in a handler of a signal that came while this
-        thread was about to begin.  Then two files are written, of which the last stays.
+        Return False where this would wait for ever: a handler of a signal has
+        interrupted `begin` of this very save.  Then two files are written, and the last
+        one stays.
         """
         while self._thread.ident is None and not self.done:
             if self._beginner == threading.get_ident():

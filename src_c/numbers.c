@@ -10,8 +10,9 @@
  * If that is no normal float, gradients are first multiplied by this power of 2. */
 static double before_clip(double clip_value, double grad_scale)
 {
+    if (clip_value == 0) return 1;
     const double bound = clip_value / grad_scale;
-    if (clip_value == 0 || !(bound < FLT_MIN)) return 1;
+    if (!(bound < FLT_MIN)) return 1;
     int e;
     (void)frexp(bound, &e);
     return ldexp(1, -e);

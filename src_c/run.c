@@ -88,6 +88,7 @@ static unsigned asked_for(const lrc_plan *plan)
 {
     unsigned asked = LRC_ALWAYS;
     if (plan->skip_nonfinite || plan->clip_norm != 0) asked |= LRC_MEASURES;
+    if (plan->setup) asked |= LRC_FOLDS;
     if (plan->report) asked |= LRC_REPORTS;
     if (plan->zero_grads) asked |= LRC_ZEROES;
     for (size_t i = 0; i < plan->n_groups; i++) {
@@ -169,7 +170,7 @@ static void run_passes(lrc_run *run)
     const size_t total = run->plan->total;
     run->threads =
         lrc_threads_for(total, run->plan->parallel_from, run->plan->num_threads);
-    const int chunks = lrc_chunks_for(total, run->threads);
+    const int chunks = run->threads == 1 ? 1 : lrc_chunks_for(total, run->threads);
 
     for (const lrc_pass *const *next = run->passes; *next; next++) {
         const lrc_pass *pass = *next;

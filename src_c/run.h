@@ -79,7 +79,8 @@ enum {
     LRC_REPORTS = 128,
     LRC_ZEROES = 256,
     LRC_UNITS = 512,
-    LRC_PRODUCTS = 1024
+    LRC_PRODUCTS = 1024,
+    LRC_FOLDS = 2048
 };
 
 struct lrc_pass {
@@ -95,7 +96,7 @@ struct lrc_pass {
 };
 
 /* The passes of a step, in order: see step.c. */
-extern const lrc_pass lrc_numbers_pass, lrc_units_pass, lrc_measure_pass,
+extern const lrc_pass lrc_fold_pass, lrc_numbers_pass, lrc_units_pass, lrc_measure_pass,
     lrc_check_pass, lrc_gauge_pass, lrc_read_pass, lrc_make_pass, lrc_direct_pass,
     lrc_scale_pass, lrc_step_pass, lrc_keep_pass, lrc_report_pass, lrc_zero_pass;
 /* Passes of lrc_clip(), lrc_gather() and lrc_update_averages(). */

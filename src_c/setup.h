@@ -61,7 +61,8 @@ enum {
 const lrc_named *lrc_hyper_of(lrc_rule rule, int i);
 double lrc_usual_hyper(lrc_rule rule, int i);
 
-/* Make a group's coefficients and weight for step t, from 1, of its hyper-parameters. */
+/* Make a group's coefficients and the weight of its averages for step t, from 1, of its
+ * hyper-parameters. */
 void lrc_fold(lrc_group *group, const double *hyper, double t);
 
 /* --- the setup ---------------------------------------------------------------------- */
@@ -70,6 +71,7 @@ typedef struct {
     double hyper[LRC_MAX_HYPERS];
     int by_coefs; /* whether the caller sets coefficients, not hyper-parameters */
     unsigned set; /* bit k: coefficient k was set */
+    int averaged; /* whether a tensor has an average; by lrc_plan_prepare() */
 } lrc_group_setup;
 
 /* The addresses [begin, end) of an array. */

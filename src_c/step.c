@@ -6,16 +6,19 @@
 
 #include "run.h"
 
-static const lrc_pass *const step[] = {&lrc_numbers_pass, &lrc_units_pass,
-                                       &lrc_measure_pass, &lrc_check_pass,
-                                       &lrc_gauge_pass,   &lrc_read_pass,
-                                       &lrc_make_pass,    &lrc_direct_pass,
-                                       &lrc_scale_pass,   &lrc_step_pass,
-                                       &lrc_keep_pass,    &lrc_report_pass,
-                                       &lrc_zero_pass,    NULL};
-static const lrc_pass *const measure[] = {&lrc_numbers_pass, &lrc_units_pass,
-                                          &lrc_measure_pass, &lrc_check_pass,
-                                          &lrc_gauge_pass,   NULL};
+static const lrc_pass *const step[] = {
+    &lrc_fold_pass,    &lrc_numbers_pass, &lrc_units_pass,
+    &lrc_measure_pass, &lrc_check_pass,   &lrc_gauge_pass,
+    &lrc_read_pass,    &lrc_make_pass,    &lrc_direct_pass,
+    &lrc_scale_pass,   &lrc_step_pass,    &lrc_keep_pass,
+    &lrc_report_pass,  &lrc_zero_pass,    NULL};
+static const lrc_pass *const measure[] = {&lrc_fold_pass,
+                                          &lrc_numbers_pass,
+                                          &lrc_units_pass,
+                                          &lrc_measure_pass,
+                                          &lrc_check_pass,
+                                          &lrc_gauge_pass,
+                                          NULL};
 static const lrc_pass *const clip[] = {&lrc_numbers_pass, &lrc_units_pass,
                                        &lrc_measure_pass, &lrc_clip_pass, NULL};
 static const lrc_pass *const gather[] = {&lrc_gather_pass, NULL};

@@ -43,11 +43,12 @@ wheel: .venv-wheel/.tools ## build and check wheels that others can install, in 
 	.venv-wheel/bin/python tests/build_wheels.py $(or $(SOURCE),dist/*.tar.gz) dist
 	.venv-wheel/bin/python tests/check_wheels.py dist
 
-lint: .venv/.lint ## check style, types and that C compiles without a warning
+lint: .venv/.lint ## check style, types, workflows, and that C compiles without a warning
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/clang-format --dry-run -Werror $$(git ls-files '*.[ch]' '*.inc')
 	.venv/bin/mypy
+	.venv/bin/zizmor --offline --quiet .github/workflows
 	.venv/bin/python tests/check_warnings.py
 
 vec: .venv/.core ## check that the compiler vectorised every kernel

@@ -230,8 +230,8 @@ class BuildExt(build_ext):
         python.append("-DNPY_NO_DEPRECATED_API=NPY_2_0_API_VERSION")
         python.append(f"-DLRC_BUILD={self.described(here)}")
         return [
-            *kernel_objects(folder, common, ISAS),
             Object(folder, "_core", [*here, *python], core),
+            *kernel_objects(folder, common, ISAS),
             *(Object(folder, path.stem, here, path) for path in c_sources(openmp)),
         ]
 

@@ -223,11 +223,17 @@ def test_an_error_that_no_call_raises_is_printed(tmp_path, full, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_without_a_thread_to_be_had_the_call_writes(tmp_path, monkeypatch):
-    def refused(thread):
-        raise RuntimeError("can't start new thread")
+@pytest.mark.parametrize("refused", [True, False])
+def test_without_a_thread_to_be_had_the_call_writes(refused, tmp_path, monkeypatch):
+    """Also if the thread ends before it begins to write, as it gets no memory."""
 
-    monkeypatch.setattr(threading.Thread, "start", refused)
+    def start(work, args):
+        if refused:
+            raise RuntimeError("can't start new thread")
+        begin(int, args)
+
+    begin = of_saving._thread.start_new_thread
+    monkeypatch.setattr(of_saving._thread, "start_new_thread", start)
     saving = begun().save_async(tmp_path / "run")
     assert saving.done
     saving.wait()
@@ -276,18 +282,18 @@ def test_other_optimizers_write_at_the_same_time(tmp_path, held):
 def test_a_handler_of_a_signal_may_save_while_a_save_begins(tmp_path, monkeypatch):
     """Nothing waits for ever, and an error of the handler leaves nothing behind."""
     opt, path = begun(), tmp_path / "run"
-    start = threading.Thread.start
+    start = of_saving._thread.start_new_thread
 
-    def interrupted(thread):
-        monkeypatch.setattr(threading.Thread, "start", start)
+    def interrupted(work, args):
+        monkeypatch.setattr(of_saving._thread, "start_new_thread", start)
         opt.save(path)
         opt.save_async(path).wait()
         if raises:
             raise KeyboardInterrupt
-        start(thread)
+        start(work, args)
 
     for raises in (False, True):
-        monkeypatch.setattr(threading.Thread, "start", interrupted)
+        monkeypatch.setattr(of_saving._thread, "start_new_thread", interrupted)
         with pytest.raises(KeyboardInterrupt) if raises else nullcontext():
             stepped(opt).save_async(path).wait()
         assert loaded(path).t == opt.t

@@ -6,6 +6,8 @@ in the middle of another save, and a forked child has none of the threads.
 
 from __future__ import annotations
 
+import _thread
+import atexit
 import os
 import sys
 import threading
@@ -13,6 +15,7 @@ import time
 import traceback
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 _writing: dict[str, Saving] = {}
@@ -50,14 +53,14 @@ class Saving:
 
     def __init__(self, opt: Any, path: str, write: Callable[[], object]) -> None:
         self.path, self.done = path, False
-        self._opt = weakref.ref(opt)
+        self._opt, self._write = weakref.ref(opt), write
         self._error: BaseException | None = None
         self._unseen: weakref.finalize[..., Any] | None = None
         self._beginner = threading.get_ident()
-        # The interpreter waits for a thread that is no daemon before it ends.
-        self._thread = threading.Thread(
-            target=self._work, args=(write,), name=f"save {path}", daemon=False
-        )
+        self._began = False  # whether a thread, or this one, has begun to write
+        self._work_of_thread: Callable[[], object] = lambda: None  # None: it has ended
+        self._under_way = threading.Lock()
+        self._under_way.acquire()
 
     def __repr__(self) -> str:
         state = "under way" if not self.done else "failed" if self._error else "done"
@@ -90,18 +93,42 @@ class Saving:
                 break
         try:
             _latest[self._opt()] = self
-            self._thread.start()
-        except RuntimeError:  # no thread can be had
-            self._thread.run()
-        except BaseException:  # of a handler of a signal
-            if self._thread.ident is None:
+            began = self._in_thread()
+        except BaseException as error:  # of a handler of a signal
+            traceback.clear_frames(error.__traceback__)  # one may hold the work
+            if not self._has_begun():
                 self._leave()
             raise
+        if not began:
+            self._work()
 
-    def _work(self, write: Callable[[], object]) -> None:
+    def _in_thread(self) -> bool:
+        """Let a thread write; return whether it has begun.
+
+        A thread may get no memory to begin: `threading.Thread.start` would wait for it
+        for ever.
+        """
+        work = partial(self._work)
+        self._work_of_thread = weakref.ref(work)
         try:
-            write()
+            _thread.start_new_thread(work, ())
+        except RuntimeError:  # no thread can be had
+            return False
+        del work
+        return self._has_begun()
+
+    def _has_begun(self) -> bool:
+        """Wait until the thread has begun to write; return False if it has ended."""
+        while not self._began and self._work_of_thread() is not None:
+            time.sleep(1e-4)
+        return self._began
+
+    def _work(self) -> None:
+        self._began = True
+        try:
+            self._write()
         except BaseException as error:
+            self._error = error  # at once, as there may be no memory for more
             error.add_note(f"while {self.path!r} was saved in the background")
             # The frames would keep the copy as long as the error.
             below = error.__traceback__ and error.__traceback__.tb_next
@@ -115,6 +142,7 @@ class Saving:
         self.done = True
         if _writing.get(self.path) is self:
             del _writing[self.path]
+        self._under_way.release()
 
     def _will_print(self) -> None:
         """Print the error at the end of the optimizer, or of the interpreter."""
@@ -130,13 +158,12 @@ class Saving:
         Return False if it cannot come: in a handler of a signal that came while this
         thread was about to begin.  Then two files are written, of which the last stays.
         """
-        while self._thread.ident is None and not self.done:
+        while not (self._began or self.done):
             if self._beginner == threading.get_ident():
                 return False
             time.sleep(1e-3)
-        if self._thread.ident is not None:
-            self._thread.join()
-        return True
+        with self._under_way:
+            return True
 
     def _seen(self) -> bool:
         """Note that the error has been raised; return whether it had not been."""
@@ -178,10 +205,20 @@ def finish(chosen: Callable[[str], bool]) -> None:
 
 def _forked() -> None:
     """Forget the saves of the parent, in a child, which does not have its threads."""
-    for saving in [*_writing.values(), *_latest.values()]:
+    for saving in {*_writing.values(), *_latest.values()}:
         saving._seen()
+        saving._began, saving._under_way = True, threading.Lock()
     _writing.clear()
     _latest.clear()
 
 
+def _at_exit() -> None:
+    """Wait for all saves, and print errors that no call has raised."""
+    finish(lambda _: True)
+    for saving in _latest.values():
+        if saving._seen():
+            saving._print()
+
+
 os.register_at_fork(after_in_child=_forked)
+atexit.register(_at_exit)

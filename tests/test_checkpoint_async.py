@@ -203,11 +203,17 @@ def test_an_error_that_no_call_raises_is_printed(tmp_path, full, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_without_a_thread_to_be_had_the_call_writes(tmp_path, monkeypatch):
-    def refused(thread):
-        raise RuntimeError("can't start new thread")
+@pytest.mark.parametrize("refused", [True, False])
+def test_without_a_thread_to_be_had_the_call_writes(refused, tmp_path, monkeypatch):
+    """Also if the thread ends before it begins to write, as it gets no memory."""
 
-    monkeypatch.setattr(threading.Thread, "start", refused)
+    def start(work, args):
+        if refused:
+            raise RuntimeError("can't start new thread")
+        begin(int, args)
+
+    begin = of_saving._thread.start_new_thread
+    monkeypatch.setattr(of_saving._thread, "start_new_thread", start)
     saving = begun().save_async(tmp_path / "run")
     assert saving.done
     saving.wait()
@@ -241,11 +247,48 @@ def test_the_memory_of_a_copy_is_kept_and_returned(tmp_path):
     assert before - resident() > 0.9 * 4 * 64_000_000
 
 
+@pytest.mark.parametrize("began", [False, True])
+def test_a_checkpoint_that_is_loaded_gets_the_memory_of_the_first_copy(began, tmp_path):
+    """Whether or not there is a file to load."""
+    opt, extra = lrcore.SGD(np.ones(10**6), momentum=0.9), {"x": np.ones(10**6)}
+    checkpoint = lrcore.Checkpoint(tmp_path, background=True)
+    if began:
+        lrcore.Checkpoint(tmp_path).save(opt, extra=extra)
+    assert (checkpoint.load(opt, extra=extra) is not None) == began
+    memory, held = _snapshot._kept[opt], resident()
+    checkpoint.save(opt, extra=extra, now=True)
+    checkpoint.wait()
+    assert _snapshot._kept[opt] is memory
+    assert resident() - held < 8e6  # of 24 MB
+    checkpoint.load(opt)
+    assert _snapshot._kept[opt] is memory
+    extra["y"] = np.ones(10**6)
+    checkpoint.save(opt, extra=extra, now=True)
+    checkpoint.load(opt, extra=extra)
+    assert len(_snapshot._kept[opt]) == 32 * 10**6
+
+
+def test_a_save_needs_no_module_of_numpy_that_takes_long_to_import(tmp_path):
+    script(
+        """
+        import sys, numpy as np, lrcore
+        opt = lrcore.Adam(np.ones(3))
+        opt.save(sys.argv[1], extra={"x": np.ones(2)})
+        opt.load(sys.argv[1])
+        assert "numpy.ma" not in sys.modules
+        """,
+        tmp_path / "run",
+    )
+
+
 def test_a_copy_that_does_not_fit_into_memory(tmp_path, monkeypatch):
     def no_memory(*_):
         raise OSError(errno.ENOMEM, "Cannot allocate memory")
 
     monkeypatch.setattr(_snapshot.mmap, "mmap", no_memory)
+    checkpoint = lrcore.Checkpoint(tmp_path / "folder", background=True)
+    with pytest.raises(MemoryError, match="found no memory for a copy of 5,120 "):
+        checkpoint.load(begun())
     with pytest.raises(MemoryError, match="found no memory for a copy of 5,120 "):
         begun().save_async(tmp_path / "run")
 

@@ -38,6 +38,16 @@ def is_array(a: Any) -> TypeGuard[np.ndarray]:
     return issubclass(type(a), np.ndarray)
 
 
+def is_masked(a: Any) -> bool:
+    """Return whether an object is a masked array.
+
+    Only subclasses need `numpy.ma`, which takes a twentieth of a second to import.
+    """
+    if type(a) is np.ndarray or not is_array(a):
+        return False
+    return issubclass(type(a), np.ma.MaskedArray)
+
+
 def bare(a: np.ndarray) -> np.ndarray:
     """Return an array of the same memory whose properties are NumPy's own.
 
@@ -57,7 +67,7 @@ def readable(
     if a is None:
         how = "pass the array that is to be updated" if keep else "pass the gradient"
         raise error(TypeError, name, f"expected a numpy.ndarray, found None; {how}")
-    if isinstance(a, np.ma.MaskedArray):
+    if is_masked(a):
         raise error(TypeError, name, "found a masked array; fill it first: .filled(0)")
     if not is_array(a):
         wanted = "a numpy.ndarray"
@@ -143,7 +153,7 @@ def matches(name: Name, a: Any, of: Name, p: np.ndarray) -> None:
 def convertible(g: Any, p: np.ndarray) -> bool:
     """Return whether `convert_grads` converts a gradient: one of floats or integers."""
     if is_array(g):
-        if type(g) is not np.ndarray and isinstance(g, np.ma.MaskedArray):
+        if is_masked(g):
             return False
         g = bare(g)
     elif not issubclass(type(g), np.generic):
@@ -153,7 +163,7 @@ def convertible(g: Any, p: np.ndarray) -> bool:
 
 def state(name: Name, value: Any, own: np.ndarray) -> None:
     """Check a saved state array against the optimizer's: type and shape, not layout."""
-    if not is_array(value) or isinstance(value, np.ma.MaskedArray):
+    if not is_array(value) or is_masked(value):
         raise error(TypeError, name, f"expected a numpy.ndarray, found {kind(value)}")
     value, own = bare(value), bare(own)
     if value.dtype != own.dtype:

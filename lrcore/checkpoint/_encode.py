@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from lrcore._shared.arrays import is_masked
 from lrcore._shared.types import Array
 from lrcore._shared.words import error, kind, shortened, shown
 from lrcore._stateful import StatefulSchedule
@@ -115,7 +116,7 @@ class Encoder:
 
     def _array(self, value: Any, where: str, name: str) -> Any:
         """Add an array, or a number of NumPy, to the tensors."""
-        if isinstance(value, np.ma.MaskedArray):
+        if is_masked(value):
             raise error(
                 TypeError, where, "found a masked array; save its .data and its .mask"
             )

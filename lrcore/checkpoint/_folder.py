@@ -15,7 +15,7 @@ from lrcore._shared.words import shown
 from lrcore.checkpoint import _durable
 from lrcore.checkpoint._listing import listing, name_of
 from lrcore.checkpoint._read import DamagedError
-from lrcore.checkpoint._save import save, save_async
+from lrcore.checkpoint._save import prepare, save, save_async
 from lrcore.optimizers.base import saving
 from lrcore.optimizers.base.on_disk import Restored
 from lrcore.optimizers.base.optimizer import Optimizer
@@ -57,7 +57,8 @@ class Checkpoint:
     background : bool
         Whether files are written while training goes on: `save` copies the arrays, as
         ``Optimizer.save_async`` does, and waits only if the file before is still being
-        written.  Default False.
+        written.  `load` gets the memory of the copy, so that the first `save` takes no
+        longer than the next ones.  Default False.
 
     Attributes
     ----------
@@ -151,8 +152,7 @@ class Checkpoint:
         TypeError, ValueError, RuntimeError, OSError
             As for ``Optimizer.save``.
         """
-        if not isinstance(opt, Optimizer):
-            raise TypeError(f"opt: expected an optimizer of lrcore, found {shown(opt)}")
+        _check_optimizer(opt)
         at: int = opt.t if step is None else _STEP.check("step", step)
         value = None if metric is None else real("metric", metric, "a number")
         is_time = FLAG.check("now", now) or self._is_time(at)
@@ -220,8 +220,13 @@ class Checkpoint:
             There are checkpoints, and all of them are damaged; or the best is.
         TypeError, ValueError, RuntimeError, OSError
             As for ``Optimizer.load``.
+        MemoryError
+            There is no memory for the copy that `save` makes with `background`.
         """
+        _check_optimizer(opt)
         which = _WHICH.check("which", which)
+        if self.background:
+            prepare(opt, how.get("params", True), how.get("extra"))
         self.wait()
         self._finish()
         entries, damaged = listing(self.folder)
@@ -309,3 +314,8 @@ class Checkpoint:
             if kept.isdisjoint((entry.path, entry.path.with_name(name))):
                 with suppress(FileNotFoundError):
                     entry.path.unlink()
+
+
+def _check_optimizer(opt: Any) -> None:
+    if not isinstance(opt, Optimizer):
+        raise TypeError(f"opt: expected an optimizer of lrcore, found {shown(opt)}")

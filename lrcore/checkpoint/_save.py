@@ -13,7 +13,7 @@ from lrcore._shared.words import shown
 from lrcore.checkpoint import _extra, _read
 from lrcore.checkpoint._encode import Encoder
 from lrcore.checkpoint._paths import Path, resolved
-from lrcore.checkpoint._snapshot import Snapshot
+from lrcore.checkpoint._snapshot import Snapshot, reserve
 from lrcore.checkpoint._write import write
 from lrcore.optimizers.base import checkpoint, saved_dict, saving
 from lrcore.optimizers.base.optimizer import Optimizer
@@ -85,6 +85,26 @@ def save_async(
     begun = Saving(opt, content.path, work)
     begun.begin()
     return begun
+
+
+def prepare(opt: Optimizer, params: Any, extra: Any) -> None:
+    """Get the memory for the copy that the first `save_async` makes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument cannot be saved.
+    MemoryError
+        There is no memory for it.
+    """
+    encoder = Encoder()
+    encoder.encode(dict(_extra.checked(extra)), "extra", "extra")
+    arrays = [*encoder.arrays.values()]
+    if FLAG.check("params", params):
+        arrays += [leaf.array for leaf in opt._tree.leaves]
+    for state in opt.state:
+        arrays += [state[name] for name in saved_arrays(state)]
+    reserve(opt, arrays)
 
 
 def _content(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import mmap
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from itertools import accumulate
 from typing import Literal
 
 import numpy as np
@@ -29,10 +30,7 @@ class Snapshot:
     """
 
     def __init__(self, opt: Optimizer, arrays: Mapping[str, Array], changes: int):
-        places, size = [], 0
-        for a in arrays.values():
-            places.append(size)
-            size += -(-a.nbytes // ALIGNED) * ALIGNED
+        *places, size = _places(arrays.values())
         memory = _kept.pop(opt, None)
         if memory is None or len(memory) < size:
             memory = None  # before there is another one
@@ -64,6 +62,28 @@ class Snapshot:
         opt = self._opt()
         if opt is not None:
             _kept[opt] = self._memory
+
+
+def reserve(opt: Optimizer, arrays: Iterable[Array]) -> None:
+    """Get the memory for a copy of arrays before it is made.
+
+    Raises
+    ------
+    MemoryError
+        There is none.
+    """
+    *_, size = _places(arrays)
+    if opt not in _kept or len(_kept[opt]) < size:
+        _kept.pop(opt, None)  # before there is another one
+        memory = _fresh(size)
+        np.frombuffer(memory, np.uint8)[:: mmap.PAGESIZE] = 0
+        _kept[opt] = memory
+
+
+def _places(arrays: Iterable[Array]) -> list[int]:
+    """Return the place of each array's copy in memory, and the size of all."""
+    sizes = (-(-a.nbytes // ALIGNED) * ALIGNED for a in arrays)
+    return list(accumulate(sizes, initial=0))
 
 
 def _fresh(size: int) -> mmap.mmap:

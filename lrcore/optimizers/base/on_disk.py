@@ -164,8 +164,9 @@ class OnDisk(Planned):
         `save_async`, `save` or `load` of the same optimizer or path waits until it is
         over.  So a file is never replaced by an older one, and memory holds one copy:
         the bytes of the params, states and arrays of `extra`.  It is kept for the next
-        call until the optimizer is deleted.  (Fresh memory takes longer to get than the
-        copy to make, so that the first call takes some steps' time.)
+        call until the optimizer is deleted.  Fresh memory takes longer to get than the
+        copy to make, so that the first call takes some steps' time: make it before the
+        loop, or let ``Checkpoint(folder, background=True).load(opt)`` get the memory.
 
         A forked child has no part in it: the file is written by its parent.
 

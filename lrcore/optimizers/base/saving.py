@@ -7,12 +7,14 @@ in the middle of another save, and a forked child has none of the threads.
 from __future__ import annotations
 
 import _thread
+import atexit
 import sys
 import threading
 import time
 import traceback
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from lrcore._shared.forks import in_children
@@ -52,17 +54,14 @@ class Saving:
 
     def __init__(self, opt: Any, path: str, write: Callable[[], object]) -> None:
         self.path, self.done = path, False
-        self._opt = weakref.ref(opt)
+        self._opt, self._write = weakref.ref(opt), write
         self._error: BaseException | None = None
         self._unseen: weakref.finalize[..., Any] | None = None
         self._beginner = threading.get_ident()
-        # Taken by the thread when it begins to write, or by `begin` if an error comes
-        # before that; whoever comes second does nothing.
-        self._turn = threading.Lock()
-        # The interpreter waits for a thread that is no daemon before it ends.
-        self._thread = threading.Thread(
-            target=self._work, args=(write,), name=f"save {path}", daemon=False
-        )
+        self._began = False  # whether a thread, or this one, has begun to write
+        self._work_of_thread: Callable[[], object] = lambda: None  # None: it has ended
+        self._under_way = threading.Lock()
+        self._under_way.acquire()
 
     def __repr__(self) -> str:
         state = "under way" if not self.done else "failed" if self._error else "done"
@@ -95,48 +94,42 @@ class Saving:
                 if not other._end():
                     break
             _latest[self._opt()] = self
-            self._start()
-        except BaseException:  # of a handler of a signal
-            if self._turn.acquire(blocking=False):
+            began = self._in_thread()
+        except BaseException as error:  # of a handler of a signal
+            traceback.clear_frames(error.__traceback__)  # one may hold the work
+            if not self._has_begun():
                 self._leave()
             raise
+        if not began:
+            self._work()
 
-    def _start(self) -> None:
-        """Start the thread, from one in which no handler of a signal runs.
+    def _in_thread(self) -> bool:
+        """Let a thread write; return whether it has begun.
 
-        An error in the middle of `Thread.start` may leave a lock of the thread taken,
-        so that it never begins.
+        A thread may get no memory to begin: `threading.Thread.start` would wait for it
+        for ever.
         """
-        errors: list[BaseException] = []
-        begun = threading.Lock()
-        begun.acquire()
-
-        def start() -> None:
-            try:
-                self._thread.start()
-            except BaseException as error:
-                errors.append(error)
-            finally:
-                begun.release()
-
+        work = partial(self._work)
+        self._work_of_thread = weakref.ref(work)
         try:
-            _thread.start_new_thread(start, ())
-        except RuntimeError as error:
-            errors.append(error)
-        else:
-            with begun:
-                pass
-        for failed in errors:
-            if not isinstance(failed, RuntimeError):
-                raise failed
-            self._thread.run()  # no thread can be had
+            _thread.start_new_thread(work, ())
+        except RuntimeError:  # no thread can be had
+            return False
+        del work
+        return self._has_begun()
 
-    def _work(self, write: Callable[[], object]) -> None:
-        if not self._turn.acquire(blocking=False):
-            return
+    def _has_begun(self) -> bool:
+        """Wait until the thread has begun to write; return False if it has ended."""
+        while not self._began and self._work_of_thread() is not None:
+            time.sleep(1e-4)
+        return self._began
+
+    def _work(self) -> None:
+        self._began = True
         try:
-            write()
+            self._write()
         except BaseException as error:
+            self._error = error  # at once, as there may be no memory for more
             error.add_note(f"while {self.path!r} was saved in the background")
             # The frames would keep the copy as long as the error.
             below = error.__traceback__ and error.__traceback__.tb_next
@@ -150,6 +143,7 @@ class Saving:
         self.done = True
         if _writing.get(self.path) is self:
             del _writing[self.path]
+        self._under_way.release()
 
     def _will_print(self) -> None:
         """Print the error at the end of the optimizer, or of the interpreter."""
@@ -166,13 +160,12 @@ class Saving:
         interrupted `begin` of this very save.  Then two files are written, and the last
         one stays.
         """
-        while self._thread.ident is None and not self.done:
+        while not (self._began or self.done):
             if self._beginner == threading.get_ident():
                 return False
             time.sleep(1e-3)
-        if self._thread.ident is not None:
-            self._thread.join()
-        return True
+        with self._under_way:
+            return True
 
     def _seen(self) -> bool:
         """Note that the error has been raised; return whether it had not been."""
@@ -214,10 +207,20 @@ def finish(chosen: Callable[[str], bool]) -> None:
 
 def _forked() -> None:
     """Forget the saves of the parent, in a child, which does not have its threads."""
-    for saving in [*_writing.values(), *_latest.values()]:
+    for saving in {*_writing.values(), *_latest.values()}:
         saving._seen()
+        saving._began, saving._under_way = True, threading.Lock()
     _writing.clear()
     _latest.clear()
 
 
+def _at_exit() -> None:
+    """Wait for all saves, and print errors that no call has raised."""
+    finish(lambda _: True)
+    for saving in _latest.values():
+        if saving._seen():
+            saving._print()
+
+
 in_children(_forked)
+atexit.register(_at_exit)

@@ -73,7 +73,18 @@ static int is_done(unsigned number, int n_threads, int n_chunks)
     return all == (unsigned)n_chunks;
 }
 
-/* Do what is left to claim; note one's own chunks and their times. */
+/* Do a chunk, and note its time. */
+static void do_timed(lrc_job *job, void *ctx, const lrc_chunk *chunk, lrc_seen *seen)
+{
+    const long long began = lrc_now();
+    job(ctx, chunk);
+    const long long ns = lrc_now() - began;
+    seen->own++;
+    seen->ns += ns;
+    if (ns > seen->longest_ns) seen->longest_ns = ns;
+}
+
+/* Do what is left to claim; note one's own chunks and their times, unless seen is NULL. */
 static void do_chunks(int thread, unsigned number, lrc_seen *seen)
 {
     const int n_threads = atomic_load_explicit(&dealt.n_threads, memory_order_relaxed);
@@ -85,12 +96,11 @@ static void do_chunks(int thread, unsigned number, lrc_seen *seen)
     for (int i = 0; thread < n_threads && i < n_threads; i++) {
         const int share = (thread + i) % n_threads;
         for (int k; (k = claim(share, number, i == 0)) >= 0;) {
-            const long long began = lrc_now();
-            job(ctx, &(lrc_chunk){k, n_chunks});
-            const long long ns = lrc_now() - began;
-            seen->own++;
-            seen->ns += ns;
-            if (ns > seen->longest_ns) seen->longest_ns = ns;
+            const lrc_chunk chunk = {k, n_chunks};
+            if (seen)
+                do_timed(job, ctx, &chunk, seen);
+            else
+                job(ctx, &chunk);
             atomic_store_explicit(&dealt.done[thread].chunks, ++done,
                                   memory_order_release);
             lrc_store_before_load();
@@ -105,8 +115,7 @@ static void do_chunks(int thread, unsigned number, lrc_seen *seen)
 
 void lrc_do_chunks(int thread, unsigned number)
 {
-    lrc_seen seen = {0};
-    do_chunks(thread, number, &seen);
+    do_chunks(thread, number, NULL);
 }
 
 /* Wait for the chunks that others are doing. */

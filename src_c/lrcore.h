@@ -240,7 +240,9 @@ LRC_API int lrc_set_threading(const char *name);
  * it, or fewer if the processor affinity or lrc_limit_threads() allow fewer
  * (lrc_limit_threads(0): no limit).
  * lrc_threads_refused() tells whether the system has refused to make a thread for the
- * pool: steps go on with those that it has, and the process asks for no more. */
+ * pool: steps go on with those that it has, and the process asks for no more.  It is 0
+ * where only OpenMP's threads are not to be had, and the pool has all that it asked for:
+ * then no step has fewer. */
 LRC_API int lrc_num_threads(void);
 LRC_API void lrc_set_num_threads(int n);
 LRC_API int lrc_num_threads_set(void); /* by lrc_set_num_threads(); 0: the default */

@@ -99,14 +99,13 @@ static void publish(unsigned number, int wakes)
 static int is_worth_waking(int n_threads, int n_chunks)
 {
     enum { MANY = 8 }; /* chunks of a thread, which take longer than a wake */
-    pool.unwoken++;
-    return n_chunks >= MANY * n_threads || pool.unwoken >= 1 << pool.misses;
+    return n_chunks >= MANY * n_threads || pool.unwoken + 1 >= 1 << pool.misses;
 }
 
 /* Note, after a job, whether threads were woken and whether the caller was alone. */
 static void note(int wakes, int alone)
 {
-    if (wakes) pool.unwoken = 0;
+    pool.unwoken = wakes ? 0 : pool.unwoken + 1;
     if (!alone)
         pool.misses = 0;
     else if (wakes && pool.misses < MOST_MISSES)

@@ -1,6 +1,7 @@
 """Settings, limits and surroundings in which other programs fail."""
 
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -237,6 +238,72 @@ def test_a_short_training_in_a_mode_of_python(flags, tmp_path):
     done = python(code, *flags, HOME="/dev/null", cwd="/proc", LC_ALL="POSIX")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "0.00512784"
+
+
+# A locale of its own, for which no package is needed: only its numbers differ from C.
+_LOCALE = """
+LC_NUMERIC
+decimal_point ","
+thousands_sep "."
+grouping 3;3
+END LC_NUMERIC
+"""
+_ASCII = """
+<code_set_name> ASCII
+<mb_cur_min> 1
+<mb_cur_max> 1
+CHARMAP
+<U0000>..<U007F> /x00 ASCII
+END CHARMAP
+"""
+
+
+@pytest.fixture
+def commas(tmp_path):
+    """The folder of the locale "commas", in whose numbers the decimals follow one."""
+    (tmp_path / "source").write_text(_LOCALE)
+    (tmp_path / "ascii").write_text(_ASCII)
+    # -c: also with a warning, as other categories are missing.
+    run(["localedef", "-c", "-f", "ascii", "-i", "source", "./commas"], cwd=tmp_path)
+    return tmp_path
+
+
+@pytest.mark.skipif(shutil.which("localedef") is None, reason="localedef is missing")
+def test_a_comma_before_decimals_changes_no_text_and_no_file(commas):
+    code = """
+        import ctypes, locale
+        import numpy as np, lrcore
+        from lrcore.cli.command import main
+
+        def train(name):
+            w = np.ones(9)
+            opt = lrcore.AdamW(w, lr=0.1, clip_norm=1.0, telemetry=True)
+            monitor = lrcore.Monitor(opt)
+            for _ in range(20):
+                opt.step(2 * w)
+                monitor.update(float((w * w).sum()))
+            opt.save(f"{name}.safetensors", extra={"monitor": monitor})
+            opt.load(f"{name}.safetensors", extra={"monitor": monitor})
+            monitor.report_html(f"{name}.html")
+            print("by", w, opt, opt.report, monitor)
+
+        text = ctypes.create_string_buffer(9)
+        for name, decimals in ("C", b"1.5"), ("commas", b"1,5"):
+            locale.setlocale(locale.LC_NUMERIC, name)
+            ctypes.CDLL(None).snprintf(text, 9, b"%g", ctypes.c_double(1.5))
+            assert text.value == decimals
+            train(f"by {name}")
+            main(["schedule", "Cosine(0.1, total=9)", "--csv"])
+    """
+    done = python(code, cwd=commas, LOCPATH=str(commas))
+    assert done.returncode == 0, done.stderr
+    _, one, other = done.stdout.split("by ")
+    assert one == other
+    for ending in ("safetensors", "html"):
+        by_c, by_commas = (
+            (commas / f"by {name}.{ending}").read_bytes() for name in ("C", "commas")
+        )
+        assert by_c == by_commas, ending
 
 
 @pytest.mark.parametrize("streams", [">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full"])

@@ -128,7 +128,11 @@ def set_threading(name):
 
 
 def threads_refused():
-    """Whether the system has refused to make a thread for the pool."""
+    """Whether the system has refused to make a thread for the pool.
+
+    False where the pool does OpenMP's work, as stacks would be too small, and gets its
+    threads: steps have as many as they ask for.
+    """
     return bool(lrc_threads_refused())
 
 

@@ -67,7 +67,7 @@ NO_FAST_MATH = ["-O3", "-fno-fast-math", "-fno-unsafe-math-optimizations"]
 # program that is linked with another copy of them.
 OWN_FUNCTIONS = ["-Wl,-Bsymbolic"] if sys.platform == "linux" else []
 
-# Those of lrcore.get_include(): the last three are for extensions, as Cython makes them.
+# Those of lrcore.get_include(): the last three are for extensions, such as Cython's.
 HEADERS = ["lrcore.h", "lrcore_import.h", "lrcore_functions.h", "lrcore_functions.def"]
 
 OPENMP_PROBE = """

@@ -76,11 +76,8 @@ THREADS = [] if WINDOWS or WASM else ["-pthread"]
 # program that is linked with another copy of them.
 OWN_FUNCTIONS = ["-Wl,-Bsymbolic"] if sys.platform == "linux" else []
 
-# Those of lrcore.get_include(): the last three are for extensions that Cython makes.
-HEADERS = [
-    *("lrcore.h", "lrcore_import.h"),
-    *("lrcore_functions.h", "lrcore_functions.def"),
-]
+# Those of lrcore.get_include(): the last three are for extensions, such as Cython's.
+HEADERS = ["lrcore.h", "lrcore_import.h", "lrcore_functions.h", "lrcore_functions.def"]
 
 OPENMP_PROBE = """
 #include <omp.h>

@@ -16,7 +16,7 @@ cdef int checked(lrcore.lrc_plan *plan, int result) except -1:
     return result
 
 
-def learn(const float[:, ::1] x, const float[::1] y, *, rule="adam", double lr=1e-2):
+def learn(const float[:, ::1] x, const float[::1] y, *, rule="adam", double lr=3e-3):
     """Return the weights of the inputs, and the bias, after a step for each sample.
 
     x : (samples, at most 31).  y : (samples,).

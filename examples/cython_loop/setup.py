@@ -8,6 +8,7 @@ import lrcore
 setup(
     name="loop",
     ext_modules=cythonize(
-        [Extension("loop", ["loop.pyx"], include_dirs=[lrcore.get_include()])]
+        [Extension("loop", ["loop.pyx"], include_dirs=[lrcore.get_include()])],
+        build_dir="build",
     ),
 )

@@ -51,7 +51,8 @@ def ended(pid):
 
 def kills(folder, trials, background=0):
     """Kill a process that saves step after step, at random moments."""
-    path, rng, wanted = folder / "run.safetensors", random.Random(0), known(STEPS + 1)
+    path, rng = folder / "run.safetensors", random.Random(0)
+    wanted = known(STEPS // 2 + STEPS + 1)  # of the latest begin, and all steps
     seen = Counter()
     stepped(begun()).save(path)
 

@@ -11,7 +11,7 @@ the machine changes least.
 Then the time of a step of 1,000,000 elements by one thread, where bytes take the time,
 over that of a plain one: of optimizers whose numbers come from sums.
 
-Then what safety costs: the optimizer's lock in a step of 1,000 elements (the check of it,
+Then what safety costs: the optimizer's lock in a step of 1,000 elements (its check,
 called from Python, which takes longer than within the step), and the checks of values
 in a load of 1,000,000 elements, of which each reads all of its arrays once.
 

@@ -39,7 +39,10 @@ STRUCTURED = np.zeros(3, [(f"f{i}" * 50, f4) for i in range(40)])
 def nested(depth, leaf, kind="list"):
     tree = leaf
     for _ in range(depth):
-        tree = {"list": [tree], "tuple": (tree,), "dict": {"k": tree}}[kind]
+        if kind == "dict":
+            tree = {"k": tree}
+        else:
+            tree = [tree] if kind == "list" else (tree,)
     return tree
 
 

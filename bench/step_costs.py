@@ -11,6 +11,10 @@ the machine changes least.
 Then the time of a step of 1,000,000 elements by one thread, where bytes take the time,
 over that of a plain one: of optimizers whose numbers come from sums.
 
+Then what safety costs: the optimizer's lock in a step of 1,000 elements (its check,
+called from Python, which takes longer than within the step), and the checks of values
+in a load of 1,000,000 elements, of which each reads all of its arrays once.
+
 With `loop`, it runs training loops of 1,000,000 steps (or STEPS) by one thread: with
 a schedule, with clipping, with a report that is read after each step, and with all
 of these.  The arrays have 1,000 elements in all.  The loops take turns of 1,000 steps;
@@ -24,7 +28,10 @@ from time import perf_counter
 import numpy as np
 
 import lrcore
+from lrcore._core import RULES
+from lrcore._shared.trees import Place
 from lrcore.bench.clock import collected, interleave
+from lrcore.optimizers.base.saved_states import _check_signs, is_finite
 from lrcore.schedules import Cosine
 
 TURN = 300e-6
@@ -205,6 +212,40 @@ def bytes_moved():
         print(f"{name:<26} {ratio:5.2f} of {base}, {ratio / moved:.2f} a byte")
 
 
+def share(name, seconds, of):
+    print(f"{name:<44}{seconds * 1e6:>10.3f} us{100 * seconds / of:>7.1f} %")
+
+
+def the_lock(rounds):
+    (p,), (g,) = arrays(1, 1000)
+    opt = lrcore.AdamW(p, num_threads=1)
+    calls = {"step": partial(opt.step, g), "lock": opt._plan.lock.check}
+    times = least(calls, rounds)
+    print("\n1,000 elements, a step, and the most that its lock takes of it")
+    for name in calls:
+        share(name, times[name], times["step"])
+
+
+def checks_of_a_load(rounds):
+    p = np.ones(1_000_000, np.float32)
+    opt = lrcore.AdamW(p)
+    opt.step(p.copy())
+    saved, place = opt.state_dict(), Place("state", opt._tree.leaves[0])
+    (new,) = saved["state"]
+    signed = RULES["adam"].nonnegative
+    calls = {
+        "load_state_dict": partial(opt.load_state_dict, saved),
+        f"are {' and '.join(new)} finite?": lambda: [*map(is_finite, new.values())],
+        f"is {' and '.join(signed)} negative?": lambda: _check_signs(
+            place, new, iter(signed)
+        ),
+    }
+    times = least(calls, rounds)
+    print("\n1,000,000 elements, a load, and the checks of its values")
+    for name in calls:
+        share(name, times[name], times["load_state_dict"])
+
+
 LOOPS = {
     "bare": {},
     "schedule": {"lr": COSINE},
@@ -257,3 +298,5 @@ if __name__ == "__main__":
     else:
         costs(*map(int, sys.argv[1:] or ["200"]))
         bytes_moved()
+        the_lock(2000)
+        checks_of_a_load(50)

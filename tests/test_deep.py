@@ -118,7 +118,7 @@ def test_a_file_takes_containers_of_some_depth(tmp_path):
 
 # --- schedules ------------------------------------------------------------------------
 
-MANY = 10_000
+MANY = 4_000
 SIDE_BY_SIDE = {
     "sum": lambda s: s + 0.0,
     "product": lambda s: 1.0 * s,

@@ -157,3 +157,43 @@ def test_memory_that_cannot_be_had_tears_nothing(name):
     # A step asks for none; a report and a check of new gradients for one or two.
     few = {"step": 0, "report": 1, "a step that zeroes new gradients": 1}
     assert int(found.split()[0]) >= few.get(name, 5)
+
+
+# CPython 3.10 to 3.13 crashes without lrcore: where iter(d.items()) gets no memory for
+# its tuple of two, it removes an iterator from the garbage collector's list in which it
+# is not yet.  While freed tuples are left to be used again, it asks for none.
+REPEATED = """
+    import _testcapi, numpy as np, lrcore
+
+    params = [np.ones(8) for _ in range(3)]
+
+    def construct():
+        lrcore.AdamW(params, lr=lambda t: 0.1, telemetry=True, ema_decay=0.5)
+
+    construct()
+    failed = 0
+    for _ in range(2):
+        k = last = 0
+        while k - last < 30:
+            k += 1
+            tuples = [(i, i) for i in range(1900)]
+            del tuples
+            try:
+                _testcapi.set_nomemory(k, k + 1)
+                construct()
+                _testcapi.remove_mem_hooks()
+            except (MemoryError, SystemError):
+                _testcapi.remove_mem_hooks()
+                failed, last = failed + 1, k
+    construct()
+    print(failed)
+"""
+
+
+def test_many_constructions_of_a_process_may_fail():
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(REPEATED)],
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 500

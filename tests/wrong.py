@@ -39,7 +39,13 @@ STRUCTURED = np.zeros(3, [(f"f{i}" * 50, f4) for i in range(40)])
 def nested(depth, leaf, kind="list"):
     tree = leaf
     for _ in range(depth):
-        tree = {"list": [tree], "tuple": (tree,), "dict": {"k": tree}}[kind]
+        match kind:
+            case "dict":
+                tree = {"k": tree}
+            case "tuple":
+                tree = (tree,)
+            case _:
+                tree = [tree]
     return tree
 
 

@@ -1,15 +1,19 @@
 """The core and a C file of these tests as a program, by any compiler.
 
 Objects stay in build/objects: native programs are linked of the extension's own.
+`Toolchain.package` makes the package with an extension of other objects.
 """
 
 import fcntl
 import os
 import subprocess
 import sys
-from contextlib import contextmanager
+import sysconfig
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 from lrcore import _core
 
@@ -20,8 +24,10 @@ from setup import (  # noqa: E402, I001 # found by the line above, and finds dis
     ISAS,
     NO_DEBUG,
     SRC_C,
+    Extension,
     Object,
     c_sources,
+    cythonize,
     kernel_objects,
     side_by_side,
 )
@@ -63,6 +69,32 @@ class Toolchain(NamedTuple):
         paths = paths_of([*self.core(), own])
         subprocess.run([*link, *paths, "-o", target, "-lm"], check=True)
         return target
+
+    def package(self, folder):
+        """Make the package lrcore in a folder, with an extension of the core."""
+        package = Path(folder, "lrcore")
+        package.mkdir()
+        for each in (ROOT / "lrcore").iterdir():
+            if each.suffix != ".so":
+                (package / each.name).symlink_to(each)
+        paths = paths_of([*self.core(), self.binding()])
+        target = package / f"_core{sysconfig.get_config_var('EXT_SUFFIX')}"
+        link = [self.compiler[0], "-shared", "-pthread", *self.link_flags]
+        subprocess.run([*link, *paths, "-o", target, "-lm"], check=True)
+
+    def binding(self):
+        """Return the binding's object."""
+        with chdir(ROOT):
+            (made,) = cythonize(
+                [Extension("lrcore._core", ["lrcore/_core.pyx"])],
+                build_dir=str(OBJECTS / sys.implementation.cache_tag),
+                quiet=True,
+            )
+        command = [*self.compiler, *CFLAGS, *NO_DEBUG, *self.flags, f"-I{SRC_C}"]
+        for path in (np.get_include(), sysconfig.get_path("include")):
+            command.append(f"-I{path}")
+        command.append("-DNPY_NO_DEPRECATED_API=NPY_2_0_API_VERSION")
+        return Object(OBJECTS, "_core", command, ROOT / made.sources[0])
 
 
 def pythons():

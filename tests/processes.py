@@ -26,6 +26,13 @@ import lrcore  # noqa: E402 # the order is what is tested
 if TORCH == "after":
     import torch
 
+IMPORTS = {
+    "alone": ["lrcore"],
+    "before": ["torch", "lrcore"],
+    "after": ["lrcore", "torch"],
+}
+"""What a server of forks imports, once for all its children."""
+
 SIZE = 150_000  # of two arrays, so that several threads step them
 
 
@@ -94,7 +101,7 @@ def main():
     begin = forked
     if WAY not in ("os.fork", "amid"):
         context = multiprocessing.get_context(WAY)
-        context.set_forkserver_preload(["__main__"])
+        context.set_forkserver_preload(IMPORTS[TORCH])
 
         def begin(pipe, run):
             return started(context, pipe, run)

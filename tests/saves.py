@@ -1,5 +1,8 @@
 """A run whose state after each step is known, to be saved, loaded and compared."""
 
+import subprocess
+import sys
+import textwrap
 import threading
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -79,3 +82,13 @@ def holding():
         finally:
             held.go_on.set()
             saving.finish(lambda _: True)
+
+
+def script(text, *arguments):
+    """Run a script; return what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(text), *map(str, arguments)],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stderr

@@ -9,7 +9,7 @@ from io import FileIO
 import numpy as np
 import pytest
 from beside import beside
-from saves import begun, bits, holding, known, loaded, stepped, unfinished
+from saves import begun, bits, holding, known, loaded, script, stepped, unfinished
 
 import lrcore
 from lrcore.checkpoint import _durable, _snapshot, read

@@ -6,14 +6,11 @@ And at the end of the interpreter: nothing is lost, and nothing waits for ever.
 import _thread
 import os
 import signal
-import subprocess
-import sys
-import textwrap
 import threading
 from contextlib import nullcontext, suppress
 
 import pytest
-from saves import begun, holding, loaded, stepped
+from saves import begun, holding, loaded, script, stepped
 from stopped import stops
 from wrong import message
 
@@ -175,16 +172,6 @@ def test_a_forked_child_does_not_keep_the_file_open(tmp_path, monkeypatch):
     go_on.set()
     saving.wait()
     assert loaded(tmp_path / "run").t == 0
-
-
-def script(text, *arguments):
-    """Run a script; return what it prints."""
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(text), *map(str, arguments)],
-        capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stderr
 
 
 def test_the_interpreter_ends_when_the_file_is_written(tmp_path):

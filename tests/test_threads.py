@@ -9,7 +9,8 @@ from functools import cache, partial
 
 import numpy as np
 import pytest
-from compiled import NATIVE, paths_of
+from compiled import ISAS, NATIVE, ROOT, paths_of
+from interrupted import TRIALS
 
 import lrcore
 from lrcore import _core
@@ -31,11 +32,13 @@ def program(tmp_path_factory):
     return cache(partial(build, folder=folder))
 
 
+SANITIZED = ("-fsanitize=thread", "-g")
+
+
 def build(name, sanitized, folder):
     toolchain = NATIVE._replace(openmp=False)  # ThreadSanitizer does not know OpenMP
     if sanitized:
-        flags = ("-fsanitize=thread", "-g")
-        toolchain = toolchain._replace(flags=flags, link_flags=flags)
+        toolchain = toolchain._replace(flags=SANITIZED, link_flags=SANITIZED)
         folder = folder / "sanitized"
         folder.mkdir(exist_ok=True)
     return toolchain.build(name, folder)
@@ -123,10 +126,14 @@ WAYS = ["together", "numbers", "fork", "amid", "alternately", "many", "exit"]
 @pytest.mark.parametrize("sanitized", [False, True], ids=["plain", "sanitized"])
 def test_a_program_takes_steps(program, way, sanitized):
     """Sanitized: ThreadSanitizer sees no race, in all of the core but its kernels."""
-    if sanitized and way in ("fork", "amid"):
-        pytest.skip("ThreadSanitizer does not follow forks of programs with threads")
+    if sanitized and way == "fork":
+        pytest.skip(
+            "ThreadSanitizer ends a child whose thread has the id of a parent's"
+        )
     command = [program("threads", sanitized), way]
-    assert run(["setarch", "-R", *command] if sanitized else command) == "same"
+    if sanitized:
+        command = ["setarch", "-R", *command]
+    assert run(command, TSAN_OPTIONS="die_after_fork=0") == "same"
 
 
 def test_threads_rest_while_waiting_for_them_takes_longer_than_they_save(program):
@@ -256,6 +263,51 @@ def test_python_threads_step_at_once(back_end):
         t.join(60)
         assert not t.is_alive()
     assert all((p == -50).all() for p in params)
+
+
+CALLERS = ROOT / "tests/callers.py"
+CHILDREN = str(max(TRIALS // 20, 1))
+each_number = pytest.mark.parametrize("optimizers", ["1", "2"])
+
+
+@each
+@each_number
+def test_two_callers_beside_forks(back_end, optimizers):
+    """Each with an optimizer, or both with the same one; children step, too."""
+    command = [sys.executable, "-W", "ignore", CALLERS, optimizers, CHILDREN]
+    assert run(command, back_end) == "done"
+
+
+@pytest.fixture(scope="module")
+def sanitized(tmp_path_factory):
+    """The folder of a package that ThreadSanitizer follows, with its baseline kernels.
+
+    It knows the GIL, which is a lock of the system.
+    """
+    folder = tmp_path_factory.mktemp("sanitized")
+    flags = (*SANITIZED, "-O1")
+    toolchain = NATIVE._replace(
+        openmp=False,
+        isas={**ISAS, "baseline": [*ISAS["baseline"], *flags]},
+        flags=flags,
+        link_flags=SANITIZED,
+    )
+    toolchain.package(folder)
+    return folder
+
+
+@pytest.mark.compilers
+@each_number
+def test_two_callers_beside_forks_do_not_race(sanitized, optimizers):
+    library = run([NATIVE.compiler[0], "-print-file-name=libtsan.so"])
+    command = ["setarch", "-R", sys.executable, CALLERS, optimizers, CHILDREN]
+    environment = {
+        "LD_PRELOAD": library,
+        "TSAN_OPTIONS": "die_after_fork=0",
+        "LRCORE_ISA": "baseline",
+        "PYTHONPATH": str(sanitized),
+    }
+    assert run(command, **environment) == "done"
 
 
 def test_a_meeting_waits_for_no_thread_and_holds_neither_pool_nor_gil():

@@ -109,13 +109,14 @@ def test_hyper_parameters_begin_as_the_defaults_of_the_optimizer(rule):
 def test_hyper_parameters_fold_to_the_same_coefficients(rule):
     """Bit by bit, at any step."""
     rng = random.Random(rule)
-    p, g = np.ones(1), np.zeros(1)
+    p, g, average = np.ones(1), np.zeros(1), np.zeros(1)
     names = names_of(LIBRARY.lrc_rule_coefs(LIBRARY.lrc_rule_id(rule.encode())))
-    for _ in range(60):
+    for _ in range(30):
         hyper, t = drawn(rule, rng), rng.choice([1, 2, 3, rng.randrange(1, 10**6)])
         plan = Plan()
         group = plan.group(rule, **hyper)
         assert plan.tensor(group, p, g, *states_of(rule, p)) == 0
+        assert plan.set_average(0, average) == OK
         assert plan.set_steps(t - 1) == OK
         assert plan.measure() == TAKEN, plan.text
         (part,) = optimizer(rule, p.copy(), hyper).param_groups[0].parts

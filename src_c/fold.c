@@ -58,10 +58,7 @@ static void fold_lion(const double *h, double t, double decay, double *lr, doubl
 
 /* 1 - b^t, which is 1 where b^t <= exp(-t (1 - b)) < 2^-54.  There pow() would take time,
  * and 70 ns more where it underflows. */
-static double bias(double b, double t)
-{
-    return t * (1 - b) > 38 ? 1 : 1 - pow(b, t);
-}
+static double bias(double b, double t) { return t * (1 - b) > 38 ? 1 : 1 - pow(b, t); }
 
 static void fold_adam(const double *h, double t, double decay, double *lr, double *c)
 {

@@ -34,6 +34,8 @@
 #define INLINE inline __attribute__((always_inline))
 /* What every kernel calls and few need is there once. */
 #define NOINLINE __attribute__((noinline))
+/* A function that takes a format of printf() and its values, as those arguments. */
+#define FORMATS(text, values) __attribute__((format(printf, text, values)))
 
 /* Prefetch element i of an array.  The address is computed as an integer, since it may
  * lie past the array's end, where a pointer would be undefined; prefetching it is

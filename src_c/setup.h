@@ -5,6 +5,7 @@
 #define LRC_SETUP_H
 
 #include "plan.h"
+#include "portable.h"
 
 /* --- numbers with a name: refuse.c ------------------------------------------------- */
 
@@ -25,8 +26,7 @@ typedef struct {
 } lrc_named;
 
 /* Keep the text of an error, made as by printf(), and return its code. */
-int lrc_fail(lrc_plan *plan, int code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+FORMATS(3, 4) int lrc_fail(lrc_plan *plan, int code, const char *format, ...);
 
 /* LRC_OK if the value is in the domain, otherwise an error that names it. */
 int lrc_check(lrc_plan *plan, const lrc_named *what, double value);

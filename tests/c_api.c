@@ -98,7 +98,7 @@ static int call(lrc_plan *plan)
     lrc_norms norms;
     switch (below(16)) {
     case 0:
-        return lrc_plan_add_group(plan, (int)below(33) - 1);
+        return lrc_plan_add_group(plan, (int)below((unsigned)lrc_rule_count() + 2) - 1);
     case 1:
     case 2:
     case 3:

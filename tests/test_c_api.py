@@ -111,7 +111,7 @@ def test_hyper_parameters_fold_to_the_same_coefficients(rule):
     rng = random.Random(rule)
     p, g, average = np.ones(1), np.zeros(1), np.zeros(1)
     names = names_of(LIBRARY.lrc_rule_coefs(LIBRARY.lrc_rule_id(rule.encode())))
-    for _ in range(60):
+    for _ in range(30):
         hyper, t = drawn(rule, rng), rng.choice([1, 2, 3, rng.randrange(1, 10**6)])
         plan = Plan()
         group = plan.group(rule, **hyper)

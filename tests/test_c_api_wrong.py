@@ -58,8 +58,8 @@ P = np.ones(4)
 STATES = (ctypes.c_void_p * 2)(P.ctypes.data + 1, P.ctypes.data)
 AT = ctypes.addressof(STATES)
 WRONG = [
-    ("add_group", (-1,), "rule: expected a number from 0 to 29, as lrc_rule_id"),
-    ("add_group", (30,), "rule: .*, found 30"),
+    ("add_group", (-1,), r"rule: expected a number from 0 to \d+, as lrc_rule_id"),
+    ("add_group", (len(_core.RULES),), r"rule: .*, found \d+$"),
     ("set_hyper", (2, "lr", 1), "group: expected a number from 0 to 1, .*, found 2"),
     ("set_hyper", (-1, "lr", 1), "group: .*, found -1"),
     ("set_hyper", (0, "LR", 1), 'name: expected one of lr, .*, eps, found "LR"'),
@@ -138,7 +138,6 @@ WRONG = [
 def test_what_is_wrong_is_refused(plan, function, given, text):
     before = contents(plan)
     wanted = REFUSED if text.startswith(("group 1:", "norms: n")) else BAD_ARGUMENT
-    wanted = BAD_ARGUMENT if text == "norms: found NULL" else wanted
     assert getattr(plan, function)(*given) == wanted
     assert re.match(text, plan.text), plan.text
     assert len(plan.text) < 511, "it is whole"

@@ -70,6 +70,27 @@ def test_the_header_is_installed_and_stands_alone(prefix):
         assert name.startswith(("LRC_", "LRCORE_")), name
 
 
+FRAME = """
+#include <stdio.h>
+#include <lrcore.h>
+void compute_gradient(float *, float *);
+int run(float *p, float *g, float *m, float *v, size_t n, int steps);
+int run(float *p, float *g, float *m, float *v, size_t n, int steps)
+{{
+    (void)steps;
+    {code}
+    return 0;
+}}
+"""
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/c_api.md"])
+def test_the_code_in_a_document_compiles(document):
+    (code,) = re.findall(r"```c\n(.*?)```", (ROOT / document).read_text(), re.DOTALL)
+    command = ["cc", "-std=c11", *STRICT, f"-I{SRC_C}", "-fsyntax-only", "-x", "c", "-"]
+    run(*command, input=FRAME.format(code=code))
+
+
 def test_the_version_is_that_of_the_package():
     major, minor, patch = map(int, libs.VERSION.split("."))
     (number,) = re.findall(r"^#define LRC_VERSION (\d+)$", HEADER, re.MULTILINE)

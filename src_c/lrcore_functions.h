@@ -8,7 +8,7 @@
 
 typedef struct {
     int version;  /* LRC_VERSION of the library */
-    size_t bytes; /* of its table, which has more functions than this one if it is newer */
+    size_t bytes; /* of its table: a newer library has more functions at the end */
 #define LRC_FUNCTION(type, name, parameters, arguments) type(*name) parameters;
 #define LRC_PROCEDURE(name, parameters, arguments)      void(*name) parameters;
 #include "lrcore_functions.def"

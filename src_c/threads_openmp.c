@@ -18,8 +18,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "lrcore.h"
+#include "portable.h"
 #include "spawn.h"
 #include "threads.h"
 
@@ -50,16 +53,38 @@ static void end_pool(void)
 
 static void forget(void) { atomic_store(&refused, 0); }
 
-__attribute__((constructor)) static void guard_fork(void)
-{
-    (void)pthread_atfork(end_pool, NULL, forget);
-}
+AT_LOAD static void guard_fork(void) { lrc_at_fork(end_pool, forget); }
 
 int lrc_openmp_threads(void)
 {
     const int n = omp_get_max_threads(), most = omp_get_thread_limit();
     if (n < 1) return most; /* OMP_NUM_THREADS had more digits than an int has */
     return n < most ? n : most;
+}
+
+/* The stack of OpenMP's threads (bytes): that of its variables as libgomp reads them (a
+ * number of kB, or one with a unit), or the system's default. */
+static size_t stack_of_threads(void)
+{
+    static const char *const names[] = {"OMP_STACKSIZE", "GOMP_STACKSIZE"};
+    static const char units[] = "bkmgBKMG";
+    for (int i = 0; i < 2; i++) {
+        const char *text = getenv(names[i]);
+        char *end = NULL;
+        const unsigned long long n = text ? strtoull(text, &end, 10) : 0;
+        if (!n) continue;
+        while (*end == ' ') end++;
+        const char *unit = *end ? strchr(units, *end) : units + 1;
+        const int shift = unit ? 10 * (int)((unit - units) % 4) : 0;
+        return n > SIZE_MAX >> shift ? SIZE_MAX : (size_t)n << shift;
+    }
+    pthread_attr_t attributes;
+    size_t size = LRC_STACK;
+    if (pthread_attr_init(&attributes) == 0) {
+        (void)pthread_attr_getstacksize(&attributes, &size);
+        (void)pthread_attr_destroy(&attributes);
+    }
+    return size;
 }
 
 /* Whether OpenMP can have n threads: each thread that calls has a pool of its own, and
@@ -75,7 +100,7 @@ static int can_have(int n)
     const int there = had.generation == now ? had.threads : 1;
     if (n <= there) return 1;
     if (atomic_load(&refused)) return 0;
-    const size_t stack = lrc_openmp_stack();
+    const size_t stack = stack_of_threads();
     if (stack < LRC_LEAST_STACK || !lrc_can_spawn(2 * (n - there), stack)) {
         atomic_store(&refused, 1);
         return 0;

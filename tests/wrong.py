@@ -20,10 +20,10 @@ itself.append(itself)
 
 LONG = {
     "str": "x" * 10**6,
-    "bytes": b"x" * 10**6,
+    "bytes": b"x" * 10**5,
     "list": [0] * 10**6,
-    "dict": dict.fromkeys(range(10**5)),
-    "set": {*range(10**5)},
+    "dict": dict.fromkeys(range(10**4)),
+    "set": {*range(10**4)},
     "deep": deep,
     "cycle": itself,
     "unprintable": Unprintable(),

@@ -1,15 +1,14 @@
 /* threads.c: the back end of threads in use, the number of threads and of chunks. */
 
-#define _GNU_SOURCE /* for sched_getaffinity */
 #include "threads.h"
 
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "plan.h"
+#include "portable.h"
+#include "system.h"
 
 /* --- the back ends ---------------------------------------------------------------- */
 
@@ -62,15 +61,6 @@ static atomic_int limit;       /* of the default; 0: no limit */
 
 static int lesser(int a, int b) { return a < b ? a : b; }
 
-/* The processors that this process may use now; this is a system call. */
-static int processors(void)
-{
-    cpu_set_t set; /* of 1,024 processors; the call fails where there may be more */
-    if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
-    const long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n > 0 ? (int)n : 1;
-}
-
 int lrc_has_openmp(void)
 {
 #ifdef _OPENMP
@@ -81,17 +71,17 @@ int lrc_has_openmp(void)
 }
 
 #ifndef _OPENMP
-int lrc_openmp_threads(void) { return processors(); }
+int lrc_openmp_threads(void) { return lrc_processors(); }
 #endif
 
 /* Exported by the extension, so that threadpoolctl recognises it. */
-__attribute__((visibility("default"))) int lrc_num_threads(void)
+EXPORTED int lrc_num_threads(void)
 {
     if (in_use() == &lrc_serial) return 1;
     const int set = atomic_load_explicit(&num_threads, memory_order_relaxed);
     if (set > 0) return set;
     const int most = atomic_load_explicit(&limit, memory_order_relaxed);
-    const int n = lesser(lrc_openmp_threads(), processors());
+    const int n = lesser(lrc_openmp_threads(), lrc_processors());
     return most > 0 ? lesser(n, most) : n;
 }
 
@@ -117,7 +107,7 @@ int lrc_threads_for(size_t total, size_t parallel_from, int asked)
     const int n = asked > 0 && in_use() != &lrc_serial ? asked : lrc_num_threads();
     if (n <= FEW) return n;
     /* More gain nothing, and OpenMP ends the process if it cannot create a thread. */
-    const int most = 4 * processors();
+    const int most = 4 * lrc_processors();
     return lesser(n, most > FEW ? most : FEW);
 }
 

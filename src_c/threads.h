@@ -43,4 +43,8 @@ void lrc_parallel(int n_threads, int n_chunks, lrc_job *job, void *ctx);
  * without OpenMP, the number of processors. */
 int lrc_openmp_threads(void);
 
+/* The stack of OpenMP's threads (bytes): that of its variables as libgomp reads them (a
+ * number of kB, or one with a unit), or the system's default. */
+size_t lrc_openmp_stack(void);
+
 #endif

@@ -13,13 +13,18 @@
  * functions. */
 
 #define _GNU_SOURCE /* for dladdr */
+#include <ctype.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <omp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
-#include "lrcore.h"
+#include "plan.h"
+#include "portable.h"
 #include "spawn.h"
 #include "threads.h"
 
@@ -50,16 +55,50 @@ static void end_pool(void)
 
 static void forget(void) { atomic_store(&refused, 0); }
 
-__attribute__((constructor)) static void guard_fork(void)
-{
-    (void)pthread_atfork(end_pool, NULL, forget);
-}
+AT_LOAD static void guard_fork(void) { lrc_at_fork(end_pool, forget); }
 
 int lrc_openmp_threads(void)
 {
     const int n = omp_get_max_threads(), most = omp_get_thread_limit();
     if (n < 1) return most; /* OMP_NUM_THREADS had more digits than an int has */
     return n < most ? n : most;
+}
+
+/* The bytes that a variable asks for: a number of kB, or one with a unit.  0 where libgomp
+ * ignores it, as it is no number, has other letters behind it or does not fit. */
+static size_t asked(const char *text)
+{
+    static const char units[] = "bkmgBKMG";
+    char *end;
+    if (!text) return 0;
+    errno = 0;
+    const unsigned long n = strtoul(text, &end, 10);
+    if (errno || end == text) return 0;
+    while (isspace((unsigned char)*end)) end++;
+    int shift = 10;
+    if (*end) {
+        const char *unit = strchr(units, *end);
+        if (!unit) return 0;
+        shift = 10 * (int)((unit - units) % 4);
+        do end++;
+        while (isspace((unsigned char)*end));
+        if (*end) return 0;
+    }
+    return n > SIZE_MAX >> shift ? 0 : (size_t)n << shift;
+}
+
+size_t lrc_openmp_stack(void)
+{
+    size_t size = asked(getenv("OMP_STACKSIZE"));
+    if (!size) size = asked(getenv("GOMP_STACKSIZE"));
+    if (size) return size;
+    pthread_attr_t attributes;
+    size = LRC_STACK;
+    if (pthread_attr_init(&attributes) == 0) {
+        (void)pthread_attr_getstacksize(&attributes, &size);
+        (void)pthread_attr_destroy(&attributes);
+    }
+    return size;
 }
 
 /* Whether OpenMP can have n threads: each thread that calls has a pool of its own, and

@@ -9,14 +9,12 @@
  * One job runs at a time: a caller who finds the pool taken does its work alone.  A child
  * process begins with an empty pool. */
 
-#define _GNU_SOURCE /* for nanosleep */
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
-#include <time.h>
 
 #include "dealt.h"
 #include "lrcore.h"
+#include "portable.h"
 #include "spawn.h"
 #include "threads.h"
 #include "wait.h"
@@ -39,7 +37,7 @@ static struct {
                    another thread had a chunk; at most MOST_MISSES */
     int unwoken; /* jobs since threads were last woken */
     lrc_worth worth;
-    pthread_t thread[LRC_MOST_THREADS];
+    lrc_thread thread[LRC_MOST_THREADS];
 } pool;
 
 /* --- the threads ------------------------------------------------------------------ */
@@ -57,13 +55,13 @@ static void wait_for_job(unsigned last, int used)
         }
 }
 
-static void *live(void *thread)
+static void live(void *thread)
 {
     unsigned number = atomic_load(&pool.number) - 1; /* it may be made for this job */
     for (int used = 1;; used = lrc_has_use_for((int)(intptr_t)thread)) {
         wait_for_job(number, used);
         number = atomic_load_explicit(&pool.number, memory_order_acquire);
-        if (atomic_load(&pool.ends)) return NULL;
+        if (atomic_load(&pool.ends)) return;
         lrc_do_chunks((int)(intptr_t)thread, number);
     }
 }
@@ -155,22 +153,18 @@ static void empty(void)
     atomic_store(&pool.taken, 0);
 }
 
-__attribute__((constructor)) static void begin(void)
-{
-    (void)pthread_atfork(NULL, NULL, empty);
-}
+AT_LOAD static void begin(void) { lrc_at_fork(NULL, empty); }
 
 /* End the threads at the program's exit, or when the library is unloaded.  No job begins
  * after that: steps of other threads run alone.  If a job does not end within a second
  * (exit() was called in the middle of it), the threads stay. */
-__attribute__((destructor)) static void end(void)
+AT_UNLOAD static void end(void)
 {
-    const struct timespec ms = {0, 1000000};
     atomic_store(&pool.ends, 1);
     for (int i = 0; atomic_exchange(&pool.taken, 1); i++) {
         if (i == 1000) return;
-        nanosleep(&ms, NULL);
+        lrc_sleep_ms();
     }
     publish(atomic_load(&pool.number) + 1, 1);
-    for (int k = 1; k <= pool.made; k++) (void)pthread_join(pool.thread[k], NULL);
+    for (int k = 1; k <= pool.made; k++) lrc_join(pool.thread + k);
 }

@@ -39,13 +39,15 @@ STRICT = ["-Wall", "-Wextra", "-Werror", "-pedantic"]
 
 
 class Toolchain(NamedTuple):
-    """A compiler, and how it compiles the core."""
+    """A compiler, and how it compiles and links the core."""
 
     compiler: list[str]
     isas: dict[str, list[str]]
     openmp: bool = False
     link_flags: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()  # of all but the kernels
+    linker: tuple[str, ...] = ()  # if it is not the compiler
+    suffix: str = ""  # of programs
 
     def core(self):
         """Return the core's objects."""
@@ -64,10 +66,12 @@ class Toolchain(NamedTuple):
         command = [*self.compiler, *flags]
         own = Object(OBJECTS, name, command, ROOT / f"tests/{name}.c")
         openmp = ["-fopenmp"] if self.openmp else []
-        link = [self.compiler[0], *openmp, *self.link_flags]
-        target = Path(folder, name)
+        target = Path(folder, name + self.suffix)
         paths = paths_of([*self.core(), own])
-        subprocess.run([*link, *paths, "-o", target, "-lm"], check=True)
+        linker = [*(self.linker or self.compiler), *openmp]
+        subprocess.run(
+            [*linker, *paths, "-o", target, *self.link_flags, "-lm"], check=True
+        )
         return target
 
     def package(self, folder):
@@ -105,10 +109,6 @@ def pythons():
 
 
 NATIVE = Toolchain(pythons(), ISAS, _core.has_openmp())
-CLANG = Toolchain(["clang"], ISAS)
-AARCH64 = Toolchain(
-    ["aarch64-linux-gnu-gcc"], {"baseline": []}, link_flags=("-static",)
-)
 
 
 def paths_of(wanted):
@@ -118,6 +118,15 @@ def paths_of(wanted):
         stale = [obj for obj in wanted if not obj.is_current()]
         side_by_side(Object.compile, stale)
     return [str(obj.path) for obj in wanted]
+
+
+def hashes(output):
+    """Return the hashes that bits.c prints, by instruction set and by configuration."""
+    result = {}
+    for line in output.splitlines():
+        isa, rest = line.split(" ", 1)
+        result.setdefault(isa, {}).update([rest.split(": ")])
+    return result
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 /* stack.c: prints the bytes of a stack of OpenMP's threads, as the core reads them. */
 
-#include "spawn.h"
-
 #include <stdio.h>
+
+#include "threads.h"
 
 int main(void)
 {

@@ -113,10 +113,7 @@ static void do_chunks(int thread, unsigned number, lrc_seen *seen)
     }
 }
 
-void lrc_do_chunks(int thread, unsigned number)
-{
-    do_chunks(thread, number, NULL);
-}
+void lrc_do_chunks(int thread, unsigned number) { do_chunks(thread, number, NULL); }
 
 /* Wait for the chunks that others are doing. */
 static void wait_for_chunks(unsigned number, int n_threads, int n_chunks)

@@ -3,7 +3,6 @@
 import os
 import random
 import re
-import shutil
 import subprocess
 from functools import cache, partial
 from itertools import pairwise

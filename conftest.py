@@ -1,6 +1,7 @@
 """What holds for all tests: those of tests/, and the examples in docstrings."""
 
 import os
+from importlib.util import find_spec
 from unittest import mock
 
 import numpy as np
@@ -11,6 +12,9 @@ import pytest
 PASSIVE = {"OMP_WAIT_POLICY": "passive"} if "PYTEST_XDIST_WORKER" in os.environ else {}
 with mock.patch.dict(os.environ, {**PASSIVE, **os.environ}):
     import lrcore
+
+# Its examples need torch: `make test-torch`.
+collect_ignore = [] if find_spec("torch") else ["lrcore/torch"]
 
 
 @pytest.fixture(scope="session", autouse=True)

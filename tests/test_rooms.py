@@ -28,7 +28,7 @@ LAYERS = [
     {"_config", "data", "finder", "kernels", "monitor", "space", "training"},
     {"batch_size", "checkpoint", "plots", "search", "threadpool"},
     {"lrcore"},
-    {"bench"},
+    {"bench", "torch"},
     {"cli"},
     {"__main__"},
 ]

@@ -191,7 +191,7 @@ class Optimizer(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 result = closure()
-            loss = None if result is None else float(result)
+            loss = None if result is None else float(plain(result))
         built = self._current()
         grads = built.memory.grads(self.param_groups)
         if grads is None:  # a parameter was replaced, or has got other memory

@@ -61,7 +61,7 @@ def times(steps, seconds):
     end = perf_counter() + seconds
     while perf_counter() < end:
         for name, step in steps.items():
-            for _ in range(5):
+            for _ in range(30):
                 begin = perf_counter()
                 step()
                 found[name].append(perf_counter() - begin)

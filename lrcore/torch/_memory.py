@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -11,6 +11,9 @@ from torch.autograd.graph import increment_version
 
 from lrcore._core import Exchange
 from lrcore._shared.types import Array
+
+MASTER = "master"
+"""The name of a master in the state of its parameter."""
 
 _REAL = (torch.float32, torch.float64)
 
@@ -32,10 +35,15 @@ class Copy(NamedTuple):
     version: list[int]
 
     def read(self) -> None:
-        """Give the array the numbers of the parameter, if they have changed."""
-        if not self.master or self.version[0] != self.param._version:
-            torch.from_numpy(self.array).copy_(self.param.detach())
+        """Give the array the parameter, unless that is the array rounded."""
+        own, p = torch.from_numpy(self.array), self.param.detach()
+        if self.master:
+            if self.version[0] == self.param._version:
+                return
             self.version[0] = self.param._version
+            if torch.equal(own.to(p.dtype), p.cpu()):
+                return
+        own.copy_(p)
 
     def write(self) -> None:
         """Give the parameter the numbers of the array."""
@@ -48,7 +56,8 @@ class Memory:
     """The arrays of all params, by group, and the exchange that finds gradients.
 
     arrays : for each group a list, in the order of its params.
-    copies : the params whose arrays have memory of their own.
+    copies : the params whose arrays have memory of their own; copy_of : by parameter.
+    flat, flat_arrays : all params, and their arrays; places : the place of each.
     """
 
     def __init__(
@@ -70,6 +79,9 @@ class Memory:
             own[copy.group][copy.place] = None
         self.exchange = Exchange(torch.Tensor, list(params), own)
         self.flat = [p for each in params for p in each]
+        self.flat_arrays = [array for each in self.arrays for array in each]
+        self.places = {p: i for i, p in enumerate(self.flat)}
+        self.copy_of = {copy.param: copy for copy in self.copies}
         self.singles = [
             (k, i, p)
             for k, each in enumerate(params)
@@ -120,11 +132,28 @@ class Memory:
                 found[k][i] = dense(p.grad, self.arrays[k][i], f"params[{k}][{i}]")
         return found
 
-    def changed(self) -> None:
-        """Tell torch that all params have changed; give copies to theirs."""
+    def load_masters(self, state: Mapping[Any, Any]) -> None:
+        """Give masters the numbers of a saved state, where it has them."""
+        for copy in self.copies:
+            saved = state.get(copy.param, {}).get(MASTER)
+            if saved is None or not copy.master:
+                continue
+            if saved.shape != copy.param.shape:
+                raise ValueError(
+                    f"state of params[{copy.group}][{copy.place}]: {MASTER}: expected "
+                    f"shape {tuple(copy.param.shape)}, found {tuple(saved.shape)}"
+                )
+            torch.from_numpy(copy.array).copy_(saved)
+
+    def masters(self) -> dict[torch.Tensor, torch.Tensor]:
+        """Return the master of each parameter that has one."""
+        return {c.param: torch.from_numpy(c.array) for c in self.copies if c.master}
+
+    def changed(self, params: Sequence[torch.Tensor] | None = None) -> None:
+        """Tell torch that params have changed (None: all); write copies into theirs."""
+        increment_version(self.flat if params is None else params)
         for copy in self.copies:
             copy.write()
-        increment_version(self.flat)
 
     def stepped(self) -> list[torch.Tensor]:
         """Return the params that have a gradient."""

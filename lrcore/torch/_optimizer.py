@@ -11,13 +11,13 @@ from operator import itemgetter
 from typing import Any, ClassVar, NamedTuple
 
 import torch
-from torch.autograd.graph import increment_version
 from torch.optim import optimizer as _torch
 
 import lrcore
 from lrcore._shared.domains import FLAG
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.torch._arguments import Arguments, plain
+from lrcore.torch._backward import InBackward
 from lrcore.torch._memory import Memory
 from lrcore.torch._state import States, load
 
@@ -109,6 +109,7 @@ class Optimizer(torch.optim.Optimizer):
 
     def __init__(self, params: Any, *args: Any, **given: Any) -> None:
         self._built: _Built | None = None
+        self._in_backward: InBackward | None = None
         self._master = FLAG.check("master", given.pop("master", False))
         defaults, self._options = self._arguments.split(args, given)
         super().__init__(params, defaults)
@@ -136,11 +137,11 @@ class Optimizer(torch.optim.Optimizer):
         entries = [state.get(p, {}) for p in memory.flat]
         if any(entries):
             load(core, memory.arrays, entries, t)
+            memory.load_masters(state)
         names = [name for name in self._arguments.hyper if name != "lr"]
         values = itemgetter(*names)
-        built = _Built(
-            core, memory, States(core, memory.arrays, memory.flat), names, values, []
-        )
+        states = States(core, memory)
+        built = _Built(core, memory, states, names, values, [])
         built.seen.extend(_seen(values(group)) for group in groups)
         return built
 
@@ -192,6 +193,8 @@ class Optimizer(torch.optim.Optimizer):
             with torch.enable_grad():
                 result = closure()
             loss = None if result is None else float(plain(result))
+        if self._in_backward is not None and self._in_backward.finish():
+            return result
         built = self._current()
         grads = built.memory.grads(self.param_groups)
         if grads is None:  # a parameter was replaced, or has got other memory
@@ -202,9 +205,7 @@ class Optimizer(torch.optim.Optimizer):
         for copy in memory.copies:
             copy.read()
         if built.core.step(grads, loss):
-            for copy in memory.copies:
-                copy.write()
-            increment_version(memory.stepped())
+            memory.changed(memory.stepped())
         if memory.exchange.others and built.core.zero_grads:
             for k, i in memory.exchange.others:
                 self.param_groups[k]["params"][i].grad.zero_()
@@ -294,7 +295,7 @@ class Optimizer(torch.optim.Optimizer):
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._built = None
+        self._built = self._in_backward = None
         super().__setstate__(state)
         held, t = self.__dict__["state"], self.__dict__.pop("_t")
         self.__dict__["state"] = type(held)(dict)
@@ -314,6 +315,28 @@ class Optimizer(torch.optim.Optimizer):
     def report(self) -> lrcore.Report | None:
         """The last step in numbers (``telemetry=True``); None before the first."""
         return self._current().core.report
+
+    def step_in_backward(self) -> InBackward:
+        """Step each parameter in backward(), when its gradient is complete.
+
+        The gradient is then dropped, so that the gradients of all params are never in
+        memory together.  ``step()`` steps the params that backward() did not reach:
+        call it after each backward().  The result is that of ``step()`` alone.
+
+        Returns
+        -------
+        InBackward
+            Its ``remove()`` ends this.
+
+        Raises
+        ------
+        TypeError, ValueError
+            In backward(): `clip_norm`, `mechanic` or the optimizer (one that finds its
+            rate from sums) needs all gradients.
+        """
+        if self._in_backward is None:
+            self._in_backward = InBackward(self)
+        return self._in_backward
 
     @contextmanager
     def averaged(self, name: str | None = None) -> Iterator[None]:

@@ -12,6 +12,7 @@ import lrcore
 from lrcore._core import SCALES, SCRATCH
 from lrcore._shared.types import Array
 from lrcore._shared.words import listed
+from lrcore.torch._memory import MASTER, Memory
 from lrcore.torch._names import Family, family
 
 Entry = dict[str, Any]
@@ -42,22 +43,20 @@ class _Leaf:
 class States:
     """The states of all params: tensors of the memory of lrcore's arrays.
 
-    opt : the optimizer of lrcore.  arrays : of its params, by group.
+    opt : the optimizer of lrcore.  memory : its params.
     """
 
-    def __init__(
-        self,
-        opt: lrcore.Optimizer,
-        arrays: Sequence[Sequence[Array]],
-        params: Sequence[torch.Tensor],
-    ) -> None:
-        self.opt, self.params = opt, params
-        self.leaves = [_Leaf(opt, k, a) for k, each in enumerate(arrays) for a in each]
+    def __init__(self, opt: lrcore.Optimizer, memory: Memory) -> None:
+        self.opt, self.params = opt, memory.flat
+        self.leaves = _leaves(opt, memory.arrays)
+        masters = memory.masters()
         self.steps = np.zeros(len(self.leaves), np.float32)
         counts = torch.from_numpy(self.steps)
         self.entries: list[Entry] = []
         for i, (leaf, own) in enumerate(zip(self.leaves, opt.state, strict=True)):
             entry: Entry = {"step": counts[i]}
+            if memory.flat[i] in masters:
+                entry[MASTER] = masters[memory.flat[i]]
             for name, array in own.items():
                 if name in leaf.numbers or name == SCRATCH:
                     continue
@@ -110,8 +109,8 @@ def load(
         A state is missing, or has another shape or a wrong value.
     """
     saved = opt.state_dict()
-    leaves = [_Leaf(opt, k, a) for k, each in enumerate(arrays) for a in each]
     steps = []
+    leaves = _leaves(opt, arrays)
     for i, (leaf, entry) in enumerate(zip(leaves, entries, strict=True)):
         own = saved["state"][i]
         present = any(value is not None for value in entry.values())
@@ -129,6 +128,10 @@ def load(
                 own[name] = _as_array(where, value, array)
     saved["steps"], saved["t"] = steps, max(steps, default=0) if t is None else t
     opt.load_state_dict(saved, hyper="mine")
+
+
+def _leaves(opt: lrcore.Optimizer, arrays: Sequence[Sequence[Array]]) -> list[_Leaf]:
+    return [_Leaf(opt, k, array) for k, each in enumerate(arrays) for array in each]
 
 
 def _as_array(where: str, value: Any, like: Array) -> Array:

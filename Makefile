@@ -87,9 +87,9 @@ endif
 	@$(PIP) 'lrcore[$(@F:.%=%)]'
 	@touch $@
 
-# torch's own database of optimizers needs expecttest.
+# torch's own database of optimizers needs expecttest, an example transformers.
 .venv-torch/.torch: pyproject.toml | .venv-torch/.core
-	@$(PIP) 'lrcore[test]' torch==2.13.0 expecttest
+	@$(PIP) 'lrcore[test]' torch==2.13.0 expecttest transformers accelerate
 	@touch $@
 
 # The libraries to compare with; those of bench/ and of tests/golden/ have an environment

@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 # Keep the files that pattern rules make: environments are not intermediate files.
 .SECONDARY:
-.PHONY: help demo test bench wheel lint vec goldens libs install clean
+.PHONY: help demo test test-torch bench wheel lint vec goldens libs install clean
 
 # The first Python on the PATH that is 3.11 or newer and has venv and headers.
 CANDIDATES = python3 python3.14 python3.13 python3.12 python3.11 python
@@ -24,13 +24,16 @@ WORKERS ?= $(shell n=$$(nproc); echo $$((n < 2 ? 0 : n < 8 ? n : 8)))
 SOURCES = setup.py $(wildcard lrcore/*.pyx lrcore/*.pxd lrcore/_binding/*.pxi src_c/*.* src_c/*/*.*)
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1 | /p' Makefile | column -t -s '|'
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1 | /p' Makefile | column -t -s '|'
 
 demo: .venv/.core ## learn handwritten digits, then time the optimizer
 	.venv/bin/lrcore demo
 
 test: .venv/.test ## run the tests; ARGS="-m isa": those of the kernels
 	.venv/bin/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not compilers" $(ARGS)
+
+test-torch: .venv-torch/.torch ## run the tests of lrcore.torch, beside torch itself
+	.venv-torch/bin/python -m pytest -q tests/test_torch*.py lrcore/torch $(ARGS)
 
 bench: .venv-bench/.bench ## time the core beside torch, numba, NumPy and others
 	.venv-bench/bin/lrcore bench --bars
@@ -68,7 +71,7 @@ install: | .venv/bin/python ## install them and lrcore.h; PREFIX=/usr/local
 PREFIX ?= /usr/local
 
 clean: ## remove what was built
-	rm -rf build dist .venv .venv-bench .venv-wheel .venv-goldens *.egg-info lrcore/*.so
+	rm -rf build dist .venv .venv-bench .venv-wheel .venv-goldens .venv-torch *.egg-info lrcore/*.so
 
 # An environment.  Rules name it behind the bar: it is made only if it is missing.
 %/bin/python:
@@ -104,6 +107,11 @@ endif
 .venv-wheel/.tools: pyproject.toml | .venv-wheel/bin/python
 	@$(BIN)/python -c '$(LISTED)' dependency-groups wheel > $(@D)/requires.txt
 	@$(PIP) -r $(@D)/requires.txt
+	@touch $@
+
+# torch's own database of optimizers needs expecttest, an example transformers.
+.venv-torch/.torch: pyproject.toml | .venv-torch/.core
+	@$(PIP) 'lrcore[test]' torch==2.13.0 expecttest transformers accelerate
 	@touch $@
 
 # The libraries to compare with; those of bench/ and of tests/golden/ have an environment

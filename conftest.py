@@ -13,8 +13,9 @@ PASSIVE = {"OMP_WAIT_POLICY": "passive"} if "PYTEST_XDIST_WORKER" in os.environ 
 with mock.patch.dict(os.environ, {**PASSIVE, **os.environ}):
     import lrcore
 
-# Its example needs JAX.
+# Their examples need JAX, and torch: `make test-torch`.
 collect_ignore = [] if find_spec("jax") else ["lrcore/jax_ffi.py"]
+collect_ignore += [] if find_spec("torch") else ["lrcore/torch"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -176,6 +176,14 @@ class Plan:
     ) -> tuple[list[Array], tuple[Any, ...], list[Any]]: ...
     def copy_out(self, of: list[Array], to: list[Array], changes: int) -> None: ...
 
+class Exchange:
+    others: list[tuple[int, int]]
+    some_absent: bool
+    def __init__(
+        self, kind: type, groups: list[list[Any]], arrays: list[list[Array | None]]
+    ) -> None: ...
+    def grads(self, groups: list[list[Any]]) -> list[list[Any]] | None: ...
+
 class Lock:
     changes: int
     @property

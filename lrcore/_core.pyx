@@ -17,11 +17,14 @@ from lrcore._shared.trees import root
 
 cimport cython
 cimport numpy as cnp
+from cpython.exc cimport PyErr_Clear
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.pythread cimport PyThread_get_thread_ident
 from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
 from libc.math cimport INFINITY, NAN, fabs, isfinite, sqrt
-from libc.stdint cimport int64_t, uint32_t, uintptr_t
+from libc.stdint cimport (
+    int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t,
+)
 from libc.stdlib cimport qsort
 from libc.string cimport memcpy, memset
 
@@ -55,3 +58,4 @@ include "_binding/scaled.pxi"
 include "_binding/once.pxi"
 include "_binding/xla.pxi"
 include "_binding/capsule.pxi"
+include "_binding/exchange.pxi"

@@ -31,7 +31,7 @@ LAYERS = [
         "threadpool",
     },
     {"lrcore"},
-    {"bench"},
+    {"bench", "torch"},
     {"cli"},
     {"__main__"},
 ]

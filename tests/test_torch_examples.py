@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("torch", reason="needs torch: make test-torch")
 
-EXAMPLES = Path(__file__).parents[1] / "examples" / "torch"
+EXAMPLES = Path(__file__).parents[1] / "examples" / "torch_training"
 STEPS = os.environ.get("LRCORE_TORCH_STEPS", "20")
 
 

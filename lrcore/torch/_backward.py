@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import torch
 from torch.autograd.graph import increment_version
 
 from lrcore.torch._memory import dense
 
-if TYPE_CHECKING:
-    from lrcore.torch._optimizer import Optimizer
+
+class Stepped(Protocol):
+    """An optimizer, as far as its hooks know it: `_optimizer.Optimizer`."""
+
+    param_groups: list[dict[str, Any]]
+    _in_backward: Any
+
+    def _current(self) -> Any: ...
+    def _rebuild(self) -> Any: ...
 
 
 class InBackward:
@@ -19,7 +26,7 @@ class InBackward:
     `Optimizer.step_in_backward` makes it.
     """
 
-    def __init__(self, opt: Optimizer) -> None:
+    def __init__(self, opt: Stepped) -> None:
         self._opt = opt
         self._begun = False
         self._handles = [

@@ -5,7 +5,7 @@ the same batches: by the loop of torch.optim.AdamW, by its fused kernel, and by
 lrcore.torch.AdamW.  The script prints the last loss of each, and how far the losses of
 all steps are from those of torch's loop at most.
 
-    python examples/torch/transformer.py [--dtype float64] [--steps 200]
+    python examples/torch_training/transformer.py [--dtype float64] [--steps 200]
 """
 
 import argparse

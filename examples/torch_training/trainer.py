@@ -4,7 +4,7 @@ A small GPT-2 with random weights learns sentences made on the spot; nothing is 
 from the net.  Clipping, the average of the weights and the check for NaN are part of
 the step.
 
-    python examples/torch/trainer.py [--steps 60]
+    python examples/torch_training/trainer.py [--steps 60]
 """
 
 import argparse

@@ -70,8 +70,8 @@ NO_DEBUG = ["-g0"]
 # The environment's CFLAGS reach the linker, where -ffast-math would make the whole
 # process flush subnormals to zero.
 NO_FAST_MATH = ["-O3", "-fno-fast-math", "-fno-unsafe-math-optimizations"]
-# Windows and Pyodide have no POSIX threads.
-THREADS = [] if WINDOWS or WASM else ["-pthread"]
+# What src_c/systems/ is linked with.
+SYSTEM = ["-lsynchronization"] if WINDOWS else [] if WASM else ["-pthread"]
 # The functions of lrcore.h are exported.  The extension calls its own, even in a
 # program that is linked with another copy of them.
 OWN_FUNCTIONS = ["-Wl,-Bsymbolic"] if sys.platform == "linux" else []
@@ -180,7 +180,7 @@ class BuildExt(build_ext):
         self.link(
             [str(obj.path) for obj in objects],
             self.get_ext_fullpath(extension.name),
-            [*openmp, *THREADS, *NO_FAST_MATH, *OWN_FUNCTIONS],
+            [*openmp, *SYSTEM, *NO_FAST_MATH, *OWN_FUNCTIONS],
         )
         include = Path(self.get_ext_fullpath(extension.name)).parent / "include"
         include.mkdir(parents=True, exist_ok=True)

@@ -30,7 +30,7 @@ demo: .venv/.core ## learn handwritten digits, then time the optimizer
 	.venv/bin/lrcore demo
 
 test: .venv/.test ## run the tests; ARGS="-m isa": those of the kernels
-	.venv/bin/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not compilers" $(ARGS)
+	.venv/bin/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not compilers and not trials" $(ARGS)
 
 test-torch: .venv-torch/.torch ## run the tests of lrcore.torch, beside torch itself
 	.venv-torch/bin/python -m pytest -q tests/test_torch*.py lrcore/torch $(ARGS)

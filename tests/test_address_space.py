@@ -12,9 +12,12 @@ import pytest
 
 import lrcore
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux", reason="RLIMIT_AS is enforced on Linux"
-)
+pytestmark = [
+    pytest.mark.trials,
+    pytest.mark.skipif(
+        sys.platform != "linux", reason="RLIMIT_AS is enforced on Linux"
+    ),
+]
 LIMITS = int(os.environ.get("LRCORE_LIMITS", "5"))
 
 # A child for each limit, which leaves room for so many bytes more than there are.  Each

@@ -18,6 +18,8 @@ from lrcore.bench.clock import Calls, Timing
 from lrcore.bench.neighbours import Neighbours, parsed
 from lrcore.bench.process import Process
 
+pytestmark = pytest.mark.trials
+
 CASE = Case("step", "AdamW", "float32", 1000, 1, 1, "none")
 MACHINE = {
     "processor": "Abacus", "cores": 2, "isa": "beads", "python": "3",

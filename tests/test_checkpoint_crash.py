@@ -21,6 +21,8 @@ from saves import begun, bits, known, loaded, stepped, unfinished
 
 from lrcore.checkpoint import DamagedError, _durable
 
+pytestmark = pytest.mark.trials
+
 # `python tests/interrupted_saves.py kills FOLDER 500` makes 500.
 KILLS = 100
 SIZES = 40

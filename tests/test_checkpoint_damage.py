@@ -13,6 +13,8 @@ from wrong import message
 import lrcore
 from lrcore.checkpoint import DamagedError, _layout, _read, read
 
+pytestmark = pytest.mark.trials
+
 TRIALS = 10_000
 
 

@@ -10,6 +10,8 @@ import textwrap
 import pytest
 from interrupted import TRIALS
 
+pytestmark = pytest.mark.trials
+
 STEPS = 100 * TRIALS
 
 # A process of its own: what other tests have left would come and go.

@@ -6,6 +6,8 @@ import textwrap
 
 import pytest
 
+pytestmark = pytest.mark.trials
+
 pytest.importorskip("_testcapi", reason="this Python has no module for its own tests")
 
 # Each point is tried in a child of its own: what an earlier one has done to NumPy or to

@@ -14,6 +14,8 @@ from interrupted import TRIALS
 
 from lrcore import _core
 
+pytestmark = pytest.mark.trials
+
 PROGRAM = Path(__file__).with_name("processes.py")
 WAYS = ["os.fork", "amid", *multiprocessing.get_all_start_methods()]
 TORCH = pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")

@@ -27,6 +27,8 @@ from lrcore.search._queue import fill
 from lrcore.search._storage import quiet
 from lrcore.search._study import open_study
 
+pytestmark = pytest.mark.trials
+
 SPACE = {"lr": lrcore.space.lr(1e-3, 10.0), "momentum": lrcore.space.momentum()}
 GRID = {"lr": SPACE["lr"], "x": [1, 2, 3]}
 TRIALS = 12  # the grid's too, of 4 learning rates

@@ -16,6 +16,8 @@ from objectives import LR, final, singular
 from lrcore import space
 from lrcore.search import _workers, tune
 
+pytestmark = pytest.mark.trials
+
 # --- processes ------------------------------------------------------------------------
 
 

@@ -201,6 +201,16 @@ def test_trees_that_do_not_match(jax, grads, words):
         stepper.step(params, [jax.numpy.array(g) for g in grads], state)
 
 
+def test_arguments_that_are_no_gradients_and_no_state(jax):
+    stepper = jax_ffi.Stepper(lrcore.SGD, lr=0.1)
+    params = [jax.numpy.ones(1, "float32")]
+    state = stepper.init(params)
+    with pytest.raises(TypeError, match=r"the order is step\(params, grads, state\)"):
+        stepper.step(params, state, params)
+    with pytest.raises(TypeError, match="for each parameter, found None"):
+        stepper.step(params, [None], state)
+
+
 def test_other_dtypes_are_refused(jax):
     stepper = jax_ffi.Stepper(lrcore.SGD, lr=0.1)
     params = [jax.numpy.ones(1, "bfloat16")]

@@ -186,6 +186,8 @@ def test_an_unknown_name_is_no_attribute():
         lrcore.Adm  # noqa: B018
     with pytest.raises(ImportError, match="cannot import name 'Adm'"):
         exec("from lrcore import Adm")
+    with pytest.raises(AttributeError, match=r"'torch'; import lrcore\.torch first"):
+        lrcore.__getattr__("torch")
 
 
 def kept():

@@ -307,7 +307,8 @@ class Optimizer(torch.optim.Optimizer):
     def core(self) -> lrcore.Optimizer:
         """The optimizer of lrcore that steps the tensors' memory.
 
-        Another one takes its place when a group is added or a state is loaded.
+        Another one takes its place when a group is added or a state is loaded.  Its
+        rates are those of ``opt.param_groups``: set them there.
         """
         return self._current().core
 

@@ -44,7 +44,7 @@ def _jax() -> Any:
         import jax
     except ImportError as error:
         raise ImportError(
-            "lrcore.jax_ffi needs JAX, of which this Python has none: pip install jax"
+            'lrcore.jax_ffi needs JAX: pip install "lrcore[jax]", or jax itself'
         ) from error
     target = jax.ffi.pycapsule(_core.xla_address())
     jax.ffi.register_ffi_target(_TARGET, target, platform="cpu")

@@ -61,7 +61,7 @@ def test_without_jax_the_error_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "jax", None)
     stepper = jax_ffi.Stepper(lrcore.AdamW)
     for call in (stepper.init, lambda p: stepper.step(p, p, None)):
-        with pytest.raises(ImportError, match="pip install jax"):
+        with pytest.raises(ImportError, match=r'pip install "lrcore\[jax\]"'):
             call([])
     jax_ffi._jax.cache_clear()
 

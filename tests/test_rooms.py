@@ -190,6 +190,13 @@ def test_an_unknown_name_is_no_attribute():
         lrcore.__getattr__("torch")
 
 
+def test_without_torch_it_says_what_to_install(monkeypatch):
+    monkeypatch.delitem(sys.modules, "lrcore.torch", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ImportError, match=r'pip install "lrcore\[torch\]"'):
+        import lrcore.torch  # noqa: F401
+
+
 def kept():
     """Return values of the public classes that users keep in files."""
     opt = lrcore.SGD(np.zeros(2), telemetry=True)

@@ -21,6 +21,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from lrcore import _core
+from lrcore._shared.words import kind as kind_of
 from lrcore._shared.words import shown
 from lrcore.optimizers.base.fields import told
 from lrcore.optimizers.base.group import ParamGroup
@@ -43,7 +44,7 @@ def _jax() -> Any:
         import jax
     except ImportError as error:
         raise ImportError(
-            "lrcore.jax_ffi needs JAX, of which this Python has none: pip install jax"
+            'lrcore.jax_ffi needs JAX: pip install "lrcore[jax]", or jax itself'
         ) from error
     target = jax.ffi.pycapsule(_core.xla_address())
     jax.ffi.register_ffi_target(_TARGET, target, platform="cpu")
@@ -189,6 +190,11 @@ class Stepper:
             The trees do not match, or a dtype is neither float32 nor float64.
         """
         jax = _jax()
+        if not isinstance(state, State):
+            raise TypeError(
+                "state: expected what init() or the step before returned, found "
+                f"{kind_of(state)}; the order is step(params, grads, state)"
+            )
         leaves, tree = jax.tree.flatten(params)
         columns = [tree.flatten_up_to(each) for each in (grads, *state.states)]
         args: list[Any] = [state.t]
@@ -216,6 +222,8 @@ def _check(p: Any, others: tuple[Any, ...]) -> None:
     if p.dtype not in ("float32", "float64"):
         raise TypeError(f"params: expected float32 or float64, found {p.dtype}")
     for array in others:
+        if array is None:
+            raise TypeError("grads: expected an array for each parameter, found None")
         if array.shape != p.shape or array.dtype != p.dtype:
             raise ValueError(
                 f"grads, state: expected {p.dtype}{list(p.shape)} like the parameter, "

@@ -180,7 +180,7 @@ def test_the_file_says_which_arguments_are_functions(tmp_path):
         "test_the_file_says_which_arguments_are_functions.<locals>.<lambda>",
     ]
     said = message(lrcore.Adam(np.ones(1)).load, tmp_path / "run")
-    assert said.startswith("clip_norm: expected what is no data")
+    assert said.startswith("clip_norm: the file has only the name of a f")
     assert said.endswith("construct the optimizer with them")
 
 

@@ -155,6 +155,7 @@ def test_the_next_call_raises_the_error(call, tmp_path, full):
     before = path.read_bytes()
     with pytest.raises(OSError, match="No space left") as raised:
         NEXT[call](opt, saving, path)
+    assert raised.value.filename == str(path)
     assert raised.value.__notes__ == [
         f"while {str(path)!r} was saved in the background"
     ]

@@ -61,7 +61,7 @@ def test_without_jax_the_error_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "jax", None)
     stepper = jax_ffi.Stepper(lrcore.AdamW)
     for call in (stepper.init, lambda p: stepper.step(p, p, None)):
-        with pytest.raises(ImportError, match="pip install jax"):
+        with pytest.raises(ImportError, match=r'pip install "lrcore\[jax\]"'):
             call([])
     jax_ffi._jax.cache_clear()
 
@@ -199,6 +199,16 @@ def test_trees_that_do_not_match(jax, grads, words):
     state = stepper.init(params)
     with pytest.raises(ValueError, match=words):
         stepper.step(params, [jax.numpy.array(g) for g in grads], state)
+
+
+def test_arguments_that_are_no_gradients_and_no_state(jax):
+    stepper = jax_ffi.Stepper(lrcore.SGD, lr=0.1)
+    params = [jax.numpy.ones(1, "float32")]
+    state = stepper.init(params)
+    with pytest.raises(TypeError, match=r"the order is step\(params, grads, state\)"):
+        stepper.step(params, state, params)
+    with pytest.raises(TypeError, match="for each parameter, found None"):
+        stepper.step(params, [None], state)
 
 
 def test_other_dtypes_are_refused(jax):

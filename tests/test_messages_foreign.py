@@ -124,7 +124,7 @@ def test_tied_arrays():
     assert said == (
         "params['output']: found to share memory with params['embedding']; pass tied "
         "weights once, with the sum of their gradients; to train them apart pass "
-        ".copy() of one"
+        "a copy of one"
     )
 
 

@@ -173,9 +173,9 @@ def test_what_is_no_number_is_refused_and_not_recorded(name, bad):
 
 def test_arguments():
     opt = lrcore.SGD(np.ones(2), lr=0.1)
-    with pytest.raises(TypeError, match=r"^opt: expected an optimizer or None"):
+    with pytest.raises(TypeError, match=r"^opt: expected an optimizer of lrcore or"):
         Monitor(np.ones(2))
-    with pytest.raises(TypeError, match=r"^opt: expected an optimizer or None"):
+    with pytest.raises(TypeError, match=r"^opt: expected an optimizer of lrcore or"):
         Monitor(lrcore.SGD)
     for wrong in ("stop", "Rollback", True, False, 0, ""):
         with pytest.raises(ValueError, match=r'^on_divergence: expected "rollback"'):

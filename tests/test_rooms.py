@@ -186,6 +186,15 @@ def test_an_unknown_name_is_no_attribute():
         lrcore.Adm  # noqa: B018
     with pytest.raises(ImportError, match="cannot import name 'Adm'"):
         exec("from lrcore import Adm")
+    with pytest.raises(AttributeError, match=r"'torch'; import lrcore\.torch first"):
+        lrcore.__getattr__("torch")
+
+
+def test_without_torch_it_says_what_to_install(monkeypatch):
+    monkeypatch.delitem(sys.modules, "lrcore.torch", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ImportError, match=r'pip install "lrcore\[torch\]"'):
+        import lrcore.torch  # noqa: F401
 
 
 def kept():

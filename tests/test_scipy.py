@@ -376,5 +376,7 @@ def test_what_lbfgs_refuses():
         make().minimize(lambda: ("a", np.zeros(2)))
     with pytest.raises(TypeError, match=r"^loss_and_grads: expected a function"):
         make().minimize(3)
+    with pytest.raises(TypeError, match=r"returns \(loss, grads\), found 0\.5"):
+        make().minimize(lambda: 0.5)
     with pytest.raises(ValueError, match=r"^params: found no array"):
         lrcore.scipy.LBFGS([])

@@ -135,6 +135,13 @@ def test_wrong_values():
         lrcore.torch.SGD(own, rate=1)
     with pytest.raises(ValueError, match="expected a tensor of one number"):
         lrcore.torch.SGD(own, lr=torch.ones(2))
+    own[0].grad = torch.ones(2)
+    opt = lrcore.torch.SGD(own)
+    opt.param_groups[0]["lr"] = "0.1"
+    with pytest.raises(TypeError, match=r"^lr: .* found '0\.1' from its sched"):
+        opt.step()
+    with pytest.raises(TypeError, match=r"found lrcore\.torch\.SGD; pass opt\.core"):
+        lrcore.Monitor(lrcore.torch.SGD(own))
     with pytest.raises(AttributeError, match="has no attribute 'LBFGS'"):
         lrcore.torch.LBFGS  # noqa: B018
 

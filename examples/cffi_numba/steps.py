@@ -8,8 +8,8 @@ threads and settings.
     python steps.py numba       a compiled loop, which calls the function by its address
 """
 
+import argparse
 import ctypes
-import sys
 import time
 
 import numpy as np
@@ -99,7 +99,9 @@ def made(way):
 
 def main():
     """Learn a linear model with 10 parameters."""
-    way = sys.argv[1]
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("way", choices=SAMPLES, help="what calls the functions")
+    way = parser.parse_args().way
     rng = np.random.default_rng(0)
     true = rng.normal(size=INPUTS).astype("float32")
     x = rng.normal(size=(SAMPLES[way], INPUTS)).astype("float32")

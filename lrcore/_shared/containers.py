@@ -24,7 +24,7 @@ def params(tree: Tree) -> None:
     apart(
         arrays,
         "pass tied weights once, with the sum of their gradients; to train them apart "
-        "pass .copy() of one",
+        "pass a copy of one",
     )
 
 

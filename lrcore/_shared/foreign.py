@@ -1,4 +1,4 @@
-"""What to pass in place of an object that is no NumPy array, by what it is.
+"""What to pass in place of what is no NumPy array or no optimizer of lrcore.
 
 The libraries are known by the module of an object's type; none of them is imported.
 """
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from lrcore._shared.trees import Leaf, Place
-from lrcore._shared.words import kind
+from lrcore._shared.words import kind, shown
 
 _COPY = "p = numpy.array(..., numpy.float32)"
 
@@ -91,6 +91,17 @@ def advice_for_dtype(
     wide = found.kind == "f" and found.itemsize >= 8
     how = f"{{}}.astype(numpy.{'float64' if wide else like})"
     return f"; {in_its_place(name, how)}"
+
+
+def no_optimizer(found: object, expected: str = "an optimizer of lrcore") -> TypeError:
+    """Return the error of an argument `opt` that is no optimizer."""
+    what = kind(found)
+    if what.startswith("lrcore.torch."):
+        return TypeError(
+            f"opt: expected {expected}, found {what}; pass opt.core, which steps the "
+            "same memory"
+        )
+    return TypeError(f"opt: expected {expected}, found {shown(found)}")
 
 
 _IMMUTABLE = (

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lrcore._shared.domains import FLAG, MODES, choice, count, real
+from lrcore._shared.foreign import no_optimizer
 from lrcore._shared.words import shown
 from lrcore.checkpoint import _durable
 from lrcore.checkpoint._listing import listing, name_of
@@ -318,4 +319,4 @@ class Checkpoint:
 
 def _check_optimizer(opt: Any) -> None:
     if not isinstance(opt, Optimizer):
-        raise TypeError(f"opt: expected an optimizer of lrcore, found {shown(opt)}")
+        raise no_optimizer(opt)

@@ -161,9 +161,8 @@ def _optimizer(
 def _refuse_missing(missing: Sequence[str], remedy: str) -> None:
     if missing:
         raise ValueError(
-            f"{missing[0].partition(':')[0]}: expected what is no data, so that the "
-            f"file has only its name, to be given again: {listed(missing, str)}; "
-            f"{remedy}"
+            f"{missing[0].partition(':')[0]}: the file has only the name of a "
+            f"function or an object: {listed(missing, str)}; {remedy}"
         )
 
 

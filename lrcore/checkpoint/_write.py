@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from io import FileIO
 from typing import Any
 
@@ -31,7 +32,7 @@ def write(
     head = _layout.header([*tensors, last], metadata)
     of_header = _digests.of_header(head)
     parts = _parts if check is None else _copied_parts
-    with _durable.replacing(path) as file:
+    with _durable.replacing(path) as file, _named(path):
         _put(file, head)
         digests = []
         for tensor in tensors:
@@ -43,6 +44,17 @@ def write(
         _put(file, b"".join([*digests, of_header]))
         if check is not None:
             check()
+
+
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Add the file to an error of the system, as open() does and write() does not."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = path
+        raise
 
 
 def _code(a: Array) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lrcore._shared.foreign import no_optimizer
 from lrcore._shared.html import table
 from lrcore._shared.words import listed, shown
 from lrcore.finder._levels import loss_range
@@ -120,7 +121,7 @@ def ratios(opt: Optimizer) -> list[float]:
         It is no optimizer, or the first group's rate is 0 and there are others.
     """
     if not isinstance(opt, Optimizer):
-        raise TypeError(f"opt: expected an optimizer of lrcore, found {shown(opt)}")
+        raise no_optimizer(opt)
     now = [float(group.at("lr", opt.t)) for group in opt.param_groups]
     if len(now) == 1:
         return [1.0]

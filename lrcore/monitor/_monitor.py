@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 from lrcore._core import Commit
 from lrcore._shared.also import Also
 from lrcore._shared.domains import real, whole
+from lrcore._shared.foreign import no_optimizer
 from lrcore._shared.words import shown
 from lrcore.monitor._blocks import CHUNK, Step
 from lrcore.monitor._diagnosis import well
@@ -119,7 +120,7 @@ class Monitor(Results):
         also: Any = None,
     ) -> None:
         if opt is not None and not isinstance(opt, Optimizer):
-            raise TypeError(f"opt: expected an optimizer or None, found {shown(opt)}")
+            raise no_optimizer(opt, "an optimizer of lrcore or None")
         named = isinstance(on_divergence, str) and on_divergence == "rollback"
         if on_divergence is not None and not named:
             raise ValueError(

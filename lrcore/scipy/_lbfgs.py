@@ -99,7 +99,13 @@ class LBFGS:
 
         def at(x: Array) -> tuple[float, Array]:
             self._put(x)
-            loss, grads = function()
+            found = function()
+            if not isinstance(found, tuple) or len(found) != 2:
+                raise TypeError(
+                    "loss_and_grads: expected a function that returns (loss, grads), "
+                    f"found {shown(found)}"
+                )
+            loss, grads = found
             return real("the loss", loss, "a number"), self._gradient(grads)
 
         try:

@@ -11,6 +11,13 @@ docs/coming_from_torch.md says what changes.  It needs torch 2.13 or newer, whic
 ``pip install 'lrcore[torch]'`` brings.
 """
 
+try:
+    import torch as _torch  # noqa: F401
+except ImportError as missing:
+    raise ImportError(
+        'lrcore.torch needs torch: pip install "lrcore[torch]", or torch itself'
+    ) from missing
+
 from lrcore import optimizers
 from lrcore.torch._optimizer import Optimizer, made
 

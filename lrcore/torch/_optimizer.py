@@ -28,11 +28,12 @@ class _Rate:
     def __init__(self, group: Mapping[str, Any], name: str) -> None:
         self.group, self.name = group, name
 
-    def __call__(self, t: int) -> float:
+    def __call__(self, t: int) -> float | str:
         rate = self.group["lr"]
         if type(rate) is float:
             return rate
-        return float(rate(t) if callable(rate) else plain(rate))
+        now: Any = rate(t) if callable(rate) else plain(rate)
+        return now if isinstance(now, str) else float(now)  # a text is refused by name
 
     def __repr__(self) -> str:
         return self.name
@@ -307,7 +308,8 @@ class Optimizer(torch.optim.Optimizer):
     def core(self) -> lrcore.Optimizer:
         """The optimizer of lrcore that steps the tensors' memory.
 
-        Another one takes its place when a group is added or a state is loaded.
+        Another one takes its place when a group is added or a state is loaded.  Its
+        rates are those of ``opt.param_groups``: set them there.
         """
         return self._current().core
 

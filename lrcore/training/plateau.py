@@ -9,6 +9,7 @@ import numpy as np
 
 from lrcore._core import Commit
 from lrcore._shared.domains import FRACTION, MODES, NONNEGATIVE, choice, real, whole
+from lrcore._shared.foreign import no_optimizer
 from lrcore._shared.types import Array
 from lrcore._shared.words import shown
 from lrcore._stateful import Check, StatefulSchedule, counted
@@ -224,7 +225,7 @@ class ReduceOnPlateau(Following, StatefulSchedule):
         [0.5, 0.125]
         """
         if not isinstance(opt, Optimizer):
-            raise TypeError(f"opt: expected an optimizer of lrcore, found {shown(opt)}")
+            raise no_optimizer(opt)
         own = [group["lr"] for group in opt.param_groups]
         made = {id(rate): cls(rate, factor, patience, **options) for rate in own}
         commit = Commit(opt._plan.lock)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from lrcore._core import Commit
 from lrcore._shared.domains import ABOVE_ONE, INSIDE, POSITIVE, whole
-from lrcore._shared.words import shown
+from lrcore._shared.foreign import no_optimizer
 from lrcore._stateful import Check, Stateful, counted
 from lrcore.optimizers.base.optimizer import Optimizer
 
@@ -23,7 +23,7 @@ def _floored(name: str, value: Any) -> float:
 
 def _checked(opt: Any) -> Optimizer:
     if not isinstance(opt, Optimizer):
-        raise TypeError(f"opt: expected an optimizer of lrcore, found {shown(opt)}")
+        raise no_optimizer(opt)
     return opt
 
 

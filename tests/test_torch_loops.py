@@ -336,3 +336,13 @@ def test_a_wrong_number_of_steps_is_named(steps):
     saved["state"][0]["step"] = steps
     with pytest.raises(ValueError, match=r"state of .*: step: expected a number"):
         opt.load_state_dict(saved)
+
+
+def test_a_parameter_of_integers_is_refused():
+    p = torch.nn.Parameter(torch.ones(4), requires_grad=False)
+    opt = lrcore.torch.SGD([p], lr=1.0)
+    p.data = p.data.view(torch.int32)
+    p.grad = torch.ones(4, dtype=torch.int32)
+    with pytest.raises(TypeError, match=r"params\[0\].*found torch.int32"):
+        opt.step()
+    assert (p.view(torch.float32) == 1).all()

@@ -36,6 +36,9 @@ _TARGET = "lrcore_step"
 _TAKEN = ("num_threads", "denormals")
 """The options of a whole optimizer that a Stepper takes."""
 
+_of_name: dict[str, Any] = {}
+"""The hyper-parameters of each name in XLA_STEPS."""
+
 
 @cache
 def _jax() -> Any:
@@ -125,7 +128,13 @@ class Stepper:
                 f"kind: expected one whose step is a rule by itself, found {name} "
                 f"with {self._part.layout}; lrcore.{name} steps NumPy arrays"
             )
-        self._name = f"{name}({told({**self._group.hyper, **options}, fields)})"
+        hyper = self._group.hyper
+        text = f"{name}({told({**hyper, **options}, fields)})"
+        self._name, k = text, 1
+        # Two schedules may have the same repr.
+        while _of_name.setdefault(self._name, hyper) != hyper:
+            k += 1
+            self._name = f"{text} #{k}"
         _core.XLA_STEPS[self._name.encode()] = (
             self._part,
             self._folded,
@@ -187,7 +196,8 @@ class Stepper:
         Raises
         ------
         TypeError, ValueError
-            The trees do not match, or a dtype is neither float32 nor float64.
+            The trees do not match, a dtype is neither float32 nor float64, `state` is
+            not one of this optimizer's, or `lr` is not one real number.
         """
         jax = _jax()
         if not isinstance(state, State):
@@ -195,6 +205,7 @@ class Stepper:
                 "state: expected what init() or the step before returned, found "
                 f"{kind_of(state)}; the order is step(params, grads, state)"
             )
+        self._check_state(jax.numpy.asarray(state.t), state.states)
         leaves, tree = jax.tree.flatten(params)
         columns = [tree.flatten_up_to(each) for each in (grads, *state.states)]
         args: list[Any] = [state.t]
@@ -209,12 +220,31 @@ class Stepper:
                 results.append(jax.ShapeDtypeStruct(array.shape, array.dtype))
         if lr is not None:
             lr = jax.numpy.asarray(lr)
+            kinds = jax.numpy.floating, jax.numpy.integer
+            if lr.shape or not any(jax.numpy.issubdtype(lr.dtype, k) for k in kinds):
+                raise TypeError(
+                    f"lr: expected one real number, found {lr.dtype}{list(lr.shape)}"
+                )
             args.append(lr if lr.dtype == "float64" else lr.astype("float32"))
         call = jax.ffi.ffi_call(_TARGET, results, input_output_aliases=aliases)
         new = call(*args, optimizer=self._name)
         each = 1 + len(state.states)
         after = [tree.unflatten(new[k::each]) for k in range(each)]
         return after[0], State(state.t + 1, tuple(after[1:]))
+
+    def _check_state(self, t: Any, states: tuple[Any, ...]) -> None:
+        """Check that a state is one of `init` or `step`, but for its trees."""
+        names = _core.RULES[self._part.rule].states
+        if len(states) != len(names):
+            raise ValueError(
+                f"state: expected {len(names)} states, as {self!r} has, found "
+                f"{len(states)}; make it by init()"
+            )
+        if t.dtype != "int32" or t.shape:
+            raise TypeError(
+                "state: t: expected a scalar of int32, found "
+                f"{t.dtype}{list(t.shape)}; make it by init()"
+            )
 
 
 def _check(p: Any, others: tuple[Any, ...]) -> None:

@@ -66,6 +66,14 @@ int lrc_plan_prepare(lrc_plan *plan)
 
 /* --- stepping ------------------------------------------------------------------------- */
 
+/* Let the reports hold nothing. */
+static void clear_reports(lrc_plan *plan)
+{
+    for (size_t i = 0; i < plan->n_tensors; i++)
+        plan->report[i] =
+            (lrc_report){.g.mid = NAN, .clipped.mid = NAN, .p.mid = NAN, .u.mid = NAN};
+}
+
 /* Make the coefficients of the next step.  It is a pass, as kernels compute in the same
  * mode: to set the mode once more takes 60 ns (Sapphire Rapids). */
 static void fold(lrc_run *run)
@@ -85,6 +93,7 @@ static void fold(lrc_run *run)
                          "not finite; choose smaller ones",
                          i);
     }
+    if (plan->report && run->result == LRC_TAKEN) clear_reports(plan);
 }
 
 const lrc_pass lrc_fold_pass = {LRC_FOLDS, LRC_TAKEN, NULL, fold, 0};
@@ -95,23 +104,15 @@ static int begin(lrc_plan *plan)
     return plan->setup->ready ? LRC_OK : lrc_plan_prepare(plan);
 }
 
-/* Let the step write reports. */
-static void report(lrc_plan *plan)
-{
-    plan->report = plan->setup->reports.at;
-    for (size_t i = 0; i < plan->n_tensors; i++)
-        plan->report[i] =
-            (lrc_report){.g.mid = NAN, .clipped.mid = NAN, .p.mid = NAN, .u.mid = NAN};
-    plan->setup->measured = 1;
-}
-
 int lrc_plan_step(lrc_plan *plan)
 {
     int result = begin(plan);
     if (result < 0) return result;
-    if (plan->setup->option[LRC_REPORT] != 0) report(plan);
+    const int reports = plan->setup->option[LRC_REPORT] != 0;
+    if (reports) plan->report = plan->setup->reports.at;
     result = lrc_step(plan);
     plan->report = NULL;
+    if (result >= 0 && reports) plan->setup->measured = 1;
     if (result == LRC_TAKEN) plan->setup->steps++;
     return result;
 }
@@ -120,9 +121,10 @@ int lrc_plan_measure(lrc_plan *plan)
 {
     int result = begin(plan);
     if (result < 0) return result;
-    report(plan);
+    plan->report = plan->setup->reports.at;
     result = lrc_measure(plan);
     plan->report = NULL;
+    if (result >= 0) plan->setup->measured = 1;
     return result;
 }
 

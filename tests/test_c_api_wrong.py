@@ -385,3 +385,13 @@ def test_any_calls_in_any_order_leave_a_plan_that_works():
             assert result >= 0 or len(plan.text) > 10
             results.add(result)
         assert {OK, BAD_ARGUMENT} <= results
+
+
+def test_a_step_that_is_refused_leaves_the_norms_of_the_last(plan):
+    assert plan.set_option("report", 1) == OK
+    assert plan.step() == TAKEN
+    before = plan.all_norms()
+    assert plan.set_hyper(0, "lr", 1e200) == OK
+    assert plan.set_hyper(0, "weight_decay", 1e200) == OK
+    assert plan.step() == plan.measure() == REFUSED
+    assert plan.all_norms() == before

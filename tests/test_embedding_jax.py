@@ -229,3 +229,40 @@ def test_an_error_in_a_step_is_jax_s(jax, monkeypatch):
     monkeypatch.delitem(_core.XLA_STEPS, stepper._name.encode())
     with pytest.raises(jax.errors.JaxRuntimeError, match=r"lrcore: KeyError: b'SGD"):
         jax.block_until_ready(step(params, params, state))
+
+
+@pytest.mark.parametrize("lr", [[0.1, 0.2], [], 1j, True])
+def test_a_rate_is_one_real_number(jax, lr):
+    opt = jax_ffi.Stepper(lrcore.SGD)
+    p = jax.numpy.ones(2)
+    with pytest.raises(TypeError, match="lr: expected one real number, found"):
+        jax.jit(opt.step)(p, p, opt.init(p), jax.numpy.asarray(lr))
+
+
+def test_the_state_of_another_optimizer_is_refused(jax):
+    opt, p = jax_ffi.Stepper(lrcore.Adam), jax.numpy.ones(2)
+    for states in ((), (p,), (p, p, p)):
+        with pytest.raises(ValueError, match="state: expected 2 states"):
+            jax.jit(opt.step)(p, p, jax_ffi.State(jax.numpy.int32(0), states))
+    for t in (jax.numpy.float32(1), jax.numpy.zeros(2, "int32")):
+        with pytest.raises(TypeError, match="state: t: expected a scalar of int32"):
+            jax.jit(opt.step)(p, p, jax_ffi.State(t, (p, p)))
+
+
+def test_two_schedules_of_one_repr_are_not_confused(jax):
+    class Rate:
+        def __init__(self, rate):
+            self.rate = rate
+
+        def __call__(self, t):
+            return self.rate
+
+        def __repr__(self):
+            return "Rate"
+
+    opts = [jax_ffi.Stepper(lrcore.SGD, lr=Rate(rate)) for rate in (0.5, 0.25)]
+    p = jax.numpy.ones(2)
+    for opt, wanted in zip(opts, (0.5, 0.75), strict=True):
+        assert (opt.step(p, p, opt.init(p))[0] == wanted).all()
+    one, same = (jax_ffi.Stepper(lrcore.SGD, lr=0.5) for _ in range(2))
+    assert repr(one) == repr(same)

@@ -200,7 +200,7 @@ def wrong_dicts():
     yield "recorder: expected rows of 1", of("recorder", "rows", 0 * rows)
     yield "recorder: expected rows of 1", of("recorder", "rows", np.nan * rows)
     yield "recorder: before: expected", of("recorder", "before", np.zeros(3))
-    for other in (3 * rows, np.concatenate([rows, 2 * rows]), 2.0**60 * rows):
+    for other in (3 * rows, rows[1:], np.concatenate([rows, 2 * rows]), 2.0**60 * rows):
         yield "recorder: expected rows of 1", of("recorder", "rows", other)
     for size in (100.0, 512.0):
         pending = np.full((1, rows.shape[1]), size)

@@ -312,3 +312,37 @@ def test_a_module_and_its_optimizer_are_copied_together():
     assert not alike(net, other)
     learn(net, opt, 2, begin=2)
     assert alike(net, other, atol=0)
+
+
+def test_averages_go_into_the_memory_that_a_parameter_has_now():
+    p = torch.nn.Parameter(torch.ones(4))
+    opt = lrcore.torch.SGD([p], lr=0.5, ema_decay=0.5)
+    for _ in range(2):
+        p.grad = torch.ones(4)
+        opt.step()
+    p.data = torch.full((4,), 9.0)
+    with opt.averaged("ema"):
+        assert (p == 0.25).all()
+    assert (p == 9).all()
+
+
+@pytest.mark.parametrize("steps", [float("nan"), float("inf"), -1.0, 1e300, "x"])
+def test_a_wrong_number_of_steps_is_named(steps):
+    p = torch.nn.Parameter(torch.ones(2))
+    opt = lrcore.torch.Adam([p])
+    p.grad = torch.ones(2)
+    opt.step()
+    saved = opt.state_dict()
+    saved["state"][0]["step"] = steps
+    with pytest.raises(ValueError, match=r"state of .*: step: expected a number"):
+        opt.load_state_dict(saved)
+
+
+def test_a_parameter_of_integers_is_refused():
+    p = torch.nn.Parameter(torch.ones(4), requires_grad=False)
+    opt = lrcore.torch.SGD([p], lr=1.0)
+    p.data = p.data.view(torch.int32)
+    p.grad = torch.ones(4, dtype=torch.int32)
+    with pytest.raises(TypeError, match=r"params\[0\].*found torch.int32"):
+        opt.step()
+    assert (p.view(torch.float32) == 1).all()

@@ -83,6 +83,34 @@ def test_masters_take_weights_that_are_loaded_into_the_model():
     assert (net[0].weight == 3).all()
 
 
+def replace(p, x):
+    p.data = x
+
+
+@pytest.mark.parametrize("change", [replace, lambda p, x: p.data.copy_(x)])
+def test_masters_take_changes_of_data(change):
+    """As vector_to_parameters() and ``p.data.clamp_()`` make them."""
+    p = torch.ones(3, dtype=torch.bfloat16, requires_grad=True)
+    opt = lrcore.torch.SGD([p], lr=2.0**-14, master=True)
+    for k in range(2**6):
+        if k == 2**5:
+            change(p, torch.tensor([9.0, p[1].item(), float("nan")]).to(p.dtype))
+        p.grad = torch.ones_like(p)
+        opt.step()
+    assert p[0] == 9
+    assert p[1].item() == 1 - 2.0**-8
+    assert p[2].isnan()
+
+
+def test_masters_without_a_gradient_stay_as_they_are():
+    p, q = (torch.ones(2, dtype=torch.bfloat16, requires_grad=True) for _ in range(2))
+    opt = lrcore.torch.SGD([p, q], lr=0.5, master=True)
+    p.grad = torch.ones_like(p)
+    opt.step()
+    assert (p == 0.5).all()
+    assert q._version == 0
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 def test_steps_in_backward_are_those_of_step(dtype):
     net, other = model(dtype), model(dtype)

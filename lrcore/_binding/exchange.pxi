@@ -113,6 +113,7 @@ cdef class Exchange:
             return False
         return cnp.PyArray_SIZE(<cnp.ndarray?>array) == 0 or (
             now.data == cnp.PyArray_DATA(<cnp.ndarray>array)
+            and now.code == LRCORE_DLPACK_FLOAT
             and now.bits == 8 * cnp.PyArray_ITEMSIZE(<cnp.ndarray>array)
             and has_layout(&now, <cnp.ndarray>array)
         )

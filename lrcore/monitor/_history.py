@@ -206,11 +206,12 @@ def _stride(full: Array, pending: Array) -> int:
         (full == stride).all()
         and 1 <= stride < 2**53
         and frexp(stride)[0] == 0.5
+        and stride * len(full) % CHUNK == 0
         and ((pending > 0) & (pending < stride) & (pending % CHUNK == 0)).all()
     ):
         raise ValueError(
             "recorder: expected rows of 1 step each, or of 2, or 4, ..., and one of "
-            f"less, of a multiple of {CHUNK}; found others"
+            f"less, all of a multiple of {CHUNK}; found others"
         )
     return int(stride)
 

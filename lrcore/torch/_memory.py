@@ -24,7 +24,6 @@ class Copy(NamedTuple):
     group, place : of the parameter.
     array : contiguous, on the CPU; of a master in float32.
     master : whether the array is more exact than the parameter.
-    version : a list of the parameter's version when the array was last like it.
     """
 
     group: int
@@ -32,24 +31,25 @@ class Copy(NamedTuple):
     param: torch.Tensor
     array: Array
     master: bool
-    version: list[int]
 
     def read(self) -> None:
-        """Give the array the parameter, unless that is the array rounded."""
-        own, p = torch.from_numpy(self.array), self.param.detach()
-        if self.master:
-            if self.version[0] == self.param._version:
-                return
-            self.version[0] = self.param._version
-            if torch.equal(own.to(p.dtype), p.cpu()):
-                return
-        own.copy_(p)
+        """Give the array the parameter; a master where that is not it, rounded.
+
+        The numbers are compared, since ``p.data.clamp_()`` and ``p.data = x`` leave the
+        version of p as it was.
+        """
+        own, p = torch.from_numpy(self.array), self.param.detach().cpu()
+        if not self.master:
+            own.copy_(p)
+            return
+        changed = own.to(p.dtype) != p
+        if changed.any():
+            own[changed] = p[changed].to(own.dtype)
 
     def write(self) -> None:
         """Give the parameter the numbers of the array."""
         with torch.no_grad():
             self.param.copy_(torch.from_numpy(self.array))
-        self.version[0] = self.param._version
 
 
 class Memory:
@@ -116,7 +116,7 @@ class Memory:
         dtype = p.dtype if p.dtype is torch.float64 else torch.float32
         own = torch.empty(p.shape, dtype=dtype)
         own.copy_(tensor)
-        copy = Copy(k, i, p, own.numpy(), not fits, [p._version])
+        copy = Copy(k, i, p, own.numpy(), not fits)
         self.copies.append(copy)
         return copy.array
 
@@ -131,6 +131,10 @@ class Memory:
             if p.grad is not None and p.grad.is_neg():
                 found[k][i] = dense(p.grad, self.arrays[k][i], f"params[{k}][{i}]")
         return found
+
+    def has_moved(self, groups: Sequence[dict[str, Any]]) -> bool:
+        """Return whether a parameter was replaced, or has got other memory."""
+        return self.exchange.grads([group["params"] for group in groups]) is None
 
     def load_masters(self, state: Mapping[Any, Any]) -> None:
         """Give masters the numbers of a saved state, where it has them."""
@@ -151,9 +155,13 @@ class Memory:
 
     def changed(self, params: Sequence[torch.Tensor] | None = None) -> None:
         """Tell torch that params have changed (None: all); write copies into theirs."""
-        increment_version(self.flat if params is None else params)
-        for copy in self.copies:
-            copy.write()
+        params = self.flat if params is None else params
+        increment_version(params)
+        if self.copies:
+            changed = set(params)
+            for copy in self.copies:
+                if copy.param in changed:
+                    copy.write()
 
     def stepped(self) -> list[torch.Tensor]:
         """Return the params that have a gradient."""

@@ -350,6 +350,8 @@ class Optimizer(torch.optim.Optimizer):
             The average; not needed if only one is kept.
         """
         built = self._current()
+        if built.memory.has_moved(self.param_groups):
+            built = self._rebuild()
         for copy in built.memory.copies:
             copy.read()
         try:

@@ -11,7 +11,8 @@ import torch
 import lrcore
 from lrcore._core import SCALES, SCRATCH
 from lrcore._shared.types import Array
-from lrcore._shared.words import listed
+from lrcore._shared.words import listed, shown
+from lrcore.torch._arguments import plain
 from lrcore.torch._memory import MASTER, Memory
 from lrcore.torch._names import Family, family
 
@@ -114,24 +115,35 @@ def load(
     for i, (leaf, entry) in enumerate(zip(leaves, entries, strict=True)):
         own = saved["state"][i]
         present = any(value is not None for value in entry.values())
-        steps.append(int(entry.get("step", 1)) if present else 0)
+        where = f"state of {saved['names'][i]}"
+        steps.append(_steps(where, entry.get("step", 1)) if present else 0)
         if not present:
             continue
         for name, array in own.items():
             value = entry.get(leaf.name(name))
-            where = f"state of {saved['names'][i]}: {leaf.name(name)}"
+            named = f"{where}: {leaf.name(name)}"
             if value is None and name in leaf.averages:
                 own[name] = leaf.array.copy()
             elif value is None:
-                raise ValueError(f"{where}: missing; found [{listed(entry)}]")
+                raise ValueError(f"{named}: missing; found [{listed(entry)}]")
             else:
-                own[name] = _as_array(where, value, array)
+                own[name] = _as_array(named, value, array)
     saved["steps"], saved["t"] = steps, max(steps, default=0) if t is None else t
     opt.load_state_dict(saved, hyper="mine")
 
 
 def _leaves(opt: lrcore.Optimizer, arrays: Sequence[Sequence[Array]]) -> list[_Leaf]:
     return [_Leaf(opt, k, array) for k, each in enumerate(arrays) for array in each]
+
+
+def _steps(where: str, value: Any) -> int:
+    """Return a saved number of steps taken, a tensor or a number."""
+    found = plain(value)
+    if not isinstance(found, (int, float)) or not 0 <= found < 2**53:
+        raise ValueError(
+            f"{where}: step: expected a number of steps, found {shown(found)}"
+        )
+    return int(found)
 
 
 def _as_array(where: str, value: Any, like: Array) -> Array:

@@ -53,11 +53,11 @@ def test_the_system_keeps_what_it_promises(target):
     assert ran("system") == f"{threads}, {'flushes' if kind.flushes else 'keeps'}\n"
 
 
-def test_the_header_keeps_its_promises(target):
+def test_plans_keep_their_promises(target):
     kind, ran = target
     if not kind.rounds:
         pytest.skip("it has one mode of rounding")
-    assert ran("header") == "done\n"
+    assert ran("plan") == "done\n"
 
 
 @pytest.mark.parametrize("way", ["together", "numbers", "alternately", "many", "exit"])
@@ -79,5 +79,5 @@ def test_a_program_is_linked(name, folder):
     """With the functions that the system has; nothing here can run it."""
     if importlib.util.find_spec("ziglang") is None:
         pytest.skip("ziglang is not installed")
-    for program in ("bits", "header", "system", "threads"):
+    for program in ("bits", "plan", "system", "threads"):
         assert LINKED[name].build(program, folder).stat().st_size > 0

@@ -102,6 +102,15 @@ def test_masters_take_changes_of_data(change):
     assert p[2].isnan()
 
 
+def test_a_master_of_one_number_takes_changes():
+    p = torch.tensor(1.0, dtype=torch.float16, requires_grad=True)
+    opt = lrcore.torch.SGD([p], lr=0.5, master=True)
+    p.data.fill_(3.0)
+    p.grad = torch.ones_like(p)
+    opt.step()
+    assert p == 2.5
+
+
 def test_masters_without_a_gradient_stay_as_they_are():
     p, q = (torch.ones(2, dtype=torch.bfloat16, requires_grad=True) for _ in range(2))
     opt = lrcore.torch.SGD([p, q], lr=0.5, master=True)

@@ -16,6 +16,7 @@ MASTER = "master"
 """The name of a master in the state of its parameter."""
 
 _REAL = (torch.float32, torch.float64)
+_BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 class Copy(NamedTuple):
@@ -36,15 +37,16 @@ class Copy(NamedTuple):
         """Give the array the parameter; a master where that is not it, rounded.
 
         The numbers are compared, since ``p.data.clamp_()`` and ``p.data = x`` leave the
-        version of p as it was.
+        version of p as it was.  NumPy compares bits in less time than torch numbers.
         """
         own, p = torch.from_numpy(self.array), self.param.detach().cpu()
         if not self.master:
             own.copy_(p)
             return
-        changed = own.to(p.dtype) != p
+        bits = _BITS[p.itemsize]
+        changed = own.to(p.dtype).view(bits).numpy() != p.view(bits).numpy()
         if changed.any():
-            own[changed] = p[changed].to(own.dtype)
+            own.copy_(torch.where(torch.as_tensor(changed), p.to(own.dtype), own))
 
     def write(self) -> None:
         """Give the parameter the numbers of the array."""

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lrcore.h"
+#include "plan.h"
 
 enum { STACK = 1 << 18, THREADS = 4 };
 

@@ -132,9 +132,7 @@ static int check_states(lrc_plan *plan, lrc_rule rule, void *const *states,
 
 static int check_size(lrc_plan *plan, size_t n)
 {
-    size_t total = 0;
-    for (size_t i = 0; i < plan->n_tensors; i++) total += plan->tensor[i].n;
-    const size_t most = PTRDIFF_MAX / sizeof(double) - total;
+    const size_t most = PTRDIFF_MAX / sizeof(double) - plan->total;
     if (n <= most) return LRC_OK;
     return lrc_fail(plan, LRC_BAD_ARGUMENT,
                     "n: expected at most %zu elements, found %zu", most, n);
@@ -165,6 +163,7 @@ int lrc_plan_add_tensor(lrc_plan *plan, int group, int dtype, size_t n, void *p,
     lrc_tensor *t = plan->tensor + plan->n_tensors;
     *t = (lrc_tensor){.p = p, .g = g, .n = n, .dtype = type, .group = (unsigned)group};
     for (int k = 0; k < n_states; k++) t->s[k] = states[k];
+    plan->total += n;
     setup->ready = 0;
     return (int)plan->n_tensors++;
 }

@@ -211,8 +211,11 @@ int lrc_plan_set_gradient(lrc_plan *plan, int tensor, void *g)
     lrc_tensor *t = plan->tensor + tensor;
     if ((result = lrc_check_array(plan, "g", g, t->n, t->dtype)) < 0) return result;
     result = lrc_check_gradient(plan, (size_t)tensor, g);
-    if (result == LRC_OK) t->g = g;
-    return result;
+    if (result < 0) return result;
+    if (plan->zero_grads && t->g != g)
+        plan->setup->ready = 0; /* it may overlap another gradient */
+    t->g = g;
+    return LRC_OK;
 }
 
 int lrc_plan_set_average(lrc_plan *plan, int tensor, void *a)

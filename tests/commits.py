@@ -5,19 +5,9 @@ all that is to change together.
 """
 
 import numpy as np
+from helpers import plain
 
 import lrcore
-
-
-def plain(value):
-    """Return a value with the bits of its arrays, to be compared."""
-    if isinstance(value, np.ndarray):
-        return value.tobytes()
-    if isinstance(value, dict):
-        return {key: plain(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(each) for each in value]
-    return value if isinstance(value, (str, int, float, type(None))) else repr(value)
 
 
 def arrays(value, count=12):

@@ -5,7 +5,8 @@ import threading
 import time
 
 import numpy as np
-from commits import arrays, plain
+from commits import arrays
+from helpers import plain
 from saves import begun, bits, loaded, stepped, unfinished
 
 import lrcore

@@ -101,6 +101,17 @@ def same_bits(a, b):
     )
 
 
+def plain(value):
+    """Return a value with the bits of its arrays, to be compared."""
+    if isinstance(value, np.ndarray):
+        return value.tobytes()
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    return repr(value)
+
+
 def all_same(ours, theirs):
     return all(same_bits(a, b) for a, b in zip(ours, theirs, strict=True))
 

@@ -11,8 +11,6 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
-
 import lrcore
 
 PACKAGE = Path(lrcore.__file__).parent
@@ -80,14 +78,3 @@ def stops(begin, *files):
     assert every.places, "none of these files has been run"
     for place in every.places:
         yield _Stopping(names, place).run(begin())
-
-
-def plain(value):
-    """Return a value with the bits of its arrays, to be compared."""
-    if isinstance(value, np.ndarray):
-        return value.tobytes()
-    if isinstance(value, dict):
-        return {key: plain(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(each) for each in value]
-    return repr(value)

@@ -200,6 +200,24 @@ def test_gradients_may_overlap_unless_they_are_zeroed():
     assert plan.step() == TAKEN
 
 
+def test_a_gradient_that_is_set_may_not_be_anothers_if_they_are_zeroed():
+    p, g = np.ones((2, 4)), np.ones((2, 4))
+    plan = Plan()
+    group = plan.group("sgd", lr=0.5)
+    for k in range(2):
+        plan.tensor(group, p[k], g[k])
+    assert plan.set_option("zero_grads", 1) == OK
+    assert plan.prepare() == OK
+    assert plan.set_gradient(1, g[0]) == OK
+    assert plan.step() == REFUSED
+    assert plan.text.startswith("g of tensor ")
+    assert (p == 1).all()
+    assert (g == 1).all()
+    assert plan.set_gradient(1, g[1]) == OK
+    assert plan.step() == TAKEN
+    assert (p == 0.5).all()
+
+
 @pytest.mark.parametrize("rule", _core.RULES)
 def test_each_coefficient_must_be_set(rule):
     """And no two of a rule have the same name."""

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from stopped import plain, stops
+from helpers import plain
+from stopped import stops
 
 import lrcore
 from lrcore.checkpoint import _random

@@ -4,7 +4,8 @@ from copy import deepcopy
 
 import numpy as np
 import pytest
-from stopped import plain, stops
+from helpers import plain
+from stopped import stops
 
 import lrcore
 from lrcore.monitor._blocks import CHUNK

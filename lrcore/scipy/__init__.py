@@ -7,7 +7,7 @@ SciPy's L-BFGS-B on arrays in nested containers, in place.  Needs SciPy:
 """
 
 try:
-    import scipy.optimize as _optimize  # noqa: F401
+    import scipy.optimize as _optimize  # noqa: F401 # imported for the ImportError
 except ImportError as missing:
     raise ImportError(
         'lrcore.scipy needs SciPy: pip install "lrcore[scipy]", or scipy itself'

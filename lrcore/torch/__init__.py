@@ -12,7 +12,7 @@ docs/coming_from_torch.md says what changes.  It needs torch 2.13 or newer, whic
 """
 
 try:
-    import torch as _torch  # noqa: F401
+    import torch as _torch  # noqa: F401 # imported for the ImportError
 except ImportError as missing:
     raise ImportError(
         'lrcore.torch needs torch: pip install "lrcore[torch]", or torch itself'

@@ -331,6 +331,22 @@ def test_lbfgs_within_bounds(bounds):
     assert vector(params).max() == 0.5
 
 
+def test_bounds_of_lbfgs_are_found_by_their_place():
+    """Not by the order of a dict."""
+    params = {"a": np.zeros(1), "b": np.zeros(1)}
+    upper = {"b": np.full(1, 0.25), "a": np.full(1, 0.5)}
+
+    def loss_and_grads():
+        x = np.concatenate([*params.values()])
+        return quadratic(x), dict(zip(params, np.split(slope(x), 2), strict=True))
+
+    lrcore.scipy.LBFGS(params, bounds=(None, upper)).minimize(loss_and_grads)
+    assert (params["a"][0], params["b"][0]) == (0.5, 0.25)
+    wrong = {"a": np.ones(1), "c": np.ones(1)}
+    with pytest.raises(ValueError, match=r"^bounds\[1\]: expected .*'b'.*found .*'c'"):
+        lrcore.scipy.LBFGS(params, bounds=(None, wrong))
+
+
 @pytest.mark.parametrize("where", ["loss", "callback"])
 def test_an_error_puts_the_params_back(where):
     params, calls = nested(), []
@@ -364,7 +380,9 @@ def test_what_lbfgs_refuses():
         make(bounds=3)
     with pytest.raises(TypeError, match=r"^bounds\[1\]: expected a number or None"):
         make(bounds=(0, "b"))
-    with pytest.raises(ValueError, match=r"^bounds\[0\]: expected 1 arrays"):
+    with pytest.raises(
+        ValueError, match=r"^bounds\[0\]: expected arrays at \[''\] as in"
+    ):
         make(bounds=([p, p], None))
     with pytest.raises(ValueError, match=r"^bounds: expected lower <= upper"):
         make(bounds=(1, 0))

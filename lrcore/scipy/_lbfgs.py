@@ -11,7 +11,7 @@ from scipy.optimize import Bounds, OptimizeResult, minimize
 from lrcore._shared import containers, trees
 from lrcore._shared.domains import FUNCTION, real
 from lrcore._shared.types import Array
-from lrcore._shared.words import error, shown
+from lrcore._shared.words import error, listed, shown
 from lrcore.scipy._problem import limits
 
 _OPTIONS = ("maxcor", "ftol", "gtol", "maxfun", "maxiter", "maxls")
@@ -170,14 +170,16 @@ class LBFGS:
         if given is None or not isinstance(given, (list, tuple, dict, np.ndarray)):
             value = none if given is None else real(name, given, "a number or None")
             return np.full(self._ends[-1], value)
-        leaves = trees.flatten(given, name=name).leaves
-        if len(leaves) != len(self._arrays):
+        found = {leaf.path: leaf for leaf in trees.flatten(given, name=name).leaves}
+        wanted = [leaf.path for leaf in self._tree.leaves]
+        if found.keys() != {*wanted}:  # dicts may have another order
             raise ValueError(
-                f"{name}: expected {len(self._arrays)} arrays as in params, "
-                f"found {len(leaves)}"
+                f"{name}: expected arrays at [{listed(wanted)}] as in params, found "
+                f"some at [{listed(found)}]"
             )
         spread = []
-        for leaf, a in zip(leaves, self._arrays, strict=True):
+        for path, a in zip(wanted, self._arrays, strict=True):
+            leaf = found[path]
             try:
                 spread.append(np.broadcast_to(leaf.array, a.shape))
             except ValueError:

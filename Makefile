@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 # Keep the files that pattern rules make: environments are not intermediate files.
 .SECONDARY:
-.PHONY: help demo test test-torch bench wheel lint vec goldens libs install clean
+.PHONY: help demo test test-torch test-packages bench wheel lint vec goldens libs install clean
 
 # The first Python on the PATH that is 3.11 or newer and has venv and headers.
 CANDIDATES = python3 python3.14 python3.13 python3.12 python3.11 python
@@ -34,6 +34,13 @@ test: .venv/.test ## run the tests; ARGS="-m isa": those of the kernels
 
 test-torch: .venv-torch/.torch ## run the tests of lrcore.torch, beside torch itself
 	.venv-torch/bin/python -m pytest -q tests/test_torch*.py lrcore/torch $(ARGS)
+
+# Tests and docstrings that need a package of that group, and examples that call one.
+PACKAGED = $(wildcard tests/packages) tests/test_embedding.py tests/test_embedding_jax.py \
+	lrcore/jax_ffi.py
+
+test-packages: .venv-packages/.packages ## run those beside scikit-learn, JAX, thinc and others
+	.venv-packages/bin/python -m pytest -q $(PACKAGED) $(ARGS)
 
 bench: .venv-bench/.bench ## time the core beside torch, numba, NumPy and others
 	.venv-bench/bin/lrcore bench --bars
@@ -71,7 +78,7 @@ install: | .venv/bin/python ## install them and lrcore.h; PREFIX=/usr/local
 PREFIX ?= /usr/local
 
 clean: ## remove what was built
-	rm -rf build dist .venv .venv-bench .venv-wheel .venv-goldens .venv-torch *.egg-info lrcore/*.so
+	rm -rf build dist .venv .venv-* *.egg-info lrcore/*.so
 
 # An environment.  Rules name it behind the bar: it is made only if it is missing.
 %/bin/python:
@@ -109,9 +116,12 @@ endif
 	@$(PIP) -r $(@D)/requires.txt
 	@touch $@
 
-# torch's own database of optimizers needs expecttest, an example transformers.
+# The packages that lrcore has a room or an example for; torch has an environment of its own.
 .venv-torch/.torch: pyproject.toml | .venv-torch/.core
-	@$(PIP) 'lrcore[test]' torch==2.13.0 expecttest transformers accelerate
+.venv-packages/.packages: pyproject.toml | .venv-packages/.core
+.venv-torch/.torch .venv-packages/.packages:
+	@$(BIN)/python -c '$(LISTED)' dependency-groups $(@F:.%=%) > $(@D)/packages.txt
+	@$(PIP) 'lrcore[test]' -r $(@D)/packages.txt
 	@touch $@
 
 # The libraries to compare with; those of bench/ and of tests/golden/ have an environment

@@ -13,9 +13,9 @@ PASSIVE = {"OMP_WAIT_POLICY": "passive"} if "PYTEST_XDIST_WORKER" in os.environ 
 with mock.patch.dict(os.environ, {**PASSIVE, **os.environ}):
     import lrcore
 
-# Their examples need JAX, and torch: `make test-torch`.
-collect_ignore = [] if find_spec("jax") else ["lrcore/jax_ffi.py"]
-collect_ignore += [] if find_spec("torch") else ["lrcore/torch"]
+# Their examples need a package: `make test-packages`, `make test-torch`.
+NEEDED_BY = {"lrcore/jax_ffi.py": "jax", "lrcore/torch": "torch"}
+collect_ignore = [path for path, needed in NEEDED_BY.items() if not find_spec(needed)]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -24,7 +24,10 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_extensions", "gallery", "scripts/*.ipynb"]
+exclude_patterns = [
+    *("_extensions", "gallery", "scripts/*.ipynb"),
+    *("sg_execution_times.rst", "scripts/sg_execution_times.rst"),
+]
 
 # --- pages ----------------------------------------------------------------------------
 
@@ -36,6 +39,7 @@ nb_execution_timeout = 120
 nb_merge_streams = True
 # Cells and scripts import the lrcore that this file has imported.
 os.environ["PYTHONPATH"] = str(Path(lrcore.__file__).parents[1])
+os.environ["LRCORE_ROOT"] = str(HERE.parent)
 
 # --- the reference --------------------------------------------------------------------
 
@@ -56,6 +60,7 @@ sphinx_gallery_conf = {
 
 html_theme = "pydata_sphinx_theme"
 html_title = "lrcore"
+html_context = {"default_mode": "auto"}
 html_static_path = ["_static"]
 html_theme_options = {
     "navigation_with_keys": False,

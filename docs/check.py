@@ -1,0 +1,115 @@
+"""Check built pages in a browser: ``python docs/check.py build/docs``.
+
+Every page is opened at the widths of a desktop and of a phone, in the light and the dark
+theme.  It may not log an error, ask for anything outside of the folder, need a horizontal
+scroll bar, or break a rule of WCAG 2 that axe-core can see (contrast, names, alternative
+texts, order of headings).  Each link within the site must lead to a page and a place on it.
+"""
+
+import argparse
+import re
+import sys
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urldefrag
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, sync_playwright
+
+WIDTHS = 1280, 390
+THEMES = "light", "dark"
+RULES = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"],
+    "preload": False,  # reading style sheets again fails from a disk
+}
+# The search page has an empty list until somebody searches.
+LEFT_OUT = {"search.html"}
+
+# Elements that are wider than the page, unless they scroll by themselves.
+WIDER = """() => {
+    const width = document.documentElement.clientWidth;
+    if (document.documentElement.scrollWidth <= width) return [];
+    const scrolls = e => e && (/(auto|scroll|hidden)/.test(getComputedStyle(e).overflowX)
+                               || scrolls(e.parentElement));
+    return [...document.querySelectorAll("main *")]
+        .filter(e => e.getBoundingClientRect().right > width + 1
+                     && !scrolls(e.parentElement))
+        .slice(0, 3).map(e => e.outerHTML.slice(0, 120)).concat("a horizontal scroll");
+}"""
+
+
+@cache
+def ids(path: Path) -> set[str]:
+    """Return the places of a page to which a link can lead."""
+    return set(re.findall(r'\s(?:id|name)="([^"]+)"', path.read_text()))
+
+
+def dead_links(path: Path) -> list[str]:
+    """Return the links of a page that lead nowhere in the site."""
+    found = []
+    for link in set(re.findall(r'\s(?:href|src)="([^"]*)"', path.read_text())):
+        address, place = urldefrag(link)
+        if re.match(r"[a-z]+:", address) or link == "#":
+            continue
+        to = path.parent / unquote(address.partition("?")[0]) if address else path
+        if not to.exists():
+            found.append(f"{link} leads to nothing")
+        elif place and to.suffix == ".html" and unquote(place) not in ids(to):
+            found.append(f"{link} leads to no place of that page")
+    return found
+
+
+def faults_seen(page: Page, path: Path, axe: Axe) -> list[str]:
+    """Open a page in each width and theme; return what is wrong with it."""
+    seen: list[str] = []
+    page.on("console", lambda m: seen.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: seen.append(str(error)))
+    page.on("requestfailed", lambda request: seen.append(f"misses {request.url}"))
+    for theme in THEMES:
+        page.emulate_media(color_scheme=theme)
+        page.goto(path.resolve().as_uri())
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            seen += [f"{width} px: {wide}" for wide in page.evaluate(WIDER)]
+        broken = axe.run(page, options=RULES).response["violations"]
+        seen += [
+            f"{theme}: {rule['id']}: {node['html'][:150]}"
+            for rule in broken
+            for node in rule["nodes"][:3]
+        ]
+    return sorted(set(seen))
+
+
+def main() -> int:
+    """Print what is wrong with the pages of a folder; return 1 if anything is."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--only", default="", help="pages whose path contains this")
+    parser.add_argument("--browser", default="/usr/bin/chromium")
+    args = parser.parse_args()
+    paths = [
+        path
+        for path in sorted(args.folder.rglob("*.html"))
+        if args.only in str(path) and not {"_static", *LEFT_OUT} & {*path.parts}
+    ]
+    faults = 0
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=args.browser, args=["--allow-file-access-from-files"]
+        )
+        context = browser.new_context(offline=True)
+        axe = Axe()
+        for path in paths:
+            page = context.new_page()
+            found = dead_links(path) + faults_seen(page, path, axe)
+            page.close()
+            for fault in found:
+                print(f"{path.relative_to(args.folder)}: {fault}")
+            faults += len(found)
+        browser.close()
+    print(f"{len(paths)} pages, {faults} faults")
+    return bool(faults)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

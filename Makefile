@@ -70,6 +70,7 @@ goldens: .venv-goldens/peers ## compute the golden trajectories again and compar
 	.venv-goldens/bin/python tests/golden/make_schedules.py --check
 
 docs: .venv-docs/.docs ## build the pages in build/docs, and check them in a browser
+	rm -rf build/docs
 	.venv-docs/bin/python -m sphinx -q -W --keep-going -b html docs build/docs
 	.venv-docs/bin/python docs/check.py build/docs
 

@@ -17,7 +17,8 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results" / "xeon-2-cores-avx512.json"
 PICTURE = ROOT / "docs" / "_static" / "ratios.svg"
 
-# The peers that are drawn, with the names of their variants, of which the fastest counts.
+# The peers that are drawn, with the names of their variants, of which the fastest
+# counts.
 PEERS = {
     "torch, fused": "torch fused",
     "optax": "optax",
@@ -29,7 +30,7 @@ PEERS = {
 
 
 def ratios(run):
-    """Return, by case of a bare step of AdamW in float32, each peer's time over ours."""
+    """Return each peer's time over ours, by case of a step of AdamW in float32."""
     found = {}
     for result in run.results:
         case = result.case

@@ -1,13 +1,15 @@
 """Check built pages in a browser: ``python docs/check.py build/docs``.
 
-Every page is opened at the widths of a desktop and of a phone, in the light and the dark
-theme.  It may not log an error, ask for anything outside of the folder, need a horizontal
-scroll bar, or break a rule of WCAG 2 that axe-core can see (contrast, names, alternative
-texts, order of headings).  Each link within the site must lead to a page and a place on it.
+Every page is opened at the widths of a desktop and of a phone, in the light and the
+dark theme.  It may not log an error, ask for anything outside of the folder, need a
+horizontal scroll bar, or break a rule of WCAG 2 that axe-core can see (contrast, names,
+alternative texts, order of headings).  Each link within the site must lead to a page
+and a place on it.
 """
 
 import argparse
 import re
+import shutil
 import sys
 from functools import cache
 from pathlib import Path
@@ -29,8 +31,9 @@ LEFT_OUT = {"search.html"}
 WIDER = """() => {
     const width = document.documentElement.clientWidth;
     if (document.documentElement.scrollWidth <= width) return [];
-    const scrolls = e => e && (/(auto|scroll|hidden)/.test(getComputedStyle(e).overflowX)
-                               || scrolls(e.parentElement));
+    const scrolls = e => e && (
+        /(auto|scroll|hidden)/.test(getComputedStyle(e).overflowX)
+        || scrolls(e.parentElement));
     return [...document.querySelectorAll("main *")]
         .filter(e => e.getBoundingClientRect().right > width + 1
                      && !scrolls(e.parentElement))
@@ -85,7 +88,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", default="", help="pages whose path contains this")
-    parser.add_argument("--browser", default="/usr/bin/chromium")
+    parser.add_argument("--browser", default=shutil.which("chromium"))
     args = parser.parse_args()
     paths = [
         path

@@ -52,6 +52,7 @@ numpydoc_xref_param_type = False
 sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "scripts",
+    "image_scrapers": ("figures.scrape",),
     "write_computation_times": False,
     "within_subsection_order": "FileNameSortKey",
 }
@@ -62,6 +63,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "lrcore"
 html_context = {"default_mode": "auto"}
 html_static_path = ["_static"]
+html_css_files = ["lrcore.css"]
 html_theme_options = {
     "navigation_with_keys": False,
     "show_toc_level": 2,

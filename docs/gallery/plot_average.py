@@ -1,0 +1,44 @@
+"""
+An average instead of a lower rate
+==================================
+
+Near a minimum the params of a noisy run wander about it.  Their mean over the last
+steps is closer than any of them.  `ema_decay` keeps this mean in the same pass over
+memory, and ``with opt.averaged():`` puts it into the params for a while.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+import lrcore
+
+rng = np.random.default_rng(0)
+x = rng.normal(size=(1000, 10))
+y = x @ rng.normal(size=10) + rng.normal(size=1000)
+
+
+def loss(w):
+    """Return the mean squared error over all samples."""
+    return ((x @ w - y) ** 2).mean()
+
+
+w = np.zeros(10)
+opt = lrcore.SGD(w, lr=0.05, ema_decay=0.98)
+raw, averaged = [], []
+for _ in range(400):
+    rows = rng.integers(len(x), size=4)
+    opt.step(x[rows].T @ (x[rows] @ w - y[rows]) / 4)
+    raw.append(loss(w))
+    with opt.averaged():
+        averaged.append(loss(w))
+
+# %%
+# The loss of the params after each step, and that of their average.
+plt.plot(raw, label="the params")
+plt.plot(averaged, label="their average")
+plt.axhline(loss(np.linalg.lstsq(x, y)[0]), color="0.5", label="the least possible")
+plt.yscale("log")
+plt.xlabel("step")
+plt.ylabel("loss")
+plt.legend()
+plt.show()

@@ -1,0 +1,48 @@
+"""
+Schedules that end, beside a constant rate
+==========================================
+
+With noisy gradients a constant rate has to choose: a high one is fast and ends in
+noise, a low one is quiet and slow.  A schedule that falls has both.
+"""
+
+import numpy as np
+
+import lrcore
+from lrcore.schedules import WSD, Constant, Cosine, Linear
+
+STEPS = 600
+schedules = {
+    "constant, high": Constant(0.3),
+    "constant, low": Constant(0.01),
+    "cosine": Cosine(0.3, total=STEPS),
+    "linear": Linear(0.3, 0, total=STEPS),
+    "WSD": WSD(0.3, total=STEPS, warmup_steps=20, decay_steps=150),
+}
+figure = lrcore.plots.schedules(schedules, steps=STEPS)
+
+# %%
+# Least squares with one sample a step, which is as noisy as it gets.
+rng = np.random.default_rng(0)
+x = rng.normal(size=(2000, 20))
+true_w = rng.normal(size=20)
+y = x @ true_w + rng.normal(size=2000) / 2
+
+
+def train(lr):
+    """Return the loss over all samples after each step."""
+    rng, w, losses = np.random.default_rng(1), np.zeros(20), []
+    opt = lrcore.Adam(w, lr=lr)
+    for _ in range(STEPS):
+        i = rng.integers(len(x))
+        opt.step(x[i] * (x[i] @ w - y[i]))
+        losses.append(((x @ w - y) ** 2).mean() / 2)
+    return losses
+
+
+losses = {name: train(lr) for name, lr in schedules.items()}
+for name, run in losses.items():
+    print(f"{name:<15} ends at {run[-1]:.3f}")
+
+# %%
+figure = lrcore.plots.compare(losses)

@@ -11,7 +11,7 @@ import pytest
 from pages import code_blocks, run
 
 DOCS = Path(__file__).parents[1] / "docs"
-SLOW = set()  # pages whose code takes seconds
+SLOW = {"understand/schedules.md"}  # pages whose code takes seconds
 
 
 def parameters():

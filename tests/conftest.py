@@ -7,7 +7,9 @@ import pytest
 import lrcore
 
 # Modules of helpers whose assertions show what they compare, as those of tests do.
-pytest.register_assert_rewrite("composed", "helpers", "range_tests", "watching")
+pytest.register_assert_rewrite(
+    "composed", "helpers", "pages", "range_tests", "watching"
+)
 
 
 def pytest_collection_finish():

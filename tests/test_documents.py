@@ -1,12 +1,11 @@
 """What the documents say is so."""
 
 import re
-from contextlib import redirect_stdout
-from io import StringIO
 from pathlib import Path
 
 import numpy as np
 from helpers import KINDS
+from pages import code_blocks, run
 from table import ROWS
 
 import lrcore
@@ -16,32 +15,12 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
 
-def code_blocks(text):
-    """Return each block of Python, with the text block that follows it, or ""."""
-    return re.findall(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```)?", text, re.S)
-
-
 def test_the_readmes_code_runs_in_order_and_prints_what_follows_it():
-    names, shown = {}, 0
-    for block, wanted in code_blocks(README):
-        with redirect_stdout(StringIO()) as printed:
-            exec(block, names)
-        if wanted:
-            assert printed.getvalue() == wanted
-            shown += 1
-    assert shown == README.count("```text")
+    blocks = code_blocks(README)
+    assert sum(bool(wanted) for _, wanted in blocks) == README.count("```text")
+    names = run(blocks)
     np.testing.assert_allclose(names["params"]["w"], names["true_w"], atol=0.01)
     assert names["saved"]["t"] == 300
-
-
-def test_the_code_of_a_page_prints_what_follows_it():
-    page = (ROOT / "docs" / "how_to" / "coming_from_scipy.md").read_text()
-    blocks, names = code_blocks(page), {}
-    assert len(blocks) == 2
-    for block, wanted in blocks:
-        with redirect_stdout(StringIO()) as printed:
-            exec(block, names)
-        assert printed.getvalue() == wanted
 
 
 def test_the_readmes_table_of_optimizers():

@@ -1,0 +1,56 @@
+"""The code on the pages of the documentation runs, and prints what the pages show.
+
+``make docs`` runs the cells, too, and draws what they show.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from pages import code_blocks, run
+
+DOCS = Path(__file__).parents[1] / "docs"
+SLOW = {"understand/schedules.md"}  # pages whose code takes seconds
+
+
+def parameters():
+    """Return each page that has code, the slow ones marked."""
+    for path in sorted(DOCS.rglob("*.md")):
+        name = path.relative_to(DOCS).as_posix()
+        if code_blocks(path.read_text()):
+            marks = pytest.mark.trials if name in SLOW else ()
+            yield pytest.param(path, id=name, marks=marks)
+
+
+@pytest.mark.parametrize("path", [*parameters()])
+def test_the_code_of_a_page_runs_in_order_and_prints_what_follows_it(path, restore):
+    text = path.read_text()
+    if "{code-cell}" in text:
+        pytest.importorskip("matplotlib", reason="needs matplotlib").use("agg")
+    try:
+        run(code_blocks(text))
+    except ModuleNotFoundError as error:
+        if error.name.startswith("lrcore"):
+            raise
+        pytest.skip(f"needs {error.name}")
+    finally:
+        close_pictures()
+
+
+def close_pictures():
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot:
+        pyplot.close("all")
+
+
+def test_slow_pages_exist():
+    assert all((DOCS / name).exists() for name in SLOW)
+
+
+def test_a_page_with_cells_is_a_notebook():
+    """Without this heading Sphinx would show the cells and not run them."""
+    for path in DOCS.rglob("*.md"):
+        text = path.read_text()
+        if "```{code-cell}" in text:
+            assert re.match(r"---\n.*?kernelspec:\n.*?---\n", text, re.S), path

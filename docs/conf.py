@@ -16,7 +16,10 @@ release = version = lrcore.__version__
 extensions = [
     "myst_nb",  # pages in Markdown, whose cells run while the site is built
     "numpydoc",
+    "optimizer_pages",
+    "public_names",
     "repository",
+    "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
@@ -43,9 +46,18 @@ os.environ["LRCORE_ROOT"] = str(HERE.parent)
 
 # --- the reference --------------------------------------------------------------------
 
-autosummary_generate = True
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # docstrings say what is taken
+autosummary_generate = False  # public_names does it
+default_role = "py:obj"  # of docstrings: a name in single backticks
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
+templates_path = ["_templates"]
+# Their members are described on their own pages.
+autosummary_context = {
+    "described_elsewhere": "Optimizer, Schedule, Dimension, tuple, dict, Exception, "
+    "object"
+}
 
 # --- scripts --------------------------------------------------------------------------
 

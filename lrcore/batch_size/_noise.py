@@ -26,8 +26,8 @@ class GradientNoiseScale(Stateful):
         trace = (|g_b|^2 - |g_B|^2) / (1/b - 1/B)
         noise_scale = mean of trace / mean of |G|^2
 
-    with gradients g_b and g_B, means over b and B examples.  |G|^2 is the squared norm
-    of the true gradient, and `trace` the trace of the covariance of one example's
+    with gradients g_b and g_B, means over b and B examples.  ``|G|^2`` is the squared
+    norm of the true gradient, and `trace` the trace of the covariance of one example's
     gradient.  Both estimates are unbiased; their ratio is not, so each is averaged by
     itself, and the ratio is taken last.
 

@@ -168,7 +168,7 @@ class AdamW(Adam):
 
 
 class Adamax(Optimizer):
-    """Adamax: Adam with a decaying maximum of |g| instead of the root mean square.
+    """Adamax: Adam with a decaying maximum of ``|g|`` instead of the root mean square.
 
     ::
 

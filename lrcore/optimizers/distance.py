@@ -67,10 +67,10 @@ class DoG(Distance):
     reps_rel: Number = Field(
         1e-6,
         POSITIVE,
-        "First distance, relative to 1 + |p0|.  It must be safe as a first step; use "
-        "1e-4 with batch normalisation.",
+        "First distance, relative to ``1 + |p0|``.  It must be safe as a first step; "
+        "use 1e-4 with batch normalisation.",
     )
-    eps: Number = EPS.but(doc="Added to G, in units of |g|^2.")
+    eps: Number = EPS.but(doc="Added to G, in units of ``|g|^2``.")
     weight_decay: Number = COUPLED
 
     @staticmethod

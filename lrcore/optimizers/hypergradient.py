@@ -66,7 +66,7 @@ class SGDHD(Optimizer):
 
     lr: Number = _LR
     hypergrad_lr: Number = Field(
-        1e-6, NONNEGATIVE, "The learning rate of lr, in units of lr / |g|^2."
+        1e-6, NONNEGATIVE, "The learning rate of lr, in units of ``lr / |g|^2``."
     )
     weight_decay: Number = COUPLED
 
@@ -124,7 +124,7 @@ class AdamHD(AdamFlags):
     eps: Number = EPS
     weight_decay: Number = COUPLED
     hypergrad_lr: Number = Field(
-        1e-8, NONNEGATIVE, "The learning rate of lr, in units of lr / |g|."
+        1e-8, NONNEGATIVE, "The learning rate of lr, in units of ``lr / |g|``."
     )
 
     @staticmethod

@@ -126,7 +126,7 @@ class LARS(SGD):
     trust_coefficient: Number = Field(
         1e-3, NONNEGATIVE, "Ratio of the norms of r g and p."
     )
-    eps: Number = EPS.but(doc="Added to the divisor, in units of |g|.")
+    eps: Number = EPS.but(doc="Added to the divisor, in units of ``|g|``.")
     _: KW_ONLY
     lr_in_momentum: Flag = Field(
         False,

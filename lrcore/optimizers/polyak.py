@@ -79,7 +79,7 @@ class SPS(Optimizer):
         "Largest factor by which the rate grows in a step; the authors' code uses "
         "2^(1 / steps per epoch).",
     )
-    eps: Number = EPS.but(doc="Added to c |g|^2.", optax=0.0)
+    eps: Number = EPS.but(doc="Added to ``c |g|^2``.", optax=0.0)
     weight_decay: Number = DECOUPLED
     _: KW_ONLY
     decoupled_weight_decay: Flag = DECOUPLES

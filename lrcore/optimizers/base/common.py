@@ -217,7 +217,7 @@ class Gradients(Kind):
         "array does not have are ignored; an array of at most one dimension is one "
         "unit.",
     )
-    agc_eps: Number = Field(1e-3, POSITIVE, "Lower bound of the norm |w| in `agc`.")
+    agc_eps: Number = Field(1e-3, POSITIVE, "Lower bound of the norm ``|w|`` in `agc`.")
     clip_norm: Option[Scheduled | None] = Option(
         None,
         POSITIVE.or_none(),

@@ -1,13 +1,18 @@
-"""The docstrings and signatures of optimizers, generated from fields on first use."""
+"""The docstrings and signatures of optimizers, generated from fields on first use.
+
+The site shows the parameters of all optimizers on one page, by `entry` and the texts
+below, and those of a class by `Docstring.with_own`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from inspect import Parameter, Signature, cleandoc, signature
 from textwrap import fill, indent
 from typing import TYPE_CHECKING, Any
 
 from lrcore._shared.domains import Domain
+from lrcore.optimizers.base.common import Common
 from lrcore.optimizers.base.fields import Field
 
 if TYPE_CHECKING:
@@ -16,14 +21,14 @@ if TYPE_CHECKING:
 MARK = "{parameters}"
 """The mark in a docstring that the generated sections replace."""
 
-_PARAMS = """\
+PARAMS = """\
 params : ndarray, nested list / tuple / dict of ndarray, or list of groups
     float32 or float64, C- or F-contiguous, writable, sharing no memory.  They are
     updated in place, so keep the arrays: ``params["W"] = params["W"] - ...`` is refused
     at the next step.  A group is a dict with the key ``"params"`` and hyper-parameters
     of its own; `groups` makes groups by name."""
 
-_REST = """\
+REST = """\
 Attributes
 ----------
 t : int
@@ -64,12 +69,21 @@ class Docstring:
 
     def __init__(self, kind: type[Kind], text: str) -> None:
         self.kind = kind
-        self.text = text
+        self.written = text
+        self.made = ""
 
     def __get__(self, opt: Any, kind: type) -> str:
-        if MARK in self.text:
-            self.text = cleandoc(self.text).replace(MARK, _sections(self.kind))
-        return self.text
+        if not self.made:
+            names = self.kind._fields
+            self.made = self._with(f"{_parameters(self.kind, names)}\n\n{REST}")
+        return self.made
+
+    def with_own(self, others: str) -> str:
+        """Return it with the class's own parameters; `others` tells of the others."""
+        return self._with(f"{_parameters(self.kind, own(self.kind))}\n{others}")
+
+    def _with(self, sections: str) -> str:
+        return cleandoc(self.written).replace(MARK, sections)
 
 
 class ConstructorSignature:
@@ -97,13 +111,20 @@ class ConstructorSignature:
         return Signature(arguments)
 
 
-def _sections(kind: type[Kind]) -> str:
-    """Return the text that replaces the mark in a docstring."""
-    entries = "\n".join(_entry(kind, field) for field in kind._fields.values())
-    return f"Parameters\n----------\n{_PARAMS}\n{entries}\n\n{_REST}"
+def own(kind: type[Kind]) -> list[str]:
+    """Return the names of the fields in which a class differs from the others."""
+    common = Common._fields
+    names = [n for n, field in kind._fields.items() if field is not common.get(n)]
+    return [*names, "convention"] if kind._conventions else names
 
 
-def _entry(kind: type[Kind], field: Field[Any, Any]) -> str:
+def _parameters(kind: type[Kind], names: Iterable[str]) -> str:
+    """Return the section that describes these fields."""
+    entries = "\n".join(entry(kind, kind._fields[name]) for name in names)
+    return f"Parameters\n----------\n{PARAMS}\n{entries}"
+
+
+def entry(kind: type[Kind], field: Field[Any, Any]) -> str:
     """Return the text of a field in a docstring."""
     domain, default = _domain(field), spelled(field.default)
     told = f"{domain}, by default {default}." if domain else f"Default {default}."

@@ -30,8 +30,8 @@ class Optimizer(Grown, Averaged, Reporting, Saved, OnDisk, Copied):
 
     with the rule and the states of the class.
 
-    Threads
-    -------
+    Notes
+    -----
     One thread at a time works on an optimizer, and no thread waits for another one, so
     nothing can hang, in a forked process either.  While a step runs, or a block of
     ``averaged()``, everything that changes the optimizer or reads it as a whole raises

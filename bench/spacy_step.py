@@ -1,9 +1,9 @@
-"""Time spaCy's training step by lrcore beside thinc's Adam: `python bench/spacy_step.py`.
+"""Time a step of spaCy by lrcore and by thinc's Adam: `python bench/spacy_step.py`.
 
 Two pipelines (tok2vec, tagger, ner, textcat) learn the same made texts.  A step is
 ``nlp.update`` of a batch: the model's part, which is the same for both, and the
-optimizer's.  They step in turns, and the order of the two changes; a line has medians in
-milliseconds, and how many times as long thinc's Adam takes.
+optimizer's.  They step in turns, and the order of the two changes; a line has medians
+in milliseconds, and how many times as long thinc's Adam takes.
 """
 
 import random
@@ -23,7 +23,7 @@ GIVEN = {"learn_rate": 0.001, "L2": 0.01}
 KINDS = {"lrcore": lrcore.thinc.Optimizer, "thinc": Adam}
 
 
-def pipeline(averages):
+def pipeline():
     """Return an initialized pipeline with spaCy's default models, and its texts."""
     fix_random_seed(0)
     nlp = spacy.blank("en")
@@ -43,7 +43,10 @@ def examples(nlp, n=256):
             "words": [f"word{k}" for k in numbers],
             "tags": [f"T{k % 17}" for k in numbers],
             "entities": ["B-THING" if k % 7 == 0 else "O" for k in numbers],
-            "cats": {"long": float(len(numbers) > 16), "short": float(len(numbers) <= 16)},
+            "cats": {
+                "long": float(len(numbers) > 16),
+                "short": float(len(numbers) <= 16),
+            },
         }
         made.append(Example.from_dict(Doc(nlp.vocab, words=about["words"]), about))
     return made
@@ -66,7 +69,7 @@ class Run:
     """A pipeline and its optimizer."""
 
     def __init__(self, kind, averages):
-        self.nlp, self.texts = pipeline(averages)
+        self.nlp, self.texts = pipeline()
         self.optimizer = Timed(kind(use_averages=averages, **GIVEN))
         self.whole, self.own, self.k = [], [], 0
 

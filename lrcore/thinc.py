@@ -6,7 +6,7 @@
     model.finish_update(optimizer)
 
 In spaCy's config, ``@optimizers = "lrcore.v1"`` under ``[training.optimizer]`` means
-:func:`configured`.  docs/coming_from_thinc.md says what changes.
+:func:`configured`.  docs/how_to/coming_from_thinc.md says what changes.
 """
 
 from __future__ import annotations

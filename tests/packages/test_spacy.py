@@ -1,6 +1,8 @@
 """lrcore.thinc in spaCy: its config, its losses, its training loop."""
 
 import random
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -130,6 +132,18 @@ def test_another_optimizer_with_options():
     (core,) = {type(core) for core in opt.cores.values()}
     assert core is lrcore.Lion
     assert {core.num_threads for core in opt.cores.values()} == {1}
+
+
+def test_the_configs_of_the_page():
+    page = Path(__file__).parents[2] / "docs" / "how_to" / "coming_from_thinc.md"
+    blocks = re.findall(r"```ini\n(.*?)```", page.read_text(), re.S)
+    kinds = []
+    for block in blocks:
+        config = Config().from_str(f"[training]\n\n{block}")
+        opt = spacy.util.registry.resolve(config["training"])["optimizer"]
+        opt((1, "W"), np.ones(3, "f"), np.ones(3, "f"))
+        kinds.append(type(opt.cores[1, "W"]))
+    assert kinds == [lrcore.Adam, lrcore.Lion]
 
 
 def test_the_optimizer_of_the_loop_passes_spacys_schema():

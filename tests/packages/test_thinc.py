@@ -168,6 +168,17 @@ def test_schedules_of_lrcore(schedule):
     assert same_bits(walk(ours, 12)[0], walk(theirs, 12)[0])
 
 
+def test_the_pages_schedule_is_that_of_thinc():
+    ours = Optimizer("SGD", "Linear(0.001, 0.0, total=19750).warmup(250)")
+    theirs = SGD(warmup(0.001, 250, 20000))
+    for _ in range(4):
+        for _ in range(200):
+            ours.step_schedules()
+            theirs.step_schedules()
+        rate = theirs.learn_rate(theirs.step) if NINE else theirs.learn_rate
+        assert ours._at("learn_rate", KEY) == pytest.approx(rate, rel=1e-12)
+
+
 def test_schedules_of_thinc():
     found = [
         walk(kind(learn_rate=warmup(0.1, 3, 9), L2=warmup(0.1, 3, 9)), 12)[0]

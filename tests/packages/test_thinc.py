@@ -169,7 +169,7 @@ def test_schedules_of_lrcore(schedule):
 
 
 def test_the_pages_schedule_is_that_of_thinc():
-    ours = Optimizer("SGD", "Linear(0.001, 0.0, total=19750).warmup(250)")
+    ours = Optimizer("SGD", "Linear(0.001, 0.0, total=19750).warmup(250, first=0)")
     theirs = SGD(warmup(0.001, 250, 20000))
     for _ in range(4):
         for _ in range(200):

@@ -16,6 +16,7 @@ with mock.patch.dict(os.environ, {**PASSIVE, **os.environ}):
 # Their examples need a package: `make test-packages`, `make test-torch`.
 NEEDED_BY = {
     "lrcore/jax_ffi.py": "jax",
+    "lrcore/optax.py": "optax",
     "lrcore/thinc.py": "thinc",
     "lrcore/torch": "torch",
 }

@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 # Keep the files that pattern rules make: environments are not intermediate files.
 .SECONDARY:
-.PHONY: help demo test test-torch test-packages bench wheel lint vec docs goldens libs install clean
+.PHONY: help demo test test-torch test-thinc test-packages bench wheel lint vec docs goldens libs install clean
 
 # The first Python on the PATH that is 3.11 or newer and has venv and headers.
 CANDIDATES = python3 python3.14 python3.13 python3.12 python3.11 python
@@ -37,10 +37,13 @@ test-torch: .venv-torch/.torch ## run the tests of lrcore.torch, beside torch it
 
 # Tests and docstrings that need a package of that group, and examples that call one.
 PACKAGED = $(wildcard tests/packages) tests/test_embedding.py tests/test_embedding_jax.py \
-	lrcore/jax_ffi.py
+	lrcore/jax_ffi.py lrcore/optax.py lrcore/thinc.py
 
 test-packages: .venv-packages/.packages ## run those beside scikit-learn, JAX, thinc and others
 	.venv-packages/bin/python -m pytest -q $(PACKAGED) $(ARGS)
+
+test-thinc: .venv-thinc/.thinc ## run those of lrcore.thinc beside the newest thinc, not spaCy's
+	.venv-thinc/bin/python -m pytest -q tests/packages/test_thinc.py lrcore/thinc.py $(ARGS)
 
 bench: .venv-bench/.bench ## time the core beside torch, numba, NumPy and others
 	.venv-bench/bin/lrcore bench --bars
@@ -122,10 +125,12 @@ endif
 	@$(PIP) -r $(@D)/requires.txt
 	@touch $@
 
-# The packages that lrcore has a room or an example for; torch has an environment of its own.
+# The packages that lrcore has a room or an example for; torch has an environment of its own,
+# and so has the thinc that is newer than spaCy's.
 .venv-torch/.torch: pyproject.toml | .venv-torch/.core
 .venv-packages/.packages: pyproject.toml | .venv-packages/.core
-.venv-torch/.torch .venv-packages/.packages:
+.venv-thinc/.thinc: pyproject.toml | .venv-thinc/.core
+.venv-torch/.torch .venv-packages/.packages .venv-thinc/.thinc:
 	@$(BIN)/python -c '$(LISTED)' dependency-groups $(@F:.%=%) > $(@D)/packages.txt
 	@$(PIP) 'lrcore[test]' -r $(@D)/packages.txt
 	@touch $@

@@ -1,9 +1,11 @@
-"""A jitted AdamW step of JAX on the CPU: by lrcore.jax_ffi, and by optax.
+"""An AdamW step of JAX on the CPU: by lrcore, and by optax.
 
-Each is timed in processes of its own, in turns; the arrays are donated in both.  Prints
-the median of all calls, in microseconds.  Needs JAX and optax (bench/requirements.txt).
+In jit (lrcore.jax_ffi), where the arrays are donated in both, or outside of it
+(lrcore.optax).  Each is timed in processes of its own, in turns.  Prints the median of
+all calls, in microseconds.  Needs JAX and optax (bench/requirements.txt).
 
     python bench/jax_step.py --arrays 100 --elements 1000000
+    python bench/jax_step.py --eager --calls 30
 """
 
 import argparse
@@ -14,7 +16,7 @@ import time
 from statistics import median
 
 
-def steps(which, n_arrays, n, calls):
+def steps(which, n_arrays, n, calls, eager):
     """Return the seconds of each call."""
     import jax
     import numpy as np
@@ -27,7 +29,7 @@ def steps(which, n_arrays, n, calls):
         ]
         for _ in range(2)
     )
-    if which == "lrcore":
+    if which == "lrcore" and not eager:
         import lrcore
         from lrcore import jax_ffi
 
@@ -36,14 +38,18 @@ def steps(which, n_arrays, n, calls):
     else:
         import optax
 
-        adamw = optax.adamw(1e-3, weight_decay=0.01)
+        module = optax
+        if which == "lrcore":
+            import lrcore.optax as module
+        adamw = module.adamw(1e-3, weight_decay=0.01)
         init = adamw.init
 
         def step(params, grads, state):
             updates, state = adamw.update(grads, state, params)
             return optax.apply_updates(params, updates), state
 
-    step = jax.jit(step, donate_argnums=(0, 2))
+    if not eager:
+        step = jax.jit(step, donate_argnums=(0, 2))
     state, times = init(params), []
     for _ in range(calls):
         jax.block_until_ready((params, state))
@@ -59,11 +65,13 @@ def main():
     parser.add_argument("--arrays", type=int, default=100)
     parser.add_argument("--elements", type=int, default=1_000_000)
     parser.add_argument("--calls", type=int, default=100)
+    parser.add_argument("--eager", action="store_true", help="outside of jit")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--in", dest="which", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.which:
-        print(json.dumps(steps(given.which, given.arrays, given.elements, given.calls)))
+        sizes = given.arrays, given.elements, given.calls
+        print(json.dumps(steps(given.which, *sizes, given.eager)))
         return
     found = {"lrcore": [], "optax": []}
     for _ in range(given.turns):

@@ -10,8 +10,8 @@ Fused C kernels update your NumPy arrays in place by an adaptive optimizer::
 SGD, Adam, AdamW, ...     the optimizers: ``lrcore.optimizers.available()``
 Mixed                     several optimizers in one, each for the arrays of a pattern
 schedules                 learning rates as functions of the step
-torch, scipy              the optimizers for loops of torch and SciPy, once imported:
-                          ``import lrcore.torch``, ``import lrcore.scipy``
+torch, scipy, thinc,      the optimizers for loops of torch, SciPy, thinc and optax,
+optax                     once imported: ``import lrcore.torch``
 kernels                   the updates as functions, for state that you hold yourself
 jax_ffi                   the updates inside jitted functions of JAX
 reference                 the same updates in plain NumPy, equal to the bit
@@ -85,6 +85,9 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 
+# Those for another package, which they import.
+_ADAPTERS = ("optax", "scipy", "thinc", "torch")
+
 if TYPE_CHECKING:
     from lrcore import batch_size as batch_size
     from lrcore import checkpoint as checkpoint
@@ -121,7 +124,7 @@ else:
         elif name in _ROOM_OF:
             value = getattr(_import_module(f"lrcore.{_ROOM_OF[name]}"), name)
         else:
-            how = f"; import lrcore.{name} first" if name in ("scipy", "torch") else ""
+            how = f"; import lrcore.{name} first" if name in _ADAPTERS else ""
             raise AttributeError(f"module 'lrcore' has no attribute {name!r}{how}")
         globals()[name] = value
         return value

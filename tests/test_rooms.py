@@ -31,7 +31,7 @@ LAYERS = [
         "threadpool",
     },
     {"lrcore"},
-    {"bench", "torch"},
+    {"bench", "optax", "thinc", "torch"},
     {"cli"},
     {"__main__"},
 ]

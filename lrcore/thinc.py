@@ -1,0 +1,359 @@
+"""Every optimizer of lrcore as one of thinc's, for its loops and spaCy's.
+
+::
+
+    optimizer = lrcore.thinc.Optimizer("Lion", 1e-4)
+    model.finish_update(optimizer)
+
+In spaCy's config, ``@optimizers = "lrcore.v1"`` under ``[training.optimizer]`` means
+:func:`configured`.  docs/how_to/coming_from_thinc.md says what changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from inspect import Parameter, signature
+from typing import Any
+
+try:
+    from thinc import optimizers as _thinc
+    from thinc import schedules as _schedules
+except ImportError as missing:
+    raise ImportError(
+        'lrcore.thinc needs thinc: pip install "lrcore[thinc]", or thinc itself'
+    ) from missing
+
+import numpy as np
+
+import lrcore
+from lrcore._core import address
+from lrcore._shared.domains import NONNEGATIVE
+from lrcore._shared.types import Array
+from lrcore.optimizers.base.keywords import Hyper
+
+__all__ = ["Optimizer", "configured"]
+
+Key = tuple[int, str]
+"""How thinc names an array: the id of its node, and its name there."""
+
+_Schedule: Any = getattr(_schedules, "Schedule", None)
+"""thinc's class of schedules; None in version 8, whose schedules are generators."""
+
+_ELSEWHERE = {
+    "lr": "learn_rate",
+    "l2": "L2, with L2_is_weight_decay=False",
+    "weight_decay": "L2",
+    "decoupled_weight_decay": "L2_is_weight_decay",
+    "independent_weight_decay": "L2_is_weight_decay",
+    "clip_tensor_norm": "grad_clip",
+    "clip_norm": "grad_clip, the largest norm of an array's gradient",
+    "accumulate": "fewer calls of finish_update(): the model adds its gradients up",
+    "ema_decay": "use_averages",
+    "groups": "an optimizer for each model",
+    "mechanic": "learn_rate: Mechanic needs all gradients at once",
+}
+"""The arguments of lrcore's classes that have another name here, or another way."""
+
+
+class Optimizer(_thinc.Optimizer):
+    """An optimizer of lrcore in the place of thinc's ``Adam``.
+
+    With the default arguments it takes the steps of ``thinc.api.Adam``, within
+    rounding.  Each array is updated in place, by an optimizer of lrcore for it alone,
+    and its gradient is set to 0.  With g the gradient, clipped to the norm `grad_clip`,
+    and u the direction of the rule::
+
+        p = (1 - lr_scale learn_rate L2) (p - lr_scale learn_rate u(g))
+
+    Parameters
+    ----------
+    name : str
+        The optimizer: a name of ``lrcore.optimizers.available()``.  Default "Adam".
+    learn_rate : float or schedule, optional
+        The learning rate, as a number, a schedule of thinc or lrcore, a list, or the
+        text of a schedule of lrcore: ``"Cosine(0.001, total=20000)"``.  A schedule is
+        stepped by ``step_schedules()``.  Default: that of the class.
+    beta1, beta2, eps : float or schedule, optional
+        Decay of the running means of g and its square; added to the root.  Default:
+        those of the class.
+    L2 : float or schedule
+        Weight decay.  Default 0.
+    L2_is_weight_decay : bool
+        False: ``L2 p`` is added to the gradient before it is clipped.  Default True.
+    grad_clip : float or schedule
+        The largest norm of the gradient of an array; 0: no limit.  Default 1.
+    use_averages : bool
+        Keep an average of each array: ``a = a + w (p - a)`` with
+        ``w = max(9 / (10 + t), 0.0001)`` in step t, from a = 0.  Default True.
+    **hyper
+        Other arguments of the class: ``nesterov=True``, ``num_threads=1``.  `eps_hat`
+        of Adam and AdamW is True by default, as thinc adds eps.
+
+    Attributes
+    ----------
+    cores : dict
+        By thinc's key (the id of a node, the name of its array), the optimizer of
+        lrcore for the array, with its `state`, `t` and `report`.
+    averages : dict or None
+        By key, the average; ``nlp.use_params(optimizer.averages)`` evaluates with it.
+    learn_rate, L2 : float or thinc.schedules.Schedule
+        As in thinc; they may be set.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument cannot be used, or the optimizer needs the gradients of all arrays
+        at once (`Prodigy`, `DoG`, `mechanic`, `clip_norm`), which thinc never passes.
+
+    Examples
+    --------
+    >>> import lrcore.thinc
+    >>> from thinc.api import Linear
+    >>> model = Linear(2, 3).initialize()
+    >>> y, backprop = model.begin_update(np.ones((1, 3), np.float32))
+    >>> _ = backprop(np.ones_like(y))
+    >>> optimizer = lrcore.thinc.Optimizer("AdamW", 0.001, L2=0.01, use_averages=False)
+    >>> model.finish_update(optimizer)
+    >>> [core.t for core in optimizer.cores.values()]
+    [1, 1]
+    """
+
+    __slots__ = ("_hyper", "_kind", "_now", "_scheduled", "cores")
+
+    def __init__(
+        self,
+        name: str = "Adam",
+        learn_rate: Any = None,
+        *,
+        beta1: Any = None,
+        beta2: Any = None,
+        eps: Any = None,
+        L2: Any = 0.0,  # noqa: N803 # thinc's name
+        L2_is_weight_decay: bool = True,  # noqa: N803
+        grad_clip: Any = 1.0,
+        use_averages: bool = True,
+        **hyper: Any,
+    ) -> None:
+        kind = lrcore.optimizers.get(name)
+        for own, instead in _ELSEWHERE.items():
+            if own in hyper:
+                raise TypeError(f"{own}: not an argument here; use {instead}")
+        if why := _why_not(kind):
+            raise ValueError(f"name: {name} cannot be used here, as {why}")
+        defaults = kind._settled(hyper)
+        given = {
+            "learn_rate": defaults["lr"] if learn_rate is None else learn_rate,
+            "L2": L2,
+            "grad_clip": grad_clip,
+        }
+        for argument, value in given.items():
+            if not (isinstance(value, str) or hasattr(value, "__iter__")):
+                NONNEGATIVE.or_schedule(argument, value)
+        if beta1 is not None or beta2 is not None:
+            betas = defaults.get("betas", ())
+            if len(betas) != 2:
+                has = f"betas={betas}" if betas else "no betas"
+                raise TypeError(f"beta1, beta2: expected None, as {name} has {has}")
+            given["beta1"] = betas[0] if beta1 is None else beta1
+            given["beta2"] = betas[1] if beta2 is None else beta2
+        if eps is not None:
+            given["eps"] = eps
+        super().__init__(
+            L2_is_weight_decay=L2_is_weight_decay,
+            use_averages=use_averages,
+            **{name: _for_thinc(value) for name, value in given.items()},
+        )
+        self.cores: dict[Key, lrcore.Optimizer] = {}
+        self._kind = kind
+        self._now: dict[str, float] = {}
+        self._scheduled: list[str] = []
+        self._hyper = self._arguments(given, hyper)
+        self._made(np.zeros(1, np.float32))  # for its errors
+
+    def _arguments(self, given: Hyper, hyper: Hyper) -> Hyper:
+        """Return the arguments of lrcore's class; given: those by thinc's names."""
+
+        def value(name: str) -> Any:
+            if isinstance(given[name], (int, float)):
+                return given[name]
+            attribute = name.replace("beta", "b")
+            self._scheduled.append(attribute)
+            return _Now(self._now, attribute)
+
+        own = {
+            "lr": _Now(self._now, "learn_rate"),
+            "weight_decay": _Now(self._now, "L2"),
+            "decoupled_weight_decay": True,
+            "independent_weight_decay": True,
+            "clip_tensor_norm": value("grad_clip") or None,
+            "convert_grads": True,
+            "zero_grads": True,
+        }
+        if "beta1" in given:
+            own["betas"] = (value("beta1"), value("beta2"))
+        if "eps" in given:
+            own["eps"] = value("eps")
+        if issubclass(self._kind, lrcore.Adam):
+            own["eps_hat"] = True
+        if self.averages is not None:
+            own["ema_decay"] = _ema_decay
+        return {**own, **hyper}
+
+    def _made(self, weights: Array) -> lrcore.Optimizer:
+        return self._kind(weights, **self._hyper)
+
+    def __call__(
+        self, key: Key, weights: Array, gradient: Array, *, lr_scale: float = 1.0
+    ) -> tuple[Array, Array]:
+        """Update an array in place, and set its gradient to 0; thinc calls this.
+
+        Raises
+        ------
+        TypeError, ValueError
+            An array or the value of a schedule cannot be used; nothing is changed.
+        """
+        if not gradient.size:
+            return weights, gradient
+        core = self.cores.get(key)
+        if core is None or not _is_same(core.param_groups[0].params, weights):
+            core = self._join(key, weights)
+        rate, l2 = lr_scale * self._at("learn_rate", key), self._at("L2", key)
+        decay = rate * l2 if self.L2_is_weight_decay else 0.0
+        now = self._now
+        now["learn_rate"], now["L2"] = rate * (1.0 - decay), decay
+        for name in self._scheduled:
+            now[name] = self._at(name, key)
+        if l2 and not self.L2_is_weight_decay:
+            gradient += l2 * weights
+        begins = core.step(gradient) and core.t == 1
+        if begins and self.averages is not None:
+            self.averages[key] *= _FIRST  # in lrcore, it is p
+        return weights, gradient
+
+    def _at(self, name: str, key: Key) -> float:
+        """Return the value of an attribute in this step, for an array."""
+        value: Any = getattr(self, name)
+        if callable(value):  # a schedule of thinc 9
+            value = value(self.step, **self._schedule_args(key))
+        return float(value)
+
+    def _join(self, key: Key, weights: Array) -> lrcore.Optimizer:
+        """Return a new optimizer for an array, with the state that its key has."""
+        try:
+            core = self._made(weights)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"weights of {key}: {error}") from None
+        if key in self.cores:
+            core.load_state_dict(self.cores[key].state_dict(), hyper="mine")
+        self.cores[key] = core
+        if self.averages is not None:
+            self.averages[key] = core.state[0]["ema"]
+        return core
+
+
+def configured(*, options: Hyper | None = None, **given: Any) -> Optimizer:
+    """Return an :class:`Optimizer` with the arguments of a config.
+
+    Parameters
+    ----------
+    **given
+        The arguments of `Optimizer` by name, but `hyper`.
+    options : dict, optional
+        The arguments `hyper`, a section of their own.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `Optimizer`.
+
+    Examples
+    --------
+    >>> import lrcore.thinc
+    >>> config = {"name": "SGD", "learn_rate": 0.1, "options": {"momentum": 0.9}}
+    >>> optimizer = lrcore.thinc.configured(**config)
+    """
+    return Optimizer(**given, **(options or {}))
+
+
+def _configured_signature() -> Any:
+    """Return the signature that confection checks a config by."""
+    own = signature(Optimizer, eval_str=True)
+    *arguments, _ = own.parameters.values()
+    options = Parameter("options", Parameter.KEYWORD_ONLY, default=None, annotation=Any)
+    return own.replace(parameters=[*arguments, options])
+
+
+configured.__signature__ = _configured_signature()  # type: ignore[attr-defined]
+
+
+def _why_not(kind: type[lrcore.Optimizer]) -> str:
+    """Return why thinc cannot use an optimizer, or ""."""
+    if kind._gauge and not kind._carries_per_array:
+        return (
+            "it finds its rate from the gradients of all arrays, and thinc passes one "
+            "at a time"
+        )
+    if kind._derives:
+        return "it has to be evaluated with an average that thinc does not ask for"
+    return ""
+
+
+class _Now:
+    """A schedule for lrcore: the value that the optimizer has put in a dict."""
+
+    def __init__(self, now: dict[str, float], name: str) -> None:
+        self.now, self.name = now, name
+
+    def __call__(self, t: int) -> float:
+        return self.now[self.name]
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+class _Steps:
+    """A schedule of lrcore as an iterator, which thinc 8 takes for a schedule."""
+
+    def __init__(self, schedule: Callable[[int], float]) -> None:
+        self.schedule, self.t = schedule, -1
+
+    def __next__(self) -> float:
+        self.t += 1
+        return self.schedule(self.t)
+
+
+def _for_thinc(value: Any) -> Any:
+    """Return a hyper-parameter as thinc's constructor takes it."""
+    if isinstance(value, str):
+        value = lrcore.schedules.parse(value)
+    if not callable(value) or (_Schedule and isinstance(value, _Schedule)):
+        return value
+    if _Schedule is None:
+        return _Steps(value)
+    return _Schedule("lrcore", _at, attrs={"schedule": value})
+
+
+def _at(schedule: Any, step: int, **others: Any) -> float:
+    """Return the value of a schedule of lrcore, for thinc 9."""
+    value: float = schedule.attrs["schedule"](step)
+    return value
+
+
+_FIRST = 9 / 11
+"""The weight of p in thinc's average after the first step."""
+
+
+def _ema_decay(t: int) -> float:
+    """Return the decay of thinc's average in the step after t steps."""
+    return min((2.0 + t) / (11.0 + t), 0.9999)
+
+
+def _is_same(held: Array, weights: Array) -> bool:
+    """Whether two arrays are one, or views of all elements of one."""
+    return held is weights or (
+        type(held) is type(weights)
+        and address(held) == address(weights)
+        and held.shape == weights.shape
+        and held.strides == weights.strides
+        and held.dtype == weights.dtype
+    )

@@ -6,6 +6,7 @@ from io import StringIO
 from pathlib import Path
 
 import numpy as np
+import pytest
 from helpers import KINDS
 from table import ROWS
 
@@ -34,9 +35,11 @@ def test_the_readmes_code_runs_in_order_and_prints_what_follows_it():
     assert names["saved"]["t"] == 300
 
 
-def test_the_code_of_a_page_prints_what_follows_it():
-    page = (ROOT / "docs" / "coming_from_scipy.md").read_text()
-    blocks, names = code_blocks(page), {}
+@pytest.mark.parametrize("page", ["coming_from_scipy", "trackers"])
+def test_the_code_of_a_page_prints_what_follows_it(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / f"{page}.md").read_text()
+    blocks, names = code_blocks(text), {}
     assert len(blocks) == 2
     for block, wanted in blocks:
         with redirect_stdout(StringIO()) as printed:

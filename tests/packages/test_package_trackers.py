@@ -1,5 +1,6 @@
 """Trackers beside the real packages: what they have written is read back."""
 
+import json
 import math
 import struct
 
@@ -189,14 +190,13 @@ def records(path):
 
 def test_wandb(tmp_path, monkeypatch):
     wandb = pytest.importorskip("wandb", reason="make test-packages")
-    import json
-
     monkeypatch.setenv("WANDB_SILENT", "true")
     with wandb.init(mode="offline", dir=tmp_path, project="trackers") as active:
         with WandB() as log:
             active.log({"own": 1.0})
             passed = run(log)
         active.log({"own": 2.0})
+    wandb.teardown()  # waits for the process that writes the file
     (path,) = tmp_path.rglob("*.wandb")
     rows, axes = [], {}
     for record in records(path):

@@ -19,6 +19,7 @@ NEEDED_BY = {
     "lrcore/optax.py": "optax",
     "lrcore/thinc.py": "thinc",
     "lrcore/torch": "torch",
+    "lrcore/trackers/_tensorboard.py": "tensorboardX",
 }
 collect_ignore = [path for path, needed in NEEDED_BY.items() if not find_spec(needed)]
 

@@ -23,6 +23,7 @@ get_include, get_library  the C interface: where its header and functions are
 global_norm, clip_by_...  norms and clipping of gradients by themselves
 LossScaler                dynamic loss scaling
 Monitor                   says what is wrong with a run's learning rate
+trackers                  what it is told, in CSV, TensorBoard, MLflow, Weights & Biases
 plots                     pictures of schedules, runs and paths
 lr_find, LRSweep          a range test: which learning rate to train at
 EarlyStopping             when to stop, and the best params
@@ -79,6 +80,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "search": ("sweep", "tune"),
     "space": (),
     "threadpool": (),
+    "trackers": (),
     "training": (
         "EarlyStopping", "LossScaler", "ReduceOnPlateau", "clip_by_global_norm",
         "clip_by_value", "global_norm",
@@ -102,6 +104,7 @@ if TYPE_CHECKING:
     from lrcore import search as search
     from lrcore import space as space
     from lrcore import threadpool as threadpool
+    from lrcore import trackers as trackers
     from lrcore import training as training
     from lrcore.batch_size import GradientNoiseScale as GradientNoiseScale
     from lrcore.batch_size import scale_lr as scale_lr

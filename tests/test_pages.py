@@ -11,7 +11,7 @@ import pytest
 from pages import code_blocks, run
 
 DOCS = Path(__file__).parents[1] / "docs"
-SLOW = {"understand/schedules.md"}  # pages whose code takes seconds
+SLOW = {"start/tutorial.md", "understand/schedules.md"}  # pages whose code takes seconds
 
 
 def parameters():
@@ -24,7 +24,12 @@ def parameters():
 
 
 @pytest.mark.parametrize("path", [*parameters()])
-def test_the_code_of_a_page_runs_in_order_and_prints_what_follows_it(path, restore):
+def test_the_code_of_a_page_runs_in_order_and_prints_what_follows_it(
+    path, restore, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LRCORE_ROOT", str(DOCS.parent))
+    monkeypatch.setattr(sys, "path", [*sys.path])
     text = path.read_text()
     if "{code-cell}" in text:
         pytest.importorskip("matplotlib", reason="needs matplotlib").use("agg")

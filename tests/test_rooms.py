@@ -28,7 +28,7 @@ LAYERS = [
     {"_c", "_config", "data", "finder", "kernels", "monitor", "space", "training"},
     {
         *("batch_size", "checkpoint", "jax_ffi", "plots", "scipy", "search"),
-        "threadpool",
+        *("threadpool", "trackers"),
     },
     {"lrcore"},
     {"bench", "optax", "thinc", "torch"},

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 import lrcore
 from lrcore._shared import pictures
 from lrcore._shared.words import printable
-from lrcore.cli import demo
 from lrcore.cli.arguments import add_optimizer, picture_path, positive
 from lrcore.cli.bench import add_bench
 from lrcore.cli.compare import add_compare
@@ -107,6 +106,8 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 
 def _demo(arguments: argparse.Namespace) -> None:
+    from lrcore.cli import demo  # here, as its progress bar takes long to import
+
     if arguments.plot:
         pictures.require()  # now, not after the training
     demo.main(

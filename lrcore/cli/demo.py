@@ -11,7 +11,7 @@ import time
 from typing import Any, NamedTuple
 
 import numpy as np
-from tqdm import trange
+from tqdm.auto import trange
 
 import lrcore
 from lrcore._shared.words import filled

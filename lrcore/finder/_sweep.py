@@ -142,7 +142,7 @@ class LRSweep(Ended):
 
     def _begin(self) -> None:
         if self._shown:
-            from tqdm import tqdm  # imported here, as its import takes long
+            from tqdm.auto import tqdm  # here, as its import takes long
 
             n = len(self._swept.lrs)
             self._bar = tqdm(desc="range test", total=n, unit=" steps", leave=False)

@@ -14,6 +14,7 @@ from lrcore.monitor._blocks import CHUNK, Step
 from lrcore.monitor._diagnosis import well
 from lrcore.monitor._finding import Finding
 from lrcore.monitor._history import Recorder
+from lrcore.monitor._log import Log, Logs, checked, numbers
 from lrcore.monitor._reading import given, reader
 from lrcore.monitor._results import Results
 from lrcore.monitor._rollback import Rollback
@@ -37,7 +38,7 @@ _CHANGING = (
 )  # fmt: skip
 
 
-class Monitor(Results):
+class Monitor(Results, Logs):
     """Watch a run step by step, and say what is wrong with its learning rate.
 
     Parameters
@@ -56,6 +57,10 @@ class Monitor(Results):
     also : ndarray, nested list / tuple / dict of ndarray, optional
         Other arrays, of any dtype, that a rollback sets back in place: the running
         statistics of batch normalisation, say.
+    log : callable or None
+        Called after each update as ``log(step, values, findings)``: the number of the
+        update, counted from 1; a dict of its numbers by name, all floats; and a list of
+        the findings that are new.  `lrcore.trackers` has ready ones.  Default None.
 
     Attributes
     ----------
@@ -86,6 +91,13 @@ class Monitor(Results):
     yet, which is why `findings` waits; a run that starts near its optimum, as in
     fine-tuning, cannot descend far.  bench/README.md says how often the monitor is
     right on runs on which it was not tuned.
+
+    The names of the numbers are ``loss`` and ``validation``, as they were passed;
+    ``lr``; and with telemetry ``grad_norm``, ``update_norm``, ``param_norm``,
+    ``update_ratio`` and ``nonfinite``, as in `Report`.  What is not known is left out.
+    The update is complete before the log is called: an error of the log passes to the
+    caller, and the step is recorded.  A copy of a monitor and one that is unpickled
+    have no log: set ``monitor.log``.
 
     An update takes one to three microseconds.  Memory is bounded, at about 200 KB:
     steps are joined to at most 1,024 blocks.
@@ -118,6 +130,7 @@ class Monitor(Results):
         on_divergence: Literal["rollback"] | None = None,
         max_rollbacks: int = 10,
         also: Any = None,
+        log: Log | None = None,
     ) -> None:
         if opt is not None and not isinstance(opt, Optimizer):
             raise no_optimizer(opt, "an optimizer of lrcore or None")
@@ -131,6 +144,7 @@ class Monitor(Results):
             raise ValueError('opt: expected an optimizer for "rollback", found None')
         max_rollbacks = whole("max_rollbacks", max_rollbacks, "an int >= 0", least=0)
         others = Also(also)
+        self._log = checked(log)
         self.opt = opt
         self.findings: list[Finding] = []
         self._sign = (
@@ -181,6 +195,8 @@ class Monitor(Results):
         RuntimeError
             The optimizer is in use, or another thread has changed it, in an update that
             copies it or rolls it back.  In each case, nothing has been recorded.
+        Exception
+            What the log raises.  The step has been recorded.
         """
         if type(loss) is not float:
             loss = real("loss", loss, "a number")
@@ -191,23 +207,18 @@ class Monitor(Results):
         step = (loss, *(self._read() if self._read else given(lr, report)))
         if validation is not None:
             step = (*step[:-1], validation)
+        new: list[Finding] = []
         if len(recent) < self._room and loss <= self._alarm:
             recent.append(step)
-            return None
-        return self._look(step)
+        else:
+            new = self._look(step)
+        if self._log is not None:
+            values = numbers(step, self._sign, validation is not None)
+            self._log(self._recorder.steps, values, new)
+        return new[0] if new else None
 
-    def validation(self, loss: float) -> None:
-        """Record a validation loss with the last step, as `update` does.
-
-        Raises
-        ------
-        TypeError
-            The loss is no number.
-        """
-        self._recorder.validation(self._sign * real("loss", loss, "a number"))
-
-    def _look(self, step: Step) -> Finding | None:
-        """Record a step, and diagnose the run if it is time; return a new finding.
+    def _look(self, step: Step) -> list[Finding]:
+        """Record a step, and diagnose the run if it is time; return new findings.
 
         A copy of the monitor does so.  When all is done, this one becomes the copy by
         one commit: an error on the way, of a signal's handler say, changes nothing.
@@ -219,8 +230,9 @@ class Monitor(Results):
         is_time = count >= (self._due if loss <= alarm else self._quiet)
         if not (is_time or is_first) and len(recent) < CHUNK - 1:
             recent.append(step)
-            return None
-        new, commit, found = self._copy(), Commit(), None
+            return []
+        new, commit = self._copy(), Commit()
+        found: list[Finding] = []
         new._recorder = self._recorder.with_step(step)
         if is_first:
             new._first, new._alarm = loss, alarm
@@ -243,8 +255,8 @@ class Monitor(Results):
             setattr(new, name, getattr(self, name))
         return new
 
-    def _tell(self, step: int, found: list[Finding]) -> tuple[Commit, Finding | None]:
-        """List new findings; return the worst, and a commit with a rollback, if any."""
+    def _tell(self, step: int, found: list[Finding]) -> tuple[Commit, list[Finding]]:
+        """List new findings; return a commit with a rollback, if any, and them."""
         self._due = step * _FURTHER
         seen = {f.rate or f.kind: step for f in found}
         self._seen = {what: self._seen.get(what, step) for what in seen}
@@ -260,7 +272,7 @@ class Monitor(Results):
         if self._rollback:
             commit, new = self._react(self._rollback, step, found, new)
         self.findings = [*self.findings, *new][-_KEPT:]
-        return commit, new[0] if new else None
+        return commit, new
 
     def _react(
         self, rollback: Rollback, step: int, found: list[Finding], new: list[Finding]

@@ -83,11 +83,15 @@ class Resumable:
         commit.make()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out the function that reads the optimizer; `__setstate__` makes it."""
-        return {name: value for name, value in vars(self).items() if name != "_read"}
+        """Leave out the log, and the function that reads the optimizer.
+
+        Two monitors that write one file would make a muddle of it.
+        """
+        left_out = ("_read", "_log")
+        return {name: x for name, x in vars(self).items() if name not in left_out}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _read=reader(state["opt"]))
+        vars(self).update(state, _read=reader(state["opt"]), _log=None)
 
 
 class _Resumed(NamedTuple):

@@ -30,7 +30,7 @@ def bar(show: bool, total: int, start: int = 0) -> Iterator[Callable[[float], No
     if not show or sys.stderr is None:
         yield lambda best: None
         return
-    from tqdm import tqdm
+    from tqdm.auto import tqdm
 
     with tqdm(total=total, initial=start, unit=" trials", desc="searching") as shown:
 

@@ -110,12 +110,15 @@ def _report(found: Found) -> Report:
         1.0 if bad or left == grad_norm else left / grad_norm,
         update_norm,
         param_norm,
-        update_norm / param_norm if param_norm else _ratio_to_zero(update_norm),
+        ratio(update_norm, param_norm),
         bad,
         applied,
     )
     return tuple.__new__(Report, values)  # Report(...) takes four times as long
 
 
-def _ratio_to_zero(norm: float) -> float:
-    return inf if norm > 0 else nan
+def ratio(update_norm: float, param_norm: float) -> float:
+    """Return the update-to-weight ratio; of params that are 0, infinity or NaN."""
+    if param_norm:
+        return update_norm / param_norm
+    return inf if update_norm > 0 else nan

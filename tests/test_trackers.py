@@ -1,0 +1,331 @@
+"""What a monitor passes to its log; the base of the trackers, and CSV.
+
+Trackers of packages are in tests/packages/test_package_trackers.py.
+"""
+
+import csv
+import math
+import pickle
+import sys
+from copy import deepcopy
+
+import numpy as np
+import pytest
+from stopped import stops
+
+import lrcore
+from lrcore import Monitor
+from lrcore.monitor._log import NAMES
+from lrcore.trackers import CSV, MLflow, TensorBoard, Tracker, WandB
+
+
+class Kept(list):
+    """A log that keeps what it is passed."""
+
+    def __call__(self, *passed):
+        self.append(passed)
+
+
+def run(steps, lr=0.1, log=None, monitor=None, **more):
+    """Descend on a bowl, which diverges from 2 / 7 on; return the optimizer."""
+    w, curvature = np.ones(2), np.array([1.0, 7.0])
+    opt = lrcore.SGD(w, lr=lr, **more)
+    monitor = Monitor(opt, log=log)
+    for _ in range(steps):
+        loss = float(0.5 * (curvature * w**2).sum())
+        opt.step(curvature * w)
+        monitor.update(loss)
+    return opt, monitor
+
+
+# --- what is passed -------------------------------------------------------------------
+
+
+def test_a_log_is_passed_the_numbers_of_each_step():
+    log = Kept()
+    opt, monitor = run(3, log=log, telemetry=True)
+    assert [step for step, _, _ in log] == [1, 2, 3]
+    assert [values["loss"] for _, values, _ in log] == monitor.history.loss.tolist()
+    report = opt.report
+    assert log[-1] == (
+        3,
+        {
+            "loss": monitor.history.loss[-1],
+            "lr": 0.1,
+            "grad_norm": pytest.approx(report.grad_norm, rel=1e-15),
+            "update_norm": pytest.approx(report.update_norm, rel=1e-15),
+            "param_norm": pytest.approx(report.param_norm, rel=1e-15),
+            "update_ratio": pytest.approx(report.update_ratio, rel=1e-15),
+            "nonfinite": 0.0,
+        },
+        [],
+    )
+    assert {type(x) for _, values, _ in log for x in values.values()} == {float}
+
+
+def test_what_is_not_known_is_left_out():
+    log = Kept()
+    monitor = Monitor(log=log)
+    monitor.update(2)
+    monitor.update(1.5, 3, lr=0.1)
+    monitor.update(1.0, math.nan)
+    assert log[:2] == [
+        (1, {"loss": 2.0}, []),
+        (2, {"loss": 1.5, "validation": 3.0, "lr": 0.1}, []),
+    ]
+    assert math.isnan(log[2][1]["validation"])
+    monitor.validation(4)
+    assert log[-1] == (3, {"validation": 4.0}, [])
+
+
+def test_numbers_that_are_not_finite_are_passed():
+    log = Kept()
+    w = np.ones(2)
+    opt = lrcore.SGD(w, lr=0.1, telemetry=True, skip_nonfinite=True)
+    monitor = Monitor(opt, log=log)
+    opt.step(np.array([math.nan, 1.0]))
+    monitor.update(math.nan)
+    _, values, _ = log[0]
+    assert set(values) == {*NAMES} - {"validation"}
+    assert math.isnan(values["loss"])
+    assert values["nonfinite"] == 1.0
+
+
+def test_an_objective_is_passed_as_it_is():
+    log = Kept()
+    opt = lrcore.SGD(np.ones(2), maximize=True)
+    monitor = Monitor(opt, log=log)
+    monitor.update(5.0, 4.0)
+    assert log[0][1]["loss"] == 5.0
+    assert log[0][1]["validation"] == 4.0
+    monitor.validation(3.0)
+    assert log[1][1] == {"validation": 3.0}
+    assert monitor.history.loss.tolist() == [-5.0]
+
+
+def test_each_finding_is_passed_once():
+    log = Kept()
+    _, monitor = run(200, lr=0.3, log=log)
+    assert [f for _, _, found in log for f in found] == monitor.findings
+    assert monitor.findings
+    assert all(f.step == step for step, _, found in log for f in found)
+
+
+def test_a_rollback_is_passed_and_steps_go_on():
+    log, w = Kept(), np.ones(2)
+    opt = lrcore.SGD(w, lr=1.0)
+    monitor = Monitor(opt, on_divergence="rollback", log=log)
+    for k in range(70):
+        opt.step(w.copy())
+        monitor.update(math.inf if k > 60 else 1.0)
+    assert [step for step, _, _ in log] == [*range(1, 71)]
+    kinds = [f.kind for _, _, found in log for f in found]
+    assert "rolled back" in kinds
+
+
+# --- errors, copies, and states -------------------------------------------------------
+
+
+def test_an_error_of_a_log_passes_and_the_step_is_recorded():
+    def log(step, values, findings):
+        raise OSError("disk full")
+
+    monitor = Monitor(log=log)
+    for _ in range(100):
+        with pytest.raises(OSError, match="disk full"):
+            monitor.update(1.0, lr=0.1)
+    with pytest.raises(OSError, match="disk full"):
+        monitor.validation(3.0)
+    silent = Monitor()
+    for _ in range(100):
+        silent.update(1.0, lr=0.1)
+    silent.validation(3.0)
+    monitor.log = None
+    assert pickle.dumps(monitor) == pickle.dumps(silent)
+    assert monitor.update(1.0) == silent.update(1.0)
+
+
+def test_the_update_is_complete_when_the_log_is_called():
+    def log(step, values, findings):
+        assert monitor.history.steps.sum() == step
+        assert monitor.history.loss[-1] == values["loss"]
+        saved.append(monitor.state_dict())
+
+    saved, other = [], Monitor()
+    monitor = Monitor(log=log)
+    for k in range(70):
+        monitor.update(1.0 + k)
+    other.load_state_dict(saved[-1])
+    assert np.array_equal(other.history.loss, monitor.history.loss)
+
+
+@pytest.mark.parametrize("log", [3, "run.csv", [], Kept], ids=repr)
+def test_what_is_no_function_is_refused(log):
+    with pytest.raises(TypeError, match=r"^log: expected a function, found"):
+        Monitor(log=log)
+    monitor = Monitor()
+    with pytest.raises(TypeError, match=r"^log: expected a function, found"):
+        monitor.log = log
+    assert monitor.log is None
+
+
+def test_copies_and_pickles_have_no_log():
+    log = Kept()
+    monitor = Monitor(log=lambda *passed: log(*passed))
+    monitor.update(1.0)
+    for other in (deepcopy(monitor), pickle.loads(pickle.dumps(monitor))):
+        assert other.log is None
+        other.update(2.0)
+    assert len(log) == 1
+    restored = Monitor(log=log)
+    restored.load_state_dict(monitor.state_dict())
+    restored.update(3.0)
+    assert log[-1] == (2, {"loss": 3.0}, [])
+
+
+def test_a_step_that_was_logged_was_recorded_whenever_an_error_comes():
+    def begin():
+        nonlocal monitor
+        monitor = Monitor(log=Kept())
+        return lambda: monitor.update(1.0, lr=0.1)
+
+    monitor, ended = Monitor(), 0
+    for stopped in stops(begin, "monitor/_monitor.py", "monitor/_log.py"):
+        ended += stopped
+        assert monitor.history.steps.sum() >= len(monitor.log)
+    assert ended > 5
+
+
+# --- the base of the trackers ---------------------------------------------------------
+
+
+class Steps(Tracker):
+    """A tracker that keeps the numbers of the steps it writes."""
+
+    def __init__(self, **given):
+        super().__init__(**given)
+        self.steps = []
+
+    def _write(self, step, values, findings):
+        self.steps.append(step)
+
+
+def test_steps_between_are_left_out_but_not_findings_and_validations():
+    tracker = Steps(every=10)
+    monitor = Monitor(log=tracker)
+    for k in range(1, 70):
+        monitor.update(math.nan if k > 60 else 1.0, 2.0 if k == 33 else None)
+    monitor.validation(1.0)
+    told = [f.step for f in monitor.findings]
+    assert told
+    assert tracker.steps == sorted([10, 20, 30, 33, 40, 50, 60, 69, *told])
+
+
+def test_arguments_of_trackers():
+    for wrong in (0, -1):
+        with pytest.raises(ValueError, match=r"^every: expected an int >= 1"):
+            Steps(every=wrong)
+    with pytest.raises(TypeError, match=r"^every: expected an int >= 1"):
+        Steps(every=1.5)
+    with pytest.raises(TypeError, match=r"^prefix: expected a str, found 3"):
+        Steps(prefix=3)
+
+
+def test_after_close_nothing_is_written(tmp_path):
+    for tracker in (Steps(), CSV(tmp_path / "run.csv")):
+        with tracker as log:
+            log(1, {"loss": 1.0}, [])
+        with pytest.raises(ValueError, match=r"^log: found a step after close\(\)"):
+            log(2, {"loss": 1.0}, [])
+        tracker.close()
+
+
+@pytest.mark.parametrize(
+    ("make", "module", "extra"),
+    [
+        (MLflow, "mlflow", "mlflow"),
+        (WandB, "wandb", "wandb"),
+        (lambda: TensorBoard("run"), "tensorboardX", "tensorboard"),
+    ],
+    ids=["mlflow", "wandb", "tensorboard"],
+)
+def test_a_missing_package_is_named(monkeypatch, make, module, extra):
+    for missing in (module, "torch"):
+        monkeypatch.setitem(sys.modules, missing, None)
+    monkeypatch.setattr("lrcore.trackers._tensorboard.find_spec", lambda name: None)
+    wanted = rf'needs {module}: pip install "lrcore\[{extra}\]"'
+    with pytest.raises(ImportError, match=wanted):
+        make()
+
+
+def test_a_writer_of_tensorboard_has_methods():
+    with pytest.raises(TypeError, match=r"^writer: expected a SummaryWriter"):
+        TensorBoard(3)
+
+
+# --- CSV ------------------------------------------------------------------------------
+
+
+def rows(path):
+    with open(path, newline="") as file:
+        return [*csv.DictReader(file)]
+
+
+def test_a_file_has_a_line_for_each_step(tmp_path):
+    path, kept = tmp_path / "run.csv", Kept()
+    with CSV(path) as log:
+
+        def both(*passed):
+            kept(*passed)
+            log(*passed)
+            assert len(rows(path)) == len(kept)  # the line is there at once
+
+        run(100, lr=0.3, log=both, telemetry=True)
+    found = rows(path)
+    for (step, values, findings), row in zip(kept, found, strict=True):
+        assert int(row["step"]) == step
+        numbers = {name: float(row[name]) for name in NAMES if row[name]}
+        np.testing.assert_equal(numbers, values)  # to the bit
+        assert row["findings"] == "; ".join(map(str, findings))
+    assert any(row["findings"] for row in found)
+    CSV(path).close()
+    assert rows(path) == []
+
+
+def test_a_resumed_run_takes_its_steps_again(tmp_path):
+    path = tmp_path / "run.csv"
+    with CSV(path, append=True) as log:  # there is none yet
+        monitor = Monitor(log=log)
+        for k in range(1, 6):
+            monitor.update(float(k))
+            if k == 3:
+                saved = monitor.state_dict()
+    with open(path, "a") as file:
+        file.write("6,6")  # a line that was torn
+    before = rows(path)
+    for loss in (40.0, 50.0):
+        with CSV(path, append=True) as log:
+            again = Monitor(log=log)
+            again.load_state_dict(saved)
+            if loss == 50.0:
+                again.validation(0.5)
+            again.update(loss)
+    after = rows(path)
+    assert after[:3] == before[:3]
+    assert [(row["step"], row["loss"], row["validation"]) for row in after[3:]] == [
+        ("3", "", "0.5"), ("4", "50.0", "")
+    ]  # fmt: skip
+
+
+def test_other_files_are_not_appended_to(tmp_path):
+    path = tmp_path / "other.csv"
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match=r"^path: expected a file of .* columns a,b$"):
+        CSV(path, append=True)
+    assert path.read_text() == "a,b\n1,2\n"
+    with pytest.raises(FileNotFoundError):
+        CSV(tmp_path / "none" / "run.csv")
+    with pytest.raises(TypeError, match=r"^path: expected a str or a path, found int"):
+        CSV(3)
+    with pytest.raises(TypeError, match=r"^append: expected True or False"):
+        CSV(path, append="yes")

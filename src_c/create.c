@@ -70,7 +70,8 @@ void lrc_plan_destroy(lrc_plan *plan)
     const lrc_allocator by = plan->setup->allocator;
     const lrc_memory *const all[] = {&plan->setup->groups,  &plan->setup->tensors,
                                      &plan->setup->work,    &plan->setup->group_setups,
-                                     &plan->setup->reports, &plan->setup->spans};
+                                     &plan->setup->reports, &plan->setup->spans,
+                                     &plan->setup->added};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         give_back(&by, all[i]->at, all[i]->bytes);
     give_back(&by, plan, sizeof(created));
@@ -163,6 +164,7 @@ int lrc_plan_add_tensor(lrc_plan *plan, int group, int dtype, size_t n, void *p,
     lrc_tensor *t = plan->tensor + plan->n_tensors;
     *t = (lrc_tensor){.p = p, .g = g, .n = n, .dtype = type, .group = (unsigned)group};
     for (int k = 0; k < n_states; k++) t->s[k] = states[k];
+    if ((result = lrc_add_spans(plan)) < 0) return result;
     plan->total += n;
     setup->ready = 0;
     return (int)plan->n_tensors++;

@@ -132,8 +132,8 @@ LRC_API const char *lrc_plan_error(const lrc_plan *plan);
  *
  * p, g, states: the parameters, their gradients and the rule's states, as many and in that
  * order as lrc_rule_states() names; all of the type, with n elements each, aligned to the
- * type, and disjoint (gradients may overlap each other unless zero_grads is set).  States
- * begin as 0, or as docs/reference/c_api.md says. */
+ * type, and disjoint (gradients may overlap each other unless zero_grads is set).  A tensor
+ * that overlaps is not added.  States begin as 0, or as docs/reference/c_api.md says. */
 LRC_API int lrc_plan_add_group(lrc_plan *plan, int rule);
 typedef enum { LRC_F32, LRC_F64 } lrc_dtype;
 LRC_API int lrc_plan_add_tensor(lrc_plan *plan, int group, int dtype, size_t n, void *p,

@@ -85,7 +85,12 @@
 /* The floating-point mode of a thread.  Kernels round to nearest, with exceptions
  * masked and subnormals either kept or flushed to zero (as inputs and as results;
  * x86-64 and aarch64 only).  fp_enter() sets this mode and returns the previous one,
- * for fp_leave(); fp_get() returns the mode. */
+ * for fp_leave(); fp_get() returns the mode.
+ *
+ * The register of x86-64 also has the flags of past exceptions, which fp_enter() leaves as
+ * they are: if it cleared them, the next fp_get() would wait for all arithmetic under way.
+ * In a process that has the flag of underflow, as Python with NumPy, an Adam step of 10
+ * floats would take 190 ns instead of 110 (Sapphire Rapids). */
 #if defined __x86_64__
 #include <emmintrin.h>
 typedef unsigned int fp_mode;
@@ -93,9 +98,9 @@ static inline fp_mode fp_get(void) { return _mm_getcsr(); }
 static inline void fp_leave(fp_mode caller) { _mm_setcsr(caller); }
 static inline fp_mode fp_enter(int keep_subnormals)
 {
-    enum { DEFAULT = 0x1f80, FLUSH = 0x8040 };
-    const fp_mode caller = fp_get();
-    _mm_setcsr(keep_subnormals ? DEFAULT : DEFAULT | FLUSH);
+    enum { FLAGS = 0x3f, DEFAULT = 0x1f80, FLUSH = 0x8040 };
+    const fp_mode caller = fp_get(), flags = caller & FLAGS;
+    _mm_setcsr(flags | (keep_subnormals ? DEFAULT : DEFAULT | FLUSH));
     return caller;
 }
 

@@ -104,10 +104,11 @@ typedef struct {
 
 typedef struct lrc_setup {
     lrc_allocator allocator;
-    lrc_memory groups, tensors, group_setups, work, reports, spans;
+    lrc_memory groups, tensors, group_setups, work, reports, spans, added;
     double option[LRC_N_OPTIONS];
     uint64_t steps;
     size_t n_spans; /* of the parameters, states and averages, sorted by address */
+    size_t n_added; /* spans of the parameters and states, in runs: see spans.c */
     int ready;      /* whether lrc_plan_prepare() has nothing to do */
     int measured;   /* whether the reports hold something */
     char error[512];
@@ -122,8 +123,10 @@ static inline lrc_group_setup *lrc_setup_of(const lrc_plan *plan, int group)
 }
 
 /* spans.c: LRC_OK if no two arrays of the plan overlap; keeps where they are.  And the
- * same of a tensor's new gradient and the arrays kept, but for other gradients. */
+ * same of a tensor's new gradient and the arrays kept, but for other gradients; and of the
+ * arrays of the tensor past the last, which is to be added. */
 int lrc_check_spans(lrc_plan *plan);
 int lrc_check_gradient(lrc_plan *plan, size_t tensor, const void *g);
+int lrc_add_spans(lrc_plan *plan);
 
 #endif

@@ -1,5 +1,7 @@
 /* spans.c: where a plan's arrays are in memory, and that they do not overlap. */
 
+#include <string.h>
+
 #include "setup.h"
 #include "view.h"
 
@@ -71,19 +73,28 @@ static lrc_span span_of(const lrc_plan *plan, size_t tensor, const void *array,
     return (lrc_span){begin, begin + t->n * lrc_size_of(t->dtype), tensor, what};
 }
 
-/* The spans of all arrays of tensors with elements, but gradients; returns how many. */
-static size_t list_arrays(const lrc_plan *plan, lrc_span *x)
+/* The spans of a tensor's parameters and states; returns how many. */
+static size_t list_tensor(const lrc_plan *plan, size_t i, lrc_span *x)
 {
     static const char *const names[LRC_MAX_STATES] = {"states[0]", "states[1]",
                                                       "states[2]", "states[3]"};
+    const lrc_tensor *t = plan->tensor + i;
+    size_t n = 0;
+    if (t->n == 0) return 0;
+    x[n++] = span_of(plan, i, t->p, "p");
+    for (int k = 0; k < LRC_MAX_STATES && t->s[k]; k++)
+        x[n++] = span_of(plan, i, t->s[k], names[k]);
+    return n;
+}
+
+/* The spans of all arrays of tensors with elements, but gradients; returns how many. */
+static size_t list_arrays(const lrc_plan *plan, lrc_span *x)
+{
     size_t n = 0;
     for (size_t i = 0; i < plan->n_tensors; i++) {
         const lrc_tensor *t = plan->tensor + i;
-        if (t->n == 0) continue;
-        x[n++] = span_of(plan, i, t->p, "p");
-        for (int k = 0; k < LRC_MAX_STATES && t->s[k]; k++)
-            x[n++] = span_of(plan, i, t->s[k], names[k]);
-        if (t->a[0]) x[n++] = span_of(plan, i, t->a[0], "the average");
+        n += list_tensor(plan, i, x + n);
+        if (t->n > 0 && t->a[0]) x[n++] = span_of(plan, i, t->a[0], "the average");
     }
     return n;
 }
@@ -125,4 +136,72 @@ int lrc_check_gradient(lrc_plan *plan, size_t tensor, const void *g)
     const lrc_span span = span_of(plan, tensor, g, "g");
     if (!plan->setup->ready || plan->tensor[tensor].n == 0) return LRC_OK;
     return apart(plan, &span, plan->setup->spans.at, plan->setup->n_spans);
+}
+
+/* --- a tensor that is added --------------------------------------------------------------- */
+
+/* The largest power of 2 in n. */
+static size_t first_run(size_t n)
+{
+    size_t run = 1;
+    while (n / 2 >= run) run *= 2;
+    return run;
+}
+
+/* LRC_OK if a span overlaps none that was added. */
+static int apart_from_added(lrc_plan *plan, const lrc_span *span)
+{
+    const lrc_span *x = plan->setup->added.at;
+    for (size_t run, left = plan->setup->n_added; left > 0; x += run, left -= run) {
+        run = first_run(left);
+        if (span->begin >= x[run - 1].end || span->end <= x[0].begin) continue;
+        const int result = apart(plan, span, x, run);
+        if (result < 0) return result;
+    }
+    return LRC_OK;
+}
+
+/* Sort two sorted runs, of `run` spans each. */
+static void merge(lrc_span *x, size_t run, lrc_span *scratch)
+{
+    if (x[run - 1].begin <= x[run].begin) return;
+    memcpy(scratch, x + run, run * sizeof *x);
+    for (size_t i = run, k = run; k > 0;) {
+        lrc_span *const to = x + i + k - 1;
+        *to = i > 0 && x[i - 1].begin > scratch[k - 1].begin ? x[--i] : scratch[--k];
+    }
+}
+
+/* Spans that were added are kept in sorted runs: the first has as many as the largest power
+ * of 2 in their number, and so on with the rest.  So adding n spans takes n log(n) moves; it
+ * would take n^2 to keep them in one sorted run. */
+static void add_span(lrc_setup *setup, const lrc_span *span)
+{
+    lrc_span *const x = setup->added.at;
+    const size_t were = setup->n_added++, n = setup->n_added;
+    x[were] = *span;
+    for (size_t run = 1; were & run; run *= 2) merge(x + n - 2 * run, run, x + n);
+}
+
+int lrc_add_spans(lrc_plan *plan)
+{
+    lrc_setup *setup = plan->setup;
+    lrc_span own[LRC_MAX_STATES + 1];
+    const size_t i = plan->n_tensors, n = list_tensor(plan, i, own);
+    const lrc_span g = span_of(plan, i, plan->tensor[i].g, "g");
+    if (n == 0) return LRC_OK;
+    int result = disjoint(plan, own, n);
+    if (result == LRC_OK) result = apart(plan, &g, own, n);
+    if (result == LRC_OK) result = apart_from_added(plan, &g);
+    for (size_t k = 0; k < n && result == LRC_OK; k++)
+        result = apart_from_added(plan, own + k);
+    if (result < 0) return result;
+
+    /* Half as many again are the scratch of a merge. */
+    const size_t needed = (setup->n_added + n) * 3 / 2 * sizeof *own;
+    if (needed > setup->added.bytes &&
+        (result = lrc_reserve(plan, &setup->added, 2 * needed)) < 0)
+        return result;
+    for (size_t k = 0; k < n; k++) add_span(setup, own + k);
+    return LRC_OK;
 }

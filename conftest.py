@@ -14,7 +14,11 @@ with mock.patch.dict(os.environ, {**PASSIVE, **os.environ}):
     import lrcore
 
 # Their examples need a package: `make test-packages`, `make test-torch`.
-NEEDED_BY = {"lrcore/jax_ffi.py": "jax", "lrcore/torch": "torch"}
+NEEDED_BY = {
+    "lrcore/jax_ffi.py": "jax",
+    "lrcore/sklearn": "sklearn",
+    "lrcore/torch": "torch",
+}
 collect_ignore = [path for path, needed in NEEDED_BY.items() if not find_spec(needed)]
 
 

@@ -10,8 +10,8 @@ Fused C kernels update your NumPy arrays in place by an adaptive optimizer::
 SGD, Adam, AdamW, ...     the optimizers: ``lrcore.optimizers.available()``
 Mixed                     several optimizers in one, each for the arrays of a pattern
 schedules                 learning rates as functions of the step
-torch, scipy              the optimizers for loops of torch and SciPy, once imported:
-                          ``import lrcore.torch``, ``import lrcore.scipy``
+torch, scipy, sklearn     the optimizers for torch, SciPy and scikit-learn, once
+                          imported: ``import lrcore.torch``, ``import lrcore.scipy``
 kernels                   the updates as functions, for state that you hold yourself
 jax_ffi                   the updates inside jitted functions of JAX
 reference                 the same updates in plain NumPy, equal to the bit
@@ -121,7 +121,8 @@ else:
         elif name in _ROOM_OF:
             value = getattr(_import_module(f"lrcore.{_ROOM_OF[name]}"), name)
         else:
-            how = f"; import lrcore.{name} first" if name in ("scipy", "torch") else ""
+            apart = name in ("scipy", "sklearn", "torch")
+            how = f"; import lrcore.{name} first" if apart else ""
             raise AttributeError(f"module 'lrcore' has no attribute {name!r}{how}")
         globals()[name] = value
         return value

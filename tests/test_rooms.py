@@ -31,7 +31,7 @@ LAYERS = [
         "threadpool",
     },
     {"lrcore"},
-    {"bench", "torch"},
+    {"bench", "sklearn", "torch"},
     {"cli"},
     {"__main__"},
 ]

@@ -2,9 +2,9 @@
 
     python bench/sklearn_fit.py [--seconds 0.5] [--rounds 5] [--samples 100,1000]
 
-Both fit the same samples, with Adam and the same seed, in turns; a fit has as many epochs
-as take scikit-learn some --seconds.  Printed are the medians of milliseconds per epoch,
-and the median over the rounds of the ratio, ours by theirs.
+Both fit the same samples, with Adam and the same seed, in turns; a fit has as many
+epochs as take scikit-learn some --seconds.  Printed are the medians of milliseconds per
+epoch, and the median over the rounds of the ratio, ours by theirs.
 """
 
 import argparse

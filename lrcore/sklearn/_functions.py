@@ -35,22 +35,27 @@ ACTIVATIONS: dict[str, Callable[[Array], object]] = {
 """``z = f(z)``, in place."""
 
 
-def _logistic_slope(a: Array) -> None:
-    a -= np.square(a)
+def _logistic_slope(a: Array, delta: Array) -> None:
+    delta *= a
+    delta *= np.subtract(1, a, out=a)
 
 
-def _tanh_slope(a: Array) -> None:
+def _tanh_slope(a: Array, delta: Array) -> None:
     np.square(a, out=a)
-    np.subtract(1, a, out=a)
+    delta *= np.subtract(1, a, out=a)
 
 
-SLOPES: dict[str, Callable[[Array], object]] = {
-    "identity": lambda a: a.fill(1),
+def _relu_slope(a: Array, delta: Array) -> None:
+    delta *= a > 0
+
+
+SLOPES: dict[str, Callable[[Array, Array], None]] = {
+    "identity": lambda a, delta: None,
     "logistic": _logistic_slope,
-    "relu": lambda a: np.sign(a, out=a),
+    "relu": _relu_slope,
     "tanh": _tanh_slope,
 }
-"""``a = f'(z)`` of a hidden layer's ``a = f(z)``, in place."""
+"""``delta *= f'(z)`` for a hidden layer's ``a = f(z)``; a is overwritten."""
 
 
 def _row_sums(a: Array, factor: Array | None = None) -> Array:

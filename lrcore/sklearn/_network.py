@@ -55,7 +55,7 @@ class Network:
         self._scratch = [np.empty_like(w) for w in coefs]
         self._activations = [ACTIVATIONS[hidden]] * (len(coefs) - 1)
         self._activations.append(ACTIVATIONS[output])
-        self._slope, self._loss = SLOPES[hidden], LOSSES[loss]
+        self._times_slope, self._loss = SLOPES[hidden], LOSSES[loss]
         self._layers: dict[int, Layers] = {}
 
     def loss_and_grads(self, x: Any, y: Array, weights: Array | None) -> float:
@@ -111,7 +111,7 @@ class Network:
         return outputs[-1]
 
     def _backward(self, x: Any, layers: Layers, penalty: float) -> None:
-        """Write the gradients; the outputs of hidden layers become their slopes."""
+        """Write the gradients; the outputs of hidden layers are lost."""
         for i in range(len(self._coefs) - 1, -1, -1):
             w, delta = self._coefs[i], layers.deltas[i]
             before = layers.outputs[i - 1] if i else x
@@ -119,11 +119,10 @@ class Network:
             _product(before.T, delta, gradient)
             if penalty:
                 gradient += np.multiply(w, penalty, out=self._scratch[i])
-            np.dot(layers.ones, delta, out=self.grads["intercepts"][i])
+            np.matmul(layers.ones, delta, out=self.grads["intercepts"][i])
             if i:
-                np.dot(delta, w.T, out=layers.deltas[i - 1])
-                self._slope(before)
-                layers.deltas[i - 1] *= before
+                delta = np.matmul(delta, w.T, out=layers.deltas[i - 1])
+                self._times_slope(before, delta)
 
 
 def _product(a: Any, b: Array, out: Array) -> None:
@@ -131,4 +130,4 @@ def _product(a: Any, b: Array, out: Array) -> None:
     if issparse(a):
         out[...] = a @ b
     else:
-        np.dot(a, b, out=out)
+        np.matmul(a, b, out=out)

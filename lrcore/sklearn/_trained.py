@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from inspect import Parameter, signature
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,9 @@ class Trained:
                         "solver out"
                     )
             return
+        plain = isinstance(self.learning_rate_init, Real)
+        if plain and self.optimizer is None and self.optimizer_options is None:
+            return  # scikit-learn has checked the arguments of its own optimizers
         layers = np.size(self.hidden_layer_sizes) + 1
         _optimizer.Asked.by(self).made(
             [np.zeros((1, 1)) for _ in range(layers)],

@@ -50,9 +50,9 @@ def test_check_estimator(estimator, check):
 RATES = {
     "Adadelta": 1.0, "FTRL": 1.0, "LARS": 10.0, "SGD": 0.2, "SGDHD": 0.2, "SGDW": 0.2,
     "SGDScheduleFree": 0.5, "ASGD": 0.2, "SPS": None, "DoG": None, "DoWG": 0.3,
-    "LDoG": None, "Prodigy": None, "DAdaptAdam": None, "DAdaptSGD": 0.3, "Adafactor": 0.3,
-    "Adagrad": 0.05, "SM3": 0.1, "MADGRAD": 0.01, "Lion": 0.003, "SignSGD": 0.003,
-    "Signum": 0.003, "Muon": 0.02,
+    "LDoG": None, "Prodigy": None, "DAdaptAdam": None, "DAdaptSGD": 0.3,
+    "Adafactor": 0.3, "Adagrad": 0.05, "SM3": 0.1, "MADGRAD": 0.01, "Lion": 0.003,
+    "SignSGD": 0.003, "Signum": 0.003, "Muon": 0.02,
 }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ with mock.patch.dict(os.environ, {**PASSIVE, **os.environ}):
 NEEDED_BY = {
     "lrcore/jax_ffi.py": "jax",
     "lrcore/optax.py": "optax",
+    "lrcore/sklearn": "sklearn",
     "lrcore/thinc.py": "thinc",
     "lrcore/torch": "torch",
     "lrcore/trackers/_tensorboard.py": "tensorboardX",

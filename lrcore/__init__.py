@@ -10,8 +10,8 @@ Fused C kernels update your NumPy arrays in place by an adaptive optimizer::
 SGD, Adam, AdamW, ...     the optimizers: ``lrcore.optimizers.available()``
 Mixed                     several optimizers in one, each for the arrays of a pattern
 schedules                 learning rates as functions of the step
-torch, scipy, thinc,      the optimizers for loops of torch, SciPy, thinc and optax,
-optax                     once imported: ``import lrcore.torch``
+torch, scipy, sklearn,    the optimizers for loops of torch, SciPy, scikit-learn, thinc
+thinc, optax              and optax, once imported: ``import lrcore.torch``
 kernels                   the updates as functions, for state that you hold yourself
 jax_ffi                   the updates inside jitted functions of JAX
 reference                 the same updates in plain NumPy, equal to the bit
@@ -88,7 +88,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 # Those for another package, which they import.
-_ADAPTERS = ("optax", "scipy", "thinc", "torch")
+_ADAPTERS = ("optax", "scipy", "sklearn", "thinc", "torch")
 
 if TYPE_CHECKING:
     from lrcore import batch_size as batch_size

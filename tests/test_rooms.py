@@ -31,7 +31,7 @@ LAYERS = [
         *("threadpool", "trackers"),
     },
     {"lrcore"},
-    {"bench", "optax", "thinc", "torch"},
+    {"bench", "optax", "sklearn", "thinc", "torch"},
     {"cli"},
     {"__main__"},
 ]

@@ -1,0 +1,258 @@
+"""Training by batches, in place of scikit-learn's."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from inspect import Parameter, signature
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from sklearn.base import is_classifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+
+from lrcore._shared.types import Array
+from lrcore.sklearn import _optimizer
+from lrcore.sklearn._batches import Batches
+from lrcore.sklearn._network import Network
+
+_OWN = ("optimizer", "optimizer_options")
+"""The arguments that scikit-learn's classes do not have; None by default."""
+
+
+def extended(init: Callable[..., None]) -> Callable[..., None]:
+    """Return a constructor of scikit-learn's with the arguments of lrcore."""
+
+    def __init__(self: Any, *args: Any, **given: Any) -> None:  # noqa: N807
+        own = {name: given.pop(name, None) for name in _OWN}
+        init(self, *args, **given)
+        vars(self).update(own)
+
+    theirs = signature(init)
+    own = [Parameter(name, Parameter.KEYWORD_ONLY, default=None) for name in _OWN]
+    vars(__init__)["__signature__"] = theirs.replace(
+        parameters=[*theirs.parameters.values(), *own]
+    )
+    return __init__
+
+
+def constraints(theirs: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Return the types of arguments for which scikit-learn looks, by name."""
+    return {
+        **theirs,
+        "learning_rate_init": [*theirs["learning_rate_init"], callable, None],
+        "optimizer": [str, type, None],
+        "optimizer_options": [dict, None],
+    }
+
+
+class Trained:
+    """What an estimator does in another way than scikit-learn's class of its name.
+
+    That class validates arguments and samples, makes coefs_ and intercepts_, and calls
+    `_fit_stochastic`, unless `solver` is "lbfgs".
+    """
+
+    # --- arguments, pickling -------------------------------------------------------
+
+    def _validate_params(self: Any) -> None:
+        """Check the optimizer's arguments, too, before anything is changed."""
+        super()._validate_params()  # type: ignore[misc]
+        if self.solver == "lbfgs":
+            for name in _OWN:
+                if getattr(self, name) is not None:
+                    raise ValueError(
+                        f"{name}: found with solver='lbfgs', which is SciPy's; leave "
+                        "solver out"
+                    )
+            return
+        plain = isinstance(self.learning_rate_init, Real)
+        if plain and self.optimizer is None and self.optimizer_options is None:
+            return  # scikit-learn has checked the arguments of its own optimizers
+        layers = np.size(self.hidden_layer_sizes) + 1
+        _optimizer.Asked.by(self).made(
+            [np.zeros((1, 1)) for _ in range(layers)],
+            [np.zeros(1) for _ in range(layers)],
+        )
+
+    def __getstate__(self: Any) -> Any:
+        state: Any = super().__getstate__()
+        if "optimizer_" not in state:
+            return state
+        saved = _optimizer.Saved.of(self.optimizer_, self._asked)
+        return {**state, "optimizer_": saved}
+
+    def __setstate__(self: Any, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[misc]
+        if "optimizer_" in state:
+            self.optimizer_ = state["optimizer_"].restored()
+
+    # --- training ------------------------------------------------------------------
+
+    def _fit_stochastic(
+        self: Any,
+        X: Any,  # noqa: N803
+        y: Array,
+        sample_weight: Array | None,
+        *unused: Any,
+    ) -> None:
+        """Train for `max_iter` epochs, or one in partial_fit, on validated samples.
+
+        unused : arrays that scikit-learn makes for its own loop, and last whether this
+        is partial_fit.
+        """
+        incremental = unused[-1]
+        if self.early_stopping and incremental:
+            raise ValueError(
+                "early_stopping: found True, which partial_fit does not support; it "
+                "takes one epoch only"
+            )
+        train, held_out = self._split(X, y, sample_weight)
+        batches = self._batches(*train)
+        opt = self._continued() if incremental else None
+        if opt is None:
+            self._asked = _optimizer.Asked.by(self)
+            opt = self._asked.made(self.coefs_, self.intercepts_)
+            self.optimizer_ = opt
+        network = self._network()
+        try:
+            self.n_iter_ = 0
+            for _ in range(self.max_iter):
+                self._run_epoch(network, batches)
+                if self._ends(held_out) or incremental:
+                    break
+            else:
+                warnings.warn(
+                    f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) "
+                    "reached and the optimization hasn't converged yet.",
+                    ConvergenceWarning,
+                    stacklevel=5,
+                )
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=5)
+        self._keep_result()
+
+    def _split(
+        self: Any,
+        X: Any,  # noqa: N803
+        y: Array,
+        weights: Array | None,
+    ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """Return the samples to train on, and those held out for early stopping.
+
+        Each are X, y and weights; of those held out, y has the classes themselves.
+        """
+        if not self.early_stopping:
+            return (X, y, weights), (None, None, None)
+        given = [X, y] if weights is None else [X, y, weights]
+        parts = train_test_split(
+            *given,
+            random_state=self._random_state,
+            test_size=self.validation_fraction,
+            stratify=y if is_classifier(self) and y.shape[1] == 1 else None,
+        )
+        train, held_out = parts[::2], parts[1::2]
+        if len(held_out[1]) < 2:
+            raise ValueError(
+                "validation_fraction: holds out fewer than 2 of "
+                f"{len(y)} samples; increase it or the number of samples"
+            )
+        if is_classifier(self):
+            held_out[1] = self._label_binarizer.inverse_transform(held_out[1])
+        nothing = [] if weights is not None else [None]
+        return (*train, *nothing), (*held_out, *nothing)
+
+    def _batches(
+        self: Any,
+        X: Any,  # noqa: N803
+        y: Array,
+        weights: Array | None,
+    ) -> Batches:
+        n = len(y)
+        if self.batch_size == "auto":
+            size = min(200, n)
+        else:
+            size = min(self.batch_size, n)
+            if size < self.batch_size:
+                warnings.warn(
+                    f"batch_size: found {self.batch_size} with {n} samples; taking {n}",
+                    stacklevel=6,
+                )
+        random = self._random_state if self.shuffle else None
+        y = y.astype(X.dtype, copy=False)
+        if weights is not None:
+            weights = weights.astype(X.dtype, copy=False)
+        return Batches(X, y, weights, size, random)
+
+    def _continued(self: Any) -> Any:
+        """Return the optimizer of the last fit with coefs_ as they are now, or None.
+
+        With an average, coefs_ are the average, and the optimizer keeps the params.
+        """
+        opt = getattr(self, "optimizer_", None)
+        if opt is None:
+            return None
+        arrays = _optimizer.arrays_of(opt)
+        if not opt._kept():
+            for a, now in zip(arrays, self.coefs_ + self.intercepts_, strict=True):
+                a[...] = now
+        half = len(arrays) // 2
+        self.coefs_, self.intercepts_ = arrays[:half], arrays[half:]
+        return opt
+
+    def _network(self: Any) -> Network:
+        loss = self.loss
+        if loss == "log_loss" and self.out_activation_ == "logistic":
+            loss = "binary_log_loss"
+        return Network(
+            self.coefs_,
+            self.intercepts_,
+            hidden=self.activation,
+            output=self.out_activation_,
+            loss=loss,
+            alpha=self.alpha,
+        )
+
+    def _run_epoch(self: Any, network: Network, batches: Batches) -> None:
+        total, step = 0.0, self.optimizer_.step
+        for x, y, weights in batches.epoch():
+            loss = network.loss_and_grads(x, y, weights)
+            total += loss * len(y)
+            step(network.grads, loss)
+        self.n_iter_ += 1
+        self.loss_ = total / len(batches)
+        self.t_ += len(batches)
+        self.loss_curve_.append(self.loss_)
+        if self.verbose:
+            print(f"Iteration {self.n_iter_}, loss = {self.loss_:.8f}")
+
+    def _ends(self: Any, held_out: tuple[Any, ...]) -> bool:
+        """Return whether the run ends after this epoch, for lack of progress."""
+        with self._averaged():
+            self._update_no_improvement_count(self.early_stopping, *held_out)
+        _optimizer.end_epoch(self)
+        if self._no_improvement_count <= self.n_iter_no_change:
+            return False
+        self._no_improvement_count = 0
+        what = "Validation score" if self.early_stopping else "Training loss"
+        return _optimizer.stops(
+            self,
+            f"{what} did not improve more than tol={self.tol:f} for "
+            f"{self.n_iter_no_change} consecutive epochs.",
+        )
+
+    def _averaged(self: Any) -> AbstractContextManager[None]:
+        """Put the optimizer's average into coefs_ and intercepts_, if it keeps one."""
+        return self.optimizer_.averaged() if self.optimizer_._kept() else nullcontext()
+
+    def _keep_result(self: Any) -> None:
+        """Set coefs_ and intercepts_ to the best, or to copies of the average."""
+        if self.early_stopping:
+            self.coefs_, self.intercepts_ = self._best_coefs, self._best_intercepts
+        elif self.optimizer_._kept():
+            with self._averaged():
+                self.coefs_ = [w.copy() for w in self.coefs_]
+                self.intercepts_ = [b.copy() for b in self.intercepts_]

@@ -56,6 +56,7 @@ from lrcore._config import set_num_threads as set_num_threads
 from lrcore._config import set_threading as set_threading
 from lrcore._config import show_config as show_config
 from lrcore._config import version as _version
+from lrcore._shared.importing import imported as _imported
 from lrcore.optimizers._families import *
 from lrcore.optimizers.base import on_disk as _on_disk
 from lrcore.optimizers.base.group import ParamGroup as ParamGroup
@@ -139,7 +140,7 @@ else:
         return [*__all__, "__version__"]
 
 
-_on_disk.Room.imported = _partial(_import_module, "lrcore.checkpoint")
+_on_disk.Room.imported = _partial(_imported, "lrcore.checkpoint")
 _heed_environment()
 if "threadpoolctl" in _sys.modules:
     _import_module("lrcore.threadpool")

@@ -74,6 +74,16 @@ class Toolchain(NamedTuple):
         )
         return target
 
+    def sanitized(self, *flags):
+        """Return one whose core and binding a sanitizer follows: flags say which one.
+
+        It has baseline kernels, and no OpenMP, which sanitizers do not know.
+        """
+        flags = (*flags, "-g")
+        own = (*flags, "-O1")
+        isas = {**self.isas, "baseline": [*self.isas["baseline"], *own]}
+        return self._replace(openmp=False, isas=isas, flags=own, link_flags=flags)
+
     def package(self, folder):
         """Make the package lrcore in a folder, with an extension of the core."""
         package = Path(folder, "lrcore")

@@ -6,16 +6,29 @@ WAY : "os.fork"; "amid", the same while two other threads step; or a method of
     multiprocessing.
 TORCH : "alone", or whether torch is imported "before" lrcore or "after".
 
-Prints "done CHILDREN".
+Prints "done CHILDREN", and how many seconds the slowest child took, at most: to begin
+(with its imports, if it has its own) and to step.  A child that takes longer than LIMIT
+prints where each of its threads is, and ends, which ends its parent.
 """
 
+import faulthandler
 import multiprocessing
 import os
 import sys
 import threading
+from time import monotonic
 from zlib import crc32
 
 import numpy as np
+
+LIMIT = 300
+"""Seconds for a child's imports and steps, also on a busy machine."""
+
+STARTED = __name__ == "__mp_main__"
+"""Whether this is a child that imports what follows, as those of spawn do."""
+
+if STARTED:
+    faulthandler.dump_traceback_later(LIMIT, exit=True)
 
 RUNS = __name__ in ("__main__", "__mp_main__")  # not if pytest looks for doctests
 WAY, CHILDREN, TORCH = sys.argv[1:] if RUNS else ("os.fork", "0", "alone")
@@ -60,7 +73,11 @@ def threads():
 
 def work(pipe, run):
     """What a child does: three steps, after the first of which it has its threads."""
-    pipe.send([run.step() for _ in range(3)])
+    if not STARTED:
+        faulthandler.dump_traceback_later(LIMIT, exit=True)
+    begun = monotonic()
+    steps = [run.step() for _ in range(3)]
+    pipe.send((steps, begun, monotonic()))
 
 
 def forked(pipe, run):
@@ -106,13 +123,16 @@ def main():
         def begin(pipe, run):
             return started(context, pipe, run)
 
+    to_begin, to_step = 0.0, 0.0
     for _ in range(int(CHILDREN)):
         ours, theirs = multiprocessing.Pipe(duplex=False)
+        start = monotonic()
         wait = begin(theirs, run)
         theirs.close()
         own = [run.step() for _ in range(3)]
-        found = ours.recv()
+        found, begun, ended = ours.recv()
         wait()
+        to_begin, to_step = max(to_begin, begun - start), max(to_step, ended - begun)
         assert [bits for bits, _ in found] == [bits for bits, _ in own]
         made = sum(n for _, n in found)
         assert made == (lrcore.get_threading() != "serial"), f"{made} threads made"
@@ -120,6 +140,7 @@ def main():
     for thread in others:
         thread.join()
     print("done", CHILDREN)
+    print(f"seconds a child, at most: {to_begin:.2f} to begin, {to_step:.3f} to step")
 
 
 if __name__ == "__main__":

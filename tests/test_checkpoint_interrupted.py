@@ -1,7 +1,11 @@
 """Loads of a file that an error ends: optimizer and `extra` are of one run."""
 
+import sys
+import textwrap
+
 import numpy as np
 import pytest
+from hanging import printed
 from helpers import plain
 from stopped import stops
 
@@ -163,3 +167,44 @@ def test_a_state_that_a_generator_refuses_leaves_all_as_it_was(path, monkeypatch
     with pytest.raises(ValueError, match=refused):
         lrcore.checkpoint.read(path)
     assert run.seen() == before
+
+
+FIRST = """
+    import os, signal, sys, threading, time
+    import numpy as np, lrcore
+
+    class Signals:
+        def find_spec(name, path, target=None):
+            if name == "lrcore.checkpoint._layout":
+                try:
+                    os.kill(os.getpid(), signal.SIGUSR1)
+                    time.sleep(0.2)
+                except BaseException:
+                    print("the import ends")
+                    raise
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    assert "lrcore.checkpoint" not in sys.modules
+    sys.meta_path.insert(0, Signals)
+    signal.signal(signal.SIGUSR1, interrupt)
+    path, opt = sys.argv[1], lrcore.SGD(np.ones(3))
+    try:
+        getattr(opt, sys.argv[2])(path)
+    except KeyboardInterrupt:
+        print("the call ends")
+    save = lambda: (opt.save_async(path).wait(), print(opt.load(path).step))
+    thread = threading.Thread(target=save)
+    thread.start()
+    thread.join()
+"""
+"""A signal comes while the first call imports what saves."""
+
+
+@pytest.mark.parametrize("call", ["save", "save_async", "load"])
+def test_an_error_in_the_first_call_does_not_end_what_it_imports(call, path):
+    """It would leave the lock of a module taken, for which other threads wait."""
+    script = textwrap.dedent(FIRST)
+    command = [sys.executable, "-W", "ignore", "-c", script, path, call]
+    assert printed(command) == "the call ends\n0"

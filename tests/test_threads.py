@@ -9,7 +9,7 @@ from functools import cache, partial
 
 import numpy as np
 import pytest
-from compiled import ISAS, NATIVE, ROOT, paths_of
+from compiled import NATIVE, ROOT, paths_of
 from interrupted import TRIALS
 
 import lrcore
@@ -300,14 +300,7 @@ def sanitized(tmp_path_factory):
     It knows the GIL, which is a lock of the system.
     """
     folder = tmp_path_factory.mktemp("sanitized")
-    flags = (*SANITIZED, "-O1")
-    toolchain = NATIVE._replace(
-        openmp=False,
-        isas={**ISAS, "baseline": [*ISAS["baseline"], *flags]},
-        flags=flags,
-        link_flags=SANITIZED,
-    )
-    toolchain.package(folder)
+    NATIVE.sanitized("-fsanitize=thread").package(folder)
     return folder
 
 

@@ -19,6 +19,7 @@ extensions = [
     "optimizer_pages",
     "public_names",
     "repository",
+    "schedule_pictures",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
@@ -26,6 +27,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
+    "surface_page",
 ]
 exclude_patterns = [
     *("_extensions", "gallery", "scripts/*.ipynb"),

@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import numpy as np
-import pytest
 from helpers import KINDS
 from pages import code_blocks, run
 from table import ROWS

@@ -11,7 +11,8 @@ import pytest
 from pages import code_blocks, run
 
 DOCS = Path(__file__).parents[1] / "docs"
-SLOW = {"start/tutorial.md", "understand/schedules.md"}  # pages whose code takes seconds
+# Pages whose code takes seconds.
+SLOW = {"start/tutorial.md", "understand/schedules.md"}
 
 
 def parameters():

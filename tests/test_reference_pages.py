@@ -2,7 +2,7 @@
 
 import re
 from importlib import import_module
-from inspect import ismodule
+from inspect import isclass, ismodule
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 import lrcore
 from lrcore.optimizers.base import docs
 from lrcore.optimizers.base.common import Common
+from lrcore.schedules import Schedule
 
 PAGES = Path(__file__).parents[1] / "docs" / "reference"
 LISTS = [
@@ -77,3 +78,24 @@ def test_the_page_of_an_optimizer_has_its_own_parameters():
     assert "**others\n    Elsewhere.\n" in text
     assert docs.own(lrcore.RMSprop) == names[1:]
     assert "clip_norm : " in lrcore.RMSprop.__doc__
+
+
+def within(schedule):
+    """Return the classes of a schedule and of those within it."""
+    found = {type(schedule)}
+    for value in vars(schedule).values():
+        for each in value if isinstance(value, tuple) else (value,):
+            if isinstance(each, Schedule):
+                found |= within(each)
+    return found
+
+
+def test_the_gallery_shows_each_schedule():
+    text = (PAGES / "schedule_gallery.md").read_text()
+    shown = set()
+    for block in re.findall(r"^```\{schedules\}\n(.*?)^```", text, re.M | re.S):
+        for words in block.splitlines():
+            shown |= within(lrcore.schedules.parse(words))
+    kinds = {getattr(lrcore.schedules, name) for name in names_of(lrcore.schedules)}
+    kinds = {k for k in kinds if isclass(k) and issubclass(k, Schedule)}
+    assert kinds - shown == {Schedule, lrcore.schedules.Function}

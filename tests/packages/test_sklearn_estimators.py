@@ -3,6 +3,8 @@
 import copy
 import io
 import pickle
+import re
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -275,6 +277,18 @@ def test_wrong_arguments_change_nothing(given, message):
     if "solver" not in given:
         with pytest.raises((TypeError, ValueError), match=message):
             small(**given).partial_fit(X, Y, classes=range(10))
+
+
+def test_the_code_of_the_page_prints_what_follows_it(capsys):
+    page = Path(__file__).parents[2] / "docs" / "how_to" / "coming_from_sklearn.md"
+    blocks = re.findall(
+        r"```python\n(.*?)```\n\n```text\n(.*?)```", page.read_text(), re.DOTALL
+    )
+    assert len(blocks) == 2
+    names = {}
+    for block, wanted in blocks:
+        exec(block, names)
+        assert capsys.readouterr().out == wanted
 
 
 def test_an_unknown_argument_is_refused():

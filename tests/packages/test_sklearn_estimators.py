@@ -6,12 +6,12 @@ import pickle
 import re
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pytest
 
 pytest.importorskip("sklearn", reason="needs scikit-learn: make test-packages")
 
+import joblib
 from sklearn.base import clone
 from sklearn.datasets import load_digits, make_regression
 from sklearn.model_selection import GridSearchCV, cross_validate

@@ -94,6 +94,15 @@ def test_the_losses_are_those_of_scikit_learn(given):
     agree(*classifiers(*digits(), **given))
 
 
+@pytest.mark.parametrize("classes", [2, 10])
+def test_probabilities_of_0_and_1(classes):
+    x, y = digits(classes)
+    theirs, ours = classifiers(1e4 * x, y, max_iter=3, learning_rate_init=1e-6)
+    agree(theirs, ours)
+    assert ours.loss_ > 5  # -log 2^-52 is 36
+    assert {0.0, 1.0} < {*ours.predict_proba(1e4 * x).ravel()}
+
+
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_over_many_epochs(solver):
     theirs, ours = classifiers(

@@ -42,7 +42,7 @@ class MLPClassifier(Trained, neural_network.MLPClassifier):
     ----------
     optimizer_ : lrcore.Optimizer
         The optimizer of the last `fit`, with which `partial_fit` goes on: `lr`, `t`,
-        `report`.  There is none with ``solver="lbfgs"``, which is scikit-learn's own.
+        `report`.  A fit with ``solver="lbfgs"``, which is scikit-learn's, makes none.
 
     All others are scikit-learn's.
 

@@ -111,13 +111,11 @@ class Trained:
                 "takes one epoch only"
             )
         train, held_out = self._split(X, y, sample_weight)
-        batches = self._batches(*train)
-        opt = self._continued() if incremental else None
-        if opt is None:
-            self._asked = _optimizer.Asked.by(self)
-            opt = self._asked.made(self.coefs_, self.intercepts_)
-            self.optimizer_ = opt
-        network = self._network()
+        if incremental and hasattr(self, "optimizer_"):
+            self._continue()
+        else:
+            self._begin()
+        network, batches = self._network(), self._batches(*train)
         try:
             self.n_iter_ = 0
             for _ in range(self.max_iter):
@@ -182,26 +180,32 @@ class Trained:
                     stacklevel=6,
                 )
         random = self._random_state if self.shuffle else None
-        y = y.astype(X.dtype, copy=False)
+        dtype = self.coefs_[0].dtype  # of the first samples
+        X, y = X.astype(dtype, copy=False), y.astype(dtype, copy=False)  # noqa: N806
         if weights is not None:
-            weights = weights.astype(X.dtype, copy=False)
+            weights = weights.astype(dtype, copy=False)
         return Batches(X, y, weights, size, random)
 
-    def _continued(self: Any) -> Any:
-        """Return the optimizer of the last fit with coefs_ as they are now, or None.
+    def _begin(self: Any) -> None:
+        """Make the optimizer of coefs_ and intercepts_."""
+        self._asked = _optimizer.Asked.by(self)
+        for name in ("coefs_", "intercepts_"):
+            # After a warm start they are what the user has set, or mapped read-only.
+            own = [np.require(a, requirements=["C", "W"]) for a in getattr(self, name)]
+            setattr(self, name, own)
+        self.optimizer_ = self._asked.made(self.coefs_, self.intercepts_)
 
-        With an average, coefs_ are the average, and the optimizer keeps the params.
+    def _continue(self: Any) -> None:
+        """Give the optimizer of the last fit coefs_ and intercepts_ as they are now.
+
+        With an average, they are the average, and the optimizer keeps the params.
         """
-        opt = getattr(self, "optimizer_", None)
-        if opt is None:
-            return None
-        arrays = _optimizer.arrays_of(opt)
-        if not opt._kept():
+        arrays = _optimizer.arrays_of(self.optimizer_)
+        if not self.optimizer_._kept():
             for a, now in zip(arrays, self.coefs_ + self.intercepts_, strict=True):
                 a[...] = now
         half = len(arrays) // 2
         self.coefs_, self.intercepts_ = arrays[:half], arrays[half:]
-        return opt
 
     def _network(self: Any) -> Network:
         loss = self.loss
@@ -236,13 +240,15 @@ class Trained:
         _optimizer.end_epoch(self)
         if self._no_improvement_count <= self.n_iter_no_change:
             return False
-        self._no_improvement_count = 0
         what = "Validation score" if self.early_stopping else "Training loss"
-        return _optimizer.stops(
+        ends = _optimizer.stops(
             self,
             f"{what} did not improve more than tol={self.tol:f} for "
             f"{self.n_iter_no_change} consecutive epochs.",
         )
+        if not ends:
+            self._no_improvement_count = 0
+        return ends
 
     def _averaged(self: Any) -> AbstractContextManager[None]:
         """Put the optimizer's average into coefs_ and intercepts_, if it keeps one."""

@@ -94,6 +94,15 @@ def test_the_losses_are_those_of_scikit_learn(given):
     agree(*classifiers(*digits(), **given))
 
 
+@pytest.mark.parametrize("classes", [2, 10])
+def test_probabilities_of_0_and_1(classes):
+    x, y = digits(classes)
+    theirs, ours = classifiers(1e4 * x, y, max_iter=3, learning_rate_init=1e-6)
+    agree(theirs, ours)
+    assert ours.loss_ > 5  # -log 2^-52 is 36
+    assert {0.0, 1.0} < {*ours.predict_proba(1e4 * x).ravel()}
+
+
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_over_many_epochs(solver):
     theirs, ours = classifiers(
@@ -167,6 +176,19 @@ def test_samples_in_float32_and_in_columns():
 # --- going on -------------------------------------------------------------------------
 
 
+def test_partial_fit_reduces_the_rate():
+    given = {
+        "solver": "sgd", "learning_rate": "adaptive", "tol": 9.0,
+        "n_iter_no_change": 1, "random_state": 0, "learning_rate_init": 0.1,
+    }  # fmt: skip
+    pair = [module.MLPRegressor(**given) for module in (neural_network, lrcore.sklearn)]
+    for _ in range(6):
+        for each in pair:
+            each.partial_fit(*diabetes())
+    agree(*pair)
+    assert pair[1].optimizer_.lr == pytest.approx(0.1 / 5**2)
+
+
 def test_partial_fit():
     x, y = digits()
     pair = [
@@ -211,6 +233,29 @@ def test_weights_that_were_set_are_those_that_go_on():
         each.intercepts_ = [b + 1 for b in each.intercepts_]
         each.partial_fit(*digits())
     agree(theirs, ours)
+
+
+def test_samples_of_another_dtype_go_on_in_that_of_the_first():
+    x, y = digits()
+    for first, then in (("f", "d"), ("d", "f")):
+        theirs, ours = classifiers(x.astype(first), y, max_iter=3, warm_start=True)
+        for each in (theirs, ours):
+            each.partial_fit(x.astype(then), y)
+            each.fit(x.astype(then), y)
+        agree(theirs, ours, 1e-4)  # as in the test above
+
+
+def test_a_warm_start_takes_arrays_of_any_kind():
+    theirs, ours = classifiers(*digits(), max_iter=3, warm_start=True)
+    for each in (theirs, ours):
+        each.coefs_[0] = np.asfortranarray(each.coefs_[0])
+        each.coefs_[1] = np.repeat(each.coefs_[1], 2, axis=1)[:, ::2]
+        each.fit(*digits())
+    agree(theirs, ours)
+    for a in ours.coefs_:
+        a.flags.writeable = False
+    ours.fit(*digits())
+    assert ours.coefs_[0].flags.writeable
 
 
 def test_early_stopping_then_partial_fit():

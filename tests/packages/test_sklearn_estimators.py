@@ -3,13 +3,15 @@
 import copy
 import io
 import pickle
+import re
+from pathlib import Path
 
-import joblib
 import numpy as np
 import pytest
 
 pytest.importorskip("sklearn", reason="needs scikit-learn: make test-packages")
 
+import joblib
 from sklearn.base import clone
 from sklearn.datasets import load_digits, make_regression
 from sklearn.model_selection import GridSearchCV, cross_validate
@@ -152,8 +154,7 @@ def test_it_predicts_with_the_average(early_stopping):
 # --- searches and copies --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
-def test_a_grid_search_over_rates(n_jobs):
+def test_a_grid_search_over_rates():
     search = GridSearchCV(
         small(optimizer="AdamW", max_iter=10),
         {
@@ -161,7 +162,6 @@ def test_a_grid_search_over_rates(n_jobs):
             "optimizer_options": [None, {"weight_decay": 0.1}],
         },
         cv=2,
-        n_jobs=n_jobs,
         error_score="raise",
     ).fit(X, Y)
     assert search.best_params_["learning_rate_init"] != 1e-5
@@ -219,12 +219,14 @@ def test_a_copy_goes_on_as_the_original(given, copied):
 
 
 def test_a_file_that_is_mapped_read_only(tmp_path):
-    clf = small().fit(X, Y)
+    clf = small(warm_start=True).fit(X, Y)
     joblib.dump(clf, tmp_path / "clf.joblib")
-    mapped = joblib.load(tmp_path / "clf.joblib", mmap_mode="r")
-    assert not mapped.coefs_[0].flags.writeable
-    assert (mapped.predict(X) == clf.predict(X)).all()
-    assert same(mapped.partial_fit(X, Y), clf.partial_fit(X, Y))
+    for train in ("partial_fit", "fit"):
+        mapped = joblib.load(tmp_path / "clf.joblib", mmap_mode="r")
+        assert not mapped.coefs_[0].flags.writeable
+        assert (mapped.predict(X) == clf.predict(X)).all()
+        expected = getattr(copy.deepcopy(clf), train)(X, Y)
+        assert same(getattr(mapped, train)(X, Y), expected)
 
 
 def test_a_clone_is_untrained_and_the_repr_has_what_differs():
@@ -275,6 +277,18 @@ def test_wrong_arguments_change_nothing(given, message):
     if "solver" not in given:
         with pytest.raises((TypeError, ValueError), match=message):
             small(**given).partial_fit(X, Y, classes=range(10))
+
+
+def test_the_code_of_the_page_prints_what_follows_it(capsys):
+    page = Path(__file__).parents[2] / "docs" / "how_to" / "coming_from_sklearn.md"
+    blocks = re.findall(
+        r"```python\n(.*?)```\n\n```text\n(.*?)```", page.read_text(), re.DOTALL
+    )
+    assert len(blocks) == 2
+    names = {}
+    for block, wanted in blocks:
+        exec(block, names)
+        assert capsys.readouterr().out == wanted
 
 
 def test_an_unknown_argument_is_refused():

@@ -6,12 +6,11 @@ reads moments of `time.monotonic` as doubles, and at each sends SIGINT, as Ctrl-
 
 import os
 import random
-import select
 import signal
 import struct
 import subprocess
 import sys
-from time import monotonic
+from time import monotonic, sleep
 
 TRIALS = int(os.environ.get("LRCORE_TRIALS", "100"))
 """How many times each call is interrupted; 10,000 and more show what is rare."""
@@ -65,12 +64,11 @@ class Keyboard:
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
             start_new_session=True,
             bufsize=0,
         )
-        self.under_way = False
-        self.before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.asked = self.come = 0
+        self.before = signal.signal(signal.SIGINT, self)
         return self
 
     def __exit__(self, *_):
@@ -78,18 +76,21 @@ class Keyboard:
         self.process.communicate()
         signal.signal(signal.SIGINT, self.before)
 
+    def __call__(self, *_):
+        self.come += 1
+        raise KeyboardInterrupt
+
     def set(self, moment):
         """Let the signal come at a moment."""
-        if self.under_way:
-            self.process.stdout.read(1)
-        self.under_way = True
+        self.asked += 1
         self.process.stdin.write(struct.pack("d", moment))
 
     def settle(self):
-        """Return when the signal has been sent."""
-        # What says so is read by the next `set`: no signal comes between these two.
-        said, _, _ = select.select([self.process.stdout], [], [], LIMIT)
-        assert said, "the other process sends nothing"
+        """Return when the signal has come."""
+        last = monotonic() + LIMIT
+        while self.come < self.asked:
+            assert monotonic() < last, "the other process sends nothing"
+            sleep(1e-5)
 
 
 def _duration(begin, times=5):
@@ -132,7 +133,6 @@ def press(pid):
             pass
         assert os.getppid() == pid
         os.kill(pid, signal.SIGINT)
-        os.write(1, b".")
 
 
 if __name__ == "__main__":

@@ -55,11 +55,6 @@ default_role = "py:obj"  # of docstrings: a name in single backticks
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 templates_path = ["_templates"]
-# Their members are described on their own pages.
-autosummary_context = {
-    "described_elsewhere": "Optimizer, Schedule, Dimension, tuple, dict, Exception, "
-    "object"
-}
 
 # --- scripts --------------------------------------------------------------------------
 

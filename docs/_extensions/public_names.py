@@ -153,6 +153,26 @@ def fields_as_definitions(app, what, name, obj, options, lines):
     lines[:] = made
 
 
+def described_elsewhere(names: list[str]) -> dict[str, str]:
+    """Return for each class the ancestors whose members do not stand on its page.
+
+    They are those with pages of their own, those of other packages, and theirs.
+    """
+    things = {name: found(name) for name in names}
+    with_pages = [each for each in things.values() if isclass(each)]
+    elsewhere = {}
+    for name, kind in things.items():
+        if isclass(kind):
+            others = [
+                base
+                for base in kind.__mro__[1:]
+                if base in with_pages or not base.__module__.startswith("lrcore")
+            ]
+            hidden = {each.__name__ for base in others for each in base.__mro__}
+            elsewhere[name] = ", ".join(sorted(hidden))
+    return elsewhere
+
+
 def write_pages(app):
     """Write the page of each name that the pages in Markdown list."""
     folder = Path(app.srcdir, "reference")
@@ -171,6 +191,7 @@ def write_pages(app):
     source = Path(app.doctreedir, "public_names.rst")
     source.parent.mkdir(parents=True, exist_ok=True)
     source.write_text(f".. autosummary::\n   :toctree:\n\n{text}")
+    app.config.autosummary_context = {"elsewhere": described_elsewhere(names)}
     with mock(ABSENT):
         generate_autosummary_docs([str(source)], str(folder / PAGES), app=app)
 

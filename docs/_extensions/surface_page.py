@@ -29,9 +29,11 @@ PAGE = """
     </label>
   </div>
   <canvas width="720" height="480" tabindex="0" role="application"></canvas>
-  <p><button name="again">Back to the start</button>
+  <p class="lrcore-choices">
+    <button name="again">Back to the start</button>
     <button name="one">One step</button>
-    <button name="many">200 steps</button></p>
+    <button name="many">200 steps</button>
+  </p>
   <p role="status" aria-live="polite"></p>
   <noscript><p>This page needs JavaScript.</p></noscript>
 </div>

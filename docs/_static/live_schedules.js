@@ -7,7 +7,7 @@
   const { steps, tables } = SCHEDULES;
   const last = steps.at(-1);
   // The box of the curve, in units of the picture.
-  const [left, right, top, bottom] = [62, 630, 12, 284];
+  const [left, right, top, bottom] = [76, 630, 12, 276];
 
   // The curve at some settings of the sliders: the last one changes fastest.
   function curve(table, places) {
@@ -39,7 +39,7 @@
     for (let step = 0; step <= last; step += 200) {
       parts.push(element("text", { x: x(step), y: bottom + 20, "text-anchor": "middle" }, step));
     }
-    parts.push(element("text", { x: right, y: bottom + 38, "text-anchor": "end" }, "step"));
+    parts.push(element("text", { x: right, y: bottom + 44, "text-anchor": "end" }, "step"));
     const points = values.map((value, k) => `${x(steps[k])},${y(value)}`).join(" ");
     parts.push(element("polyline", { class: "curve", points }));
     svg.replaceChildren(...parts);

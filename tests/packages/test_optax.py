@@ -156,7 +156,7 @@ def test_the_schedules_of_the_page_are_those_of_optax():
     for theirs, ours in rows:
         theirs = eval(theirs, {**vars(optax), **pair})
         ours = eval(ours, {**vars(lrcore.schedules), **own})
-        for t in (0, 1, 9, 10, 50, 99, 100, 101, 149):
+        for t in (0, 9, 50, 100, 149):
             assert float(theirs(t)) == pytest.approx(ours(t), rel=1e-6, abs=1e-8), t
 
 

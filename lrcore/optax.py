@@ -11,6 +11,17 @@
 arguments and, where there is a ``convention="optax"``, its defaults.  Params may be JAX
 or NumPy arrays.  docs/how_to/coming_from_optax.md says what changes; `lrcore.jax_ffi`
 steps inside of jit.
+
+Examples
+--------
+>>> import jax.numpy as jnp, lrcore.optax, optax
+>>> opt = lrcore.optax.adamw(0.1, weight_decay=0.0)
+>>> params = {"w": jnp.ones(3)}
+>>> state = opt.init(params)
+>>> grads = {"w": jnp.array([1.0, -2.0, 0.0])}
+>>> updates, state = opt.update(grads, state, params)
+>>> optax.apply_updates(params, updates)["w"].round(4)
+Array([0.9, 1.1, 1. ], dtype=float32)
 """
 
 from __future__ import annotations
@@ -179,6 +190,23 @@ class _Run:
                 )
 
 
+def _run_of(state: Any) -> _Run:
+    """Return the run of a state, after checking that it is the last one."""
+    if not isinstance(state, State):
+        raise TypeError(
+            "state: expected what init or the update before returned, found "
+            f"{shown(state)}; the order is update(grads, state, params)"
+        )
+    run = state._run
+    if state.count != run.count:
+        raise RuntimeError(
+            f"state: found that of {state.count} updates, which a later one has "
+            f"changed in place ({run.count} now); use the state that the last update "
+            "returned, or keep copy.deepcopy(state)"
+        )
+    return run
+
+
 def _made(kind: type[lrcore.Optimizer], name: str) -> Callable[..., Any]:
     """Return the function of an optimizer."""
     convention = "optax" if "optax" in kind._conventions else "torch"
@@ -200,18 +228,7 @@ def _made(kind: type[lrcore.Optimizer], name: str) -> Callable[..., Any]:
             updates: Any, state: State, params: Any = None, *, value: Any = None,
             **others: Any,
         ) -> tuple[Any, State]:  # fmt: skip
-            if not isinstance(state, State):
-                raise TypeError(
-                    "state: expected what init or the update before returned, found "
-                    f"{shown(state)}; the order is update(grads, state, params)"
-                )
-            run = state._run
-            if state.count != run.count:
-                raise RuntimeError(
-                    f"state: found that of {state.count} updates, which a later one "
-                    f"has changed in place ({run.count} now); use the state that the "
-                    "last update returned, or keep copy.deepcopy(state)"
-                )
+            run = _run_of(state)
             if params is None:
                 raise ValueError(
                     "params: expected the params, found None; call "
@@ -224,16 +241,20 @@ def _made(kind: type[lrcore.Optimizer], name: str) -> Callable[..., Any]:
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = _DOC.format(name=kind.__name__, convention=convention)
-    function.__signature__ = _signature(kind)  # type: ignore[attr-defined]
+    function.__signature__ = _signature(kind, convention)  # type: ignore[attr-defined]
     return function
 
 
-def _signature(kind: type[lrcore.Optimizer]) -> Signature:
+def _signature(kind: type[lrcore.Optimizer], convention: str) -> Signature:
     """Return the signature of the function of an optimizer."""
-    names = ["mask", *(name for name in kind._fields if name != "lr")]
+    defaults = kind._settled({"convention": convention})
+    rate = defaults.pop("lr")
     return Signature(
-        [Parameter("learning_rate", Parameter.POSITIONAL_OR_KEYWORD, default=None)]
-        + [Parameter(name, Parameter.KEYWORD_ONLY, default=None) for name in names]
+        [Parameter("learning_rate", Parameter.POSITIONAL_OR_KEYWORD, default=rate)]
+        + [
+            Parameter(name, Parameter.KEYWORD_ONLY, default=default)
+            for name, default in {"mask": None, **defaults}.items()
+        ]
     )
 
 

@@ -145,19 +145,13 @@ class Optimizer(_thinc.Optimizer):
             "learn_rate": defaults["lr"] if learn_rate is None else learn_rate,
             "L2": L2,
             "grad_clip": grad_clip,
+            **_betas(name, defaults.get("betas", ()), beta1, beta2),
         }
-        for argument, value in given.items():
-            if not (isinstance(value, str) or hasattr(value, "__iter__")):
-                NONNEGATIVE.or_schedule(argument, value)
-        if beta1 is not None or beta2 is not None:
-            betas = defaults.get("betas", ())
-            if len(betas) != 2:
-                has = f"betas={betas}" if betas else "no betas"
-                raise TypeError(f"beta1, beta2: expected None, as {name} has {has}")
-            given["beta1"] = betas[0] if beta1 is None else beta1
-            given["beta2"] = betas[1] if beta2 is None else beta2
         if eps is not None:
             given["eps"] = eps
+        for argument, value in given.items():
+            if not hasattr(value, "__iter__"):  # neither text, list nor generator
+                NONNEGATIVE.or_schedule(argument, value)
         super().__init__(
             L2_is_weight_decay=L2_is_weight_decay,
             use_averages=use_averages,
@@ -284,6 +278,19 @@ def _configured_signature() -> Any:
 
 
 configured.__signature__ = _configured_signature()  # type: ignore[attr-defined]
+
+
+def _betas(name: str, defaults: tuple[Any, ...], beta1: Any, beta2: Any) -> Hyper:
+    """Return beta1 and beta2 by name, if one is given."""
+    if beta1 is None and beta2 is None:
+        return {}
+    if len(defaults) != 2:
+        has = f"betas={defaults}" if defaults else "no betas"
+        raise TypeError(f"beta1, beta2: expected None, as {name} has {has}")
+    return {
+        "beta1": defaults[0] if beta1 is None else beta1,
+        "beta2": defaults[1] if beta2 is None else beta2,
+    }
 
 
 def _why_not(kind: type[lrcore.Optimizer]) -> str:

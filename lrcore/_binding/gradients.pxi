@@ -26,17 +26,40 @@ cdef class Gradients(Held):
             self.refuse(grads)
         if self.converts:
             self.convert_all()
-        return self.accept_all(grads)
+        if not self.accept_all() and not (self.view_all() and self.accept_all()):
+            self.refuse(grads)
+        return 0
 
-    cdef int accept_all(self, grads) except -1:
-        """Point the tensors to the held gradients.  User code runs only for a message
-        that refuses one."""
+    cdef bint accept_all(self) except -1:
+        """Point the tensors to the held gradients; False if one is unfit.  This runs no
+        user code."""
         cdef Py_ssize_t i
         self.some_absent = False
         for i in range(self.n):
             if not self.accept(i, <object>self.leaf[i].grad):
-                self.refuse(grads)
-        return 0
+                return False
+        return True
+
+    cdef bint view_all(self) except -1:
+        """Hold arrays of the same memory instead of held gradients that are no arrays;
+        False if all are."""
+        cdef Py_ssize_t i
+        cdef bint some = False
+        for i in range(self.n):
+            g = <object>self.leaf[i].grad
+            array = as_array(g, self.params[i], self.converts)
+            if array is not g:
+                self.hold(i, array)
+                some = True
+        if some and self.converts:
+            self.convert_all()
+        return some
+
+    cdef void hold(self, Py_ssize_t i, g) noexcept:
+        """Hold another gradient for leaf i."""
+        Py_INCREF(g)
+        Py_DECREF(<object>self.leaf[i].grad)
+        self.leaf[i].grad = <PyObject *>g
 
     cdef int refuse(self, grads) except -1:
         """Say why a step with these gradients is refused."""
@@ -56,10 +79,7 @@ cdef class Gradients(Held):
             return 0
         with np.errstate(all="ignore"):  # a number out of range becomes infinite
             for i in found:
-                g = self.convert(i, <object>self.leaf[i].grad)
-                Py_INCREF(g)
-                Py_DECREF(<object>self.leaf[i].grad)
-                self.leaf[i].grad = <PyObject *>g
+                self.hold(i, self.convert(i, <object>self.leaf[i].grad))
         return 0
 
     cdef bint to_convert(self, Py_ssize_t i, g) except -1:

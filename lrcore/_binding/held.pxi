@@ -49,11 +49,14 @@ cdef Py_ssize_t index_of(container, key):
 
 
 cdef object as_array(g, cnp.ndarray p, bint converts):
-    """A NumPy scalar of p's dtype, such as g.mean(), as an array; of any dtype, if
-    gradients are converted.  Any other object is returned as it is."""
+    """An array for a gradient that is none: of a NumPy scalar of p's dtype, such as
+    g.mean() (of any dtype, if gradients are converted), or of the same memory.  Any other
+    object is returned as it is.  This may run the user's code."""
+    if g is None or cnp.PyArray_Check(g):
+        return g
     cdef object own = p.descr  # the subclass of an array may have another `dtype`
     fit = type(g) is own.type or (converts and issubclass(type(g), np.generic))
-    return np.array(g) if fit else g
+    return np.array(g) if fit else array_checks.viewed(g)
 
 
 cdef Py_ssize_t length(obj, bint as_dict):

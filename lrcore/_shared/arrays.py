@@ -17,6 +17,7 @@ from typing import Any, ClassVar, TypeGuard
 import numpy as np
 
 from lrcore._shared.foreign import (
+    RAW,
     advice_for_dtype,
     advice_for_gradient,
     advice_for_param,
@@ -54,6 +55,21 @@ def bare(a: np.ndarray) -> np.ndarray:
     A subclass may override dtype, shape, flags, and what NumPy's functions do with it.
     """
     return a if type(a) is np.ndarray else np.ndarray.view(a, np.ndarray)
+
+
+def viewed(g: Any) -> Any:
+    """Return an array of the memory of an object with DLPack or a buffer of numbers.
+
+    Anything else, such as raw bytes, or memory of a GPU, is returned as it is.
+    """
+    try:
+        if hasattr(type(g), "__dlpack__"):
+            return g if is_array(g) else np.from_dlpack(g)
+        if isinstance(g, np.generic) or memoryview(g).format in RAW:
+            return g
+        return np.asarray(memoryview(g))
+    except Exception:  # theirs
+        return g
 
 
 def readable(

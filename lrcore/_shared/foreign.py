@@ -57,6 +57,11 @@ def advice_for_gradient(found: Any, like: np.dtype[Any]) -> str:
         return "; pass ....detach().cpu().numpy()"
     if library == "cupy":
         return "; pass cupy.asnumpy(...)"
+    if _is_raw(found):
+        return (
+            f"; pass numpy.frombuffer(..., numpy.{like}), with .reshape(p.shape) for a "
+            "matrix p"
+        )
     converts = isinstance(found, (Number, list, tuple)) or library in _LIBRARIES
     if converts or hasattr(type(found), "__array__") or _shares_memory(found):
         return f"; pass numpy.asarray(..., numpy.{like})"
@@ -135,12 +140,25 @@ def _in_a_group(name: str | Place) -> bool:
     return listed and above.above.above is None
 
 
+RAW = ("B", "b", "c")
+"""The formats of buffers that are bytes, not numbers."""
+
+
+def _format(found: Any) -> str | None:
+    """Return the format of an object's buffer; None if it has none, or is a text."""
+    try:
+        return None if isinstance(found, bytes) else memoryview(found).format
+    except Exception:  # theirs: JAX's, for bfloat16
+        return None
+
+
+def _is_raw(found: Any) -> bool:
+    return _format(found) in RAW
+
+
 def _shares_memory(found: Any) -> bool:
     """Return whether NumPy can make an array of an object's buffer of numbers."""
-    try:
-        return not isinstance(found, (str, bytes)) and memoryview(found).format != "B"
-    except TypeError:
-        return False
+    return _format(found) not in (None, *RAW)
 
 
 def _has_arrays(found: Any) -> bool:

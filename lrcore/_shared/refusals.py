@@ -20,6 +20,7 @@ from lrcore._shared.arrays import (
     convertible,
     matches,
     spans,
+    viewed,
     writable,
 )
 from lrcore._shared.containers import MISSING, like_containers, rebound, with_names
@@ -51,7 +52,7 @@ def step_arguments(
             continue
         name = Place("grads", leaf)
         if _gradient(name, g, leaf, converts):
-            apart_from(taken, name, g)
+            apart_from(taken, name, viewed(g))
     raise _moved()
 
 
@@ -62,7 +63,7 @@ def one_gradient(
     leaf = tree.leaves[i]
     _steppable(tree, leaf)
     if g is not None and _gradient("grad", g, leaf, converts):
-        apart_from(spans(_owned(tree, states)), "grad", g)
+        apart_from(spans(_owned(tree, states)), "grad", viewed(g))
     raise _moved()
 
 
@@ -71,6 +72,7 @@ def _gradient(name: Name, g: Any, leaf: Leaf, converts: bool) -> bool:
     p = bare(leaf.array)
     if type(g) is p.dtype.type and p.ndim == 0:  # what g.mean() gives
         return False
+    g = viewed(g)
     can_be = convertible(g, p)
     try:
         matches(name, g, Place("params", leaf), p)
@@ -118,7 +120,7 @@ def zeroable(names: Sequence[Name], grads: Sequence[np.ndarray]) -> None:
                 ValueError,
                 name,
                 "found a read-only array, which zero_grads could not zero; "
-                "pass ....copy()",
+                "pass numpy.array(...)",
             )
     apart(named)
 

@@ -2,7 +2,9 @@
 
 import copy
 import pickle
+import re
 from inspect import signature
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -141,6 +143,21 @@ def test_schedules_of_optax_and_of_lrcore(double):
     betas = lrcore.optax.adam(jnp.float32(0.5), betas=(lambda t: jnp.float32(0.5), 0.9))
     _, state = walk(betas, params, grads)
     assert state.core.lr == 0.5
+
+
+def test_the_schedules_of_the_page_are_those_of_optax():
+    page = Path(__file__).parents[2] / "docs" / "how_to" / "coming_from_optax.md"
+    _, table = page.read_text().split("| optax | lrcore.schedules |\n")
+    rows = re.findall(r"^\| `(.*?)` \| `(.*?)` \|$", table.split("\n\n")[0], re.M)
+    assert len(rows) == 8
+    lengths = {"a": 9, "b": 50}
+    pair = {k: optax.cosine_decay_schedule(0.1, n) for k, n in lengths.items()}
+    own = {k: Cosine(0.1, total=n) for k, n in lengths.items()}
+    for theirs, ours in rows:
+        theirs = eval(theirs, {**vars(optax), **pair})
+        ours = eval(ours, {**vars(lrcore.schedules), **own})
+        for t in (0, 9, 50, 100, 149):
+            assert float(theirs(t)) == pytest.approx(ours(t), rel=1e-6, abs=1e-8), t
 
 
 def test_at_the_end_of_a_chain(double):

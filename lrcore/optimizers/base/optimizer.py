@@ -134,7 +134,9 @@ class Optimizer(Grown, Averaged, Reporting, Saved, OnDisk, Copied):
         ----------
         grads : of the same structure as params
             Gradients of the same dtype, shape and memory order as their parameters,
-            read, and zeroed if `zero_grads` is set.  With groups: a list with one
+            read, and zeroed if `zero_grads` is set.  Objects with DLPack (CPU arrays of
+            JAX, tensors of torch) and buffers of numbers (``array.array``, memoryviews)
+            are read where they are, without a copy.  With groups: a list with one
             structure per group.  An array without axes also takes a NumPy scalar of its
             dtype, such as ``g.mean()``.  None for an array without a gradient: the
             array, its state and its averages do not change, and it has no weight decay;

@@ -79,6 +79,10 @@ OWN_FUNCTIONS = ["-Wl,-Bsymbolic"] if sys.platform == "linux" else []
 # Those of lrcore.get_include(): the last three are for extensions, such as Cython's.
 HEADERS = ["lrcore.h", "lrcore_import.h", "lrcore_functions.h", "lrcore_functions.def"]
 
+# An editable installation puts this folder on the path, where Cython finds
+# lrcore/__init__.pxd for `cimport lrcore`; in other modes only Python would find it.
+EDITABLE = {"editable_wheel": {"mode": "compat"}}
+
 OPENMP_PROBE = """
 #include <omp.h>
 int main(void) { return omp_pause_resource_all(omp_pause_hard); }
@@ -177,6 +181,7 @@ class BuildExt(build_ext):
         if stale:
             print(f"Compiling {len(stale)} of {len(objects)} files:", flush=True)
         side_by_side(Object.compile, stale, self.parallel)
+        self.weaken(objects[0].path)
         self.link(
             [str(obj.path) for obj in objects],
             self.get_ext_fullpath(extension.name),
@@ -186,6 +191,17 @@ class BuildExt(build_ext):
         include.mkdir(parents=True, exist_ok=True)
         for header in HEADERS:
             shutil.copy(SRC_C / header, include)
+
+    def weaken(self, binding):
+        """Make Python's symbols weak in the binding.
+
+        So a program without Python can be linked with the extension: they stay 0 there,
+        and nothing calls them.
+        """
+        if sys.platform != "linux" or not (objcopy := shutil.which("objcopy")):
+            return
+        names = [f"--weaken-symbol={name}" for name in ("Py*", "_Py*")]
+        subprocess.run([objcopy, "--wildcard", *names, str(binding)], check=True)
 
     def compile_command(self):
         """Return the command that compiles a file.
@@ -349,7 +365,7 @@ def main():
         setup(
             ext_modules=[Extension("lrcore._core", ["lrcore/_core.pyx"])],
             cmdclass={"build_ext": BuildExt, "sdist": Sdist},
-            options={} if here else elsewhere,
+            options=EDITABLE if here else EDITABLE | elsewhere,
         )
 
 

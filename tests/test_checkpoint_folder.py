@@ -3,7 +3,10 @@
 import errno
 import math
 import os
+import subprocess
+import sys
 from io import FileIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -165,3 +168,12 @@ def test_wrong_arguments(tmp_path):
             assert refused(checkpoint.save, opt, step=value)
     assert message(lrcore.Checkpoint, np.ones(1)).startswith("folder: expected a path")
     assert checkpoint.paths == []
+
+
+@pytest.mark.skipif(
+    not os.path.isdir("/proc/self/fd"), reason="there is no list of open files"
+)
+def test_checkpoints_where_the_system_is_like_windows(tmp_path):
+    command = [sys.executable, Path(__file__).with_name("like_windows.py"), tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.stdout.split() == ["replaced", "refused", "kept"], done.stderr

@@ -95,8 +95,7 @@ def test_a_loop_in_cython(tmp_path):
     """Its steps are those of lrcore's optimizers, and its errors name the argument."""
     folder = tmp_path / "cython_loop"
     shutil.copytree(EXAMPLES / "cython_loop", folder)
-    # No PYTHONPATH is added: Cython finds lrcore where it is installed, editable or
-    # not.
+    # No PYTHONPATH: Cython finds lrcore where it is installed, editable or not.
     environment = {**os.environ, "CFLAGS": "-O1 -ffp-contract=off"}
     build = [sys.executable, "setup.py", "-q", "build_ext", "--inplace"]
     run(build, cwd=folder, env=environment)

@@ -2,12 +2,15 @@
 
 The new file is written under another name in the same folder, and is complete on the
 disk (fsync) before it takes the name.  The old one stays as ``NAME.prev``.
+
+A lock says that a file is in use, so that another process does not take it for one that
+a killed save left.  Windows has no such lock and needs none: it does not remove a file
+that is open.  Neither does it rename one, or wait for the names in a folder.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import secrets
 import shutil
@@ -18,6 +21,13 @@ from io import FileIO
 
 from lrcore._shared.forks import in_children
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    _LOCKS = False
+else:
+    _LOCKS = True
+
 PREVIOUS = ".prev"
 """The ending of the name of the file that was there before."""
 
@@ -26,7 +36,10 @@ _UNFINISHED = ".tmp"
 _open: dict[FileIO, int] = {}
 """The files that are being written, each with the thread that does it."""
 
-_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+_NO_LINKS = (
+    *(errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK),
+    errno.EINVAL,  # FAT on Windows
+)
 """The errors of file systems that cannot give a file a second name."""
 
 
@@ -44,16 +57,21 @@ def replacing(path: str) -> Iterator[FileIO]:
     with FileIO(unfinished, "x") as file:
         _open[file] = threading.get_ident()
         try:
-            # The lock says that this file is in use.  The system takes it back when the
-            # process ends, however it ends.
-            with suppress(OSError):
-                fcntl.flock(file, fcntl.LOCK_EX)
+            if (
+                _LOCKS
+            ):  # the system takes it back when the process ends, however it ends
+                with suppress(OSError):
+                    fcntl.flock(file, fcntl.LOCK_EX)
             yield file
             os.fsync(file.fileno())
             _keep(path, unfinished)
+            if not _LOCKS:
+                file.close()
             os.replace(unfinished, path)
         except BaseException:
             with suppress(OSError):
+                if not _LOCKS:
+                    file.close()
                 os.unlink(unfinished)
             raise
         finally:
@@ -73,7 +91,9 @@ in_children(_forked)
 
 
 def sync_folder(folder: str) -> None:
-    """Wait until the names in a folder are on the disk."""
+    """Wait until the names in a folder are on the disk, where the system can."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
     opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(opened)
@@ -118,6 +138,15 @@ def remove_unfinished(folder: str, names: str) -> None:
         for entry in entries:
             ours = entry.name.startswith(f".{names}")
             if ours and entry.name.endswith(_UNFINISHED):
-                with suppress(OSError), FileIO(entry.path) as file:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    os.unlink(entry.path)
+                with suppress(OSError):
+                    _remove_unused(entry.path)
+
+
+def _remove_unused(path: str) -> None:
+    """Remove a file; an error if it is in use."""
+    if not _LOCKS:
+        os.unlink(path)
+        return
+    with FileIO(path) as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.unlink(path)

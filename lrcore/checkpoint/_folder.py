@@ -313,7 +313,8 @@ class Checkpoint:
         for entry in found.entries:
             name = entry.path.name.removesuffix(_durable.PREVIOUS)
             if kept.isdisjoint((entry.path, entry.path.with_name(name))):
-                with suppress(FileNotFoundError):
+                # Windows removes no file that something has open: a later call does.
+                with suppress(FileNotFoundError, PermissionError):
                     entry.path.unlink()
 
 

@@ -87,15 +87,19 @@ def _places(arrays: Iterable[Array]) -> list[int]:
 
 
 def _fresh(size: int) -> mmap.mmap:
+    flags = []
+    if hasattr(mmap, "MAP_PRIVATE"):  # not on Windows, which takes none
+        flags.append(mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     try:
-        memory = mmap.mmap(-1, max(size, 1), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        memory = mmap.mmap(-1, max(size, 1), *flags)
     except OSError:
         raise MemoryError(
             f"save_async: found no memory for a copy of {size:,} bytes; opt.save() "
             "needs none"
         ) from None
-    with suppress(OSError):
-        memory.madvise(mmap.MADV_HUGEPAGE)
+    if hasattr(mmap, "MADV_HUGEPAGE"):  # Linux
+        with suppress(OSError):
+            memory.madvise(mmap.MADV_HUGEPAGE)
     return memory
 
 

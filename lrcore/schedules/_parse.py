@@ -179,6 +179,15 @@ class _Reader:
         method: Callable[..., Any] = self.picked(node, name, methods)
         return method
 
+    def picked_argument(
+        self, node: ast.expr, name: str, things: Mapping[str, Any]
+    ) -> None:
+        """Refuse an unknown name before bind() asks for the one that it stands for."""
+        try:
+            picked("argument", name, things)
+        except ValueError as error:
+            raise _Refused(node, str(error)) from None
+
     def picked(self, node: ast.expr, name: str, things: Mapping[str, Any]) -> Any:
         try:
             return picked("name", name, things)
@@ -208,8 +217,12 @@ class _Reader:
         given = [self.value(arg) for arg in args]
         named = {name: self.value(arg) for name, arg in keywords.items()}
         places: dict[str, Any] = {}
+        has = signature(function)
+        for name, arg in keywords.items():
+            if not any(p.kind == p.VAR_KEYWORD for p in has.parameters.values()):
+                self.picked_argument(arg, name, has.parameters)
         try:
-            places |= signature(function).bind(*args, **keywords).arguments
+            places |= has.bind(*args, **keywords).arguments
             schedule: Schedule = function(*given, **named)
         except (ArithmeticError, TypeError, ValueError) as error:
             about = str(error).partition(":")[0].partition("[")[0]

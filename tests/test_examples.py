@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-# problem.py is no script: tests/test_cli_compare.py runs it.
-SCRIPTS = sorted({*EXAMPLES.glob("*.py")} - {EXAMPLES / "problem.py"})
+# problem.py is no script: test_cli_compare.py runs it.  The others need a package, and
+# tests/packages/test_package_examples.py runs them.
+OTHERS = ("problem.py", "autograd_mlp.py", "jax_loop.py", "pytensor_loop.py")
+SCRIPTS = sorted({*EXAMPLES.glob("*.py")} - {EXAMPLES / name for name in OTHERS})
 
 
 def run(name, folder, *arguments):

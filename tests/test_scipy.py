@@ -203,6 +203,30 @@ def test_wrong_bounds(bounds):
         minimize(quadratic, [0.0, 0.0], jac=slope, bounds=bounds, method=sgd())
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"lr": -1.0}, "^lr: expected"),
+        ({"lr": "found"}, "^lr: expected"),
+        ({"learning_rate": 0.1}, "^SGD: .*learning_rate"),
+        ({"lr": "find", "momentum": "a"}, "^momentum: expected"),
+        ({"swa_start": 1, "mechanic": 3}, "^mechanic: expected"),
+    ],
+    ids=str,
+)
+def test_wrong_options_are_refused_before_a_run(given, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        lrcore.scipy.method("sgd", **given)
+
+
+def test_a_check_of_options_leaves_schedules_as_they_are():
+    plateau = lrcore.ReduceOnPlateau(0.25)
+    way = lrcore.scipy.method("sgd", lr=plateau)
+    found = minimize(quadratic, [0.0], jac=slope, method=way, options={"maxiter": 9})
+    same = minimize(quadratic, [0.0], jac=slope, method=sgd(), options={"maxiter": 9})
+    assert same_bits(found.x, same.x)
+
+
 # --- what ends a run, what is told ----------------------------------------------------
 
 
@@ -398,3 +422,13 @@ def test_what_lbfgs_refuses():
         make().minimize(lambda: 0.5)
     with pytest.raises(ValueError, match=r"^params: found no array"):
         lrcore.scipy.LBFGS([])
+
+
+def test_the_repr_of_lbfgs():
+    p = {"w": np.zeros((30, 40)), "b": np.zeros(1)}
+    assert repr(lrcore.scipy.LBFGS(p)) == "<LBFGS of 1,201 elements in 2 arrays>"
+    assert repr(lrcore.scipy.LBFGS(p, bounds=(0, None), maxiter=9)) == (
+        "<LBFGS of 1,201 elements in 2 arrays, bounds=(0, None), maxiter=9>"
+    )
+    bounds = (p, np.inf)
+    assert len(repr(lrcore.scipy.LBFGS(p, bounds=bounds))) < 300

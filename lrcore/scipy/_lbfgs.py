@@ -65,7 +65,7 @@ class LBFGS:
                 raise TypeError(
                     f"{shown(name)}: expected one of SciPy's options {_OPTIONS}"
                 )
-        self._options = options
+        self._options, self._given_bounds = options, bounds
         self._bounds = None if bounds is None else self._limits(bounds)
 
     def minimize(
@@ -126,6 +126,12 @@ class LBFGS:
                 a[...] = old
             raise
         return found
+
+    def __repr__(self) -> str:
+        given = {"bounds": self._given_bounds, **self._options}
+        told = "".join(f", {k}={shown(v)}" for k, v in given.items() if v is not None)
+        elements, arrays = self._ends[-1], len(self._arrays)
+        return f"<LBFGS of {elements:,} elements in {arrays} arrays{told}>"
 
     def _put(self, x: Array) -> None:
         """Write a vector into the params."""

@@ -68,8 +68,8 @@ def method(name: str, **options: Any) -> Method:
     Raises
     ------
     TypeError, ValueError
-        There is no optimizer of this name, or `minimize` passes constraints.  What the
-        optimizer refuses, it refuses when the run begins.
+        There is no optimizer of this name, or it refuses an option.  `minimize` raises
+        ValueError if it passes constraints.
 
     Examples
     --------
@@ -83,7 +83,9 @@ def method(name: str, **options: Any) -> Method:
     if isinstance(name, str):
         known = {kind.lower(): kind for kind in available()}
         name = known.get(name.lower(), name)
-    return Method(get(name), options)
+    made = Method(get(name), options)
+    made._optimizer(np.zeros(1))  # for its errors, now and not when a run begins
+    return made
 
 
 class Method(NamedTuple):
@@ -151,14 +153,28 @@ class Method(NamedTuple):
             )
         return found
 
+    @property
+    def _finds_lr(self) -> bool:
+        lr = self.options.get("lr")
+        return isinstance(lr, str) and lr == "find"
+
+    def _optimizer(self, x: Array, **defaults: Any) -> Optimizer:
+        """Return the optimizer of a vector; an `lr` to be found is its default yet.
+
+        defaults : arguments that `options` may replace.
+        """
+        given = {**defaults, **self.options}
+        if self._finds_lr:
+            del given["lr"]
+        return self.kind(x, **given)
+
     def _made(self, problem: Problem, x: Array) -> tuple[Optimizer, RangeTest | None]:
         """Return the optimizer of x, and the range test if lr is to be found."""
-        options = self.options
-        if problem.bounded:
-            options = {"project": problem.clip, **options}
-        if options.get("lr") != "find":
-            return self.kind(x, **options), None
-        opt = self.kind(x, **{name: options[name] for name in options if name != "lr"})
+        opt = self._optimizer(
+            x, **({"project": problem.clip} if problem.bounded else {})
+        )
+        if not self._finds_lr:
+            return opt, None
         found = lr_find(opt, lambda _: problem.at(x), lambda: repeat(None))
         if found.confidence:
             found.apply(opt)

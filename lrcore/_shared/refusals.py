@@ -151,7 +151,8 @@ def stepped_twice(tree: Tree, to_come: Iterable[int], i: int) -> None:
 def not_alone(what: str) -> None:
     """Say what needs the gradients of all arrays.  Always raises."""
     raise ValueError(
-        f"{what} needs the gradients of all arrays at once; use step(grads)"
+        f"{what} needs the gradients of all arrays at once: step them together, by "
+        "step(), not one by one"
     )
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from copy import deepcopy
 from functools import wraps
-from itertools import chain
 from operator import itemgetter
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import torch
 from torch.optim import optimizer as _torch
@@ -18,40 +16,10 @@ from lrcore._shared.domains import FLAG
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.torch._arguments import Arguments, plain
 from lrcore.torch._backward import InBackward
+from lrcore.torch._built import Built, Rate, comparable
 from lrcore.torch._memory import Memory
+from lrcore.torch._saved import Stateful
 from lrcore.torch._state import States, load
-
-
-class _Rate:
-    """The learning rate of a group, as torch's schedulers set it: a schedule."""
-
-    def __init__(self, group: Mapping[str, Any], name: str) -> None:
-        self.group, self.name = group, name
-
-    def __call__(self, t: int) -> float | str:
-        rate = self.group["lr"]
-        if type(rate) is float:
-            return rate
-        now: Any = rate(t) if callable(rate) else plain(rate)
-        return now if isinstance(now, str) else float(now)  # a text is refused by name
-
-    def __repr__(self) -> str:
-        return self.name
-
-
-class _Built(NamedTuple):
-    """The optimizer of lrcore that steps the tensors, and what belongs to it.
-
-    values : returns the values of a group that are compared before each step.
-    seen : these values, by group; None: they contain tensors, which may change.
-    """
-
-    core: lrcore.Optimizer
-    memory: Memory
-    states: States
-    names: list[str]
-    values: Callable[[Any], tuple[Any, ...]]
-    seen: list[tuple[Any, ...] | None]
 
 
 def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
@@ -73,7 +41,7 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
     return lean
 
 
-class Optimizer(torch.optim.Optimizer):
+class Optimizer(Stateful):
     """The base of the classes of lrcore.torch: an optimizer of lrcore on CPU tensors.
 
     The tensors' memory is updated in place, by one call for all of them.  A subclass
@@ -106,10 +74,8 @@ class Optimizer(torch.optim.Optimizer):
 
     _arguments: ClassVar[Arguments]
 
-    param_groups: list[dict[str, Any]]
-
     def __init__(self, params: Any, *args: Any, **given: Any) -> None:
-        self._built: _Built | None = None
+        self._built: Built | None = None
         self._in_backward: InBackward | None = None
         self._master = FLAG.check("master", given.pop("master", False))
         defaults, self._options = self._arguments.split(args, given)
@@ -123,7 +89,7 @@ class Optimizer(torch.optim.Optimizer):
         groups: list[dict[str, Any]],
         state: Mapping[Any, Any],
         t: int | None = None,
-    ) -> _Built:
+    ) -> Built:
         """Return an optimizer of lrcore for these groups, with these states."""
         old = self._built
         memory = Memory(groups, self._master, old is not None and old.memory.warned)
@@ -131,7 +97,7 @@ class Optimizer(torch.optim.Optimizer):
         for k, (group, arrays) in enumerate(zip(groups, memory.arrays, strict=True)):
             hyper = self._arguments.hyper_of(f"params[{k}]: ", group)
             self.kind._fields["lr"].check(hyper["lr"])
-            hyper["lr"] = _Rate(group, f"param_groups[{k}]['lr']")
+            hyper["lr"] = Rate(group, f"param_groups[{k}]['lr']")
             own.append({"params": arrays, **hyper})
         options = self._options if old is None else self._options_now(old.core)
         core = self.kind(own, convert_grads=True, **options)
@@ -142,14 +108,14 @@ class Optimizer(torch.optim.Optimizer):
         names = [name for name in self._arguments.hyper if name != "lr"]
         values = itemgetter(*names)
         states = States(core, memory)
-        built = _Built(core, memory, states, names, values, [])
-        built.seen.extend(_seen(values(group)) for group in groups)
+        built = Built(core, memory, states, names, values, [])
+        built.seen.extend(comparable(values(group)) for group in groups)
         return built
 
     def _options_now(self, core: lrcore.Optimizer) -> Hyper:
         return {name: getattr(core, name) for name in self._options}
 
-    def _rebuild(self) -> _Built:
+    def _rebuild(self) -> Built:
         """Go on with the groups and params as they are now."""
         assert self._built is not None
         self._built = self._build(self.param_groups, self.state, self._built.core.t)
@@ -212,7 +178,7 @@ class Optimizer(torch.optim.Optimizer):
                 self.param_groups[k]["params"][i].grad.zero_()
         return result
 
-    def _current(self) -> _Built:
+    def _current(self) -> Built:
         """Return the optimizer of lrcore with the hyper-parameters as they are now."""
         built = self._built
         assert built is not None
@@ -225,82 +191,8 @@ class Optimizer(torch.optim.Optimizer):
             for name in built.names:
                 if own[name] != hyper[name]:
                     own[name] = hyper[name]
-            built.seen[k] = _seen(now)
+            built.seen[k] = comparable(now)
         return built
-
-    # --- the state -----------------------------------------------------------------
-
-    @property
-    def state(self) -> Any:
-        """The states of each parameter by torch's names, in the memory of the step."""
-        held = self.__dict__["state"]
-        if self.__dict__.get("_built") is not None:
-            self._built.states.fill(held)  # type: ignore[union-attr]
-        return held
-
-    @state.setter
-    def state(self, value: Any) -> None:
-        self.__dict__["state"] = value
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Continue from the ``state_dict()`` of this class, or of torch's of its name.
-
-        Raises
-        ------
-        TypeError, ValueError
-            It does not fit; nothing has been changed.
-        """
-        given = state_dict.copy()
-        for hook in self._optimizer_load_state_dict_pre_hooks.values():
-            changed = hook(self, given)
-            given = given if changed is None else changed
-        saved = given["param_groups"]
-        if len(saved) != len(self.param_groups):
-            raise ValueError(
-                f"param_groups: expected {len(self.param_groups)}, found {len(saved)}: "
-                "a different number of parameter groups"
-            )
-        groups: list[dict[str, Any]] = []
-        state: dict[Any, Any] = {}
-        params: dict[Any, Any] = {}
-        for k, (own, new) in enumerate(zip(self.param_groups, saved, strict=True)):
-            if len(own["params"]) != len(new["params"]):
-                raise ValueError(
-                    f"param_groups[{k}]: expected {len(own['params'])} params, found "
-                    f"{len(new['params'])}, which doesn't match the size of "
-                    "optimizer's group"
-                )
-            params |= dict(zip(new["params"], own["params"], strict=True))
-            names = {n: own[n] for n in ("param_names",) if n in own}
-            values = {n: deepcopy(v) for n, v in new.items() if n != "params"}
-            missing = {n: v for n, v in self.defaults.items() if n not in values}
-            groups.append({**missing, **names, **values, "params": own["params"]})
-        for key, entry in given["state"].items():
-            state[params.get(key, key)] = entry
-        built = self._build(groups, state)
-        mine = set(built.memory.flat)
-        others = {key: v for key, v in state.items() if key not in mine}
-        self.param_groups = groups
-        self.state = type(self.state)(dict, deepcopy(others))
-        self._built = built
-        for hook in self._optimizer_load_state_dict_post_hooks.values():
-            hook(self)
-
-    def __getstate__(self) -> dict[str, Any]:
-        assert self._built is not None
-        return {
-            **super().__getstate__(),
-            "_options": self._options_now(self._built.core),
-            "_master": self._master,
-            "_t": self._built.core.t,
-        }
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self._built = self._in_backward = None
-        super().__setstate__(state)
-        held, t = self.__dict__["state"], self.__dict__.pop("_t")
-        self.__dict__["state"] = type(held)(dict)
-        self._built = self._build(self.param_groups, held, t)
 
     # --- what lrcore's optimizers can besides ----------------------------------------
 
@@ -360,14 +252,6 @@ class Optimizer(torch.optim.Optimizer):
                 yield
         finally:
             built.memory.changed()
-
-
-def _seen(values: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """Return values to compare with later ones; None if a tensor is among them."""
-    each = chain.from_iterable(
-        v if isinstance(v, (tuple, list)) else (v,) for v in values
-    )
-    return None if any(isinstance(v, torch.Tensor) for v in each) else values
 
 
 def made(kind: type[lrcore.Optimizer]) -> type[Optimizer]:

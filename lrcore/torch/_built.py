@@ -1,0 +1,54 @@
+"""What an optimizer of lrcore.torch is built of: lrcore's optimizer and tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import chain
+from typing import Any, NamedTuple
+
+import torch
+
+import lrcore
+from lrcore.torch._arguments import plain
+from lrcore.torch._memory import Memory
+from lrcore.torch._state import States
+
+
+class Rate:
+    """The learning rate of a group, as torch's schedulers set it: a schedule."""
+
+    def __init__(self, group: Mapping[str, Any], name: str) -> None:
+        self.group, self.name = group, name
+
+    def __call__(self, t: int) -> float | str:
+        rate = self.group["lr"]
+        if type(rate) is float:
+            return rate
+        now: Any = rate(t) if callable(rate) else plain(rate)
+        return now if isinstance(now, str) else float(now)  # a text is refused by name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+class Built(NamedTuple):
+    """The optimizer of lrcore that steps the tensors, and what belongs to it.
+
+    values : returns the values of a group that are compared before each step.
+    seen : these values, by group; None: they contain tensors, which may change.
+    """
+
+    core: lrcore.Optimizer
+    memory: Memory
+    states: States
+    names: list[str]
+    values: Callable[[Any], tuple[Any, ...]]
+    seen: list[tuple[Any, ...] | None]
+
+
+def comparable(values: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """Return values to compare with later ones; None if a tensor is among them."""
+    each = chain.from_iterable(
+        v if isinstance(v, (tuple, list)) else (v,) for v in values
+    )
+    return None if any(isinstance(v, torch.Tensor) for v in each) else values

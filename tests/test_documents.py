@@ -38,7 +38,7 @@ def test_the_readmes_code_runs_in_order_and_prints_what_follows_it():
 @pytest.mark.parametrize("page", ["coming_from_scipy", "trackers"])
 def test_the_code_of_a_page_prints_what_follows_it(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    text = (ROOT / "docs" / f"{page}.md").read_text()
+    text = (ROOT / "docs" / "how_to" / f"{page}.md").read_text()
     blocks, names = code_blocks(text), {}
     assert len(blocks) == 2
     for block, wanted in blocks:
@@ -121,7 +121,7 @@ def test_what_is_said_of_other_libraries_is_so():
 
 PROMISES = [
     [cell.strip() for cell in line.strip("|").split("|")]
-    for line in (ROOT / "docs" / "promises.md").read_text().splitlines()
+    for line in (ROOT / "docs" / "understand" / "promises.md").read_text().splitlines()
     if line.startswith("|")
 ][2:]  # without the headings
 

@@ -8,7 +8,7 @@
 
 `CSV` needs no package; `TensorBoard`, `MLflow` and `WandB` import theirs when they are
 made (``pip install "lrcore[tensorboard]"``, ``[mlflow]``, ``[wandb]``).
-docs/trackers.md says what each writes.  Modules with an underscore are the room's own:
+docs/how_to/trackers.md says what each writes.  Modules with an underscore are the room's own:
 `_tracker` is what all have in common.
 """
 

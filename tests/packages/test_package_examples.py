@@ -1,4 +1,4 @@
-"""Examples whose gradients another package takes, and what docs/other_loops.md says."""
+"""Examples whose gradients another package takes, and what docs/how_to/other_loops.md says."""
 
 import os
 import re
@@ -14,7 +14,7 @@ import pytest
 import lrcore
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "other_loops.md").read_text()
+PAGE = (ROOT / "docs" / "how_to" / "other_loops.md").read_text()
 
 
 @pytest.fixture(scope="module", autouse=True)

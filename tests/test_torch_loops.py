@@ -270,6 +270,18 @@ def test_the_whole_step_in_one_call():
     assert all(map(torch.equal, before, net.parameters()))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_a_gradient_whose_memory_was_freed_is_refused(dtype):
+    p, q = (torch.ones(9, dtype=dtype, requires_grad=True) for _ in range(2))
+    opt = lrcore.torch.SGD([p, q], lr=0.5, master=True)
+    p.grad, q.grad = torch.ones(9, dtype=dtype), torch.ones(9, dtype=dtype)
+    q.grad.untyped_storage().resize_(0)
+    with pytest.raises(RuntimeError, match="found a gradient of 9 elements without"):
+        opt.step()
+    assert opt.core.t == 0
+    assert (p == 1).all()
+
+
 def test_what_cannot_be_stepped_is_refused():
     layer = torch.nn.Embedding(4, 2, sparse=True)
     opt = lrcore.torch.SGD(layer.parameters())

@@ -178,13 +178,19 @@ def dense(grad: Any, like: Array, name: str) -> Array:
     Raises
     ------
     RuntimeError
-        It is sparse.
+        It is sparse, or its storage has been freed.
     """
     if grad.layout is not torch.strided:
         raise RuntimeError(
             f"{name}: found a sparse gradient ({grad.layout}), and every optimizer of "
             "lrcore takes dense ones: set p.grad = p.grad.to_dense(), or make the "
             "layer without sparse=True"
+        )
+    # NumPy would make new memory for it.  A subclass may keep its numbers elsewhere.
+    if type(grad) is torch.Tensor and grad.numel() and not grad.data_ptr():
+        raise RuntimeError(
+            f"{name}: found a gradient of {grad.numel()} elements without memory, on "
+            f"{grad.device}: keep its storage until the step"
         )
     dtype = torch.float32 if like.dtype.itemsize == 4 else torch.float64
     found: Array = grad.detach().to("cpu", dtype).resolve_neg().numpy()

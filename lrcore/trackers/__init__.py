@@ -8,8 +8,8 @@
 
 `CSV` needs no package; `TensorBoard`, `MLflow` and `WandB` import theirs when they are
 made (``pip install "lrcore[tensorboard]"``, ``[mlflow]``, ``[wandb]``).
-docs/how_to/trackers.md says what each writes.  Modules with an underscore are the room's own:
-`_tracker` is what all have in common.
+docs/how_to/trackers.md says what each writes.  Modules with an underscore are the
+room's own: `_tracker` is what all have in common.
 """
 
 from lrcore.trackers._csv import CSV

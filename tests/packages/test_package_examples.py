@@ -1,4 +1,4 @@
-"""Examples whose gradients another package takes, and what docs/how_to/other_loops.md says."""
+"""Examples whose gradients another package takes, and docs/how_to/other_loops.md."""
 
 import os
 import re

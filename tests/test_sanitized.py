@@ -1,14 +1,17 @@
 """A part of the suite under AddressSanitizer and UndefinedBehaviorSanitizer.
 
-They follow all of the core, with its baseline kernels, and the binding.
+They follow all of the core, with its baseline kernels, and the binding.  At the end,
+steps by OpenMP under ThreadSanitizer; tests/test_threads.py has those by the pool.
 """
 
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from compiled import NATIVE, ROOT
+from targets import TARGETS
 
 pytestmark = pytest.mark.compilers
 
@@ -93,3 +96,41 @@ def test_none_is_seen_in_a_part_of_the_suite(folder):
     paths = [f"tests/{name}.py" for name in FILES]
     done = python(folder, "-m", "pytest", "-q", "-p", "no:cacheprovider", *paths)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+
+
+ARCHER = next(Path("/usr/lib").glob("llvm-*/lib/libarcher.so"), None)
+"""What tells ThreadSanitizer how LLVM's OpenMP lets threads wait for each other."""
+
+RACES = ("-fsanitize=thread", "-g")
+
+
+@pytest.mark.skipif(ARCHER is None, reason="libarcher.so is missing: libomp-dev has it")
+def test_steps_by_openmp_do_not_race(tmp_path):
+    """In all of the core but its kernels; without Archer, each region seems a race.
+
+    Not at an exit amid steps, where LLVM's runtime fails by itself.
+    """
+    clang = TARGETS["clang"].toolchain
+    program = clang._replace(openmp=True, flags=RACES, link_flags=RACES).build(
+        "threads", tmp_path
+    )
+
+    def taken(way, tools):
+        environment = {
+            "LRCORE_THREADING": "openmp",
+            "OMP_TOOL_LIBRARIES": tools,
+            "TSAN_OPTIONS": "ignore_noninstrumented_modules=1",  # LLVM's runtime
+        }
+        return subprocess.run(
+            ["setarch", "-R", program, way],
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    for way in ("together", "numbers", "alternately", "many"):
+        done = taken(way, str(ARCHER))
+        assert (done.returncode, done.stdout, done.stderr) == (0, "same\n", "")
+    assert "WARNING: ThreadSanitizer" in taken("together", "").stderr

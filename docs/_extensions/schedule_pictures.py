@@ -120,21 +120,18 @@ class Schedules(SphinxDirective):
 def table(words: str, sliders: dict) -> dict:
     """Return the curves of a schedule at all settings of its sliders.
 
-    The curves are numbers of 16 bits, least byte first, in units of ``top / 65535``;
-    the last slider changes fastest.
+    The curves are float32, least byte first; the last slider changes fastest.
     """
     settings = [
         dict(zip(sliders, values, strict=True)) for values in product(*sliders.values())
     ]
     curves = np.array([parse(words.format(**each))(STEPS) for each in settings])
-    top = curves.max()
-    assert curves.min() >= 0, words
-    scaled = np.rint(curves / top * 65535).astype("<u2")
+    assert curves.min() >= 0, words  # the picture begins at 0
     return {
         "words": words,
         "sliders": {name: [str(v) for v in values] for name, values in sliders.items()},
-        "top": float(top),
-        "curves": b64encode(scaled.tobytes()).decode(),
+        "top": float(curves.max()),
+        "curves": b64encode(curves.astype("<f4").tobytes()).decode(),
     }
 
 

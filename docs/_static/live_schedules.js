@@ -14,12 +14,13 @@
     const sizes = Object.values(table.sliders).map((values) => values.length);
     const row = places.reduce((sum, place, k) => sum * sizes[k] + place, 0);
     table.bytes ??= Uint8Array.from(atob(table.curves), (c) => c.charCodeAt(0));
-    const view = new DataView(table.bytes.buffer, 2 * row * steps.length);
-    return steps.map((_, k) => (view.getUint16(2 * k, true) / 65535) * table.top);
+    const view = new DataView(table.bytes.buffer, 4 * row * steps.length);
+    return steps.map((_, k) => view.getFloat32(4 * k, true));
   }
 
   const x = (step) => left + ((right - left) * step) / last;
-  const figure = (value) => String(Number(value.toPrecision(3)));
+  const figure = (value) =>
+    value && Math.abs(value) < 1e-3 ? value.toExponential(2) : String(Number(value.toPrecision(3)));
 
   function element(name, attributes, text = "") {
     const made = document.createElementNS("http://www.w3.org/2000/svg", name);

@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 # Keep the files that pattern rules make: environments are not intermediate files.
 .SECONDARY:
-.PHONY: help demo test test-torch test-packages bench wheel lint vec goldens libs install clean
+.PHONY: help demo test test-torch test-packages bench wheel lint vec docs goldens libs install clean
 
 # The first Python on the PATH that is 3.11 or newer and has venv and headers.
 CANDIDATES = python3 python3.14 python3.13 python3.12 python3.11 python
@@ -69,6 +69,10 @@ goldens: .venv-goldens/peers ## compute the golden trajectories again and compar
 	.venv-goldens/bin/python tests/golden/make_clip.py --check
 	.venv-goldens/bin/python tests/golden/make_schedules.py --check
 
+docs: .venv-docs/.docs ## build the pages in build/docs, and check them in a browser
+	.venv-docs/bin/python -m sphinx -q -W --keep-going -b html docs build/docs
+	.venv-docs/bin/python docs/check.py build/docs
+
 libs: | .venv/bin/python ## build liblrcore.a and .so in build/libs, for programs in C
 	@.venv/bin/python libs.py
 
@@ -105,8 +109,9 @@ endif
 
 # The requirements of an extra: pip finds that the package itself is installed.
 .venv/.test .venv/.lint: pyproject.toml | .venv/.core
+.venv-docs/.docs: pyproject.toml | .venv-docs/.core
 .venv-bench/.bench: pyproject.toml .venv-bench/peers | .venv-bench/.core
-.venv/.test .venv/.lint .venv-bench/.bench:
+.venv/.test .venv/.lint .venv-docs/.docs .venv-bench/.bench:
 	@$(PIP) 'lrcore[$(@F:.%=%)]'
 	@touch $@
 

@@ -36,7 +36,10 @@ ROOT = SRC_C.parent
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 _MAJOR, _MINOR, _ = VERSION.split(".")
 COMPATIBLE = f"0.{_MINOR}" if _MAJOR == "0" else _MAJOR
-"""What versions that keep a program running have in common: see docs/c_api.md."""
+"""What versions that keep a program running have in common.
+
+See docs/reference/c_api.md.
+"""
 
 SONAME = f"liblrcore.so.{COMPATIBLE}"
 SHARED = f"liblrcore.so.{VERSION}"
@@ -125,7 +128,7 @@ def main():
     if given.prefix:
         under = os.environ.get("DESTDIR", "")
         install(given.folder, f"{under}{given.prefix}")
-        print(f"installed in {under}{given.prefix}; {ROOT / 'docs/c_api.md'}")
+        print(f"installed in {under}{given.prefix}; {ROOT / 'docs/reference/c_api.md'}")
 
 
 if __name__ == "__main__":

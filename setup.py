@@ -2,8 +2,8 @@
 
 Files are compiled in parallel: as many at a time as there are processors, or as
 LRCORE_BUILD_JOBS or `build_ext --parallel` sets.  A file is compiled again only if its
-source, a header or the command has changed.  docs/install.md has all variables that the
-build reads.
+source, a header or the command has changed.  docs/start/install.md has all variables
+that the build reads.
 """
 
 import gzip

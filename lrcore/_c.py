@@ -29,7 +29,8 @@ def get_library() -> str:
     It is the extension of this package: code that runs in a Python process (by cffi,
     ctypes or numba, or as an extension that is linked with it) calls the functions that
     lrcore's optimizers call, with the same threads and settings.  A program without
-    Python needs ``liblrcore``, which ``make libs`` builds: see ``docs/c_api.md``.
+    Python needs ``liblrcore``, which ``make libs`` builds: see
+    ``docs/reference/c_api.md``.
 
     Examples
     --------

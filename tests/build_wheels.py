@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pythons import each_python, environment, pip, run
 
-# docs/install.md says why.
+# docs/start/install.md says why.
 WITHOUT_OPENMP = {**os.environ, "LRCORE_BUILD_OPENMP": "0"}
 
 

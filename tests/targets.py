@@ -1,6 +1,6 @@
 """The targets that the core is compiled for, besides the one of Python's compiler.
 
-docs/portability.md has them with their commands.
+docs/understand/portability.md has them with their commands.
 """
 
 import os

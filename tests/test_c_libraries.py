@@ -17,7 +17,7 @@ from lrcore import _core
 HEADER = (SRC_C / "lrcore.h").read_text()
 DECLARED = re.findall(r"^LRC_API [^;]*;", HEADER, re.MULTILINE)
 FUNCTIONS = {re.search(r"\b(lrc_\w+)\(", each)[1] for each in DECLARED}
-PAGE = (ROOT / "docs/c_api.md").read_text()
+PAGE = (ROOT / "docs/reference/c_api.md").read_text()
 EXAMPLE = ROOT / "examples/embed_c"
 
 
@@ -84,7 +84,7 @@ int run(float *p, float *g, float *m, float *v, size_t n, int steps)
 """
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/c_api.md"])
+@pytest.mark.parametrize("document", ["README.md", "docs/reference/c_api.md"])
 def test_the_code_in_a_document_compiles(document):
     (code,) = re.findall(r"```c\n(.*?)```", (ROOT / document).read_text(), re.DOTALL)
     command = ["cc", "-std=c11", *STRICT, f"-I{SRC_C}", "-fsyntax-only", "-x", "c", "-"]

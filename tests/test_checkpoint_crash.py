@@ -248,7 +248,7 @@ def test_power_loss_after_each_call_of_two_saves(in_memory, monkeypatch):
             shutil.rmtree(after)
             seen[opt.t - 1 - least] += 1
     assert set(seen) == {0, 1}  # the old one, and the new one
-    assert sum(seen.values()) == 187  # as docs/promises.md says
+    assert sum(seen.values()) == 187  # as docs/understand/promises.md says
 
 
 def test_the_model_finds_a_save_that_does_not_wait(in_memory, monkeypatch):

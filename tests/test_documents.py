@@ -35,7 +35,7 @@ def test_the_readmes_code_runs_in_order_and_prints_what_follows_it():
 
 
 def test_the_code_of_a_page_prints_what_follows_it():
-    page = (ROOT / "docs" / "coming_from_scipy.md").read_text()
+    page = (ROOT / "docs" / "how_to" / "coming_from_scipy.md").read_text()
     blocks, names = code_blocks(page), {}
     assert len(blocks) == 2
     for block, wanted in blocks:
@@ -118,7 +118,7 @@ def test_what_is_said_of_other_libraries_is_so():
 
 PROMISES = [
     [cell.strip() for cell in line.strip("|").split("|")]
-    for line in (ROOT / "docs" / "promises.md").read_text().splitlines()
+    for line in (ROOT / "docs" / "understand" / "promises.md").read_text().splitlines()
     if line.startswith("|")
 ][2:]  # without the headings
 

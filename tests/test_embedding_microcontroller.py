@@ -93,7 +93,7 @@ def test_the_example_on_a_cortex_m4(trained, tmp_path):
 def test_what_the_docs_say_of_its_size(tmp_path):
     """By this compiler, of which the page tells the version."""
     needs(FIRMWARE[0])
-    page = (ROOT / "docs" / "embedding.md").read_text()
+    page = (ROOT / "docs" / "how_to" / "embedding.md").read_text()
     (version,) = re.findall(r"arm-none-eabi-gcc (\d+\.\d+)", page)
     if not run([FIRMWARE[0], "-dumpfullversion"]).startswith(version):
         pytest.skip(f"the page has sizes by another version, {version}")

@@ -7,7 +7,7 @@
 
 ``lrcore.torch.X`` is made of ``lrcore.X``: it has torch's arguments in torch's order,
 then lrcore's, and saves the state that ``torch.optim.X`` saves.
-docs/coming_from_torch.md says what changes.  It needs torch 2.13 or newer, which
+docs/how_to/coming_from_torch.md says what changes.  It needs torch 2.13 or newer, which
 ``pip install 'lrcore[torch]'`` brings.
 """
 

@@ -37,8 +37,9 @@ test-torch: .venv-torch/.torch ## run the tests of lrcore.torch, beside torch it
 		lrcore/torch $(ARGS)
 
 # Tests and docstrings that need a package of that group, and examples that call one.
-PACKAGED = $(wildcard tests/packages) tests/test_embedding.py tests/test_embedding_jax.py \
-	lrcore/jax_ffi.py lrcore/optax.py lrcore/sklearn lrcore/thinc.py lrcore/trackers
+PACKAGED = tests/packages tests/test_embedding.py tests/test_embedding_jax.py \
+	tests/test_pages.py lrcore/jax_ffi.py lrcore/optax.py lrcore/sklearn lrcore/thinc.py \
+	lrcore/trackers
 
 test-packages: .venv-packages/.packages ## run those beside scikit-learn, JAX, thinc and others
 	.venv-packages/bin/python -m pytest -q $(PACKAGED) $(ARGS)

@@ -27,14 +27,13 @@ def refusing(function):
     return call
 
 
-if sys.platform != "win32":
+def be_like_windows():
+    """Take away what Windows lacks, and refuse what it refuses."""
     sys.modules.update(fcntl=None, resource=None, pwd=None, grp=None)
     del os.register_at_fork, os.sched_getaffinity, os.fork, os.O_DIRECTORY
     del mmap.MAP_PRIVATE, mmap.MAP_ANONYMOUS, mmap.MADV_HUGEPAGE
     for name in ("replace", "unlink", "rename", "remove"):
         setattr(os, name, refusing(getattr(os, name)))
-
-import lrcore  # noqa: E402 # after what it is not to find
 
 
 def begun():
@@ -105,8 +104,13 @@ def kept(folder):
     assert lrcore.Checkpoint(folder / "run").load(begun()).step == 5
 
 
-for check in (replaced, refused, kept):
-    own = Path(sys.argv[1], check.__name__)
-    own.mkdir()
-    check(own)
-    print(check.__name__)
+if __name__ == "__main__":
+    if sys.platform != "win32":
+        be_like_windows()
+    import lrcore  # after what it is not to find
+
+    for check in (replaced, refused, kept):
+        own = Path(sys.argv[1], check.__name__)
+        own.mkdir()
+        check(own)
+        print(check.__name__)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 FENCED = re.compile(r"^(`{3,})(.*?)\n(.*?)^\1$", re.M | re.S)
 FOLLOWING = re.compile(r"\n*```text\n(.*?)^```$", re.M | re.S)
-OPTIONS_OF_A_CELL = re.compile(r"\A(---\n.*?^---\n|(:.*\n)+)", re.M | re.S)
+OPTIONS_OF_A_CELL = re.compile(r"\A(---\n.*?^---\n|(:[^\n]*\n)+)", re.M | re.S)
 
 
 class Block(NamedTuple):

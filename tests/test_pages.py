@@ -11,20 +11,12 @@ import pytest
 from pages import code_blocks, run
 
 DOCS = Path(__file__).parents[1] / "docs"
-# Pages whose code takes seconds.
-SLOW = {"start/tutorial.md", "understand/schedules.md"}
+PAGES = [p for p in sorted(DOCS.rglob("*.md")) if code_blocks(p.read_text())]
 
 
-def parameters():
-    """Return each page that has code, the slow ones marked."""
-    for path in sorted(DOCS.rglob("*.md")):
-        name = path.relative_to(DOCS).as_posix()
-        if code_blocks(path.read_text()):
-            marks = pytest.mark.trials if name in SLOW else ()
-            yield pytest.param(path, id=name, marks=marks)
-
-
-@pytest.mark.parametrize("path", [*parameters()])
+@pytest.mark.parametrize(
+    "path", PAGES, ids=lambda path: path.relative_to(DOCS).as_posix()
+)
 def test_the_code_of_a_page_runs_in_order_and_prints_what_follows_it(
     path, restore, tmp_path, monkeypatch
 ):
@@ -50,10 +42,6 @@ def close_pictures():
     pyplot = sys.modules.get("matplotlib.pyplot")
     if pyplot:
         pyplot.close("all")
-
-
-def test_slow_pages_exist():
-    assert all((DOCS / name).exists() for name in SLOW)
 
 
 def test_a_page_with_cells_is_a_notebook():

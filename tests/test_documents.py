@@ -21,7 +21,7 @@ def test_the_readmes_code_runs_in_order_and_prints_what_follows_it():
     assert sum(bool(wanted) for _, wanted in blocks) == README.count("```text")
     names = run(blocks)
     np.testing.assert_allclose(names["params"]["w"], names["true_w"], atol=0.01)
-    assert f"{len(KINDS)} adaptive optimizers" in README
+    assert f"{len(KINDS)} optimizers" in README
 
 
 def test_the_readme_is_one_page():

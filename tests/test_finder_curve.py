@@ -44,7 +44,7 @@ def test_losses_that_diverge_before_their_average_are_told():
     found = swept(losses)
     assert len(found.losses) == 100
     assert found.reason.startswith(
-        f"loss diverged at {found.lrs[80]:.2g}, its average not up to 10; "
+        f"the loss diverged at {found.lrs[80]:.2g}, its average did not up to 10; "
     )
     losses[-10:] = [0.4] * 10  # those that come back did not diverge
     assert swept(losses).reason.startswith("no divergence up to 10")

@@ -44,8 +44,11 @@ ABSENT = [
 
 def imported(name: str) -> ModuleType:
     """Return a module, even if another package that it needs is absent."""
-    with mock(ABSENT):
+    try:
         return import_module(name)
+    except ImportError:
+        with mock(ABSENT):
+            return import_module(name)
 
 
 def exported(name: str) -> list[str]:
@@ -133,6 +136,7 @@ def parsed(directive: SphinxDirective, text: str) -> list[nodes.Node]:
 
 FIELD = re.compile(r"[\w*]+(, [\w*]+)* : ")
 SECTION = re.compile(r"-{3,}|={3,}")
+METADATA = re.compile(r"set_\w+_request")
 
 
 def fields_as_definitions(app, what, name, obj, options, lines):
@@ -197,9 +201,10 @@ def write_pages(app):
 
 
 def without_noise(app, what, name, member, skip, options):
-    """Leave out the fields of named tuples, which the class describes."""
+    """Leave out fields of named tuples, and methods that scikit-learn makes."""
     text = getattr(member, "__doc__", None) or ""
-    return True if text.startswith("Alias for field number") else None
+    made = text.startswith("Alias for field number") or METADATA.fullmatch(name)
+    return True if made else None
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -105,7 +105,9 @@ def _ending(sweep: Curve) -> str:
         return ""
     last = f"{sweep.lrs[len(sweep.losses) - 1]:.2g}"
     if sweep.rise:
-        return f"loss diverged at {sweep.rise:.2g}, its average not up to {last}"
+        return (
+            f"the loss diverged at {sweep.rise:.2g}, its average did not up to {last}"
+        )
     return {
         "": f"no divergence up to {last}",
         "diverged": f"diverged at {last}",

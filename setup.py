@@ -181,7 +181,6 @@ class BuildExt(build_ext):
         if stale:
             print(f"Compiling {len(stale)} of {len(objects)} files:", flush=True)
         side_by_side(Object.compile, stale, self.parallel)
-        self.weaken(objects[0].path)
         self.link(
             [str(obj.path) for obj in objects],
             self.get_ext_fullpath(extension.name),
@@ -191,17 +190,6 @@ class BuildExt(build_ext):
         include.mkdir(parents=True, exist_ok=True)
         for header in HEADERS:
             shutil.copy(SRC_C / header, include)
-
-    def weaken(self, binding):
-        """Make Python's symbols weak in the binding.
-
-        So a program without Python can be linked with the extension: they stay 0 there,
-        and nothing calls them.
-        """
-        if sys.platform != "linux" or not (objcopy := shutil.which("objcopy")):
-            return
-        names = [f"--weaken-symbol={name}" for name in ("Py*", "_Py*")]
-        subprocess.run([objcopy, "--wildcard", *names, str(binding)], check=True)
 
     def compile_command(self):
         """Return the command that compiles a file.

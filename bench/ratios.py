@@ -51,9 +51,10 @@ def draw(run, path):
     from matplotlib.figure import Figure
 
     cases = ratios(run)
+    every = cases.values()
     figure = Figure(figsize=(9, 4.6), layout="constrained")
     panels = figure.subplots(2, -(-len(cases) // 2), sharex=True).flat
-    for axes, (title, peers) in zip(panels, cases.items(), strict=False):
+    for (title, peers), axes in zip(cases.items(), panels, strict=False):
         names = sorted(peers, key=peers.get)[::-1]
         widths = [peers[name] for name in names]
         axes.barh(names, widths, color="0.75")
@@ -62,7 +63,7 @@ def draw(run, path):
             axes.text(width * 1.1, row, figures(width), va="center", fontsize=8)
         axes.set_title(title, fontsize=10)
         axes.set_xscale("log")
-        axes.set_xlim(0.7, 400)
+        axes.set_xlim(0.7 * min(1, *widths), 4 * max(max(p.values()) for p in every))
         axes.set_xticks([1, 10, 100], ["1", "10", "100"])
         axes.minorticks_off()
         tidy(axes)

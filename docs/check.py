@@ -44,7 +44,7 @@ WIDER = """() => {
 @cache
 def ids(path: Path) -> set[str]:
     """Return the places of a page to which a link can lead."""
-    return set(re.findall(r'\s(?:id|name)="([^"]+)"', path.read_text()))
+    return set(re.findall(r'\sid="([^"]+)"', path.read_text()))
 
 
 def dead_links(path: Path) -> list[str]:
@@ -95,6 +95,8 @@ def main() -> int:
         for path in sorted(args.folder.rglob("*.html"))
         if args.only in str(path) and not {"_static", *LEFT_OUT} & {*path.parts}
     ]
+    if not paths:
+        parser.error(f"no page in {args.folder} has {args.only!r} in its path")
     faults = 0
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(

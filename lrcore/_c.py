@@ -28,9 +28,9 @@ def get_library() -> str:
 
     It is the extension of this package: code that runs in a Python process (by cffi,
     ctypes or numba, or as an extension that is linked with it) calls the functions that
-    lrcore's optimizers call, with the same threads and settings.  On Linux a program
-    without Python can be linked with it, too; for other systems, and to pass a program
-    on, ``make libs`` builds ``liblrcore``: see ``docs/reference/c_api.md``.
+    lrcore's optimizers call, with the same threads and settings.  A program without
+    Python needs ``liblrcore``, which ``make libs`` builds: see
+    ``docs/reference/c_api.md``.
 
     Examples
     --------

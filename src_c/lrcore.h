@@ -12,7 +12,8 @@
  *     }
  *     lrc_plan_destroy(plan);
  *
- * docs/reference/c_api.md describes each function, its errors, and what may change in a release.
+ * docs/reference/c_api.md describes each function, its errors, and what may change in a
+ * release.
  *
  * A step computes, for each element of each tensor, in the tensor's own precision,
  *
@@ -133,7 +134,8 @@ LRC_API const char *lrc_plan_error(const lrc_plan *plan);
  * p, g, states: the parameters, their gradients and the rule's states, as many and in that
  * order as lrc_rule_states() names; all of the type, with n elements each, aligned to the
  * type, and disjoint (gradients may overlap each other unless zero_grads is set).  A tensor
- * that overlaps is not added.  States begin as 0, or as docs/reference/c_api.md says. */
+ * that overlaps parameters or states is not added; an overlap with a gradient or an average
+ * is told by the next step.  States begin as 0, or as docs/reference/c_api.md says. */
 LRC_API int lrc_plan_add_group(lrc_plan *plan, int rule);
 typedef enum { LRC_F32, LRC_F64 } lrc_dtype;
 LRC_API int lrc_plan_add_tensor(lrc_plan *plan, int group, int dtype, size_t n, void *p,

@@ -1,5 +1,6 @@
 /* portable.h: the only #ifdefs on compilers, processors and systems, and the only
- * attributes and builtins that are not of C11.  docs/understand/portability.md lists the targets. */
+ * attributes and builtins that are not of C11.  docs/understand/portability.md lists the
+ * targets. */
 
 #ifndef LRC_PORTABLE_H
 #define LRC_PORTABLE_H

@@ -138,7 +138,7 @@ int lrc_check_gradient(lrc_plan *plan, size_t tensor, const void *g)
     return apart(plan, &span, plan->setup->spans.at, plan->setup->n_spans);
 }
 
-/* --- a tensor that is added --------------------------------------------------------------- */
+/* --- a tensor that is added ------------------------------------------------------------- */
 
 /* The largest power of 2 in n. */
 static size_t first_run(size_t n)

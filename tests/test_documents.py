@@ -14,6 +14,7 @@ from lrcore._shared.domains import Reals
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 OPTIMIZERS = (ROOT / "docs" / "reference" / "optimizers.md").read_text()
+CONTRACT = (ROOT / "docs" / "understand" / "numeric_contract.md").read_text()
 
 
 def test_the_readmes_code_runs_in_order_and_prints_what_follows_it():
@@ -21,7 +22,8 @@ def test_the_readmes_code_runs_in_order_and_prints_what_follows_it():
     assert sum(bool(wanted) for _, wanted in blocks) == README.count("```text")
     names = run(blocks)
     np.testing.assert_allclose(names["params"]["w"], names["true_w"], atol=0.01)
-    assert f"{len(KINDS)} optimizers" in README
+    said = re.search(r"(\d+) optimizers", README)
+    assert int(said[1]) == len(KINDS), "correct the number in README.md"
 
 
 def test_the_readme_is_one_page():
@@ -89,11 +91,35 @@ def test_what_is_said_of_all_optimizers_is_so():
 
 
 def test_what_is_said_of_other_libraries_is_so():
-    """It names the optimizers that no library has, and the number of steps."""
+    """The numeric contract names the optimizers that no library has, and the steps."""
+    said = re.search(
+        r"(\d+) steps\s+of\s+each\s+optimizer\s+but (.*?) agree", CONTRACT, re.S
+    )
     compared = {row.name for row in ROWS if row.golden}
-    assert set(lrcore.optimizers.available()) - compared == {"SGDHD", "AdamHD"}
+    without = set(lrcore.optimizers.available()) - compared
+    named = {*re.findall(r"`(\w+)`", said[2])}
+    assert named == without, "name them in docs/understand/numeric_contract.md"
     with np.load(ROOT / "tests" / "golden" / "given.npz") as given:
-        assert len(given["grads"]) == 60
+        assert len(given["grads"]) == int(said[1])
+
+
+OUTCOMES = {"healthy", "unknown", "rolled back"}
+
+
+def test_each_kind_of_finding_stands_where_users_look_for_it():
+    code = [p.read_text() for p in (ROOT / "lrcore" / "monitor").glob("*.py")]
+    made = {*re.findall(r'\bFinding\(\s*"([^"]+)"', "".join(code))} | OUTCOMES
+    notes = lrcore.Monitor.__doc__.partition("The kinds of findings")[2]
+    notes = notes.partition("The monitor assumes")[0]
+    assert {*re.findall(r"``([a-z -]+)``", notes)} == made, "name it in Monitor"
+    gallery = (ROOT / "docs" / "reference" / "findings.md").read_text()
+    headings = {*re.findall("^### (.*)$", gallery, re.M)}
+    assert headings == made, "show it in docs/reference/findings.md"
+    guide = (ROOT / "docs" / "how_to" / "watch.md").read_text()
+    table = guide.partition("## What it can find\n\n")[2].partition("\n\n")[0]
+    cells = "".join(line.split("|")[1] for line in table.splitlines())
+    told = {*re.findall("`([a-z -]+)`", cells)}
+    assert told == made - OUTCOMES, "explain it in docs/how_to/watch.md"
 
 
 PROMISES = [

@@ -46,7 +46,7 @@ def test_names_are_those_that_can_be_made():
         "one of (.*), found 'Cosin'; did you mean Cosine", str(caught.value)
     )
     own = {name for name in found[1].split(", ") if "." not in name}
-    assert own == set(NAMES)
+    assert own == set(NAMES), "name it in NAMES, or in OPTIONS with what it needs"
 
 
 def test_a_run_may_be_all_warmup():

@@ -82,6 +82,12 @@ def test_the_page_of_an_optimizer_has_its_own_parameters():
     assert "clip_norm : " in lrcore.RMSprop.__doc__
 
 
+def schedules():
+    """Return the public classes of schedules."""
+    kinds = {getattr(lrcore.schedules, name) for name in names_of(lrcore.schedules)}
+    return {k for k in kinds if isclass(k) and issubclass(k, Schedule)}
+
+
 def within(schedule):
     """Return the classes of a schedule and of those within it."""
     found = {type(schedule)}
@@ -98,6 +104,10 @@ def test_the_gallery_shows_each_schedule():
     for block in re.findall(r"^```\{schedules\}\n(.*?)^```", text, re.M | re.S):
         for words in block.splitlines():
             shown |= within(lrcore.schedules.parse(words))
-    kinds = {getattr(lrcore.schedules, name) for name in names_of(lrcore.schedules)}
-    kinds = {k for k in kinds if isclass(k) and issubclass(k, Schedule)}
-    assert kinds - shown == {Schedule, lrcore.schedules.Function}
+    assert schedules() - shown == {Schedule, lrcore.schedules.Function}
+
+
+def test_the_table_of_schedules_names_each():
+    words = re.findall(r"\w+", lrcore.schedules.__doc__)
+    missing = {kind.__name__ for kind in schedules()} - {*words}
+    assert missing == set(), "name them in lrcore/schedules/__init__.py"

@@ -89,13 +89,13 @@ HELD = [s for s in ALL if has_an_end(s)]
 
 
 def test_most_come_to_an_end():
-    assert len(HELD) == 47
+    assert len(HELD) > 0.7 * len(ALL)
 
 
 @pytest.mark.parametrize("s", HELD, ids=repr)
 def test_the_last_value_is_held(s):
     last = s(100)
-    assert s(10**6) == s(10**12) == last
+    assert s(10**6) == s(10**12) == last, "name what has no end in has_an_end"
     # NumPy's functions and the C library's may differ in the last bit.
     assert s(np.array([10**12])) == pytest.approx(last, rel=2e-15)
 

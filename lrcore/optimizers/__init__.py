@@ -47,5 +47,5 @@ def get(name: str) -> type[Optimizer]:
 
 
 def table() -> str:
-    """Return the README's table of optimizers, in Markdown."""
+    """Return a table of all optimizers, in Markdown."""
     return _table(available())

@@ -1,4 +1,4 @@
-"""A list of the optimizers, as data and as the README's table."""
+"""A list of the optimizers, as data and as a table."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Check built pages in a browser: ``python docs/check.py build/docs``.
 
-Pages are opened at the widths of a desktop and of a phone, in the light and the
-dark theme.  None may log an error, ask for anything outside of the folder, need a
+Pages are shown at the widths of a desktop and of a phone, in the light and the dark
+theme.  None may log an error, ask for anything outside of the folder, need a
 horizontal scroll bar, or break a rule of WCAG 2 that axe-core can see (contrast, names,
 alternative texts, order of headings).  Each link within the site must lead to a page
 and a place on it.
@@ -71,12 +71,14 @@ def faults_seen(page: Page, path: Path, axe: Axe) -> list[str]:
     page.on("console", lambda m: seen.append(m.text) if m.type == "error" else None)
     page.on("pageerror", lambda error: seen.append(str(error)))
     page.on("requestfailed", lambda request: seen.append(f"misses {request.url}"))
+    page.goto(path.resolve().as_uri())
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(300)  # until the theme has seen the new width
+        seen += [f"{width} px: {wide}" for wide in page.evaluate(WIDER)]
     for theme in THEMES:
         page.emulate_media(color_scheme=theme)
-        for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": 900})
-            page.goto(path.resolve().as_uri())
-            seen += [f"{width} px: {wide}" for wide in page.evaluate(WIDER)]
+        page.wait_for_function(f"document.documentElement.dataset.theme == {theme!r}")
         broken = axe.run(page, options=RULES).response["violations"]
         seen += [
             f"{theme}: {rule['id']}: {node['html'][:150]}"

@@ -194,6 +194,7 @@ class Trained:
             own = [np.require(a, requirements=["C", "W"]) for a in getattr(self, name)]
             setattr(self, name, own)
         self.optimizer_ = self._asked.made(self.coefs_, self.intercepts_)
+        self._first_rates = _optimizer.rates(self.optimizer_)
 
     def _continue(self: Any) -> None:
         """Give the optimizer of the last fit coefs_ and intercepts_ as they are now.

@@ -193,7 +193,8 @@ class Trained:
             # After a warm start they are what the user has set, or mapped read-only.
             own = [np.require(a, requirements=["C", "W"]) for a in getattr(self, name)]
             setattr(self, name, own)
-        self.optimizer_ = self._asked.made(self.coefs_, self.intercepts_)
+        # In lists of its own: the user may replace an array in the estimator's.
+        self.optimizer_ = self._asked.made([*self.coefs_], [*self.intercepts_])
         self._first_rates = _optimizer.rates(self.optimizer_)
 
     def _continue(self: Any) -> None:

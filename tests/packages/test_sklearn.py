@@ -235,6 +235,16 @@ def test_weights_that_were_set_are_those_that_go_on():
     agree(theirs, ours)
 
 
+def test_weights_that_were_replaced_are_those_that_go_on():
+    theirs, ours = classifiers(*digits(), max_iter=3)
+    for each in (theirs, ours):
+        for _ in range(2):
+            each.coefs_[1] = each.coefs_[1] * 0.5
+            each.intercepts_[0] = each.intercepts_[0] + 1
+            each.partial_fit(*digits())
+    agree(theirs, ours)
+
+
 def test_samples_of_another_dtype_go_on_in_that_of_the_first():
     x, y = digits()
     for first, then in (("f", "d"), ("d", "f")):

@@ -42,6 +42,11 @@ class Asked(NamedTuple):
                 f"optimizer_options: found lr={shown(given['lr'])}; give it as "
                 "learning_rate_init, a number or a schedule"
             )
+        if "params" in given:
+            raise ValueError(
+                f"optimizer_options: found params={shown(given['params'])}; leave it "
+                "out, as the params are the estimator's coefs_ and intercepts_"
+            )
         kind, options = (
             _of_solver(mlp) if mlp.optimizer is None else (_kind(mlp.optimizer), {})
         )

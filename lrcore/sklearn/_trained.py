@@ -15,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 from lrcore._shared.types import Array
+from lrcore._shared.words import shown
 from lrcore.sklearn import _optimizer
 from lrcore.sklearn._batches import Batches
 from lrcore.sklearn._network import Network
@@ -61,6 +62,7 @@ class Trained:
     def _validate_params(self: Any) -> None:
         """Check the optimizer's arguments, too, before anything is changed."""
         super()._validate_params()  # type: ignore[misc]
+        plain = isinstance(self.learning_rate_init, Real)
         if self.solver == "lbfgs":
             for name in _OWN:
                 if getattr(self, name) is not None:
@@ -68,8 +70,13 @@ class Trained:
                         f"{name}: found with solver='lbfgs', which is SciPy's; leave "
                         "solver out"
                     )
+            if not plain:
+                raise ValueError(
+                    f"learning_rate_init: found {shown(self.learning_rate_init)} with "
+                    "solver='lbfgs', which is SciPy's and has no rate; leave solver "
+                    "out, or give a number, which it ignores"
+                )
             return
-        plain = isinstance(self.learning_rate_init, Real)
         if plain and self.optimizer is None and self.optimizer_options is None:
             return  # scikit-learn has checked the arguments of its own optimizers
         layers = np.size(self.hidden_layer_sizes) + 1
@@ -91,6 +98,12 @@ class Trained:
             self.optimizer_ = state["optimizer_"].restored()
 
     # --- training ------------------------------------------------------------------
+
+    def _fit_lbfgs(self: Any, *given: Any) -> None:
+        """Train by SciPy, without the optimizer of an earlier fit."""
+        for name in ("optimizer_", "_asked", "_first_rates"):
+            vars(self).pop(name, None)
+        super()._fit_lbfgs(*given)  # type: ignore[misc]
 
     def _fit_stochastic(
         self: Any,

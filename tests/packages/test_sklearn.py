@@ -1,5 +1,6 @@
 """scikit-learn's perceptrons, trained by lrcore, beside its own."""
 
+import copy
 import sys
 from functools import partial
 
@@ -284,6 +285,18 @@ def test_lbfgs_is_scikit_learns():
     theirs, ours = regressors(*diabetes(), solver="lbfgs", max_iter=20)
     assert ours.loss_ == theirs.loss_
     assert not hasattr(ours, "optimizer_")
+
+
+def test_lbfgs_leaves_no_optimizer_of_an_earlier_fit():
+    ours = lrcore.sklearn.MLPRegressor(max_iter=3).fit(*diabetes())
+    ours.set_params(solver="lbfgs", hidden_layer_sizes=5).fit(*diabetes())
+    assert not hasattr(ours, "optimizer_")
+    copy.deepcopy(ours).predict(diabetes()[0])
+    before = [w.copy() for w in ours.coefs_]
+    ours.set_params(solver="adam").partial_fit(*diabetes())
+    assert ours.optimizer_.t == 3  # 442 samples, 200 in a batch
+    for a, b in zip(ours.coefs_, before, strict=True):
+        np.testing.assert_allclose(a, b, atol=3 * 0.001 * 1.1)
 
 
 # --- what is said ---------------------------------------------------------------------

@@ -294,6 +294,11 @@ def test_a_clone_is_untrained_and_the_repr_has_what_differs():
             },
             "as the lr of each group, found <built-in function abs>; use learning_rat",
         ),
+        (
+            {"solver": "lbfgs", "learning_rate_init": Cosine(0.01, total=9)},
+            r"learning_rate_init: found Cosine\(base=0.01, total=9\) with solver='lbf",
+        ),
+        ({"optimizer_options": {"params": 1}}, "optimizer_options: found params=1; le"),
         ({"solver": "lbfgs", "optimizer": "SGD"}, "optimizer: found with solver='lbf"),
         ({"solver": "AdamW"}, "The 'solver' parameter of MLPClassifier must be"),
     ],

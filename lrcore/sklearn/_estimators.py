@@ -6,7 +6,11 @@ from typing import Any, ClassVar
 
 from sklearn import neural_network
 
+from lrcore.sklearn._hooks import require_hooks
 from lrcore.sklearn._trained import Trained, constraints, extended
+
+require_hooks(neural_network.MLPClassifier)
+require_hooks(neural_network.MLPRegressor)
 
 
 class MLPClassifier(Trained, neural_network.MLPClassifier):

@@ -18,6 +18,7 @@ from lrcore._shared.types import Array
 from lrcore._shared.words import shown
 from lrcore.sklearn import _optimizer
 from lrcore.sklearn._batches import Batches
+from lrcore.sklearn._hooks import REMEDY
 from lrcore.sklearn._network import Network
 
 _OWN = ("optimizer", "optimizer_options")
@@ -99,6 +100,16 @@ class Trained:
 
     # --- training ------------------------------------------------------------------
 
+    def _fit(self: Any, *args: Any, **given: Any) -> Any:
+        """Train, and check that it was by an optimizer of lrcore."""
+        trained = super()._fit(*args, **given)  # type: ignore[misc]
+        if self.solver != "lbfgs" and not hasattr(self, "optimizer_"):
+            raise RuntimeError(
+                f"{type(self).__name__}: scikit-learn has trained by its own "
+                f"optimizer; {REMEDY}"
+            )
+        return trained
+
     def _fit_lbfgs(self: Any, *given: Any) -> None:
         """Train by SciPy, without the optimizer of an earlier fit."""
         for name in ("optimizer_", "_asked", "_first_rates"):
@@ -140,10 +151,10 @@ class Trained:
                     f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) "
                     "reached and the optimization hasn't converged yet.",
                     ConvergenceWarning,
-                    stacklevel=5,
+                    stacklevel=6,
                 )
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=5)
+            warnings.warn("Training interrupted by user.", stacklevel=6)
         self._keep_result()
 
     def _split(
@@ -190,7 +201,7 @@ class Trained:
             if size < self.batch_size:
                 warnings.warn(
                     f"batch_size: found {self.batch_size} with {n} samples; taking {n}",
-                    stacklevel=6,
+                    stacklevel=7,
                 )
         random = self._random_state if self.shuffle else None
         dtype = self.coefs_[0].dtype  # of the first samples

@@ -1,6 +1,7 @@
 """scikit-learn's perceptrons, trained by lrcore, beside its own."""
 
 import copy
+import importlib
 import sys
 from functools import partial
 
@@ -9,12 +10,14 @@ import pytest
 
 pytest.importorskip("sklearn", reason="needs scikit-learn: make test-packages")
 
+import sklearn
 from scipy import sparse
 from sklearn import neural_network
 from sklearn.datasets import load_diabetes, load_digits, make_multilabel_classification
 from sklearn.exceptions import ConvergenceWarning
 
 import lrcore.sklearn
+from lrcore.sklearn import _estimators
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -352,3 +355,27 @@ def test_without_scikit_learn_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
     with pytest.raises(ImportError, match=r'pip install "lrcore\[sklearn\]"'):
         import lrcore.sklearn  # noqa: F401
+
+
+HOOKED = neural_network.MLPClassifier.__mro__[2]  # BaseMultilayerPerceptron
+
+
+@pytest.mark.parametrize(
+    "name", ["_fit", "_fit_lbfgs", "_fit_stochastic", "_update_no_improvement_count"]
+)
+def test_a_scikit_learn_without_a_hook_is_refused_at_import(name, monkeypatch):
+    monkeypatch.delattr(HOOKED, name)
+    with pytest.raises(ImportError) as told:
+        importlib.reload(_estimators)
+    said = str(told.value)
+    assert said.startswith(f"MLPClassifier has no {name!r}; lrcore.sklearn does not")
+    assert sklearn.__version__ in said
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_training_by_the_loop_of_scikit_learn_is_an_error(method, monkeypatch):
+    monkeypatch.delattr(_estimators.Trained, "_fit_stochastic")
+    reg = lrcore.sklearn.MLPRegressor(optimizer="Lion", max_iter=2)
+    with pytest.raises(RuntimeError, match="MLPRegressor: scikit-learn has trained by"):
+        getattr(reg, method)(*diabetes())
+    assert reg.t_ > 0

@@ -6,7 +6,11 @@ from typing import Any, ClassVar
 
 from sklearn import neural_network
 
+from lrcore.sklearn._hooks import require_hooks
 from lrcore.sklearn._trained import Trained, constraints, extended
+
+require_hooks(neural_network.MLPClassifier)
+require_hooks(neural_network.MLPRegressor)
 
 
 class MLPClassifier(Trained, neural_network.MLPClassifier):
@@ -26,7 +30,8 @@ class MLPClassifier(Trained, neural_network.MLPClassifier):
         (`Prodigy`, `DoG`) need.
     learning_rate : {"constant", "invscaling", "adaptive"}, default="constant"
         As in scikit-learn, which ignores it with its Adam.  Here every `optimizer`
-        heeds it; "adaptive" also reduces a schedule.
+        heeds it, and the groups keep the ratios of their rates.  "adaptive" also
+        reduces a schedule; "invscaling" takes numbers only.
     optimizer : str or class, default=None
         An optimizer of lrcore: its name in upper or lower case, or its class.  None:
         that of `solver`, with `beta_1`, `momentum` and the like, which `optimizer`

@@ -18,10 +18,14 @@ _LEAST_RATE = 1e-6
 
 
 class Asked(NamedTuple):
-    """The optimizer that an estimator asks for: its class and arguments."""
+    """The optimizer that an estimator asks for: its class and arguments.
+
+    law : how its rates change by epochs, a value of `learning_rate`.
+    """
 
     kind: type[Optimizer]
     options: Mapping[str, Any]
+    law: str
 
     @classmethod
     def by(cls, mlp: Any) -> Self:
@@ -38,18 +42,17 @@ class Asked(NamedTuple):
                 f"optimizer_options: found lr={shown(given['lr'])}; give it as "
                 "learning_rate_init, a number or a schedule"
             )
-        if _law(mlp) == "invscaling" and not isinstance(mlp.learning_rate_init, Real):
+        if "params" in given:
             raise ValueError(
-                "learning_rate: 'invscaling' needs a number as learning_rate_init, "
-                f"found {shown(mlp.learning_rate_init)}; use learning_rate='constant' "
-                "with a schedule, which falls by itself"
+                f"optimizer_options: found params={shown(given['params'])}; leave it "
+                "out, as the params are the estimator's coefs_ and intercepts_"
             )
         kind, options = (
             _of_solver(mlp) if mlp.optimizer is None else (_kind(mlp.optimizer), {})
         )
         if mlp.learning_rate_init is not None:
             options["lr"] = mlp.learning_rate_init
-        return cls(kind, {**options, **given})
+        return cls(kind, {**options, **given}, _law(mlp))
 
     def made(self, coefs: list[Array], intercepts: list[Array]) -> Optimizer:
         """Return the optimizer of these arrays.
@@ -57,10 +60,18 @@ class Asked(NamedTuple):
         Raises
         ------
         TypeError, ValueError
-            As the optimizer's class; or it keeps several averages.
+            As the optimizer's class; or it keeps several averages; or `law` is
+            "invscaling" and a rate is not a number.
         """
         params = {"coefs": coefs, "intercepts": intercepts}
         opt = self.kind(params=params, **self.options)
+        for rate in rates(opt):
+            if self.law == "invscaling" and not isinstance(rate, Real):
+                raise ValueError(
+                    "learning_rate: 'invscaling' needs numbers as learning_rate_init "
+                    f"and as the lr of each group, found {shown(rate)}; use "
+                    "learning_rate='constant' with a schedule, which falls by itself"
+                )
         if len(opt._kept()) > 1:
             raise ValueError(
                 "optimizer_options: expected at most one average of the params, as the "
@@ -99,10 +110,18 @@ def arrays_of(opt: Optimizer) -> list[Array]:
     return [leaf.array for leaf in opt._tree.leaves]
 
 
+def rates(opt: Optimizer) -> list[Any]:
+    """Return the learning rate of each group."""
+    return [group["lr"] for group in opt.param_groups]
+
+
 def end_epoch(mlp: Any) -> None:
-    """Set the rate of the next epoch, if it depends on the number of samples seen."""
-    if _law(mlp) == "invscaling":
-        mlp.optimizer_.lr = mlp.learning_rate_init / (mlp.t_ + 1) ** mlp.power_t
+    """Set the rates of the next epoch, if they depend on the number of samples seen."""
+    if mlp._asked.law == "invscaling":
+        divisor = (mlp.t_ + 1) ** mlp.power_t
+        groups = zip(mlp.optimizer_.param_groups, mlp._first_rates, strict=True)
+        for group, first in groups:
+            group["lr"] = first / divisor
 
 
 def stops(mlp: Any, why: str) -> bool:
@@ -112,7 +131,7 @@ def stops(mlp: Any, why: str) -> bool:
     """
     opt = mlp.optimizer_
     ends = True
-    if _law(mlp) != "adaptive":
+    if mlp._asked.law != "adaptive":
         then = "Stopping."
     elif opt.lr <= _LEAST_RATE:
         then = "Learning rate too small. Stopping."
@@ -124,10 +143,10 @@ def stops(mlp: Any, why: str) -> bool:
     return ends
 
 
-def _law(mlp: Any) -> Any:
-    """Return how the rate changes by epochs, which scikit-learn's Adam ignores."""
+def _law(mlp: Any) -> str:
+    """Return how the rates change by epochs, which scikit-learn's Adam ignores."""
     heeded = mlp.optimizer is not None or mlp.solver == "sgd"
-    return mlp.learning_rate if heeded else "constant"
+    return str(mlp.learning_rate) if heeded else "constant"
 
 
 def _of_solver(mlp: Any) -> tuple[type[Optimizer], dict[str, Any]]:

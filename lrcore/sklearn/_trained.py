@@ -15,8 +15,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 from lrcore._shared.types import Array
+from lrcore._shared.words import shown
 from lrcore.sklearn import _optimizer
 from lrcore.sklearn._batches import Batches
+from lrcore.sklearn._hooks import REMEDY
 from lrcore.sklearn._network import Network
 
 _OWN = ("optimizer", "optimizer_options")
@@ -61,6 +63,7 @@ class Trained:
     def _validate_params(self: Any) -> None:
         """Check the optimizer's arguments, too, before anything is changed."""
         super()._validate_params()  # type: ignore[misc]
+        plain = isinstance(self.learning_rate_init, Real)
         if self.solver == "lbfgs":
             for name in _OWN:
                 if getattr(self, name) is not None:
@@ -68,8 +71,13 @@ class Trained:
                         f"{name}: found with solver='lbfgs', which is SciPy's; leave "
                         "solver out"
                     )
+            if not plain:
+                raise ValueError(
+                    f"learning_rate_init: found {shown(self.learning_rate_init)} with "
+                    "solver='lbfgs', which is SciPy's and has no rate; leave solver "
+                    "out, or give a number, which it ignores"
+                )
             return
-        plain = isinstance(self.learning_rate_init, Real)
         if plain and self.optimizer is None and self.optimizer_options is None:
             return  # scikit-learn has checked the arguments of its own optimizers
         layers = np.size(self.hidden_layer_sizes) + 1
@@ -91,6 +99,22 @@ class Trained:
             self.optimizer_ = state["optimizer_"].restored()
 
     # --- training ------------------------------------------------------------------
+
+    def _fit(self: Any, *args: Any, **given: Any) -> Any:
+        """Train, and check that it was by an optimizer of lrcore."""
+        trained = super()._fit(*args, **given)  # type: ignore[misc]
+        if self.solver != "lbfgs" and not hasattr(self, "optimizer_"):
+            raise RuntimeError(
+                f"{type(self).__name__}: scikit-learn has trained by its own "
+                f"optimizer; {REMEDY}"
+            )
+        return trained
+
+    def _fit_lbfgs(self: Any, *given: Any) -> None:
+        """Train by SciPy, without the optimizer of an earlier fit."""
+        for name in ("optimizer_", "_asked", "_first_rates"):
+            vars(self).pop(name, None)
+        super()._fit_lbfgs(*given)  # type: ignore[misc]
 
     def _fit_stochastic(
         self: Any,
@@ -127,10 +151,10 @@ class Trained:
                     f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) "
                     "reached and the optimization hasn't converged yet.",
                     ConvergenceWarning,
-                    stacklevel=5,
+                    stacklevel=6,
                 )
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=5)
+            warnings.warn("Training interrupted by user.", stacklevel=6)
         self._keep_result()
 
     def _split(
@@ -177,7 +201,7 @@ class Trained:
             if size < self.batch_size:
                 warnings.warn(
                     f"batch_size: found {self.batch_size} with {n} samples; taking {n}",
-                    stacklevel=6,
+                    stacklevel=7,
                 )
         random = self._random_state if self.shuffle else None
         dtype = self.coefs_[0].dtype  # of the first samples
@@ -193,7 +217,9 @@ class Trained:
             # After a warm start they are what the user has set, or mapped read-only.
             own = [np.require(a, requirements=["C", "W"]) for a in getattr(self, name)]
             setattr(self, name, own)
-        self.optimizer_ = self._asked.made(self.coefs_, self.intercepts_)
+        # In lists of its own: the user may replace an array in the estimator's.
+        self.optimizer_ = self._asked.made([*self.coefs_], [*self.intercepts_])
+        self._first_rates = _optimizer.rates(self.optimizer_)
 
     def _continue(self: Any) -> None:
         """Give the optimizer of the last fit coefs_ and intercepts_ as they are now.

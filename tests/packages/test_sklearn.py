@@ -1,5 +1,7 @@
 """scikit-learn's perceptrons, trained by lrcore, beside its own."""
 
+import copy
+import importlib
 import sys
 from functools import partial
 
@@ -8,12 +10,14 @@ import pytest
 
 pytest.importorskip("sklearn", reason="needs scikit-learn: make test-packages")
 
+import sklearn
 from scipy import sparse
 from sklearn import neural_network
 from sklearn.datasets import load_diabetes, load_digits, make_multilabel_classification
 from sklearn.exceptions import ConvergenceWarning
 
 import lrcore.sklearn
+from lrcore.sklearn import _estimators
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -235,6 +239,16 @@ def test_weights_that_were_set_are_those_that_go_on():
     agree(theirs, ours)
 
 
+def test_weights_that_were_replaced_are_those_that_go_on():
+    theirs, ours = classifiers(*digits(), max_iter=3)
+    for each in (theirs, ours):
+        for _ in range(2):
+            each.coefs_[1] = each.coefs_[1] * 0.5
+            each.intercepts_[0] = each.intercepts_[0] + 1
+            each.partial_fit(*digits())
+    agree(theirs, ours)
+
+
 def test_samples_of_another_dtype_go_on_in_that_of_the_first():
     x, y = digits()
     for first, then in (("f", "d"), ("d", "f")):
@@ -274,6 +288,18 @@ def test_lbfgs_is_scikit_learns():
     theirs, ours = regressors(*diabetes(), solver="lbfgs", max_iter=20)
     assert ours.loss_ == theirs.loss_
     assert not hasattr(ours, "optimizer_")
+
+
+def test_lbfgs_leaves_no_optimizer_of_an_earlier_fit():
+    ours = lrcore.sklearn.MLPRegressor(max_iter=3).fit(*diabetes())
+    ours.set_params(solver="lbfgs", hidden_layer_sizes=5).fit(*diabetes())
+    assert not hasattr(ours, "optimizer_")
+    copy.deepcopy(ours).predict(diabetes()[0])
+    before = [w.copy() for w in ours.coefs_]
+    ours.set_params(solver="adam").partial_fit(*diabetes())
+    assert ours.optimizer_.t == 3  # 442 samples, 200 in a batch
+    for a, b in zip(ours.coefs_, before, strict=True):
+        np.testing.assert_allclose(a, b, atol=3 * 0.001 * 1.1)
 
 
 # --- what is said ---------------------------------------------------------------------
@@ -329,3 +355,27 @@ def test_without_scikit_learn_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
     with pytest.raises(ImportError, match=r'pip install "lrcore\[sklearn\]"'):
         import lrcore.sklearn  # noqa: F401
+
+
+HOOKED = neural_network.MLPClassifier.__mro__[2]  # BaseMultilayerPerceptron
+
+
+@pytest.mark.parametrize(
+    "name", ["_fit", "_fit_lbfgs", "_fit_stochastic", "_update_no_improvement_count"]
+)
+def test_a_scikit_learn_without_a_hook_is_refused_at_import(name, monkeypatch):
+    monkeypatch.delattr(HOOKED, name)
+    with pytest.raises(ImportError) as told:
+        importlib.reload(_estimators)
+    said = str(told.value)
+    assert said.startswith(f"MLPClassifier has no {name!r}; lrcore.sklearn does not")
+    assert sklearn.__version__ in said
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_training_by_the_loop_of_scikit_learn_is_an_error(method, monkeypatch):
+    monkeypatch.delattr(_estimators.Trained, "_fit_stochastic")
+    reg = lrcore.sklearn.MLPRegressor(optimizer="Lion", max_iter=2)
+    with pytest.raises(RuntimeError, match="MLPRegressor: scikit-learn has trained by"):
+        getattr(reg, method)(*diabetes())
+    assert reg.t_ > 0

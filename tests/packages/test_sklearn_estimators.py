@@ -113,6 +113,30 @@ def test_every_optimizer_heeds_learning_rate():
     assert clf.optimizer_.lr == pytest.approx(0.001 / (3 * 400 + 1) ** 0.5)
 
 
+@pytest.mark.parametrize("law", ["adaptive", "invscaling"])
+def test_groups_keep_the_ratios_of_their_rates(law):
+    clf = small(
+        optimizer="Lion", learning_rate=law, tol=9.0, n_iter_no_change=1, max_iter=4,
+        optimizer_options={"groups": {"intercepts.*": {"lr": 0.5}}},
+    ).fit(X, Y)  # fmt: skip
+    clf = pickle.loads(pickle.dumps(clf)).partial_fit(X, Y)
+    coefs, intercepts = (group["lr"] for group in clf.optimizer_.param_groups)
+    if law == "invscaling":
+        assert coefs == pytest.approx(0.001 / (clf.t_ + 1) ** 0.5)
+    assert coefs < 0.001 / 4
+    assert intercepts == pytest.approx(500 * coefs)
+
+
+def test_partial_fit_keeps_the_law_of_the_fit():
+    rate = Cosine(0.01, total=100)
+    clf = small(optimizer="Lion", learning_rate_init=rate).fit(X, Y)
+    clf.set_params(learning_rate="invscaling").partial_fit(X, Y)
+    assert clf.optimizer_.lr == rate(clf.optimizer_.t)
+    clf = small(optimizer="Lion", learning_rate="invscaling").fit(X, Y)
+    clf.set_params(learning_rate_init=rate).partial_fit(X, Y)
+    assert clf.optimizer_.lr == pytest.approx(0.001 / (4 * 400 + 1) ** 0.5)
+
+
 def test_options_of_the_solver():
     clf = small(optimizer_options={"clip_norm": 0.01, "telemetry": True}).fit(X, Y)
     assert type(clf.optimizer_) is lrcore.Adam
@@ -260,8 +284,21 @@ def test_a_clone_is_untrained_and_the_repr_has_what_differs():
         ({"learning_rate_init": lambda: 0.1}, "a schedule that takes the number"),
         (
             {"learning_rate_init": abs, "solver": "sgd", "learning_rate": "invscaling"},
-            "learning_rate: 'invscaling' needs a number as learning_rate_init",
+            "learning_rate: 'invscaling' needs numbers as learning_rate_init",
         ),
+        (
+            {
+                "learning_rate": "invscaling",
+                "optimizer": "SGD",
+                "optimizer_options": {"groups": {"intercepts.*": {"lr": abs}}},
+            },
+            "as the lr of each group, found <built-in function abs>; use learning_rat",
+        ),
+        (
+            {"solver": "lbfgs", "learning_rate_init": Cosine(0.01, total=9)},
+            r"learning_rate_init: found Cosine\(base=0.01, total=9\) with solver='lbf",
+        ),
+        ({"optimizer_options": {"params": 1}}, "optimizer_options: found params=1; le"),
         ({"solver": "lbfgs", "optimizer": "SGD"}, "optimizer: found with solver='lbf"),
         ({"solver": "AdamW"}, "The 'solver' parameter of MLPClassifier must be"),
     ],

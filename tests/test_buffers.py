@@ -122,6 +122,47 @@ def test_code_of_the_library_cannot_pull_the_memory_away():
     assert not p.any()
 
 
+def nested():
+    return {"in": {"p": np.zeros(3, np.float32)}, "q": np.zeros(3, np.float32)}
+
+
+def replace_an_array(params):
+    params["q"] = np.zeros(3, np.float32)
+
+
+def replace_a_container(params):
+    params["in"] = {"p": np.zeros(3, np.float32)}
+
+
+def add_an_array(params):
+    params["more"] = np.zeros(3, np.float32)
+
+
+@pytest.mark.parametrize(
+    "change", [replace_an_array, replace_a_container, add_an_array]
+)
+@pytest.mark.parametrize("scalar", [False, True])
+def test_code_of_the_library_cannot_replace_a_parameter(change, scalar):
+    params = nested()
+    if scalar:
+        params["q"] = np.zeros((), np.float32)
+    p, q = params["in"]["p"], params["q"]
+    opt = lrcore.SGD(params, lr=1.0)
+    last = Foreign(np.ones_like(q), lambda: change(params))
+    said = message(opt.step, {"in": {"p": np.ones(3, np.float32)}, "q": last})
+    assert "params" in said
+    assert (opt.t, p.any(), q.any()) == (0, False, False)
+
+
+def test_code_of_the_library_cannot_replace_a_groups_params():
+    p, new = np.zeros((2, 3), np.float32)
+    group = {"params": [p]}
+    opt = lrcore.SGD([group], lr=1.0)
+    last = Foreign(np.ones(3, np.float32), lambda: group.update(params=[new]))
+    assert "params[0]['params']: " in message(opt.step, [[last]])
+    assert (opt.t, p.any()) == (0, False)
+
+
 def test_an_error_of_the_library_is_no_array():
     def fails():
         raise BufferError("on another device")

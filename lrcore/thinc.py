@@ -27,7 +27,9 @@ import numpy as np
 
 import lrcore
 from lrcore._core import address
+from lrcore._shared.arrays import apart
 from lrcore._shared.domains import NONNEGATIVE
+from lrcore._shared.refusals import zeroable
 from lrcore._shared.types import Array
 from lrcore.optimizers.base.keywords import Hyper
 
@@ -208,9 +210,7 @@ class Optimizer(_thinc.Optimizer):
         """
         if not gradient.size:
             return weights, gradient
-        core = self.cores.get(key)
-        if core is None or not _is_same(core.param_groups[0].params, weights):
-            core = self._join(key, weights)
+        core, joins = self._core(key, weights)
         rate, l2 = lr_scale * self._at("learn_rate", key), self._at("L2", key)
         decay = rate * l2 if self.L2_is_weight_decay else 0.0
         now = self._now
@@ -218,9 +218,17 @@ class Optimizer(_thinc.Optimizer):
         for name in self._scheduled:
             now[name] = self._at(name, key)
         if l2 and not self.L2_is_weight_decay:
-            gradient += l2 * weights
-        begins = core.step(gradient) and core.t == 1
-        if begins and self.averages is not None:
+            zeroable(["gradient"], [gradient])
+            apart([("weights", weights), ("gradient", gradient)])
+            whole = gradient.copy("K")
+            whole += l2 * weights
+            applied = core.step(whole)
+            gradient[...] = 0.0
+        else:
+            applied = core.step(gradient)
+        if joins:
+            self._keep(key, core)
+        if applied and core.t == 1 and self.averages is not None:
             self.averages[key] *= _FIRST  # in lrcore, it is p
         return weights, gradient
 
@@ -231,18 +239,26 @@ class Optimizer(_thinc.Optimizer):
             value = value(self.step, **self._schedule_args(key))
         return float(value)
 
-    def _join(self, key: Key, weights: Array) -> lrcore.Optimizer:
-        """Return a new optimizer for an array, with the state that its key has."""
+    def _core(self, key: Key, weights: Array) -> tuple[lrcore.Optimizer, bool]:
+        """Return the optimizer of an array, and whether it is new.
+
+        A new one has the state of the key, and `_keep` keeps it after its first step.
+        """
+        known = self.cores.get(key)
+        if known is not None and _is_same(known.param_groups[0].params, weights):
+            return known, False
         try:
             core = self._made(weights)
         except (TypeError, ValueError) as error:
             raise type(error)(f"weights of {key}: {error}") from None
-        if key in self.cores:
-            core.load_state_dict(self.cores[key].state_dict(), hyper="mine")
+        if known is not None:
+            core.load_state_dict(known.state_dict(), hyper="mine")
+        return core, True
+
+    def _keep(self, key: Key, core: lrcore.Optimizer) -> None:
         self.cores[key] = core
         if self.averages is not None:
             self.averages[key] = core.state[0]["ema"]
-        return core
 
 
 def configured(*, options: Hyper | None = None, **given: Any) -> Optimizer:

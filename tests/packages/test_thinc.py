@@ -309,10 +309,41 @@ def test_wrong_arguments(error, words, given):
 
 
 def test_a_wrong_value_of_a_schedule_changes_nothing():
-    optimizer, w = Optimizer("SGD", [0.1, -0.1]), np.ones(3, "f")
-    optimizer.step_schedules()
-    with pytest.raises(ValueError, match="from its schedule learn_rate"):
-        optimizer(KEY, w, np.ones(3, "f"))
+    for l2_is_decay in (True, False):
+        optimizer = Optimizer(
+            "SGD", [0.1, -0.1], L2=0.5, L2_is_weight_decay=l2_is_decay
+        )
+        optimizer.step_schedules()
+        w, g = np.ones((2, 3), "f")
+        with pytest.raises(ValueError, match="from its schedule learn_rate"):
+            optimizer(KEY, w, g)
+        assert (w == 1).all()
+        assert (g == 1).all()
+        assert (optimizer.cores, optimizer.averages) == ({}, {})
+
+
+def read_only():
+    g = np.ones(3, "f")
+    g.setflags(write=False)
+    return g
+
+
+@pytest.mark.parametrize("g", [np.ones(2, "f"), np.ones((1, 3), "f"), read_only()])
+@pytest.mark.parametrize("l2_is_decay", [True, False])
+def test_a_wrong_gradient_changes_nothing(g, l2_is_decay):
+    optimizer = Optimizer(L2=0.5, L2_is_weight_decay=l2_is_decay)
+    w = np.ones(3, "f")
+    with pytest.raises(ValueError, match=r"shape|broadcast|read-only"):
+        optimizer(KEY, w, g)
+    assert (w == 1).all()
+    assert (g == 1).all()
+    assert (optimizer.cores, optimizer.averages) == ({}, {})
+
+
+def test_weights_are_no_gradient():
+    optimizer, w = Optimizer(L2=0.5, L2_is_weight_decay=False), np.ones(3, "f")
+    with pytest.raises(ValueError, match="share memory"):
+        optimizer(KEY, w, w)
     assert (w == 1).all()
 
 

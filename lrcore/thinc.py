@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from inspect import Parameter, signature
+from numbers import Real
 from typing import Any
 
 try:
@@ -57,6 +58,13 @@ _ELSEWHERE = {
 """The arguments of lrcore's classes that have another name here, or another way."""
 
 
+_FIXED = ("b1", "b2", "eps", "grad_clip", "use_radam")
+"""The attributes of thinc that a step reads only if they were given as schedules."""
+
+_NO_LIMIT = float(np.finfo(np.float64).max)
+"""The `clip_tensor_norm` of a step whose `grad_clip` is 0."""
+
+
 class Optimizer(_thinc.Optimizer):
     """An optimizer of lrcore in the place of thinc's ``Adam``.
 
@@ -99,7 +107,8 @@ class Optimizer(_thinc.Optimizer):
     averages : dict or None
         By key, the average; ``nlp.use_params(optimizer.averages)`` evaluates with it.
     learn_rate, L2 : float or thinc.schedules.Schedule
-        As in thinc; they may be set.
+        As in thinc; they may be set.  Others (b1, b2, eps, grad_clip) may be if they
+        were given as schedules; otherwise an AttributeError says so.
 
     Raises
     ------
@@ -140,6 +149,9 @@ class Optimizer(_thinc.Optimizer):
         for own, instead in _ELSEWHERE.items():
             if own in hyper:
                 raise TypeError(f"{own}: not an argument here; use {instead}")
+        for beta, value in (("beta1", beta1), ("beta2", beta2)):
+            if "betas" in hyper and value is not None:
+                raise TypeError(f"betas: found it beside {beta}; pass one of them")
         if why := _why_not(kind):
             raise ValueError(f"name: {name} cannot be used here, as {why}")
         defaults = kind._settled(hyper)
@@ -154,6 +166,8 @@ class Optimizer(_thinc.Optimizer):
         for argument, value in given.items():
             if not hasattr(value, "__iter__"):  # neither text, list nor generator
                 NONNEGATIVE.or_schedule(argument, value)
+            if isinstance(value, Real):
+                given[argument] = float(value)
         super().__init__(
             L2_is_weight_decay=L2_is_weight_decay,
             use_averages=use_averages,
@@ -213,10 +227,17 @@ class Optimizer(_thinc.Optimizer):
         core, joins = self._core(key, weights)
         rate, l2 = lr_scale * self._at("learn_rate", key), self._at("L2", key)
         decay = rate * l2 if self.L2_is_weight_decay else 0.0
+        if decay > 1.0:
+            raise ValueError(
+                "L2: expected lr_scale learn_rate L2 <= 1, found "
+                f"{lr_scale:g} * {rate / lr_scale:g} * {l2:g}; lower one of them"
+            )
         now = self._now
         now["learn_rate"], now["L2"] = rate * (1.0 - decay), decay
         for name in self._scheduled:
             now[name] = self._at(name, key)
+        if now.get("grad_clip") == 0.0:
+            now["grad_clip"] = _NO_LIMIT
         if l2 and not self.L2_is_weight_decay:
             zeroable(["gradient"], [gradient])
             apart([("weights", weights), ("gradient", gradient)])
@@ -231,6 +252,14 @@ class Optimizer(_thinc.Optimizer):
         if applied and core.t == 1 and self.averages is not None:
             self.averages[key] *= _FIRST  # in lrcore, it is p
         return weights, gradient
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _FIXED and hasattr(self, name) and name not in self._scheduled:
+            raise AttributeError(
+                f"{name}: cannot be set, as the arrays' optimizers have its value; "
+                "pass a schedule to Optimizer(), or make a new one"
+            )
+        super().__setattr__(name, value)
 
     def _at(self, name: str, key: Key) -> float:
         """Return the value of an attribute in this step, for an array."""

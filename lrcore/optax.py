@@ -212,11 +212,10 @@ def _made(kind: type[lrcore.Optimizer], name: str) -> Callable[..., Any]:
     convention = "optax" if "optax" in kind._conventions else "torch"
 
     def function(learning_rate: Any = None, *, mask: Any = None, **hyper: Any) -> Any:
-        hyper = {_OURS.get(key, key): value for key, value in hyper.items()}
-        mask = hyper.pop("mask", mask)
-        if learning_rate is not None:
-            hyper["lr"] = learning_rate
-        hyper = {"convention": convention, **hyper}
+        first = {"learning_rate": learning_rate, "mask": mask}
+        first = {key: value for key, value in first.items() if value is not None}
+        hyper = {"convention": convention, **_by_our_names({**first, **hyper})}
+        mask = hyper.pop("mask", None)
         _gather_betas(kind, hyper)
         hyper = {key: _for_lrcore(key, value) for key, value in hyper.items()}
         kind(np.zeros(1, np.float32), **{**hyper, "groups": None})  # for its errors
@@ -258,6 +257,20 @@ def _signature(kind: type[lrcore.Optimizer], convention: str) -> Signature:
     )
 
 
+def _by_our_names(given: Hyper) -> Hyper:
+    """Return arguments by lrcore's names, and refuse two names of one."""
+    names: dict[str, str] = {}
+    for name in given:
+        ours = "lr" if name == "learning_rate" else _OURS.get(name, name)
+        if ours in names:
+            raise TypeError(
+                f"{name}: found it beside {names[ours]}, another name of the same "
+                "argument; pass one of them"
+            )
+        names[ours] = name
+    return {ours: given[name] for ours, name in names.items()}
+
+
 def _gather_betas(kind: type[lrcore.Optimizer], hyper: Hyper) -> None:
     """Replace b1, b2 and b3 by betas, where an optimizer has them."""
     if "betas" not in kind._fields:
@@ -266,6 +279,11 @@ def _gather_betas(kind: type[lrcore.Optimizer], hyper: Hyper) -> None:
     given = {k: hyper.pop(f"b{k + 1}", None) for k in range(len(betas))}
     given = {k: beta for k, beta in given.items() if beta is not None}
     if given:
+        if "betas" in hyper:
+            raise TypeError(
+                f"b{min(given) + 1}: found it beside betas, which has all; pass one "
+                "of them"
+            )
         hyper["betas"] = tuple(given.get(k, beta) for k, beta in enumerate(betas))
 
 

@@ -311,6 +311,23 @@ def test_wrong_arguments(error, words, given):
         lrcore.optax.adam(**given)
 
 
+@pytest.mark.parametrize(
+    ("name", "words", "given"),
+    [
+        ("adamw", "b1: found it beside betas", {"betas": (0.5, 0.6), "b1": 0.8}),
+        ("adamw", "b2: found it beside betas", {"betas": (0.5, 0.6), "b2": 0.8}),
+        ("sgd", "lr: found it beside learning_rate", {"lr": 5.0}),
+        ("adamw", "mask: .*beside mask", {"mask": True, "weight_decay_mask": True}),
+        ("rmsprop", "alpha: .*beside decay", {"decay": 0.5, "alpha": 0.6}),
+        ("rmsprop", "decay: .*beside alpha", {"alpha": 0.5, "decay": 0.6}),
+    ],
+    ids=str,
+)
+def test_two_names_of_one_argument(name, words, given):
+    with pytest.raises(TypeError, match=words):
+        getattr(lrcore.optax, name)(0.1, **given)
+
+
 def test_an_unknown_name_is_no_attribute():
     with pytest.raises(AttributeError, match=r"'lrcore\.optax' has no attribute 'adm'"):
         lrcore.optax.adm  # noqa: B018

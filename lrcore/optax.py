@@ -87,7 +87,8 @@ Raises
 ------
 TypeError, ValueError
     An argument cannot be used; for ``init`` and ``update``, an array cannot, or a
-    function that jit traces calls them.  Nothing is changed.
+    function that jit traces calls them, or the state is that of another optimizer.
+    Nothing is changed.
 RuntimeError
     A state is used for a second time.
 """
@@ -129,11 +130,19 @@ class _Run:
     own : copies of the params, in the order of JAX's leaves, which `core` steps.
     groups : the group of each leaf; empty if there is one group.
     count : the number of updates.
+    init : the function that made it; None in a copy, with which any optimizer of the
+        same kind may go on, such as one in the process that loads a pickle.
     """
 
     def __init__(
-        self, kind: type[lrcore.Optimizer], hyper: Hyper, mask: Any, params: Any
+        self,
+        kind: type[lrcore.Optimizer],
+        hyper: Hyper,
+        mask: Any,
+        params: Any,
+        init: Callable[[Any], State],
     ) -> None:
+        self.init: Callable[[Any], State] | None = init
         paths = jax.tree_util.tree_leaves_with_path(params)
         _refuse_traced([leaf for _, leaf in paths], kind)
         self.own = [np.array(leaf) for _, leaf in paths]
@@ -144,6 +153,9 @@ class _Run:
         if self.groups:
             given = [{"params": given[0]}, {"params": given[1], "weight_decay": 0.0}]
         self.core = kind(given, **hyper)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "init": None}
 
     def _placed(self, arrays: list[Any]) -> Any:
         """Return arrays in the structure of the core's params."""
@@ -190,14 +202,25 @@ class _Run:
                 )
 
 
-def _run_of(state: Any) -> _Run:
-    """Return the run of a state, after checking that it is the last one."""
+def _run_of(
+    state: Any, kind: type[lrcore.Optimizer], init: Callable[[Any], State]
+) -> _Run:
+    """Return the run of a state, after checking that it is the last one of this run.
+
+    kind, init : of the optimizer that is to update it.
+    """
     if not isinstance(state, State):
         raise TypeError(
             "state: expected what init or the update before returned, found "
             f"{shown(state)}; the order is update(grads, state, params)"
         )
     run = state._run
+    if type(run.core) is not kind or run.init not in (init, None):
+        raise ValueError(
+            f"state: expected that of this optimizer ({kind.__name__}), found that of "
+            f"another ({type(run.core).__name__}), which has its own arguments; pass "
+            "what init or the update before returned"
+        )
     if state.count != run.count:
         raise RuntimeError(
             f"state: found that of {state.count} updates, which a later one has "
@@ -221,13 +244,13 @@ def _made(kind: type[lrcore.Optimizer], name: str) -> Callable[..., Any]:
         kind(np.zeros(1, np.float32), **{**hyper, "groups": None})  # for its errors
 
         def init(params: Any) -> State:
-            return State(_Run(kind, hyper, mask, params), 0)
+            return State(_Run(kind, hyper, mask, params, init), 0)
 
         def update(
             updates: Any, state: State, params: Any = None, *, value: Any = None,
             **others: Any,
         ) -> tuple[Any, State]:  # fmt: skip
-            run = _run_of(state)
+            run = _run_of(state, kind, init)
             if params is None:
                 raise ValueError(
                     "params: expected the params, found None; call "

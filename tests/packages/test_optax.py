@@ -210,6 +210,17 @@ def test_a_state_is_used_once():
 
 
 @pytest.mark.parametrize(
+    "other", [lrcore.optax.adamw(0.1), lrcore.optax.sgd(0.1)], ids=["kind", "rate"]
+)
+def test_a_state_of_another_optimizer_is_refused(other):
+    opt, params = lrcore.optax.sgd(100.0), start()
+    state = other.init(params)
+    with pytest.raises(ValueError, match=r"state: .*this optimizer \(SGD\)"):
+        opt.update(params, state, params)
+    assert other.update(params, state, params)[1].count == 1
+
+
+@pytest.mark.parametrize(
     "copied", [copy.deepcopy, lambda state: pickle.loads(pickle.dumps(state))]
 )
 def test_a_copy_goes_on_by_itself(copied):
@@ -219,6 +230,8 @@ def test_a_copy_goes_on_by_itself(copied):
     first, _ = opt.update(params, state, params)
     second, _ = opt.update(params, kept, params)
     assert all(map(same_bits, jax.tree.leaves(first), jax.tree.leaves(second)))
+    with pytest.raises(ValueError, match="of this optimizer"):
+        lrcore.optax.sgd(0.1).update(params, copied(state), params)
 
 
 def test_numpy_params_are_not_written_and_give_numpy_updates():

@@ -18,7 +18,7 @@ NEEDED_BY = {
     "lrcore/jax_ffi.py": "jax",
     "lrcore/optax.py": "optax",
     "lrcore/sklearn": "sklearn",
-    "lrcore/thinc.py": "thinc",
+    "lrcore/thinc": "thinc",
     "lrcore/torch": "torch",
     "lrcore/trackers/_tensorboard.py": "tensorboardX",
 }

@@ -38,7 +38,7 @@ test-torch: .venv-torch/.torch ## run the tests of lrcore.torch, beside torch it
 
 # Tests and docstrings that need a package of that group, and examples that call one.
 PACKAGED = tests/packages tests/test_embedding.py tests/test_embedding_jax.py \
-	tests/test_pages.py lrcore/jax_ffi.py lrcore/optax.py lrcore/sklearn lrcore/thinc \
+	tests/test_pages.py lrcore/jax_ffi.py lrcore/optax lrcore/sklearn lrcore/thinc \
 	lrcore/trackers
 
 test-packages: .venv-packages/.packages ## run those beside scikit-learn, JAX, thinc and others

@@ -21,6 +21,7 @@ import optax
 import optax.contrib
 
 import lrcore.optax
+from lrcore.optax._arguments import OURS
 
 KINDS = {name.replace("_", ""): name for name in lrcore.optax.__all__}
 NAMES = {name: KINDS[name.lower()] for name in lrcore.optimizers.available()}
@@ -80,7 +81,7 @@ def test_defaults_are_those_of_optax(name):
     theirs = signature(getattr(optax, name, None) or getattr(optax.contrib, name))
     core = getattr(lrcore.optax, name)(0.02).init(np.zeros((2, 2))).core
     for key, parameter in theirs.parameters.items():
-        ours = lrcore.optax._OURS.get(key, key)
+        ours = OURS.get(key, key)
         if key in ("b1", "b2"):
             assert core.betas[("b1", "b2").index(key)] == parameter.default
         elif (name, key) == ("adabelief", "eps_root"):  # lrcore's eps stands for both
@@ -339,6 +340,10 @@ def test_wrong_arguments(error, words, given):
 def test_two_names_of_one_argument(name, words, given):
     with pytest.raises(TypeError, match=words):
         getattr(lrcore.optax, name)(0.1, **given)
+
+
+def test_a_function_can_be_pickled():
+    assert pickle.loads(pickle.dumps(lrcore.optax.adamw)) is lrcore.optax.adamw
 
 
 def test_an_unknown_name_is_no_attribute():

@@ -38,14 +38,14 @@ test-torch: .venv-torch/.torch ## run the tests of lrcore.torch, beside torch it
 
 # Tests and docstrings that need a package of that group, and examples that call one.
 PACKAGED = tests/packages tests/test_embedding.py tests/test_embedding_jax.py \
-	tests/test_pages.py lrcore/jax_ffi.py lrcore/optax.py lrcore/sklearn lrcore/thinc.py \
+	tests/test_pages.py lrcore/jax_ffi.py lrcore/optax lrcore/sklearn lrcore/thinc \
 	lrcore/trackers
 
 test-packages: .venv-packages/.packages ## run those beside scikit-learn, JAX, thinc and others
 	.venv-packages/bin/python -m pytest -q $(PACKAGED) $(ARGS)
 
 test-thinc: .venv-thinc/.thinc ## run those of lrcore.thinc beside the newest thinc, not spaCy's
-	.venv-thinc/bin/python -m pytest -q tests/packages/test_thinc.py lrcore/thinc.py $(ARGS)
+	.venv-thinc/bin/python -m pytest -q tests/packages/test_thinc.py lrcore/thinc $(ARGS)
 
 bench: .venv-bench/.bench ## time the core beside torch, numba, NumPy and others
 	.venv-bench/bin/lrcore bench --bars

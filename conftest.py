@@ -16,9 +16,9 @@ with mock.patch.dict(os.environ, {**PASSIVE, **os.environ}):
 # Their examples need a package: `make test-packages`, `make test-torch`.
 NEEDED_BY = {
     "lrcore/jax_ffi.py": "jax",
-    "lrcore/optax.py": "optax",
+    "lrcore/optax": "optax",
     "lrcore/sklearn": "sklearn",
-    "lrcore/thinc.py": "thinc",
+    "lrcore/thinc": "thinc",
     "lrcore/torch": "torch",
     "lrcore/trackers/_tensorboard.py": "tensorboardX",
 }

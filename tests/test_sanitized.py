@@ -18,9 +18,9 @@ pytestmark = pytest.mark.compilers
 FLAGS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined")
 
 FILES = [
-    "test_absent", "test_accumulate", "test_averages", "test_binding", "test_c_api",
-    "test_c_api_wrong", "test_clip", "test_commit", "test_factored", "test_liars",
-    "test_middle", "test_step_one", "test_state_values",
+    "test_absent", "test_accumulate", "test_averages", "test_binding", "test_buffers",
+    "test_c_api", "test_c_api_wrong", "test_clip", "test_commit", "test_factored",
+    "test_liars", "test_middle", "test_state_values", "test_step_one",
 ]  # fmt: skip
 """Those that look up addresses, step odd sizes, or call C with wrong arguments.
 

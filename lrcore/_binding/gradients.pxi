@@ -26,7 +26,9 @@ cdef class Gradients(Held):
             self.refuse(grads)
         if self.converts:
             self.convert_all()
-        if not self.accept_all() and not (self.view_all() and self.accept_all()):
+        if not self.accept_all() and not (
+            self.view_all() and self.are_all_in_place() and self.accept_all()
+        ):
             self.refuse(grads)
         return 0
 

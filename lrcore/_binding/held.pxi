@@ -122,10 +122,8 @@ cdef class Held:
         cdef int up
         cdef bint is_dict
         cdef PyObject *here = <PyObject *>grads
-        for i in range(len(self.owners)):
-            owner = self.owners[i]
-            if owner is not None and owner.get("params") is not self.groups[i].params:
-                return False
+        if not self.have_groups_params():
+            return False
         for i in range(self.n_nodes):
             container, size = self.containers[i], self.lengths[i]
             if i > 0:
@@ -150,6 +148,7 @@ cdef class Held:
         longer in its place."""
         cdef Py_ssize_t i
         cdef leaf_t *leaf
+        cdef bint foreign = False  # whether code of another library has run
         cdef PyObject *g = <PyObject *>grads
         for i in range(self.n):
             leaf = self.leaf + i
@@ -159,6 +158,7 @@ cdef class Held:
                     return False
             if leaf.scalar and not cnp.PyArray_CheckExact(<object>g):
                 array = as_array(<object>g, self.params[i], self.converts)
+                foreign = foreign or not isinstance(<object>g, np.generic)
                 g = <PyObject *>array
             Py_INCREF(<object>g)
             leaf.grad = g
@@ -171,7 +171,36 @@ cdef class Held:
             theirs = <object>self.node[<int>node].grads
             if child(theirs, key, index) != <PyObject *>None:
                 return False
+        return not foreign or self.are_all_in_place()
+
+    cdef bint have_groups_params(self) except -1:
+        """Whether the dict of each group still has the params of the group."""
+        cdef Py_ssize_t i
+        for i in range(len(self.owners)):
+            owner = self.owners[i]
+            if owner is not None and owner.get("params") is not self.groups[i].params:
+                return False
         return True
+
+    cdef bint are_all_in_place(self) except -1:
+        """Whether the structure of the params, and each of them, is as it was: code of
+        another library, which makes an array of a gradient, may have changed it."""
+        cdef Py_ssize_t i, index
+        if not self.have_groups_params():
+            return False
+        for i in range(self.n_nodes):
+            container = self.containers[i]
+            if length(container, PyDict_Check(container)) != self.lengths[i]:
+                return False
+            if i > 0 and child(
+                self.containers[self.node[i].parent], self.node_keys[i],
+                self.node[i].index,
+            ) != <PyObject *>container:
+                return False
+        for node, key, index in self.holes:
+            if child(self.containers[node], key, index) != <PyObject *>None:
+                return False
+        return self.are_in_place()
 
     cdef bint is_in_place(self, Py_ssize_t i) except -1:
         """Whether parameter i is still in its container."""

@@ -17,16 +17,22 @@ from typing import Any, ClassVar, TypeGuard
 import numpy as np
 
 from lrcore._shared.foreign import (
-    RAW,
     advice_for_dtype,
     advice_for_gradient,
     advice_for_param,
     in_its_place,
+    is_negated,
+    is_raw,
 )
 from lrcore._shared.trees import Place
 from lrcore._shared.words import error, kind, shortened, shown
 
 _FLOAT32, _FLOAT64 = np.dtype("float32"), np.dtype("float64")
+
+_IN_PLACE: dict[str, Any] = (
+    {"copy": False} if np.lib.NumpyVersion(np.__version__) >= "2.1.0" else {}
+)
+"""What has DLPack refuse to copy; NumPy 2.0 cannot ask for it."""
 
 Name = str | Place
 """The name of an array or a container in messages."""
@@ -62,14 +68,20 @@ def viewed(g: Any) -> Any:
 
     Anything else, such as raw bytes, or memory of a GPU, is returned as it is.
     """
+    return viewed_or_why_not(g)[0]
+
+
+def viewed_or_why_not(g: Any) -> tuple[Any, Exception | None]:
+    """Return the array of `viewed`, and the error of the object's library, or None."""
+    if is_array(g) or isinstance(g, np.generic):
+        return g, None
     try:
         if hasattr(type(g), "__dlpack__"):
-            return g if is_array(g) else np.from_dlpack(g)
-        if isinstance(g, np.generic) or memoryview(g).format in RAW:
-            return g
-        return np.asarray(memoryview(g))
-    except Exception:  # theirs
-        return g
+            return g if is_negated(g) else np.from_dlpack(g, **_IN_PLACE), None
+        view = memoryview(g)
+        return g if is_raw(view) else np.asarray(view), None
+    except (BufferError, TypeError, ValueError, RuntimeError) as why:
+        return g, why
 
 
 def readable(

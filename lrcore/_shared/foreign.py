@@ -54,7 +54,13 @@ def advice_for_gradient(found: Any, like: np.dtype[Any]) -> str:
     """Return what to do about a gradient that is no array: "; ...", or ""."""
     library = kind(found).partition(".")[0]
     if library == "torch":
-        return "; pass ....detach().cpu().numpy()"
+        resolved = ".resolve_neg()" if is_negated(found) else ""
+        return f"; pass ....detach(){resolved}.cpu().numpy()"
+    if hasattr(type(found), "is_deleted") and found.is_deleted():  # by JAX
+        return (
+            ", which has been deleted, as by a function with donate_argnums; pass "
+            "one that has not"
+        )
     if library == "cupy":
         return "; pass cupy.asnumpy(...)"
     if _is_raw(found):
@@ -140,25 +146,36 @@ def _in_a_group(name: str | Place) -> bool:
     return listed and above.above.above is None
 
 
-RAW = ("B", "b", "c")
-"""The formats of buffers that are bytes, not numbers."""
+def is_raw(view: memoryview) -> bool:
+    """Return whether a buffer is of bytes, not of numbers."""
+    return view.format.lstrip("@=<>!") in ("B", "b", "c")
 
 
-def _format(found: Any) -> str | None:
-    """Return the format of an object's buffer; None if it has none, or is a text."""
+def is_negated(found: Any) -> bool:
+    """Return whether a tensor of torch has its numbers in memory with opposite signs.
+
+    Then DLPack would give them as they are in memory.
+    """
+    return hasattr(type(found), "is_neg") and bool(found.is_neg())
+
+
+def _view(found: Any) -> memoryview | None:
+    """Return the buffer of an object; None if it has none, or is a text."""
     try:
-        return None if isinstance(found, bytes) else memoryview(found).format
+        return None if isinstance(found, bytes) else memoryview(found)
     except Exception:  # theirs: JAX's, for bfloat16
         return None
 
 
 def _is_raw(found: Any) -> bool:
-    return _format(found) in RAW
+    view = _view(found)
+    return view is not None and is_raw(view)
 
 
 def _shares_memory(found: Any) -> bool:
     """Return whether NumPy can make an array of an object's buffer of numbers."""
-    return _format(found) not in (None, *RAW)
+    view = _view(found)
+    return view is not None and not is_raw(view)
 
 
 def _has_arrays(found: Any) -> bool:

@@ -21,6 +21,7 @@ from lrcore._shared.arrays import (
     matches,
     spans,
     viewed,
+    viewed_or_why_not,
     writable,
 )
 from lrcore._shared.containers import MISSING, like_containers, rebound, with_names
@@ -72,13 +73,13 @@ def _gradient(name: Name, g: Any, leaf: Leaf, converts: bool) -> bool:
     p = bare(leaf.array)
     if type(g) is p.dtype.type and p.ndim == 0:  # what g.mean() gives
         return False
-    g = viewed(g)
+    g, why = viewed_or_why_not(g)
     can_be = convertible(g, p)
     try:
         matches(name, g, Place("params", leaf), p)
     except (TypeError, ValueError) as error:
         if not can_be:
-            raise
+            raise error from why
         if converts:
             return False
         raise type(error)(f"{error}, or set convert_grads=True") from None

@@ -32,7 +32,12 @@ def test_a_gradient_is_read_where_it_is(made, monkeypatch):
     opt.step_one("p", g)
     np.testing.assert_array_equal(p, -2 * np.array(GIVEN))
     seen, view = [], np.from_dlpack
-    monkeypatch.setattr(np, "from_dlpack", lambda g: seen.append(view(g)) or seen[-1])
+
+    def kept(g, **how):
+        seen.append(view(g, **how))
+        return seen[-1]
+
+    monkeypatch.setattr(np, "from_dlpack", kept)
     opt.step({"p": g})
     assert np.shares_memory(seen[0], np.from_dlpack(g))
 
@@ -45,6 +50,15 @@ def test_what_cannot_be_read_says_what_to_pass(made):
     assert "; pass " in said
     assert "expected shape (2, 3)" in message(opt.step, made("float32")[0])
     assert "found float16" in message(opt.step, made("float16"))
+
+
+def test_a_deleted_array_says_so():
+    g = from_jax("float32")
+    g.delete()
+    opt = lrcore.SGD(np.zeros((2, 3), np.float32))
+    with pytest.raises(TypeError, match="which has been deleted, as by") as raised:
+        opt.step(g)
+    assert isinstance(raised.value.__cause__, RuntimeError)
 
 
 def test_params_of_jax_are_refused():
@@ -65,6 +79,17 @@ def test_zero_grads_zeroes_a_tensor():
     g = from_torch("float32")
     lrcore.SGD(np.zeros((2, 3), np.float32), zero_grads=True).step(g)
     assert not g.any()
+
+
+def test_a_tensor_with_the_negative_bit_is_refused_and_the_advice_works():
+    torch = pytest.importorskip("torch", reason="needs torch: make test-torch")
+    g = torch._neg_view(from_torch("float32"))
+    p = np.zeros((2, 3), np.float32)
+    opt = lrcore.SGD(p, lr=1.0)
+    said = message(opt.step, g)
+    assert said.endswith("; pass ....detach().resolve_neg().cpu().numpy()")
+    opt.step(g.detach().resolve_neg().cpu().numpy())
+    np.testing.assert_array_equal(p, GIVEN)
 
 
 def test_a_tensor_in_a_graph_is_refused():

@@ -21,6 +21,7 @@ import optax
 import optax.contrib
 
 import lrcore.optax
+from lrcore.optax._arguments import OURS
 
 KINDS = {name.replace("_", ""): name for name in lrcore.optax.__all__}
 NAMES = {name: KINDS[name.lower()] for name in lrcore.optimizers.available()}
@@ -80,7 +81,7 @@ def test_defaults_are_those_of_optax(name):
     theirs = signature(getattr(optax, name, None) or getattr(optax.contrib, name))
     core = getattr(lrcore.optax, name)(0.02).init(np.zeros((2, 2))).core
     for key, parameter in theirs.parameters.items():
-        ours = lrcore.optax._OURS.get(key, key)
+        ours = OURS.get(key, key)
         if key in ("b1", "b2"):
             assert core.betas[("b1", "b2").index(key)] == parameter.default
         elif (name, key) == ("adabelief", "eps_root"):  # lrcore's eps stands for both
@@ -210,6 +211,17 @@ def test_a_state_is_used_once():
 
 
 @pytest.mark.parametrize(
+    "other", [lrcore.optax.adamw(0.1), lrcore.optax.sgd(0.1)], ids=["kind", "rate"]
+)
+def test_a_state_of_another_optimizer_is_refused(other):
+    opt, params = lrcore.optax.sgd(100.0), start()
+    state = other.init(params)
+    with pytest.raises(ValueError, match=r"state: .*this optimizer \(SGD\)"):
+        opt.update(params, state, params)
+    assert other.update(params, state, params)[1].count == 1
+
+
+@pytest.mark.parametrize(
     "copied", [copy.deepcopy, lambda state: pickle.loads(pickle.dumps(state))]
 )
 def test_a_copy_goes_on_by_itself(copied):
@@ -219,6 +231,8 @@ def test_a_copy_goes_on_by_itself(copied):
     first, _ = opt.update(params, state, params)
     second, _ = opt.update(params, kept, params)
     assert all(map(same_bits, jax.tree.leaves(first), jax.tree.leaves(second)))
+    with pytest.raises(ValueError, match="of this optimizer"):
+        lrcore.optax.sgd(0.1).update(params, copied(state), params)
 
 
 def test_numpy_params_are_not_written_and_give_numpy_updates():
@@ -309,6 +323,27 @@ def test_wrong_calls(error, words, call):
 def test_wrong_arguments(error, words, given):
     with pytest.raises(error, match=words):
         lrcore.optax.adam(**given)
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "given"),
+    [
+        ("adamw", "b1: found it beside betas", {"betas": (0.5, 0.6), "b1": 0.8}),
+        ("adamw", "b2: found it beside betas", {"betas": (0.5, 0.6), "b2": 0.8}),
+        ("sgd", "lr: found it beside learning_rate", {"lr": 5.0}),
+        ("adamw", "mask: .*beside mask", {"mask": True, "weight_decay_mask": True}),
+        ("rmsprop", "alpha: .*beside decay", {"decay": 0.5, "alpha": 0.6}),
+        ("rmsprop", "decay: .*beside alpha", {"alpha": 0.5, "decay": 0.6}),
+    ],
+    ids=str,
+)
+def test_two_names_of_one_argument(name, words, given):
+    with pytest.raises(TypeError, match=words):
+        getattr(lrcore.optax, name)(0.1, **given)
+
+
+def test_a_function_can_be_pickled():
+    assert pickle.loads(pickle.dumps(lrcore.optax.adamw)) is lrcore.optax.adamw
 
 
 def test_an_unknown_name_is_no_attribute():

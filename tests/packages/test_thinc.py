@@ -55,6 +55,7 @@ def warmup(rate, steps, total):
         {"beta1": 0.8, "beta2": 0.9, "eps": 1e-3},
         {"use_averages": False},
         {"learn_rate": [0.1, 0.01, 0.02], "L2": [0.1, 0.2], "grad_clip": [2.0, 1.0]},
+        {"grad_clip": [0.0, 1.0, 0.0]},
         {"beta1": [0.8, 0.9], "eps": [1e-3, 1e-4, 1e-5]},
     ],
     ids=str,
@@ -67,6 +68,13 @@ def test_the_steps_are_those_of_thincs_adam(given):
         strict=True,
     ):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
+
+
+def test_numbers_may_be_numpys():
+    given = {"learn_rate": 0.25, "L2": 0.5, "beta1": 0.75, "grad_clip": 2}
+    ours = Optimizer(**{name: np.float32(value) for name, value in given.items()})
+    for a, b in zip(walk(ours, 9), walk(Optimizer(**given), 9), strict=True):
+        assert same_bits(a, b)
 
 
 @pytest.mark.parametrize("l2", [0.0, 0.1])
@@ -200,6 +208,33 @@ def test_a_schedule_may_depend_on_the_key_and_the_score():
     assert (a[0], b[0]) == (-0.5, -0.25)
 
 
+@pytest.mark.parametrize("l2_is_decay", [True, False])
+def test_a_rate_that_decays_by_more_than_all_names_l2(l2_is_decay):
+    optimizer = Optimizer("SGD", 2.0, L2=1.0, L2_is_weight_decay=l2_is_decay)
+    w = np.ones(3, "f")
+    if l2_is_decay:
+        words = r"L2: .*learn_rate L2 <= 1, found 1 \* 2 \* 1"
+        with pytest.raises(ValueError, match=words):
+            optimizer(KEY, w, np.ones(3, "f"))
+        assert (w == 1).all()
+        optimizer(KEY, w, np.ones(3, "f"), lr_scale=0.5)
+    else:
+        optimizer(KEY, w, np.ones(3, "f"))
+    assert (w != 1).all()
+
+
+@pytest.mark.parametrize("name", ["b1", "b2", "eps", "grad_clip", "use_radam"])
+def test_what_is_fixed_cannot_be_set(name):
+    optimizer = Optimizer(beta1=0.8)
+    kept = getattr(optimizer, name)
+    with pytest.raises(AttributeError, match=f"{name}: cannot be set"):
+        setattr(optimizer, name, 0.5)
+    assert getattr(optimizer, name) is kept
+    scheduled = Optimizer("SGD", 1.0, grad_clip=[2.0, 2.0])
+    scheduled.grad_clip = 0.5
+    scheduled.step_schedules()
+
+
 def test_rates_can_be_set():
     optimizer = Optimizer("SGD", 1.0, grad_clip=0)
     w = np.zeros(1, "f")
@@ -294,6 +329,8 @@ def test_a_pickle_goes_on():
         (TypeError, "beta1, beta2: .*SGD has no betas", {"name": "SGD", "beta2": 0.9}),
         (TypeError, "SGD: unexpected keyword 'eps'", {"name": "SGD", "eps": 1e-8}),
         (TypeError, "lr: .*use learn_rate", {"lr": 0.1}),
+        (TypeError, "betas: .*beside beta1", {"betas": (0.5, 0.5), "beta1": 0.8}),
+        (TypeError, "betas: .*beside beta2", {"betas": (0.5, 0.5), "beta2": 0.8}),
         (TypeError, "clip_norm: .*use grad_clip", {"clip_norm": 1.0}),
         (TypeError, "mechanic: .*all gradients", {"mechanic": True}),
         (ValueError, "learn_rate: ", {"learn_rate": -1.0}),
@@ -309,10 +346,41 @@ def test_wrong_arguments(error, words, given):
 
 
 def test_a_wrong_value_of_a_schedule_changes_nothing():
-    optimizer, w = Optimizer("SGD", [0.1, -0.1]), np.ones(3, "f")
-    optimizer.step_schedules()
-    with pytest.raises(ValueError, match="from its schedule learn_rate"):
-        optimizer(KEY, w, np.ones(3, "f"))
+    for l2_is_decay in (True, False):
+        optimizer = Optimizer(
+            "SGD", [0.1, -0.1], L2=0.5, L2_is_weight_decay=l2_is_decay
+        )
+        optimizer.step_schedules()
+        w, g = np.ones((2, 3), "f")
+        with pytest.raises(ValueError, match="from its schedule learn_rate"):
+            optimizer(KEY, w, g)
+        assert (w == 1).all()
+        assert (g == 1).all()
+        assert (optimizer.cores, optimizer.averages) == ({}, {})
+
+
+def read_only():
+    g = np.ones(3, "f")
+    g.setflags(write=False)
+    return g
+
+
+@pytest.mark.parametrize("g", [np.ones(2, "f"), np.ones((1, 3), "f"), read_only()])
+@pytest.mark.parametrize("l2_is_decay", [True, False])
+def test_a_wrong_gradient_changes_nothing(g, l2_is_decay):
+    optimizer = Optimizer(L2=0.5, L2_is_weight_decay=l2_is_decay)
+    w = np.ones(3, "f")
+    with pytest.raises(ValueError, match=r"shape|broadcast|read-only"):
+        optimizer(KEY, w, g)
+    assert (w == 1).all()
+    assert (g == 1).all()
+    assert (optimizer.cores, optimizer.averages) == ({}, {})
+
+
+def test_weights_are_no_gradient():
+    optimizer, w = Optimizer(L2=0.5, L2_is_weight_decay=False), np.ones(3, "f")
+    with pytest.raises(ValueError, match="share memory"):
+        optimizer(KEY, w, w)
     assert (w == 1).all()
 
 

@@ -1,58 +1,31 @@
-"""Every optimizer of lrcore as one of thinc's, for its loops and spaCy's.
-
-::
-
-    optimizer = lrcore.thinc.Optimizer("Lion", 1e-4)
-    model.finish_update(optimizer)
-
-In spaCy's config, ``@optimizers = "lrcore.v1"`` under ``[training.optimizer]`` means
-:func:`configured`.  docs/how_to/coming_from_thinc.md says what changes.
-"""
+"""The optimizer in the place of thinc's: one of lrcore for each array."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from inspect import Parameter, signature
+from numbers import Real
 from typing import Any
 
-try:
-    from thinc import optimizers as _thinc
-    from thinc import schedules as _schedules
-except ImportError as missing:
-    raise ImportError(
-        'lrcore.thinc needs thinc: pip install "lrcore[thinc]", or thinc itself'
-    ) from missing
-
 import numpy as np
+from thinc import optimizers as _thinc
 
 import lrcore
 from lrcore._core import address
+from lrcore._shared.arrays import apart
 from lrcore._shared.domains import NONNEGATIVE
+from lrcore._shared.refusals import zeroable
 from lrcore._shared.types import Array
 from lrcore.optimizers.base.keywords import Hyper
-
-__all__ = ["Optimizer", "configured"]
+from lrcore.thinc._arguments import ELSEWHERE, betas, why_not
+from lrcore.thinc._schedules import Now, for_thinc
 
 Key = tuple[int, str]
 """How thinc names an array: the id of its node, and its name there."""
 
-_Schedule: Any = getattr(_schedules, "Schedule", None)
-"""thinc's class of schedules; None in version 8, whose schedules are generators."""
+_FIXED = ("b1", "b2", "eps", "grad_clip", "use_radam")
+"""The attributes of thinc that a step reads only if they were given as schedules."""
 
-_ELSEWHERE = {
-    "lr": "learn_rate",
-    "l2": "L2, with L2_is_weight_decay=False",
-    "weight_decay": "L2",
-    "decoupled_weight_decay": "L2_is_weight_decay",
-    "independent_weight_decay": "L2_is_weight_decay",
-    "clip_tensor_norm": "grad_clip",
-    "clip_norm": "grad_clip, the largest norm of an array's gradient",
-    "accumulate": "fewer calls of finish_update(): the model adds its gradients up",
-    "ema_decay": "use_averages",
-    "groups": "an optimizer for each model",
-    "mechanic": "learn_rate: Mechanic needs all gradients at once",
-}
-"""The arguments of lrcore's classes that have another name here, or another way."""
+_NO_LIMIT = float(np.finfo(np.float64).max)
+"""The `clip_tensor_norm` of a step whose `grad_clip` is 0."""
 
 
 class Optimizer(_thinc.Optimizer):
@@ -97,7 +70,8 @@ class Optimizer(_thinc.Optimizer):
     averages : dict or None
         By key, the average; ``nlp.use_params(optimizer.averages)`` evaluates with it.
     learn_rate, L2 : float or thinc.schedules.Schedule
-        As in thinc; they may be set.
+        As in thinc; they may be set.  Others (b1, b2, eps, grad_clip) may be if they
+        were given as schedules; otherwise an AttributeError says so.
 
     Raises
     ------
@@ -135,27 +109,32 @@ class Optimizer(_thinc.Optimizer):
         **hyper: Any,
     ) -> None:
         kind = lrcore.optimizers.get(name)
-        for own, instead in _ELSEWHERE.items():
+        for own, instead in ELSEWHERE.items():
             if own in hyper:
                 raise TypeError(f"{own}: not an argument here; use {instead}")
-        if why := _why_not(kind):
+        for beta, value in (("beta1", beta1), ("beta2", beta2)):
+            if "betas" in hyper and value is not None:
+                raise TypeError(f"betas: found it beside {beta}; pass one of them")
+        if why := why_not(kind):
             raise ValueError(f"name: {name} cannot be used here, as {why}")
         defaults = kind._settled(hyper)
         given = {
             "learn_rate": defaults["lr"] if learn_rate is None else learn_rate,
             "L2": L2,
             "grad_clip": grad_clip,
-            **_betas(name, defaults.get("betas", ()), beta1, beta2),
+            **betas(name, defaults.get("betas", ()), beta1, beta2),
         }
         if eps is not None:
             given["eps"] = eps
         for argument, value in given.items():
             if not hasattr(value, "__iter__"):  # neither text, list nor generator
                 NONNEGATIVE.or_schedule(argument, value)
+            if isinstance(value, Real):
+                given[argument] = float(value)
         super().__init__(
             L2_is_weight_decay=L2_is_weight_decay,
             use_averages=use_averages,
-            **{name: _for_thinc(value) for name, value in given.items()},
+            **{name: for_thinc(value) for name, value in given.items()},
         )
         self.cores: dict[Key, lrcore.Optimizer] = {}
         self._kind = kind
@@ -172,11 +151,11 @@ class Optimizer(_thinc.Optimizer):
                 return given[name]
             attribute = name.replace("beta", "b")
             self._scheduled.append(attribute)
-            return _Now(self._now, attribute)
+            return Now(self._now, attribute)
 
         own = {
-            "lr": _Now(self._now, "learn_rate"),
-            "weight_decay": _Now(self._now, "L2"),
+            "lr": Now(self._now, "learn_rate"),
+            "weight_decay": Now(self._now, "L2"),
             "decoupled_weight_decay": True,
             "independent_weight_decay": True,
             "clip_tensor_norm": value("grad_clip") or None,
@@ -208,21 +187,42 @@ class Optimizer(_thinc.Optimizer):
         """
         if not gradient.size:
             return weights, gradient
-        core = self.cores.get(key)
-        if core is None or not _is_same(core.param_groups[0].params, weights):
-            core = self._join(key, weights)
+        core, joins = self._core(key, weights)
         rate, l2 = lr_scale * self._at("learn_rate", key), self._at("L2", key)
         decay = rate * l2 if self.L2_is_weight_decay else 0.0
+        if decay > 1.0:
+            raise ValueError(
+                "L2: expected lr_scale learn_rate L2 <= 1, found "
+                f"{lr_scale:g} * {rate / lr_scale:g} * {l2:g}; lower one of them"
+            )
         now = self._now
         now["learn_rate"], now["L2"] = rate * (1.0 - decay), decay
         for name in self._scheduled:
             now[name] = self._at(name, key)
+        if now.get("grad_clip") == 0.0:
+            now["grad_clip"] = _NO_LIMIT
         if l2 and not self.L2_is_weight_decay:
-            gradient += l2 * weights
-        begins = core.step(gradient) and core.t == 1
-        if begins and self.averages is not None:
+            zeroable(["gradient"], [gradient])
+            apart([("weights", weights), ("gradient", gradient)])
+            whole = gradient.copy("K")
+            whole += l2 * weights
+            applied = core.step(whole)
+            gradient[...] = 0.0
+        else:
+            applied = core.step(gradient)
+        if joins:
+            self._keep(key, core)
+        if applied and core.t == 1 and self.averages is not None:
             self.averages[key] *= _FIRST  # in lrcore, it is p
         return weights, gradient
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _FIXED and hasattr(self, name) and name not in self._scheduled:
+            raise AttributeError(
+                f"{name}: cannot be set, as the arrays' optimizers have its value; "
+                "pass a schedule to Optimizer(), or make a new one"
+            )
+        super().__setattr__(name, value)
 
     def _at(self, name: str, key: Key) -> float:
         """Return the value of an attribute in this step, for an array."""
@@ -231,119 +231,26 @@ class Optimizer(_thinc.Optimizer):
             value = value(self.step, **self._schedule_args(key))
         return float(value)
 
-    def _join(self, key: Key, weights: Array) -> lrcore.Optimizer:
-        """Return a new optimizer for an array, with the state that its key has."""
+    def _core(self, key: Key, weights: Array) -> tuple[lrcore.Optimizer, bool]:
+        """Return the optimizer of an array, and whether it is new.
+
+        A new one has the state of the key, and `_keep` keeps it after its first step.
+        """
+        known = self.cores.get(key)
+        if known is not None and _is_same(known.param_groups[0].params, weights):
+            return known, False
         try:
             core = self._made(weights)
         except (TypeError, ValueError) as error:
             raise type(error)(f"weights of {key}: {error}") from None
-        if key in self.cores:
-            core.load_state_dict(self.cores[key].state_dict(), hyper="mine")
+        if known is not None:
+            core.load_state_dict(known.state_dict(), hyper="mine")
+        return core, True
+
+    def _keep(self, key: Key, core: lrcore.Optimizer) -> None:
         self.cores[key] = core
         if self.averages is not None:
             self.averages[key] = core.state[0]["ema"]
-        return core
-
-
-def configured(*, options: Hyper | None = None, **given: Any) -> Optimizer:
-    """Return an :class:`Optimizer` with the arguments of a config.
-
-    Parameters
-    ----------
-    **given
-        The arguments of `Optimizer` by name, but `hyper`.
-    options : dict, optional
-        The arguments `hyper`, a section of their own.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As for `Optimizer`.
-
-    Examples
-    --------
-    >>> import lrcore.thinc
-    >>> config = {"name": "SGD", "learn_rate": 0.1, "options": {"momentum": 0.9}}
-    >>> optimizer = lrcore.thinc.configured(**config)
-    """
-    return Optimizer(**given, **(options or {}))
-
-
-def _configured_signature() -> Any:
-    """Return the signature that confection checks a config by."""
-    own = signature(Optimizer, eval_str=True)
-    *arguments, _ = own.parameters.values()
-    options = Parameter("options", Parameter.KEYWORD_ONLY, default=None, annotation=Any)
-    return own.replace(parameters=[*arguments, options])
-
-
-configured.__signature__ = _configured_signature()  # type: ignore[attr-defined]
-
-
-def _betas(name: str, defaults: tuple[Any, ...], beta1: Any, beta2: Any) -> Hyper:
-    """Return beta1 and beta2 by name, if one is given."""
-    if beta1 is None and beta2 is None:
-        return {}
-    if len(defaults) != 2:
-        has = f"betas={defaults}" if defaults else "no betas"
-        raise TypeError(f"beta1, beta2: expected None, as {name} has {has}")
-    return {
-        "beta1": defaults[0] if beta1 is None else beta1,
-        "beta2": defaults[1] if beta2 is None else beta2,
-    }
-
-
-def _why_not(kind: type[lrcore.Optimizer]) -> str:
-    """Return why thinc cannot use an optimizer, or ""."""
-    if kind._gauge and not kind._carries_per_array:
-        return (
-            "it finds its rate from the gradients of all arrays, and thinc passes one "
-            "at a time"
-        )
-    if kind._derives:
-        return "it has to be evaluated with an average that thinc does not ask for"
-    return ""
-
-
-class _Now:
-    """A schedule for lrcore: the value that the optimizer has put in a dict."""
-
-    def __init__(self, now: dict[str, float], name: str) -> None:
-        self.now, self.name = now, name
-
-    def __call__(self, t: int) -> float:
-        return self.now[self.name]
-
-    def __repr__(self) -> str:
-        return self.name
-
-
-class _Steps:
-    """A schedule of lrcore as an iterator, which thinc 8 takes for a schedule."""
-
-    def __init__(self, schedule: Callable[[int], float]) -> None:
-        self.schedule, self.t = schedule, -1
-
-    def __next__(self) -> float:
-        self.t += 1
-        return self.schedule(self.t)
-
-
-def _for_thinc(value: Any) -> Any:
-    """Return a hyper-parameter as thinc's constructor takes it."""
-    if isinstance(value, str):
-        value = lrcore.schedules.parse(value)
-    if not callable(value) or (_Schedule and isinstance(value, _Schedule)):
-        return value
-    if _Schedule is None:
-        return _Steps(value)
-    return _Schedule("lrcore", _at, attrs={"schedule": value})
-
-
-def _at(schedule: Any, step: int, **others: Any) -> float:
-    """Return the value of a schedule of lrcore, for thinc 9."""
-    value: float = schedule.attrs["schedule"](step)
-    return value
 
 
 _FIRST = 9 / 11

@@ -5,8 +5,11 @@ Trackers of packages are in tests/packages/test_package_trackers.py.
 
 import csv
 import math
+import os
 import pickle
+import subprocess
 import sys
+import textwrap
 from copy import deepcopy
 
 import numpy as np
@@ -238,6 +241,60 @@ def test_after_close_nothing_is_written(tmp_path):
         with pytest.raises(ValueError, match=r"^log: found a step after close\(\)"):
             log(2, {"loss": 1.0}, [])
         tracker.close()
+
+
+def test_a_close_that_fails_is_tried_again():
+    class Sent(Steps):
+        def __init__(self):
+            super().__init__()
+            self._ends_by(send)
+
+    def send():
+        calls.append(None)
+        if len(calls) < 3:
+            raise ConnectionError("no server")
+
+    calls = []
+    with pytest.raises(ConnectionError, match="no server"), Sent() as log:
+        log(1, {"loss": 1.0}, [])
+    with pytest.raises(ConnectionError, match="no server"):
+        log.close()
+    log(2, {"loss": 1.0}, [])
+    assert log.steps == [1, 2]
+    log.close()
+    log.close()
+    assert len(calls) == 3
+    with pytest.raises(ValueError, match=r"^log: found a step after close\(\)"):
+        log(3, {"loss": 1.0}, [])
+
+
+FORKED = """
+    import os, sys, lrcore
+
+    class Told(lrcore.trackers.Tracker):
+        def __init__(self):
+            super().__init__()
+            self._ends_by(lambda: os.write(1, b"the end "))
+
+        def _write(self, step, values, findings):
+            pass
+
+    first, second = Told(), Told()
+    if child := os.fork():
+        status = os.waitpid(child, 0)[1]
+        assert status == 0, status
+        os.write(1, b"the parent: ")
+    else:
+        first.close()
+"""
+"""A child that closes a tracker of its parent's, and leaves another to its end."""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
+def test_a_child_leaves_what_its_parent_has_opened_to_the_parent():
+    command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(FORKED)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "the parent: the end the end ", done.stderr
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ from stopped import stops
 
 import lrcore
 from lrcore import Monitor
-from lrcore.monitor._log import NAMES
 from lrcore.trackers import CSV, MLflow, TensorBoard, Tracker, WandB
+from lrcore.trackers._tracker import NAMES
 
 # --- what is passed -------------------------------------------------------------------
 

@@ -8,8 +8,8 @@ from logged import Kept, run
 
 from lrcore import Monitor
 from lrcore.monitor import Finding
-from lrcore.monitor._log import NAMES
 from lrcore.trackers import CSV
+from lrcore.trackers._tracker import NAMES
 
 
 def rows(path):

@@ -11,8 +11,7 @@ from lrcore._shared import files
 from lrcore._shared.domains import FLAG
 from lrcore._shared.words import kind, shortened
 from lrcore.monitor import Finding
-from lrcore.monitor._log import NAMES
-from lrcore.trackers._tracker import Tracker
+from lrcore.trackers._tracker import NAMES, Tracker
 
 COLUMNS = ("step", *NAMES, "findings")
 
@@ -33,8 +32,7 @@ class CSV(Tracker):
         is written now are removed: a run that is resumed from a checkpoint takes these
         steps again.  So is a last line that was torn.
     every : int, default 1
-        Write each step whose number is a multiple of this, and each with a finding or a
-        validation loss.
+        As for `Tracker`.
 
     Raises
     ------

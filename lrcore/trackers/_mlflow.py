@@ -25,10 +25,9 @@ class MLflow(Tracker):
     run : mlflow.entities.Run, str or None
         A run, or its id.  Default None: the active run.
     every : int, default 1
-        Write each step whose number is a multiple of this, and each with a finding or a
-        validation loss.
+        As for `Tracker`.
     prefix : str, default "lrcore/"
-        Put before the name of each number, and of each tag: the last finding of each
+        As for `Tracker`, and put before the name of each tag: the last finding of each
         kind is the tag "lrcore/finding/<kind>".
 
     Raises

@@ -13,6 +13,12 @@ from lrcore._shared.domains import count
 from lrcore._shared.words import shown
 from lrcore.monitor import Finding
 
+NAMES = (
+    "loss", "validation", "lr", "grad_norm", "update_norm", "param_norm",
+    "update_ratio", "nonfinite",
+)  # fmt: skip
+"""The names of the numbers of a step that `Monitor` passes to a log."""
+
 _EVERY = count(1)
 
 
@@ -23,10 +29,10 @@ class Tracker(ABC):
 
     Parameters
     ----------
-    every : int
+    every : int, default 1
         Write each step whose number is a multiple of this.  A step with a finding or a
         validation loss is always written.
-    prefix : str
+    prefix : str, default ""
         Put before the name of each number.
 
     Examples

@@ -7,6 +7,7 @@ removed nor renamed nor replaced.
 import mmap
 import os
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,13 @@ def stepped(opt, steps=1):
     return opt
 
 
+def left(path):
+    """Make a file that a save has left which was killed two hours ago."""
+    path.write_bytes(b"left")
+    os.utime(path, (time.time() - 7200,) * 2)
+    return path
+
+
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
@@ -55,8 +63,8 @@ def replaced(folder):
     path = folder / "run.safetensors"
     opt = stepped(begun())
     opt.save(path)
-    (folder / ".run.safetensors.0.tmp").write_bytes(b"left")
-    with open(folder / ".run.safetensors.1.tmp", "wb"):
+    left(folder / ".run.safetensors.0.tmp")
+    with open(left(folder / ".run.safetensors.1.tmp"), "rb"):
         stepped(opt).save(path)
         assert names(folder) == [
             ".run.safetensors.1.tmp",

@@ -1,9 +1,11 @@
 """A run whose state after each step is known, to be saved, loaded and compared."""
 
+import os
 import subprocess
 import sys
 import textwrap
 import threading
+import time
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -55,6 +57,11 @@ def loaded(path):
 def unfinished(folder):
     """The names of temporary files in a folder."""
     return [path.name for path in folder.iterdir() if path.name.startswith(".")]
+
+
+def make_old(path):
+    """Let a file have been written for the last time two hours ago."""
+    os.utime(path, (time.time() - 7200,) * 2)
 
 
 class Held(NamedTuple):

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from saves import begun, bits, known, loaded, stepped, unfinished
+from saves import begun, bits, known, loaded, make_old, stepped, unfinished
 
 from lrcore.checkpoint import DamagedError, _durable
 
@@ -303,7 +303,9 @@ def test_a_temporary_file_in_use_is_not_removed(tmp_path):
     def interrupted():
         with _durable.replacing(str(path)) as file:
             file.write(b"1")
-            (tmp_path / ".run.safetensors.0.tmp").write_bytes(b"stale")
+            stale = tmp_path / ".run.safetensors.0.tmp"
+            stale.write_bytes(b"stale")
+            make_old(stale)
             stepped(begun()).save(path)
             assert len(unfinished(tmp_path)) == 1
             raise KeyboardInterrupt

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from saves import begun, bits, known, stepped, unfinished
+from saves import begun, bits, known, make_old, stepped, unfinished
 from wrong import WRONG, message, refused
 
 import lrcore
-from lrcore.checkpoint import DamagedError, _read
+from lrcore.checkpoint import DamagedError, _durable, _read
 
 
 def numbers(checkpoint):
@@ -145,13 +145,72 @@ def test_a_step_saved_again_has_the_one_before(tmp_path):
 
 
 def test_killed_saves_leave_nothing_for_long(tmp_path):
-    (tmp_path / ".step-000000003.safetensors.0.tmp").write_bytes(b"unfinished")
+    left = tmp_path / ".step-000000003.safetensors.0.tmp"
+    left.write_bytes(b"unfinished")
+    make_old(left)
     (tmp_path / "step-1.safetensors").write_bytes(b"of somebody else")
     checkpoint = lrcore.Checkpoint(tmp_path)
     assert checkpoint.paths == []
     checkpoint.save(begun())
     assert unfinished(tmp_path) == []
     assert numbers(checkpoint) == [0]
+
+
+SYSTEMS = pytest.mark.parametrize(
+    "locks",
+    [
+        False,
+        pytest.param(
+            True,
+            marks=pytest.mark.skipif(not _durable.LOCKS, reason="there are no locks"),
+        ),
+    ],
+    ids=["as on Windows", "with locks"],
+)
+
+
+@SYSTEMS
+def test_a_save_beside_another_process_keeps_its_files(tmp_path, monkeypatch, locks):
+    """The other one saves the same file, and removes what it takes for left."""
+    monkeypatch.setattr(_durable, "LOCKS", locks)
+    path, opt, replace = tmp_path / "run.safetensors", begun(), os.replace
+    stepped(opt).save(path)
+    make_old(path)
+    renamed = []
+
+    def remove_and_replace(old, new):
+        _durable.remove_unfinished(str(tmp_path), "run.")
+        renamed.append(Path(new).name)
+        replace(old, new)
+
+    monkeypatch.setattr(os, "replace", remove_and_replace)
+    stepped(opt).save(path)
+    assert renamed == [f"{path.name}.prev", path.name]
+    assert unfinished(tmp_path) == []
+    assert begun().load(path).step == 2
+    assert begun().load(f"{path}.prev").step == 1
+
+
+@SYSTEMS
+def test_an_old_one_that_may_not_be_removed(tmp_path, monkeypatch, locks):
+    """On Windows it is open; elsewhere the error says that files pile up."""
+
+    def unlink(self):
+        raise PermissionError(errno.EACCES, "may not be removed", str(self))
+
+    monkeypatch.setattr(_durable, "LOCKS", locks)
+    checkpoint, opt = lrcore.Checkpoint(tmp_path, keep=1), begun()
+    checkpoint.save(stepped(opt))
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", unlink)
+        if locks:
+            with pytest.raises(PermissionError, match="may not be removed"):
+                checkpoint.save(stepped(opt))
+        else:
+            checkpoint.save(stepped(opt))
+    assert numbers(checkpoint) == [1, 2]
+    checkpoint.save(stepped(opt))
+    assert numbers(checkpoint) == [3]
 
 
 def test_wrong_arguments(tmp_path):
@@ -171,7 +230,8 @@ def test_wrong_arguments(tmp_path):
 
 
 @pytest.mark.skipif(
-    not os.path.isdir("/proc/self/fd"), reason="there is no list of open files"
+    sys.platform != "win32" and not os.path.isdir("/proc/self/fd"),
+    reason="there is no list of open files",
 )
 def test_checkpoints_where_the_system_is_like_windows(tmp_path):
     command = [sys.executable, Path(__file__).with_name("like_windows.py"), tmp_path]

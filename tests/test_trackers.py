@@ -1,42 +1,26 @@
-"""What a monitor passes to its log; the base of the trackers, and CSV.
+"""What a monitor passes to its log, and the base of the trackers.
 
-Trackers of packages are in tests/packages/test_package_trackers.py.
+CSV is in test_trackers_csv.py; trackers of packages are in
+tests/packages/test_package_trackers.py.
 """
 
-import csv
 import math
+import os
 import pickle
+import subprocess
 import sys
+import textwrap
 from copy import deepcopy
 
 import numpy as np
 import pytest
+from logged import Kept, run
 from stopped import stops
 
 import lrcore
 from lrcore import Monitor
-from lrcore.monitor._log import NAMES
 from lrcore.trackers import CSV, MLflow, TensorBoard, Tracker, WandB
-
-
-class Kept(list):
-    """A log that keeps what it is passed."""
-
-    def __call__(self, *passed):
-        self.append(passed)
-
-
-def run(steps, lr=0.1, log=None, monitor=None, **more):
-    """Descend on a bowl, which diverges from 2 / 7 on; return the optimizer."""
-    w, curvature = np.ones(2), np.array([1.0, 7.0])
-    opt = lrcore.SGD(w, lr=lr, **more)
-    monitor = Monitor(opt, log=log)
-    for _ in range(steps):
-        loss = float(0.5 * (curvature * w**2).sum())
-        opt.step(curvature * w)
-        monitor.update(loss)
-    return opt, monitor
-
+from lrcore.trackers._tracker import NAMES
 
 # --- what is passed -------------------------------------------------------------------
 
@@ -240,6 +224,60 @@ def test_after_close_nothing_is_written(tmp_path):
         tracker.close()
 
 
+def test_a_close_that_fails_is_tried_again():
+    class Sent(Steps):
+        def __init__(self):
+            super().__init__()
+            self._ends_by(send)
+
+    def send():
+        calls.append(None)
+        if len(calls) < 3:
+            raise ConnectionError("no server")
+
+    calls = []
+    with pytest.raises(ConnectionError, match="no server"), Sent() as log:
+        log(1, {"loss": 1.0}, [])
+    with pytest.raises(ConnectionError, match="no server"):
+        log.close()
+    log(2, {"loss": 1.0}, [])
+    assert log.steps == [1, 2]
+    log.close()
+    log.close()
+    assert len(calls) == 3
+    with pytest.raises(ValueError, match=r"^log: found a step after close\(\)"):
+        log(3, {"loss": 1.0}, [])
+
+
+FORKED = """
+    import os, sys, lrcore
+
+    class Told(lrcore.trackers.Tracker):
+        def __init__(self):
+            super().__init__()
+            self._ends_by(lambda: os.write(1, b"the end "))
+
+        def _write(self, step, values, findings):
+            pass
+
+    first, second = Told(), Told()
+    if child := os.fork():
+        status = os.waitpid(child, 0)[1]
+        assert status == 0, status
+        os.write(1, b"the parent: ")
+    else:
+        first.close()
+"""
+"""A child that closes a tracker of its parent's, and leaves another to its end."""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
+def test_a_child_leaves_what_its_parent_has_opened_to_the_parent():
+    command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(FORKED)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "the parent: the end the end ", done.stderr
+
+
 @pytest.mark.parametrize(
     ("make", "module", "extra"),
     [
@@ -261,71 +299,3 @@ def test_a_missing_package_is_named(monkeypatch, make, module, extra):
 def test_a_writer_of_tensorboard_has_methods():
     with pytest.raises(TypeError, match=r"^writer: expected a SummaryWriter"):
         TensorBoard(3)
-
-
-# --- CSV ------------------------------------------------------------------------------
-
-
-def rows(path):
-    with open(path, newline="") as file:
-        return [*csv.DictReader(file)]
-
-
-def test_a_file_has_a_line_for_each_step(tmp_path):
-    path, kept = tmp_path / "run.csv", Kept()
-    with CSV(path) as log:
-
-        def both(*passed):
-            kept(*passed)
-            log(*passed)
-            assert len(rows(path)) == len(kept)  # the line is there at once
-
-        run(100, lr=0.3, log=both, telemetry=True)
-    found = rows(path)
-    for (step, values, findings), row in zip(kept, found, strict=True):
-        assert int(row["step"]) == step
-        numbers = {name: float(row[name]) for name in NAMES if row[name]}
-        np.testing.assert_equal(numbers, values)  # to the bit
-        assert row["findings"] == "; ".join(map(str, findings))
-    assert any(row["findings"] for row in found)
-    CSV(path).close()
-    assert rows(path) == []
-
-
-def test_a_resumed_run_takes_its_steps_again(tmp_path):
-    path = tmp_path / "run.csv"
-    with CSV(path, append=True) as log:  # there is none yet
-        monitor = Monitor(log=log)
-        for k in range(1, 6):
-            monitor.update(float(k))
-            if k == 3:
-                saved = monitor.state_dict()
-    with open(path, "a") as file:
-        file.write("6,6")  # a line that was torn
-    before = rows(path)
-    for loss in (40.0, 50.0):
-        with CSV(path, append=True) as log:
-            again = Monitor(log=log)
-            again.load_state_dict(saved)
-            if loss == 50.0:
-                again.validation(0.5)
-            again.update(loss)
-    after = rows(path)
-    assert after[:3] == before[:3]
-    assert [(row["step"], row["loss"], row["validation"]) for row in after[3:]] == [
-        ("3", "", "0.5"), ("4", "50.0", "")
-    ]  # fmt: skip
-
-
-def test_other_files_are_not_appended_to(tmp_path):
-    path = tmp_path / "other.csv"
-    path.write_text("a,b\n1,2\n")
-    with pytest.raises(ValueError, match=r"^path: expected a file of .* columns a,b$"):
-        CSV(path, append=True)
-    assert path.read_text() == "a,b\n1,2\n"
-    with pytest.raises(FileNotFoundError):
-        CSV(tmp_path / "none" / "run.csv")
-    with pytest.raises(TypeError, match=r"^path: expected a str or a path, found int"):
-        CSV(3)
-    with pytest.raises(TypeError, match=r"^append: expected True or False"):
-        CSV(path, append="yes")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import _thread
 import threading
-import time
-import weakref
 from contextlib import suppress
-from functools import partial
 from importlib import import_module
 from types import ModuleType
+
+_SECONDS = 1.0
+"""A thread that has not begun after this time may have got no memory to begin."""
 
 _imported: dict[str, ModuleType] = {}
 
@@ -28,22 +28,28 @@ def imported(name: str) -> ModuleType:
 
 
 def _in_thread(name: str) -> None:
-    """Let a thread import, and wait until it has ended, or has got no memory to begin.
+    """Let a thread import, and wait until it has ended.
 
-    Does nothing if no thread can be had.
+    Does nothing if no thread can be had, and does not wait for one that cannot begin.
     """
-    work = partial(_try_to_import, name)
-    held_by_thread = weakref.ref(work)
+    # threading.Event is Python code: the error of a handler can leave its lock taken.
+    ended = _thread.allocate_lock()
+    ended.acquire()
+    begun = False
+
+    def work() -> None:
+        nonlocal begun
+        begun = True
+        try:
+            with suppress(Exception):
+                _import(name)
+        finally:
+            ended.release()
+
     with suppress(RuntimeError):
         _thread.start_new_thread(work, ())
-    del work
-    while held_by_thread() is not None:
-        time.sleep(1e-4)
-
-
-def _try_to_import(name: str) -> None:
-    with suppress(Exception):
-        _import(name)
+        while not ended.acquire(timeout=_SECONDS) and begun:
+            pass
 
 
 def _import(name: str) -> ModuleType:

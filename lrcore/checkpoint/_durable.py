@@ -4,8 +4,10 @@ The new file is written under another name in the same folder, and is complete o
 disk (fsync) before it takes the name.  The old one stays as ``NAME.prev``.
 
 A lock says that a file is in use, so that another process does not take it for one that
-a killed save left.  Windows has no such lock and needs none: it does not remove a file
-that is open.  Neither does it rename one, or wait for the names in a folder.
+a killed save left.  Windows has no such lock.  It does not remove a file that is open,
+but does not rename one either: the new file is closed before it takes the name.  So a
+file is left alone there for an hour after the last write.  Nor does Windows wait for
+the names in a folder.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import os
 import secrets
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
@@ -24,14 +27,18 @@ from lrcore._shared.forks import in_children
 try:
     import fcntl
 except ImportError:  # Windows
-    _LOCKS = False
+    LOCKS = False
 else:
-    _LOCKS = True
+    LOCKS = True
+"""Whether a process can lock a file for the time that it writes it."""
 
 PREVIOUS = ".prev"
 """The ending of the name of the file that was there before."""
 
 _UNFINISHED = ".tmp"
+
+_SECONDS = 3600.0
+"""After the last write, a file without a lock is taken for one that was left."""
 
 _open: dict[FileIO, int] = {}
 """The files that are being written, each with the thread that does it."""
@@ -57,20 +64,19 @@ def replacing(path: str) -> Iterator[FileIO]:
     with FileIO(unfinished, "x") as file:
         _open[file] = threading.get_ident()
         try:
-            if (
-                _LOCKS
-            ):  # the system takes it back when the process ends, however it ends
+            if LOCKS:
+                # The system unlocks it when the process ends, however it ends.
                 with suppress(OSError):
                     fcntl.flock(file, fcntl.LOCK_EX)
             yield file
             os.fsync(file.fileno())
             _keep(path, unfinished)
-            if not _LOCKS:
+            if not LOCKS:
                 file.close()
             os.replace(unfinished, path)
         except BaseException:
             with suppress(OSError):
-                if not _LOCKS:
+                if not LOCKS:
                     file.close()
                 os.unlink(unfinished)
             raise
@@ -139,14 +145,28 @@ def remove_unfinished(folder: str, names: str) -> None:
             ours = entry.name.startswith(f".{names}")
             if ours and entry.name.endswith(_UNFINISHED):
                 with suppress(OSError):
-                    _remove_unused(entry.path)
+                    if not _is_in_use(entry.path):
+                        os.unlink(entry.path)
 
 
-def _remove_unused(path: str) -> None:
-    """Remove a file; an error if it is in use."""
-    if not _LOCKS:
-        os.unlink(path)
-        return
-    with FileIO(path) as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.unlink(path)
+def _is_in_use(path: str) -> bool:
+    """Return whether a save is writing a file, or needs a second name of the old one.
+
+    The second name is needed only while the new file is there, which tells of both: the
+    old file has no lock, and its age is not that of the name.
+
+    Raises
+    ------
+    OSError
+        The file is locked, or this cannot be known.
+    """
+    is_second = path.endswith(2 * _UNFINISHED)
+    unfinished = path.removesuffix(_UNFINISHED) if is_second else path
+    try:
+        if not LOCKS:
+            return time.time() - os.stat(unfinished).st_mtime < _SECONDS
+        with FileIO(unfinished) as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:  # the save that gave the second name was killed
+        pass
+    return False

@@ -308,13 +308,15 @@ class Checkpoint:
         """Remove what is neither among the latest nor the best."""
         if self.keep is None:
             return
+        ignored: list[type[OSError]] = [FileNotFoundError]
+        if not _durable.LOCKS:  # an open file of Windows: a later call removes it
+            ignored.append(PermissionError)
         found = listing(self.folder)
         kept = {*found.current[-self.keep :], found.best(self.mode)}
         for entry in found.entries:
             name = entry.path.name.removesuffix(_durable.PREVIOUS)
             if kept.isdisjoint((entry.path, entry.path.with_name(name))):
-                # Windows removes no file that something has open: a later call does.
-                with suppress(FileNotFoundError, PermissionError):
+                with suppress(*ignored):
                     entry.path.unlink()
 
 

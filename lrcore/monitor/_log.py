@@ -13,12 +13,6 @@ from lrcore.optimizers.base.report import ratio
 
 Log = Callable[[int, dict[str, float], list[Finding]], object]
 
-NAMES = (
-    "loss", "validation", "lr", "grad_norm", "update_norm", "param_norm",
-    "update_ratio", "nonfinite",
-)  # fmt: skip
-"""The names of the numbers of a step."""
-
 
 class Logs:
     """The part of `Monitor` that has a log, and the attributes it needs."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator
 from io import StringIO
 from os import PathLike
 
@@ -12,8 +11,7 @@ from lrcore._shared import files
 from lrcore._shared.domains import FLAG
 from lrcore._shared.words import kind, shortened
 from lrcore.monitor import Finding
-from lrcore.monitor._log import NAMES
-from lrcore.trackers._tracker import Tracker
+from lrcore.trackers._tracker import NAMES, Tracker
 
 COLUMNS = ("step", *NAMES, "findings")
 
@@ -32,10 +30,9 @@ class CSV(Tracker):
     append : bool, default False
         Go on in the file that is there, if any.  Its lines from the first step on that
         is written now are removed: a run that is resumed from a checkpoint takes these
-        steps again.
+        steps again.  So is a last line that was torn.
     every : int, default 1
-        Write each step whose number is a multiple of this, and each with a finding or a
-        validation loss.
+        As for `Tracker`.
 
     Raises
     ------
@@ -64,11 +61,10 @@ class CSV(Tracker):
         append = FLAG.check("append", append)
         if not isinstance(path, (str, PathLike)):
             raise TypeError(f"path: expected a str or a path, found {kind(path)}")
-        self.path = os.fspath(path)
+        self.path = os.path.abspath(path)
         self._continues = append and os.path.exists(path) and os.path.getsize(path) > 0
         if self._continues:
-            next(self._rows())  # for its error
-            files.check_writable(path)
+            self._check()
         else:
             self._open("w")
             self._lines.writerow(COLUMNS)
@@ -78,7 +74,7 @@ class CSV(Tracker):
     ) -> None:
         if self._continues:
             # A validation loss alone belongs to a step that the file has.
-            self._remove_from(step if "loss" in values else step + 1)
+            self._remove_from(step, validation_alone="loss" not in values)
             self._open("a")
             self._continues = False
         numbers = [values.get(name, "") for name in NAMES]
@@ -92,31 +88,52 @@ class CSV(Tracker):
         self._lines = csv.writer(file, lineterminator="\n")
         self._ends_by(file.close)
 
-    def _rows(self) -> Iterator[list[str]]:
-        """Give the rows of the file, its header first; one that was torn is left out.
+    def _check(self) -> None:
+        """Check that the file is one to go on in.
 
         Raises
         ------
+        OSError
+            It cannot be written.
         ValueError
             It is another file.
         """
         with open(self.path, newline="", encoding="utf-8") as file:
-            rows = csv.reader(file)
-            header = next(rows, [])
-            if header != [*COLUMNS]:
-                raise ValueError(
-                    f"path: expected a file of lrcore.trackers.CSV to append to, found "
-                    f"{shortened(self.path)} with the columns "
-                    f"{shortened(','.join(header))}"
-                )
-            yield header
-            yield from (row for row in rows if len(row) == len(COLUMNS))
+            header = next(csv.reader(file), [])
+        if header != [*COLUMNS]:
+            raise ValueError(
+                f"path: expected a file of lrcore.trackers.CSV to append to, found "
+                f"{shortened(self.path)} with the columns {shortened(','.join(header))}"
+            )
+        files.check_writable(self.path)
 
-    def _remove_from(self, step: int) -> None:
-        """Remove the lines of a step and of those after it."""
-        header, *rows = self._rows()
-        kept = [row for row in rows if not row[0].isdecimal() or int(row[0]) < step]
+    def _remove_from(self, step: int, *, validation_alone: bool) -> None:
+        """Remove the lines that will be written again, and one that was torn.
+
+        They are those of later steps, and of this step: all of them, or the one of a
+        validation loss alone.
+        """
+        loss = COLUMNS.index("loss")
+        kept = [
+            row
+            for row in _whole_rows(self.path)
+            if not row[0].isdecimal()
+            or int(row[0]) < step
+            or (int(row[0]) == step and validation_alone and row[loss])
+        ]
         text = StringIO()
-        csv.writer(text, lineterminator="\n").writerows([header, *kept])
+        csv.writer(text, lineterminator="\n").writerows([COLUMNS, *kept])
         with files.replacing(self.path) as file:
             file.write(text.getvalue().encode())
+
+
+def _whole_rows(path: str) -> list[list[str]]:
+    """Return the rows of a file, without its header and those that were torn."""
+    with open(path, "rb") as file:
+        data = file.read()
+    text = data[: data.rfind(b"\n") + 1].decode()
+    rows = [*csv.reader(StringIO(text, newline=""))][1:]
+    # A whole row has an even number of quotation marks, as those in a text are doubled.
+    if text.count('"') % 2:
+        del rows[-1]
+    return [row for row in rows if len(row) == len(COLUMNS)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from time import monotonic, time
 from typing import Any
 
@@ -24,10 +25,9 @@ class MLflow(Tracker):
     run : mlflow.entities.Run, str or None
         A run, or its id.  Default None: the active run.
     every : int, default 1
-        Write each step whose number is a multiple of this, and each with a finding or a
-        validation loss.
+        As for `Tracker`.
     prefix : str, default "lrcore/"
-        Put before the name of each number, and of each tag: the last finding of each
+        As for `Tracker`, and put before the name of each tag: the last finding of each
         kind is the tag "lrcore/finding/<kind>".
 
     Raises
@@ -52,12 +52,20 @@ class MLflow(Tracker):
         run_id = getattr(run_id, "run_id", run_id)
         if not isinstance(run_id, str):
             raise TypeError(f"run: expected a run of MLflow, found {shown(run)}")
-        self._requests = _Requests(mlflow, run_id)
+        self._mlflow, self._run_id = mlflow, run_id
+        self._begin()
+
+    def _begin(self) -> None:
+        """Begin with nothing to send."""
+        self._process = os.getpid()
+        self._requests = _Requests(self._mlflow, self._run_id)
         self._ends_by(self._requests.send)
 
     def _write(
         self, step: int, values: dict[str, float], findings: list[Finding]
     ) -> None:
+        if os.getpid() != self._process:  # what waits here, the parent sends
+            self._begin()
         tags = {f"{self.prefix}finding/{f.kind}": str(f) for f in findings}
         self._requests.add(step, self._named(values), tags)
 

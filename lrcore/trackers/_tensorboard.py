@@ -21,10 +21,8 @@ class TensorBoard(Tracker):
         A SummaryWriter of tensorboardX or torch, which `close` leaves open; or the
         folder of a new one, of tensorboardX, or of torch if tensorboardX is missing.
     every : int, default 1
-        Write each step whose number is a multiple of this, and each with a finding or a
-        validation loss.
     prefix : str, default "lrcore/"
-        Put before the name of each number.
+        As for `Tracker`.
 
     Raises
     ------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from importlib import import_module
@@ -11,6 +12,12 @@ from weakref import finalize
 from lrcore._shared.domains import count
 from lrcore._shared.words import shown
 from lrcore.monitor import Finding
+
+NAMES = (
+    "loss", "validation", "lr", "grad_norm", "update_norm", "param_norm",
+    "update_ratio", "nonfinite",
+)  # fmt: skip
+"""The names of the numbers of a step that `Monitor` passes to a log."""
 
 _EVERY = count(1)
 
@@ -22,10 +29,10 @@ class Tracker(ABC):
 
     Parameters
     ----------
-    every : int
+    every : int, default 1
         Write each step whose number is a multiple of this.  A step with a finding or a
         validation loss is always written.
-    prefix : str
+    prefix : str, default ""
         Put before the name of each number.
 
     Examples
@@ -64,9 +71,14 @@ class Tracker(ABC):
     def close(self) -> None:
         """Write what is not written yet, and close what the tracker has opened.
 
-        The end of the interpreter does so, too.
+        The end of the interpreter does so, too.  After an error, which is raised, the
+        tracker is still open: another call tries again.  In a child of ``os.fork()``,
+        what the parent has opened and not written yet is left to the parent.
         """
-        self._end()
+        if (ending := self._end.peek()) is not None:
+            _, call, args, _ = ending
+            call(*args)
+            self._end.detach()
 
     def __enter__(self) -> Self:
         return self
@@ -84,12 +96,21 @@ class Tracker(ABC):
         """Write a step; `Monitor` says what is passed."""
 
     def _ends_by(self, call: Callable[[], object]) -> None:
-        """Let a function, which does not refer to the tracker, be called by `close`."""
-        self._end = finalize(self, call)
+        """Let a function, which does not refer to the tracker, be called by `close`.
+
+        An error can let it be called again.
+        """
+        self._end = finalize(self, _call_in, os.getpid(), call)
 
     def _named(self, values: dict[str, float]) -> dict[str, float]:
         """Return the numbers with the prefix before their names."""
         return {self.prefix + name: value for name, value in values.items()}
+
+
+def _call_in(process: int, call: Callable[[], object]) -> None:
+    """Call a function if this is the process with this id, and not a child of it."""
+    if os.getpid() == process:
+        call()
 
 
 def needed(module: str, kind: str, extra: str) -> Any:

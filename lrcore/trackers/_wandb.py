@@ -6,8 +6,7 @@ from typing import Any
 
 from lrcore._shared.words import shown
 from lrcore.monitor import Finding
-from lrcore.monitor._log import NAMES
-from lrcore.trackers._tracker import Tracker, needed
+from lrcore.trackers._tracker import NAMES, Tracker, needed
 
 
 class WandB(Tracker):
@@ -22,10 +21,8 @@ class WandB(Tracker):
     run : wandb.Run or None
         Default None: the run of the last ``wandb.init()``.
     every : int, default 1
-        Write each step whose number is a multiple of this, and each with a finding or a
-        validation loss.
     prefix : str, default "lrcore/"
-        Put before the name of each number.
+        As for `Tracker`.
 
     Raises
     ------

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import struct
 
 import numpy as np
@@ -160,6 +161,46 @@ def test_requests_to_mlflow_are_few_and_lose_nothing(mlflow, monkeypatch):
     monkeypatch.setattr("lrcore.trackers._mlflow._SECONDS", 0.0)
     MLflow("some id")(1, {"loss": 1.0}, [])
     assert len(sizes) == 3
+
+
+def test_what_a_close_could_not_send_is_sent_by_the_next_one(mlflow, monkeypatch):
+    sent, fails = [], True
+
+    def log_batch(self, run_id, metrics=(), params=(), tags=(), **more):
+        if fails:
+            raise ConnectionError("no server")
+        sent.extend(metric.step for metric in metrics)
+
+    monkeypatch.setattr(mlflow.MlflowClient, "log_batch", log_batch)
+    log = MLflow("some id")
+    log(1, {"loss": 1.0}, [])
+    with pytest.raises(ConnectionError):
+        log.close()
+    fails = False
+    log.close()
+    assert sent == [1]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
+def test_a_child_sends_its_own_steps_alone(mlflow, monkeypatch):
+    def log_batch(self, run_id, metrics=(), params=(), tags=(), **more):
+        os.write(said, b"".join(b"%d " % metric.step for metric in metrics))
+
+    monkeypatch.setattr(mlflow.MlflowClient, "log_batch", log_batch)
+    heard, said = os.pipe()
+    log = MLflow("some id")
+    log(1, {"loss": 1.0}, [])
+    if not (child := os.fork()):
+        try:
+            with log:
+                log(2, {"loss": 1.0}, [])
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    log.close()
+    os.close(said)
+    with open(heard, "rb") as file:
+        assert file.read() == b"2 1 "
 
 
 def test_what_is_no_run_of_mlflow(mlflow):

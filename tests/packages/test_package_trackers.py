@@ -182,10 +182,9 @@ def test_what_a_close_could_not_send_is_sent_by_the_next_one(mlflow, monkeypatch
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
-@pytest.mark.filterwarnings(
-    "ignore:os.fork:RuntimeWarning"
-)  # JAX's; the child has none
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # Python 3.12's
+# JAX, which another test has imported, and Python 3.12 warn of threads at a fork.
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_child_sends_its_own_steps_alone(mlflow, monkeypatch):
     def log_batch(self, run_id, metrics=(), params=(), tags=(), **more):
         os.write(said, b"".join(b"%d " % metric.step for metric in metrics))

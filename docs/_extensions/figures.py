@@ -15,5 +15,7 @@ def scrape(block, block_vars, gallery_conf, **kwargs):
         return shown
     path = next(block_vars["image_path_iterator"])
     figure.savefig(path, dpi=150)
-    alt = figure.get_suptitle() or figure.axes[0].get_title()
+    axes = figure.axes[0]
+    over = f"{axes.get_ylabel()} over {axes.get_xlabel()}"
+    alt = figure.get_suptitle() or axes.get_title() or over
     return shown + figure_rst([path], gallery_conf["src_dir"], alt)

@@ -31,7 +31,7 @@ from typing import Any
 
 try:
     import jax as _jax  # noqa: F401 # imported for the ImportError
-    import optax as _optax  # noqa: F401
+    import optax as _optax  # noqa: F401 # as above
 except ImportError as missing:
     raise ImportError(
         'lrcore.optax needs optax: pip install "lrcore[optax]", or optax itself'

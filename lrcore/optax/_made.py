@@ -80,5 +80,5 @@ def made(kind: type[lrcore.Optimizer], name: str) -> Callable[..., Any]:
     function.__name__ = function.__qualname__ = name
     function.__module__ = "lrcore.optax"
     function.__doc__ = _DOC.format(name=kind.__name__, convention=convention)
-    function.__signature__ = signature(kind, convention)  # type: ignore[attr-defined]
+    vars(function)["__signature__"] = signature(kind, convention)
     return function

@@ -4,7 +4,7 @@ Pages are shown at the widths of a desktop and of a phone, in the light and the 
 theme.  None may log an error, ask for anything outside of the folder, need a
 horizontal scroll bar, or break a rule of WCAG 2 that axe-core can see (contrast, names,
 alternative texts, order of headings).  Each link within the site must lead to a page
-and a place on it.
+and a place on it.  Live pages are worked by keyboard (check_keyboard.py).
 """
 
 import argparse
@@ -16,6 +16,8 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag
 
 from axe_playwright_python.sync_playwright import Axe
+from check_keyboard import PAGES as LIVE
+from check_keyboard import live_faults
 from playwright.sync_api import Page, sync_playwright
 
 WIDTHS = 1280, 390
@@ -114,9 +116,12 @@ def main() -> int:
             found = dead_links(path)
             if GENERATED not in path.parts or k % EVERY == 0:
                 found += faults_seen(page, path, axe)
+            name = path.relative_to(args.folder).as_posix()
+            if name in LIVE:
+                found += live_faults(page, args.folder, name)
             page.close()
             for fault in found:
-                print(f"{path.relative_to(args.folder)}: {fault}")
+                print(f"{name}: {fault}")
             faults += len(found)
         browser.close()
     print(f"{len(paths)} pages, {faults} faults")

@@ -27,6 +27,7 @@ import os
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,17 +40,19 @@ RATES = [float(f"{10 ** (k / 2):.3g}") for k in range(-12, 5)]
 SEEDS = (0, 1)
 SPLITS = ("tuning", "held-out")
 OPTIMIZERS = {
-    "SGD": lambda p, lr: lrcore.SGD(p, lr, telemetry=True),
-    "momentum": lambda p, lr: lrcore.SGD(p, lr, momentum=0.9, telemetry=True),
-    "Lion": lambda p, lr: lrcore.Lion(p, lr, telemetry=True),
-    "Adagrad": lambda p, lr: lrcore.Adagrad(p, lr, telemetry=True),
-    "AdamW": lambda p, lr: lrcore.AdamW(p, lr, telemetry=True),
-    "RMSprop": lambda p, lr: lrcore.RMSprop(p, lr, telemetry=True),
+    "SGD": lrcore.SGD,
+    "momentum": partial(lrcore.SGD, momentum=0.9),
+    "Lion": lrcore.Lion,
+    "Adagrad": lrcore.Adagrad,
+    "AdamW": lrcore.AdamW,
+    "RMSprop": lrcore.RMSprop,
 }
+VALIDATED = 10
+"""Number of steps from one validation to the next."""
 REPORTED = (
     "grad_norm", "update_norm", "param_norm", "update_ratio", "nonfinite", "applied"
 )  # fmt: skip
-FIELDS = ("loss", "lr", *REPORTED)
+FIELDS = ("loss", "lr", "validation", *REPORTED)
 LETTERS = {
     "too low": "l", "fairly low": "-", "good": "g", "fairly high": "+", "too high": "h"
 }  # fmt: skip
@@ -61,7 +64,9 @@ class Run(NamedTuple):
 
     records : by name, a number for each step: the batch's loss before the step, lr, and
         the fields REPORTED of `opt.report` after it.
+    lr : the rate, or that by which the problem's schedule is multiplied.
     first, last : the full losses before and after the run.
+    group : of the problem.
     """
 
     problem: str
@@ -73,6 +78,7 @@ class Run(NamedTuple):
     last: float
     q: float
     label: str
+    group: str
 
 
 def halves():
@@ -95,32 +101,44 @@ def pairs():
     ]
 
 
+def rates_of(problem, optimizer, rates):
+    """Return the rates at which a problem is trained, instead of these."""
+    plain = optimizer in ("SGD", "momentum")
+    return [lr / problem.scale for lr in rates] if plain else list(rates)
+
+
 def train(problem, optimizer, seed, lr):
     """Return the full losses before and after, and the records as rows of FIELDS."""
     params = problem.params(np.random.default_rng([seed, 0]))
     batches = problem.batches(np.random.default_rng([seed, 1]))
-    opt = OPTIMIZERS[optimizer](params, lr)
+    opt = OPTIMIZERS[optimizer](params, lr, telemetry=True, **problem.options)
     rows = np.empty((len(FIELDS), problem.steps))
     with np.errstate(all="ignore"):
         first = problem.full_loss(params)
         for step in range(problem.steps):
+            if problem.schedule:
+                opt.lr = lr * problem.schedule(step / problem.steps)
             loss, grads = problem.loss_and_grad(params, next(batches))
             opt.step(grads)
-            report = opt.report
-            rows[:, step] = loss, lr, *(getattr(report, name) for name in REPORTED)
+            report, validation = opt.report, np.nan
+            if problem.validate and (step + 1) % VALIDATED == 0:
+                validation = problem.validate(params)
+            told = (getattr(report, name) for name in REPORTED)
+            rows[:, step] = loss, opt.lr, validation, *told
         return first, problem.full_loss(params), rows
 
 
 def sweep(pair):
     """Return all runs of a problem and optimizer, by seed and then by rate."""
     problem = by_name(pair[0])
-    return [train(problem, pair[1], seed, lr) for seed in SEEDS for lr in RATES]
+    rates = rates_of(problem, pair[1], RATES)
+    return [train(problem, pair[1], seed, lr) for seed in SEEDS for lr in rates]
 
 
 def fingerprint():
     here = Path(__file__)
-    sources = [here.read_bytes(), here.with_name("problems.py").read_bytes()]
-    return hashlib.sha256(b"".join(sources)).hexdigest()
+    sources = [here, *sorted((here.parent / "problems").glob("*.py"))]
+    return hashlib.sha256(b"".join(p.read_bytes() for p in sources)).hexdigest()
 
 
 def up_to_date():
@@ -153,6 +171,12 @@ def judged(first, last):
     """Return q and labels of one problem and optimizer; all arrays are [seed, rate]."""
     gain = np.where(np.isfinite(last), first - last, -np.inf)
     best = int(np.median(gain, axis=0).argmax())
+    if not (gain[:, best] > 0).all():
+        raise ValueError(
+            "last: expected a rate at which each seed ends below first, "
+            f"found {last[:, best].tolist()} of first {first[:, best].tolist()} "
+            "at the best: change the problem"
+        )
     q = gain / gain[:, best, None]
     side = np.where(np.arange(len(RATES)) < best, "low", "high")
     labels = np.where(q >= 0.5, "fairly ", "too ").astype(object) + side
@@ -160,7 +184,7 @@ def judged(first, last):
 
 
 def runs(split=None, *, fresh=False):
-    """Return the runs of a split, or all.
+    """Return the runs of a split, or all, by problem, optimizer, seed and rate.
 
     If no runs of these problems are kept, they are trained in other processes: so a
     script that calls this needs `if __name__ == "__main__"`.
@@ -174,6 +198,8 @@ def runs(split=None, *, fresh=False):
     for i, (problem, optimizer, half) in enumerate(pairs()):
         if split not in (None, half):
             continue
+        group = by_name(problem).group
+        rates = rates_of(by_name(problem), optimizer, RATES)
         these = range(i * per, (i + 1) * per)
         shape = len(SEEDS), len(RATES)
         q, labels = judged(*(a[these].reshape(shape) for a in (first, last)))
@@ -181,9 +207,10 @@ def runs(split=None, *, fresh=False):
             seed, rate = divmod(j, len(RATES))
             own = rows[:, ends[k] - steps[k] : ends[k]]
             found.append(
-                Run(problem, optimizer, SEEDS[seed], RATES[rate],
+                Run(problem, optimizer, SEEDS[seed], rates[rate],
                     dict(zip(FIELDS, own, strict=True)), float(first[k]),
-                    float(last[k]), float(q[seed, rate]), labels[seed, rate])
+                    float(last[k]), float(q[seed, rate]), labels[seed, rate],
+                    group)
             )  # fmt: skip
     return found
 

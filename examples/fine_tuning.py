@@ -1,8 +1,9 @@
 """Tune a trained network to other images, at a rate that `lr_find` has found for them.
 
 A network is trained on the digits.  Then there are 100 images of another scanner, which
-makes them pale, on a grey ground, and noisy.  The network is tuned to them, and compared with one that sees only them.  The best rate depends on the start: each has
-its own search, and is watched by a `Monitor`.  The network is that of `lrcore demo`.
+makes them pale, on a grey ground, and noisy.  The network is tuned to them, and
+compared with one that sees only them.  The best rate depends on the start: each has its
+own search, and is watched by a `Monitor`.  The network is that of `lrcore demo`.
 """
 
 import argparse

@@ -44,6 +44,10 @@ def checked(
     """
     found, theirs = _entries(saved)
     mine = [{} if i is None else found[i] for i in sources]
+    if opt._plan.ranks is not None:
+        from lrcore.optimizers.base import sharded_states
+
+        mine = sharded_states.own(opt, mine)
     nonfinite: list[Place] = []
     with np.errstate(over="ignore", invalid="ignore"):
         for leaf, own, new, i, kind in zip(

@@ -111,6 +111,7 @@ KNOWN = {
     *(("lrcore", "optimizers"), ("cli", "monitor")),
     *(("plots", each) for each in ("finder", "monitor", "optimizers", "schedules")),
     *(("search", "space"), ("checkpoint", "schedules")),
+    ("optimizers", "distributed"),
 }
 
 

@@ -25,8 +25,9 @@ ROOM = 1 << 22
 TIMEOUT = 60.0
 """Seconds that a rank waits for the others, unless its caller says otherwise."""
 
-_TOKEN = struct.Struct("=qqq")
-"""The number of the round, the call, and the most bytes still to send to a rank."""
+_TOKEN = struct.Struct("=qqqq")
+"""The number of the round, the call, the most bytes still to send to a rank, and the
+bytes of the call for the rank that gets the token."""
 
 _CALLS = ("exchange", "allgather", "barrier")
 
@@ -99,8 +100,7 @@ class SharedMemoryComm:
             begin = self.rank * width
             part[...] = room[begin : begin + part.size]
 
-        others = [n for r, n in enumerate(sent_bytes) if r != self.rank]
-        self._rounds(0, max(others, default=0), width, put, take)
+        self._rounds(0, (sent_bytes, received_bytes), width, put, take)
 
     def allgather(
         self, own: Array, received: Array, received_bytes: Sequence[int]
@@ -118,7 +118,8 @@ class SharedMemoryComm:
             part = into[r][at : at + width]
             part[...] = room[: part.size]
 
-        self._rounds(1, own.size, width, put, take)
+        sizes = [own.size] * self.size, received_bytes
+        self._rounds(1, sizes, width, put, take)
 
     def sum(self, numbers: Array) -> None:
         """Sum numbers over all ranks: see `Comm`."""
@@ -126,12 +127,13 @@ class SharedMemoryComm:
 
     def barrier(self) -> None:
         """Return when all ranks have called this."""
-        self._rounds(2, 0, 1, lambda room, at: None, lambda room, r, at: None)
+        none = [0] * self.size, [0] * self.size
+        self._rounds(2, none, 1, lambda room, at: None, lambda room, r, at: None)
 
     def _rounds(
         self,
         call: int,
-        n: int,
+        sizes: tuple[Sequence[int], Sequence[int]],
         width: int,
         put: Callable[[Array, int], None],
         take: Callable[[Array, int, int], None],
@@ -141,28 +143,31 @@ class SharedMemoryComm:
         A rank writes into one of its two rooms while others may still read the other
         one: when it has the tokens of a round, all have done with the round before.
 
-        n : the most bytes for one rank; width : those of a round.
+        sizes : the bytes for each rank, and those of each; width : those of a round.
         put : writes the bytes from `at` on into the own room.
         take : reads those of rank r from its room.
         """
         if self.size == 1:
             return
+        n = max(each for r, each in enumerate(sizes[0]) if r != self.rank)
         at, left = 0, 1
         while left > 0:
             rooms = self._rooms[self._round % 2]
             put(rooms[self.rank], at)
-            left = self._meet(call, max(n - at - width, 0))
+            left = self._meet(call, max(n - at - width, 0), *sizes)
             for r in range(self.size):
                 if r != self.rank:
                     take(rooms[r], r, at)
             at += width
 
-    def _meet(self, call: int, left: int) -> int:
+    def _meet(
+        self, call: int, left: int, sent: Sequence[int], received: Sequence[int]
+    ) -> int:
         """Exchange tokens with all ranks; return the most that one has left."""
         self._round += 1
-        token = _TOKEN.pack(self._round, call, left)
         links = {link: r for r, link in enumerate(self._links) if link is not None}
         for link, r in links.items():
+            token = _TOKEN.pack(self._round, call, left, sent[r])
             try:
                 link.send_bytes(token)
             except OSError as error:
@@ -180,15 +185,15 @@ class SharedMemoryComm:
                 assert isinstance(each, Connection)
                 r = links.pop(each)
                 try:
-                    count, theirs, more = _TOKEN.unpack(each.recv_bytes())
+                    count, theirs, more, n = _TOKEN.unpack(each.recv_bytes())
                 except (EOFError, OSError) as error:
                     raise self._lost(r, call) from error
-                if (count, theirs) != (self._round, call):
+                if (count, theirs, n) != (self._round, call, received[r]):
                     raise RankLostError(
-                        f"rank {self.rank} of {self.size} is at its call "
-                        f"{self._round}, {_CALLS[call]}, and rank {r} at its call "
-                        f"{count}, {_CALLS[theirs]}: all ranks have to make the same "
-                        "calls"
+                        f"rank {self.rank} of {self.size} expects {received[r]} bytes "
+                        f"by {_CALLS[call]} in its round {self._round}, and rank {r} "
+                        f"sends {n} by {_CALLS[theirs]} in its round {count}: all "
+                        "ranks have to make the same calls"
                     )
                 left = max(left, more)
         return left

@@ -5,18 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NoReturn
 
 import numpy as np
 
 from lrcore._shared.arrays import bare
 from lrcore._shared.words import listed, shortened, shown
-from lrcore.distributed import Comm, _words
+from lrcore.distributed import Comm, RankLostError, _words
 from lrcore.optimizers.base.values import scheduled
-
-if TYPE_CHECKING:
-    from lrcore.optimizers.base.planned import Planned
 
 _OWN = frozenset({"accumulate", "comm", "convert_grads", "num_threads", "zero_grads"})
 """The options that each rank may have for itself."""
@@ -37,7 +35,7 @@ def integers(comm: Comm, own: Sequence[int]) -> list[list[int]]:
     return found
 
 
-def construction(opt: Planned) -> dict[str, str]:
+def construction(opt: Any) -> dict[str, str]:
     """Return what an optimizer is made of, in words, with digests of its params."""
     told = {"optimizer": type(opt).__name__, **settings(opt)}
     paths = [leaf.path for leaf in opt._tree.leaves]
@@ -51,7 +49,7 @@ def construction(opt: Planned) -> dict[str, str]:
     return told
 
 
-def settings(opt: Planned) -> dict[str, str]:
+def settings(opt: Any) -> dict[str, str]:
     """Return the options and hyper-parameters in words."""
     told = {
         name: _text(value) for name, value in opt._options.items() if name not in _OWN
@@ -77,6 +75,58 @@ def check(comm: Comm, told: Mapping[str, str]) -> None:
     comm.allgather(own, of_all.reshape(-1), [len(digest)] * comm.size)
     if (of_all != of_all[0]).any():
         _differ(values(comm, dict(told)))
+
+
+def together(comm: Comm, work: Callable[[], Any]) -> list[Any]:
+    """Do work on every rank; return the results of all ranks, which JSON can hold.
+
+    Raises
+    ------
+    RuntimeError
+        Another rank has raised an error.  Its own error is raised by that rank itself.
+    """
+    with Agreement(comm) as agreement:
+        return agreement.results(work())
+
+
+class Agreement:
+    """A block of work on every rank, of which all ranks end, or none.
+
+    ::
+
+        with Agreement(comm) as agreement:
+            ...             # what may raise an error
+            agreement({})   # all have come so far, or it raises RuntimeError
+            ...             # what does not fail
+
+    If a rank raises an error before, the others meet it where they agree.
+    """
+
+    def __init__(self, comm: Comm) -> None:
+        self._comm, self._met = comm, False
+
+    def __enter__(self) -> Agreement:
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if error is not None and not self._met:
+            with suppress(RankLostError):
+                values(self._comm, [f"{type(error).__name__}: {error}", None])
+
+    def __call__(self, told: Mapping[str, str]) -> None:
+        """Meet the others, which have to tell the same."""
+        found = self.results(dict(told))
+        if any(each != found[0] for each in found):
+            _differ(found)
+
+    def results(self, own: Any) -> list[Any]:
+        """Meet the others; return the results of all ranks."""
+        self._met = True
+        of_all = values(self._comm, [None, own])
+        for rank, (error, _) in enumerate(of_all):
+            if error is not None:
+                raise RuntimeError(f"rank {rank} has failed, and all do: {error}")
+        return [found for _, found in of_all]
 
 
 def refuse(

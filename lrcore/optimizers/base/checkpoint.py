@@ -57,7 +57,9 @@ def save(opt: Planned) -> dict[str, Any]:
         [state[name] for state in opt.state for name in saved_arrays(state)],
         attributes(opt),
     )
-    own, *groups = stateful.copied([saved_dict.options_to_save(all_options), *hypers])
+    own, *groups = stateful.copied(
+        [saved_dict.options_to_save(opt, all_options), *hypers]
+    )
     copied = iter(copies)
     states = [
         {name: next(copied) for name in saved_arrays(state)} for state in opt.state
@@ -110,7 +112,7 @@ def add(
     replaced = _replaced_schedules(opt, found.groups)
     (own, *hypers), takes = stateful.inherited(
         [
-            saved_dict.options_to_save(opt._options),
+            saved_dict.options_to_save(opt, opt._options),
             *(opt.param_groups[i].hyper for i in found.groups),
         ],
         [found.options, *found.groups.values()],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from lrcore import _core
 from lrcore._shared import trees as _tree
@@ -11,9 +11,6 @@ from lrcore.optimizers.base import options, plan
 from lrcore.optimizers.base.common import Common
 from lrcore.optimizers.base.group import ParamGroup, share_out
 from lrcore.optimizers.base.keywords import Hyper
-
-if TYPE_CHECKING:
-    from lrcore.optimizers.base.sharded import Ranks
 
 
 class Planned(Common):
@@ -52,10 +49,9 @@ class Planned(Common):
             self._ranks.begin(self)
 
     @property
-    def _ranks(self) -> Ranks | None:
-        """The other ranks, if there is a `comm`."""
-        ranks: Ranks | None = self._plan.ranks
-        return ranks
+    def _ranks(self) -> Any:
+        """The other ranks (`sharded.Ranks`), if there is a `comm`; or None."""
+        return self._plan.ranks
 
     @property
     def t(self) -> int:

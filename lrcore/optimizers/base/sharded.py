@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -33,9 +33,6 @@ from lrcore.distributed._traffic import Traffic
 from lrcore.optimizers.base import alike
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.part import Part
-
-if TYPE_CHECKING:
-    from lrcore.optimizers.base.planned import Planned
 
 Units = Sequence[tuple[int, int, int] | None]
 
@@ -78,6 +75,7 @@ class Ranks:
     owned : their first and their end.
     numbers : the names of the states of each that all ranks have.
     told : returns the settings of the optimizer in words.
+    calls : the micro-batches of a step, of all ranks.
     """
 
     told: Callable[[], Mapping[str, str]]
@@ -105,7 +103,7 @@ class Ranks:
         self.pieces = [self._piece(i) for i in n]
         self._entries: dict[bool, tuple[list[int], Entries]] = {}
 
-    def begin(self, opt: Planned) -> None:
+    def begin(self, opt: Any) -> None:
         """Compare a new optimizer with those of the other ranks.
 
         Raises
@@ -124,6 +122,7 @@ class Ranks:
         self._accumulate = int(opt._options["accumulate"])
         each = alike.integers(self.comm, [self._accumulate])
         self._firsts = np.cumsum([0, *(n for (n,) in each[:-1])]).tolist()
+        self.calls = sum(n for (n,) in each)
         self.clear()
 
     def check_options(self, values: Hyper) -> None:
@@ -171,18 +170,20 @@ class Ranks:
         self.comm.allgather(sent, view.view(np.uint8), counts)
         return whole
 
-    def check_saved(self) -> None:
-        """Refuse to save between the micro-batches of a step.
+    def check_saved(self, gathered: int = 0) -> None:
+        """Refuse to save and to load between the micro-batches of a step.
+
+        gathered : the gathered gradients of what is loaded.
 
         Raises
         ------
         RuntimeError
             Gradients are gathered, which belong to places of this number of ranks.
         """
-        if self.kept.count:
+        if self.kept.count or gathered:
             raise RuntimeError(
-                f"found {self.kept.count} gathered gradients on rank {self.comm.rank}; "
-                "with comm, save after the step that they are for, or after opt.flush()"
+                f"found {self.kept.count or gathered} gathered gradients; with comm, "
+                "save and load after the step that they are for, or after opt.flush()"
             )
 
     # --- gradients -------------------------------------------------------------------

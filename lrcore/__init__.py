@@ -35,6 +35,7 @@ GradientNoiseScale        an estimate of the critical batch size
 sweep                     a run at each of some learning rates
 tune                      a search on Optuna, by processes or machines
 space                     what it searches, with the usual ranges
+distributed               several processes that train one set of params
 data.digits               the digits that ``lrcore demo`` learns
 ========================  =========================================================
 """
@@ -71,6 +72,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "batch_size": ("GradientNoiseScale", "scale_lr"),
     "checkpoint": ("Checkpoint",),
     "data": (),
+    "distributed": (),
     "finder": ("LRSweep", "RangeTest", "lr_find"),
     "jax_ffi": (),
     "kernels": (),
@@ -95,6 +97,7 @@ if TYPE_CHECKING:
     from lrcore import batch_size as batch_size
     from lrcore import checkpoint as checkpoint
     from lrcore import data as data
+    from lrcore import distributed as distributed
     from lrcore import finder as finder
     from lrcore import jax_ffi as jax_ffi
     from lrcore import kernels as kernels

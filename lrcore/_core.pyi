@@ -149,6 +149,7 @@ class Plan:
     applied: bool
     parallel_from: int
     lock: Lock
+    ranks: Any
     def __init__(
         self,
         tree: Tree,
@@ -159,9 +160,12 @@ class Plan:
         units: Sequence[tuple[int, int, int] | None],
         copies: list[list[Any]] = ...,
         lock: Lock | None = ...,
+        owned: Sequence[tuple[int, int]] | None = ...,
     ) -> None: ...
     @property
     def total(self) -> int: ...
+    @property
+    def gathered_arrays(self) -> list[Array]: ...
     def step(self, grads: Any, loss: float | None = ...) -> bool: ...
     def flush(self, loss: float | None = ...) -> bool: ...
     def step_one(self, i: int, g: Any) -> bool: ...
@@ -175,6 +179,9 @@ class Plan:
         self, arrays: list[Array], attributes: list[tuple[Any, str]]
     ) -> tuple[list[Array], tuple[Any, ...], list[Any]]: ...
     def copy_out(self, of: list[Array], to: list[Array], changes: int) -> None: ...
+
+class ShardedPlan(Plan):
+    def join(self, ranks: Any) -> None: ...
 
 class Exchange:
     others: list[tuple[int, int]]

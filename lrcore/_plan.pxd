@@ -77,6 +77,8 @@ cdef extern from "plan.h" nogil:
         lrc_factors factors
         lrc_units units
         size_t n
+        size_t before
+        size_t after
         lrc_dtype dtype
         unsigned int group
         size_t first
@@ -117,6 +119,10 @@ cdef extern from "plan.h" nogil:
         lrc_squares p
         lrc_squares u
         size_t nonfinite
+    ctypedef struct lrc_merged:
+        char *entry
+        size_t size
+        int of_units
     ctypedef struct lrc_plan:
         lrc_tensor *tensor
         size_t n_tensors
@@ -129,6 +135,8 @@ cdef extern from "plan.h" nogil:
         double *gauge_sums
         int (*ask)(void *, lrc_plan *, lrc_ask) noexcept nogil
         void *caller
+        int (*merge)(void *, lrc_plan *, const lrc_merged *) noexcept nogil
+        void *merger
         double grad_scale
         double clip_norm
         double clip_eps
@@ -148,6 +156,7 @@ cdef extern from "plan.h" nogil:
 
     void lrc_add_squares(lrc_squares *, const lrc_squares *)
     double lrc_norm(const lrc_squares *)
+    size_t lrc_own(const lrc_tensor *)
     size_t lrc_plan_tensors(lrc_plan *)
     int lrc_step(lrc_plan *)
     int lrc_measure(lrc_plan *)

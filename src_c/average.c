@@ -20,4 +20,4 @@ static void work(lrc_run *run, const lrc_chunk *chunk)
     for (lrc_view v; lrc_next(&mine, 0, &v);) lrc_average_strip(run, &v);
 }
 
-const lrc_pass lrc_average_pass = {LRC_ALWAYS, LRC_TAKEN, work, NULL, 0};
+const lrc_pass lrc_average_pass = {LRC_ALWAYS, LRC_TAKEN, work, NULL, 0, 0};

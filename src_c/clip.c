@@ -116,8 +116,8 @@ static void measure_meet(lrc_run *run)
     lrc_round_all(run);
 }
 
-const lrc_pass lrc_measure_pass = {LRC_MEASURES, LRC_TAKEN, measure_work, measure_meet,
-                                   0};
+const lrc_pass lrc_measure_pass = {LRC_MEASURES, LRC_TAKEN, measure_work,
+                                   measure_meet, 0,         LRC_MERGES_STRIPS};
 
 /* --- check ------------------------------------------------------------------------ */
 
@@ -145,4 +145,5 @@ static void check_meet(lrc_run *run)
     }
 }
 
-const lrc_pass lrc_check_pass = {LRC_CHECKS, LRC_TAKEN, check_work, check_meet, 0};
+const lrc_pass lrc_check_pass = {LRC_CHECKS, LRC_TAKEN, check_work,
+                                 check_meet, 0,         LRC_MERGES_STRIPS};

@@ -41,7 +41,8 @@ static void direct_work(lrc_run *run, const lrc_chunk *chunk)
 
 static void direct_meet(lrc_run *run) { lrc_ask_caller(run, LRC_ASK_DIRECTED); }
 
-const lrc_pass lrc_direct_pass = {LRC_DIRECTS, LRC_TAKEN, direct_work, direct_meet, 0};
+const lrc_pass lrc_direct_pass = {LRC_DIRECTS, LRC_TAKEN, direct_work,
+                                  direct_meet, 0,         0};
 
 void lrc_advance_states(const lrc_run *run, const lrc_view *v, lrc_scratch scratch[2])
 {
@@ -68,4 +69,4 @@ static void clip_work(lrc_run *run, const lrc_chunk *chunk)
     }
 }
 
-const lrc_pass lrc_clip_pass = {LRC_ALWAYS, LRC_TAKEN, clip_work, NULL, 0};
+const lrc_pass lrc_clip_pass = {LRC_ALWAYS, LRC_TAKEN, clip_work, NULL, 0, 0};

@@ -8,7 +8,7 @@
 lrc_shape lrc_shape_of(const lrc_tensor *t)
 {
     const lrc_factors *f = &t->factors;
-    if (t->n == 0 || f->n_sides < 2) return (lrc_shape){0, 0, 0};
+    if (lrc_own(t) == 0 || f->n_sides < 2) return (lrc_shape){0, 0, 0};
     const size_t n_cols = f->side[f->n_sides - 1].n;
     const size_t n_rows = f->n_sides == 2 ? f->side[0].n : t->n / n_cols;
     return (lrc_shape){t->n / n_cols / n_rows, n_rows, n_cols};
@@ -78,4 +78,4 @@ static void keep_work(lrc_run *run, const lrc_chunk *chunk)
     }
 }
 
-const lrc_pass lrc_keep_pass = {LRC_FACTORS, LRC_TAKEN, keep_work, NULL, 0};
+const lrc_pass lrc_keep_pass = {LRC_FACTORS, LRC_TAKEN, keep_work, NULL, 0, 0};

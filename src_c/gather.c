@@ -18,4 +18,4 @@ static void work(lrc_run *run, const lrc_chunk *chunk)
     }
 }
 
-const lrc_pass lrc_gather_pass = {LRC_ALWAYS, LRC_TAKEN, work, NULL, 0};
+const lrc_pass lrc_gather_pass = {LRC_ALWAYS, LRC_TAKEN, work, NULL, 0, 0};

@@ -49,4 +49,4 @@ static void meet(lrc_run *run)
     lrc_round_all(run); /* the caller has changed the coefficients */
 }
 
-const lrc_pass lrc_gauge_pass = {LRC_GAUGES, LRC_TAKEN, work, meet, 0};
+const lrc_pass lrc_gauge_pass = {LRC_GAUGES, LRC_TAKEN, work, meet, 0, LRC_MERGES_SUMS};

@@ -124,4 +124,4 @@ static void begin(lrc_run *run)
         if (run->numbers[i].before_kernel[0] != 1) run->asked |= LRC_MEASURES;
 }
 
-const lrc_pass lrc_numbers_pass = {LRC_ALWAYS, LRC_TAKEN, NULL, begin, 0};
+const lrc_pass lrc_numbers_pass = {LRC_ALWAYS, LRC_TAKEN, NULL, begin, 0, 0};

@@ -130,9 +130,13 @@ typedef struct {
     lrc_factors factors;                /* if the group is factored */
     lrc_units units;                    /* if the group has agc */
     size_t n;                           /* elements */
+    /* A plan of several processes: how many elements, from the first and from the last
+     * on, other processes step, whole strips of them.  The arrays other than p and the
+     * sides begin with the first of its own elements.  0: all are its own. */
+    size_t before, after;
     lrc_dtype dtype;
     unsigned group; /* index into the plan's groups */
-    /* Elements, strips, units and work of all tensors before this: see
+    /* Own elements, strips, units and work of all tensors before this: see
      * lrc_plan_tensors(). */
     size_t first, first_strip, first_unit, first_factor;
     size_t grain; /* chunks have whole grains of its elements; set there, too */
@@ -194,10 +198,18 @@ typedef struct {
  * directions, which it holds. */
 typedef enum { LRC_ASK_GAUGED, LRC_ASK_DIRECTED } lrc_ask;
 
+/* What the processes of a plan share in the middle of a step: an array with an entry for
+ * each strip, or for each unit, of all tensors.  Each has its own entries filled. */
+typedef struct {
+    char *entry;
+    size_t size; /* bytes of an entry */
+    int of_units;
+} lrc_merged;
+
 struct lrc_plan {
     lrc_tensor *tensor;
     size_t n_tensors;
-    size_t total;    /* elements in all tensors, and */
+    size_t total;    /* own elements of all tensors, and */
     size_t n_strips; /* strips of LRC_STRIP: set by lrc_plan_tensors() */
     lrc_group *group;
     size_t n_groups;
@@ -208,6 +220,10 @@ struct lrc_plan {
      * thread that called lrc_step(), with that thread's floating-point mode. */
     int (*ask)(void *caller, lrc_plan *plan, lrc_ask what); /* or NULL */
     void *caller;
+    /* Fills in the entries of the other processes; returns LRC_TAKEN, or LRC_REFUSED to
+     * end the step.  NULL: there are no others.  It runs as `ask` does. */
+    int (*merge)(void *merger, lrc_plan *plan, const lrc_merged *what);
+    void *merger;
     double grad_scale;          /* 0 counts as 1 */
     double clip_norm, clip_eps; /* 0: none */
     int skip_nonfinite;      /* whether a gradient that is not finite skips the step */
@@ -228,9 +244,15 @@ enum { LRC_STRIP = 2048 };
  * 40,000 elements on; here two take 0.70 of the time of one (bench/threads.py). */
 enum { LRC_PARALLEL_FROM = 65536 };
 
-/* Number the elements, strips and units of a plan's tensors, once their lengths and
- * units are set.  Returns the bytes of `work`, which must be aligned like a double. */
+/* Number the elements, strips and units of a plan's tensors, once their lengths, units
+ * and own elements are set.  Returns the bytes of `work`, which must be aligned like a double. */
 size_t lrc_plan_tensors(lrc_plan *plan);
+
+/* How many of a tensor's elements are the plan's own. */
+static inline size_t lrc_own(const lrc_tensor *t)
+{
+    return t->n - t->before - t->after;
+}
 
 /* Take one step.  The plan's tensors and group coefficients are set. */
 int lrc_step(lrc_plan *plan);

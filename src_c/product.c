@@ -114,7 +114,7 @@ static void read_work(lrc_run *run, const lrc_chunk *chunk)
     }
 }
 
-const lrc_pass lrc_read_pass = {LRC_PRODUCTS, LRC_TAKEN, read_work, NULL, 0};
+const lrc_pass lrc_read_pass = {LRC_PRODUCTS, LRC_TAKEN, read_work, NULL, 0, 0};
 
 /* --- the pass that makes new factors ------------------------------------------------- */
 
@@ -213,7 +213,7 @@ static void make_work(lrc_run *run, const lrc_chunk *chunk)
     }
 }
 
-const lrc_pass lrc_make_pass = {LRC_PRODUCTS, LRC_TAKEN, make_work, NULL, 0};
+const lrc_pass lrc_make_pass = {LRC_PRODUCTS, LRC_TAKEN, make_work, NULL, 0, 0};
 
 /* --- the step ------------------------------------------------------------------------- */
 

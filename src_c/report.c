@@ -31,4 +31,5 @@ static void meet(lrc_run *run)
     }
 }
 
-const lrc_pass lrc_report_pass = {LRC_REPORTS, LRC_TAKEN, NULL, meet, 0};
+const lrc_pass lrc_report_pass = {LRC_REPORTS, LRC_TAKEN, NULL,
+                                  meet,        0,         LRC_MERGES_STRIPS};

@@ -46,10 +46,10 @@ size_t lrc_plan_tensors(lrc_plan *plan)
         t->first_unit = units;
         t->first_factor = factor;
         t->grain = lrc_grain(t);
-        plan->total += t->n;
+        plan->total += lrc_own(t);
         plan->n_strips += lrc_strips(t->n);
         units += units_of(t);
-        factor += lrc_factor_work(t);
+        if (lrc_own(t) > 0) factor += lrc_factor_work(t);
     }
     return lay_out(NULL, plan, units, factor, NULL);
 }
@@ -80,6 +80,21 @@ void lrc_ask_caller(lrc_run *run, lrc_ask what)
     const fp_mode mode = fp_get();
     fp_leave(run->caller);
     run->result = plan->ask(plan->caller, plan, what);
+    fp_leave(mode);
+}
+
+/* Let the processes of the plan have what each has measured in the pass. */
+static void merge(lrc_run *run)
+{
+    lrc_plan *plan = run->plan;
+    const lrc_merged of[] = {
+        [LRC_MERGES_STRIPS] = {(char *)run->strip, sizeof *run->strip, 0},
+        [LRC_MERGES_SUMS] = {(char *)run->gauge, LRC_MAX_SUMS * sizeof *run->gauge, 0},
+        [LRC_MERGES_UNITS] = {(char *)run->unit, sizeof *run->unit, 1},
+    };
+    const fp_mode mode = fp_get();
+    fp_leave(run->caller);
+    run->result = plan->merge(plan->merger, plan, &of[run->pass->merges]);
     fp_leave(mode);
 }
 
@@ -177,7 +192,8 @@ static void run_passes(lrc_run *run)
         if (!(run->asked & pass->asked) || run->result != pass->result) continue;
         run->pass = pass;
         if (pass->work) do_pass(run, pass->by_units ? run->threads : chunks);
-        if (pass->meet) pass->meet(run);
+        if (pass->merges && run->plan->merge) merge(run);
+        if (pass->meet && run->result == pass->result) pass->meet(run);
     }
 }
 

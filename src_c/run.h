@@ -93,7 +93,11 @@ struct lrc_pass {
                  const lrc_chunk *chunk); /* in several threads; or NULL */
     void (*meet)(lrc_run *run);           /* then in the caller's thread; or NULL */
     int by_units; /* whether chunks are split by the units of all tensors: few are best */
+    int merges;   /* what several processes share after the work; 0: nothing */
 };
+
+/* Arrays of a run, by what they have an entry for. */
+enum { LRC_MERGES_STRIPS = 1, LRC_MERGES_SUMS, LRC_MERGES_UNITS };
 
 /* The passes of a step, in order: see step.c. */
 extern const lrc_pass lrc_fold_pass, lrc_numbers_pass, lrc_units_pass, lrc_measure_pass,

@@ -131,4 +131,5 @@ static void meet(lrc_run *run)
     }
 }
 
-const lrc_pass lrc_scale_pass = {LRC_SCALES, LRC_TAKEN, work, meet, 0};
+const lrc_pass lrc_scale_pass = {LRC_SCALES, LRC_TAKEN, work,
+                                 meet,       0,         LRC_MERGES_STRIPS};

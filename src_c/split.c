@@ -29,11 +29,14 @@ static const lrc_tensor *tensor_at(const lrc_plan *plan, size_t at)
 static const lrc_tensor *begin_of(const lrc_plan *plan, int k, int n, size_t *index)
 {
     *index = 0;
-    if (k == 0 || plan->n_tensors == 0) return plan->tensor;
+    if (plan->n_tensors == 0) return plan->tensor;
+    *index = plan->tensor->before;
+    if (k == 0) return plan->tensor;
+    *index = 0;
     if (k == n) return plan->tensor + plan->n_tensors;
     const size_t at = lrc_begin(plan->total, 1, k, n);
     const lrc_tensor *t = tensor_at(plan, at);
-    *index = (at - t->first) / t->grain * t->grain;
+    *index = t->before + (at - t->first) / t->grain * t->grain;
     return t;
 }
 
@@ -47,13 +50,16 @@ lrc_stretch lrc_stretch_of(const lrc_plan *plan, const lrc_chunk *chunk)
 
 static size_t end_of(const lrc_stretch *s)
 {
-    return s->t == s->last ? s->end : s->t->n;
+    return s->t == s->last ? s->end : s->t->n - s->t->after;
 }
 
 const lrc_tensor *lrc_next_tensor(lrc_stretch *s)
 {
-    for (; s->t < s->last || (s->t == s->last && s->at < s->end); s->t++, s->at = 0)
+    while (s->t < s->last || (s->t == s->last && s->at < s->end)) {
         if (s->at < end_of(s)) return s->t;
+        s->t++;
+        s->at = s->t < s->last || s->end > 0 ? s->t->before : 0;
+    }
     return NULL;
 }
 

@@ -146,7 +146,7 @@ static void step_work(lrc_run *run, const lrc_chunk *chunk)
     }
 }
 
-const lrc_pass lrc_step_pass = {LRC_ALWAYS, LRC_TAKEN, step_work, NULL, 0};
+const lrc_pass lrc_step_pass = {LRC_ALWAYS, LRC_TAKEN, step_work, NULL, 0, 0};
 
 /* --- gradients of a step that was skipped ----------------------------------------- */
 
@@ -157,4 +157,4 @@ static void zero_work(lrc_run *run, const lrc_chunk *chunk)
         memset(v.g, 0, v.n * lrc_size_of(v.tensor->dtype));
 }
 
-const lrc_pass lrc_zero_pass = {LRC_ZEROES, LRC_SKIPPED, zero_work, NULL, 0};
+const lrc_pass lrc_zero_pass = {LRC_ZEROES, LRC_SKIPPED, zero_work, NULL, 0, 0};

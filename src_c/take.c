@@ -96,7 +96,7 @@ static void fold(lrc_run *run)
     if (plan->report && run->result == LRC_TAKEN) clear_reports(plan);
 }
 
-const lrc_pass lrc_fold_pass = {LRC_FOLDS, LRC_TAKEN, NULL, fold, 0};
+const lrc_pass lrc_fold_pass = {LRC_FOLDS, LRC_TAKEN, NULL, fold, 0, 0};
 
 static int begin(lrc_plan *plan)
 {

@@ -114,11 +114,11 @@ static void work(lrc_run *run, const lrc_chunk *chunk)
 {
     for (size_t i = 0; i < run->plan->n_tensors; i++) {
         const lrc_tensor *t = run->plan->tensor + i;
-        if (lrc_has_units(run, t) && t->n > 0) measure_tensor(run, t, chunk);
+        if (lrc_has_units(run, t) && lrc_own(t) > 0) measure_tensor(run, t, chunk);
     }
 }
 
-const lrc_pass lrc_units_pass = {LRC_UNITS, LRC_TAKEN, work, NULL, 1};
+const lrc_pass lrc_units_pass = {LRC_UNITS, LRC_TAKEN, work, NULL, 1, LRC_MERGES_UNITS};
 
 /* --- factors ---------------------------------------------------------------------- */
 

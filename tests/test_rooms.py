@@ -23,7 +23,7 @@ from lrcore.schedules import Cosine
 LAYERS = [
     {"_shared"},
     {"_core"},
-    {"_stateful"},
+    {"_stateful", "distributed"},
     {"optimizers", "reference", "schedules"},
     {"_c", "_config", "data", "finder", "kernels", "monitor", "space", "training"},
     {
@@ -111,6 +111,7 @@ KNOWN = {
     *(("lrcore", "optimizers"), ("cli", "monitor")),
     *(("plots", each) for each in ("finder", "monitor", "optimizers", "schedules")),
     *(("search", "space"), ("checkpoint", "schedules")),
+    ("optimizers", "distributed"),
 }
 
 

@@ -33,7 +33,7 @@ cdef class Absent:
             self.tensor[k] = t[0]
             if self.plan.report != NULL:
                 self.norm[k] = self.plan.report[i].p
-            t.n, t.units = 0, lrc_units(1, 0, 1)
+            t.n, t.before, t.after, t.units = 0, 0, 0, lrc_units(1, 0, 1)
             if t.scale_state != NULL:
                 t.scale_state = &self.ignored
         self.leaves = leaves

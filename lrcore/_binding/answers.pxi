@@ -58,7 +58,8 @@ cdef class Answers(Numbers):
         cdef dict directions = {}  # by part
         for leaf in range(self.first, self.first + <Py_ssize_t>plan.n_tensors):
             i = self.part_of[leaf]
-            if self.parts[i].directed and leaf not in self.absent:
+            own = lrc_own(self.plan.tensor + leaf)  # another rank makes those of others
+            if self.parts[i].directed and leaf not in self.absent and own:
                 directions.setdefault(i, []).append(self.states[leaf][SCRATCH])
         for i in directions:
             self.folded[i].direct(directions[i], self.buffers)

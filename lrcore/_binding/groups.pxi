@@ -124,6 +124,12 @@ cdef int set_tensor(lrc_tensor *t, cnp.ndarray p, tuple names, state) except -1:
     return 0
 
 
+cdef int set_owned(lrc_tensor *t, owned) except -1:
+    begin, end = owned
+    t.before, t.after = begin, t.n - <size_t>end
+    return 0
+
+
 cdef int set_sides(lrc_tensor *t, list sides) except -1:
     """Point a tensor to the sides of its second moment, as (array, length) pairs; the
     tensor owns the list of them."""

@@ -26,7 +26,7 @@ cdef class Plan(Resolved):
                 return False
             if self.gathered:
                 self.convert_gathered()
-            return self.update(self.accumulate, self.more_scale)
+            return self.update(self.accumulate, self.more_scale, self.skips())
         finally:
             self.leave()
 
@@ -42,18 +42,20 @@ cdef class Plan(Resolved):
             self.begin(loss, False)
             self.numbers.set_all()
             self.gradients.take_none()
-            return self.update(self.gathered, self.gathered_scale)
+            return self.update(self.gathered, self.gathered_scale, self.skips())
         finally:
             self.leave()
 
-    cdef bint update(self, int calls, double more_scale) except -1:
+    cdef bint skips(self) noexcept:
+        """Whether a gradient that is not finite skips the step: see more_skips."""
+        return self.more_skips or (self.gathered > 0 and self.gathered_skips)
+
+    cdef bint update(self, int calls, double more_scale, bint skips) except -1:
         """Update the tensors by the mean of their gradients and those gathered, of
-        `calls` calls, times more_scale; count the step."""
+        `calls` calls, times more_scale; count the step.  skips: see more_skips."""
         cdef list absent = None, after = None
         cdef set never = set() if self.gathered else None
-        cdef bint taken, skips = self.more_skips
-        if self.gathered:
-            skips = skips or self.gathered_skips
+        cdef bint taken
         if self.gradients.some_absent:
             absent = self.gradients.absent()
             if self.gathered:
@@ -71,6 +73,8 @@ cdef class Plan(Resolved):
         if absent is not None:
             self.absent.hide(absent)
         self.applied = taken = self.run(&self.plan, 0, skips)
+        if taken:
+            self.spread()
         if absent is not None:
             self.applied = taken and len(absent) < <Py_ssize_t>self.plan.n_tensors
         if self.gathered > 0:
@@ -108,7 +112,13 @@ cdef class Plan(Resolved):
             else:
                 with nogil:
                     lrc_update_averages(&self.plan)
+            self.spread()  # Lookahead may have changed them
         return error
+
+    cdef int spread(self) except -1:
+        """Give the params that were stepped to those who have not stepped them: to other
+        ranks, if there are any."""
+        return 0
 
     def step_one(self, Py_ssize_t i, g):
         """Update leaf i alone, as a part of a step that the other leaves complete; if g

@@ -20,6 +20,8 @@ cdef class Resolved:
         memory, so that it cannot be resized.
     units : (outer, reduced, inner) of each leaf, for adaptive clipping; or None.
     copies : for each leaf, the arrays that its first step sets to copies of it.
+    owned : for each leaf, the first and the end of the elements that are stepped here,
+        which the arrays in `states` are for; None: all.
     t : steps taken.
     gathered : gradients gathered since the last step.
     to_come : leaves that step_one() still has to step in the current step.
@@ -49,6 +51,7 @@ cdef class Resolved:
     cdef Gradients gradients
     cdef Answers numbers
     cdef readonly Lock lock
+    cdef readonly object ranks  # the other ranks, of a ShardedPlan; or None
     cdef object params  # as the user has them; with groups: a list with those of each
     cdef object project  # the function that changes the params after a step, or None
     cdef bint averages  # whether some part keeps averages
@@ -59,7 +62,7 @@ cdef class Resolved:
 
     def __cinit__(
         self, tree, tuple groups, tuple parts, part_of, states, units, list copies=[],
-        Lock lock=None,
+        Lock lock=None, owned=None,
     ):
         cdef Py_ssize_t i
         self.lock = Lock() if lock is None else lock
@@ -79,6 +82,8 @@ cdef class Resolved:
             set_tensor(self.plan.tensor + i, leaf.array, names[k], own)
             if sides[k] is not None:
                 set_sides(self.plan.tensor + i, sides[k](bare(leaf.array), own))
+            if owned is not None:
+                set_owned(self.plan.tensor + i, owned[i])
             if units[i] is not None:
                 set_units(self.plan.tensor + i, units[i])
             if GATHERED in own:
@@ -141,7 +146,15 @@ cdef class Resolved:
     @property
     def total(self):
         """Elements in all tensors."""
-        return self.plan.total
+        cdef size_t i, n = 0
+        for i in range(self.plan.n_tensors):
+            n += self.plan.tensor[i].n
+        return n
+
+    @property
+    def gathered_arrays(self):
+        """The arrays that hold the gathered gradients."""
+        return self.gathered_in
 
     @property
     def parallel_from(self):

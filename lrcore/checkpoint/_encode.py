@@ -100,6 +100,10 @@ class Encoder:
             return self._function(value, where)
         raise error(TypeError, where, f"expected {_TAKEN}, found {shown(value)}")
 
+    def name_of(self, array: Array) -> str | None:
+        """Return the name of the tensor of an array, if it has been encoded."""
+        return self._names.get(id(array))
+
     def hyper(self, value: Any, where: str, name: str) -> Any:
         """Return a hyper-parameter as JSON: of a function, only its name."""
         if isinstance(value, tuple):

@@ -94,6 +94,13 @@ def placed(kinds: Sequence[tuple[str, str, tuple[int, ...]]]) -> list[Tensor]:
     return tensors
 
 
+def digests_after(tensors: Sequence[Tensor]) -> Tensor:
+    """Return the last tensor of a file, which has the digests of these."""
+    rows = (len(tensors) + 1, DIGEST_SIZE)
+    begin = tensors[-1].end if tensors else 0
+    return Tensor(DIGESTS, "U8", rows, begin, begin + rows[0] * rows[1])
+
+
 def header(tensors: Sequence[Tensor], metadata: Mapping[str, str]) -> bytes:
     """Return all bytes of a file before its data."""
     entries: dict[str, Any] = {"__metadata__": metadata}
@@ -111,8 +118,10 @@ def header(tensors: Sequence[Tensor], metadata: Mapping[str, str]) -> bytes:
     return len(text).to_bytes(8, "little") + text
 
 
-def parsed(text: bytes, size: int) -> Header:
-    """Return what a header says; size : the number of bytes of the data.
+def parsed(text: bytes, size: int | None) -> Header:
+    """Return what a header says.
+
+    size : the number of bytes of the data; None: it is not known.
 
     Raises
     ------
@@ -133,7 +142,7 @@ def parsed(text: bytes, size: int) -> Header:
         if tensor.begin != at:
             raise ValueError(f"{shown(tensor.name)}: expected to begin at byte {at:,}")
         at = tensor.end
-    if at != size:
+    if at != size and size is not None:
         raise ValueError(f"expected {at:,} bytes of data, found {size:,}")
     return Header({tensor.name: tensor for tensor in tensors}, metadata)
 

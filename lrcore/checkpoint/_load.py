@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from lrcore.checkpoint import _extra
 from lrcore.checkpoint._decode import Decoder
 from lrcore.checkpoint._paths import Path, resolved
 from lrcore.checkpoint._read import DamagedError, Opened
-from lrcore.optimizers.base import checkpoint, matching, saving
+from lrcore.optimizers.base import alike, checkpoint, matching, saving, sharded_states
 from lrcore.optimizers.base.matching import Match
 from lrcore.optimizers.base.on_disk import Restored
 from lrcore.optimizers.base.optimizer import Optimizer
@@ -39,6 +39,28 @@ def load(
     dtype: str,
 ) -> Restored:
     """Load a file into an optimizer: see ``Optimizer.load``."""
+    options = (path, params, extra, strict, match, hyper, dtype)
+    if opt._plan.ranks is None:
+        return _loaded(opt, *options, lambda file: None)
+    with alike.Agreement(opt._plan.ranks.comm) as agreement:
+        return _loaded(opt, *options, agreement)
+
+
+def _loaded(
+    opt: Optimizer,
+    path: Path,
+    params: bool,
+    extra: Mapping[str, Any] | None,
+    strict: bool,
+    match: Match,
+    hyper: Source,
+    dtype: str,
+    agree: Callable[[Mapping[str, str]], None],
+) -> Restored:
+    """Load a file.
+
+    agree : called with what all ranks have to load alike, before anything is changed.
+    """
     with_params, strict = FLAG.check("params", params), FLAG.check("strict", strict)
     match, hyper = MATCH.check("match", match), SOURCE.check("hyper", hyper)
     dtype = _extra.DTYPE.check("dtype", dtype)
@@ -57,7 +79,8 @@ def load(
             containers.names(saved["names"], opt._tree)
         if hyper == "saved":
             _refuse_missing(missing, "construct the optimizer with them")
-        _fit_states(opt, saved["state"], sources, dtype)
+        like = opt.state if opt._plan.ranks is None else sharded_states.likes(opt)
+        _fit_states(opt, saved["state"], sources, dtype, like)
         new = []
         if with_params:
             new = _new_params(opt, content["params"], sources, file, dtype)
@@ -82,6 +105,7 @@ def load(
             for own, array in new:
                 commit.copy(own, array)
             others.add_to(commit)
+            agree({f"the file {shown(file.path)}": file.of_header.hex()})
             commit.make()
         except BaseException:
             others.undo()
@@ -167,10 +191,17 @@ def _refuse_missing(missing: Sequence[str], remedy: str) -> None:
 
 
 def _fit_states(
-    opt: Optimizer, saved: list[Any], sources: Sequence[int | None], dtype: str
+    opt: Optimizer,
+    saved: list[Any],
+    sources: Sequence[int | None],
+    dtype: str,
+    like: Sequence[Mapping[str, Array]],
 ) -> None:
-    """Convert the states where that is asked for; refuse those of another dtype."""
-    for leaf, own, k in zip(opt._tree.leaves, opt.state, sources, strict=True):
+    """Convert the states where that is asked for; refuse those of another dtype.
+
+    like : has the dtype and the shape of each state.
+    """
+    for leaf, own, k in zip(opt._tree.leaves, like, sources, strict=True):
         if k is not None and isinstance(saved[k], dict):
             name = Place("state of params", leaf)
             saved[k] = {

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lrcore._shared.domains import FLAG
 from lrcore._shared.types import Array
 from lrcore._shared.words import shown
-from lrcore.checkpoint import _extra, _read
+from lrcore.checkpoint import _extra, _read, _sharded
 from lrcore.checkpoint._encode import Encoder
 from lrcore.checkpoint._paths import Path, resolved
 from lrcore.checkpoint._snapshot import Snapshot, reserve
 from lrcore.checkpoint._write import write
-from lrcore.optimizers.base import checkpoint, saved_dict, saving
+from lrcore.optimizers.base import (
+    alike,
+    checkpoint,
+    saved_dict,
+    saving,
+    sharded_states,
+)
 from lrcore.optimizers.base.optimizer import Optimizer
 from lrcore.optimizers.base.saving import Saving
 from lrcore.optimizers.base.states import saved as saved_arrays
@@ -26,12 +32,14 @@ class _Content(NamedTuple):
 
     arrays : those of the optimizer and the user themselves, by name.
     changes : the optimizer's number of changes when the rest was read.
+    stands : what the tensors are of, of which each of several ranks has a part.
     """
 
     path: str
     arrays: dict[str, Array]
     metadata: dict[str, str]
     changes: int
+    stands: dict[str, _sharded.Stand]
 
 
 def save(
@@ -45,7 +53,7 @@ def save(
 
     about : texts and numbers for the header, as the step.
     """
-    content = _content(opt, path, params, extra, about)
+    content = _agreed_content(opt, path, params, extra, about)
     lock = opt._plan.lock
 
     def check() -> None:
@@ -56,7 +64,13 @@ def save(
                 "old file stays; save it when no other thread uses it"
             )
 
-    write(content.path, content.arrays, content.metadata, check)
+    if opt._plan.ranks is None:
+        write(content.path, content.arrays, content.metadata, check)
+    else:
+        _sharded.write(
+            *(opt, content.path, content.arrays, content.stands),
+            *(content.metadata, check),
+        )
 
 
 def save_async(
@@ -71,6 +85,11 @@ def save_async(
 
     then : called when the file is on the disk.
     """
+    if opt._plan.ranks is not None:
+        raise ValueError(
+            "save_async: expected an optimizer without comm, found one with it, whose "
+            "ranks cannot meet in the background; use opt.save(path) on every rank"
+        )
     content = _content(opt, path, params, extra, about)
     snapshot = Snapshot(opt, content.arrays, content.changes)
     content.arrays.clear()  # the thread shall not keep the arrays themselves
@@ -107,6 +126,24 @@ def prepare(opt: Optimizer, params: Any, extra: Any) -> None:
     reserve(opt, arrays)
 
 
+def _agreed_content(
+    opt: Optimizer, path: Path, params: Any, extra: Any, about: dict[str, Any]
+) -> _Content:
+    """Return what is to be saved; an error of one rank is raised on all."""
+    ranks = opt._plan.ranks
+    if ranks is None:
+        return _content(opt, path, params, extra, about)
+    found: list[_Content] = []
+    others = extra if ranks.comm.rank == 0 else None
+
+    def make() -> None:
+        ranks.check_saved()
+        found.append(_content(opt, path, params, others, about))
+
+    alike.together(ranks.comm, make)
+    return found[0]
+
+
 def _content(
     opt: Optimizer, path: Path, params: Any, extra: Any, about: dict[str, Any]
 ) -> _Content:
@@ -121,8 +158,10 @@ def _content(
     saving.settle(opt, where)
     changes = opt._plan.lock.changes
     encoder = Encoder()
+    ranks = opt._plan.ranks
+    states = opt.state if ranks is None else sharded_states.likes(opt)
     content = {
-        "optimizer": _optimizer(opt, encoder),
+        "optimizer": _optimizer(opt, states, encoder),
         "params": _params(opt, encoder) if with_params else None,
         "extra": encoder.encode(dict(others), "extra", "extra"),
     }
@@ -134,18 +173,24 @@ def _content(
         "functions": json.dumps(encoder.functions),
         "content": json.dumps(content, allow_nan=False, separators=(",", ":")),
     }
-    return _Content(where, encoder.arrays, metadata, changes)
+    stands = {} if ranks is None else _sharded.stands(opt, states, encoder)
+    return _Content(where, encoder.arrays, metadata, changes, stands)
 
 
-def _optimizer(opt: Optimizer, encoder: Encoder) -> dict[str, Any]:
-    """Return what ``opt.state_dict()`` has as JSON; its arrays are not copied."""
+def _optimizer(
+    opt: Optimizer, states: Sequence[Mapping[str, Array]], encoder: Encoder
+) -> dict[str, Any]:
+    """Return what ``opt.state_dict()`` has as JSON; its arrays are not copied.
+
+    states : the arrays of each parameter.
+    """
     _, counts, (own, *hypers) = opt._plan.snapshot([], checkpoint.attributes(opt))
     return saved_dict.entries(
         opt,
         counts,
         {
             name: encoder.hyper(value, name, f"options.{name}")
-            for name, value in saved_dict.options_to_save(own).items()
+            for name, value in saved_dict.options_to_save(opt, own).items()
         },
         [
             {
@@ -161,7 +206,7 @@ def _optimizer(opt: Optimizer, encoder: Encoder) -> dict[str, Any]:
                 name: encoder.encode(state[name], name, _dotted("state", leaf, name))
                 for name in saved_arrays(state)
             }
-            for leaf, state in zip(opt._tree.leaves, opt.state, strict=True)
+            for leaf, state in zip(opt._tree.leaves, states, strict=True)
         ],
     )
 

@@ -26,10 +26,7 @@ def write(
     """
     kinds = [(name, _code(a), a.shape) for name, a in arrays.items()]
     tensors = _layout.placed(kinds)
-    rows = (len(tensors) + 1, _layout.DIGEST_SIZE)
-    size = tensors[-1].end if tensors else 0
-    last = _layout.Tensor(_layout.DIGESTS, "U8", rows, size, size + rows[0] * rows[1])
-    head = _layout.header([*tensors, last], metadata)
+    head = _layout.header([*tensors, _layout.digests_after(tensors)], metadata)
     of_header = _digests.of_header(head)
     parts = _parts if check is None else _copied_parts
     with _durable.replacing(path) as file, _named(path):

@@ -111,16 +111,22 @@ class Averaged(Planned):
     def _with_average(self, name: str) -> list[tuple[Array, Array]]:
         """Return each parameter with its average, or with itself if it has none yet."""
         pairs = []
-        leaves, counts = self._tree.leaves, self._plan.steps
-        for leaf, state, steps in zip(leaves, self.state, counts, strict=True):
+        leaves, counts, ranks = self._tree.leaves, self._plan.steps, self._plan.ranks
+        for i, (leaf, state, steps) in enumerate(
+            zip(leaves, self.state, counts, strict=True)
+        ):
             p, group = leaf.array, self.param_groups[leaf.group]
             own = arrays.bare(p)
             kind = group.optimizer._kind_of(own)
             if name == kind._derives:
-                average = kind._derived(own, state)
+                average = kind._derived(
+                    own if ranks is None else ranks.pieces[i], state
+                )
             elif name in state and steps >= kind._begins(group.hyper).get(name, 0):
                 average = state[name]
             else:
                 average = p
+            if ranks is not None and average is not p:
+                average = ranks.gathered(i, average, own)
             pairs.append((p, average))
         return pairs

@@ -57,11 +57,18 @@ def save(opt: Planned) -> dict[str, Any]:
         [state[name] for state in opt.state for name in saved_arrays(state)],
         attributes(opt),
     )
-    own, *groups = stateful.copied([saved_dict.options_to_save(all_options), *hypers])
+    own, *groups = stateful.copied(
+        [saved_dict.options_to_save(opt, all_options), *hypers]
+    )
     copied = iter(copies)
     states = [
         {name: next(copied) for name in saved_arrays(state)} for state in opt.state
     ]
+    if opt._plan.ranks is not None:
+        from lrcore.optimizers.base import sharded_states
+
+        opt._plan.ranks.check_saved()
+        states = sharded_states.whole(opt, states)
     return saved_dict.entries(opt, counts, own, groups, states)
 
 
@@ -105,7 +112,7 @@ def add(
     replaced = _replaced_schedules(opt, found.groups)
     (own, *hypers), takes = stateful.inherited(
         [
-            saved_dict.options_to_save(opt._options),
+            saved_dict.options_to_save(opt, opt._options),
             *(opt.param_groups[i].hyper for i in found.groups),
         ],
         [found.options, *found.groups.values()],

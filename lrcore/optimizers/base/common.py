@@ -31,7 +31,7 @@ from lrcore.optimizers.base.fields import (
     Scheduled,
 )
 from lrcore.optimizers.base.kind import Kind
-from lrcore.optimizers.base.options import DENORMALS, NUM_THREADS, Option
+from lrcore.optimizers.base.options import COMM, DENORMALS, NUM_THREADS, Option
 
 LR: Number = Rate(1e-3, NONNEGATIVE, "Learning rate.")
 COUPLED: Number = Field(
@@ -268,6 +268,15 @@ class Running(Kind):
         None,
         NUM_THREADS,
         "Maximum number of threads of a step; None: ``lrcore.get_num_threads()``.",
+    )
+    comm: Option[Any] = Option(
+        None,
+        COMM.or_none(),
+        "Several processes that step one set of params together: ``MPI.COMM_WORLD`` of "
+        "mpi4py, or what ``lrcore.distributed.run_ranks`` passes.  Each passes the "
+        "gradients of its own micro-batch; the step is made of the mean over all, and "
+        "each process has the states of its own part only.",
+        initial=True,
     )
     denormals: Option[Literal["flush", "keep"]] = Option(
         "flush",

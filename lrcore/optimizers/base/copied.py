@@ -44,6 +44,11 @@ class Copied(Planned):
         together with the optimizer are still shared with it.  Params nested too deep
         for `pickle` and `deepcopy` have to come after it: ``deepcopy((opt, params))``.
         """
+        if self._plan.ranks is not None:
+            raise TypeError(
+                "comm: an optimizer of several processes is neither copied nor "
+                "pickled; use opt.save(path) on every rank, and opt.load(path)"
+            )
         saved = checkpoint.save(self)
         groups = [
             _Group(

@@ -68,6 +68,13 @@ class Grown(Planned):
         optimizer : the class that updates it.  defaults : its other hyper-parameters.
         """
         old = self._plan
+        if old.ranks is not None:
+            raise ValueError(
+                "add_group: expected an optimizer without comm, found one with it, "
+                "whose arrays do not move to other ranks; construct another one with "
+                "all groups, and load the checkpoint of this one by match='path', "
+                "strict=False"
+            )
         commit = _core.Commit(old.lock, unchanged=True)
         old.lock.check()
         if old.to_come:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrcore import _core
-from lrcore._shared.domains import choice, count, steps
+from lrcore._shared.domains import Domain, choice, count, steps
 from lrcore._shared.words import shortened, shown
 from lrcore.optimizers.base.fields import Field, Fields, Given
 from lrcore.optimizers.base.keywords import Hyper
@@ -26,6 +26,20 @@ STEPS = steps(0)
 
 SAVED = (*_NUMBERS, "accumulate", "skip_nonfinite", "denormals")
 """The options that change results."""
+
+
+class _Comm(Domain):
+    """The ranks that step together; the room `distributed` knows what they are."""
+
+    kind = "Comm"
+
+    def _read(self, name: str, value: Any, wanted: str) -> Any:
+        from lrcore.distributed import _words
+
+        return _words.checked(value)
+
+
+COMM = _Comm("the processes that step together")
 
 NUM_THREADS = count(1).or_none()
 DENORMALS = choice("flush", "keep")
@@ -58,8 +72,7 @@ class Option(Field[Given, Given]):
         commit.keep(opt, "_options")
         if gathered:  # by the scale of their calls
             old, new = (_at(self, each)(opt.t) for each in (opt.grad_scale, checked))
-            for state in opt.state:
-                own = state[_core.GATHERED]
+            for own in opt._plan.gathered_arrays:
                 with np.errstate(all="ignore"):
                     product = np.multiply(own, old / new, out=np.empty_like(own))
                 commit.copy(own, product)

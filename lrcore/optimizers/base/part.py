@@ -108,6 +108,11 @@ class Part:
         return states + tuple(name for name in gauged if name not in states)
 
     @property
+    def numbers(self) -> tuple[str, ...]:
+        """Names of the states that are numbers, not arrays like the parameter."""
+        return SCALES[self.scale].states + self.carries
+
+    @property
     def averages(self) -> tuple[str, ...]:
         """Names of the state arrays that are averages."""
         return self.layout.averages
@@ -115,10 +120,9 @@ class Part:
     @property
     def states(self) -> tuple[tuple[str, ...], int]:
         """Names of all state arrays, and their bytes a weight in float32."""
-        scale = SCALES[self.scale]
         alike = self.arrays + self.averages
-        alike += (SCRATCH,) if scale.emits or self.directed else ()
-        return self.kind._states_of(alike, scale.states + self.carries)
+        alike += (SCRATCH,) if SCALES[self.scale].emits or self.directed else ()
+        return self.kind._states_of(alike, self.numbers)
 
     @property
     def per_array(self) -> bool:

@@ -48,12 +48,14 @@ def make(
     gathers: bool,
     kept: Sequence[Mapping[str, Array]] = (),
     lock: _core.Lock | None = None,
+    comm: Any = None,
 ) -> tuple[_core.Plan, State]:
     """Return the plan and the new arrays.
 
     gathers : whether gradients are gathered before a step.
     kept : existing arrays of the first parameters.
     lock : that of an existing optimizer.
+    comm : the processes that step together; None: this one alone.
     """
     leaves, params = tree.leaves, [bare(leaf.array) for leaf in tree.leaves]
     parts = [(i, part) for i, group in enumerate(groups) for part in group.parts]
@@ -67,14 +69,23 @@ def make(
         None if axes[k] is None else units_of(Place("params", leaf), p, axes[k])
         for leaf, p, k in zip(leaves, params, part_of, strict=True)
     ]
+    ranks = None
+    if comm is not None:
+        from lrcore.optimizers.base.sharded import Ranks
+
+        ranks = Ranks(comm, tree, [part for _, part in parts], part_of, units)
     arrays, copies = states.make(
         params,
         [(groups[i].hyper, part) for i, part in parts],
         part_of,
-        gathers,
+        gathers and ranks is None,
         kept,
+        None if ranks is None else ranks.pieces,
     )
     state = State.of(arrays, tree)
-    parts_of_all = tuple(parts)
-    plan = _core.Plan(tree, groups, parts_of_all, part_of, state, units, copies, lock)
+    args = (tree, groups, tuple(parts), part_of, state, units, copies, lock)
+    if ranks is None:
+        return _core.Plan(*args), state
+    plan = _core.ShardedPlan(*args, ranks.owned)
+    plan.join(ranks)
     return plan, state

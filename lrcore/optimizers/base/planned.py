@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from lrcore import _core
 from lrcore._shared import trees as _tree
 from lrcore._shared.words import shown
@@ -34,8 +36,8 @@ class Planned(Common):
     ) -> None:
         """Make the plan and the states."""
         self.param_groups, self._tree = groups, tree
-        gathers = own_options["accumulate"] > 1
-        self._plan, self.state = plan.make(tree, groups, gathers)
+        gathers, comm = own_options["accumulate"] > 1, own_options["comm"]
+        self._plan, self.state = plan.make(tree, groups, gathers, comm=comm)
         self._group_defaults = defaults
         self._options: Hyper  # set by the commit
         self._places: _tree.Places | None = None  # made on first use
@@ -43,6 +45,13 @@ class Planned(Common):
         share_out(tree, groups, self._plan.lock, commit)
         self._add_options(commit, own_options)
         commit.make()
+        if self._ranks is not None:
+            self._ranks.begin(self)
+
+    @property
+    def _ranks(self) -> Any:
+        """The other ranks (`sharded.Ranks`), if there is a `comm`; or None."""
+        return self._plan.ranks
 
     @property
     def t(self) -> int:
@@ -62,7 +71,9 @@ class Planned(Common):
     ) -> None:
         """Add checked options to a commit, for a plan; None: the present one."""
         gathers = any(_core.GATHERED in state for state in self.state)
-        if gathers != (values["accumulate"] > 1):
+        if self._ranks is not None:
+            self._ranks.check_options(values)
+        elif gathers != (values["accumulate"] > 1):
             raise ValueError(
                 f"accumulate: found {shown(values['accumulate'])}, and this optimizer "
                 f"was built {'to gather' if gathers else 'without arrays to gather in'}"

@@ -70,9 +70,15 @@ def entries(
     }
 
 
-def options_to_save(given: Hyper) -> Hyper:
-    """Return those of an optimizer's options that change results."""
-    return {name: given[name] for name in options.SAVED}
+def options_to_save(opt: Planned, given: Hyper) -> Hyper:
+    """Return those of an optimizer's options that change results.
+
+    Of several ranks, `accumulate` is the number of micro-batches of all.
+    """
+    own = {name: given[name] for name in options.SAVED}
+    if opt._plan.ranks is not None:
+        own["accumulate"] = opt._plan.ranks.calls
+    return own
 
 
 def checked(
@@ -94,9 +100,12 @@ def checked(
             f"found that of {named(saved['optimizer'])}"
         )
     t = options.STEPS.check("t", saved["t"])
-    own = options_to_save(opt._options)
+    own = options_to_save(opt, opt._options)
     if hyper == "saved":
         own = _checked_options(opt, saved["options"])
+    if opt._plan.ranks is not None:  # each rank keeps its own
+        own["accumulate"] = opt._options["accumulate"]
+        opt._plan.ranks.check_saved(saved["gathered"])
     gathered = whole("gathered", saved["gathered"], "an int >= 0", least=0)
     most = min(own["accumulate"], options.MOST)
     if gathered >= most:

@@ -44,6 +44,13 @@ def checked(
     """
     found, theirs = _entries(saved)
     mine = [{} if i is None else found[i] for i in sources]
+    if not saved["gathered"]:
+        pairs = zip(mine, opt.state, strict=True)
+        mine = [_as_gathering(new, own) for new, own in pairs]
+    if opt._plan.ranks is not None:
+        from lrcore.optimizers.base import sharded_states
+
+        mine = sharded_states.own(opt, mine)
     nonfinite: list[Place] = []
     with np.errstate(over="ignore", invalid="ignore"):
         for leaf, own, new, i, kind in zip(
@@ -100,6 +107,21 @@ def _entries(saved: Mapping[str, Any]) -> tuple[Sequence[Any], Sequence[Any]]:
                 f"{name}: expected {len(saved['names'])} entries, found {len(entries)}"
             )
     return states, classes
+
+
+def _as_gathering(new: Any, own: Mapping[str, Array]) -> Any:
+    """Return saved arrays with that for gathered gradients, if and only if we have it.
+
+    Nothing is gathered, so that it does not matter what is in it.
+    """
+    if not isinstance(new, Mapping) or not new:
+        return new
+    if (GATHERED in new) == (GATHERED in own):
+        return new
+    if GATHERED in new:
+        return {name: array for name, array in new.items() if name != GATHERED}
+    nothing = np.zeros((), own[GATHERED].dtype)
+    return {**new, GATHERED: np.broadcast_to(nothing, own[GATHERED].shape)}
 
 
 def _check_arrays(place: Place, own: Mapping[str, Array], new: Any) -> None:

@@ -21,6 +21,7 @@ def make(
     part_of: Sequence[int],
     gathers: bool,
     kept: Sequence[Mapping[str, Array]] = (),
+    pieces: Sequence[Array] | None = None,
 ) -> tuple[list[dict[str, Array]], list[list[Array]]]:
     """Return each parameter's arrays by name, and those that start as copies of it.
 
@@ -30,6 +31,7 @@ def make(
     part_of : for each parameter, the index of its part.
     gathers : whether gradients are gathered, in one more array.
     kept : existing arrays of the first parameters.
+    pieces : the elements of each parameter that are stepped here; None: all.
     """
     shared = [_numbers(h, part) for h, part in parts]
     copied = [_copied(h, part) for h, part in parts]
@@ -39,10 +41,14 @@ def make(
     ]
     scales = [_core.SCALES[part.scale].states for _, part in parts]
     states = [dict(own) for own in kept]
-    new = list(zip(params, part_of, strict=True))[len(kept) :]
-    for p, k in new:
+    like = params if pieces is None else pieces
+    new = list(zip(params, like, part_of, strict=True))[len(kept) :]
+    for p, piece, k in new:
         h, part = parts[k]
-        own = part.kind._own_state(p, h) | states_like(p, alike[k])
+        own = part.kind._own_state(p, h)
+        if piece.size < p.size:  # another process has it
+            own = {name: array.reshape(-1)[:0] for name, array in own.items()}
+        own |= states_like(piece, alike[k])
         for name in scales[k]:
             own[name] = np.zeros(()).view()
         own |= _numbers(h, part) if part.carries_per_array else shared[k]

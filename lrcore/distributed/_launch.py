@@ -1,0 +1,196 @@
+"""Starts ranks on this host, and waits for their results."""
+
+from __future__ import annotations
+
+import multiprocessing as mp
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from multiprocessing.shared_memory import SharedMemory
+from typing import Any, Literal, TypeVar
+
+from lrcore._shared.domains import POSITIVE, choice, count
+from lrcore.distributed._protocol import RankLostError
+from lrcore.distributed._shared_memory import ROOM, TIMEOUT, SharedMemoryComm
+
+Result = TypeVar("Result")
+
+_N = count(1)
+_METHOD = choice("spawn", "fork", "forkserver")
+
+
+def run_ranks(
+    n: int,
+    function: Callable[..., Result],
+    *args: Any,
+    timeout: float = TIMEOUT,
+    method: Literal["spawn", "fork", "forkserver"] = "spawn",
+) -> list[Result]:
+    """Call a function in n new processes on this host, the ranks; return the results.
+
+    Parameters
+    ----------
+    n : int
+        The number of ranks.
+    function : callable
+        Is called as ``function(comm, *args)`` in each, with its `SharedMemoryComm`.
+        With "spawn" it has to be one that a new process can import, so a script calls
+        ``run_ranks`` under ``if __name__ == "__main__":``.
+    *args
+        Further arguments, the same for all.
+    timeout : float
+        Seconds that a rank waits for the others in a call of its `Comm`, and that the
+        others have to end in, once one has failed; then they are killed.  Default 60.
+    method : {"spawn", "fork", "forkserver"}
+        How processes start: see the module ``multiprocessing``.  Default "spawn".
+
+    Returns
+    -------
+    list
+        What the function has returned in rank 0, rank 1 and so on.
+
+    Raises
+    ------
+    RankLostError
+        A rank was killed, or has ended without a result.
+    Exception
+        What the function has raised in a rank, that of the first that failed.  A note
+        says which rank it was.
+
+    Examples
+    --------
+    >>> import numpy as np, lrcore
+    >>> def total(comm):
+    ...     numbers = np.array([float(comm.rank)])
+    ...     comm.sum(numbers)
+    ...     return numbers[0].item()
+    >>> lrcore.distributed.run_ranks(3, total, method="fork")
+    [3.0, 3.0, 3.0]
+    """
+    n = _N.check("n", n)
+    timeout = POSITIVE.check("timeout", timeout)
+    context = mp.get_context(_METHOD.check("method", method))
+    memory = SharedMemory(create=True, size=2 * n * ROOM)
+    links = _links(context, n)
+    ends = [context.Pipe(duplex=False) for _ in range(n)]
+    forked = [end for row in [*links, *ends] for end in row if end and method == "fork"]
+    processes: list[BaseProcess] = []
+    try:
+        for rank in range(n):
+            process = context.Process(
+                target=_work,
+                args=(rank, links[rank], memory, ends[rank][1], forked, timeout),
+                kwargs={"function": function, "args": args},
+                daemon=True,
+            )
+            process.start()
+            processes.append(process)
+        _close([*(end for row in links for end in row if end), *(w for _, w in ends)])
+        return _results([read for read, _ in ends], processes, timeout)
+    finally:
+        for process in processes:
+            if process.is_alive():
+                process.kill()
+            process.join()
+        memory.close()
+        memory.unlink()
+
+
+def _links(context: Any, n: int) -> list[list[Connection | None]]:
+    """Return a pipe between each two ranks: links[r][s] is r's end of that to s."""
+    links: list[list[Connection | None]] = [[None] * n for _ in range(n)]
+    for r in range(n):
+        for s in range(r):
+            links[r][s], links[s][r] = context.Pipe(duplex=True)
+    return links
+
+
+def _close(ends: list[Connection]) -> None:
+    for end in ends:
+        end.close()
+
+
+def _work(
+    rank: int,
+    links: list[Connection | None],
+    memory: SharedMemory,
+    result: Connection,
+    inherited: list[Connection],
+    timeout: float,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+) -> None:
+    """Be a rank.
+
+    inherited : ends of pipes that a fork has copied; those of others are closed, since
+        a pipe tells that a rank has ended only when no other process holds its end.
+    """
+    own = {id(result), *map(id, links)}
+    _close([end for end in inherited if id(end) not in own])
+    try:
+        found = function(SharedMemoryComm(rank, links, memory, timeout), *args)
+    except BaseException as error:
+        with suppress(OSError):
+            result.send((False, _sendable(error)))
+        return
+    result.send((True, found))
+
+
+def _sendable(error: BaseException) -> BaseException:
+    """Return an error that a pipe takes: itself, or one with its words."""
+    from multiprocessing.reduction import ForkingPickler
+
+    try:
+        ForkingPickler.loads(ForkingPickler.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
+
+
+class _EndedError(RankLostError):
+    """A rank has ended without a result."""
+
+
+def _results(
+    reads: list[Connection], processes: list[BaseProcess], timeout: float
+) -> list[Any]:
+    """Wait for the results of all ranks, or raise the error that says most."""
+    found: dict[int, Any] = {}
+    errors: dict[int, BaseException] = {}
+    waiting = {read: rank for rank, read in enumerate(reads)}
+    end: float | None = None
+    while waiting:
+        ready = wait(
+            [*waiting], None if end is None else max(end - time.monotonic(), 0)
+        )
+        if not ready:  # after an error: they are killed
+            break
+        for read in ready:
+            assert isinstance(read, Connection)
+            rank = waiting.pop(read)
+            fine, value = _received(read, processes[rank])
+            (found if fine else errors)[rank] = value
+            if not fine and end is None:
+                end = time.monotonic() + timeout
+    if errors:
+        rank = min(errors, key=lambda r: _LOST.get(type(errors[r]), 0))
+        errors[rank].add_note(f"in rank {rank} of {len(reads)}")
+        raise errors[rank]
+    return [found[rank] for rank in range(len(reads))]
+
+
+_LOST: dict[type, int] = {_EndedError: 1, RankLostError: 2}
+"""How little an error says about the cause: a rank that failed leaves others behind."""
+
+
+def _received(read: Connection, process: BaseProcess) -> tuple[bool, Any]:
+    """Return whether a rank has succeeded, and its result or error."""
+    try:
+        fine, value = read.recv()
+    except EOFError:
+        process.join()
+        code = process.exitcode
+        return False, _EndedError(f"it has ended with exit code {code}, and no result")
+    return fine, value

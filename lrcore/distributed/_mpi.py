@@ -1,0 +1,143 @@
+"""Ranks of MPI, by mpi4py."""
+
+from __future__ import annotations
+
+import atexit
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lrcore._shared.domains import POSITIVE
+from lrcore._shared.types import Array
+from lrcore._shared.words import shown
+from lrcore.distributed import _sums
+from lrcore.distributed._protocol import RankLostError
+
+TIMEOUT = 300.0
+"""Seconds that a rank waits for the others, unless its caller says otherwise."""
+
+_SPINS = 2000
+"""Tests of a request before the wait begins to sleep between them."""
+
+
+class MPIComm:
+    """The ranks of a communicator of mpi4py.
+
+    An optimizer makes one of ``comm=MPI.COMM_WORLD`` by itself; make it yourself for
+    another timeout.  It has a duplicate of the communicator, so that its messages meet
+    no others.
+
+    Parameters
+    ----------
+    comm : mpi4py.MPI.Intracomm
+        The communicator.
+    timeout : float
+        Seconds after which a call raises `RankLostError` if other ranks have not made
+        it.  The time between two steps of the slowest rank has to be less.  Default
+        300.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is not valid.
+
+    Notes
+    -----
+    Start the ranks by ``mpiexec -n 4 python -m mpi4py train.py``: with ``-m mpi4py``,
+    an error in one rank ends the job.  If a rank is killed, mpiexec ends the others.
+    After `RankLostError`, the end of the interpreter aborts the job: MPI could not be
+    finalized, as it would wait for the lost rank.
+
+    Examples
+    --------
+    In each of the ranks::
+
+        from mpi4py import MPI
+        opt = lrcore.AdamW(params, comm=lrcore.distributed.MPIComm(MPI.COMM_WORLD, 60))
+    """
+
+    def __init__(self, comm: Any, timeout: float = TIMEOUT) -> None:
+        if not is_mpi(comm):
+            raise TypeError(
+                "comm: expected a communicator of mpi4py, such as MPI.COMM_WORLD of "
+                f"`from mpi4py import MPI`, found {shown(comm)}"
+            )
+        self.timeout = POSITIVE.check("timeout", timeout)
+        self._comm = comm.Dup()
+        self.rank: int = self._comm.Get_rank()
+        self.size: int = self._comm.Get_size()
+
+    def __repr__(self) -> str:
+        return f"<MPIComm: rank {self.rank} of {self.size}>"
+
+    def exchange(
+        self,
+        sent: Array,
+        sent_bytes: Sequence[int],
+        received: Array,
+        received_bytes: Sequence[int],
+    ) -> None:
+        """Send other bytes to each rank: see `Comm`."""
+        self._wait(
+            self._comm.Ialltoallv(
+                _parts(sent, sent_bytes), _parts(received, received_bytes)
+            ),
+            "exchange",
+        )
+
+    def allgather(
+        self, own: Array, received: Array, received_bytes: Sequence[int]
+    ) -> None:
+        """Send the same bytes to all ranks: see `Comm`."""
+        self._wait(
+            self._comm.Iallgatherv(
+                [own, _byte_type()], _parts(received, received_bytes)
+            ),
+            "allgather",
+        )
+
+    def sum(self, numbers: Array) -> None:
+        """Sum numbers over all ranks: see `Comm`."""
+        _sums.in_order(self, numbers)
+
+    def barrier(self) -> None:
+        """Return when all ranks have called this."""
+        self._wait(self._comm.Ibarrier(), "barrier")
+
+    def _wait(self, request: Any, call: str) -> None:
+        """Wait for a request: at first without sleeping, as most are soon done."""
+        spins, end = 0, time.monotonic() + self.timeout
+        while not request.Test():
+            spins += 1
+            if spins < _SPINS:
+                continue
+            if time.monotonic() > end:
+                atexit.register(self._comm.Abort, 1)
+                raise RankLostError(
+                    f"rank {self.rank} of {self.size}: the other ranks have not all "
+                    f"come to this {call} within {self.timeout:g} seconds: one has "
+                    "ended, or makes other calls"
+                )
+            time.sleep(min(1e-3, 1e-6 * spins))
+
+
+def is_mpi(comm: Any) -> bool:
+    """Whether an object is a communicator of mpi4py, without importing that."""
+    return any(
+        kind.__module__ == "mpi4py.MPI" and kind.__name__ == "Intracomm"
+        for kind in type(comm).__mro__
+    )
+
+
+def _byte_type() -> Any:
+    from mpi4py import MPI
+
+    return MPI.BYTE
+
+
+def _parts(array: Array, n_bytes: Sequence[int]) -> list[Any]:
+    """Return a message of consecutive parts, as mpi4py takes it."""
+    begins = [0, *np.cumsum(n_bytes, dtype=np.int64)[:-1].tolist()]
+    return [array, (list(n_bytes), begins), _byte_type()]

@@ -1,0 +1,196 @@
+"""What has to be alike on all ranks, and the errors where it is not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NoReturn
+
+import numpy as np
+
+from lrcore._shared.arrays import bare
+from lrcore._shared.words import listed, shortened, shown
+from lrcore.distributed import Comm, RankLostError, _words
+from lrcore.optimizers.base.values import scheduled
+
+_OWN = frozenset({"accumulate", "comm", "convert_grads", "num_threads", "zero_grads"})
+"""The options that each rank may have for itself."""
+
+_VALUES = "values of "
+"""How the name of what an array holds begins."""
+
+values = _words.of_all
+
+
+def integers(comm: Comm, own: Sequence[int]) -> list[list[int]]:
+    """Return some ints of each rank."""
+    sent = np.array(own, np.int64)
+    received = np.empty((comm.size, sent.size), np.int64)
+    sizes = [sent.nbytes] * comm.size
+    comm.allgather(sent.view(np.uint8), received.reshape(-1).view(np.uint8), sizes)
+    found: list[list[int]] = received.tolist()
+    return found
+
+
+def construction(opt: Any) -> dict[str, str]:
+    """Return what an optimizer is made of, in words, with digests of its params."""
+    told = {"optimizer": type(opt).__name__, **settings(opt)}
+    paths = [leaf.path for leaf in opt._tree.leaves]
+    told["arrays"] = listed(paths, lambda path: f"params{path}")
+    for leaf in opt._tree.leaves:
+        p = bare(leaf.array)
+        order = "C" if p.flags.c_contiguous else "Fortran"
+        told[f"params{leaf.path}"] = f"{p.dtype} of shape {p.shape} in {order} order"
+        digest = hashlib.sha256(p.reshape(-1, order="A").view(np.uint8).data)
+        told[f"{_VALUES}params{leaf.path}"] = digest.hexdigest()
+    return told
+
+
+def settings(opt: Any) -> dict[str, str]:
+    """Return the options and hyper-parameters in words."""
+    told = {
+        name: _text(value) for name, value in opt._options.items() if name not in _OWN
+    }
+    for k, group in enumerate(opt.param_groups):
+        told[f"optimizer of param_groups[{k}]"] = group.optimizer.__name__
+        for name, value in group.hyper.items():
+            told[f"param_groups[{k}]: {name}"] = _text(value)
+    return told
+
+
+def check(comm: Comm, told: Mapping[str, str]) -> None:
+    """Check that all ranks tell the same.
+
+    Raises
+    ------
+    ValueError
+        They do not: on every rank, naming the first difference and the rank.
+    """
+    digest = hashlib.sha256(json.dumps(told).encode()).digest()
+    of_all = np.empty((comm.size, len(digest)), np.uint8)
+    own = np.frombuffer(digest, np.uint8)
+    comm.allgather(own, of_all.reshape(-1), [len(digest)] * comm.size)
+    if (of_all != of_all[0]).any():
+        _differ(values(comm, dict(told)))
+
+
+def together(comm: Comm, work: Callable[[], Any]) -> list[Any]:
+    """Do work on every rank; return the results of all ranks, which JSON can hold.
+
+    Raises
+    ------
+    RuntimeError
+        Another rank has raised an error.  Its own error is raised by that rank itself.
+    """
+    with Agreement(comm) as agreement:
+        return agreement.results(work())
+
+
+class Agreement:
+    """A block of work on every rank, of which all ranks end, or none.
+
+    ::
+
+        with Agreement(comm) as agreement:
+            ...             # what may raise an error
+            agreement({})   # all have come so far, or it raises RuntimeError
+            ...             # what does not fail
+
+    If a rank raises an error before, the others meet it where they agree.
+    """
+
+    def __init__(self, comm: Comm) -> None:
+        self._comm, self._met = comm, False
+
+    def __enter__(self) -> Agreement:
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if error is not None and not self._met:
+            with suppress(RankLostError):
+                values(self._comm, [f"{type(error).__name__}: {error}", None])
+
+    def __call__(self, told: Mapping[str, str]) -> None:
+        """Meet the others, which have to tell the same."""
+        found = self.results(dict(told))
+        if any(each != found[0] for each in found):
+            _differ(found)
+
+    def results(self, own: Any) -> list[Any]:
+        """Meet the others; return the results of all ranks."""
+        self._met = True
+        of_all = values(self._comm, [None, own])
+        for rank, (error, _) in enumerate(of_all):
+            if error is not None:
+                raise RuntimeError(f"rank {rank} has failed, and all do: {error}")
+        return [found for _, found in of_all]
+
+
+def refuse(
+    comm: Comm,
+    error: BaseException | None,
+    told: Mapping[str, str],
+    present: Mapping[str, bool],
+) -> NoReturn:
+    """Raise the error of a step that not all ranks can take, on every rank.
+
+    error : that of this rank, or None.
+    told : the numbers of the step.
+    present : whether each array has a gradient; empty if this rank has none at all.
+    """
+    own = None if error is None else f"{type(error).__name__}: {error}"
+    found = values(comm, [own, dict(told), dict(present)])
+    if error is not None:
+        raise error
+    for rank, (theirs, *_) in enumerate(found):
+        if theirs is not None:
+            raise RuntimeError(f"rank {rank} cannot step, and no rank does: {theirs}")
+    for path in dict.fromkeys(path for _, _, each in found for path in each):
+        has = [each.get(path, True) for _, _, each in found]
+        if any(each.get(path) for _, _, each in found) and not all(has):
+            ranks = [rank for rank, there in enumerate(has) if not there]
+            raise ValueError(
+                f"grads{path}: expected a gradient on every rank, or None on all, "
+                f"found None on rank {listed(ranks, str)}; pass zeros there, which "
+                "count in the mean"
+            )
+    _differ([numbers for _, numbers, _ in found])
+
+
+def _differ(told: Sequence[Mapping[str, str]]) -> NoReturn:
+    """Raise the error for the first difference of what ranks tell."""
+    for name in dict.fromkeys(name for each in told for name in each):
+        found = [each.get(name, "none") for each in told]
+        most = Counter(found).most_common(1)[0][0]
+        odd = [rank for rank, value in enumerate(found) if value != most]
+        if not odd:
+            continue
+        ranks, other = listed(odd, str), found.index(most)
+        if name.startswith(_VALUES):
+            raise ValueError(
+                f"{name.removeprefix(_VALUES)}: expected the same values on every "
+                f"rank, found others on rank {ranks} than on rank {other}; make them "
+                "from the same seed, or load the same file"
+            )
+        raise ValueError(
+            f"{name}: expected the same on every rank, found {found[odd[0]]} on rank "
+            f"{ranks} and {most} on rank {other}"
+        )
+    raise ValueError(
+        "comm: expected the same numbers in the step of every rank, found others, "
+        "though options and hyper-parameters look alike; a function that is one may "
+        "return another value on each rank"
+    )
+
+
+def _text(value: Any) -> str:
+    """Return a value in words that are the same on each rank."""
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_text, value))})"
+    if scheduled(value) and not hasattr(value, "to_dict"):
+        name = getattr(value, "__qualname__", type(value).__name__)
+        return shortened(f"{getattr(value, '__module__', '')}.{name}")
+    return shown(value)

@@ -1,0 +1,359 @@
+"""An optimizer of several ranks (`comm`): each steps a shard, and they meet in a step.
+
+A plan has all params on each rank, and the states of the own elements only.  A step of
+the ranks is
+
+1. *meet*: compare what the step is made of; an error of one rank is raised on all;
+2. *reduce*: each rank gets its pieces of the sum of all gradients;
+3. the step of the own elements.  In its passes the ranks *merge* what they have
+   measured, by strips and in their order, so that every rank makes all numbers by
+   itself, and alike: norms, clip factors, learning rates, reports;
+4. *gather*: each rank gets the other pieces of the new params.
+
+It is imported where an optimizer has a `comm`, with `lrcore.distributed`.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+from zlib import crc32
+
+import numpy as np
+
+from lrcore._shared.arrays import bare
+from lrcore._shared.trees import Tree
+from lrcore._shared.types import Array
+from lrcore._shared.words import shown
+from lrcore.distributed import Comm
+from lrcore.distributed import _tree as tree
+from lrcore.distributed._shards import STRIP, Owned, Shards
+from lrcore.distributed._traffic import Traffic
+from lrcore.optimizers.base import alike
+from lrcore.optimizers.base.keywords import Hyper
+from lrcore.optimizers.base.part import Part
+
+Units = Sequence[tuple[int, int, int] | None]
+
+
+class Met(NamedTuple):
+    """What the ranks have told each other before a step.
+
+    counts : the micro-batches of each.
+    present : which arrays have a gradient.
+    loss : the mean loss, for an optimizer that needs it.
+    skips : whether a gradient that is not finite skips the step.
+    """
+
+    counts: list[int]
+    present: tuple[bool, ...]
+    loss: float | None
+    skips: bool
+
+
+class Entries(NamedTuple):
+    """The entries of strips, or of units, that each rank makes.
+
+    n : of all arrays.
+    own : the indices of this rank's.
+    all : those of all ranks, one after the other.
+    counts : how many each rank has.
+    """
+
+    n: int
+    own: Array
+    all: Array
+    counts: list[int]
+
+
+class Ranks:
+    """What the plan of an optimizer asks of the other ranks.
+
+    comm : reaches them.
+    pieces : the own elements of each parameter.
+    owned : their first and their end.
+    numbers : the names of the states of each that all ranks have.
+    told : returns the settings of the optimizer in words.
+    calls : the micro-batches of a step, of all ranks.
+    """
+
+    told: Callable[[], Mapping[str, str]]
+
+    def __init__(
+        self,
+        comm: Comm,
+        params: Tree,
+        parts: Sequence[Part],
+        part_of: Sequence[int],
+        units: Units,
+    ) -> None:
+        self.comm, self.tree, self.units = comm, params, units
+        self.needs_loss = any(part.sums_all for part in parts)
+        self.numbers = [parts[k].numbers for k in part_of]
+        self.params = [flat(bare(leaf.array)) for leaf in params.leaves]
+        owned = [
+            _owned(bare(leaf.array), parts[k], unit)
+            for leaf, k, unit in zip(params.leaves, part_of, units, strict=True)
+        ]
+        self.shards = Shards(owned, comm.size)
+        self.traffic = Traffic(comm, self.shards, [p.dtype for p in self.params])
+        n = range(len(self.params))
+        self.owned = [self.shards.of(comm.rank, i) for i in n]
+        self.pieces = [self._piece(i) for i in n]
+        self._entries: dict[bool, tuple[list[int], Entries]] = {}
+
+    def begin(self, opt: Any) -> None:
+        """Compare a new optimizer with those of the other ranks.
+
+        Raises
+        ------
+        ValueError
+            They are not alike: on every rank, naming what differs.
+        """
+        own = weakref.ref(opt)
+
+        def told() -> Mapping[str, str]:
+            there = own()
+            return {} if there is None else alike.settings(there)
+
+        self.told = told
+        alike.check(self.comm, alike.construction(opt))
+        self._accumulate = int(opt._options["accumulate"])
+        each = alike.integers(self.comm, [self._accumulate])
+        self._firsts = np.cumsum([0, *(n for (n,) in each[:-1])]).tolist()
+        self.calls = sum(n for (n,) in each)
+        self.clear()
+
+    def check_options(self, values: Hyper) -> None:
+        """Check options that are set later.
+
+        Raises
+        ------
+        ValueError
+            The micro-batches of a step change, which the other ranks would not know.
+        """
+        was = getattr(self, "_accumulate", values["accumulate"])
+        if values["accumulate"] != was:
+            raise ValueError(
+                f"accumulate: expected {was}, as with comm it cannot change later, "
+                f"found {shown(values['accumulate'])}; construct another optimizer, "
+                "and load a checkpoint of this one"
+            )
+
+    # --- the own elements ------------------------------------------------------------
+
+    def _piece(self, i: int) -> Array:
+        """Return the own elements of a parameter; all of them in its shape."""
+        p = bare(self.tree.leaves[i].array)
+        begin, end = self.owned[i]
+        return p if end - begin == p.size else flat(p)[begin:end]
+
+    def gathered(self, i: int, own: Array, like: Array) -> Array:
+        """Return a whole state of array i, of which each rank has the own elements.
+
+        like : has its shape and memory order.
+        """
+        whole = np.empty_like(like, own.dtype, subok=False)
+        if self.params[i].size == 0:
+            whole[...] = own
+            return whole
+        view = flat(whole)
+        ranges = [self.shards.of(rank, i) for rank in range(self.comm.size)]
+        if self.shards.whole[i]:
+            ranges = [(0, view.size if begin < end else 0) for begin, end in ranges]
+        begin, end = ranges[self.comm.rank]
+        view[begin:end] = flat(own)
+        # The ranges of ranks are in their order, or one of them has all.
+        sent = view[begin:end].copy().view(np.uint8)
+        counts = [own.itemsize * (end - begin) for begin, end in ranges]
+        self.comm.allgather(sent, view.view(np.uint8), counts)
+        return whole
+
+    def check_saved(self, gathered: int = 0) -> None:
+        """Refuse to save and to load between the micro-batches of a step.
+
+        gathered : the gathered gradients of what is loaded.
+
+        Raises
+        ------
+        RuntimeError
+            Gradients are gathered, which belong to places of this number of ranks.
+        """
+        if self.kept.count or gathered:
+            raise RuntimeError(
+                f"found {self.kept.count or gathered} gathered gradients; with comm, "
+                "save and load after the step that they are for, or after opt.flush()"
+            )
+
+    # --- gradients -------------------------------------------------------------------
+
+    def keep(self, grads: Sequence[Array | None], loss: float | None) -> None:
+        """Keep the gradients of a micro-batch, before the last of a step."""
+        self.kept.add(grads)
+        self.losses += [] if loss is None else [loss]
+
+    def clear(self) -> None:
+        """Forget what was kept, after the step."""
+        self.kept = tree.Kept(self._firsts[self.comm.rank])
+        self.losses: list[float] = []
+
+    def meet(
+        self,
+        grads: Sequence[Array | None] | None,
+        loss: float | None,
+        error: BaseException | None,
+        numbers: bytes,
+        skips: bool,
+    ) -> Met:
+        """Compare the step with that of the other ranks.
+
+        grads, loss : of the last micro-batch; None: there is none.
+        error : why this rank cannot take the step; or None.
+        numbers : all numbers of the step.
+        skips : whether a gradient that is not finite skips the step.
+
+        Raises
+        ------
+        ValueError, RuntimeError
+            The ranks are not alike, or another one has an error: on every rank.
+        """
+        present = self._present(grads)
+        count = self.kept.count + (grads is not None)
+        head = [error is None, count, crc32(numbers), crc32(bytes(present)), skips]
+        heads = alike.integers(self.comm, head)
+        counts = [each[1] for each in heads]
+        first = next((each for each in heads if each[1]), heads[0])
+        if any(
+            not each[0] or each[2] != heads[0][2] or (each[1] and each[3] != first[3])
+            for each in heads
+        ):
+            names = [leaf.path for leaf in self.tree.leaves]
+            there = dict(zip(names, present, strict=True)) if count else {}
+            alike.refuse(self.comm, error, self.told(), there)
+        if not all(counts):  # some ranks do not know which arrays have a gradient
+            of_all = alike.values(self.comm, present)
+            present = tuple(of_all[heads.index(first)])
+        skips = any(each[4] for each in heads)
+        return Met(counts, present, self._loss(loss, sum(counts)), skips)
+
+    def _loss(self, loss: float | None, count: int) -> float | None:
+        """Return the mean loss, for an optimizer that needs it."""
+        if not self.needs_loss or not count:
+            return None
+        losses = [*self.losses, *([] if loss is None else [loss])]
+        places = [
+            (first + k, each)
+            for first, of_rank in zip(
+                self._firsts, alike.values(self.comm, losses), strict=True
+            )
+            for k, each in enumerate(of_rank)
+        ]
+        sums = [each for _, each in places]
+        for i, k in tree.additions([place for place, _ in places]):
+            sums[i] += sums[k]
+        return sums[0] / count if sums else None
+
+    def reduce(
+        self, met: Met, grads: Sequence[Array | None] | None
+    ) -> list[Array | None]:
+        """Return the own pieces of the sums of all gradients; None: there are none."""
+        begins = [
+            tree.blocks(first, n)
+            for first, n in zip(self._firsts, met.counts, strict=True)
+        ]
+        sums: list[list[Sequence[Array | None]]] = [
+            [block.grads] for block in self.kept.blocks
+        ]
+        if grads is not None:
+            merged = self.kept.merged(self.kept.first + self.kept.count)
+            del sums[len(sums) - len(merged) :]
+            sums.append([grads, *(block.grads for block in merged)])
+        return self.traffic.reduce(met.present, begins, sums)
+
+    def _present(self, grads: Sequence[Array | None] | None) -> tuple[bool, ...]:
+        """Return which arrays have had a gradient on this rank since the last step."""
+        had = [block.grads for block in self.kept.blocks]
+        had += [] if grads is None else [[*grads]]
+        n = len(self.params)
+        return tuple(any(each[i] is not None for each in had) for i in range(n))
+
+    # --- in the step, and after it ---------------------------------------------------
+
+    def entries(self, of_units: bool, absent: list[int]) -> Entries:
+        """Return which entries of strips, or of units, each rank makes.
+
+        absent : the arrays that the step leaves out, which have none.
+        """
+        kept = self._entries.get(of_units)
+        if kept is None or kept[0] != absent:
+            kept = [*absent], self._entries_of(of_units, absent)
+            self._entries[of_units] = kept
+        return kept[1]
+
+    def merge(self, entries: Entries, rows: Array) -> None:
+        """Fill in the entries of other ranks.
+
+        rows : the bytes of each entry; the own ones are there.
+        """
+        if self.comm.size == 1:
+            return
+        width = rows.shape[1]
+        of_all = np.empty((len(entries.all), width), np.uint8)
+        self.comm.allgather(
+            rows[entries.own].reshape(-1),
+            of_all.reshape(-1),
+            [n * width for n in entries.counts],
+        )
+        rows[entries.all] = of_all
+
+    def _entries_of(self, of_units: bool, absent: Sequence[int]) -> Entries:
+        by_rank: list[list[Array]] = [[] for _ in range(self.comm.size)]
+        out, n = set(absent), 0
+        for i, p in enumerate(self.params):
+            if i in out:
+                continue
+            for rank, found in enumerate(by_rank):
+                begin, end = self.shards.of(rank, i)
+                first, last = begin // STRIP, -(-end // STRIP)
+                if of_units:
+                    first, last = 0, self._units_of(i)
+                if begin < end:
+                    found.append(np.arange(n + first, n + last))
+            n += self._units_of(i) if of_units else -(-p.size // STRIP)
+        none = np.empty(0, np.int64)
+        indices = [np.concatenate([none, *found]) for found in by_rank]
+        return Entries(
+            n,
+            indices[self.comm.rank],
+            np.concatenate(indices),
+            [len(each) for each in indices],
+        )
+
+    def _units_of(self, i: int) -> int:
+        """Return how many units of adaptive clipping an array has in the core."""
+        units = self.units[i]
+        n = 0 if units is None else units[0] * units[2]
+        return n if n > 1 else 0
+
+    def gather(self, present: tuple[bool, ...]) -> None:
+        """Fill in the elements of the params that other ranks have stepped."""
+        self.traffic.gather(present, self.params)
+
+
+def flat(array: Array) -> Array:
+    """Return a view of one dimension, in the order of the memory."""
+    return array.reshape(-1, order="A")
+
+
+def _owned(p: Array, part: Part, units: tuple[int, int, int] | None) -> Owned:
+    """Return how an array is to be owned.
+
+    An iteration of Muon has some 4 m operations an element, where m is the shorter
+    side, and there are 5; a step by elements takes as long as some 150 operations.
+    """
+    many = units is not None and units[0] * units[2] > 1
+    cost = 1.0
+    if part.directed and p.ndim == 2:
+        cost += min(p.shape) / 8
+    return Owned(p.size, cost * p.nbytes, bool(part.factoring or part.directed or many))

@@ -1,0 +1,75 @@
+"""Params and gradients for tests of several ranks, and runs of them."""
+
+import numpy as np
+from helpers import KINDS
+
+from lrcore.distributed import run_ranks
+
+TIMEOUT = 30.0
+
+SHAPES = {
+    "W": (100, 70),
+    "b": (70,),
+    "wide": (3, 5000),
+    "scalar": (),
+    "none": (0, 3),
+    "one": (1,),
+}
+DOUBLES = ("wide", "one")  # float64; the others are float32
+
+
+def ranks(n, function, *args):
+    """Run a function in n ranks, which are forks: they need no time to begin."""
+    return run_ranks(n, function, *args, timeout=TIMEOUT, method="fork")
+
+
+def arrays(seed, shapes=SHAPES, order="C"):
+    """Return random arrays by name; of rows that fall in size, so that clips differ."""
+    rng = np.random.default_rng(seed)
+    found = {}
+    for name, shape in shapes.items():
+        dtype = "f8" if name in DOUBLES else "f4"
+        found[name] = np.array(rng.standard_normal(shape), dtype, order=order)
+    return found
+
+
+def batches(comm, total):
+    """Return the numbers of a rank's micro-batches, of so many."""
+    cut = [total * r // comm.size for r in range(comm.size + 1)]
+    return range(cut[comm.rank], cut[comm.rank + 1])
+
+
+def gradient(step, i, shapes=SHAPES, order="C"):
+    """Return the gradient of micro-batch i in a step."""
+    return arrays([step, i], shapes, order)
+
+
+def make(comm, name, total, params, **hyper):
+    """Return an optimizer and the rank's micro-batches."""
+    mine = batches(comm, total)
+    kind = KINDS[name]
+    return kind(params, comm=comm, accumulate=len(mine), **hyper), mine
+
+
+def train(comm, name, hyper, total, steps=3, order="C", shapes=SHAPES):
+    """Train; return the bytes of the params, and the report."""
+    params = arrays(0, shapes, order)
+    opt, mine = make(comm, name, total, params, **hyper)
+    for step in range(steps):
+        applied = [opt.step(gradient(step, i, shapes, order)) for i in mine]
+        assert applied == [False] * (len(mine) - 1) + [True]
+    return content(params), repr(opt.report) if opt.telemetry else None
+
+
+def alone(name, hyper, total=1, steps=3, order="C", shapes=SHAPES):
+    """Do the same without ranks."""
+    params = arrays(0, shapes, order)
+    opt = KINDS[name](params, accumulate=total, **hyper)
+    for step in range(steps):
+        for i in range(total):
+            opt.step(gradient(step, i, shapes, order))
+    return content(params), repr(opt.report) if opt.telemetry else None
+
+
+def content(params):
+    return {name: p.tobytes("A") for name, p in params.items()}

@@ -1,0 +1,194 @@
+"""The five calls of a group of ranks, on shared memory, and ranks that are lost."""
+
+import os
+import re
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from lrcore.distributed import Comm, RankLostError, run_ranks
+
+RANKS = range(1, 6)
+
+
+def ranks(n, function, *args, timeout=20.0):
+    return run_ranks(n, function, *args, timeout=timeout, method="fork")
+
+
+def counts(n):
+    """Return how many bytes each rank sends to each: uneven, and some nothing."""
+    return (7 * np.arange(n)[:, None] + 3 * np.arange(n)) % 5 * 11
+
+
+def exchanged(comm, counts):
+    sends, receives = counts[comm.rank], counts[:, comm.rank]
+    sent = np.repeat(10 * comm.rank + np.arange(comm.size), sends).astype(np.uint8)
+    received = np.zeros(receives.sum(), np.uint8)
+    comm.exchange(sent, sends.tolist(), received, receives.tolist())
+    wanted = np.repeat(10 * np.arange(comm.size) + comm.rank, receives)
+    return received.tolist() == wanted.tolist()
+
+
+@pytest.mark.parametrize("n", RANKS)
+def test_each_rank_gets_what_was_sent_to_it(n):
+    assert ranks(n, exchanged, counts(n)) == [True] * n
+
+
+def test_more_bytes_than_there_is_room_for(monkeypatch):
+    monkeypatch.setattr("lrcore.distributed._launch.ROOM", 64)
+    assert ranks(3, exchanged, 50 * counts(3)) == [True] * 3
+    assert ranks(3, gathered, [500, 0, 7]) == [True] * 3
+
+
+def gathered(comm, counts):
+    received = np.zeros(sum(counts), np.uint8)
+    own = np.full(counts[comm.rank], comm.rank, np.uint8)
+    comm.allgather(own, received, counts)
+    return received.tolist() == np.repeat(np.arange(comm.size), counts).tolist()
+
+
+@pytest.mark.parametrize("n", RANKS)
+def test_all_ranks_get_what_each_has(n):
+    assert ranks(n, gathered, [(5 * r) % 4 for r in range(n)]) == [True] * n
+
+
+def summed(comm, each):
+    numbers = each[comm.rank].copy()
+    comm.sum(numbers)
+    return numbers
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.int64])
+def test_sums_are_in_the_order_of_ranks(dtype):
+    each = (1e17 * np.random.default_rng(1).standard_normal((4, 9))).astype(dtype)
+    wanted = ((each[0] + each[1]) + each[2]) + each[3]
+    for found in ranks(4, summed, each):
+        assert found.tobytes() == wanted.tobytes()
+
+
+def is_comm(comm):
+    comm.barrier()
+    return isinstance(comm, Comm), comm.rank, comm.size, repr(comm)
+
+
+def test_it_is_what_the_protocol_says():
+    for r, found in enumerate(ranks(2, is_comm)):
+        assert found == (True, r, 2, f"<SharedMemoryComm: rank {r} of 2>")
+
+
+def spawned(comm):
+    comm.barrier()
+    return os.getpid()
+
+
+def test_ranks_can_be_spawned():
+    pids = run_ranks(2, spawned)
+    assert len({*pids, os.getpid()}) == 3
+
+
+# --- ranks that fail ------------------------------------------------------------------
+
+
+def lost(comm, where):
+    """Be killed, if this is rank 1, before or after a barrier; say what others met."""
+    if where == "before" and comm.rank == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    comm.barrier()
+    if where == "after" and comm.rank == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    comm.barrier()
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_a_rank_that_is_killed_ends_the_others(where):
+    with pytest.raises(RankLostError, match="exit code -9") as caught:
+        ranks(3, lost, where)
+    assert caught.value.__notes__ == ["in rank 1 of 3"]
+
+
+def in_a_round(comm):
+    """Kill rank 1 when it has written and has not said so."""
+    if comm.rank == 1:
+        comm._meet = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    try:
+        gathered(comm, [3, 3, 3])
+    except RankLostError as error:
+        return str(error)
+    return ""
+
+
+def test_a_rank_that_is_killed_in_a_call(tmp_path):
+    def noted(comm):
+        (tmp_path / str(comm.rank)).write_text(in_a_round(comm))
+
+    with pytest.raises(RankLostError):
+        ranks(3, noted)
+    for r in (0, 2):
+        words = rf"rank {r} of 3: rank \d has ended before this allgather"
+        assert re.fullmatch(words, (tmp_path / str(r)).read_text())
+
+
+def late(comm):
+    if comm.rank == 1:
+        time.sleep(60)
+    comm.barrier()
+
+
+def test_a_rank_that_hangs_is_given_up():
+    with pytest.raises(RankLostError, match=r"rank 1 has not come to this barrier"):
+        ranks(2, late, timeout=0.5)
+
+
+def apart(comm):
+    if comm.rank == 1:
+        comm.barrier()
+    else:
+        gathered(comm, [1, 1])
+
+
+def test_ranks_that_make_other_calls():
+    with pytest.raises(RankLostError, match="have to make the same calls"):
+        ranks(2, apart)
+
+
+def raises(comm):
+    if comm.rank == 1:
+        raise ValueError("lr: expected a number")
+    comm.barrier()
+
+
+class OddError(Exception):
+    def __reduce__(self):
+        raise TypeError
+
+
+def raises_odd(comm):
+    raise OddError("odd")
+
+
+def test_the_error_of_a_rank_is_raised():
+    with pytest.raises(ValueError, match="lr: expected a number") as caught:
+        ranks(3, raises)
+    assert caught.value.__notes__ == ["in rank 1 of 3"]
+    with pytest.raises(RuntimeError, match="OddError: odd"):
+        ranks(1, raises_odd)
+
+
+def test_nothing_stays_behind(tmp_path):
+    before = set(os.listdir("/dev/shm")) if os.path.isdir("/dev/shm") else set()
+    ranks(2, spawned)
+    with pytest.raises(RankLostError):
+        ranks(2, lost, "before")
+    if before:
+        assert not {n for n in set(os.listdir("/dev/shm")) - before if "psm" in n}
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [({"n": 0}, "n: "), ({"timeout": -1}, "timeout: "), ({"method": "x"}, "method: ")],
+)
+def test_bad_arguments(given, words):
+    with pytest.raises(ValueError, match=words):
+        run_ranks(**{"n": 1, "function": spawned, "method": "fork", **given})

@@ -1,0 +1,270 @@
+"""Checkpoints of several ranks: those of one process, for any number of ranks."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+from ranks import arrays, batches, content, gradient, make, ranks
+
+import lrcore
+from lrcore.checkpoint import DamagedError
+from lrcore.distributed import RankLostError, run_ranks
+
+BATCHES = 5
+
+
+def begun(comm, name, path, **hyper):
+    """Take two steps and save."""
+    params = arrays(0)
+    opt, mine = make(comm, name, BATCHES, params, **hyper)
+    for step in range(2):
+        for i in mine:
+            opt.step(gradient(step, i))
+    opt.save(path, extra={"rank": comm.rank, "x": np.arange(3)})
+    return opt, params
+
+
+def save(comm, name, path, hyper):
+    begun(comm, name, path, **hyper)
+
+
+def go_on(comm, name, path, hyper):
+    """Load, and take two more steps."""
+    params = arrays(1)
+    opt, mine = make(comm, name, BATCHES, params, **hyper)
+    restored = opt.load(path)
+    assert (restored.step, restored.extra["rank"]) == (2, 0)
+    for step in range(2, 4):
+        for i in mine:
+            opt.step(gradient(step, i))
+    return content(params), [*map(content, opt.state_dict()["state"])]
+
+
+def never_saved(comm, name, hyper):
+    params = arrays(0)
+    opt, mine = make(comm, name, BATCHES, params, **hyper)
+    for step in range(4):
+        for i in mine:
+            opt.step(gradient(step, i))
+    return content(params), [*map(content, opt.state_dict()["state"])]
+
+
+CASES = [
+    ("AdamW", {"ema_decay": 0.9, "clip_norm": 1.0}),
+    ("Adafactor", {}),
+    ("Muon", {}),
+    ("NovoGrad", {}),
+    ("Prodigy", {}),
+    ("AdamWScheduleFree", {}),
+]
+
+
+@pytest.mark.parametrize(("name", "hyper"), CASES, ids=lambda x: str(x))
+def test_the_file_is_the_same_on_any_number_of_ranks(name, hyper, tmp_path):
+    files = []
+    for n in (1, 2, 5):
+        ranks(n, save, name, tmp_path / f"{n}.safetensors", hyper)
+        files.append((tmp_path / f"{n}.safetensors").read_bytes())
+    assert files[1:] == files[:1] * 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        f"{n}.safetensors" for n in (1, 2, 5)
+    ]
+
+
+@pytest.mark.parametrize("n", range(1, 6))
+def test_any_number_of_ranks_goes_on(n, tmp_path):
+    name, hyper = CASES[0]
+    path = tmp_path / "run.safetensors"
+    ranks(n, save, name, path, hyper)
+    wanted = ranks(1, never_saved, name, hyper)[0]
+    for m in range(1, 6):
+        assert ranks(m, go_on, name, path, hyper) == [wanted] * m, f"{n} -> {m}"
+
+
+@pytest.mark.parametrize(("name", "hyper"), CASES[1:], ids=lambda x: str(x))
+def test_other_rules_go_on(name, hyper, tmp_path):
+    path = tmp_path / "run.safetensors"
+    ranks(3, save, name, path, hyper)
+    wanted = ranks(1, never_saved, name, hyper)[0]
+    for m in (2, 4):
+        assert ranks(m, go_on, name, path, hyper) == [wanted] * m
+
+
+@pytest.mark.parametrize(("name", "hyper"), CASES, ids=lambda x: str(x))
+def test_a_process_without_ranks_loads_it(name, hyper, tmp_path):
+    path = tmp_path / "run.safetensors"
+    found = ranks(3, told, name, path, hyper)
+    params = arrays(1)
+    opt = getattr(lrcore, name)(params, accumulate=BATCHES, **hyper)
+    opt.load(path)
+    states = [{k: a for k, a in s.items() if k != "acc"} for s in opt.state]
+    saved = [{k: a for k, a in s.items() if k != "u"} for s in states]
+    assert found == [(content(params), [*map(content, saved)])] * 3
+    assert opt.accumulate == BATCHES
+    # And the other way.
+    opt.save(path, extra={"rank": 0})
+    wanted = ranks(1, never_saved, name, hyper)[0]
+    assert ranks(2, go_on, name, path, hyper) == [wanted] * 2
+
+
+def told(comm, name, path, hyper):
+    opt, params = begun(comm, name, path, **hyper)
+    return content(params), [*map(content, opt.state_dict()["state"])]
+
+
+def in_fortran_order(comm, path):
+    params = arrays(0, order="F")
+    opt, mine = make(comm, "AdamW", 2, params)
+    for i in mine:
+        opt.step(gradient(0, i, order="F"))
+    opt.save(path)
+    again, _ = make(comm, "AdamW", 2, arrays(0))  # in C order
+    again.load(path)
+    return [*map(content, again.state_dict()["state"])], {
+        name: p.ravel("C").tobytes() for name, p in params.items()
+    }
+
+
+def test_arrays_in_fortran_order(tmp_path):
+    path = tmp_path / "run.safetensors"
+    wanted = ranks(1, in_fortran_order, path)[0]
+    data = path.read_bytes()
+    assert ranks(2, in_fortran_order, path) == [wanted] * 2
+    assert path.read_bytes() == data
+
+
+def test_the_folder_of_a_run(tmp_path):
+    def run(comm):
+        opt, mine = make(comm, "AdamW", 2, arrays(0))
+        checkpoint = lrcore.Checkpoint(tmp_path / "run", keep=2)
+        assert checkpoint.load(opt) is None
+        for step in range(4):
+            for i in mine:
+                opt.step(gradient(step, i))
+            checkpoint.save(opt, metric=abs(step - 1))
+        names = [path.name for path in checkpoint.paths]
+        return names, checkpoint.load(opt, "best").step
+
+    wanted = [f"step-{n:09}.safetensors" for n in (2, 3, 4)]
+    assert ranks(2, run) == [(wanted, 2)] * 2
+
+
+# --- what goes wrong ------------------------------------------------------------------
+
+
+def caught(comm, work):
+    opt, mine = make(comm, "AdamW", 2, arrays(0))
+    for i in mine:
+        opt.step(gradient(0, i))
+    with pytest.raises(Exception) as error:  # noqa: PT011 # its text is looked at
+        work(comm, opt)
+    return f"{type(error.value).__name__}: {error.value}"
+
+
+def test_an_error_of_one_rank_keeps_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "run.safetensors"
+    ranks(2, save, "AdamW", path, {})
+    before = path.read_bytes()
+
+    def no_folder(comm, opt):
+        opt.save("/nowhere/x" if comm.rank == 1 else path)
+
+    first, second = ranks(2, caught, no_folder)
+    assert second.startswith("FileNotFoundError: path: found no folder")
+    assert first == f"RuntimeError: rank 1 has failed, and all do: {second}"
+
+    def full_disk(comm, opt):
+        def fsync(fd):
+            raise OSError(28, "No space left on device")
+
+        if comm.rank == 1:
+            monkeypatch.setattr(os, "fsync", fsync)
+        opt.save(path)
+
+    first, second = ranks(2, caught, full_disk)
+    assert "No space left" in first
+    assert second.startswith("OSError: [Errno 28]")
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["run.safetensors"]
+
+
+def test_a_damaged_file_changes_nothing(tmp_path):
+    path = tmp_path / "run.safetensors"
+    ranks(2, save, "AdamW", path, {})
+    data = bytearray(path.read_bytes())
+    data[-5000] ^= 1
+    path.write_bytes(data)
+
+    def load(comm, opt):
+        state = [*map(content, opt.state)]
+        try:
+            opt.load(path)
+        except DamagedError as error:
+            assert state == [*map(content, opt.state)]
+            raise ValueError("damaged") from error
+
+    assert ranks(2, caught, load) == ["ValueError: damaged"] * 2
+
+
+def test_ranks_that_load_other_files(tmp_path):
+    paths = [tmp_path / f"{i}.safetensors" for i in range(2)]
+    ranks(2, save, "AdamW", paths[0], {})
+    ranks(2, save, "AdamW", paths[1], {"lr": 0.5})
+
+    def load(comm, opt):
+        opt.load(paths[comm.rank])
+
+    for error in ranks(2, caught, load):
+        assert "expected the same on every rank" in error
+
+
+# --- a rank that is killed ------------------------------------------------------------
+
+
+def killed(comm, where, path):
+    """Save, step, and kill rank 1 somewhere in what follows."""
+    opt, _ = begun(comm, "AdamW", path)
+    mine, calls = batches(comm, BATCHES), 0
+    if comm.rank == 1:
+        met = comm._meet
+
+        def meet(*args):
+            nonlocal calls
+            calls += 1
+            if calls == where:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return met(*args)
+
+        comm._meet = meet
+    for step in range(2, 5):
+        for i in mine:
+            opt.step(gradient(step, i))
+        opt.save(path)
+    return calls
+
+
+@pytest.mark.trials
+def test_a_rank_that_is_killed_anywhere(tmp_path):
+    """The others end, and the last checkpoint goes on to the bit."""
+    hyper, path = {}, tmp_path / "run.safetensors"
+    wanted = ranks(1, never_saved, "AdamW", hyper)[0]
+    seen = set()
+    for where in range(1, 40, 2):
+        for file in tmp_path.iterdir():
+            file.unlink()
+        with pytest.raises(RankLostError, match="exit code -9"):
+            run_ranks(3, killed, where, path, timeout=20, method="fork")
+        step = lrcore.checkpoint.read(path).step
+        seen.add(step)
+        if step == 2:
+            assert ranks(2, go_on, "AdamW", path, hyper) == [wanted] * 2
+    assert len(seen) > 1
+
+
+@pytest.mark.parametrize("where", [1, 4, 9])
+def test_a_rank_that_is_killed(where, tmp_path):
+    path = tmp_path / "run.safetensors"
+    with pytest.raises(RankLostError, match="exit code -9"):
+        run_ranks(3, killed, where, path, timeout=20, method="fork")
+    assert lrcore.checkpoint.read(path).step >= 2

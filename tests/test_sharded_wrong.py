@@ -1,0 +1,248 @@
+"""Ranks that are not alike: an error on every rank, before anything is written."""
+
+import copy
+import pickle
+import re
+
+import numpy as np
+import pytest
+from ranks import arrays, content, gradient, ranks
+
+import lrcore
+from lrcore.distributed import run_ranks
+
+
+def refused(comm, wrong):
+    """Return what a function that is wrong on rank 1 raises; nothing is written."""
+    params = arrays(0)
+    before = content(params)
+    try:
+        wrong(comm, params, comm.rank == 1)
+    except Exception as error:
+        if comm.rank != 1:  # which may begin with other values
+            assert content(params) == before
+        return f"{type(error).__name__}: {error}"
+    return "nothing"
+
+
+def on_every_rank(wrong, n=3):
+    """Return the one error that is raised on every rank."""
+    found = ranks(n, refused, wrong)
+    assert len(set(found)) == 1, found
+    return found[0]
+
+
+# --- at construction ------------------------------------------------------------------
+
+
+def test_other_values():
+    def wrong(comm, params, odd):
+        params["b"][3] += odd
+        lrcore.AdamW(params, comm=comm)
+
+    assert on_every_rank(wrong) == (
+        "ValueError: params['b']: expected the same values on every rank, found others "
+        "on rank 1 than on rank 0; make them from the same seed, or load the same file"
+    )
+
+
+def test_another_optimizer():
+    def wrong(comm, params, odd):
+        (lrcore.Adam if odd else lrcore.AdamW)(params, comm=comm)
+
+    assert on_every_rank(wrong) == (
+        "ValueError: optimizer: expected the same on every rank, found Adam on rank 1 "
+        "and AdamW on rank 0"
+    )
+
+
+@pytest.mark.parametrize(
+    ("odd_hyper", "words"),
+    [
+        ({"lr": 0.5}, r"param_groups\[0\]: lr: .* found 0.5 on rank 1 and 0.001"),
+        ({"clip_norm": 1.0}, "clip_norm: .* found 1.0 on rank 1 and None on rank 0"),
+        ({"telemetry": True}, "telemetry: .* found True on rank 1"),
+        ({"ema_decay": 0.5}, r"param_groups\[0\]: ema_decay: .* found 0.5 on rank 1"),
+        (
+            {"lr": lrcore.schedules.Cosine(0.1, total=5)},
+            r"lr: .* found Cosine\(.*\) on rank 1",
+        ),
+        (
+            {"groups": {"W": {"lr": 1.0}}},
+            r"groups: .* found \{'W': \{'lr': 1.0\}\} on rank 1",
+        ),
+    ],
+)
+def test_another_hyper_parameter(odd_hyper, words):
+    def wrong(comm, params, odd):
+        lrcore.AdamW(params, comm=comm, **(odd_hyper if odd else {}))
+
+    error = on_every_rank(wrong)
+    assert re.search(words, error), error
+
+
+def test_other_arrays():
+    def missing(comm, params, odd):
+        lrcore.AdamW({**params, "more": np.ones(2)} if odd else params, comm=comm)
+
+    assert "arrays: expected the same on every rank, found " in on_every_rank(missing)
+
+    def shape(comm, params, odd):
+        lrcore.AdamW({"W": np.zeros((2, 3 + odd))}, comm=comm)
+
+    assert on_every_rank(shape) == (
+        "ValueError: params['W']: expected the same on every rank, found float64 of "
+        "shape (2, 4) in C order on rank 1 and float64 of shape (2, 3) in C order on "
+        "rank 0"
+    )
+
+
+def test_what_may_differ():
+    def fine(comm):
+        params, odd = arrays(0), comm.rank == 1
+        opt = lrcore.SGD(
+            params, comm=comm, num_threads=1 + odd, convert_grads=odd, zero_grads=odd
+        )
+        return opt.step(gradient(0, 0))
+
+    assert ranks(2, fine) == [True, True]
+
+
+# --- in a step ------------------------------------------------------------------------
+
+
+def test_a_missing_gradient():
+    def wrong(comm, params, odd):
+        opt = lrcore.AdamW(params, comm=comm)
+        opt.step({**gradient(0, 0), **({"b": None} if odd else {})})
+
+    assert on_every_rank(wrong) == (
+        "ValueError: grads['b']: expected a gradient on every rank, or None on all, "
+        "found None on rank 1; pass zeros there, which count in the mean"
+    )
+
+
+def test_a_gradient_that_is_refused():
+    def wrong(comm):
+        params = arrays(0)
+        before = content(params)
+        opt = lrcore.AdamW(params, comm=comm)
+        grads = gradient(0, 0)
+        if comm.rank == 1:
+            grads["b"] = np.zeros(3, "f4")
+        with pytest.raises((ValueError, RuntimeError)) as caught:
+            opt.step(grads)
+        assert content(params) == before
+        assert opt.t == 0
+        # Nothing is lost: the next step is taken.
+        return str(caught.value), opt.step(gradient(0, 0))
+
+    words = "grads['b']: expected shape (70,)"
+    for rank, (found, then) in enumerate(ranks(3, wrong)):
+        other = (
+            "" if rank == 1 else "rank 1 cannot step, and no rank does: ValueError: "
+        )
+        assert found.startswith(other + words), found
+        assert then
+
+
+def test_a_hyper_parameter_that_is_set_on_one_rank():
+    def wrong(comm, params, odd):
+        opt = lrcore.AdamW(params, comm=comm)
+        if odd:
+            opt.lr = 0.5
+        opt.step(gradient(0, 0))
+
+    assert on_every_rank(wrong) == (
+        "ValueError: param_groups[0]: lr: expected the same on every rank, found 0.5 "
+        "on rank 1 and 0.001 on rank 0"
+    )
+
+
+def test_a_function_that_returns_other_values():
+    def wrong(comm, params, odd):
+        opt = lrcore.AdamW(params, comm=comm, lr=lambda t: 0.1 + odd)
+        opt.step(gradient(0, 0))
+
+    assert "a function that is one may return another value" in on_every_rank(wrong)
+
+
+def test_another_number_of_steps():
+    def wrong(comm, params, odd):
+        opt = lrcore.AdamW(params, comm=comm)
+        opt.t = 3 + odd
+        opt.step(gradient(0, 0))
+
+    assert "expected the same" in on_every_rank(wrong)
+
+
+# --- what cannot be shared ------------------------------------------------------------
+
+
+def alone(function):
+    return ranks(1, function)[0]
+
+
+def test_what_is_refused():
+    def wrong(comm):
+        opt = lrcore.AdamW(arrays(0), comm=comm, accumulate=2)
+        told = []
+        for call in (
+            lambda: opt.step_one("b", np.zeros(70, "f4")),
+            lambda: opt.add_group(np.ones(3)),
+            lambda: copy.deepcopy(opt),
+            lambda: pickle.dumps(opt),
+            lambda: opt.save_async("x.safetensors"),
+            lambda: setattr(opt, "accumulate", 3),
+            lambda: setattr(opt, "comm", None),
+        ):
+            with pytest.raises((ValueError, TypeError)) as caught:
+                call()
+            told.append(str(caught.value))
+        opt.step(gradient(0, 0))
+        for call in (opt.state_dict, lambda: opt.save("x.safetensors")):
+            with pytest.raises(RuntimeError) as caught:
+                call()
+            told.append(str(caught.value))
+        return told
+
+    step_one, add, copied, pickled, async_, accumulate, comm, *gathered = alone(wrong)
+    assert step_one.startswith("comm needs the gradients of all arrays at once")
+    assert add.startswith("add_group: expected an optimizer without comm")
+    assert copied == pickled
+    assert copied.startswith("comm: an optimizer of several processes is neither")
+    assert async_.startswith("save_async: expected an optimizer without comm")
+    assert accumulate.startswith("accumulate: expected 2, as with comm it cannot")
+    assert comm == "comm: used at construction only; it cannot be set now"
+    for words in gathered:
+        assert words.startswith("found 1 gathered gradients; with comm, save and load")
+
+
+@pytest.mark.parametrize("given", [3, "world", object()])
+def test_what_is_no_comm(given):
+    with pytest.raises(TypeError, match=r"comm: expected MPI.COMM_WORLD of mpi4py"):
+        lrcore.AdamW(np.zeros(3), comm=given)
+
+
+def test_another_order_of_bytes(monkeypatch):
+    def wrong(comm, params, odd):
+        if odd:
+            monkeypatch.setattr("sys.byteorder", "big")
+        lrcore.AdamW(params, comm=comm)
+
+    assert on_every_rank(wrong) == (
+        "ValueError: comm: expected processors with the same order of bytes, found: "
+        "rank 0 is little-endian, rank 1 is big-endian, rank 2 is little-endian; run "
+        "all ranks on machines of one kind"
+    )
+
+
+def test_a_rank_that_ends_in_a_step(tmp_path):
+    def wrong(comm):
+        opt = lrcore.AdamW(arrays(0), comm=comm)
+        if comm.rank == 1:
+            raise ValueError("odd")
+        opt.step(gradient(0, 0))
+
+    with pytest.raises(ValueError, match="odd"):
+        run_ranks(2, wrong, timeout=20, method="fork")

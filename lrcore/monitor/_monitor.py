@@ -12,6 +12,7 @@ from lrcore._shared.foreign import no_optimizer
 from lrcore._shared.words import shown
 from lrcore.monitor._blocks import CHUNK, MEASURED, Step
 from lrcore.monitor._diagnosis import well
+from lrcore.monitor._figures import figure
 from lrcore.monitor._finding import Finding
 from lrcore.monitor._history import Recorder
 from lrcore.monitor._known import Kind, known
@@ -56,8 +57,10 @@ class Monitor(Results, Logs):
     on_divergence : {"rollback"} or None
         With "rollback", if the learning rate is found to be too high, the params and
         the optimizer, ``opt.t`` included, are set back to the last step at which the
-        run was well, and the rate is halved.  This takes two copies of the params and
-        of the optimizer's state.  Default None: only report the finding.
+        run was well, and the rate is multiplied by the finding's `factor`: 0.1 where
+        the loss diverges, 1/3 else.  The finding "rolled back" says so.  This takes two
+        copies of the params and of the optimizer's state.  Default None: only report
+        the finding.
     max_rollbacks : int
         The most rollbacks; after these, findings are only reported.  Default 10.
     also : ndarray, nested list / tuple / dict of ndarray, optional
@@ -386,7 +389,8 @@ class Monitor(Results, Logs):
         high = [f for f in found if f.rate == "too high"]
         told = [f for f in high if f.kind in _AT_ONCE or f in new]
         commit = Commit(rollback.lock, unchanged=True)
-        back = rollback.back(told[0].since, commit) if told else None
+        factor = told[0].factor or 0.5 if told else 1.0
+        back = rollback.back(told[0].since, factor, commit) if told else None
         if back is None:
             commit = Commit()  # needs no lock
             if not high and well(self._since_rollback(), self._first):
@@ -400,7 +404,7 @@ class Monitor(Results, Logs):
             severity="warning",
             since=back,
             remedy=f"params and optimizer are again those of step {back}, and the "
-            "learning rate is half of what it was",
+            f"learning rate is {figure(factor)} times what it was there",
             rate=None,
         )
         return commit, [said, *(f for f in new if f not in high)]

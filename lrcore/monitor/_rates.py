@@ -29,6 +29,9 @@ EXPLODED, SURGE = 1e3, 4
 TENFOLD = 10.0
 # If half of the way to the floor is done, the rate is neither too high nor too low.
 HALF = 0.5
+# By what remedies multiply the rate: of a run that diverges, and of others that are too
+# high.  `python bench/remedies.py` measures what they do.
+DIVERGED, LOWER = 0.1, 1 / 3
 # The path is the sum of the norms of all updates, over the largest norm of the params.
 # Above 1, the steps were long enough to get anywhere.  A loss that does not fall shows
 # short steps only if the path is below 0.2; without one, if 5 % of it is gone at most.
@@ -54,7 +57,7 @@ def nonfinite(history: History) -> Iterator[Finding]:
             "the run diverged until numbers overflowed, if its data are finite",
             "go back to parameters from before, lower the learning rate about 10 "
             "times, and clip gradients (clip_norm) or skip such steps (skip_nonfinite)",
-            "too high",
+            "too high", DIVERGED,
         )  # fmt: skip
         return
     gradients = history.nonfinite_grads.sum()
@@ -85,7 +88,7 @@ def exploding(history: History, first: float) -> Iterator[Finding]:
             f"{meanwhile(rate_in_words(history))}",
             "the steps are longer than the curvature of the loss allows",
             "lower the learning rate about 10 times, or warm up",
-            "too high",
+            "too high", DIVERGED,
         )  # fmt: skip
 
 
@@ -100,7 +103,7 @@ def risen(windows: Windows, history: History) -> Iterator[Finding]:
             "the learning rate has become too high for where the parameters are",
             f"go back to parameters from about step {windows.at}, and lower the "
             "learning rate about 3 times",
-            "too high",
+            "too high", LOWER,
         )  # fmt: skip
 
 
@@ -155,8 +158,8 @@ def _too_high(run: Summary) -> Finding:
             f"the loss grew {fold(run.level, run.levels[lowest])} since step {since} "
             f"{meanwhile(run.lr)}",
             "the steps are longer than the curvature of the loss allows",
-            "lower the learning rate about 3 times, or warm up",
-            "too high",
+            "lower the learning rate about 10 times, or warm up",
+            "too high", DIVERGED,
         )  # fmt: skip
     if run.leapt:
         at = int(run.history.step[np.nanargmax(run.history.high)])
@@ -166,7 +169,7 @@ def _too_high(run: Summary) -> Finding:
             f"{run.went}, at {run.lr}",
             "early steps threw the parameters where there is little to descend",
             "start anew with a learning rate about 3 times lower, or warm up",
-            "too high",
+            "too high", LOWER,
         )  # fmt: skip
     moved = "" if isnan(run.path) else (
         f"the updates add up to {figure(run.path)} times the norm of the parameters, "
@@ -177,7 +180,7 @@ def _too_high(run: Summary) -> Finding:
         f"{moved}{run.went}, at {run.lr}",
         "the steps lead back and forth instead of down",
         "lower the learning rate about 3 times",
-        "too high",
+        "too high", LOWER,
     )  # fmt: skip
 
 
@@ -186,21 +189,22 @@ def _too_low(run: Summary) -> Finding:
         f" (the updates add up to {figure(run.path, 2)} times the norm of the "
         "parameters)"
     )  # fmt: skip
-    remedy = "raise the learning rate"
+    remedy, factor = "raise the learning rate", None
     if run.path != 0:
         decades = 1.0 if isnan(run.path) else -log10(run.path)
-        remedy += f" about {10.0 ** min(max(round(decades), 0.5), 3):.0f} times"
+        factor = 10.0 ** min(max(round(decades), 0.5), 3)
+        remedy += f" about {factor:.0f} times"
     if not run.fell or run.drop < BARELY:
         return Finding(
             "flat", "warning", run.step, int(run.history.step[0]),
             f"{run.went} in {run.taken} steps at {run.lr}{moved}",
             "the steps are too short to get anywhere",
-            remedy, "too low",
+            remedy, "too low", factor,
         )  # fmt: skip
     return Finding(
         "slow", "warning", run.step, int(run.history.step[0]),
         f"{run.went} in {run.taken} steps at {run.lr}, and the second half of them "
         f"did {100 * run.late:.0f} % of that{moved}",
         "it descends steadily, by steps shorter than they could be",
-        remedy + ", or train longer", "too low",
+        remedy + ", or train longer", "too low", factor,
     )  # fmt: skip

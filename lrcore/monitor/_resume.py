@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lrcore._core import Commit
-from lrcore._shared.domains import real, steps
+from lrcore._shared.domains import POSITIVE, real, steps
 from lrcore._shared.types import Array
 from lrcore._shared.words import kind, listed, shown
 from lrcore.monitor._finding import Finding
@@ -176,8 +176,9 @@ def _numbers(name: str, saved: Any, like: Array) -> Array:
 
 
 def _finding(name: str, values: Any) -> Finding:
-    """Return a finding from its saved fields."""
-    if not isinstance(values, (list, tuple)) or len(values) != len(Finding._fields):
+    """Return a finding from its saved fields; earlier versions had no factor."""
+    all_or_old = (len(Finding._fields), len(Finding._fields) - 1)
+    if not isinstance(values, (list, tuple)) or len(values) not in all_or_old:
         raise TypeError(
             f"{name}: expected the values of {listed(Finding._fields, str)}, found "
             f"{shown(values)}"
@@ -192,4 +193,6 @@ def _finding(name: str, values: Any) -> Finding:
         raise ValueError(f"{name}: expected a finding, found {shown(values)}")
     step = _COUNT.check(f"{name}: step", finding.step)
     since = _COUNT.check(f"{name}: since", finding.since)
+    if finding.factor is not None:
+        POSITIVE.check(f"{name}: factor", finding.factor)
     return finding._replace(step=step, since=since)

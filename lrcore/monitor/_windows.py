@@ -108,8 +108,9 @@ class Windows(NamedTuple):
         rises = medians[NEIGHBOURS:] - medians[:-NEIGHBOURS]
         j = int(rises.argmax()) + NEIGHBOURS
         before, after = float(medians[j - NEIGHBOURS]), float(medians[j])
-        # Where one step has the most of the rise: medians are even around it.
-        j += int(np.diff(loss[j - 3 : j + 3]).argmax()) - 2
+        # The step that has most of the rise: the medians are even around it.
+        k0 = max(j - NEIGHBOURS // 2 - 1, 0)
+        j = k0 + 1 + int(np.diff(loss[k0 : j + NEIGHBOURS // 2 + 2]).argmax())
         slack = STEADY * self.noise
         at_once = float(np.median(loss[j : j + 3]) - np.median(loss[j - 3 : j]))
         if at_once < ABRUPT * max(after - before, self.now - self.best):

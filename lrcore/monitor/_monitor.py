@@ -329,7 +329,7 @@ class Monitor(Results, Logs):
         if is_time:
             new._quiet = count + min(max(_QUIET[0], count // 8), _QUIET[1])
             if new._windows.above == TWICE:
-                shifted = new._windows.of_other_data(new._since_rollback())
+                shifted = new._windows.of_other_data(new._since_rollback(), new._first)
                 new._windows = shifted or new._windows
             commit, found = new._tell(count, new._diagnosed())
         self._become(new, commit)

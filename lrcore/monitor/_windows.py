@@ -91,11 +91,12 @@ class Windows(NamedTuple):
         """Whether the loss has risen above its best window, and not by chance."""
         return self.above >= TWICE
 
-    def of_other_data(self, history: History) -> Windows | None:
+    def of_other_data(self, history: History, first: float) -> Windows | None:
         """Return windows that begin anew after a shift of the data; None: no shift.
 
-        A step at which the loss rises at once, though neither the rate nor the steps
-        before it had grown, and from which on it does not go on rising.
+        A step at which the loss rises at once, from about its best level, though
+        neither the rate nor the steps before it had grown, and from which on it does
+        not go on rising.  `first` is the first loss of the run.
         """
         k = int(history.step.searchsorted(self.at - WINDOW))
         known = np.isfinite(history.loss[k:])
@@ -112,6 +113,8 @@ class Windows(NamedTuple):
         k0 = max(j - NEIGHBOURS // 2 - 1, 0)
         j = k0 + 1 + int(np.diff(loss[k0 : j + NEIGHBOURS // 2 + 2]).argmax())
         slack = STEADY * self.noise
+        if before > min(self.best, first) + slack:
+            return None  # it was not well
         at_once = float(np.median(loss[j : j + 3]) - np.median(loss[j - 3 : j]))
         if at_once < ABRUPT * max(after - before, self.now - self.best):
             return None

@@ -187,9 +187,7 @@ def test_new_problems_leave_the_halves_and_optimizers_of_others():
 
 def test_each_group_is_in_both_halves():
     for these in runs.halves().values():
-        assert {problem.group for problem in these} == {
-            problem.group for problem in problems.PROBLEMS
-        }
+        assert {problem.group for problem in these} == set(problems.GROUPS)
 
 
 def test_the_rates_of_sgd_follow_the_scale_of_the_loss():

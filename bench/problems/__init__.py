@@ -10,6 +10,10 @@ trained.
 """
 
 from . import (
+    adversarial,
+    clicks,
+    contrastive,
+    diffusion,
     disturbed,
     functions,
     heavy,
@@ -17,7 +21,12 @@ from . import (
     linear,
     models,
     networks,
+    policies,
+    q_learning,
+    scales,
     starts,
+    survival,
+    text,
     vae,
 )
 from .base import GROUPS, Problem
@@ -39,6 +48,15 @@ PROBLEMS = [
     *starts.PROBLEMS,
     *heavy.PROBLEMS,
     *disturbed.PROBLEMS,
+    *clicks.PROBLEMS,
+    *survival.PROBLEMS,
+    *contrastive.PROBLEMS,
+    *text.PROBLEMS,
+    *diffusion.PROBLEMS,
+    *scales.PROBLEMS,
+    *policies.PROBLEMS,
+    *q_learning.PROBLEMS,
+    *adversarial.PROBLEMS,
 ]
 
 

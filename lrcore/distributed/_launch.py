@@ -11,9 +11,14 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.shared_memory import SharedMemory
 from typing import Any, Literal, TypeVar
 
-from lrcore._shared.domains import POSITIVE, choice, count
+from lrcore._shared.domains import FLAG, POSITIVE, choice, count
 from lrcore.distributed._protocol import RankLostError
-from lrcore.distributed._shared_memory import ROOM, TIMEOUT, SharedMemoryComm
+from lrcore.distributed._shared_memory import (
+    ROOM,
+    SIGNAL,
+    TIMEOUT,
+    SharedMemoryComm,
+)
 
 Result = TypeVar("Result")
 
@@ -27,6 +32,7 @@ def run_ranks(
     *args: Any,
     timeout: float = TIMEOUT,
     method: Literal["spawn", "fork", "forkserver"] = "spawn",
+    survive: bool = False,
 ) -> list[Result]:
     """Call a function in n new processes on this host, the ranks; return the results.
 
@@ -45,6 +51,10 @@ def run_ranks(
         others have to end in, once one has failed; then they are killed.  Default 60.
     method : {"spawn", "fork", "forkserver"}
         How processes start: see the module ``multiprocessing``.  Default "spawn".
+    survive : bool
+        Whether the others may go on when a rank is killed, whose result is None then;
+        their next call raises `RankLostError`, which they have to catch (`LocalSGD`
+        with a quorum does).  Default False.
 
     Returns
     -------
@@ -71,8 +81,9 @@ def run_ranks(
     """
     n = _N.check("n", n)
     timeout = POSITIVE.check("timeout", timeout)
+    survive = FLAG.check("survive", survive)
     context = mp.get_context(_METHOD.check("method", method))
-    memory = SharedMemory(create=True, size=2 * n * ROOM)
+    memory = SharedMemory(create=True, size=n * (SIGNAL + 2 * ROOM))
     links = _links(context, n)
     ends = [context.Pipe(duplex=False) for _ in range(n)]
     forked = [end for row in [*links, *ends] for end in row if end and method == "fork"]
@@ -88,7 +99,8 @@ def run_ranks(
             process.start()
             processes.append(process)
         _close([*(end for row in links for end in row if end), *(w for _, w in ends)])
-        return _results([read for read, _ in ends], processes, timeout)
+        reads = [read for read, _ in ends]
+        return _results(reads, processes, timeout, survive=survive)
     finally:
         for process in processes:
             if process.is_alive():
@@ -154,11 +166,16 @@ class _EndedError(RankLostError):
 
 
 def _results(
-    reads: list[Connection], processes: list[BaseProcess], timeout: float
+    reads: list[Connection],
+    processes: list[BaseProcess],
+    timeout: float,
+    *,
+    survive: bool,
 ) -> list[Any]:
     """Wait for the results of all ranks, or raise the error that says most."""
     found: dict[int, Any] = {}
     errors: dict[int, BaseException] = {}
+    ended: dict[int, BaseException] = {}
     waiting = {read: rank for rank, read in enumerate(reads)}
     end: float | None = None
     while waiting:
@@ -171,14 +188,19 @@ def _results(
             assert isinstance(read, Connection)
             rank = waiting.pop(read)
             fine, value = _received(read, processes[rank])
+            if survive and isinstance(value, _EndedError):
+                ended[rank] = value
+                continue
             (found if fine else errors)[rank] = value
             if not fine and end is None:
                 end = time.monotonic() + timeout
+    if not found:
+        errors |= ended
     if errors:
         rank = min(errors, key=lambda r: _LOST.get(type(errors[r]), 0))
         errors[rank].add_note(f"in rank {rank} of {len(reads)}")
         raise errors[rank]
-    return [found[rank] for rank in range(len(reads))]
+    return [found.get(rank) for rank in range(len(reads))]
 
 
 _LOST: dict[type, int] = {_EndedError: 1, RankLostError: 2}

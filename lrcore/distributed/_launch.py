@@ -6,6 +6,7 @@ import multiprocessing as mp
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from multiprocessing.shared_memory import SharedMemory
@@ -14,10 +15,12 @@ from typing import Any, Literal, TypeVar
 from lrcore._shared.domains import FLAG, POSITIVE, choice, count
 from lrcore.distributed._protocol import RankLostError
 from lrcore.distributed._shared_memory import (
+    ENDED,
     ROOM,
     SIGNAL,
     TIMEOUT,
     SharedMemoryComm,
+    parts,
 )
 
 Result = TypeVar("Result")
@@ -100,7 +103,8 @@ def run_ranks(
             processes.append(process)
         _close([*(end for row in links for end in row if end), *(w for _, w in ends)])
         reads = [read for read, _ in ends]
-        return _results(reads, processes, timeout, survive=survive)
+        ended = partial(_tell_ended, memory, n) if survive else None
+        return _results(reads, processes, timeout, ended)
     finally:
         for process in processes:
             if process.is_alive():
@@ -108,6 +112,10 @@ def run_ranks(
             process.join()
         memory.close()
         memory.unlink()
+
+
+def _tell_ended(memory: SharedMemory, n: int, rank: int) -> None:
+    parts(memory, n)[0][rank] = ENDED
 
 
 def _links(context: Any, n: int) -> list[list[Connection | None]]:
@@ -169,10 +177,12 @@ def _results(
     reads: list[Connection],
     processes: list[BaseProcess],
     timeout: float,
-    *,
-    survive: bool,
+    lost: Callable[[int], None] | None,
 ) -> list[Any]:
-    """Wait for the results of all ranks, or raise the error that says most."""
+    """Wait for the results of all ranks, or raise the error that says most.
+
+    lost : is called with a rank that has ended, without which the others may go on.
+    """
     found: dict[int, Any] = {}
     errors: dict[int, BaseException] = {}
     ended: dict[int, BaseException] = {}
@@ -188,8 +198,9 @@ def _results(
             assert isinstance(read, Connection)
             rank = waiting.pop(read)
             fine, value = _received(read, processes[rank])
-            if survive and isinstance(value, _EndedError):
+            if lost is not None and isinstance(value, _EndedError):
                 ended[rank] = value
+                lost(rank)
                 continue
             (found if fine else errors)[rank] = value
             if not fine and end is None:

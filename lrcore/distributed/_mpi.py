@@ -21,6 +21,9 @@ TIMEOUT = 300.0
 _SIGNAL = 1
 """The tag of messages that are signals."""
 
+_PROBES = 20
+"""Looks for a signal: one that finds nothing lets a message on its way come closer."""
+
 _SPINS = 2000
 """Tests of a request before the wait begins to sleep between them."""
 
@@ -126,7 +129,11 @@ class MPIComm:
         from mpi4py import MPI
 
         status, number = MPI.Status(), np.empty(1, np.int64)
-        while self._comm.Iprobe(MPI.ANY_SOURCE, _SIGNAL, status):
+        misses = 0
+        while misses < _PROBES:
+            if not self._comm.Iprobe(MPI.ANY_SOURCE, _SIGNAL, status):
+                misses += 1
+                continue
             r = status.Get_source()
             self._comm.Recv([number, _byte_type()], r, _SIGNAL)
             self._heard[r] = int(number[0])

@@ -26,6 +26,12 @@ ROOM = 1 << 22
 SIGNAL = 8
 """Bytes of a rank's signal, an int64."""
 
+ENDED = -1
+"""The signal of a rank that has ended, which its starter tells."""
+
+LEAVING = -2
+"""The signal of a rank that waits for the others in `survivors`."""
+
 TIMEOUT = 60.0
 """Seconds that a rank waits for the others, unless its caller says otherwise."""
 
@@ -54,6 +60,10 @@ class SharedMemoryComm:
     timeout : float
         Seconds after which a call raises `RankLostError` if another rank has not made
         it.
+    members : tuple of int, optional
+        The numbers of these ranks when they were started.  Default: 0, 1, ....
+    started : int, optional
+        How many were started.  Default: as many as there are.
 
     Attributes
     ----------
@@ -69,19 +79,19 @@ class SharedMemoryComm:
         links: Sequence[Connection | None],
         memory: SharedMemory,
         timeout: float = TIMEOUT,
+        members: tuple[int, ...] | None = None,
+        started: int | None = None,
     ) -> None:
         self.rank, self.size = rank, len(links)
         self.timeout = timeout
         self.sent_bytes = 0
-        self.members = tuple(range(self.size))
+        self.members = tuple(range(self.size)) if members is None else members
         self._links = list(links)
         self._memory = memory  # kept open
-        first = SIGNAL * self.size
-        room = (memory.size - first) // (2 * self.size)
-        assert memory.buf is not None  # it is open
-        self._signals = np.frombuffer(memory.buf, np.int64, self.size)
-        rooms = np.frombuffer(memory.buf, np.uint8, 2 * self.size * room, first)
-        self._rooms = rooms.reshape(2, self.size, room)
+        self._started = self.size if started is None else started
+        self._signals, rooms = parts(memory, self._started)
+        self._room = rooms.shape[2]
+        self._rooms = [[half[m] for m in self.members] for half in rooms]
         self._round = 0
         self._leaving: set[int] = set()  # the ranks that have called `survivors`
 
@@ -98,7 +108,7 @@ class SharedMemoryComm:
         """Send other bytes to each rank: see `Comm`."""
         out, into = _split(sent, sent_bytes), _split(received, received_bytes)
         into[self.rank][...] = out[self.rank]
-        width = self._rooms.shape[2] // self.size
+        width = self._room // self.size
         self.sent_bytes += sum(sent_bytes) - sent_bytes[self.rank]
 
         def put(room: Array, at: int) -> None:
@@ -119,7 +129,7 @@ class SharedMemoryComm:
         """Send the same bytes to all ranks: see `Comm`."""
         into = _split(received, received_bytes)
         into[self.rank][...] = own
-        width = self._rooms.shape[2]
+        width = self._room
         self.sent_bytes += own.size * (self.size - 1)
 
         def put(room: Array, at: int) -> None:
@@ -143,12 +153,16 @@ class SharedMemoryComm:
 
     def signal(self, number: int) -> None:
         """Tell a number to all ranks, of which none waits for it."""
-        self._signals[self.rank] = number
+        self._signals[self.members[self.rank]] = number
 
     def signals(self) -> list[int]:
-        """Return the last number that each rank has told; 0 before the first."""
-        found: list[int] = self._signals.tolist()
-        return found
+        """Return the last number that each rank has told.
+
+        It is 0 before the first, and below 0 where a call would raise `RankLostError`:
+        `ENDED` of a rank that is known to have ended, `LEAVING` of one that has called
+        `survivors`.
+        """
+        return [int(self._signals[m]) for m in self.members]
 
     def survivors(self) -> SharedMemoryComm:
         """Return a group of the ranks that have not ended, after `RankLostError`.
@@ -164,7 +178,8 @@ class SharedMemoryComm:
             A rank that has not ended has not come within the timeout.
         """
         links = {r: link for r, link in enumerate(self._links) if link is not None}
-        lost = set()
+        lost, own = set(), self.members[self.rank]
+        told, self._signals[own] = int(self._signals[own]), LEAVING
         for r, link in links.items():
             try:
                 link.send_bytes(_TOKEN.pack(0, _SURVIVORS, 0, 0))
@@ -184,10 +199,13 @@ class SharedMemoryComm:
                 except (EOFError, OSError):
                     lost.add(r)
                     break
+        self._signals[own] = told
         left = [r for r in range(self.size) if r not in lost]
         rank, ends = left.index(self.rank), [self._links[r] for r in left]
-        new = SharedMemoryComm(rank, ends, self._memory, self.timeout)
-        new.members = tuple(self.members[r] for r in left)
+        members = tuple(self.members[r] for r in left)
+        new = SharedMemoryComm(
+            rank, ends, self._memory, self.timeout, members, self._started
+        )
         new._round = crc32(repr(new.members).encode()) << 24  # others do not meet it
         return new
 
@@ -266,6 +284,16 @@ class SharedMemoryComm:
             f"rank {self.rank} of {self.size}: rank {r} has ended before this "
             f"{_CALLS[call]}"
         )
+
+
+def parts(memory: SharedMemory, n: int) -> tuple[Array, Array]:
+    """Return the signals of n ranks, and their rooms: (2, n, bytes of a room)."""
+    first = SIGNAL * n
+    room = (memory.size - first) // (2 * n)
+    assert memory.buf is not None  # it is open
+    signals = np.frombuffer(memory.buf, np.int64, n)
+    rooms = np.frombuffer(memory.buf, np.uint8, 2 * n * room, first)
+    return signals, rooms.reshape(2, n, room)
 
 
 def _split(array: Array, n_bytes: Sequence[int]) -> list[Array]:

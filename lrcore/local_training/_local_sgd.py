@@ -162,8 +162,8 @@ class LocalSGD:
             "every": self.every,
             "codec": type(self._codec).__name__,
             "quorum": quorum,
-            "outer": repr(self.outer),
             "params": self._shared.layouts(),
+            "outer": repr(self.outer),
         }
         _meeting.check_alike(self.comm, told)
         _meeting.check_start(self.comm, self._shared)

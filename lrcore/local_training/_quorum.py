@@ -20,7 +20,11 @@ class Signalling(Protocol):
         """Tell a number to all ranks; it is at least the one before."""
 
     def signals(self) -> list[int]:
-        """Return the last number that has come from each rank; 0 before the first."""
+        """Return the last number that has come from each rank.
+
+        It is 0 before the first, and below 0 where a rank has ended: the next call
+        raises `RankLostError`.
+        """
 
 
 class Quorum:
@@ -61,6 +65,8 @@ class Quorum:
             self._tell(is_ready)
         start, reached, pause = time.monotonic(), None, 1e-5
         while max(heard := comm.signals()) < has_begun:
+            if min(heard) < 0:  # the meeting fails, and finds out who is lost
+                return True
             if not ready:
                 return False
             now = time.monotonic()
@@ -72,7 +78,7 @@ class Quorum:
                 if now - reached >= self.patience:
                     break
             if now - start > comm.timeout:
-                late = [r for r, number in enumerate(heard) if number < is_ready]
+                late = [r for r, n in enumerate(heard) if n < is_ready]
                 raise RankLostError(
                     f"rank {comm.rank} of {comm.size}: rank "
                     f"{', '.join(map(str, late))} has not come to this meeting within "

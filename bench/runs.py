@@ -2,11 +2,12 @@
 
     python bench/runs.py [--fresh]
 
-Every problem is trained by three optimizers, from two seeds, at 17 constant rates, half
-a decade apart; the runs are kept in build/runs.npz.  The label depends only on the
-losses before and after the run, `first` and `last`, on all data.  The best rate of a
-problem and optimizer is the one with the greatest median of first - last over the
-seeds.  Then
+Every problem is trained by three optimizers, from two seeds, at 17 rates, half a decade
+apart; the runs are kept in build/runs.npz.  A rate is constant, unless the problem has
+a schedule, which it multiplies; SGD's are divided by the scale of the problem's loss.
+The label depends only on the losses before and after the run, `first` and `last`, on
+all data: so losses may be below 0.  The best rate of a problem and optimizer is the one
+with the greatest median of first - last over the seeds.  Then
 
     q = (first - last) / (first - best_last)
 
@@ -32,7 +33,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from problems import PROBLEMS, by_name
+from problems import GROUPS, PROBLEMS, by_name
 
 import lrcore
 
@@ -183,13 +184,13 @@ def judged(first, last):
     return q, np.where(q >= 0.9, "good", labels)
 
 
-def runs(split=None, *, fresh=False):
+def runs(split=None):
     """Return the runs of a split, or all, by problem, optimizer, seed and rate.
 
     If no runs of these problems are kept, they are trained in other processes: so a
     script that calls this needs `if __name__ == "__main__"`.
     """
-    if fresh or not up_to_date():
+    if not up_to_date():
         build()
     with np.load(CACHE) as kept:
         first, last, steps, rows = (kept[k] for k in ("first", "last", "steps", "rows"))
@@ -215,10 +216,10 @@ def runs(split=None, *, fresh=False):
     return found
 
 
-def table(split):
-    """Print a split: for each seed a letter for each rate's label; and the best run."""
+def table(found):
+    """Print runs: for each seed a letter for each rate's label; and the best run."""
     by_pair = {}
-    for run in runs(split):
+    for run in found:
         by_pair.setdefault((run.problem, run.optimizer), []).append(run)
     for (problem, optimizer), these in by_pair.items():
         rows = [[r for r in these if r.seed == seed] for seed in SEEDS]
@@ -232,17 +233,22 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fresh", action="store_true", help="train again")
     start = time.perf_counter()
-    runs(fresh=parser.parse_args().fresh)
+    if parser.parse_args().fresh or not up_to_date():
+        build()
     seconds = time.perf_counter() - start
-    for split in SPLITS:
+    by_split = {split: runs(split) for split in SPLITS}
+    for split, found in by_split.items():
         print(f"\n{split}, 1e-6 to 1e2:")
-        table(split)
-    print()
-    for split in SPLITS:
-        count = Counter(run.label for run in runs(split))
-        told = ", ".join(f"{count[label]} {label}" for label in LETTERS)
-        print(f"{split:<9} {count.total():>5} runs: {told}")
-    print(f"{seconds:.1f} s")
+        table(found)
+    print(f"\n{'':<28}{'problems':>9}{'runs':>7}", *(f"{k:>12}" for k in LETTERS))
+    for split, found in by_split.items():
+        for group in (*GROUPS, "all"):
+            these = [run for run in found if group in (run.group, "all")]
+            count = Counter(run.label for run in these)
+            names = {run.problem for run in these}
+            print(f"{split:<10}{group:<18}{len(names):>9}{len(these):>7}",
+                  *(f"{count[k]:>12}" for k in LETTERS))  # fmt: skip
+    print(f"{seconds:.0f} s")
 
 
 if __name__ == "__main__":

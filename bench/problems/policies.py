@@ -24,7 +24,7 @@ def chosen(sums, uniform):
     return (sums[:, :-1] < uniform[:, None]).sum(axis=1)
 
 
-def policy(name, steps, params, batches, act, score, loss, full_loss):
+def policy(name, kind, steps, params, batches, act, score, loss, full_loss):
     """Return the problem of a policy.
 
     act : (params, batch) -> rows, actions and advantages, of episodes by these params.
@@ -48,7 +48,7 @@ def policy(name, steps, params, batches, act, score, loss, full_loss):
         return found, back(d / loss)
 
     return Problem(
-        name, "policy", steps, params, batches, loss_and_grad, full_loss,
+        name, kind, steps, params, batches, loss_and_grad, full_loss,
         group="without a meaning", loss="policy", surrogate=surrogate,
     )  # fmt: skip
 
@@ -81,7 +81,7 @@ def bandit(name, features, arms, batch, noise=0.5, steps=400):
     def full_loss(p):
         return -float((shares(contexts @ p[0]) * pays).sum()) / len(contexts)
 
-    return policy(name, steps, params, batches, act, score, batch, full_loss)
+    return policy(name, "bandit", steps, params, batches, act, score, batch, full_loss)
 
 
 def grid(name, side, batch, length=16, steps=300):
@@ -141,7 +141,7 @@ def grid(name, side, batch, length=16, steps=300):
             value[goal] = 0
         return -float(value[0])
 
-    return policy(name, steps, params, batches, act, score, batch, full_loss)
+    return policy(name, "grid", steps, params, batches, act, score, batch, full_loss)
 
 
 PROBLEMS = [

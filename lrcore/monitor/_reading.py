@@ -10,11 +10,10 @@ from lrcore._shared.words import shown
 from lrcore.optimizers.base.optimizer import Optimizer
 from lrcore.optimizers.base.report import Report
 
-_NOTHING = (nan, nan, nan, 0.0, nan)
+_NOTHING = (nan, nan, nan, 0.0)
 
-Read = tuple[float, float, float, float, float, float]
-"""Learning rate, squared norms of gradient, params and update, non-finite elements; and
-NaN, in the place of a validation loss."""
+Read = tuple[float, float, float, float, float]
+"""Learning rate, squared norms of gradient, params and update, non-finite elements."""
 
 
 def reader(opt: Optimizer | None) -> Callable[[], Read] | None:
@@ -28,7 +27,7 @@ def reader(opt: Optimizer | None) -> Callable[[], Read] | None:
         found = None if plan.gathered else plan.report_of(0, None)
         if found is not None:  # the report is of this step
             _, lr, _, (g, _, p, u, bad) = found
-            return lr, g * g, p * p, u * u, bad, nan
+            return lr, g * g, p * p, u * u, bad
         return group.rate(max(opt.t - 1, 0)), *_NOTHING
 
     return read
@@ -42,4 +41,4 @@ def given(lr: float, report: Report | None) -> Read:
         raise TypeError(f"report: expected a Report or None, found {shown(report)}")
     norms = (report.grad_norm, report.param_norm, report.update_norm)
     g, p, u = (norm * norm for norm in norms)
-    return report.lr, g, p, u, report.nonfinite, nan
+    return report.lr, g, p, u, report.nonfinite

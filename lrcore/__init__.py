@@ -36,6 +36,7 @@ sweep                     a run at each of some learning rates
 tune                      a search on Optuna, by processes or machines
 space                     what it searches, with the usual ranges
 distributed               several processes that train one set of params
+LocalSGD                  several processes that train apart, and meet now and then
 data.digits               the digits that ``lrcore demo`` learns
 ========================  =========================================================
 """
@@ -76,6 +77,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "finder": ("LRSweep", "RangeTest", "lr_find"),
     "jax_ffi": (),
     "kernels": (),
+    "local_training": ("LocalSGD",),
     "monitor": ("Finding", "History", "Monitor"),
     "plots": (),
     "reference": (),
@@ -101,6 +103,7 @@ if TYPE_CHECKING:
     from lrcore import finder as finder
     from lrcore import jax_ffi as jax_ffi
     from lrcore import kernels as kernels
+    from lrcore import local_training as local_training
     from lrcore import monitor as monitor
     from lrcore import plots as plots
     from lrcore import reference as reference
@@ -114,6 +117,7 @@ if TYPE_CHECKING:
     from lrcore.batch_size import scale_lr as scale_lr
     from lrcore.checkpoint import Checkpoint as Checkpoint
     from lrcore.finder import *
+    from lrcore.local_training import LocalSGD as LocalSGD
     from lrcore.monitor import *
     from lrcore.search import sweep as sweep
     from lrcore.search import tune as tune

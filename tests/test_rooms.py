@@ -27,6 +27,7 @@ LAYERS = [
     {"optimizers", "reference", "schedules"},
     {"_c", "_config", "data", "finder", "kernels", "monitor", "space", "training"},
     {
+        "local_training",
         *("batch_size", "checkpoint", "jax_ffi", "plots", "scipy", "search"),
         *("threadpool", "trackers"),
     },
@@ -112,6 +113,7 @@ KNOWN = {
     *(("plots", each) for each in ("finder", "monitor", "optimizers", "schedules")),
     *(("search", "space"), ("checkpoint", "schedules")),
     ("optimizers", "distributed"),
+    *(("local_training", each) for each in ("distributed", "optimizers")),
 }
 
 

@@ -6,14 +6,22 @@ import multiprocessing as mp
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from multiprocessing.shared_memory import SharedMemory
 from typing import Any, Literal, TypeVar
 
-from lrcore._shared.domains import POSITIVE, choice, count
+from lrcore._shared.domains import FLAG, POSITIVE, choice, count
 from lrcore.distributed._protocol import RankLostError
-from lrcore.distributed._shared_memory import ROOM, TIMEOUT, SharedMemoryComm
+from lrcore.distributed._shared_memory import (
+    ENDED,
+    ROOM,
+    SIGNAL,
+    TIMEOUT,
+    SharedMemoryComm,
+    parts,
+)
 
 Result = TypeVar("Result")
 
@@ -27,6 +35,7 @@ def run_ranks(
     *args: Any,
     timeout: float = TIMEOUT,
     method: Literal["spawn", "fork", "forkserver"] = "spawn",
+    survive: bool = False,
 ) -> list[Result]:
     """Call a function in n new processes on this host, the ranks; return the results.
 
@@ -45,6 +54,10 @@ def run_ranks(
         others have to end in, once one has failed; then they are killed.  Default 60.
     method : {"spawn", "fork", "forkserver"}
         How processes start: see the module ``multiprocessing``.  Default "spawn".
+    survive : bool
+        Whether the others may go on when a rank is killed, whose result is None then;
+        their next call raises `RankLostError`, which they have to catch (`LocalSGD`
+        with a quorum does).  Default False.
 
     Returns
     -------
@@ -71,8 +84,9 @@ def run_ranks(
     """
     n = _N.check("n", n)
     timeout = POSITIVE.check("timeout", timeout)
+    survive = FLAG.check("survive", survive)
     context = mp.get_context(_METHOD.check("method", method))
-    memory = SharedMemory(create=True, size=2 * n * ROOM)
+    memory = SharedMemory(create=True, size=n * (SIGNAL + 2 * ROOM))
     links = _links(context, n)
     ends = [context.Pipe(duplex=False) for _ in range(n)]
     forked = [end for row in [*links, *ends] for end in row if end and method == "fork"]
@@ -88,7 +102,9 @@ def run_ranks(
             process.start()
             processes.append(process)
         _close([*(end for row in links for end in row if end), *(w for _, w in ends)])
-        return _results([read for read, _ in ends], processes, timeout)
+        reads = [read for read, _ in ends]
+        ended = partial(_tell_ended, memory, n) if survive else None
+        return _results(reads, processes, timeout, ended)
     finally:
         for process in processes:
             if process.is_alive():
@@ -96,6 +112,10 @@ def run_ranks(
             process.join()
         memory.close()
         memory.unlink()
+
+
+def _tell_ended(memory: SharedMemory, n: int, rank: int) -> None:
+    parts(memory, n)[0][rank] = ENDED
 
 
 def _links(context: Any, n: int) -> list[list[Connection | None]]:
@@ -154,11 +174,18 @@ class _EndedError(RankLostError):
 
 
 def _results(
-    reads: list[Connection], processes: list[BaseProcess], timeout: float
+    reads: list[Connection],
+    processes: list[BaseProcess],
+    timeout: float,
+    lost: Callable[[int], None] | None,
 ) -> list[Any]:
-    """Wait for the results of all ranks, or raise the error that says most."""
+    """Wait for the results of all ranks, or raise the error that says most.
+
+    lost : is called with a rank that has ended, without which the others may go on.
+    """
     found: dict[int, Any] = {}
     errors: dict[int, BaseException] = {}
+    ended: dict[int, BaseException] = {}
     waiting = {read: rank for rank, read in enumerate(reads)}
     end: float | None = None
     while waiting:
@@ -171,14 +198,20 @@ def _results(
             assert isinstance(read, Connection)
             rank = waiting.pop(read)
             fine, value = _received(read, processes[rank])
+            if lost is not None and isinstance(value, _EndedError):
+                ended[rank] = value
+                lost(rank)
+                continue
             (found if fine else errors)[rank] = value
             if not fine and end is None:
                 end = time.monotonic() + timeout
+    if not found:
+        errors |= ended
     if errors:
         rank = min(errors, key=lambda r: _LOST.get(type(errors[r]), 0))
         errors[rank].add_note(f"in rank {rank} of {len(reads)}")
         raise errors[rank]
-    return [found[rank] for rank in range(len(reads))]
+    return [found.get(rank) for rank in range(len(reads))]
 
 
 _LOST: dict[type, int] = {_EndedError: 1, RankLostError: 2}

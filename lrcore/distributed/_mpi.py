@@ -18,6 +18,12 @@ from lrcore.distributed._protocol import RankLostError
 TIMEOUT = 300.0
 """Seconds that a rank waits for the others, unless its caller says otherwise."""
 
+_SIGNAL = 1
+"""The tag of messages that are signals."""
+
+_PROBES = 20
+"""Looks for a signal: one that finds nothing lets a message on its way come closer."""
+
 _SPINS = 2000
 """Tests of a request before the wait begins to sleep between them."""
 
@@ -68,6 +74,8 @@ class MPIComm:
         self._comm = comm.Dup()
         self.rank: int = self._comm.Get_rank()
         self.size: int = self._comm.Get_size()
+        self._heard = [0] * self.size
+        self._telling: list[tuple[Any, Array]] = []
 
     def __repr__(self) -> str:
         return f"<MPIComm: rank {self.rank} of {self.size}>"
@@ -105,6 +113,31 @@ class MPIComm:
     def barrier(self) -> None:
         """Return when all ranks have called this."""
         self._wait(self._comm.Ibarrier(), "barrier")
+
+    def signal(self, number: int) -> None:
+        """Tell a number to all ranks, of which none waits for it."""
+        self._heard[self.rank] = number
+        told = np.array([number], np.int64)
+        self._telling = [each for each in self._telling if not each[0].Test()]
+        for r in range(self.size):
+            if r != self.rank:
+                request = self._comm.Isend([told, _byte_type()], r, _SIGNAL)
+                self._telling.append((request, told))
+
+    def signals(self) -> list[int]:
+        """Return the last number that each rank has told; 0 before the first."""
+        from mpi4py import MPI
+
+        status, number = MPI.Status(), np.empty(1, np.int64)
+        misses = 0
+        while misses < _PROBES:
+            if not self._comm.Iprobe(MPI.ANY_SOURCE, _SIGNAL, status):
+                misses += 1
+                continue
+            r = status.Get_source()
+            self._comm.Recv([number, _byte_type()], r, _SIGNAL)
+            self._heard[r] = int(number[0])
+        return list(self._heard)
 
     def _wait(self, request: Any, call: str) -> None:
         """Wait for a request: at first without sleeping, as most are soon done."""

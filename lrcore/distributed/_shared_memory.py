@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.shared_memory import SharedMemory
+from zlib import crc32
 
 import numpy as np
 
@@ -22,6 +23,15 @@ from lrcore.distributed._protocol import RankLostError
 ROOM = 1 << 22
 """Bytes that a rank sends in one round."""
 
+SIGNAL = 8
+"""Bytes of a rank's signal, an int64."""
+
+ENDED = -1
+"""The signal of a rank that has ended, which its starter tells."""
+
+LEAVING = -2
+"""The signal of a rank that waits for the others in `survivors`."""
+
 TIMEOUT = 60.0
 """Seconds that a rank waits for the others, unless its caller says otherwise."""
 
@@ -29,7 +39,8 @@ _TOKEN = struct.Struct("=qqqq")
 """The number of the round, the call, the most bytes still to send to a rank, and the
 bytes of the call for the rank that gets the token."""
 
-_CALLS = ("exchange", "allgather", "barrier")
+_CALLS = ("exchange", "allgather", "barrier", "survivors")
+_SURVIVORS = 3
 
 
 class SharedMemoryComm:
@@ -45,15 +56,21 @@ class SharedMemoryComm:
     links : list of Connection or None
         A pipe to each other rank; None at the own place.
     memory : multiprocessing.shared_memory.SharedMemory
-        Two rooms of the same size for each rank.
+        A signal for each rank, then two rooms of the same size for each.
     timeout : float
         Seconds after which a call raises `RankLostError` if another rank has not made
         it.
+    members : tuple of int, optional
+        The numbers of these ranks when they were started.  Default: 0, 1, ....
+    started : int, optional
+        How many were started.  Default: as many as there are.
 
     Attributes
     ----------
     sent_bytes : int
         Bytes that this rank has sent to others since it began.
+    members : tuple of int
+        The numbers of these ranks when they were started: see `survivors`.
     """
 
     def __init__(
@@ -62,17 +79,21 @@ class SharedMemoryComm:
         links: Sequence[Connection | None],
         memory: SharedMemory,
         timeout: float = TIMEOUT,
+        members: tuple[int, ...] | None = None,
+        started: int | None = None,
     ) -> None:
         self.rank, self.size = rank, len(links)
         self.timeout = timeout
         self.sent_bytes = 0
+        self.members = tuple(range(self.size)) if members is None else members
         self._links = list(links)
         self._memory = memory  # kept open
-        room = memory.size // (2 * self.size)
-        assert memory.buf is not None  # it is open
-        rooms = np.frombuffer(memory.buf, np.uint8, 2 * self.size * room)
-        self._rooms = rooms.reshape(2, self.size, room)
+        self._started = self.size if started is None else started
+        self._signals, rooms = parts(memory, self._started)
+        self._room = rooms.shape[2]
+        self._rooms = [[half[m] for m in self.members] for half in rooms]
         self._round = 0
+        self._leaving: set[int] = set()  # the ranks that have called `survivors`
 
     def __repr__(self) -> str:
         return f"<SharedMemoryComm: rank {self.rank} of {self.size}>"
@@ -87,7 +108,7 @@ class SharedMemoryComm:
         """Send other bytes to each rank: see `Comm`."""
         out, into = _split(sent, sent_bytes), _split(received, received_bytes)
         into[self.rank][...] = out[self.rank]
-        width = self._rooms.shape[2] // self.size
+        width = self._room // self.size
         self.sent_bytes += sum(sent_bytes) - sent_bytes[self.rank]
 
         def put(room: Array, at: int) -> None:
@@ -108,7 +129,7 @@ class SharedMemoryComm:
         """Send the same bytes to all ranks: see `Comm`."""
         into = _split(received, received_bytes)
         into[self.rank][...] = own
-        width = self._rooms.shape[2]
+        width = self._room
         self.sent_bytes += own.size * (self.size - 1)
 
         def put(room: Array, at: int) -> None:
@@ -129,6 +150,64 @@ class SharedMemoryComm:
         """Return when all ranks have called this."""
         none = [0] * self.size, [0] * self.size
         self._rounds(2, none, 1, lambda room, at: None, lambda room, r, at: None)
+
+    def signal(self, number: int) -> None:
+        """Tell a number to all ranks, of which none waits for it."""
+        self._signals[self.members[self.rank]] = number
+
+    def signals(self) -> list[int]:
+        """Return the last number that each rank has told.
+
+        It is 0 before the first, and below 0 where a call would raise `RankLostError`:
+        `ENDED` of a rank that is known to have ended, `LEAVING` of one that has called
+        `survivors`.
+        """
+        return [int(self._signals[m]) for m in self.members]
+
+    def survivors(self) -> SharedMemoryComm:
+        """Return a group of the ranks that have not ended, after `RankLostError`.
+
+        All of them call this, each when its call has raised that error: in the others,
+        the next call does.  What the failed call has received is not valid.  They are
+        numbered anew, in their order.  If they do not agree on who is left, the first
+        call of the new group raises `RankLostError`, and this is called again.
+
+        Raises
+        ------
+        RankLostError
+            A rank that has not ended has not come within the timeout.
+        """
+        links = {r: link for r, link in enumerate(self._links) if link is not None}
+        lost, own = set(), self.members[self.rank]
+        told, self._signals[own] = int(self._signals[own]), LEAVING
+        for r, link in links.items():
+            try:
+                link.send_bytes(_TOKEN.pack(0, _SURVIVORS, 0, 0))
+            except OSError:
+                lost.add(r)
+        end = time.monotonic() + self.timeout
+        for r in links.keys() - lost - self._leaving:
+            call = -1
+            while call != _SURVIVORS:  # tokens of the failed call come first
+                if not links[r].poll(max(end - time.monotonic(), 0)):
+                    raise RankLostError(
+                        f"rank {self.rank} of {self.size}: rank {r} has not come to "
+                        f"the survivors within {self.timeout:g} seconds"
+                    )
+                try:
+                    _, call, _, _ = _TOKEN.unpack(links[r].recv_bytes())
+                except (EOFError, OSError):
+                    lost.add(r)
+                    break
+        self._signals[own] = told
+        left = [r for r in range(self.size) if r not in lost]
+        rank, ends = left.index(self.rank), [self._links[r] for r in left]
+        members = tuple(self.members[r] for r in left)
+        new = SharedMemoryComm(
+            rank, ends, self._memory, self.timeout, members, self._started
+        )
+        new._round = crc32(repr(new.members).encode()) << 24  # others do not meet it
+        return new
 
     def _rounds(
         self,
@@ -188,6 +267,8 @@ class SharedMemoryComm:
                     count, theirs, more, n = _TOKEN.unpack(each.recv_bytes())
                 except (EOFError, OSError) as error:
                     raise self._lost(r, call) from error
+                if theirs == _SURVIVORS:
+                    self._leaving.add(r)
                 if (count, theirs, n) != (self._round, call, received[r]):
                     raise RankLostError(
                         f"rank {self.rank} of {self.size} expects {received[r]} bytes "
@@ -203,6 +284,16 @@ class SharedMemoryComm:
             f"rank {self.rank} of {self.size}: rank {r} has ended before this "
             f"{_CALLS[call]}"
         )
+
+
+def parts(memory: SharedMemory, n: int) -> tuple[Array, Array]:
+    """Return the signals of n ranks, and their rooms: (2, n, bytes of a room)."""
+    first = SIGNAL * n
+    room = (memory.size - first) // (2 * n)
+    assert memory.buf is not None  # it is open
+    signals = np.frombuffer(memory.buf, np.int64, n)
+    rooms = np.frombuffer(memory.buf, np.uint8, 2 * n * room, first)
+    return signals, rooms.reshape(2, n, room)
 
 
 def _split(array: Array, n_bytes: Sequence[int]) -> list[Array]:

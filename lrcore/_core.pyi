@@ -43,6 +43,7 @@ class Folded:
     factor: Any
     direct: Any
     tune: Any
+    adagc: Any
     clip_value: float
     clip_norm: float
     agc: float
@@ -61,6 +62,7 @@ class Folded:
         factor: Any = ...,
         direct: Any = ...,
         tune: Any = ...,
+        adagc: Any = ...,
         clip_value: float = ...,
         clip_norm: float = ...,
         agc: float = ...,
@@ -74,6 +76,7 @@ SCRATCH: str
 MECHANIC: tuple[str, str]
 MECHANIC_NUMBERS: str
 GATHERED: str
+NORM_MEAN: str
 FACTORINGS: dict[str, int]
 
 def address(a: Array) -> int: ...
@@ -161,6 +164,8 @@ class Plan:
         lock: Lock | None = ...,
     ) -> None: ...
     @property
+    def spike(self) -> bool: ...
+    @property
     def total(self) -> int: ...
     def step(self, grads: Any, loss: float | None = ...) -> bool: ...
     def flush(self, loss: float | None = ...) -> bool: ...
@@ -207,6 +212,7 @@ class Settings:
         project: Callable[[Any], Any] | None = ...,
         numbers: tuple[float, float, float] | None = ...,
         scheduled: Callable[[int], tuple[float, float, float]] | None = ...,
+        zclip: Any = ...,
     ) -> None: ...
 
 class Counts:

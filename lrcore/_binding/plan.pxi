@@ -51,7 +51,7 @@ cdef class Plan(Resolved):
         `calls` calls, times more_scale; count the step."""
         cdef list absent = None, after = None
         cdef set never = set() if self.gathered else None
-        cdef bint taken, skips = self.more_skips
+        cdef bint taken, limited, skips = self.more_skips
         if self.gathered:
             skips = skips or self.gathered_skips
         if self.gradients.some_absent:
@@ -70,7 +70,18 @@ cdef class Plan(Resolved):
         self.plan.gathered = self.gathered > 0
         if absent is not None:
             self.absent.hide(absent)
-        self.applied = taken = self.run(&self.plan, 0, skips)
+        limited = self.limits.asked()
+        if limited:
+            self.limits.set()
+        if limited and self.limits.spike:
+            self.limits.leave_out()
+            if self.plan.zero_grads:
+                self.gradients.zero_sources()
+            self.applied = taken = False
+        else:
+            self.applied = taken = self.run(&self.plan, 0, skips)
+        if limited:
+            self.limits.keep(taken)
         if absent is not None:
             self.applied = taken and len(absent) < <Py_ssize_t>self.plan.n_tensors
         if self.gathered > 0:
@@ -132,6 +143,7 @@ cdef class Plan(Resolved):
                 self.numbers.set_all()
             else:
                 self.numbers.set_one(i)
+            self.limits.alone()
             if self.plan.clip_norm:
                 refusals.not_alone(f"clip_norm: found {self.plan.clip_norm:g}, which")
             if g is not None:

@@ -48,6 +48,7 @@ cdef class Resolved:
     cdef Reports reports
     cdef Gradients gradients
     cdef Answers numbers
+    cdef Limits limits
     cdef readonly Lock lock
     cdef object params  # as the user has them; with groups: a list with those of each
     cdef object project  # the function that changes the params after a step, or None
@@ -95,6 +96,8 @@ cdef class Resolved:
         self.gradients.tensor = self.plan.tensor
         self.reports = Reports()
         self.reports.plan = &self.plan
+        self.limits = Limits()
+        self.limits.plan, self.limits.numbers = &self.plan, self.numbers
 
     def __dealloc__(self):
         cdef size_t i
@@ -137,6 +140,11 @@ cdef class Resolved:
     def rates(self):
         """The learning rate of each group in the last step; None before the first."""
         return list(self.numbers.rates)
+
+    @property
+    def spike(self):
+        """Whether the last step was left out as a spike."""
+        return self.limits.spike
 
     @property
     def total(self):

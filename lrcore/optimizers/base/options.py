@@ -13,6 +13,7 @@ from lrcore._shared.words import shortened, shown
 from lrcore.optimizers.base.fields import Field, Fields, Given
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.kind import Kind
+from lrcore.optimizers.base.spikes import ZClip
 from lrcore.optimizers.base.values import asking, scheduled
 
 MOST = 2**31 - 1
@@ -72,12 +73,18 @@ def settings(plan: _core.Plan, options: Hyper, fields: Fields) -> _core.Settings
 
     fields : those of the optimizer's class, by name.
     """
-    scale, norm, eps = (_at(fields[name], options[name]) for name in _NUMBERS)
+    given = {name: options[name] for name in _NUMBERS}
+    zclip = given["clip_norm"]
+    if isinstance(zclip, ZClip):
+        given["clip_norm"] = None
+    else:
+        zclip = None
+    scale, norm, eps = (_at(fields[name], given[name]) for name in _NUMBERS)
 
     def numbers(t: int) -> tuple[float, float, float]:
         return scale(t), norm(t) or 0.0, eps(t)
 
-    changes = any(scheduled(options[name]) for name in _NUMBERS)
+    changes = any(map(scheduled, given.values()))
     return _core.Settings(
         plan,
         num_threads=check_num_threads(options["num_threads"]),
@@ -90,6 +97,7 @@ def settings(plan: _core.Plan, options: Hyper, fields: Fields) -> _core.Settings
         project=options["project"],
         numbers=None if changes else numbers(0),
         scheduled=numbers if changes else None,
+        zclip=zclip,
     )
 
 

@@ -45,6 +45,8 @@ def make(
         own = part.kind._own_state(p, h) | states_like(p, alike[k])
         for name in scales[k]:
             own[name] = np.zeros(()).view()
+        if part.layout.norm_means:
+            own[_core.NORM_MEAN] = np.zeros(()).view()
         own |= _numbers(h, part) if part.carries_per_array else shared[k]
         states.append(own)
     if not any(copied):

@@ -77,6 +77,8 @@ MECHANIC: tuple[str, str]
 MECHANIC_NUMBERS: str
 GATHERED: str
 NORM_MEAN: str
+LAST_P: str
+LAST_G: str
 FACTORINGS: dict[str, int]
 
 def address(a: Array) -> int: ...
@@ -173,6 +175,9 @@ class Plan:
     def report_of(
         self, group: int, leaves: Sequence[int] | None
     ) -> tuple[int, float, bool, Measured] | None: ...
+    def curvature_of(
+        self, leaves: Sequence[int] | None
+    ) -> tuple[float, float, float] | None: ...
     def reports_of(
         self, each: list[tuple[int, list[int]]]
     ) -> list[tuple[int, float, bool, Measured] | None]: ...

@@ -70,6 +70,8 @@ cdef class Plan(Resolved):
         self.plan.gathered = self.gathered > 0
         if absent is not None:
             self.absent.hide(absent)
+        if self.curvature.sums != NULL:
+            self.curvature.take()
         limited = self.limits.asked()
         if limited:
             self.limits.set()
@@ -144,6 +146,8 @@ cdef class Plan(Resolved):
             else:
                 self.numbers.set_one(i)
             self.limits.alone()
+            if self.curvature.sums != NULL:
+                refusals.not_alone("curvature: found True, which")
             if self.plan.clip_norm:
                 refusals.not_alone(f"clip_norm: found {self.plan.clip_norm:g}, which")
             if g is not None:

@@ -49,6 +49,7 @@ cdef class Resolved:
     cdef Gradients gradients
     cdef Answers numbers
     cdef Limits limits
+    cdef Curvature curvature
     cdef readonly Lock lock
     cdef object params  # as the user has them; with groups: a list with those of each
     cdef object project  # the function that changes the params after a step, or None
@@ -98,6 +99,9 @@ cdef class Resolved:
         self.reports.plan = &self.plan
         self.limits = Limits()
         self.limits.plan, self.limits.numbers = &self.plan, self.numbers
+        self.curvature = Curvature()
+        self.curvature.plan, self.curvature.numbers = &self.plan, self.numbers
+        self.curvature.attach()
 
     def __dealloc__(self):
         cdef size_t i
@@ -168,6 +172,11 @@ cdef class Resolved:
             return None
         measured = self.reports.of(leaves)
         return self.taken, self.reports.rates[group], self.applied, measured
+
+    def curvature_of(self, leaves):
+        """The sums of Curvature over some leaves (None: all); None: nothing is kept."""
+        self.lock.check()
+        return None if self.curvature.sums == NULL else self.curvature.of(leaves)
 
     def reports_of(self, list each):
         """The report_of() each (group, leaves), all of the same step."""

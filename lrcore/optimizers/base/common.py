@@ -264,6 +264,13 @@ class Running(Kind):
     telemetry: Option[bool] = Option(
         False, FLAG, "Keep `report`: norms, clipping, the update-to-weight ratio."
     )
+    curvature: Option[bool] = Option(
+        False,
+        FLAG,
+        "Keep the last params and gradients, two more arrays like p, for the report's "
+        "`sharpness` and `edge`.  Needs `telemetry`.",
+        initial=True,
+    )
     convention: Option[Literal["torch", "keras", "optax", "paper"]] = Option(
         "torch",
         choice("torch", "keras", "optax", "paper"),

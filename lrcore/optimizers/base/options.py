@@ -68,6 +68,12 @@ class Option(Field[Given, Given]):
         commit.make()
 
 
+def arrays(options: Hyper) -> list[str]:
+    """Return the names of the states that options need, of a parameter's shape."""
+    names = [_core.LAST_P, _core.LAST_G] if options["curvature"] else []
+    return names + ([_core.GATHERED] if options["accumulate"] > 1 else [])
+
+
 def settings(plan: _core.Plan, options: Hyper, fields: Fields) -> _core.Settings:
     """Return checked options as a plan takes them.
 
@@ -84,6 +90,11 @@ def settings(plan: _core.Plan, options: Hyper, fields: Fields) -> _core.Settings
     def numbers(t: int) -> tuple[float, float, float]:
         return scale(t), norm(t) or 0.0, eps(t)
 
+    if options["curvature"] and not options["telemetry"]:
+        raise ValueError(
+            "curvature: expected False without telemetry, found True; set "
+            "telemetry=True, too: the report has the results"
+        )
     changes = any(map(scheduled, given.values()))
     return _core.Settings(
         plan,

@@ -45,13 +45,13 @@ class State(tuple[Mapping[str, Array], ...]):
 def make(
     tree: Tree,
     groups: tuple[ParamGroup, ...],
-    gathers: bool,
+    more: Sequence[str],
     kept: Sequence[Mapping[str, Array]] = (),
     lock: _core.Lock | None = None,
 ) -> tuple[_core.Plan, State]:
     """Return the plan and the new arrays.
 
-    gathers : whether gradients are gathered before a step.
+    more : names of the arrays that options need, of a parameter's shape.
     kept : existing arrays of the first parameters.
     lock : that of an existing optimizer.
     """
@@ -71,7 +71,7 @@ def make(
         params,
         [(groups[i].hyper, part) for i, part in parts],
         part_of,
-        gathers,
+        more,
         kept,
     )
     state = State.of(arrays, tree)

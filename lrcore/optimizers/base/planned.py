@@ -34,8 +34,8 @@ class Planned(Common):
     ) -> None:
         """Make the plan and the states."""
         self.param_groups, self._tree = groups, tree
-        gathers = own_options["accumulate"] > 1
-        self._plan, self.state = plan.make(tree, groups, gathers)
+        more = options.arrays(own_options)
+        self._plan, self.state = plan.make(tree, groups, more)
         self._group_defaults = defaults
         self._options: Hyper  # set by the commit
         self._places: _tree.Places | None = None  # made on first use

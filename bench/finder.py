@@ -2,7 +2,8 @@
 
     python bench/finder.py [--half held-out] [--times N] [--misses]
 
-The cases are all problems and optimizers of runs.py, from two seeds.  The range test
+The cases are the problems and optimizers of runs.py, from two seeds, but for problems
+with a schedule of their own.  The range test
 begins with the params of the training, and sees batches in another order.  Then each
 suggested rate is used for a training, which gets the score
 
@@ -10,7 +11,7 @@ suggested rate is used for a training, which gets the score
 
 where first and last are the full losses before and after it, and least is the lowest
 last loss of trainings of the same seed at 13 rates from 1e-5 to 10, half a decade
-apart.
+apart (of SGD, divided by the scale of the problem's loss).
 
 reached    share of the cases with q >= 0.95
 near       share of the cases with q >= 0.8
@@ -30,7 +31,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 from problems import by_name
-from runs import OPTIMIZERS, SEEDS, SPLITS, pairs
+from runs import OPTIMIZERS, SEEDS, SPLITS, pairs, rates_of
 
 import lrcore
 
@@ -40,9 +41,7 @@ RATES = [float(f"{10 ** (k / 2):.3g}") for k in range(-10, 3)]
 def begin(problem, optimizer, seed, lr):
     """Return the params and optimizer of a seed."""
     params = problem.params(np.random.default_rng([seed, 0]))
-    opt = OPTIMIZERS[optimizer](params, lr)
-    opt.telemetry = False
-    return params, opt
+    return params, OPTIMIZERS[optimizer](params, lr, **problem.options)
 
 
 def train(problem, optimizer, seed, lr, steps):
@@ -170,7 +169,7 @@ def measure(job):
     steps = times * problem.steps
     with np.errstate(all="ignore"):
         first, lasts = None, []
-        for lr in RATES:
+        for lr in rates_of(problem, optimizer, RATES):
             first, last = train(problem, optimizer, seed, lr, steps)
             lasts.append(last if np.isfinite(last) else np.inf)
         rates, taken, found = suggested(problem, optimizer, seed)
@@ -222,7 +221,7 @@ def main():
     jobs = [
         (pair, seed, arguments.times)
         for pair in pairs()
-        if pair[2] == arguments.half
+        if pair[2] == arguments.half and not by_name(pair[0]).schedule
         for seed in SEEDS
     ]
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:

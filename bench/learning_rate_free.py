@@ -2,10 +2,10 @@
 
     python bench/learning_rate_free.py [--cosine] [--times N] [--cases ROW ...]
 
-A case is a problem of problems.py and one of two seeds.  In each case every optimizer
-trains, at its defaults except for the settings in its row's name, and AdamW trains at
-13 rates from 1e-5 to 10, half a decade apart.  `least` is the lowest last loss of
-these.  With `first` and `last`, the full losses before and after a training,
+A case is a standard problem of problems/ and one of two seeds.  In each case every
+optimizer trains, at its defaults except for the settings in its row's name, and AdamW
+trains at 13 rates from 1e-5 to 10, half a decade apart.  `least` is the lowest last
+loss of these.  With `first` and `last`, the full losses before and after a training,
 
     ratio = last / least,   q = (first - last) / (first - least)
 
@@ -34,7 +34,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from finder import RATES, tested
-from problems import PROBLEMS, by_name
+from problems import STANDARD, by_name
 from runs import SEEDS
 
 import lrcore
@@ -164,11 +164,11 @@ def main():
     # NumPy reads this at import: in the worker processes.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     start = time.perf_counter()
-    cases = [(problem.name, seed) for problem in PROBLEMS for seed in SEEDS]
+    cases = [(problem.name, seed) for problem in STANDARD for seed in SEEDS]
     jobs = [(*case, arguments.times, arguments.cosine) for case in cases]
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
         firsts, grids, lasts = zip(*pool.map(measure, jobs), strict=True)
-    print(f"{len(PROBLEMS)} problems, {len(cases)} cases, "
+    print(f"{len(STANDARD)} problems, {len(cases)} cases, "
           f"{time.perf_counter() - start:.0f} s\n")  # fmt: skip
 
     first, grid = np.array(firsts), np.array(grids)

@@ -14,6 +14,7 @@ good         of the runs whose label is good, the share that is called either
 """
 
 from collections import Counter, defaultdict
+from math import isnan
 
 import numpy as np
 from runs import LETTERS, SPLITS, runs
@@ -21,23 +22,24 @@ from runs import LETTERS, SPLITS, runs
 import lrcore
 from lrcore import Report
 
-REPORTED = ("grad_norm", "update_norm", "param_norm", "update_ratio", "nonfinite")
+REPORTED = (
+    "lr", "grad_norm", "update_norm", "param_norm", "update_ratio", "nonfinite",
+    "applied",
+)  # fmt: skip
 
 
 def play(run, reports):
     """Return the monitor of a run after its last step."""
     monitor = lrcore.Monitor()
-    losses = run.records["loss"].tolist()
-    if not reports:
-        for loss in losses:
-            monitor.update(loss, lr=run.lr)
-        return monitor
-    numbers = zip(*(run.records[name].tolist() for name in REPORTED), strict=True)
-    for t, (loss, (g, u, p, ratio, bad)) in enumerate(
-        zip(losses, numbers, strict=True), 1
-    ):
-        report = Report(t, run.lr, g, 1.0, u, p, ratio, int(bad), True)
-        monitor.update(loss, report=report)
+    records = (run.records[name].tolist() for name in ("loss", "validation", *REPORTED))
+    for t, (loss, other, lr, *told) in enumerate(zip(*records, strict=True), 1):
+        validation = None if isnan(other) else other
+        if not reports:
+            monitor.update(loss, validation, lr=lr)
+            continue
+        g, u, p, ratio, bad, applied = told
+        report = Report(t, lr, g, 1.0, u, p, ratio, int(bad), bool(applied))
+        monitor.update(loss, validation, report=report)
     return monitor
 
 

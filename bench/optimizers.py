@@ -2,10 +2,10 @@
 
     python bench/optimizers.py [--cosine] [--times N] [--seeds N] [--only NAME ...]
 
-A case is a problem of problems.py and a seed.  In each case every optimizer trains at
-13 rates from 1e-5 to 10, half a decade apart, with its defaults for all else, except
-what its row names.  `least` is the lowest last loss of AdamW.  With `first` and `last`,
-the full losses before and after a training,
+A case is a standard problem of problems/ and a seed.  In each case every optimizer
+trains at 13 rates from 1e-5 to 10, half a decade apart, with its defaults for all else,
+except what its row names.  `least` is the lowest last loss of AdamW.  With `first` and
+`last`, the full losses before and after a training,
 
     ratio = last / least,   q = (first - last) / (first - least)
 
@@ -29,7 +29,7 @@ from functools import partial
 
 import numpy as np
 from finder import RATES
-from problems import PROBLEMS, by_name
+from problems import STANDARD, by_name
 
 import lrcore
 from lrcore.schedules import Cosine
@@ -131,7 +131,7 @@ def main():
     start = time.perf_counter()
     chosen = [k for k in OPTIMIZERS if not arguments.only or k in arguments.only]
     chosen = list(dict.fromkeys(["AdamW", *chosen]))
-    cases = [(problem, k) for problem in PROBLEMS for k in range(arguments.seeds)]
+    cases = [(problem, k) for problem in STANDARD for k in range(arguments.seeds)]
     jobs = [
         (problem.name, seed, arguments.times, arguments.cosine, chosen)
         for problem, seed in cases

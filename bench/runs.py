@@ -2,11 +2,12 @@
 
     python bench/runs.py [--fresh]
 
-Every problem is trained by three optimizers, from two seeds, at 17 constant rates, half
-a decade apart; the runs are kept in build/runs.npz.  The label depends only on the
-losses before and after the run, `first` and `last`, on all data.  The best rate of a
-problem and optimizer is the one with the greatest median of first - last over the
-seeds.  Then
+Every problem is trained by three optimizers, from two seeds, at 17 rates, half a decade
+apart; the runs are kept in build/runs.npz.  A rate is constant, unless the problem has
+a schedule, which it multiplies; SGD's are divided by the scale of the problem's loss.
+The label depends only on the losses before and after the run, `first` and `last`, on
+all data: so losses may be below 0.  The best rate of a problem and optimizer is the one
+with the greatest median of first - last over the seeds.  Then
 
     q = (first - last) / (first - best_last)
 
@@ -27,11 +28,12 @@ import os
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from problems import PROBLEMS, by_name
+from problems import GROUPS, PROBLEMS, by_name
 
 import lrcore
 
@@ -39,17 +41,19 @@ RATES = [float(f"{10 ** (k / 2):.3g}") for k in range(-12, 5)]
 SEEDS = (0, 1)
 SPLITS = ("tuning", "held-out")
 OPTIMIZERS = {
-    "SGD": lambda p, lr: lrcore.SGD(p, lr, telemetry=True),
-    "momentum": lambda p, lr: lrcore.SGD(p, lr, momentum=0.9, telemetry=True),
-    "Lion": lambda p, lr: lrcore.Lion(p, lr, telemetry=True),
-    "Adagrad": lambda p, lr: lrcore.Adagrad(p, lr, telemetry=True),
-    "AdamW": lambda p, lr: lrcore.AdamW(p, lr, telemetry=True),
-    "RMSprop": lambda p, lr: lrcore.RMSprop(p, lr, telemetry=True),
+    "SGD": lrcore.SGD,
+    "momentum": partial(lrcore.SGD, momentum=0.9),
+    "Lion": lrcore.Lion,
+    "Adagrad": lrcore.Adagrad,
+    "AdamW": lrcore.AdamW,
+    "RMSprop": lrcore.RMSprop,
 }
+VALIDATED = 10
+"""Number of steps from one validation to the next."""
 REPORTED = (
     "grad_norm", "update_norm", "param_norm", "update_ratio", "nonfinite", "applied"
 )  # fmt: skip
-FIELDS = ("loss", "lr", *REPORTED)
+FIELDS = ("loss", "lr", "validation", *REPORTED)
 LETTERS = {
     "too low": "l", "fairly low": "-", "good": "g", "fairly high": "+", "too high": "h"
 }  # fmt: skip
@@ -61,7 +65,9 @@ class Run(NamedTuple):
 
     records : by name, a number for each step: the batch's loss before the step, lr, and
         the fields REPORTED of `opt.report` after it.
+    lr : the rate, or that by which the problem's schedule is multiplied.
     first, last : the full losses before and after the run.
+    group : of the problem.
     """
 
     problem: str
@@ -73,6 +79,7 @@ class Run(NamedTuple):
     last: float
     q: float
     label: str
+    group: str
 
 
 def halves():
@@ -95,32 +102,44 @@ def pairs():
     ]
 
 
+def rates_of(problem, optimizer, rates):
+    """Return the rates at which a problem is trained, instead of these."""
+    plain = optimizer in ("SGD", "momentum")
+    return [lr / problem.scale for lr in rates] if plain else list(rates)
+
+
 def train(problem, optimizer, seed, lr):
     """Return the full losses before and after, and the records as rows of FIELDS."""
     params = problem.params(np.random.default_rng([seed, 0]))
     batches = problem.batches(np.random.default_rng([seed, 1]))
-    opt = OPTIMIZERS[optimizer](params, lr)
+    opt = OPTIMIZERS[optimizer](params, lr, telemetry=True, **problem.options)
     rows = np.empty((len(FIELDS), problem.steps))
     with np.errstate(all="ignore"):
         first = problem.full_loss(params)
         for step in range(problem.steps):
+            if problem.schedule:
+                opt.lr = lr * problem.schedule(step / problem.steps)
             loss, grads = problem.loss_and_grad(params, next(batches))
             opt.step(grads)
-            report = opt.report
-            rows[:, step] = loss, lr, *(getattr(report, name) for name in REPORTED)
+            report, validation = opt.report, np.nan
+            if problem.validate and (step + 1) % VALIDATED == 0:
+                validation = problem.validate(params)
+            told = (getattr(report, name) for name in REPORTED)
+            rows[:, step] = loss, opt.lr, validation, *told
         return first, problem.full_loss(params), rows
 
 
 def sweep(pair):
     """Return all runs of a problem and optimizer, by seed and then by rate."""
     problem = by_name(pair[0])
-    return [train(problem, pair[1], seed, lr) for seed in SEEDS for lr in RATES]
+    rates = rates_of(problem, pair[1], RATES)
+    return [train(problem, pair[1], seed, lr) for seed in SEEDS for lr in rates]
 
 
 def fingerprint():
     here = Path(__file__)
-    sources = [here.read_bytes(), here.with_name("problems.py").read_bytes()]
-    return hashlib.sha256(b"".join(sources)).hexdigest()
+    sources = [here, *sorted((here.parent / "problems").glob("*.py"))]
+    return hashlib.sha256(b"".join(p.read_bytes() for p in sources)).hexdigest()
 
 
 def up_to_date():
@@ -153,19 +172,25 @@ def judged(first, last):
     """Return q and labels of one problem and optimizer; all arrays are [seed, rate]."""
     gain = np.where(np.isfinite(last), first - last, -np.inf)
     best = int(np.median(gain, axis=0).argmax())
+    if not (gain[:, best] > 0).all():
+        raise ValueError(
+            "last: expected a rate at which each seed ends below first, "
+            f"found {last[:, best].tolist()} of first {first[:, best].tolist()} "
+            "at the best: change the problem"
+        )
     q = gain / gain[:, best, None]
     side = np.where(np.arange(len(RATES)) < best, "low", "high")
     labels = np.where(q >= 0.5, "fairly ", "too ").astype(object) + side
     return q, np.where(q >= 0.9, "good", labels)
 
 
-def runs(split=None, *, fresh=False):
-    """Return the runs of a split, or all.
+def runs(split=None):
+    """Return the runs of a split, or all, by problem, optimizer, seed and rate.
 
     If no runs of these problems are kept, they are trained in other processes: so a
     script that calls this needs `if __name__ == "__main__"`.
     """
-    if fresh or not up_to_date():
+    if not up_to_date():
         build()
     with np.load(CACHE) as kept:
         first, last, steps, rows = (kept[k] for k in ("first", "last", "steps", "rows"))
@@ -174,6 +199,8 @@ def runs(split=None, *, fresh=False):
     for i, (problem, optimizer, half) in enumerate(pairs()):
         if split not in (None, half):
             continue
+        group = by_name(problem).group
+        rates = rates_of(by_name(problem), optimizer, RATES)
         these = range(i * per, (i + 1) * per)
         shape = len(SEEDS), len(RATES)
         q, labels = judged(*(a[these].reshape(shape) for a in (first, last)))
@@ -181,17 +208,18 @@ def runs(split=None, *, fresh=False):
             seed, rate = divmod(j, len(RATES))
             own = rows[:, ends[k] - steps[k] : ends[k]]
             found.append(
-                Run(problem, optimizer, SEEDS[seed], RATES[rate],
+                Run(problem, optimizer, SEEDS[seed], rates[rate],
                     dict(zip(FIELDS, own, strict=True)), float(first[k]),
-                    float(last[k]), float(q[seed, rate]), labels[seed, rate])
+                    float(last[k]), float(q[seed, rate]), labels[seed, rate],
+                    group)
             )  # fmt: skip
     return found
 
 
-def table(split):
-    """Print a split: for each seed a letter for each rate's label; and the best run."""
+def table(found):
+    """Print runs: for each seed a letter for each rate's label; and the best run."""
     by_pair = {}
-    for run in runs(split):
+    for run in found:
         by_pair.setdefault((run.problem, run.optimizer), []).append(run)
     for (problem, optimizer), these in by_pair.items():
         rows = [[r for r in these if r.seed == seed] for seed in SEEDS]
@@ -205,17 +233,22 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fresh", action="store_true", help="train again")
     start = time.perf_counter()
-    runs(fresh=parser.parse_args().fresh)
+    if parser.parse_args().fresh or not up_to_date():
+        build()
     seconds = time.perf_counter() - start
-    for split in SPLITS:
+    by_split = {split: runs(split) for split in SPLITS}
+    for split, found in by_split.items():
         print(f"\n{split}, 1e-6 to 1e2:")
-        table(split)
-    print()
-    for split in SPLITS:
-        count = Counter(run.label for run in runs(split))
-        told = ", ".join(f"{count[label]} {label}" for label in LETTERS)
-        print(f"{split:<9} {count.total():>5} runs: {told}")
-    print(f"{seconds:.1f} s")
+        table(found)
+    print(f"\n{'':<28}{'problems':>9}{'runs':>7}", *(f"{k:>12}" for k in LETTERS))
+    for split, found in by_split.items():
+        for group in (*GROUPS, "all"):
+            these = [run for run in found if group in (run.group, "all")]
+            count = Counter(run.label for run in these)
+            names = {run.problem for run in these}
+            print(f"{split:<10}{group:<18}{len(names):>9}{len(these):>7}",
+                  *(f"{count[k]:>12}" for k in LETTERS))  # fmt: skip
+    print(f"{seconds:.0f} s")
 
 
 if __name__ == "__main__":

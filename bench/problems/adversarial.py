@@ -1,0 +1,80 @@
+"""Generative adversarial networks (Goodfellow et al. 2014) of points.
+
+The loss of a batch is that of the discriminator plus that of the generator, each by the
+other's params held; the generator's is not saturating.  `full_loss` is the energy
+distance of generated points to the data (Székely & Rizzo 2013).
+"""
+
+import numpy as np
+
+from .base import Problem, generator
+from .layers import QUIET, backward, forward, layers
+
+
+def distance(x, y):
+    return float(np.sqrt(((x[:, None] - y) ** 2).sum(axis=2)).mean())
+
+
+def against(name, x, hidden, batch, steps=400):
+    """A generator and a discriminator, with a hidden layer each."""
+    x = x.astype(np.float32)
+    size = x.shape[1]
+    made = layers(2, hidden, size, last=QUIET)
+    judge = layers(size, hidden, 1)
+    fixed = generator(name).normal(size=(len(x), 2)).astype(np.float32)
+    within = distance(x, x)
+
+    def params(rng):
+        return [*made(rng), *judge(rng)]
+
+    def batches(rng):
+        while True:
+            rows = rng.integers(len(x), size=batch)
+            yield x[rows], rng.normal(size=(batch, 2)).astype(np.float32)
+
+    def losses(p, batch, held):
+        real, z = batch
+        n = len(z)
+        false = forward(held[:4], z, "tanh")[0]
+        seen, read = forward(p[4:], np.concatenate([real, false]), "tanh")
+        seen[:n] *= -1
+        fake, drawn = forward(p[:4], z, "tanh")
+        again, looked = forward(held[4:], fake, "tanh")
+        loss = float(np.logaddexp(0, seen).sum() + np.logaddexp(0, -again).sum()) / n
+        return loss, (seen, read), (again, looked), drawn
+
+    def loss_and_grad(p, batch):
+        loss, (seen, read), (again, looked), drawn = losses(p, batch, p)
+        n = len(again)
+        d = (0.5 + 0.5 * np.tanh(seen / 2)) / n
+        d[:n] *= -1
+        judged = backward(p[4:], read, d, "tanh")
+        d = (-0.5 + 0.5 * np.tanh(again / 2)) / n
+        _, d = backward(p[4:], looked, d, "tanh", through=True)
+        return loss, [*backward(p[:4], drawn, d, "tanh"), *judged]
+
+    def surrogate(p, batch, held):
+        return losses(p, batch, held)[0]
+
+    def full_loss(p):
+        y = forward(p[:4], fixed, "tanh")[0]
+        return 2 * distance(x, y) - distance(y, y) - within
+
+    return Problem(
+        name, "adversarial", steps, params, batches, loss_and_grad, full_loss,
+        group="without a meaning", loss="adversarial", surrogate=surrogate,
+    )  # fmt: skip
+
+
+def two_hills(rng, rows=256):
+    return (rng.choice([-1.5, 1.5], (rows, 1)) + 0.3 * rng.normal(size=(rows, 1))) + 0.5
+
+
+def cloud(rng, rows=256):
+    return 1.0 + rng.normal(size=(rows, 2)) @ np.array([[1.0, 0.8], [0.0, 0.4]])
+
+
+PROBLEMS = [
+    against("hills", two_hills(generator("two hills")), 16, 32),
+    against("cloud", cloud(generator("a cloud")), 16, 64),
+]

@@ -246,3 +246,30 @@ def test_a_rank_that_ends_in_a_step(tmp_path):
 
     with pytest.raises(ValueError, match="odd"):
         run_ranks(2, wrong, timeout=20, method="fork")
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({"clip_norm": "zclip"}, "clip_norm: found ZClip"),
+        (
+            {"telemetry": True, "curvature": True},
+            "curvature: found True, which measures",
+        ),
+        (
+            {"clip_tensor_norm": "adagc"},
+            "clip_tensor_norm: found AdaGC, which measures",
+        ),
+    ],
+)
+def test_what_measures_all_gradients_by_itself(given, found):
+    def wrong(comm):
+        p = np.ones(3)
+        with pytest.raises(ValueError) as caught:
+            lrcore.SGD(p, comm=comm, **given).step(np.ones(3))
+        return str(caught.value), p.tolist()
+
+    for words, p in ranks(2, wrong):
+        assert found in words
+        assert "measures all gradients by itself" in words
+        assert p == [1, 1, 1]

@@ -43,6 +43,7 @@ cdef class ShardedPlan(Plan):
                 self.begin(None, gathers)
                 if not gathers:
                     self.numbers.set_all()
+                    self.check_limits()
                 self.gradients.take(grads)
                 if self.plan.zero_grads:
                     self.gradients.check_zeroable()
@@ -67,6 +68,7 @@ cdef class ShardedPlan(Plan):
             try:
                 self.begin(None, False)
                 self.numbers.set_all()
+                self.check_limits()
                 self.gradients.take_none()
             except BaseException as raised:
                 error = raised
@@ -77,6 +79,12 @@ cdef class ShardedPlan(Plan):
     def step_one(self, Py_ssize_t i, g):
         """Refuse: a step of several ranks needs all gradients."""
         refusals.not_alone("comm")
+
+    cdef int check_limits(self) except -1:
+        """Refuse limits that follow the norms of past gradients."""
+        if self.limits.asked():
+            refusals.not_sharded("clip_tensor_norm: found AdaGC, which")
+        return 0
 
     cdef list flat_gradients(self):
         """The gradients of this step, in one dimension; None of an absent one."""

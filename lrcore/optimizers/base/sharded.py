@@ -22,6 +22,7 @@ from zlib import crc32
 
 import numpy as np
 
+from lrcore._shared import refusals
 from lrcore._shared.arrays import bare
 from lrcore._shared.trees import Tree
 from lrcore._shared.types import Array
@@ -33,6 +34,7 @@ from lrcore.distributed._traffic import Traffic
 from lrcore.optimizers.base import alike
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.part import Part
+from lrcore.optimizers.base.spikes import ZClip
 
 Units = Sequence[tuple[int, int, int] | None]
 
@@ -126,13 +128,18 @@ class Ranks:
         self.clear()
 
     def check_options(self, values: Hyper) -> None:
-        """Check options that are set later.
+        """Check options, also those that are set later.
 
         Raises
         ------
         ValueError
             The micro-batches of a step change, which the other ranks would not know.
+            Or an option measures all of a gradient, of which each rank has a part.
         """
+        if isinstance(values["clip_norm"], ZClip):
+            refusals.not_sharded(f"clip_norm: found {shown(values['clip_norm'])}, which")
+        if values["curvature"]:
+            refusals.not_sharded("curvature: found True, which")
         was = getattr(self, "_accumulate", values["accumulate"])
         if values["accumulate"] != was:
             raise ValueError(

@@ -265,11 +265,10 @@ def test_a_rank_that_ends_in_a_step(tmp_path):
 def test_what_measures_all_gradients_by_itself(given, found):
     def wrong(comm):
         p = np.ones(3)
-        with pytest.raises(ValueError) as caught:
+        with pytest.raises(ValueError, match="by itself") as caught:
             lrcore.SGD(p, comm=comm, **given).step(np.ones(3))
         return str(caught.value), p.tolist()
 
     for words, p in ranks(2, wrong):
         assert found in words
-        assert "measures all gradients by itself" in words
         assert p == [1, 1, 1]

@@ -137,7 +137,8 @@ class Ranks:
             Or an option measures all of a gradient, of which each rank has a part.
         """
         if isinstance(values["clip_norm"], ZClip):
-            refusals.not_sharded(f"clip_norm: found {shown(values['clip_norm'])}, which")
+            found = shown(values["clip_norm"])
+            refusals.not_sharded(f"clip_norm: found {found}, which")
         if values["curvature"]:
             refusals.not_sharded("curvature: found True, which")
         was = getattr(self, "_accumulate", values["accumulate"])

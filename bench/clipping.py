@@ -119,7 +119,8 @@ def main():
         told = ""
         for what in tuned:
             own = tuned[what][way]
-            told += f"{np.mean(own):>10.3f}{min(own):>9.3f}{np.mean(fixed[what][way]):>9.3f}"
+            told += f"{np.mean(own):>10.3f}{min(own):>9.3f}"
+            told += f"{np.mean(fixed[what][way]):>9.3f}"
         print(f"{way:<26}{told}")
 
 

@@ -2,9 +2,9 @@
 
     python bench/curvature.py [EVERY]
 
-Of the runs of runs.py, those of each EVERY-th pair of problem and optimizer (4) with the
-first seed are trained again, a decade apart, with `curvature`; their labels are those of
-runs.py.  Each number is taken of the second half of a run:
+Of the runs of runs.py, those of each EVERY-th pair of problem and optimizer (4) with
+the first seed are trained again, a decade apart, with `curvature`; their labels are
+those of runs.py.  Each number is taken of the second half of a run:
 
 edge            median of `report.edge`
 edge > 2        the share of steps whose edge is above 2
@@ -25,10 +25,8 @@ import warnings
 
 import numpy as np
 import runs as labelled
-from problems import by_name
-
-import lrcore
 from monitor import play
+from problems import by_name
 
 NUMBERS = (
     "edge", "edge > 2", "sharpness lr", "largest ratio", "spread", "ratio"
@@ -64,7 +62,7 @@ def measured(problem, optimizer, lr):
 
 
 def auc(bad, good):
-    """Return the chance that a number of `bad` is above one of `good`; ties count 1/2."""
+    """Return the chance that a number of `bad` is above one of `good`."""
     bad, good = (np.nan_to_num(each, nan=np.inf, posinf=np.inf) for each in (bad, good))
     below = np.searchsorted(np.sort(good), bad, "left")
     upto = np.searchsorted(np.sort(good), bad, "right")

@@ -40,23 +40,18 @@ cdef class Curvature:
         cdef lrc_tensor *t
         cdef double *sums
         cdef double scale
+        cdef bint short = is_short(self.plan)
         for i in range(<Py_ssize_t>self.plan.n_tensors):
             t, sums = self.plan.tensor + i, self.sums + N_SUMS * i
             state = self.numbers.states[i]
             scale = self.plan.grad_scale * self.plan.group[t.group].coef[0]
             acc = t.acc if self.plan.gathered else NULL
-            sums[0] = sums[1] = sums[2] = 0
             p, g = data(state[LAST_P]), data(state[LAST_G])
-            if t.dtype == LRC_F32:
-                along[float](
-                    <float *>t.p, <float *>t.g, <float *>acc, scale, <float *>p,
-                    <float *>g, t.n, sums,
-                )
+            if short:
+                along_tensor(t, acc, scale, p, g, sums)
             else:
-                along[double](
-                    <double *>t.p, <double *>t.g, <double *>acc, scale, <double *>p,
-                    <double *>g, t.n, sums,
-                )
+                with nogil:
+                    along_tensor(t, acc, scale, p, g, sums)
             if t.n > 0 and self.numbers.step_of_leaf(i) == 1:
                 sums[0] = sums[1] = sums[2] = NAN
         return 0
@@ -72,10 +67,27 @@ cdef class Curvature:
         return a, b, c
 
 
+cdef void along_tensor(
+    const lrc_tensor *t, void *acc, double scale, void *p, void *g, double *sums
+) noexcept nogil:
+    """Set a tensor's sums, and keep its params in p and its gradient in g."""
+    sums[0] = sums[1] = sums[2] = 0
+    if t.dtype == LRC_F32:
+        along[float](
+            <float *>t.p, <float *>t.g, <float *>acc, scale, <float *>p, <float *>g,
+            t.n, sums,
+        )
+    else:
+        along[double](
+            <double *>t.p, <double *>t.g, <double *>acc, scale, <double *>p,
+            <double *>g, t.n, sums,
+        )
+
+
 cdef void along(
     const real_t *p, const real_t *g, const real_t *acc, double scale, real_t *last_p,
     real_t *last_g, size_t n, double *sums,
-) noexcept:
+) noexcept nogil:
     """Add the sums over n elements, and keep p and the gradient scale (g + acc)."""
     cdef size_t i
     cdef double moved, now, turned = 0, length = 0, slope = 0

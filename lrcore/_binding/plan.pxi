@@ -72,11 +72,11 @@ cdef class Plan(Resolved):
         self.plan.gathered = self.gathered > 0
         if absent is not None:
             self.absent.hide(absent)
-        if self.curvature.sums != NULL:
-            self.curvature.take()
         limited = self.limits.asked()
         if limited:
             self.limits.set()
+        if self.curvature.sums != NULL:
+            self.curvature.take()
         if limited and self.limits.spike:
             self.limits.leave_out()
             if self.plan.zero_grads:

@@ -156,7 +156,8 @@ class GradientNoiseScale(Stateful):
                 raise ValueError(
                     f"{name}: expected a number >= 0, found {shown(value)}"
                 )
-        return self._update(*norms.values(), self.big_batch_size)
+        small, big = norms.values()
+        return self._update(small, big, self.big_batch_size)
 
     def _update(self, small: float, big: float, wide: float) -> bool:
         """Add a pair of squared norms; wide: the examples of the second."""

@@ -33,9 +33,10 @@ HALF = 0.5
 # else.  `python bench/remedies.py` measures what they do.
 MUCH_LOWER, LOWER = 0.1, 1 / 3
 # The path is the sum of the norms of all updates, over the largest norm of the params.
-# Above 1, the steps were long enough to get anywhere.  A loss that does not fall shows
-# short steps only if the path is below 0.2; without one, if 5 % of it is gone at most.
-ANYWHERE, FEW, BARELY = 1.0, 0.2, 0.05
+# Above 1, the steps were long enough to get anywhere; params that grow from near 0 are
+# their updates, so their growth is allowed besides.  A loss that does not fall shows
+# short steps only if the path is below 0.3; without one, if 5 % of it is gone at most.
+ANYWHERE, FEW, BARELY = 1.0, 0.3, 0.05
 
 
 def nonfinite(history: History) -> Iterator[Finding]:
@@ -133,7 +134,8 @@ def may_be_short(run: Summary, path: float) -> bool:
     than half of the way to the floor is done.  Where the updates are not known, any
     spike may have been a leap, and a loss below 0 tells too little.
     """
-    if run.leapt or path > ANYWHERE or run.drop > HALF:
+    anywhere = ANYWHERE + max(run.growth, 0.0)
+    if run.leapt or path > anywhere or run.drop > HALF:
         return False
     return not (isnan(path) and (run.spiked or isnan(run.drop)))
 

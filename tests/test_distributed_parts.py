@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lrcore.distributed import _threads
 from lrcore.distributed._shards import STRIP, Owned, Shards
 from lrcore.distributed._tree import Kept, additions, blocks
 
@@ -111,3 +112,34 @@ def test_the_dearest_arrays_are_dealt_out_first():
             begin, end = shards.of(r, i)
             load[r] += array.cost * (end - begin) / array.n
     assert load == pytest.approx([8.0, 8.0])
+
+
+# --- threads --------------------------------------------------------------------------
+
+
+class Told:
+    """A rank, with what all ranks tell."""
+
+    def __init__(self, each, rank):
+        self.each, self.rank, self.size = each, rank, len(each)
+
+
+@pytest.mark.parametrize(
+    ("each", "wanted"),
+    [
+        ([["a", [0, 1, 2, 3]]], [4]),
+        ([["a", [0, 1, 2, 3]]] * 2, [2, 2]),
+        ([["a", [0, 1, 2, 3]]] * 3, [1, 1, 1]),
+        ([["a", [0, 1, 2, 3]]] * 8, [1] * 8),
+        ([["a", [0, 1]], ["a", [2, 3]]], [4, 4]),  # each has processors of its own
+        ([["a", [0, 1]], ["b", [0, 1]]], [4, 4]),  # other hosts
+        ([["a", [0, 1]], ["a", [0, 1]], ["a", [2, 3]]], [2, 2, 2]),
+    ],
+)
+def test_ranks_share_the_processors_of_a_host(each, wanted, monkeypatch):
+    monkeypatch.setattr(_threads._words, "of_all", lambda comm, own: comm.each)
+    found = []
+    for rank, (host, _) in enumerate(each):
+        monkeypatch.setattr("platform.node", lambda host=host: host)
+        found.append(_threads.of_rank(Told(each, rank), 4))
+    assert found == wanted

@@ -111,9 +111,12 @@ def settings(plan: _core.Plan, options: Hyper, fields: Fields) -> _core.Settings
             "telemetry=True, too: the report has the results"
         )
     changes = any(map(scheduled, given.values()))
+    threads = check_num_threads(options["num_threads"])
+    if plan.ranks is not None:
+        threads = threads or plan.ranks.threads
     return _core.Settings(
         plan,
-        num_threads=check_num_threads(options["num_threads"]),
+        num_threads=threads,
         keep_subnormals=check_denormals(options["denormals"]),
         skip_nonfinite=options["skip_nonfinite"],
         zero_grads=options["zero_grads"],

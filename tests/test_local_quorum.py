@@ -10,6 +10,7 @@ import pytest
 
 import lrcore
 from lrcore.distributed import RankLostError, run_ranks
+from lrcore.distributed._shared_memory import _TOKEN
 
 MEAN = partial(lrcore.SGD, lr=1.0)
 
@@ -139,18 +140,18 @@ def in_call(comm, where, die):
             for link in comm._links:
                 if link is not None and link is not first:
                     link.close()
-            comm._links = [link if link is first else None for link in comm._links]
-            comm._meet = lambda *_: (first.send_bytes(token(comm, name)), die())
+            to = comm._links.index(first)
+
+            def meet(call, left, sent, received):
+                number = comm._round + 1
+                first.send_bytes(_TOKEN.pack(number, call, left, sent[to]))
+                die()
+
+            comm._meet = meet
             call(*args)
         return die()
 
     setattr(comm, name, calling)
-
-
-def token(comm, name):
-    from lrcore.distributed._shared_memory import _CALLS, _TOKEN
-
-    return _TOKEN.pack(comm._round + 1, _CALLS.index(name), 0)
 
 
 PLACES = [
@@ -329,3 +330,12 @@ def test_options_that_hold_the_params(more):
 
     with pytest.raises(ValueError, match=f"found one with {next(iter(more))}, whose"):
         ranks(1, build)
+
+
+def test_an_inner_optimizer_of_several_ranks():
+    def build(comm):
+        inner = lrcore.SGD(np.zeros(2), comm=comm)
+        lrcore.LocalSGD(inner, 2, comm=comm)
+
+    with pytest.raises(ValueError, match="inner: expected an optimizer without comm"):
+        ranks(2, build)

@@ -120,6 +120,8 @@ def test_trials_are_not_longer_than_the_training():
                .trial_steps) == 20  # the least  # fmt: skip
     long = lr_find(opt, loss_and_grad, noise, score=lambda: -error(), total=10**6)
     assert max(long.trial_steps) == 300
+    steep = lr_find(opt, lambda z: (error() * 1e3, 1e3 * (w - 1 + z)), noise, total=500)
+    assert max(steep.trial_steps) == 500  # half a decade above it diverges
 
 
 def test_shares_are_of_the_highest_rate():

@@ -220,6 +220,25 @@ def test_single_bad_batches_do_not_spoil_the_test(kind, factor):
     assert found.confidence > 0.5
 
 
+@pytest.mark.parametrize("scale", [1e-8, 1e8])
+def test_rates_out_of_the_default_range_are_found_unless_it_was_asked_for(scale):
+    """Losses of 1e8 and 1e-8, which SGD's rates have to make up for."""
+    w, loss_and_grad, noise = noisy_quadratic()
+
+    def scaled(z):
+        loss, grad = loss_and_grad(z)
+        return scale * loss, scale * grad
+
+    opt = lrcore.SGD(w)
+    plain = lr_find(opt, loss_and_grad, noise)
+    found = lr_find(opt, scaled, noise)
+    assert abs(math.log10(found.suggestion * scale / plain.suggestion)) <= 0.5
+    assert found.confidence > 0.5
+    asked = lr_find(opt, scaled, noise, 1e-7, 10.0)
+    assert math.isnan(asked.suggestion) or 1e-7 <= asked.suggestion <= 10
+    assert "raise end" in asked.reason if scale < 1 else "lower start" in asked.reason
+
+
 def noisy_quadratic():
     """Curvatures from 1 to 30, noise in the gradient."""
     h = np.geomspace(1, 30, 8)

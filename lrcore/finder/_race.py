@@ -16,6 +16,7 @@ from lrcore.finder._curve import Curve
 from lrcore.finder._guess import first_guess, is_clear, paired_guess
 from lrcore.finder._levels import Mean, mean_and_error
 from lrcore.finder._racer import Racer, is_behind, leads
+from lrcore.finder._range import END, HIGHEST
 
 PER_DECADE = 4
 """Places in a decade.  Rates that race are two places apart: half a decade."""
@@ -48,6 +49,7 @@ class Leg(NamedTuple):
 class Race:
     """A race of `steps` steps between rates from `start` to `end`.
 
+    end : None: up to 10, and further as long as the highest rate is the best.
     steps : 0 if there is none.
     stride : every so many losses of a racer are looked at.
     patient : whether neighbours of the leader stay in to the end.
@@ -56,7 +58,7 @@ class Race:
     def __init__(
         self,
         start: float,
-        end: float,
+        end: float | None,
         steps: int,
         stride: int = 1,
         patient: bool = False,
@@ -64,7 +66,8 @@ class Race:
         self.steps = steps
         self.racers: dict[int, Racer] = {}
         self.resting = Racer(0, stride)  # the first params, whose rate is 0
-        self._start, self._end = start, end
+        self._start = start
+        self._end, self._highest = (end, end) if end else (END, HIGHEST)
         self._stride, self._patient = stride, patient
         self._anchor = nan
         self._limit = inf
@@ -162,7 +165,8 @@ class Race:
 
     def _is_new(self, place: int) -> bool:
         slack = 1 + 1e-9  # of rounding
-        inside = self._start <= slack * self.rate(place) <= slack**2 * self._end
+        end = self._highest if self._descends() else self._end
+        inside = self._start <= slack * self.rate(place) <= slack**2 * end
         return inside and place not in self.racers
 
     # --- who is in it -----------------------------------------------------------------

@@ -29,6 +29,8 @@ _ROUNDING = 1e-14
 _RECENT = 10
 # The final loss is the mean over the last 20 % of the steps.
 _TAIL = 0.2
+# The level by which the leader is chosen is the mean over the last third.
+_LEVEL = 1 / 3
 
 Out = Literal["", "diverged", "behind"]
 
@@ -64,8 +66,8 @@ class Racer:
 
     @property
     def level(self) -> float:
-        """The mean loss of the latter half of its steps."""
-        return mean_and_error(self.seen(len(self.losses) // 2)).mean
+        """The mean loss of the last third of its steps."""
+        return mean_and_error(self.seen(int((1 - _LEVEL) * len(self.losses)))).mean
 
     @property
     def final(self) -> float:

@@ -13,8 +13,8 @@ from lrcore.monitor._history import History
 from lrcore.monitor._known import Kind
 from lrcore.monitor._summary import PARTS, Summary, median
 
-# A loss is about 0 by itself if no level is further from 0 than half of its noise, and
-# at least 30 % of the losses are on each side.
+# A loss is about 0 by itself if its levels are, in the mean, less than half of its
+# noise away from 0, and at least 30 % of the losses are on each side.
 AWAY, EITHER = 0.5, 0.3
 # A policy has collapsed if its entropy has fallen to 5 % of its first value.
 COLLAPSED = 0.05
@@ -37,7 +37,7 @@ WHY = {
 
 def about_zero(run: Summary) -> bool:
     """Whether the loss looks like a policy's: noise about 0, from the first step on."""
-    if not bool((abs(run.levels) < AWAY * run.noise).all()):
+    if not abs(run.levels).mean() < AWAY * run.noise:
         return False
     above = float((run.history.loss > 0).mean())
     return EITHER < above < 1 - EITHER

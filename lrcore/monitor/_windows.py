@@ -57,20 +57,17 @@ class Windows(NamedTuple):
 
     def followed_by(self, losses: Sequence[float], step: int) -> Windows:
         """Return the windows with one more, whose last step this is."""
-        finite = [loss for loss in losses if isfinite(loss)]
-        if len(finite) < WINDOW // 2:
-            return self._replace(seen=step)
+        finite = losses
+        if not isfinite(sum(losses)):
+            finite = [loss for loss in losses if isfinite(loss)]
+            if len(finite) < WINDOW // 2:
+                return self._replace(seen=step)
         now = sorted(finite)[len(finite) // 2]
-        moved = [abs(b - a) for a, b in pairwise(finite)]
-        noise = sum(moved) / len(moved)
-        if isnan(self.best):
-            return self._replace(
-                seen=step, first=now, best=now, at=step, noise=noise, now=now
-            )
-        if now < self.best:
-            return self._replace(
-                seen=step, best=now, at=step, noise=noise, now=now, above=0
-            )
+        if not now >= self.best:
+            moved = [abs(b - a) for a, b in pairwise(finite)]
+            first = now if isnan(self.best) else self.first
+            noise, rest = sum(moved) / len(moved), self[-3:]
+            return Windows(step, first, now, step, noise, now, 0, *rest)
         rise = SHARE * (self.first - self.best) + NOISES * self.noise
         above = self.above + 1 if now > self.best + rise else 0
         return self._replace(seen=step, now=now, above=above)

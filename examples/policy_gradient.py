@@ -77,8 +77,7 @@ def train(lr, test):
         opt.step(grad)
         monitor.update(loss)
     returns = [*returns[:: UPDATES // 3], mean_return(weights, test)]
-    told = ", ".join(f"{n:.1f}" for n in returns)
-    print(f"\nlr {lr:.2g}: steps until the pole falls: {told}")
+    print(f"\nlr {lr:.2g}: the pole falls after steps", np.round(returns, 1).tolist())
     for finding in monitor.diagnose():
         print(fill(str(finding), 79, initial_indent="  ", subsequent_indent="  "))
 
@@ -93,6 +92,7 @@ def main():
         lambda batch: loss_and_grad(weights, batch),
         lambda: batches(rng),
         score=lambda: mean_return(weights, test),
+        score_every=2,  # the training is short
         total=UPDATES,
         rng=rng,
     )

@@ -29,8 +29,8 @@ def oscillating(run: Summary) -> Iterator[Finding]:
             f"the loss turned in {100 * turns:.0f} % of the steps (of noise, in 67 %), "
             f"by {figure(run.noise, 2)} each, about {figure(run.level)}, at {run.lr}",
             "each step overshoots the minimum along some direction",
-            "let the learning rate fall (a schedule); a lower one from the beginning "
-            "may be worse",
+            "go on while the loss falls; a learning rate that falls (a schedule) ends "
+            "it",
         )  # fmt: skip
 
 
@@ -105,7 +105,8 @@ def plateau(run: Summary) -> Iterator[Finding]:
             f"the loss is about {figure(run.level)} since step {since}, after "
             f"{figure(run.first)} at first",
             "it has converged, or noise of this learning rate keeps it from going on",
-            "let the learning rate fall from here on, or stop",
+            "stop, or try a lower learning rate from here on: in about half of such "
+            "runs, the loss falls further",
         )  # fmt: skip
 
 

@@ -338,12 +338,12 @@ def test_a_range_test_puts_other_arrays_back(dtype):
     assert not mean.any()
 
 
-def test_other_arrays_are_put_back_before_each_trial():
+def test_other_arrays_go_with_each_trial():
     w, seen = np.ones(2), np.zeros(1)
     opt = lrcore.SGD(w, lr=0.1)
     with lrcore.LRSweep(opt, also=seen) as sweep:
         for _ in sweep:
-            assert not sweep.begins or seen[0] == 0
+            assert seen[0] == sweep.at
             sweep.record(w @ w)
             opt.step(2 * w)
             seen += 1

@@ -12,6 +12,7 @@ from range_tests import BUILDS, Task, assert_same, each_build, find, plateau
 import lrcore
 from lrcore import LRSweep, lr_find
 from lrcore.finder import _kept
+from lrcore.schedules import Cosine
 
 
 @pytest.fixture
@@ -164,13 +165,13 @@ def test_a_stateful_schedule_stays_the_users_object():
 
 
 @pytest.mark.parametrize(
-    ("schedule", "spaced"), [("exponential", np.geomspace), ("linear", np.linspace)]
+    ("spacing", "spaced"), [("exponential", np.geomspace), ("linear", np.linspace)]
 )
-def test_rates_are_spread_and_groups_keep_their_ratio(schedule, spaced):
+def test_rates_are_spread_and_groups_keep_their_ratio(spacing, spaced):
     task = Task(BUILDS["SGD"])
     seen = []
     with LRSweep(
-        task.opt, 1e-4, 1e-2, 30, schedule=schedule, trial_steps=0
+        task.opt, 1e-4, 1e-2, 30, spacing=spacing, trial_steps=0
     ) as sweep:  # fmt: skip
         for lr in sweep:
             seen.append([group["lr"] for group in task.opt.param_groups])
@@ -216,28 +217,36 @@ def test_what_was_gathered_before_is_left_out():
     assert w[0] == 8 - 101  # it was put back
 
 
-def test_trials_start_from_the_same_params_and_batches():
+def test_trials_start_from_the_same_params_and_see_the_same_batches():
     task = Task(BUILDS["SGD"])
-    seen, begun = [], []
-    with LRSweep(task.opt, rng=task.rng, trial_steps=20) as sweep:
+    begun, seen = [], {}
+    with LRSweep(task.opt, rng=task.rng, trial_steps=30) as sweep:
         for lr in sweep:
-            if sweep.begins:
-                batches = itertools.cycle(task.batches())
+            if sweep.begins and sweep.at == 0:
                 begun.append((lr, task.head.copy(), task.rng.random()))
-            loss, grads = task.loss_and_grad(next(batches))
-            seen.append(lr)
+            loss, grads = task.loss_and_grad(task.batches()[sweep.at % 8])
+            seen.setdefault(lr, []).append(sweep.at)
             task.opt.step(grads)
             sweep.record(loss)
     found = sweep.result
     assert len(begun) == 2 + len(found.trial_lrs) >= 5
     assert all((head == 0).all() and x == begun[0][2] for _, head, x in begun)
-    *short, (held, *_) = begun[1:]  # what is suggested was tried for longer too
-    assert held == found.suggestion
-    assert sorted(lr for lr, *_ in short) == found.trial_lrs.tolist()
-    whole = np.isfinite(found.trial_losses)
-    for lr, finite in zip(found.trial_lrs, whole, strict=True):
-        steps = 20 + 60 * (lr == held)
-        assert seen.count(lr) == steps if finite else seen.count(lr) <= steps
+    assert begun[1][0] == 0
+    for lr, steps in zip(found.trial_lrs, found.trial_steps, strict=True):
+        assert seen[lr] == list(range(steps))  # in turns, but none left out
+    assert max(found.trial_steps) == 30
+    assert min(found.trial_steps) < 30
+    resting = len(seen[0.0])
+    assert found.evaluations == len(found.losses) + resting + sum(found.trial_steps)
+
+
+def test_an_old_name_of_the_spacing_still_works():
+    task = Task(BUILDS["SGD"])
+    with pytest.warns(DeprecationWarning, match="spacing='linear'"):
+        found = find(
+            task, schedule="linear", num=20, trial_steps=0, start=1e-4, end=0.01
+        )
+    np.testing.assert_array_equal(found.lrs, np.linspace(1e-4, 0.01, 20))
 
 
 # --- bad input ------------------------------------------------------------------------
@@ -252,7 +261,16 @@ BAD = [
     ({"end": math.inf}, "end: expected a number from 1e-100 to 1e100, found inf"),
     ({"num": 19}, "num: expected an int >= 20, found 19"),
     ({"num": 20.0}, "num: expected an int >= 20, found 20.0"),
-    ({"schedule": "log"}, "schedule: expected one of 'exponential', 'linear', found"),
+    ({"spacing": "log"}, "spacing: expected one of 'exponential', 'linear', found"),
+    ({"schedule": "log"}, "schedule: expected a schedule, as .*, found 'log'"),
+    ({"schedule": 0.1, "total": 9}, "schedule: expected a schedule, as"),
+    ({"schedule": Cosine(1.0, total=9)}, "total: expected the number of steps"),
+    ({"schedule": lambda _: 0.0, "total": 9}, "schedule: expected rates >= 0, not all"),
+    ({"total": 0}, "total: expected an int >= 1, found 0"),
+    ({"score": 3}, "score: expected a function without arguments"),
+    ({"score": lambda: np.ones(2), "loss_and_grad": lambda _: (1.0, 0)},
+     "score: expected a scalar, found an array"),
+    ({"score": lambda: 1.0, "score_every": 0}, "score_every: expected an int >= 1"),
     ({"smoothing": 1}, r"smoothing: expected a number in \[0, 1\), found 1"),
     ({"stop": 1}, "stop: expected a number > 1, found 1"),
     ({"stop": math.nan}, "stop: expected a number > 1, found nan"),

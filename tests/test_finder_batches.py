@@ -53,23 +53,67 @@ def used_up(number):
     )
 
 
-@pytest.mark.parametrize("number", [100, 300, 500])
-def test_as_many_batches_as_steps_of_the_sweep_or_of_a_trial_are_no_mistake(number):
-    """Where the next part has none: it is not that there were none at all."""
+@pytest.mark.parametrize("number", [100, 200, 299])
+def test_a_race_without_enough_batches_is_cut(number):
     found = used_up(number)
     assert len(found.losses) == 100
-    assert len(found.trial_lrs) == (number - 100) // 200
+    assert max(found.trial_steps) == number if number > 100 else 50
     assert found.suggestion > 0
     assert found.reason.endswith(CUT)
+    with pytest.raises(ValueError, match="adopt: expected the result of a race, found"):
+        found.adopt(noisy_line()[0])
 
 
-@pytest.mark.parametrize("number", [60, 99, 100, 310, 710])
+def test_an_iterator_gives_no_more_batches_than_the_longest_trial_has_steps():
+    opt, loss_and_grad, batches = noisy_line()
+    plain = lr_find(opt, loss_and_grad, batches, end=1.0)
+    found = used_up(300)
+    assert "ended" not in found.reason
+    np.testing.assert_array_equal(found.trial_losses, plain.trial_losses)
+
+
+@pytest.mark.parametrize("number", [60, 99, 100, 210])
 def test_nothing_is_blamed_on_the_rates_where_the_batches_ended(number):
     found = used_up(number)
     assert found.reason.endswith(CUT)
     assert "raise end" not in found.reason
     if number == 60:
         assert found.reason.startswith("flat: look at the gradients; no divergence")
+
+
+def test_all_rates_of_the_race_see_the_same_batches():
+    opt, loss_and_grad, _ = noisy_line()
+    rng = np.random.default_rng(3)
+    seen = {}
+
+    def spied(rows):
+        seen.setdefault(opt.lr, []).append(tuple(rows))
+        return loss_and_grad(rows)
+
+    drawn = (rng.integers(100, size=10) for _ in itertools.count())
+    found = lr_find(opt, spied, drawn, end=1.0)
+    longest = max(seen.values(), key=len)
+    assert len(longest) == 300
+    for lr, steps in zip(found.trial_lrs, found.trial_steps, strict=True):
+        assert seen[lr] == longest[:steps]
+
+
+def test_a_source_that_refills_its_arrays_gives_the_same():
+    def found(refills):
+        opt, loss_and_grad, _ = noisy_line()
+        rng, own = np.random.default_rng(3), np.zeros(10, int)
+
+        def source():
+            while True:
+                drawn = rng.integers(100, size=10)
+                own[:] = drawn
+                yield (own if refills else drawn,)
+
+        return lr_find(opt, lambda batch: loss_and_grad(batch[0]), source(), end=1.0)
+
+    fresh, refilled = found(False), found(True)
+    np.testing.assert_array_equal(refilled.losses, fresh.losses)
+    np.testing.assert_array_equal(refilled.trial_losses, fresh.trial_losses)
 
 
 def test_an_iterator_that_ends_ends_the_test(task):

@@ -10,18 +10,30 @@ from range_tests import BUILDS, Task, assert_same, noisy_line, swept
 
 import lrcore
 from lrcore import lr_find
-from lrcore.finder import _rules
+from lrcore.finder import _curve, _rules
 
 # --- the end of a sweep ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_a_loss_that_is_not_finite_ends_the_sweep(bad):
+    """Three in a row do."""
     found = swept([*np.linspace(3, 1, 60), bad])
-    assert len(found.losses) == 61
+    assert len(found.losses) == 63
     assert found.reason.startswith(f"loss not finite at {found.lrs[-1]:.2g}")
-    assert found.suggestion == found.lrs[54] / 10  # the last 5 are not looked at
+    assert found.suggestions["minimum"] == found.lrs[54] / 10  # not the last 5
     assert 0 < found.confidence < 1
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, 1e4])
+def test_single_losses_that_are_not_finite_or_spikes_change_little(bad):
+    plain = swept(falls := np.linspace(3, 1, 60).tolist() + [1.0] * 40)
+    for at in (0, 1, 30, 59, 80):
+        falls[at] = bad
+    found = swept(falls)
+    assert len(found.losses) == 100
+    assert found.reason == plain.reason
+    assert found.suggestion == pytest.approx(plain.suggestion, rel=0.2)
 
 
 @pytest.mark.parametrize("offset", [0.0, -10.0])
@@ -29,7 +41,7 @@ def test_a_loss_above_several_times_the_best_ends_the_sweep(offset):
     """Where losses are negative too: the distance is of the best's size."""
     falling = np.linspace(4, 1, 50) + offset
     found = swept([*falling, 1e3, 1e6], smoothing=0.0)
-    assert len(found.losses) == 51
+    assert len(found.losses) == 53  # the median of 5 is above it then
     assert found.reason.startswith(f"diverged at {found.lrs[-1]:.2g}")
     assert len(swept([*falling, 1e3], stop=math.inf, smoothing=0.0).losses) == 100
 
@@ -86,17 +98,17 @@ def test_pythons_overflow_is_a_loss_that_is_not_finite():
         lr_find(opt, lambda _: (math.exp(1e9), w), [0])
 
 
-def test_gradients_that_are_not_finite_are_skipped_where_asked():
+@pytest.mark.parametrize("skips", [False, True])
+def test_gradients_that_are_not_finite_are_skipped(skips):
     w = np.ones(3)
 
     def loss_and_grad(k):
         return w @ w, 2 * w if k % 2 else np.full(3, np.nan)
 
-    with_skip = lrcore.SGD(w, skip_nonfinite=True)
-    assert len(lr_find(with_skip, loss_and_grad, [0, 1], trial_steps=0).losses) > 70
-    without = lrcore.SGD(w)
-    assert len(lr_find(without, loss_and_grad, [0, 1], trial_steps=0).losses) == 2
+    opt = lrcore.SGD(w, skip_nonfinite=skips)
+    assert len(lr_find(opt, loss_and_grad, [0, 1], trial_steps=0).losses) > 70
     assert (w == 1).all()
+    assert opt.skip_nonfinite is skips
 
 
 def test_the_reasons():
@@ -112,17 +124,17 @@ def test_the_reasons():
         "the loss is not finite before the first step: look at the data, the params "
         "or loss_and_grad"
     )
-    assert swept([1.0, math.nan]).reason == (
-        f"too few points (1); loss not finite at {np.geomspace(1e-7, 10, 100)[1]:.2g}; "
+    assert swept([1.0, math.nan], start=1e-7).reason == (
+        f"too few points (1); loss not finite at {np.geomspace(1e-7, 10, 100)[3]:.2g}; "
         "look at the gradients, lower start, or raise num"
     )
-    early = swept([*falls[:15], 1e9], num=20)
-    assert early.reason.startswith("too few points (16); diverged at ")
+    early = swept([*falls[:12], 1e9], num=20, start=1e-7)
+    assert early.reason.startswith("too few points (15); diverged at ")
     assert "lower start" in early.reason
     assert early.suggestions == {}
     assert early.confidence == 0
     v = np.concatenate([falls[:70], np.linspace(1.6, 4, 30)])
-    assert swept(v, smoothing=0.5).reason.endswith("of the least loss")
+    assert swept(v, smoothing=0.5).reason.endswith("a quarter of the way to valley")
 
 
 @pytest.mark.parametrize("trial_steps", [0, 20])
@@ -217,23 +229,32 @@ def test_rules_move_with_the_curve():
         assert rule(lrs, 1000 * losses) == rule(lrs, losses)
 
 
-@pytest.mark.parametrize("schedule", ["exponential", "linear"])
-def test_the_average_is_debiased_and_by_log_lr(schedule):
+@pytest.mark.parametrize("spacing", ["exponential", "linear"])
+def test_the_average_of_medians_is_debiased_and_by_log_lr(spacing):
     losses = np.random.default_rng(0).normal(3, 1, 50)
-    found = swept(losses, num=50, schedule=schedule, smoothing=0.9, stop=math.inf)
+    found = swept(losses, num=50, spacing=spacing, smoothing=0.9, stop=math.inf)
+    medians = [np.median(losses[max(0, i - 4) : i + 1]) for i in range(50)]
     x = np.log(found.lrs)
     spacing = (x[-1] - x[0]) / 49
     for i in range(50):
         weights = 0.9 ** ((x[i] - x[: i + 1]) / spacing)
         # A running sum beside a sum: 50 roundings.
         np.testing.assert_allclose(
-            found.smoothed[i], weights @ losses[: i + 1] / weights.sum(), rtol=1e-13
+            found.smoothed[i], weights @ medians[: i + 1] / weights.sum(), rtol=1e-13
         )
     assert (found.losses == losses).all()
 
 
 def test_the_first_tenth_and_the_last_5_are_not_looked_at():
     lrs, losses = curve()
+
+    def read(smoothed):
+        swept = _curve.Curve(lrs, 0.0, math.inf)
+        swept.losses, swept.smoothed = losses.tolist(), smoothed.tolist()
+        return _rules.read(swept)
+
     changed = losses.copy()
     changed[:8], changed[-5:] = 100, -100
-    assert _rules.rules(lrs, changed) == _rules.rules(lrs, losses)
+    assert read(changed) == read(losses)
+    changed[8] = -200
+    assert read(changed) != read(losses)

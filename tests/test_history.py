@@ -14,6 +14,9 @@ from lrcore.monitor import _blocks, _history
 LENGTHS = [1, 2, 63, 64, 255, 256, 257, 1023, 1024, 1025, 2047, 2048, 2049, 3000]
 
 
+SERIES = ("validation", "entropy", "kl", "explained_variance")
+
+
 class Run(NamedTuple):
     """Steps in eighths: their sums are exact, in whatever order."""
 
@@ -21,7 +24,7 @@ class Run(NamedTuple):
     lr: np.ndarray
     norms: np.ndarray  # of gradient, params and update
     bad: np.ndarray
-    validation: np.ndarray  # NaN where none was given
+    series: np.ndarray  # validation, entropy, kl, explained variance; NaN: not given
 
 
 def draw_run(n, seed, wild):
@@ -34,13 +37,13 @@ def draw_run(n, seed, wild):
     norms[:, 1] = 2.0 ** rng.integers(-2, 3, n)  # so that ratios are exact as well
     norms[rng.random(n) < 0.2] = nan
     norms[rng.random(n) < 0.1, 0] = inf
-    given = rng.random(n) < 0.05
+    given = rng.random((n, 4)) < 0.05
     return Run(
         loss,
         lr=rng.integers(0, 9, n) / 8,
         norms=norms,
         bad=np.where(rng.random(n) < 0.1, 3.0, 0.0),
-        validation=np.where(given, rng.integers(0, 40, n) / 8, nan),
+        series=np.where(given, rng.integers(0, 40, (n, 4)) / 8, nan),
     )
 
 
@@ -48,10 +51,10 @@ def recorded(run):
     """A recorder that has taken up a run, as a monitor feeds it."""
     recorder = _history.Recorder()
     squares = (run.norms**2).tolist()
-    validation = run.validation.tolist()
+    series = run.series.tolist()
     rest = zip(run.loss.tolist(), run.lr.tolist(), run.bad.tolist(), strict=True)
     for i, (loss, lr, bad) in enumerate(rest):
-        recorder = with_step(recorder, loss, lr, *squares[i], bad, validation[i])
+        recorder = with_step(recorder, loss, lr, *squares[i], bad, *series[i])
     return recorder
 
 
@@ -76,7 +79,8 @@ def block(run, a, b):
     cut, seen = loss[a:b], np.isfinite(loss[a:b])
     g, p, u = run.norms[a:b].T
     measured = np.isfinite(run.norms[a:b]).all(axis=1)
-    given = run.validation[a:b][~np.isnan(run.validation[a:b])]
+    given = [values[~np.isnan(values)] for values in run.series[a:b].T]
+    last = [values[-1] if len(values) else nan for values in given]
     return {
         "step": a + 1,
         "steps": b - a,
@@ -92,7 +96,7 @@ def block(run, a, b):
         "param_norm": mean(p, measured),
         "update_ratio": mean(u / p, measured),
         "nonfinite_grads": (run.bad[a:b] > 0).sum(),
-        "validation": given[-1] if len(given) else nan,
+        **dict(zip(SERIES, last, strict=True)),
     }
 
 
@@ -155,7 +159,7 @@ def test_asking_changes_nothing():
         often = with_step(
             often,
             *(run.loss[i], run.lr[i], *(run.norms[i] ** 2)),
-            *(run.bad[i], run.validation[i]),
+            *(run.bad[i], *run.series[i]),
         )
         if i % 37 == 0:
             often.history()
@@ -172,7 +176,7 @@ def test_what_was_returned_does_not_change_later():
         values[:] = 7  # nor does what a caller does to it change what is kept
     assert_exact(recorder.history(), run)
     while recorder.taken < 2048:
-        recorder = with_step(recorder, 1.0, 0.1, 1.0, 1.0, 1.0, 0.0, nan)
+        recorder = with_step(recorder, 1.0, 0.1, 1.0, 1.0, 1.0, 0.0, *[nan] * 4)
     for values, copy in zip(before, copies, strict=True):
         np.testing.assert_array_equal(values, copy)
 
@@ -181,8 +185,9 @@ def test_the_same_run_through_a_monitor():
     """With the looks that a monitor takes in between."""
     run = draw_run(3000, 4, 0.01)
     monitor = Monitor()
-    for loss, lr, value in zip(run.loss, run.lr, run.validation, strict=True):
-        monitor.update(loss, None if np.isnan(value) else value, lr=lr)
+    for loss, lr, (value, *rest) in zip(run.loss, run.lr, run.series, strict=True):
+        told = dict(zip(SERIES[1:], rest, strict=True))
+        monitor.update(loss, None if np.isnan(value) else value, lr=lr, **told)
     no = np.full((3000, 3), nan)
     assert_exact(monitor.history, run._replace(norms=no, bad=np.zeros(3000)))
 
@@ -192,11 +197,11 @@ def test_a_validation_loss_of_a_step_in_the_blocks_goes_to_the_next_one():
     for own in (nan, 2.0):
         recorder = _history.Recorder()
         for _ in range(_history.CHUNK):
-            recorder = with_step(recorder, 1.0, *[nan] * 6)
-        recorder.validation(3.0)
+            recorder = with_step(recorder, 1.0, *[nan] * 9)
+        recorder = recorder.with_validation(3.0)
         restored = _history.Recorder.restored(recorder.state_dict())
         for each in (recorder, restored):
-            each.recent.append((1.0, *[nan] * 5, own))
+            each.recent.append((1.0, *[nan] * 5, own, *[nan] * 3))
             history = _history.Recorder.restored(each.state_dict()).history()
             assert history.validation[-1] == each.history().validation[-1]
             assert history.validation[-1] == (own if own == 2.0 else 3.0)
@@ -214,7 +219,7 @@ def test_an_infinite_loss_is_no_turn(border):
     calm = _history.CHUNK - 1 if border else 10
     losses = [3.0] * calm + [inf, 3.0, 2.0, inf, 4.0] + [4.0] * 300
     for loss in losses:
-        recorder = with_step(recorder, loss, nan, nan, nan, nan, 0.0, nan)
+        recorder = with_step(recorder, loss, *[nan] * 4, 0.0, *[nan] * 4)
     history = recorder.history()
     assert history.turns.sum() == 0
     assert history.nonfinite.sum() == 2
@@ -225,7 +230,7 @@ def test_an_infinite_loss_is_no_turn(border):
 def test_turns_of_losses_of_any_size(size):
     recorder = _history.Recorder()
     for i in range(100):
-        recorder.recent.append((size * (1 + i % 2), nan, nan, nan, nan, 0.0, nan))
+        recorder.recent.append((size * (1 + i % 2), *[nan] * 4, 0.0, *[nan] * 4))
     assert recorder.history().turns.sum() == 98
 
 
@@ -246,14 +251,14 @@ def test_memory_is_bounded():
     """However many steps: no gap, and one row more than the blocks at most."""
     n = 3 * 10**5 + 77
     recorder = _history.Recorder()
-    step = (1.5, 0.1, 4.0, 4.0, 4.0, 0.0, 0.5)
+    step = (1.5, 0.1, 4.0, 4.0, 4.0, 0.0, 0.5, 1.0, 0.01, 0.5)
     for _ in range(n // _history.CHUNK):
         recorder.recent.extend([step] * (_history.CHUNK - 1))
         recorder = recorder.with_step(step)
         assert len(recorder._blocks.pending) <= 1
         assert not recorder.recent
     recorder.recent.extend([step] * (n % _history.CHUNK))
-    assert recorder._blocks.rows.nbytes < 150e3
+    assert recorder._blocks.rows.nbytes < 170e3
     history = recorder.history()
     assert len(history.step) <= _history.BLOCKS + 2
     assert history.steps.sum() == n

@@ -1,4 +1,4 @@
-"""The batches of a range test, which start anew for each trial if they can."""
+"""The batches of a range test, some of which can be had again."""
 
 from __future__ import annotations
 
@@ -6,11 +6,22 @@ import copy
 from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
+import numpy as np
+
+from lrcore._shared.types import Array
 from lrcore._shared.words import shown
+
+_WATCHED = 3
+"""Batches by which a source that refills its arrays is found out."""
 
 
 class Batches:
-    """Batches that start anew for each trial, if the source allows it."""
+    """Batches by number, which start anew if the source allows it.
+
+    Those from the lowest number that is still wanted on are held, so that trials that
+    take turns see the same ones.  A source that fills the same arrays again and again
+    is found out by its first batches; of its batches copies are held.
+    """
 
     def __init__(self, source: Any) -> None:
         self._source = source
@@ -24,6 +35,11 @@ class Batches:
         self._iterator: Iterator[Any] = iter(())
         self._any = False
         self._saved: Any = None
+        self._held: list[Any] = []
+        self._lowest = 0  # the number of the first one held
+        self._refills = False
+        self._to_watch = _WATCHED
+        self._before: tuple[Any, Any] = None, None  # a batch and its copy
 
     def __enter__(self) -> Self:
         if _has_state(self._source):
@@ -43,6 +59,42 @@ class Batches:
         again = self._anew()
         self._any = self._any and again is self._iterator
         self._iterator = again
+        self._held, self._lowest = [], 0
+
+    def drop(self, lowest: int) -> None:
+        """Hold batches from this number on only."""
+        if lowest > self._lowest:
+            del self._held[: lowest - self._lowest]
+            self._lowest = lowest
+
+    def at(self, number: int) -> Any:
+        """Return a batch.
+
+        Raises
+        ------
+        StopIteration
+            The batches are used up, and cannot start anew.
+        """
+        place = number - self._lowest
+        while place >= len(self._held):
+            batch = self.next()
+            if self._to_watch:
+                self._watch(batch)
+            self._held.append(copy.deepcopy(batch) if self._refills else batch)
+        return self._held[place]
+
+    def _watch(self, batch: Any) -> None:
+        """Find out whether this batch has changed the arrays of the one before.
+
+        If so, the one before is replaced by its copy.
+        """
+        self._to_watch -= 1
+        before, copied = self._before
+        if not all(map(np.array_equal, _arrays(before), _arrays(copied))):
+            self._refills, self._to_watch = True, 0
+            self._held = [copied if each is before else each for each in self._held]
+        watched = self._to_watch and _arrays(batch)
+        self._before = (batch, copy.deepcopy(batch)) if watched else (None, None)
 
     def _anew(self) -> Iterator[Any]:
         made = self._function() if self._function else self._source
@@ -70,6 +122,16 @@ class Batches:
             raise StopIteration
         self._iterator, self._any = again, False
         return self.next()
+
+
+def _arrays(batch: Any) -> list[Array]:
+    """Return the arrays of a batch: itself, or those in a tuple, list or dict."""
+    if isinstance(batch, np.ndarray):
+        return [batch]
+    parts = batch.values() if isinstance(batch, dict) else batch
+    if not isinstance(batch, (dict, tuple, list)):
+        return []
+    return [part for part in parts if isinstance(part, np.ndarray)]
 
 
 def _is_iterable(source: Any) -> bool:

@@ -1,27 +1,33 @@
-"""The losses of a sweep or of a trial, taken one by one."""
+"""The losses of a sweep, taken one by one."""
 
 from __future__ import annotations
 
-from math import inf, isfinite
+from collections import deque
+from math import inf, isfinite, nan
 from typing import Literal
 
 import numpy as np
 
 from lrcore._shared.types import Array
+from lrcore.finder._levels import NONFINITE
 
 Ended = Literal["", "diverged", "not finite"]
 """How a sweep ended before its last rate; "" if it did not."""
 
+# Losses of a running median: two spikes among them do not change it much.
+_MEDIAN = 5
 # Width of the running median that finds a divergence which the average does not show.
 _WINDOW = 9
 
 
 class Curve:
-    """The losses of a sweep or of a trial, and how it ended.
+    """The losses of a sweep, and how it ended.
+
+    Single losses that are not finite are left out; NONFINITE in a row end it.
 
     lrs : the rates to hand out; a divergence may end it before the last one.
-    losses, smoothed : the losses so far, and their debiased exponential averages over
-        log lr.
+    losses, smoothed : the losses so far, and the debiased exponential averages over
+        log lr of their running medians.
     ended : see `Ended`.
     """
 
@@ -32,22 +38,35 @@ class Curve:
         self.ended: Ended = ""
         self._stop = stop
         x = places(lrs)
-        self._decays = smoothing ** np.diff(x, prepend=x[0] - 1)
+        self._decays = (smoothing ** np.diff(x, prepend=x[0] - 1)).tolist()
         self._total = self._weight = 0.0
-        self._best = inf
+        self._last: deque[float] = deque(maxlen=_MEDIAN)
+        self._first = self._best = inf
+        self._lost = 0  # losses in a row that are not finite
 
     def add(self, loss: float) -> None:
         """Take the loss at the next rate."""
-        decay = float(self._decays[len(self.losses)])
-        self._total = decay * self._total + loss
-        self._weight = decay * self._weight + 1
-        value = self._total / self._weight
+        decay = self._decays[len(self.losses)]
+        self._total *= decay
+        self._weight *= decay
         self.losses.append(loss)
+        if not isfinite(loss):
+            self._lost += 1
+            self.smoothed.append(self.smoothed[-1] if self.smoothed else nan)
+            self.ended = "not finite" if self._lost == NONFINITE else ""
+            return
+        self._lost = 0
+        self._last.append(loss)
+        ordered = sorted(self._last)
+        middle = len(ordered) // 2
+        self._total += (ordered[middle] + ordered[~middle]) / 2
+        self._weight += 1
+        value = self._total / self._weight
+        if self._first == inf:
+            self._first = value
         self.smoothed.append(value)
         self._best = min(self._best, value)
-        if not isfinite(loss):
-            self.ended = "not finite"
-        elif value > self._limit(self.smoothed[0], self._best):
+        if value > self._limit(self._first, self._best):
             self.ended = "diverged"
 
     def _limit(self, least: float, best: float) -> float:
@@ -66,15 +85,18 @@ class Curve:
         The limit is that of `_limit`, at least the largest median before the least one.
         None if the last median is not above it, or if the average ended the sweep.
         """
-        if self.ended or len(self.losses) < _WINDOW:
+        losses = np.array(self.losses)
+        finite = np.isfinite(losses)
+        lrs, losses = self.lrs[: len(losses)][finite], losses[finite]
+        if self.ended or len(losses) < _WINDOW:
             return None
-        windows = np.lib.stride_tricks.sliding_window_view(self.losses, _WINDOW)
+        windows = np.lib.stride_tricks.sliding_window_view(losses, _WINDOW)
         medians = np.median(windows, axis=1)
         before = medians[: medians.argmin() + 1]
         low = medians <= self._limit(float(before.max()), float(before[-1]))
         if low[-1]:
             return None
-        return float(self.lrs[np.flatnonzero(low)[-1] + 1 + _WINDOW // 2])
+        return float(lrs[np.flatnonzero(low)[-1] + 1 + _WINDOW // 2])
 
     @property
     def arrays(self) -> tuple[Array, Array, Array]:
@@ -84,9 +106,7 @@ class Curve:
 
 
 def places(lrs: Array) -> Array:
-    """Return the places of rates on the axis of log lr, in units of their mean spacing.
-
-    If all rates are equal, as in a trial, it is their order.
-    """
+    """Return places on the axis of log lr; the unit is the rates' mean spacing."""
     x = np.log(lrs / lrs[0])
-    return x / (x[-1] / (len(x) - 1)) if x[-1] > 0 else np.arange(float(len(x)))
+    spaced: Array = x / (x[-1] / (len(x) - 1))
+    return spaced

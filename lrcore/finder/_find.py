@@ -4,85 +4,109 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from inspect import signature
-from math import inf, isfinite
+from math import inf, isfinite, nan
 from typing import Any, Literal
 
 from lrcore._shared.words import shortened, shown
 from lrcore.finder._batches import Batches
+from lrcore.finder._horizon import Schedule
 from lrcore.finder._kept import Rng
 from lrcore.finder._result import RangeTest
 from lrcore.finder._sweep import LRSweep, scalar
 from lrcore.optimizers.base.optimizer import Optimizer
+
+_SCORED = 4
+"""In the sweep the score is asked for in every 4th step at least."""
 
 
 def lr_find(
     opt: Optimizer,
     loss_and_grad: Callable[[Any], tuple[Any, Any]],
     batches: Iterable[Any] | Callable[[], Iterable[Any]],
-    start: float = 1e-7,
-    end: float = 10.0,
+    start: float | None = None,
+    end: float | None = None,
     num: int = 100,
     *,
-    schedule: Literal["exponential", "linear"] = "exponential",
+    spacing: Literal["exponential", "linear"] = "exponential",
     smoothing: float = 0.98,
     stop: float = 4.0,
-    trial_steps: int = 200,
+    trial_steps: int = 300,
+    schedule: Schedule | None = None,
+    total: int | None = None,
+    score: Callable[[], Any] | None = None,
+    score_every: int = 10,
     rng: Rng | Iterable[Rng] | None = None,
     also: Any = None,
     progress: bool = False,
 ) -> RangeTest:
-    """Find a learning rate by a range test, and by short trials near its result.
+    """Find a learning rate by a range test, and by a race of rates near its result.
 
     The sweep takes one step at each of `num` rising rates, until the loss diverges
     (Smith 2017).  Four rules read a rate off its curve.  None of them is right in more
-    than two cases of three, so trials decide.  A trial takes `trial_steps` steps at a
-    constant rate.  The rates of trials lie a quarter or half a decade apart; trials end
-    when the best one has no better neighbour.  The suggested rate must then also work
-    for three times as many steps.  In all that takes some 1,800 steps.
-    ``found.apply(opt)`` sets the rate; its documentation shows how to train with a
-    schedule of that peak.  (Optimizers that find their rate themselves, such as Prodigy
-    and DoG, need no test: leave their lr at 1.)
+    than two cases of three, so a race decides: rates half a decade apart train on the
+    same batches, each from the same beginning.  They take turns, and those that are
+    decidedly behind train no further; the winner takes `trial_steps` steps.  In all
+    that takes some 900 evaluations of `loss_and_grad`.  ``found.apply(opt)`` sets the
+    rate; ``found.adopt(opt)`` also takes over what the winner has learnt.
+    (Optimizers that find their rate themselves, such as Prodigy and DoG, need no test:
+    leave their lr at 1.)
 
-    Everything is put back to the bit before each trial and at the end, after an
-    exception or Ctrl-C too: params, the optimizer's state, step count, averages and
-    gathered gradients, learning rates and schedules, random generators, and the arrays
-    in `also`.  (``opt.report`` is None until the next step.)  For this the test holds a
-    copy of the params and of the optimizer's state, and for a moment a second copy of
-    the state.
+    Everything is put back to the bit at the end, after an exception or Ctrl-C too:
+    params, the optimizer's state, step count, averages and gathered gradients, learning
+    rates and schedules, random generators, and the arrays in `also`.  (``opt.report``
+    is None until the next step.)  For this the test holds a copy of the params and of
+    the optimizer's state, and one more for each rate that is in the race: three to
+    five, seldom more.  The result holds one, for `adopt`.
 
     Parameters
     ----------
     opt : Optimizer
-        An optimizer of any kind.  Its clipping, `skip_nonfinite` and other settings
-        apply.
+        An optimizer of any kind.  Its clipping and other settings apply.  Steps whose
+        loss or gradients are not finite are left out.
     loss_and_grad : callable
         Takes a batch; returns its loss, a scalar, and its gradients as ``opt.step``
         takes them.
     batches : iterable, or callable that returns one
         A list, a loader, or a function such as ``lambda: loader(seed=0)`` starts anew
-        for the sweep and for each trial, and again when its batches are used up.  An
-        iterator or generator cannot: its batches are consumed, and when there are no
-        more the test ends early.  A source with ``state_dict`` and ``load_state_dict``
-        is put back by them.
+        when its batches are used up.  An iterator or generator cannot: its batches are
+        consumed (as many as `num`, or `trial_steps` if they are more), and when there
+        are no more the test ends early.  A source with ``state_dict`` and
+        ``load_state_dict`` is put back by them.  Up to `num` batches are held.
     start, end : float
-        The lowest and the highest rate of the sweep and of the trials, from 1e-100 to
+        The lowest and the highest rate of the sweep and of the race, from 1e-100 to
         1e100; end is at least 1.1 times start.  These are rates of the first group; the
-        other groups keep the ratio to it that they have at the next step.  Default
-        1e-7, 10.
+        other groups keep the ratio to it that they have at the next step.  Default:
+        1e-7 and 10; if the sweep diverges before it tells anything it begins again
+        lower, and the race goes on to higher rates while they are better.
     num : int
         Number of rates in the sweep, >= 20.  Default 100.
-    schedule : {"exponential", "linear"}
+    spacing : {"exponential", "linear"}
         Whether the rates are spaced evenly in log lr or in lr.  Default "exponential".
     smoothing : float
         In [0, 1): the factor by which the weight of a loss in the average falls over
         the mean spacing of the rates in log lr.  Default 0.98.
     stop : float
         End the sweep when the smoothed loss exceeds `stop` times its best (and exceeds
-        its first), > 1.  With inf, only a loss that is not finite ends it.  Default 4.
+        its first), > 1; and a trial when it exceeds `stop` times the first loss.  With
+        inf, only losses that are not finite end them.  Default 4.
     trial_steps : int
-        Steps of a trial, >= 20.  More steps bring the suggestion nearer to what is best
-        for a long training.  With 0 there are no trials, and the sweep alone decides,
-        which is right less often.  Default 200.
+        Steps of the winner's trial, >= 20.  More steps bring the suggestion nearer to
+        what is best for a long training.  With 0 there is no race, and the sweep alone
+        decides, which is right less often.  Default 300.
+    schedule : callable, optional
+        The schedule of the training to come, as ``Cosine(1.0, total=5000)``.  The
+        trials run through all of it, and the suggestion is its highest rate, which is
+        not the best constant rate.  Needs `total`.
+    total : int, optional
+        Steps of the training to come.  The trials are not longer than it.
+    score : callable, optional
+        Returns a number that is higher where the params are better, as scikit-learn's
+        scorers do: a return, an accuracy on other data.  It takes the place of the
+        loss, which only tells when a rate diverges.
+    score_every : int
+        Call `score` before every so many steps of a trial, and in the sweep before
+        every 4th at least.  With 1 it is called in each step, after the loss.
+        Default 10.
     rng : numpy.random.Generator, or several, optional
         Generators to put back (RandomState and BitGenerator, too).  The global ones of
         NumPy and of Python always are.  The count of children that a Generator has
@@ -98,7 +122,8 @@ def lr_find(
     RangeTest
         ``suggestion``, ``confidence`` and ``reason``, the curve, and each rule's rate;
         ``print`` shows it as text, ``plot()`` as a picture.  Its losses, and those that
-        ``opt.step`` is told, have the opposite sign if the optimizer maximizes.
+        ``opt.step`` is told, have the opposite sign if the optimizer maximizes; in
+        place of a `score` they are its opposite.
 
     Raises
     ------
@@ -109,24 +134,31 @@ def lr_find(
 
     Notes
     -----
-    The rules read the smoothed curve.  As in fastai, they ignore the first 10 % of its
-    points and the last 5:
+    The rules read the smoothed curve of running medians of 5 losses.  As in fastai,
+    they ignore the first 10 % of its points and the last 5:
 
     - ``valley``: half-way along the longest fall;
     - ``slide``: move left from the end of the curve until the slope is even;
     - ``minimum``: a tenth of the rate of the least loss;
     - ``steep``: the rate where the loss falls fastest by log lr.
 
-    A trial's score is the mean loss of its last fifth.  The suggestion is the lowest
-    rate whose descent is within 2 % of the best.  If a run of three times as many steps
-    at that rate loses more than a quarter of its descent, lower rates are tried.
+    The race begins at ``minimum``.  Where the fall of the sweep is not much larger than
+    the differences between batches, the first params' losses on the same batches are
+    subtracted before.  After a sixth of the race, rates are added until the best one
+    has no better neighbour; then only neighbours stay.  A rate leaves when the mean of
+    its paired differences to the best one's losses is above 0 by 2 standard errors, and
+    will be at the end if they go on to change as they do; lower rates not before half
+    of the race.  Values further from the median than 6 standard deviations are clipped
+    in all means.  The winner has the least mean loss in the last fifth.  If a neighbour
+    is as good to 5 % of the descent, the suggestion is the rate between them.  Without
+    a race it is ``minimum ** 0.75 * valley ** 0.25``.
 
     bench/finder.py measures how near the suggestion comes to the best rate.
 
     References
     ----------
     Smith 2017, "Cyclical learning rates for training neural networks", section 3.3;
-    the rules: fastai's ``lr_find``.
+    the rules: fastai's ``lr_find``.  Races: Maron & Moore 1994, "Hoeffding races".
 
     Examples
     --------
@@ -141,42 +173,82 @@ def lr_find(
     >>> w, opt.t                                # as before
     (array([0., 0.]), 0)
     >>> round(found.suggestion, 3)
-    0.002
+    0.018
     >>> print(found.reason)
-    diverged at 6.9; lowest rate within 2 % of the best of 8 trials of 200 steps
+    diverged at 10; between the two best of 5 rates in 300 steps
     >>> found.apply(opt)
     """
     sweep = LRSweep(
-        opt, start, end, num, schedule=schedule, smoothing=smoothing, stop=stop,
-        trial_steps=trial_steps, rng=rng, also=also, progress=progress,
+        opt, start, end, num, spacing=spacing, smoothing=smoothing, stop=stop,
+        trial_steps=trial_steps, schedule=schedule, total=total,
+        score_every=1 if score is None else score_every, rng=rng, also=also,
+        progress=progress,
     )  # fmt: skip
     if not callable(loss_and_grad):
         raise TypeError(
             "loss_and_grad: expected a function of a batch that returns the loss and "
             f"the gradients, found {shown(loss_and_grad)}"
         )
+    objective = Objective(score, score_every, -sweep._sign)
     source, told = Batches(batches), _takes_loss(opt.step)
     with sweep, source:
-        for _ in sweep:
-            if sweep.begins:
-                source.begin()
-            losses = []
-            for _ in range(opt.accumulate):
+        source.begin()
+        sign, accumulate, later, lowest = sweep._sign, opt.accumulate, False, 0
+        for lr in sweep:
+            if sweep._lowest != lowest:
+                lowest = sweep._lowest
+                source.drop(accumulate * lowest)
+            first, added = accumulate * sweep.at, 0.0
+            for number in range(first, first + accumulate):
                 try:
-                    batch = source.next()
+                    batch = source.at(number)
                 except StopIteration:
                     sweep._cut = (
                         "the batches ended: hand in a list, or a function that returns "
                         "an iterator"
                     )
                     return sweep.result
-                loss, grads = _called(loss_and_grad, batch, not sweep.begins)
-                losses.append(loss)
+                loss, grads = _called(loss_and_grad, batch, later)
+                later = True
+                added += loss
+                if score is not None and number == first:
+                    objective.ask(sweep.at, sweep._sweeps)
                 if not isfinite(loss):
+                    added = loss
                     break
-                opt.step(grads, sweep._sign * loss) if told else opt.step(grads)
-            sweep.record(sum(losses) / len(losses))
+                if lr:  # at 0 only the loss is asked for
+                    opt.step(grads, sign * loss) if told else opt.step(grads)
+            loss = added / accumulate
+            sweep._record(loss if score is None else objective.instead(loss))
     return sweep.result
+
+
+class Objective:
+    """The score, which is asked for in some steps.
+
+    sign : what makes a loss of it, as the optimizer has losses.
+    """
+
+    def __init__(
+        self, score: Callable[[], Any] | None, every: int, sign: float
+    ) -> None:
+        if score is not None and not callable(score):
+            raise TypeError(
+                "score: expected a function without arguments that returns a number, "
+                f"found {shown(score)}"
+            )
+        self._score, self._every, self._sign = score, every, sign
+        self._value = nan
+
+    def ask(self, step: int, sweeps: bool) -> None:
+        """Ask for the score, if it is due in this step."""
+        every = min(self._every, _SCORED) if sweeps else self._every
+        if step % every == 0 and self._score is not None:
+            self._value = self._sign * scalar(self._score(), "score")
+
+    def instead(self, loss: float) -> float:
+        """Return what is told in place of a loss: a loss that is not finite stays."""
+        return self._value if isfinite(loss) else loss
 
 
 def _takes_loss(step: Callable[..., bool]) -> bool:
@@ -207,4 +279,5 @@ def _called(
             "loss_and_grad: expected it to return a pair, the loss and the gradients, "
             f"found {shortened(type(returned).__name__)}"
         )
-    return scalar(returned[0]), returned[1]
+    loss, grads = returned
+    return scalar(loss), grads

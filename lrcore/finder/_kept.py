@@ -1,9 +1,11 @@
-"""Copies of everything that a sweep changes, which put it back."""
+"""Copies of everything that a range test changes, which put it back."""
 
 from __future__ import annotations
 
 import random
+import zlib
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,9 +15,10 @@ from lrcore._shared import arrays
 from lrcore._shared.also import Also
 from lrcore._shared.domains import iterates
 from lrcore._shared.trees import Place
+from lrcore._shared.types import Array
 from lrcore._shared.words import shown
 from lrcore._stateful import add_generator
-from lrcore.finder._result import ratios
+from lrcore.finder._ratios import ratios
 from lrcore.optimizers.base import checkpoint, stateful
 from lrcore.optimizers.base.optimizer import Optimizer
 from lrcore.optimizers.base.states import saved
@@ -26,78 +29,138 @@ _PYTHON = random._inst
 """The global generator of Python."""
 
 
+@dataclass(frozen=True, eq=False)
+class Progress:
+    """What steps change: copies of arrays, counts, and states of random generators.
+
+    arrays : of the params and of the optimizer's states.
+    counts : of steps, as the plan has them.
+    also : of the arrays that the user names.
+    rngs, numpy, python : of the user's generators and of the two global ones.
+    """
+
+    arrays: list[Array]
+    counts: tuple[Any, ...]
+    also: list[Array]
+    rngs: list[Any]
+    numpy: Any
+    python: Any
+
+
 class Kept:
-    """Copies of everything that a sweep changes: they can put it back many times."""
+    """Copies of everything that a test changes: they can put it back many times.
+
+    In between, `take` and `put` exchange what steps change, so that several trials can
+    take turns on the same arrays.
+    """
 
     def __init__(self, opt: Optimizer, rngs: Sequence[Rng], also: Also) -> None:
-        self._opt, self._ratios = opt, ratios(opt)
-        self._also, self._copies = also, also.copies()
+        self.opt, self._ratios = opt, ratios(opt)
+        self._also, self._rngs = also, rngs
         self._arrays = _arrays_of(opt)
-        self._array_copies, self._counts, hypers = opt._plan.snapshot(
-            [array for _, array in self._arrays],
-            checkpoint.attributes(opt),
-        )
+        self.start, hypers = self._taken(checkpoint.attributes(opt))
         self._options, *self._hypers = hypers
         self._schedules = stateful.kept(hypers)
-        self._rngs = [(rng, _state_of(rng)) for rng in rngs]
-        self._global = np.random.get_state(legacy=False)  # noqa: NPY002 # the user's
-        self._python = random.getstate()
 
     def begin(self) -> None:
-        """Drop gradients gathered so far: a mean must not mix two learning rates."""
-        plan = self._opt._plan
+        """Prepare for steps of the test.
+
+        Gradients gathered so far are dropped, as a mean must not mix two learning
+        rates.  Steps whose gradients are not finite are skipped, as the test has to go
+        on after a batch that makes such.
+        """
+        plan = self.opt._plan
         commit = Commit(plan.lock)
         commit.give(plan, counts=Counts(plan.t, plan.steps))
+        self.opt._add_options(commit, {**self._options, "skip_nonfinite": True})
         commit.make()
 
     def set_rate(self, lr: float) -> None:
         """Set the first group's rate; the other groups keep their ratio to it."""
-        for group, ratio in zip(self._opt.param_groups, self._ratios, strict=True):
+        for group, ratio in zip(self.opt.param_groups, self._ratios, strict=True):
             group["lr"] = lr * ratio
 
-    def put_back(self) -> None:
+    def take(self) -> Progress:
+        """Return copies of what steps change, as it is now."""
+        return self._taken([])[0]
+
+    def put(self, progress: Progress, now: Progress | None = None) -> None:
+        """Go on from there: put what steps change.
+
+        now : what is there now, if it has been taken.
+        """
+        commit = Commit(self.opt._plan.lock)
+        self.add_to(commit, progress, now)
+        commit.make()
+
+    def put_back(self, now: Progress | None = None) -> None:
         """Put everything back, in one commit.
 
         An array that has become read-only is skipped, and named by an error at the end.
+
+        now : what is there now, if it has been taken.
 
         Raises
         ------
         RuntimeError
             The optimizer is in use, or got a group meanwhile.  Nothing is changed.
         """
-        opt = self._opt
+        opt = self.opt
         if len(opt.param_groups) != len(self._hypers):
             raise RuntimeError(
                 f"opt: expected its {len(self._hypers)} groups, found "
                 f"{len(opt.param_groups)}; call add_group before or after the sweep"
             )
         commit = Commit(opt._plan.lock)
-        commit.give(opt._plan, counts=Counts(*self._counts))
         opt._add_options(commit, self._options)
         for group, hyper in zip(opt.param_groups, self._hypers, strict=True):
             group.add_to(commit, hyper)
         for schedule, copy in self._schedules:
             schedule._take(copy, commit)
-        self._put_generators(commit)
-        for (_, array), copied in zip(self._arrays, self._array_copies, strict=True):
-            if arrays.bare(array).flags.writeable:
-                commit.copy(array, copied)
-        for array, copied in self._also.to_put_back(self._copies):
-            commit.copy(array, copied)
+        self.add_to(commit, self.start, now)
         commit.make()
         for name, array in self._arrays:
             arrays.writable(name, array)
         self._also.check_writable()
 
-    def _put_generators(self, commit: Commit) -> None:
-        for rng, state in self._rngs:
+    def add_to(
+        self, commit: Commit, progress: Progress, now: Progress | None = None
+    ) -> None:
+        """Add what steps change to a commit, but for arrays that are read-only now."""
+        commit.give(self.opt._plan, counts=Counts(*progress.counts))
+        for (_, array), copied in zip(self._arrays, progress.arrays, strict=True):
+            if arrays.bare(array).flags.writeable:
+                commit.copy(array, copied)
+        for array, copied in self._also.to_put_back(progress.also):
+            commit.copy(array, copied)
+        for rng, state in zip(self._rngs, progress.rngs, strict=True):
             add_generator(commit, rng, state)
-        now = np.random.get_state(legacy=False)  # noqa: NPY002 # the user's
-        commit.call(np.random.set_state, self._global, now)
+        numpy, python = (now.numpy, now.python) if now else _global_states()
+        commit.call(np.random.set_state, progress.numpy, numpy)
         # random.setstate is Python code: these two are what it does.
-        _, state, gauss = self._python
-        commit.call(super(random.Random, _PYTHON).setstate, state, random.getstate()[1])
+        _, state, gauss = progress.python
+        commit.call(super(random.Random, _PYTHON).setstate, state, python[1])
         commit.set(_PYTHON, "gauss_next", gauss)
+
+    def fingerprint(self) -> tuple[Any, ...]:
+        """Return what tells whether the params or the counts of steps have changed."""
+        params = [arrays.bare(array) for _, array in self._arrays]
+        sums = [zlib.crc32(np.ravel(array, "K").data) for array in params]
+        return self.opt._plan.t, self.opt._plan.steps, sums
+
+    def forget_start(self) -> None:
+        """Drop the copies of the start: it has been put back."""
+        self.start = Progress([], (), [], [], None, None)
+
+    def _taken(self, attributes: list[tuple[Any, str]]) -> tuple[Progress, list[Any]]:
+        copies, counts, values = self.opt._plan.snapshot(
+            [array for _, array in self._arrays], attributes
+        )
+        progress = Progress(
+            copies, counts, self._also.copies(), [_state_of(rng) for rng in self._rngs],
+            *_global_states(),
+        )  # fmt: skip
+        return progress, values
 
 
 def _arrays_of(opt: Optimizer) -> list[tuple[Place, np.ndarray]]:
@@ -123,6 +186,11 @@ def generators(rng: Rng | Iterable[Rng] | None) -> list[Rng]:
                 f"{shown(one)}"
             )
     return listed
+
+
+def _global_states() -> tuple[Any, Any]:
+    """Return the states of the global generators of NumPy and of Python."""
+    return np.random.get_state(legacy=False), random.getstate()  # noqa: NPY002
 
 
 def _state_of(rng: Rng) -> Any:

@@ -2,14 +2,66 @@
 
 from __future__ import annotations
 
+from math import inf
+from typing import NamedTuple
+
 import numpy as np
 
 from lrcore._shared.types import Array
 
 # Ignore the first 10 % of the points and the last 5, as fastai does.
 SKIP_FIRST, SKIP_LAST = 0.1, 5
+NONFINITE = 3
+"""So many losses in a row that are not finite end a sweep or a trial."""
+
 # A fall below this fraction of the loss may come from rounding in float32.
 _ROUNDING = 1e-6
+
+
+# Values further from the median than 6 standard deviations are clipped.
+_FAR = 6.0
+
+
+def median(values: Array) -> float:
+    """Return the median of finite values, sooner than NumPy's for few of them."""
+    ordered = np.sort(values)
+    middle = len(ordered) // 2
+    return float(ordered[middle] + ordered[-1 - middle]) / 2
+
+
+def clipped(values: Array) -> Array:
+    """Return finite values with those far from the median clipped.
+
+    The standard deviation is 1.4826 times the median deviation from the median, which
+    single spikes do not change.
+    """
+    middle = median(values)
+    far = _FAR * 1.4826 * median(np.abs(values - middle))
+    return values.clip(middle - far, middle + far) if far > 0 else values
+
+
+class Mean(NamedTuple):
+    """A mean, its standard error, and the standard deviation of the values."""
+
+    mean: float
+    error: float
+    deviation: float
+
+
+def mean_and_error(values: Array) -> Mean:
+    """Return the mean of clipped values.
+
+    Values that are not finite are left out; all is inf if there are no others.
+    """
+    values = values[np.isfinite(values)]
+    n = len(values)
+    if not n:
+        return Mean(inf, inf, inf)
+    values = clipped(values)
+    mean = float(values.sum()) / n
+    away = values - mean
+    deviation = (float(away @ away) / (n - 1)) ** 0.5 if n > 1 else inf
+    return Mean(mean, deviation / n**0.5, deviation)
 
 
 def few(number: int) -> int:
@@ -24,8 +76,8 @@ def beginning(losses: Array, meant: int) -> tuple[float, float]:
     `meant` other losses.
     """
     first = losses[: few(len(losses))]
-    noise = float(first.std(ddof=1))
-    return float(first.mean()), noise * (1 / len(first) + 1 / meant) ** 0.5
+    mean, _, noise = mean_and_error(first)
+    return mean, noise * (1 / len(first) + 1 / meant) ** 0.5
 
 
 def fall_of_chance(first: float, error: float) -> float:

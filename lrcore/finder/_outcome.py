@@ -20,3 +20,5 @@ class Outcome:
     reason: str
     trial_lrs: Array
     trial_losses: Array
+    trial_steps: Array
+    evaluations: int

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lrcore._shared.foreign import no_optimizer
 from lrcore._shared.html import table
-from lrcore._shared.words import listed, shown
+from lrcore._shared.words import shown
 from lrcore.finder._levels import loss_range
 from lrcore.finder._outcome import Outcome
+from lrcore.finder._ratios import ratios
+from lrcore.finder._trained import Trained
 from lrcore.optimizers.base.optimizer import Optimizer
 
 if TYPE_CHECKING:
@@ -40,9 +41,15 @@ class RangeTest(Outcome):
     reason : str
         The reason for the suggestion; without one, what to change.
     trial_lrs, trial_losses : ndarray of float64
-        The rates of the trials, rising, and the mean loss of each trial's last fifth;
-        infinite if the trial diverged, or if its loss rose when it went on.
+        The rates that raced, rising, and the mean loss of the last fifth of the steps
+        that each has taken; infinite if it diverged.
+    trial_steps : ndarray of int
+        The number of these steps.
+    evaluations : int
+        How many losses the test took.
     """
+
+    _trained: Trained | None = None
 
     def plot(self, path: str | PathLike[str] | None = None) -> Figure:
         """Draw the range test, as `lrcore.plots.range_test` does."""
@@ -58,6 +65,8 @@ class RangeTest(Outcome):
             found.apply(opt)
             for group in opt.param_groups:
                 group["lr"] = Cosine(group["lr"], total=1000).warmup(100)
+
+        The lr of an optimizer of lrcore.torch is set by ``found.apply(opt.core)``.
 
         Raises
         ------
@@ -75,22 +84,76 @@ class RangeTest(Outcome):
         ...     return (W @ W + b @ b) / 2, [W.copy(), b.copy()]
         >>> lrcore.lr_find(opt, loss_and_grad, [0]).apply(opt)
         >>> [round(group["lr"], 3) for group in opt.param_groups]
-        [0.125, 0.012]
+        [0.562, 0.056]
         """
+        rates = self._rates(opt)
+        for group, lr in zip(opt.param_groups, rates, strict=True):
+            set_lr = getattr(group["lr"], "set_lr", None)  # of lrcore.torch
+            if set_lr is None:
+                group["lr"] = lr
+            else:
+                set_lr(lr)
+
+    def adopt(self, opt: Optimizer) -> None:
+        """Go on from where the winner of the race ended, so that its steps count.
+
+        The params, the optimizer's state, its count of steps and its averages, the
+        arrays in `also` and the random generators become what they were after the
+        `trial_steps` steps of the rate nearest to the suggestion, to the bit.  The
+        groups get the rates that `apply` sets.  The batches that it has seen are the
+        first ones of `batches`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for `apply`; and if it is not the optimizer that was tested, or the
+            winner has nothing to adopt: the test had no race or ended early, or the
+            trials ran through a schedule to its end.
+        RuntimeError
+            The optimizer has taken steps since the test, or its params have changed.
+
+        Examples
+        --------
+        >>> import numpy as np, lrcore
+        >>> w = np.ones(2)
+        >>> opt = lrcore.SGD(w)
+        >>> found = lrcore.lr_find(opt, lambda _: (w @ w / 2, w.copy()), [0])
+        >>> found.adopt(opt)
+        >>> opt.t
+        300
+        """
+        rates = self._rates(opt)
+        if self._trained is None:
+            raise ValueError(
+                "adopt: expected the result of a race, found one without a trial that "
+                f"can go on ({self.reason}); use apply, which sets only the rate"
+            )
+        for k, group in enumerate(opt.param_groups):
+            if callable(group["lr"]):
+                raise ValueError(
+                    f"opt: expected a number as the lr of param_groups[{k}], found "
+                    f"{shown(group['lr'])}; use apply"
+                )
+        self._trained.adopt(opt, rates)
+
+    def _rates(self, opt: Optimizer) -> list[float]:
+        """Return the rate that each group is to have, or say why it cannot."""
         kept = ratios(opt)
         if not isfinite(self.suggestion):
             raise ValueError(
                 f"suggestion: expected a rate, found {self.suggestion}: {self.reason}"
             )
         for k, group in enumerate(opt.param_groups):
-            if callable(group["lr"]):
+            if callable(group["lr"]) and not hasattr(group["lr"], "set_lr"):
                 raise ValueError(
                     f"opt: expected a number as the lr of param_groups[{k}], found "
                     f"{shown(group['lr'])}, which the suggestion would replace; set a "
                     "number, apply, and make the schedule of what is set then"
                 )
-        for group, ratio in zip(opt.param_groups, kept, strict=True):
-            group["lr"] = self.suggestion * ratio
+        return [self.suggestion * ratio for ratio in kept]
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_trained": None}  # a copy has nothing to adopt
 
     def __repr__(self) -> str:
         return _text(self)
@@ -108,30 +171,9 @@ class RangeTest(Outcome):
                 ("rules", _rates(self) or "none can read the curve"),
                 ("losses of trials", trials or "none"),
                 ("sweep", f"{len(self.lrs)} rates"),
+                ("evaluations", f"{self.evaluations:,}"),
             ],
         )
-
-
-def ratios(opt: Optimizer) -> list[float]:
-    """Return the ratio of each group's learning rate to the first's, at the next step.
-
-    Raises
-    ------
-    TypeError, ValueError
-        It is no optimizer, or the first group's rate is 0 and there are others.
-    """
-    if not isinstance(opt, Optimizer):
-        raise no_optimizer(opt)
-    now = [float(group.at("lr", opt.t)) for group in opt.param_groups]
-    if len(now) == 1:
-        return [1.0]
-    if not now[0] > 0:
-        raise ValueError(
-            "opt: expected the first group's lr > 0 at the next step, as the others' "
-            f"keep their ratio to it, found [{listed(now)}]; set numbers for the "
-            "range test, and schedules after it"
-        )
-    return [lr / now[0] for lr in now]
 
 
 def _text(test: RangeTest) -> str:
@@ -147,10 +189,11 @@ def _text(test: RangeTest) -> str:
         numbers = f"{test.lrs[i]:>9.2g} {test.losses[i]:>10.4g} {value:>10.4g}"
         lines.append(f"{numbers}  {bar}".rstrip())
     if len(test.trial_lrs):
-        lines += ["", f"{'trial':>9} {'loss':>10}"]
-        for lr, loss in zip(test.trial_lrs, test.trial_losses, strict=True):
+        lines += ["", f"{'trial':>9} {'loss':>10} {'steps':>10}"]
+        tried = zip(test.trial_lrs, test.trial_losses, test.trial_steps, strict=True)
+        for lr, loss, steps in tried:
             mark = "  <" if lr == test.suggestion else ""
-            lines.append(f"{lr:>9.2g} {loss:>10.4g}{mark}")
+            lines.append(f"{lr:>9.2g} {loss:>10.4g} {steps:>10}{mark}")
     lines += ["", _rates(test) or "no rule can read it"]
     verdict = f"suggestion {test.suggestion:.3g}, confidence {test.confidence:.2f}"
     lines += [fill(f"{verdict}: {test.reason}", 80)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from lrcore._shared.types import Array
-from lrcore.finder._curve import places
+from lrcore.finder._curve import Curve, places
 from lrcore.finder._levels import SKIP_FIRST, SKIP_LAST
 
 FEWEST = 20
@@ -19,22 +19,25 @@ FEWEST = 20
 _SLIDE_WIDTH, _SLIDE_SLOPE = 15, 0.005
 
 
-def read(lrs: Array, losses: Array, smoothed: Array) -> dict[str, float]:
-    """Return the rate that each rule suggests; the last loss may not be finite."""
-    finite = int(np.isfinite(losses).sum())
-    return rules(lrs[:finite], smoothed[:finite])
+def readable(sweep: Curve) -> tuple[Array, Array] | None:
+    """Return the rates and smoothed losses that the rules look at; None: too few.
 
-
-def rules(lrs: Array, smoothed: Array) -> dict[str, float]:
-    """Return the rate that each rule suggests; an empty dict for too few points.
-
-    The rules ignore the first 10 % of the points and the last 5, as fastai does.
+    They ignore the first 10 % of the points and the last 5, as fastai does, and losses
+    that are not finite.
     """
+    lrs, losses, smoothed = sweep.arrays
+    finite = np.isfinite(losses)
+    lrs, smoothed = lrs[finite], smoothed[finite]
     first, last = int(len(lrs) * SKIP_FIRST), len(lrs) - SKIP_LAST
-    lrs, smoothed = lrs[first:last], smoothed[first:last]
-    if len(lrs) < FEWEST - SKIP_LAST - int(FEWEST * SKIP_FIRST):
-        return {}
-    return {rule.__name__: rule(lrs, smoothed) for rule in _RULES}
+    if last - first < FEWEST - SKIP_LAST - int(FEWEST * SKIP_FIRST):
+        return None
+    return lrs[first:last], smoothed[first:last]
+
+
+def read(sweep: Curve) -> dict[str, float]:
+    """Return the rate that each rule suggests; an empty dict for too few points."""
+    points = readable(sweep)
+    return {} if points is None else {rule.__name__: rule(*points) for rule in _RULES}
 
 
 def valley(lrs: Array, smoothed: Array) -> float:

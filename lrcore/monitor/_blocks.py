@@ -18,9 +18,15 @@ from lrcore._shared.types import Array
 BLOCKS = 1024
 CHUNK = 256
 
-Step = tuple[float, float, float, float, float, float, float]
-"""Loss, lr, squared norms of gradient, params and update, non-finite elements,
-validation loss (NaN: none)."""
+Series = tuple[float, float, float, float]
+"""Validation loss, entropy, divergence, explained variance (NaN: none)."""
+Step = tuple[
+    float, float, float, float, float, float, float, float, float, float
+]  # fmt: skip
+"""Loss, lr, squared norms of gradient, params and update, non-finite elements; and the
+Series."""
+NUMBERS = 10
+MEASURED = 6  # the numbers before the series
 
 # The columns of a row: sums over its steps, then other values.
 SUMS = (
@@ -28,8 +34,8 @@ SUMS = (
     "measured", "grad_norm", "update_norm", "param_norm", "update_ratio",
 )  # fmt: skip
 FIRST, LEAST, MOST, LAST = range(len(SUMS), len(SUMS) + 4)
-VALIDATION = LAST + 1
-WIDTH = VALIDATION + 1
+VALIDATION = LAST + 1  # the first of the series
+WIDTH = VALIDATION + NUMBERS - MEASURED
 
 
 _NONE = np.zeros((0, WIDTH))
@@ -76,8 +82,8 @@ class Blocks(NamedTuple):
 
     def rows_of(self, steps: Sequence[Step]) -> Array:
         """Return a row for each of the steps that follow these blocks."""
-        given = np.array(steps, float).reshape(-1, 7)
-        loss, lr, g, p, u, bad, validation = given.T
+        given = np.array(steps, float).reshape(-1, NUMBERS)
+        loss, lr, g, p, u, bad = given.T[:MEASURED]
         rows = np.zeros((len(given), WIDTH))
         with np.errstate(all="ignore"):
             column = dict(zip(SUMS, rows.T, strict=False))
@@ -101,7 +107,7 @@ class Blocks(NamedTuple):
         rows[:, FIRST] = np.arange(self.taken + 1, self.taken + len(given) + 1)
         rows[:, LEAST] = rows[:, MOST] = known_loss
         rows[:, LAST] = lr
-        rows[:, VALIDATION] = validation
+        rows[:, VALIDATION:] = given[:, MEASURED:]
         return rows
 
 
@@ -117,10 +123,10 @@ def joined(rows: Array, size: int) -> Array:
     out[:, LEAST] = np.fmin.reduce(groups[:, :, LEAST], axis=1, initial=inf)
     out[:, MOST] = np.fmax.reduce(groups[:, :, MOST], axis=1, initial=-inf)
     out[:, LAST] = groups[:, -1, LAST]
-    out[:, VALIDATION] = groups[:, 0, VALIDATION]
+    out[:, VALIDATION:] = groups[:, 0, VALIDATION:]
     for i in range(1, groups.shape[1]):
-        later = groups[:, i, VALIDATION]
-        np.copyto(out[:, VALIDATION], later, where=~np.isnan(later))
+        later = groups[:, i, VALIDATION:]
+        np.copyto(out[:, VALIDATION:], later, where=~np.isnan(later))
     none = out[:, LEAST] > out[:, MOST]
     out[none, LEAST] = out[none, MOST] = nan
     return out

@@ -28,6 +28,11 @@ def meanwhile(rate: str) -> str:
     return ("while " if rate.startswith("lr =") else "at ") + rate
 
 
+def went(first: float, now: float) -> str:
+    """Return from where to where a loss went."""
+    return f"the loss went from {figure(first)} to {figure(now)}"
+
+
 def fold(now: float, before: float) -> str:
     """Return the factor by which a loss has grown: "12-fold"."""
     if before <= 0 or now / before > 1e6:

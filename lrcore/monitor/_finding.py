@@ -18,6 +18,7 @@ class Finding(NamedTuple):
     evidence : the numbers that show it.
     cause, remedy : the likely cause, and advice.
     rate : its verdict on the learning rate: "too high", "too low" or None.
+    factor : by what the remedy multiplies the learning rate, about; None: by nothing.
 
     ``str(finding)`` is all of this as one sentence.
     """
@@ -30,6 +31,7 @@ class Finding(NamedTuple):
     cause: str
     remedy: str
     rate: Rate | None = None
+    factor: float | None = None
 
     def __str__(self) -> str:
         told = [f"{self.kind} at step {self.step}", self.evidence, self.cause]

@@ -16,9 +16,12 @@ from lrcore.monitor._blocks import (
     FIRST,
     LAST,
     LEAST,
+    MEASURED,
     MOST,
+    NUMBERS,
     SUMS,
     VALIDATION,
+    WIDTH,
     Blocks,
     Step,
     joined,
@@ -39,7 +42,8 @@ class History(NamedTuple):
     grad_norm, update_norm, param_norm, update_ratio : means of what `Report` has; NaN
         without telemetry.
     nonfinite_grads : number of steps with a gradient that was not finite.
-    validation : the last validation loss given in the block; NaN without any.
+    validation, entropy, kl, explained_variance : the last one given in the block; NaN
+        without any.
     """
 
     step: Array
@@ -57,6 +61,9 @@ class History(NamedTuple):
     update_ratio: Array
     nonfinite_grads: Array
     validation: Array
+    entropy: Array
+    kl: Array
+    explained_variance: Array
 
 
 class Recorder:
@@ -93,15 +100,15 @@ class Recorder:
             return Recorder(self._blocks, recent, self._late)
         return Recorder(self._blocks.followed_by(self._rows_of(recent)))
 
-    def validation(self, value: float) -> None:
-        """Record a validation loss with the last step.
+    def with_validation(self, value: float) -> Recorder:
+        """Return a recorder with a validation loss of the last step.
 
         If that step is in the blocks already, it is recorded with the next one.
         """
-        if self.recent:
-            self.recent[-1] = (*self.recent[-1][:-1], value)
-        else:
-            self._late = value
+        if not self.recent:
+            return Recorder(self._blocks, (), value)
+        last = _validated(self.recent[-1], value)
+        return Recorder(self._blocks, [*self.recent[:-1], last], self._late)
 
     def _rows_of(self, recent: list[Step]) -> Array:
         rows = self._blocks.rows_of(recent)
@@ -137,21 +144,28 @@ class Recorder:
                 lr=rows[:, LAST],
                 nonfinite_grads=c["nonfinite_grads"],
                 validation=rows[:, VALIDATION],
+                entropy=rows[:, VALIDATION + 1],
+                kl=rows[:, VALIDATION + 2],
+                explained_variance=rows[:, VALIDATION + 3],
                 **norms,
             )
 
     def state_dict(self) -> dict[str, Any]:
         """Return what `restored` takes."""
-        blocks, steps = self._blocks, np.array(self.recent, float).reshape(-1, 7)
-        known = {i: x for i, x in enumerate(steps[:, 6].tolist()) if not isnan(x)}
+        blocks = self._blocks
+        steps = np.array(self.recent, float).reshape(-1, NUMBERS)
+        known = {
+            i: x for i, x in enumerate(steps[:, MEASURED].tolist()) if not isnan(x)
+        }
         if not isnan(self._late):
             known.setdefault(0, self._late)
         return {
             "rows": blocks.rows.copy(),
             "pending": blocks.pending.copy(),
-            "recent": steps[:, :6].copy(),
+            "recent": steps[:, :MEASURED].copy(),
             "before": np.array(blocks.before),
             "validation": np.array([*known.items()], float).reshape(-1, 2),
+            "series": _sparse(steps[:, MEASURED + 1 :]),
         }
 
     @classmethod
@@ -164,6 +178,8 @@ class Recorder:
             `saved` is not from `state_dict`.
         """
         wanted = cls().state_dict()
+        if isinstance(saved, Mapping) and saved.keys() == wanted.keys() - {"series"}:
+            saved = _with_series(saved)
         if not isinstance(saved, Mapping) or saved.keys() != wanted.keys():
             raise ValueError(
                 f"recorder: expected a dict of {list(wanted)}, found {kind(saved)}"
@@ -174,17 +190,19 @@ class Recorder:
         }
         rows, pending = given["rows"].copy(), given["pending"].copy()
         stride = _stride(rows[:, 0], pending[:, 0])
-        recent = [(*step, nan) for step in given["recent"].tolist()]
+        last = max(len(given["recent"]) - 1, 0)
+        for name in ("validation", "series"):
+            places = given[name][:, 0]
+            if not ((places >= 0) & (places <= last)).all():
+                raise ValueError(
+                    f"recorder: {name}: expected places from 0 to {last}, found others"
+                )
+        recent = _steps(given["recent"], given["series"])
         places, values = given["validation"].T
-        last = max(len(recent) - 1, 0)
-        if not ((places >= 0) & (places <= last)).all():
-            raise ValueError(
-                f"recorder: validation: expected places from 0 to {last}, found others"
-            )
         late = nan
         for place, value in zip(places.tolist(), values.tolist(), strict=True):
             if recent:
-                recent[int(place)] = (*recent[int(place)][:-1], value)
+                recent[int(place)] = _validated(recent[int(place)], value)
             else:
                 late = value
         before = float(given["before"][0]), float(given["before"][1])
@@ -193,7 +211,42 @@ class Recorder:
 
 
 # The most rows of each entry of `Recorder.state_dict`.
-_MOST_ROWS = (BLOCKS, 1, CHUNK - 1, 2, CHUNK)
+_MOST_ROWS = (BLOCKS, 1, CHUNK - 1, 2, CHUNK, CHUNK)
+
+
+def _validated(step: Step, value: float) -> Step:
+    """Return a step with another validation loss."""
+    loss, lr, g, p, u, bad, _, entropy, kl, explained = step
+    return loss, lr, g, p, u, bad, value, entropy, kl, explained
+
+
+def _sparse(series: Array) -> Array:
+    """Return the rows that are not all NaN, after their places."""
+    places = np.flatnonzero(~np.isnan(series).all(axis=1))
+    return np.column_stack([places, series[places]])
+
+
+def _steps(measured: Array, series: Array) -> list[Step]:
+    """Return recent steps from what is saved of them."""
+    steps = np.full((len(measured), NUMBERS), nan)
+    steps[:, :MEASURED] = measured
+    steps[series[:, 0].astype(int), MEASURED + 1 :] = series[:, 1:]
+    return list(map(tuple, steps.tolist()))
+
+
+def _with_series(saved: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a recorder without series saved, with series that are empty.
+
+    Earlier versions had none.
+    """
+    wider = {
+        name: np.column_stack([rows, np.full((len(rows), WIDTH - VALIDATION - 1), nan)])
+        for name in ("rows", "pending")
+        if isinstance(rows := saved[name], np.ndarray)
+        and rows.ndim == 2
+        and rows.shape[1] == VALIDATION + 1
+    }
+    return {**saved, **wider, "series": np.zeros((0, NUMBERS - MEASURED))}
 
 
 def _stride(full: Array, pending: Array) -> int:

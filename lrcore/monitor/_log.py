@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import isnan, sqrt
 
-from lrcore._shared.domains import FUNCTION, real
+from lrcore._shared.domains import FUNCTION
 from lrcore.monitor._blocks import Step
 from lrcore.monitor._finding import Finding
-from lrcore.monitor._history import Recorder
 from lrcore.optimizers.base.report import ratio
+
+SERIES = ("entropy", "kl", "explained_variance")
 
 Log = Callable[[int, dict[str, float], list[Finding]], object]
 
@@ -18,8 +19,6 @@ class Logs:
     """The part of `Monitor` that has a log, and the attributes it needs."""
 
     _log: Log | None
-    _recorder: Recorder
-    _sign: float
 
     @property
     def log(self) -> Log | None:
@@ -29,21 +28,6 @@ class Logs:
     @log.setter
     def log(self, function: Log | None) -> None:
         self._log = checked(function)
-
-    def validation(self, loss: float) -> None:
-        """Record a validation loss with the last step, as `update` does.
-
-        The log is passed that step's number, and the validation loss alone.
-
-        Raises
-        ------
-        TypeError
-            The loss is no number.
-        """
-        loss = real("loss", loss, "a number")
-        self._recorder.validation(self._sign * loss)
-        if self._log is not None:
-            self._log(self._recorder.steps, {"validation": loss}, [])
 
 
 def checked(function: Log | None) -> Log | None:
@@ -57,7 +41,7 @@ def numbers(step: Step, sign: float, validated: bool) -> dict[str, float]:
     sign : -1 if the optimizer maximizes; the losses are passed as the caller gave them.
     validated : whether the step has a validation loss, which may be NaN.
     """
-    loss, lr, grads, params, updates, bad, validation = step
+    loss, lr, grads, params, updates, bad, validation, *series = step
     named = {"loss": sign * loss}
     if validated:
         named["validation"] = sign * validation
@@ -70,4 +54,7 @@ def numbers(step: Step, sign: float, validated: bool) -> dict[str, float]:
         named["param_norm"] = param_norm
         named["update_ratio"] = ratio(update_norm, param_norm)
         named["nonfinite"] = float(bad)
+    for name, value in zip(SERIES, series, strict=True):
+        if not isnan(value):
+            named[name] = value
     return named

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isnan
 
 import numpy as np
 
-from lrcore.monitor._figures import figure
+from lrcore.monitor._figures import figure, last_step
 from lrcore.monitor._finding import Finding
-from lrcore.monitor._summary import BARELY, ENOUGH, PARTS, Summary, median
+from lrcore.monitor._history import History
+from lrcore.monitor._summary import PARTS, Summary, median
+from lrcore.monitor._validated import OVERFITS, SINCE
+from lrcore.monitor._windows import Windows
 
 TURNS = 0.85  # share of steps at which the loss turns; it is 2/3 for pure noise
 RATIOS = (1e-7, 0.3)  # bounds of the update-to-weight ratio; about 1e-3 is usual
 EXPLODES, VANISHES = 100.0, 1e-5  # gradient norm over the norm at first
-OVERFITS = 0.2  # share of the validation loss's descent that was lost again
 
 
 def oscillating(run: Summary) -> Iterator[Finding]:
     """Find a loss that goes up and down from step to step."""
     half = run.history.turns[len(run.history.step) // 2 :]
     turns = float(half.mean())
-    if turns > TURNS and run.noise > 0.01 * abs(run.level):
+    if turns > TURNS and run.noise > 0.01 * min(run.scale, abs(run.level)):
         yield Finding(
             "oscillating", "warning", run.step, run.since(PARTS // 2),
             f"the loss turned in {100 * turns:.0f} % of the steps (of noise, in 67 %), "
             f"by {figure(run.noise, 2)} each, about {figure(run.level)}, at {run.lr}",
             "each step overshoots the minimum along some direction",
-            "lower the learning rate about 2 times",
+            "go on while the loss falls; a learning rate that falls (a schedule) ends "
+            "it",
         )  # fmt: skip
 
 
@@ -44,15 +48,16 @@ def ratio(run: Summary) -> Iterator[Finding]:
             f"each step changes the parameters by {figure(now, 2)} of their norm, "
             f"where about 1e-3 is usual, at {run.lr}",
             "the learning rate is high for parameters of this size",
-            "lower it, or check the scale of the parameters' initial values",
+            "check the scale of the parameters' initial values, and whether the loss "
+            "still falls",
         )  # fmt: skip
-    elif now < low and run.drop < ENOUGH:
+    elif now < low and run.little:
         yield Finding(
             "update ratio", "warning", run.step, run.since(PARTS * 3 // 4),
             f"each step changes the parameters by {figure(now, 2)} of their norm, "
             f"where about 1e-3 is usual, at {run.lr}",
             "the learning rate is low for parameters of this size",
-            "raise it, or check the scale of the loss",
+            "check the scale of the loss and of the parameters' initial values",
         )  # fmt: skip
 
 
@@ -69,15 +74,16 @@ def gradients(run: Summary) -> Iterator[Finding]:
         yield Finding(
             "gradient exploding", "warning", run.step, run.since(1), figures,
             "the parameters went where the loss is steep",
-            "clip gradients (clip_norm), and lower the learning rate",
+            "follow the finding on the learning rate; where there is none, nothing has "
+            "to be done",
         )  # fmt: skip
-    elif now < VANISHES * before and run.drop < ENOUGH:
+    elif now < VANISHES * before and run.little:
         yield Finding(
             "gradient vanishing", "warning", run.step, run.since(1),
-            f"{figures}, while {100 * max(run.drop, 0):.0f} % of the first loss is "
-            "gone",
+            f"{figures}, while {run.went}",
             "units that are saturated or dead pass no gradient on",
-            "start anew with a lower learning rate, or other initial values",
+            "look at which units these are, and at the initial values; a lower rate "
+            "alone may not help",
         )  # fmt: skip
 
 
@@ -88,16 +94,33 @@ def plateau(run: Summary) -> Iterator[Finding]:
         return  # the schedule has ended the descent
     half = run.levels[PARTS // 2 :]
     descent = run.first - float(run.levels.min())
-    slack = 3 * run.error + min(0.005 * descent, 0.1 * abs(run.level))
-    if run.drop > BARELY and float(half[:3].mean() - half[-3:].mean()) < slack:
+    slack = 0.005 * descent
+    if not isnan(run.drop):  # it may go on towards 0
+        slack = min(slack, 0.1 * abs(run.level))
+    slack += 3 * run.error
+    if run.fell and float(half[:3].mean() - half[-3:].mean()) < slack:
         since = run.since(PARTS // 2)
         yield Finding(
             "plateau", "info", run.step, since,
             f"the loss is about {figure(run.level)} since step {since}, after "
             f"{figure(run.first)} at first",
             "it has converged, or noise of this learning rate keeps it from going on",
-            "lower the learning rate, or stop",
+            "stop, or try a lower learning rate from here on: in about half of such "
+            "runs, the loss falls further",
         )  # fmt: skip
+
+
+def shifted(windows: Windows, history: History) -> Finding:
+    """Return the finding of a shift of the data."""
+    return Finding(
+        "data shift", "warning", last_step(history), windows.shift,
+        f"the loss rose from {figure(windows.before)} to {figure(windows.after)} in "
+        f"one step, {windows.shift}, though neither the rate nor the updates before it "
+        "had grown",
+        "the data have changed",
+        "look at the data from that step on; the learning rate is judged anew since "
+        "then",
+    )  # fmt: skip
 
 
 def overfitting(run: Summary) -> Iterator[Finding]:
@@ -111,7 +134,7 @@ def overfitting(run: Summary) -> Iterator[Finding]:
     lost = now - values[best]
     noise = median(abs(np.diff(values)))
     if (
-        best < len(values) - 3
+        best < len(values) - SINCE
         and lost > OVERFITS * (values[0] - values[best]) + 3 * noise
     ):
         since = int(run.history.step[given[best]])

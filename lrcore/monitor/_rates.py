@@ -7,26 +7,36 @@ from math import isnan, log10
 
 import numpy as np
 
-from lrcore.monitor._figures import figure, fold, last_step, meanwhile, rate_in_words
+from lrcore.monitor._figures import (
+    figure,
+    fold,
+    last_step,
+    meanwhile,
+    rate_in_words,
+)
 from lrcore.monitor._finding import Finding
 from lrcore.monitor._history import History
-from lrcore.monitor._summary import BARELY, ENOUGH, LEAP, Summary
+from lrcore.monitor._scores import HIGH, HIGH_BY_LOSS, LOW, LOW_BY_LOSS, numbers
+from lrcore.monitor._summary import ERRORS, Summary, scale
+from lrcore.monitor._windows import Windows
 
 # More than half of the last 16 losses have to be non-finite, so that a single bad batch
 # does not count.
 LASTS = 16
-# If the loss leapt, the rate is too high if less than 30 % of the first loss is gone.
-SOME = 0.3
 # A loss explodes if 4 blocks in a row rise and are above 1,000 times the first loss.
 EXPLODED, SURGE = 1e3, 4
-# A run has levelled off if less than 30 % of its descent was in its second half (of a
-# loss that falls along a straight line, 50 % is).
-STEADY = 0.3
+# From a level 10 times the first loss on, a run has diverged, whatever else it did.
+TENFOLD = 10.0
+# If half of the way to the floor is done, the rate is neither too high nor too low.
+HALF = 0.5
+# By what remedies multiply a rate that is too high: where the loss grew or leapt, and
+# else.  `python bench/remedies.py` measures what they do.
+MUCH_LOWER, LOWER = 0.1, 1 / 3
 # The path is the sum of the norms of all updates, over the largest norm of the params.
-# From 1 on the params have moved; from 2 on, without a descent, they have wandered.
-MOVED, WANDERED = 1.0, 2.0
-# If early updates are 2 % of the params' norm or more, the rate is not too low.
-HASTY = 0.02
+# Above 1, the steps were long enough to get anywhere; params that grow from near 0 are
+# their updates, so their growth is allowed besides.  A loss that does not fall shows
+# short steps only if the path is below 0.3; without one, if 5 % of it is gone at most.
+ANYWHERE, FEW, BARELY = 1.0, 0.3, 0.05
 
 
 def nonfinite(history: History) -> Iterator[Finding]:
@@ -46,9 +56,9 @@ def nonfinite(history: History) -> Iterator[Finding]:
             f"the loss is infinite or NaN since about step {since}{told}, "
             f"{meanwhile(rate_in_words(history))}",
             "the run diverged until numbers overflowed, if its data are finite",
-            "go back to parameters from before, lower the learning rate about 10 "
-            "times, and clip gradients (clip_norm) or skip such steps (skip_nonfinite)",
-            "too high",
+            "go back to parameters from before, and lower the learning rate about 10 "
+            "times; again, until losses stay finite",
+            "too high", MUCH_LOWER,
         )  # fmt: skip
         return
     gradients = history.nonfinite_grads.sum()
@@ -67,93 +77,136 @@ def nonfinite(history: History) -> Iterator[Finding]:
 def exploding(history: History, first: float) -> Iterator[Finding]:
     """Find a loss that grows so fast that its medians over the run come too late."""
     recent = history.loss[-SURGE:]
-    if len(recent) < SURGE or not first:
+    if len(recent) < SURGE or not np.isfinite(recent).all():
         return
-    if (recent > EXPLODED * abs(first)).all() and (np.diff(recent) > 0).all():
-        k = int(np.nanargmin(history.loss))
+    k = int(np.nanargmin(history.loss))
+    large = scale(first, float(history.loss[k]), 0.0)
+    if (recent - first > EXPLODED * large).all() and (np.diff(recent) > 0).all():
         since = int(history.step[k])
         yield Finding(
             "diverging", "error", last_step(history), since,
             f"the loss grew {fold(recent[-1], history.loss[k])} since step {since} "
             f"{meanwhile(rate_in_words(history))}",
             "the steps are longer than the curvature of the loss allows",
-            "lower the learning rate about 10 times, or warm up",
-            "too high",
+            "lower the learning rate about 10 times",
+            "too high", MUCH_LOWER,
         )  # fmt: skip
 
 
-def rate(run: Summary) -> Iterator[Finding]:
-    """Find a rate that is too high or too low."""
-    moved = not run.path < MOVED  # true if the path is not known
-    thrown = run.drop < SOME and run.peak > LEAP
-    wandered = run.drop < BARELY and run.path > WANDERED
-    if moved and not run.descends and (thrown or wandered):
+def risen(windows: Windows, history: History) -> Iterator[Finding]:
+    """Find a loss that rises late in a run, before its levels show it."""
+    if windows.risen:
+        yield Finding(
+            "rising", "error", last_step(history), windows.at,
+            f"the median loss of 32 steps rose from {figure(windows.best)} about step "
+            f"{windows.at} to {figure(windows.now)}, and stays there, "
+            f"{meanwhile(rate_in_words(history))}",
+            "the learning rate has become too high for where the parameters are",
+            f"go back to parameters from about step {windows.at}, and lower the "
+            "learning rate about 3 times",
+            "too high", LOWER,
+        )  # fmt: skip
+
+
+def rate(run: Summary, ahead: float = 1.0, unseen: int = 0) -> Iterator[Finding]:
+    """Find a rate that is too high or too low.
+
+    ahead : how many times as long as now the run will be at its end.
+    unseen : the number of steps before the first that was recorded.
+    """
+    grown = run.level - run.first > (TENFOLD - 1) * run.scale
+    if grown or _long(run):
         yield _too_high(run)
-        return
-    levelled = moved and run.late < STEADY and run.drop > BARELY / 2
-    hasty = run.stride >= HASTY
-    calm = run.levels.max() < LEAP * run.first
-    if run.drop < ENOUGH and calm and not levelled and not hasty:
+    elif not unseen and may_be_short(run, run.path * ahead) and _short(run, ahead):
         yield _too_low(run)
+
+
+def _long(run: Summary) -> bool:
+    """Whether the steps are too long."""
+    weights = HIGH_BY_LOSS if isnan(run.path) else HIGH
+    return not run.drop > HALF and weights.of(numbers(run)) > 0
+
+
+def may_be_short(run: Summary, path: float) -> bool:
+    """Whether a higher rate may be advised at all.
+
+    Not after a leap, nor where updates add up to more than the params, nor where more
+    than half of the way to the floor is done.  Where the updates are not known, any
+    spike may have been a leap, and a loss below 0 tells too little.
+    """
+    anywhere = ANYWHERE + max(run.growth, 0.0)
+    if run.leapt or path > anywhere or run.drop > HALF:
+        return False
+    return not (isnan(path) and (run.spiked or isnan(run.drop)))
+
+
+def _short(run: Summary, ahead: float) -> bool:
+    """Whether the steps are too short."""
+    by_loss, path = isnan(run.path), run.path * ahead
+    if not run.fell:
+        return run.drop < BARELY if by_loss else path < FEW
+    found = numbers(run)
+    found["path"] += log10(ahead)
+    return (LOW_BY_LOSS if by_loss else LOW).of(found) > 0
 
 
 def _too_high(run: Summary) -> Finding:
     lowest = int(run.levels.argmin())
     grown = run.level - run.levels[lowest]
-    if run.level > run.first and grown > 5 * run.error:
+    if run.level > run.first and grown > ERRORS * run.error:
         since = run.since(lowest)
         return Finding(
             "diverging", "error", run.step, since,
             f"the loss grew {fold(run.level, run.levels[lowest])} since step {since} "
             f"{meanwhile(run.lr)}",
             "the steps are longer than the curvature of the loss allows",
-            "lower the learning rate about 3 times, or warm up",
-            "too high",
+            "lower the learning rate about 10 times",
+            "too high", MUCH_LOWER,
         )  # fmt: skip
-    if run.peak > LEAP:
+    if run.leapt:
         at = int(run.history.step[np.nanargmax(run.history.high)])
         return Finding(
             "unstable", "error", run.step, at,
-            f"the loss leapt to {figure(run.peak)} times its first value about step "
-            f"{at}, and {100 * max(run.drop, 0):.0f} % of that value is gone now, at "
-            f"{run.lr}",
+            f"the loss leapt to {figure(np.nanmax(run.history.high))} about step {at}; "
+            f"{run.went}, at {run.lr}",
             "early steps threw the parameters where there is little to descend",
-            "start anew with a learning rate about 3 times lower, or warm up",
-            "too high",
+            "start anew with a learning rate about 10 times lower",
+            "too high", MUCH_LOWER,
         )  # fmt: skip
+    moved = "" if isnan(run.path) else (
+        f"the updates add up to {figure(run.path)} times the norm of the parameters, "
+        "and "
+    )  # fmt: skip
     return Finding(
         "no descent", "error", run.step, int(run.history.step[0]),
-        f"the updates add up to {figure(run.path)} times the norm of the parameters, "
-        f"and {100 * max(run.drop, 0):.0f} % of the first loss is gone, at {run.lr}",
+        f"{moved}{run.went}, at {run.lr}",
         "the steps lead back and forth instead of down",
         "lower the learning rate about 3 times",
-        "too high",
+        "too high", LOWER,
     )  # fmt: skip
 
 
 def _too_low(run: Summary) -> Finding:
-    descent = run.first - run.level
     moved = "" if isnan(run.path) else (
         f" (the updates add up to {figure(run.path, 2)} times the norm of the "
         "parameters)"
     )  # fmt: skip
-    remedy = "raise the learning rate"
+    remedy, factor = "raise the learning rate", None
     if run.path != 0:
         decades = 1.0 if isnan(run.path) else -log10(run.path)
-        remedy += f" about {10.0 ** min(max(round(decades), 0.5), 3):.0f} times"
-    if descent < 5 * run.error or run.drop < BARELY / 2:
+        factor = 10.0 ** min(max(round(decades), 0.5), 3)
+        remedy += f" about {factor:.0f} times"
+    if not run.fell or run.drop < BARELY:
         return Finding(
             "flat", "warning", run.step, int(run.history.step[0]),
-            f"{100 * max(run.drop, 0):.1f} % of the first loss is gone after "
-            f"{run.taken} steps at {run.lr}{moved}",
+            f"{run.went} in {run.taken} steps at {run.lr}{moved}",
             "the steps are too short to get anywhere",
-            remedy, "too low",
+            remedy, "too low", factor,
         )  # fmt: skip
     return Finding(
         "slow", "warning", run.step, int(run.history.step[0]),
-        f"{100 * run.drop:.0f} % of the first loss is gone after {run.taken} steps at "
-        f"{run.lr}, and the second half of them did {100 * run.late:.0f} % of "
-        f"that{moved}",
+        f"{run.went} in {run.taken} steps at {run.lr}, and the second half of them "
+        f"did {100 * run.late:.0f} % of that{moved}",
         "it descends steadily, by steps shorter than they could be",
-        remedy + ", or train longer", "too low",
+        remedy + ", or train longer", "too low", factor,
     )  # fmt: skip

@@ -6,10 +6,12 @@ from os import PathLike
 from typing import TYPE_CHECKING, Literal
 
 from lrcore._shared.html import table
-from lrcore.monitor._diagnosis import diagnose, judged, nothing_wrong
+from lrcore.monitor._diagnosis import Watched, diagnose, judged, nothing_wrong, since
 from lrcore.monitor._finding import Finding, Rate
 from lrcore.monitor._history import History
+from lrcore.monitor._known import Known
 from lrcore.monitor._resume import Resumable
+from lrcore.monitor._windows import Windows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,6 +22,8 @@ class Results(Resumable):
 
     _first: float
     _begin: int
+    _windows: Windows
+    _known: Known
 
     @property
     def history(self) -> History:
@@ -32,11 +36,9 @@ class Results(Resumable):
         If there are none, the only one is of the kind "healthy", or "unknown" if fewer
         than 40 steps were taken (since the last rollback).
         """
-        history = self._since_rollback()
-        found = diagnose(history, self._first)
-        return found or [
-            nothing_wrong(self.history, self._first, judged(history, self._first))
-        ]
+        watched = self._watched()
+        found = diagnose(watched)
+        return found or [nothing_wrong(watched, self.history, judged(watched))]
 
     def rate(self) -> Rate | Literal["fine", "unknown"]:
         """Return the verdict of `diagnose` on the learning rate.
@@ -50,7 +52,7 @@ class Results(Resumable):
         rates = [finding.rate for finding in self.diagnose() if finding.rate]
         if rates:
             return rates[0]
-        return "fine" if judged(self._since_rollback(), self._first) else "unknown"
+        return "fine" if judged(self._watched()) else "unknown"
 
     def _all(self) -> list[Finding]:
         """Return the findings so far, and those that hold if the run ends now."""
@@ -90,9 +92,11 @@ class Results(Resumable):
         return table("Monitor", rows)
 
     def _since_rollback(self) -> History:
-        history = self._recorder.history()
-        k = int(history.step.searchsorted(self._begin, "right"))
-        return History(*(values[k:] for values in history))
+        return since(self._recorder.history(), self._begin + 1)
+
+    def _watched(self) -> Watched:
+        history = self._since_rollback()
+        return Watched(history, self._first, self._windows, self._known)
 
     def _diagnosed(self) -> list[Finding]:
-        return diagnose(self._since_rollback(), self._first)
+        return diagnose(self._watched())

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from lrcore._core import Commit
-from lrcore._shared.domains import real, steps
+from lrcore._shared.domains import POSITIVE, real, steps
+from lrcore._shared.types import Array
 from lrcore._shared.words import kind, listed, shown
 from lrcore.monitor._finding import Finding
 from lrcore.monitor._history import Recorder
+from lrcore.monitor._known import Known
 from lrcore.monitor._reading import Read, reader
 from lrcore.monitor._rollback import Rollback
+from lrcore.monitor._validated import Validated
+from lrcore.monitor._windows import Windows
 from lrcore.optimizers.base.optimizer import Optimizer
 
 _FLOATS, _COUNTS = ("first", "alarm"), ("due", "quiet", "begin")
 """Attributes of a monitor, without their underscore, that a saved dict has."""
+_LATER = ("unseen", "windows", "validated")
+"""Entries that earlier versions did not save: a monitor goes on without them."""
 
 _COUNT = steps(0)
 
@@ -31,6 +39,9 @@ class Resumable:
     findings: list[Finding]
     _recorder: Recorder
     _rollback: Rollback | None
+    _known: Known
+    _windows: Windows
+    _validated: Validated
     _seen: dict[str, int]
     _told: set[str]
     _read: Callable[[], Read] | None
@@ -47,6 +58,9 @@ class Resumable:
             "told": sorted(self._told),
             "recorder": self._recorder.state_dict(),
             "rollback": self._rollback.state_dict() if self._rollback else None,
+            "unseen": self._known.unseen,
+            "windows": np.array(self._windows, float),
+            "validated": np.array(self._validated, float),
         }
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
@@ -70,7 +84,7 @@ class Resumable:
         >>> after.history.loss
         array([2.])
         """
-        new, commit = _checked(saved, self.state_dict().keys()), Commit()
+        new, commit = _checked(saved, self.state_dict()), Commit()
         if self._rollback:
             self._rollback.load(saved["rollback"], new.recorder.steps, commit)
         for name, value in new.numbers.items():
@@ -79,6 +93,9 @@ class Resumable:
         commit.set(self, "_recorder", new.recorder)
         commit.set(self, "_seen", new.seen)
         commit.set(self, "_told", new.told)
+        commit.set(self, "_known", self._known._replace(unseen=new.unseen))
+        commit.set(self, "_windows", new.windows)
+        commit.set(self, "_validated", new.validated)
         commit.set(self, "_room", 0)
         commit.make()
 
@@ -102,9 +119,12 @@ class _Resumed(NamedTuple):
     seen: dict[str, int]
     told: set[str]
     recorder: Recorder
+    unseen: int
+    windows: Windows
+    validated: Validated
 
 
-def _checked(saved: Any, wanted: Collection[str]) -> _Resumed:
+def _checked(saved: Any, wanted: Mapping[str, Any]) -> _Resumed:
     """Return the contents of what ``Monitor.state_dict`` returned.
 
     Raises
@@ -112,7 +132,9 @@ def _checked(saved: Any, wanted: Collection[str]) -> _Resumed:
     TypeError, ValueError
         It is something else; the message names the entry.
     """
-    if not isinstance(saved, Mapping) or saved.keys() != wanted:
+    if isinstance(saved, Mapping) and saved.keys() == wanted.keys() - {*_LATER}:
+        saved = {**saved, "unseen": 0, "windows": _NO_WINDOWS, "validated": _NONE}
+    if not isinstance(saved, Mapping) or saved.keys() != wanted.keys():
         raise ValueError(f"saved: expected {list(wanted)}, found {shown(saved)}")
     numbers = {name: real(name, saved[name], "a number") for name in _FLOATS}
     for name in _COUNTS:
@@ -133,12 +155,30 @@ def _checked(saved: Any, wanted: Collection[str]) -> _Resumed:
         {k: _COUNT.check("seen", step) for k, step in seen.items()},
         set(told),
         Recorder.restored(saved["recorder"]),
+        _COUNT.check("unseen", saved["unseen"]),
+        Windows.restored(_numbers("windows", saved["windows"], _NO_WINDOWS)),
+        Validated.restored(_numbers("validated", saved["validated"], _NONE)),
     )
 
 
+_NO_WINDOWS, _NONE = np.array(Windows(), float), np.array(Validated(), float)
+
+
+def _numbers(name: str, saved: Any, like: Array) -> Array:
+    """Check a saved array of as many float64 numbers as another has."""
+    if (
+        isinstance(saved, np.ndarray)
+        and saved.dtype == np.float64
+        and saved.shape == like.shape
+    ):
+        return saved
+    raise ValueError(f"{name}: expected an array of state_dict, found {shown(saved)}")
+
+
 def _finding(name: str, values: Any) -> Finding:
-    """Return a finding from its saved fields."""
-    if not isinstance(values, (list, tuple)) or len(values) != len(Finding._fields):
+    """Return a finding from its saved fields; earlier versions had no factor."""
+    all_or_old = (len(Finding._fields), len(Finding._fields) - 1)
+    if not isinstance(values, (list, tuple)) or len(values) not in all_or_old:
         raise TypeError(
             f"{name}: expected the values of {listed(Finding._fields, str)}, found "
             f"{shown(values)}"
@@ -153,4 +193,6 @@ def _finding(name: str, values: Any) -> Finding:
         raise ValueError(f"{name}: expected a finding, found {shown(values)}")
     step = _COUNT.check(f"{name}: step", finding.step)
     since = _COUNT.check(f"{name}: since", finding.since)
+    if finding.factor is not None:
+        POSITIVE.check(f"{name}: factor", finding.factor)
     return finding._replace(step=step, since=since)

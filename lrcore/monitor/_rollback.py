@@ -1,4 +1,4 @@
-"""Rolling a run back to an earlier step, at half the learning rate."""
+"""Rolling a run back to an earlier step, at a lower learning rate."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lrcore._core import Commit, Lock
 from lrcore._shared import arrays
 from lrcore._shared.also import Also, same
 from lrcore._shared.arrays import bare
-from lrcore._shared.domains import steps
+from lrcore._shared.domains import SHARE, steps
 from lrcore._shared.trees import Place
 from lrcore._shared.types import Array
 from lrcore._shared.words import shown
@@ -21,7 +21,7 @@ _COUNT = steps(0)
 
 class _Kept(NamedTuple):
     step: int
-    halvings: int
+    scale: float  # by which the rates had been multiplied by then
     params: list[Array]
     also: list[Array]
     state: Any  # the optimizer's state_dict
@@ -31,7 +31,7 @@ class Rollback:
     """Keeps copies of an optimizer and its params, and sets both back to them."""
 
     def __init__(self, opt: Optimizer, most: int, also: Also) -> None:
-        self._opt, self._left, self._halvings = opt, most, 0
+        self._opt, self._left, self._scale = opt, most, 1.0
         self._also = also
         self._kept: list[_Kept] = [self._now(0)]  # at most two, the older first
 
@@ -48,7 +48,7 @@ class Rollback:
         """Return copies of the params and the state as they are now, after a step."""
         return _Kept(
             step,
-            self._halvings,
+            self._scale,
             [p.copy("K") for p in self._params],
             self._also.copies(),
             self._opt.state_dict(),
@@ -58,10 +58,12 @@ class Rollback:
         """Let a commit keep the params and the state as they are now, after a step."""
         commit.set(self, "_kept", [*self._kept[-1:], self._now(step)])
 
-    def back(self, since: int, commit: Commit) -> int | None:
-        """Let a commit set everything back to a step before `since`, at half the rate.
+    def back(self, since: int, factor: float, commit: Commit) -> int | None:
+        """Let a commit set everything back to a step before `since`.
 
-        Return that step, or None if no rollback is left.
+        The rates, as they were there, are multiplied by the factor, and by those of
+        earlier rollbacks that came after that step.  Return that step, or None if no
+        rollback is left.
 
         Raises
         ------
@@ -79,11 +81,11 @@ class Rollback:
         for leaf in leaves:
             arrays.writable(Place("params", leaf), leaf.array)
         self._also.check_writable()
-        halvings = self._halvings + 1
-        groups, factor = kept.state["param_groups"], 0.5 ** (halvings - kept.halvings)
-        halved = {**kept.state, "param_groups": rates.multiplied(groups, factor)}
+        scale, groups = self._scale * factor, kept.state["param_groups"]
+        lower = rates.multiplied(groups, scale / kept.scale)
+        state = {**kept.state, "param_groups": lower}
         checkpoint.add(
-            self._opt, commit, halved, strict=True, match="place", hyper="saved"
+            self._opt, commit, state, strict=True, match="place", hyper="saved"
         )
         for leaf, copy in zip(leaves, kept.params, strict=True):
             commit.copy(leaf.array, copy)
@@ -91,14 +93,14 @@ class Rollback:
             commit.copy(array, copy)
         commit.set(self, "_left", self._left - 1)
         commit.set(self, "_kept", [kept])
-        commit.set(self, "_halvings", halvings)
+        commit.set(self, "_scale", scale)
         return kept.step
 
     def state_dict(self) -> dict[str, Any]:
         """Return what `load` takes; its arrays are not copied."""
         return {
             "left": self._left,
-            "halvings": self._halvings,
+            "scale": self._scale,
             "kept": [kept._asdict() for kept in self._kept],
         }
 
@@ -116,13 +118,11 @@ class Rollback:
         if saved is None:
             commit.set(self, "_kept", [self._now(step)])
             return
-        wanted = self.state_dict().keys()
+        saved, wanted = _scaled(saved), self.state_dict().keys()
         if not isinstance(saved, Mapping) or saved.keys() != wanted:
             raise ValueError(f"rollback: expected {list(wanted)}, found {shown(saved)}")
-        left, halvings = (
-            _COUNT.check(f"rollback: {name}", saved[name])
-            for name in ("left", "halvings")
-        )
+        left = _COUNT.check("rollback: left", saved["left"])
+        scale = SHARE.check("rollback: scale", saved["scale"])
         kept = saved["kept"]
         if not isinstance(kept, (list, tuple)) or not 1 <= len(kept) <= 2:
             raise ValueError(
@@ -130,20 +130,32 @@ class Rollback:
             )
         own = [self._of(f"rollback: kept[{k}]", one) for k, one in enumerate(kept)]
         commit.set(self, "_left", left)
-        commit.set(self, "_halvings", halvings)
+        commit.set(self, "_scale", scale)
         commit.set(self, "_kept", own)
 
     def _of(self, name: str, saved: Any) -> _Kept:
         """Return what one saved dict has, checked, with copies of its arrays."""
-        fields = _Kept._fields
+        saved, fields = _scaled(saved), _Kept._fields
         if not isinstance(saved, Mapping) or saved.keys() != {*fields}:
             raise ValueError(f"{name}: expected {list(fields)}, found {shown(saved)}")
         same(f"{name}: params", saved["params"], self._params)
         self._also.check(f"{name}: also", saved["also"])
         return _Kept(
             _COUNT.check(f"{name}: step", saved["step"]),
-            _COUNT.check(f"{name}: halvings", saved["halvings"]),
+            SHARE.check(f"{name}: scale", saved["scale"]),
             [bare(p).copy() for p in saved["params"]],
             [a.copy() for a in saved["also"]],
             saved["state"],
         )
+
+
+def _scaled(saved: Any) -> Any:
+    """Return a saved dict with the scale of its rates.
+
+    Earlier versions halved them, and saved how often.
+    """
+    if not isinstance(saved, Mapping) or "halvings" not in saved or "scale" in saved:
+        return saved
+    halvings = _COUNT.check("rollback: halvings", saved["halvings"])
+    rest = {name: value for name, value in saved.items() if name != "halvings"}
+    return {**rest, "scale": 0.5**halvings}

@@ -2,41 +2,50 @@
 
 from __future__ import annotations
 
-from math import inf, nan
+from math import inf, isnan, nan
 from typing import NamedTuple
 
 import numpy as np
 
 from lrcore._shared.types import Array
-from lrcore.monitor._figures import last_step, rate_in_words
+from lrcore.monitor._figures import last_step, rate_in_words, went
 from lrcore.monitor._history import History
 
 # The run is divided into 20 equal parts; a level is the median loss of a part.
 PARTS = 20
 LEAST_STEPS = 2 * PARTS
-
-# Shares of the first loss: a run that descends well has lost 35 % of it; a run that
-# has lost less than 10 % hardly descends.
+# Shares of the way to the floor: a run that descends well has done 35 % of it; a run
+# that has done less than 10 % hardly descends.
 ENOUGH, BARELY = 0.35, 0.1
-# A loss has leapt if it is above 3 times the first loss.
-LEAP = 3.0
+# A level has changed if the change is above 5 standard errors of a level.
+ERRORS = 5.0
+# A loss this many noises above another is above it, and not by chance.
+NOISES = 3.0
 
 
 class Summary(NamedTuple):
-    """The numbers from which findings are made; `summary` computes them."""
+    """The numbers from which findings are made; `summary` computes them.
+
+    None of them but `drop` needs to know how low the loss can fall: a constant that is
+    added to all losses changes no other.
+    """
 
     history: History
     step: int  # number of the last step
     lr: str  # the learning rate in words
     first: float  # loss at the start
     levels: Array  # median loss of each of the PARTS
-    drop: float  # share of the first loss that is gone
+    drop: float  # share of the way to the floor that is done; NaN if it is not known
     late: float  # share of the descent that was in the second half of the run
     noise: float  # about the standard deviation of a step's loss
-    peak: float  # the largest loss of a step, over the first loss
+    top: float  # the greatest running median of three losses
+    peak: float  # the largest loss of a step
     # Norms of updates over the largest norm of the params; NaN if none are recorded.
     path: float  # their sum
-    stride: float  # their median in the first tenth of the run
+    growth: float  # that of the params' norm since the first step
+    # Of gradients; NaN if none are recorded.
+    work: float  # sum of the norms of gradient times update: the most that g.u can be
+    kept: float  # norm at the end over its largest level
 
     @property
     def taken(self) -> int:
@@ -49,16 +58,50 @@ class Summary(NamedTuple):
         return float(self.levels[-1])
 
     @property
-    def descends(self) -> bool:
-        """Whether the loss descends steadily, and by more than its noise."""
-        significant = self.first - self.level > 5 * self.error
-        calm = self.peak < LEAP and self.levels.max() < 1.05 * self.first
-        return significant and calm and self.late > BARELY
+    def descent(self) -> float:
+        """How far the loss has fallen; less than 0 if it has risen."""
+        return self.first - self.level
 
     @property
     def error(self) -> float:
         """About the standard error of a level."""
         return float(self.noise / np.sqrt(self.taken / PARTS))
+
+    @property
+    def fell(self) -> bool:
+        """Whether the loss has fallen by more than its noise explains.
+
+        The first loss is that of a few steps, so its error is larger than a level's.
+        """
+        trend = float(self.levels[:3].mean() - self.levels[-3:].mean())
+        return self.descent > NOISES / 2 * self.noise or trend > ERRORS * self.error
+
+    @property
+    def little(self) -> bool:
+        """Whether little of the way to the floor is done; if unknown, none by noise."""
+        return not self.fell if isnan(self.drop) else self.drop < ENOUGH
+
+    @property
+    def scale(self) -> float:
+        """What is a large change of this loss: see `scale`."""
+        return scale(self.first, float(self.levels.min()), self.noise)
+
+    @property
+    def leapt(self) -> bool:
+        """Whether the loss rose above the first one by more than it has fallen."""
+        fallen = max(self.first - float(self.levels.min()), 2 * NOISES * self.noise)
+        return self.top - self.first > fallen
+
+    @property
+    def spiked(self) -> bool:
+        """Whether any loss was above the first one, more than noise is."""
+        noise = 2 * NOISES * self.noise
+        return self.peak - self.first > max(noise, self.descent / 2)
+
+    @property
+    def went(self) -> str:
+        """From where to where the loss went, in words."""
+        return went(self.first, self.level)
 
     def since(self, part: int) -> int:
         """Return the first step of a part of the run."""
@@ -67,45 +110,83 @@ class Summary(NamedTuple):
         return int(self.history.step[seen[len(seen) - (PARTS - part) * each]])
 
 
-def summary(history: History, first: float) -> Summary | None:
+def summary(
+    history: History, first: float, floor: float | None = None
+) -> Summary | None:
     """Return the summary of a run; None if there are too few steps with a finite loss.
 
     first : the loss of the first step.
+    floor : the least loss that is possible, if it is known.
     """
     steps = history.steps
     seen = np.isfinite(history.loss)
     if steps.sum() < LEAST_STEPS or seen.sum() < PARTS or not np.isfinite(first):
         return None
-    levels = _medians(history.loss[seen])
+    losses = history.loss[seen]
+    levels = _medians(losses)
     few = int(np.searchsorted(steps.cumsum(), max(steps.sum() // 100, 3), "right"))
     mean = float(history.loss[: max(few, 1)].mean())
+    wiggle = history.wiggle[np.isfinite(history.wiggle)]
+    noise = median(wiggle) if len(wiggle) else 0.0
     # The mean of the first steps is less noisy than the first loss, unless the loss
-    # leapt at once.
-    if abs(mean - first) < 0.3 * abs(first):
+    # leapt or fell at once.
+    if abs(mean - first) < max(0.3 * abs(first), NOISES / 2 * noise):
         first = mean
     last, middle = levels[-3:].mean(), levels[8:12].mean()
-    wiggle = history.wiggle[np.isfinite(history.wiggle)]
-    path = stride = nan
-    measured = np.isfinite(history.param_norm)
-    if measured.any():
-        with np.errstate(all="ignore"):
-            updates = history.update_norm[measured] / history.param_norm[measured].max()
-            path = float((updates * steps[measured]).sum())
-        stride = median(updates[: max(len(updates) // 10, 1)])
-    scale = abs(first) or 1.0
+    if floor is None:  # most losses cannot fall below 0; this one does
+        floor = 0.0 if float(np.nanmin(history.low)) >= 0 else nan
+    path, growth, work, kept = _reported(history)
     return Summary(
         history=history,
         step=last_step(history),
         lr=rate_in_words(history),
         first=first,
         levels=levels,
-        drop=float(first - levels[-1]) / scale,
+        drop=float(first - levels[-1]) / (abs(first - floor) or 1.0),
         late=float(middle - last) / (abs(float(first - last)) or inf),
-        noise=median(wiggle) if len(wiggle) else 0.0,
-        peak=float(np.nanmax(history.high)) / scale,
+        noise=noise,
+        top=_top(losses),
+        peak=float(np.nanmax(history.high)),
         path=path,
-        stride=stride,
+        growth=growth,
+        work=work,
+        kept=kept,
     )
+
+
+def scale(first: float, lowest: float, noise: float) -> float:
+    """Return what is a large change of a loss: as large as its first value, or fall.
+
+    A first loss near 0 is no scale by itself, where losses can be negative; so it is at
+    least the descent so far, and 3 times the noise.
+    """
+    return max(abs(first), first - lowest, NOISES * noise)
+
+
+def _reported(history: History) -> tuple[float, float, float, float]:
+    """Return path and growth, the work, and what is kept of the gradient's norm."""
+    measured = np.isfinite(history.param_norm)
+    if not measured.any():
+        return nan, nan, nan, nan
+    steps = history.steps[measured]
+    g, u = history.grad_norm[measured], history.update_norm[measured]
+    params = history.param_norm[measured]
+    with np.errstate(all="ignore"):
+        updates, growth = (
+            u / params.max(),
+            float((params[-1] - params[0]) / params.max()),
+        )
+        path, work = float((updates * steps).sum()), float((g * u * steps).sum())
+        if len(g) < PARTS:
+            return path, growth, work, 1.0
+        norms = _medians(g)
+        return path, growth, work, float(norms[-1] / norms.max())
+
+
+def _top(losses: Array) -> float:
+    """Return the greatest median of three losses in a row: no single bad batch's."""
+    a, b, c = losses[:-2], losses[1:-1], losses[2:]
+    return float(np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c)).max())
 
 
 def _medians(values: Array) -> Array:

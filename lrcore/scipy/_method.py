@@ -44,7 +44,7 @@ def method(name: str, **options: Any) -> Method:
         A name of ``lrcore.optimizers.available()``, in upper or lower case.
     **options
         The optimizer's arguments, such as ``lr=0.01``: a number, a schedule, or "find",
-        which finds a rate by :func:`lrcore.lr_find` at the first point (some 1,800
+        which finds a rate by :func:`lrcore.lr_find` at the first point (some 900
         calls, which `nfev` counts; the result has the test as `lr_find`).
 
     Returns

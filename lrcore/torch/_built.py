@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, MutableMapping
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from lrcore.torch._state import States
 class Rate:
     """The learning rate of a group, as torch's schedulers set it: a schedule."""
 
-    def __init__(self, group: Mapping[str, Any], name: str) -> None:
+    def __init__(self, group: MutableMapping[str, Any], name: str) -> None:
         self.group, self.name = group, name
 
     def __call__(self, t: int) -> float | str:
@@ -31,6 +31,19 @@ class Rate:
             )
         now: Any = rate(t) if callable(rate) else plain(rate)
         return now if isinstance(now, str) else float(now)  # a text is refused by name
+
+    def set_lr(self, lr: float) -> None:
+        """Set the rate where torch's schedulers look for it, as a finder does."""
+        rate = self.group["lr"]
+        if callable(rate):
+            raise ValueError(
+                f"{self.name}: expected a number, found a schedule, which the "
+                "suggestion would replace; set a number first"
+            )
+        if isinstance(rate, torch.Tensor):
+            rate.fill_(lr)
+        else:
+            self.group["lr"] = lr
 
     def __repr__(self) -> str:
         return self.name

@@ -1,0 +1,78 @@
+"""Fit the weights of the monitor's scores, on the tuning half.
+
+    python bench/fit_monitor.py
+
+The weights are those of lrcore/monitor/_scores.py.  A logistic regression separates
+the runs that are too high from all that are not even fairly high, and likewise those
+that are too low.
+"""
+
+import numpy as np
+from monitor import MEANT, play
+from runs import runs
+
+from lrcore.monitor import _rates, _scores
+from lrcore.monitor._summary import summary
+
+WEIGHT = {
+    "ordinary": 1, "below 0": 3, "near the optimum": 4, "heavy-tailed": 2,
+    "disturbed": 1,
+}  # fmt: skip
+"""The weight of a run, by its group: there are fewest of those with most."""
+MARGIN = {"HIGH": 1.0, "LOW": 1.0, "HIGH_BY_LOSS": 0.5, "LOW_BY_LOSS": 1.0}
+"""How far the odds are lowered, so that fewer good runs are called bad."""
+RIDGE = 1e-3
+
+
+def regression(x, y, weight):
+    """Return the constant and weights of a logistic regression, by Newton's method."""
+    x = np.column_stack([np.ones(len(x)), x])
+    w = np.zeros(x.shape[1])
+    penalty = RIDGE * weight.sum() / len(x) * np.eye(len(w))
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-np.clip(x @ w, -30, 30)))
+        gradient = x.T @ (weight * (p - y)) + penalty @ w
+        hessian = (x.T * (weight * p * (1 - p))) @ x + penalty
+        w -= np.linalg.solve(hessian, gradient)
+    return w[0], w[1:]
+
+
+def fit(rows, name):
+    """Return the Weights of a score; rows: (numbers, label, group) of runs."""
+    names = [*getattr(_scores, name).weights]
+    side = name.split("_")[0].lower()
+    rows = [row for row in rows if row[1] != f"fairly {side}"]
+    x = np.array([[numbers[each] for each in names] for numbers, *_ in rows])
+    label = np.array([row[1] for row in rows])
+    weight = np.array([float(WEIGHT[row[2]]) for row in rows])
+    constant, weights = regression(x, label == f"too {side}", weight)
+    return _scores.Weights(
+        round(float(constant) - MARGIN[name], 2),
+        dict(zip(names, weights.round(2).tolist(), strict=True)),
+    )
+
+
+def main():
+    for reports in (True, False):
+        may_be_high, may_be_low = [], []
+        with np.errstate(all="ignore"):
+            for run in runs("tuning"):
+                if run.group not in MEANT:
+                    continue
+                monitor = play(run, reports)
+                found = summary(monitor.history, monitor._first)
+                if found is None:
+                    continue
+                row = _scores.numbers(found), run.label, run.group
+                if not found.drop > _rates.HALF:
+                    may_be_high.append(row)
+                # With reports, the gates would leave too few good runs to fit by.
+                if found.fell and (reports or _rates.may_be_short(found, np.nan)):
+                    may_be_low.append(row)
+        suffix = "" if reports else "_BY_LOSS"
+        print("HIGH" + suffix, fit(may_be_high, "HIGH" + suffix))
+        print("LOW" + suffix, fit(may_be_low, "LOW" + suffix))
+
+
+if __name__ == "__main__":
+    main()

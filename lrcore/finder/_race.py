@@ -1,0 +1,236 @@
+"""A race of learning rates: which rate trains on, up to which step, and which is out.
+
+The rates near a first guess train on the same batches, each from the same beginning.
+They take turns: after each *leg* the race compares their losses batch by batch, and
+those that are decidedly behind train no further.  This module only reads losses; who
+takes the steps is in `_sweep`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import inf, log10, nan
+from typing import NamedTuple
+
+from lrcore.finder._curve import Curve
+from lrcore.finder._guess import first_guess, is_clear, paired_guess
+from lrcore.finder._levels import Mean, mean_and_error
+from lrcore.finder._racer import Racer, is_behind, leads
+from lrcore.finder._range import END, HIGHEST
+
+PER_DECADE = 4
+"""Places in a decade.  Rates that race are two places apart: half a decade."""
+
+# The constants below were chosen on the tuning half of bench/finder.py.
+_APART = 2
+_LEGS = 6  # of equal length
+# The share of the race for which a rate stays in, by its places above the leader's.  A
+# lower rate needs more steps to show what it is good for.  Others leave at once.
+_PATIENCE = {-2 * _APART: 0.3, -_APART: 0.5, _APART: 0.3}
+# Legs by which a leader has to be better than the first params, to be followed.
+_TRIES = 2
+# A racer that diverges leaves after one of these shares of its first leg.
+_LOOKS = (0.2, 0.5, 1.0)
+# Of two neighbours as good to 5 % of the descent, neither is chosen, but their middle.
+_EVEN = 0.05
+
+
+class Leg(NamedTuple):
+    """Steps to take next: a racer goes on up to step `end` of the race.
+
+    lowest : the first step whose batch will be asked for again.
+    """
+
+    racer: Racer
+    end: int
+    lowest: int
+
+
+class Race:
+    """A race of `steps` steps between rates from `start` to `end`.
+
+    end : None: up to 10, and further as long as the highest rate is the best.
+    steps : 0 if there is none.
+    stride : every so many losses of a racer are looked at.
+    patient : whether neighbours of the leader stay in to the end.
+    """
+
+    def __init__(
+        self,
+        start: float,
+        end: float | None,
+        steps: int,
+        stride: int = 1,
+        patient: bool = False,
+    ) -> None:
+        self.steps = steps
+        self.racers: dict[int, Racer] = {}
+        self.resting = Racer(0, stride)  # the first params, whose rate is 0
+        self._start = start
+        self._end, self._highest = (end, end) if end else (END, HIGHEST)
+        self._stride, self._patient = stride, patient
+        self._anchor = nan
+        self._limit = inf
+
+    def rate(self, place: float) -> float:
+        """Return the rate at a place."""
+        return float(self._anchor * 10 ** (place / PER_DECADE))
+
+    def rate_of(self, racer: Racer) -> float:
+        """Return the rate of a racer."""
+        return 0.0 if racer is self.resting else self.rate(racer.place)
+
+    @property
+    def first(self) -> Mean:
+        """The mean loss of the first params."""
+        return mean_and_error(self.resting.seen())
+
+    # --- the course -------------------------------------------------------------------
+
+    def legs(self, sweep: Curve, stop: float) -> Iterator[Leg]:
+        """Hand out legs; each must have been run when the next one is asked for.
+
+        There are none if the sweep cannot be read.
+
+        stop : a rate diverges where the loss exceeds the first one by `stop` - 1 times
+            its size.
+        """
+        guess = first_guess(sweep)
+        if guess is None or not self.steps:
+            return
+        ends = [max(1, round(self.steps * (k + 1) / _LEGS)) for k in range(_LEGS)]
+        few = max(1, ends[0] // 2)
+        yield Leg(self.resting, few if is_clear(sweep) else len(sweep.losses), 0)
+        if stop < inf:
+            mean, _, noise = self.first
+            self._limit = mean + (stop - 1) * max(abs(mean), noise)
+        self._begin_at(paired_guess(sweep, self.resting.losses) or guess)
+        before = 0
+        for k, end in enumerate(ends):
+            if before:
+                yield from self._go_on(end, before)
+            else:
+                last = k + 1 == _TRIES
+                yield from self._bracket(end, last)
+                before = end if last or self._descends() else 0
+            if before:
+                self._leave(end)
+                before = end
+
+    def _begin_at(self, guess: float) -> None:
+        """Let the rate at place 0 be the guess, rounded to a quarter of a decade."""
+        guess = min(max(guess, self._start), self._end)
+        even = 10 ** (round(PER_DECADE * log10(guess)) / PER_DECADE)
+        self._anchor = even if self._start <= even <= self._end else guess
+
+    def _bracket(self, end: int, last: bool) -> Iterator[Leg]:
+        """Run to step `end`, until the leader is known to lead both its neighbours.
+
+        As long as no rate is better than the first params, that means little: with the
+        optimizer's state at 0, good rates may raise the loss at first.  Then only the
+        `last` attempt goes to other rates.
+        """
+        if self.racers:
+            yield from self._go_on(end, 0)
+        new = [] if self.racers else [0, _APART, -_APART]
+        while True:
+            for place in filter(self._is_new, new):
+                racer = self.racers[place] = Racer(place, self._stride)
+                for share in _LOOKS:
+                    yield from self._run(racer, max(1, round(share * end)), 0)
+            follows = last or not self.live or self._descends()
+            new = [*filter(self._is_new, self._beside())] if follows else []
+            if not new:
+                return
+
+    def _go_on(self, end: int, lowest: int) -> Iterator[Leg]:
+        """Run all that are still in to step `end`."""
+        for racer in (self.resting, *self.live):
+            yield from self._run(racer, end, lowest)
+
+    def _run(self, racer: Racer, end: int, lowest: int) -> Iterator[Leg]:
+        """Run a racer to step `end`; take it out if it diverges."""
+        if racer.out or end <= len(racer.losses):
+            return
+        yield Leg(racer, end, lowest)
+        if racer.diverges(self._limit):
+            racer.out = "diverged"
+
+    def _beside(self) -> list[int]:
+        """Return the places that are to be known: those beside the leader's."""
+        if not self.live:
+            return [min(self.racers) - _APART]
+        best = self._leader.place
+        return [best + _APART, best - _APART]
+
+    def _is_new(self, place: int) -> bool:
+        slack = 1 + 1e-9  # of rounding
+        end = self._highest if self._descends() else self._end
+        inside = self._start <= slack * self.rate(place) <= slack**2 * end
+        return inside and place not in self.racers
+
+    # --- who is in it -----------------------------------------------------------------
+
+    @property
+    def live(self) -> list[Racer]:
+        """The racers that are still in, by rising rate."""
+        return [self.racers[p] for p in sorted(self.racers) if not self.racers[p].out]
+
+    @property
+    def _leader(self) -> Racer:
+        return min(self.live, key=lambda racer: racer.level)
+
+    def _descends(self) -> bool:
+        """Whether the leader is better than the first params."""
+        return bool(self.live) and leads(self._leader, self.resting)
+
+    def _leave(self, end: int) -> None:
+        """Take those out that are behind at step `end`."""
+        if not self.live:
+            return
+        leader = self._leader
+        for racer in self.live:
+            share = _PATIENCE.get(racer.place - leader.place, 0.0)
+            if racer is leader or (self._patient and share):
+                continue
+            late = end >= share * self.steps
+            if late and (not share or is_behind(racer, leader, self.steps)):
+                racer.out = "behind"
+        if leads(leader, self.resting):
+            self.resting.out = "behind"
+
+    # --- who wins ---------------------------------------------------------------------
+
+    @property
+    def winner(self) -> Racer | None:
+        """The racer with the least final loss among those that came furthest.
+
+        If all that were left have diverged, it is among those that were behind at lower
+        rates.
+        """
+        left = self.live
+        if not left:
+            ended = [p for p, racer in self.racers.items() if racer.out == "diverged"]
+            left = [
+                racer
+                for place, racer in self.racers.items()
+                if racer.out == "behind" and place < min(ended)
+            ]
+        furthest = max((len(racer.losses) for racer in left), default=0)
+        left = [racer for racer in left if 0 < len(racer.losses) == furthest]
+        return min(left, key=lambda racer: racer.final, default=None)
+
+    @property
+    def chosen(self) -> float:
+        """The place to suggest: the winner's, or half-way to a neighbour as good."""
+        best = self.winner
+        if best is None:
+            return nan
+        limit = best.final + _EVEN * (self.first.mean - best.final)
+        for step in (_APART, -_APART):
+            other = self.racers.get(best.place + step)
+            if other is None or other.out or len(other.losses) < len(best.losses):
+                continue
+            if other.final <= limit:
+                return best.place + step / 2
+        return best.place

@@ -1,0 +1,104 @@
+"""Losses that do not tell how good the params are, and the series that tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from lrcore._shared.types import Array
+from lrcore.monitor._figures import figure, last_step
+from lrcore.monitor._finding import Finding
+from lrcore.monitor._history import History
+from lrcore.monitor._known import Kind
+from lrcore.monitor._summary import PARTS, Summary, median
+
+# A loss is about 0 by itself if its levels are, in the mean, less than half of its
+# noise away from 0, and at least 30 % of the losses are on each side.
+AWAY, EITHER = 0.5, 0.3
+# A policy has collapsed if its entropy has fallen to 5 % of its first value.
+COLLAPSED = 0.05
+# A policy's steps are large above this Kullback-Leibler divergence, in nats: trust
+# regions are 0.01 to 0.02 (Schulman et al. 2015, 2017).
+FAR = 0.05
+# Values of a series that are needed to say something of it.
+FEW = 5
+
+ELSEWHERE = {
+    "adversarial": "look at samples, or at a distance between them and the data; pass "
+    "no such loss to a search or a schedule by plateaus",
+    "policy": "look at the return; pass entropy, kl and explained_variance to update()",
+}
+WHY = {
+    "adversarial": "it is a game: each player's loss depends on how good the other is",
+    "policy": "its gradient has a meaning, its value has none",
+}
+
+
+def about_zero(run: Summary) -> bool:
+    """Whether the loss looks like a policy's: noise about 0, from the first step on."""
+    if not abs(run.levels).mean() < AWAY * run.noise:
+        return False
+    above = float((run.history.loss > 0).mean())
+    return EITHER < above < 1 - EITHER
+
+
+def not_judged(history: History, kind: Kind | None) -> Iterator[Finding]:
+    """Say that the loss cannot tell whether the learning rate is right."""
+    told = (
+        "the loss is noise about 0" if kind is None else f"the loss is {_NAMES[kind]}"
+    )
+    kind = kind or "policy"
+    yield Finding(
+        "not judged", "info", last_step(history), int(history.step[0]),
+        f"{told}, so the learning rate cannot be judged by the loss",
+        WHY[kind], ELSEWHERE[kind],
+    )  # fmt: skip
+
+
+_NAMES = {"adversarial": "adversarial", "policy": "that of a policy gradient"}
+
+
+def of_series(history: History, kind: Kind | None) -> Iterator[Finding]:
+    """Find what entropy, divergence and explained variance tell of a policy."""
+    step = last_step(history)
+    at, entropy = _given(history, history.entropy)
+    if len(entropy) >= FEW:
+        first, now = entropy[0], median(entropy[-3:])
+        if first > 0 and now < COLLAPSED * first:
+            below = int(np.flatnonzero(entropy < COLLAPSED * first)[0])
+            yield Finding(
+                "entropy collapse", "warning", step, int(at[below]),
+                f"the entropy went from {figure(first)} to {figure(now)}",
+                "the policy has become deterministic, so it explores no more; that is "
+                "right only at its best",
+                "lower the learning rate, or raise the weight of the entropy",
+            )  # fmt: skip
+    at, kl = _given(history, history.kl)
+    if len(kl) >= FEW:
+        late = kl[-max(len(kl) // 4, FEW) :]
+        if median(late) > FAR:
+            yield Finding(
+                "large policy steps", "warning", step, int(at[-len(late)]),
+                f"a step changes the policy by a divergence of {figure(median(late))} "
+                "nats, where 0.01 to 0.02 is usual",
+                "the data of the old policy say little of one so far away",
+                "lower the learning rate, or take fewer epochs of the same data",
+            )  # fmt: skip
+    at, explained = _given(history, history.explained_variance)
+    if len(explained) >= FEW:
+        late = explained[-max(len(explained) // 4, FEW) :]
+        if median(late) <= 0 and step >= 2 * PARTS:
+            yield Finding(
+                "value function", "warning", step, int(at[-len(late)]),
+                f"the value function explains {figure(100 * median(late))} % of the "
+                "variance of the returns",
+                "it predicts no better than their mean, so the advantages are noise",
+                "look at its targets and their scale, and at its own learning rate",
+            )  # fmt: skip
+
+
+def _given(history: History, series: Array) -> tuple[Array, Array]:
+    """Return the steps at which a series was given, and its values."""
+    known = np.isfinite(series)
+    return history.step[known], series[known]

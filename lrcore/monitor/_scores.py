@@ -1,0 +1,70 @@
+"""Scores of a summary: how much it looks like that of a rate too high, or too low.
+
+A score is a sum of numbers of the run, each with a weight: the logarithm of the odds,
+less a margin.  The weights are those of a logistic regression on runs whose outcome is
+known; `python bench/fit_monitor.py` computes them.
+"""
+
+from __future__ import annotations
+
+from math import isnan, log10, nan
+from typing import NamedTuple
+
+from lrcore.monitor._summary import NOISES, Summary
+
+
+class Weights(NamedTuple):
+    """The weights of a score, and the constant that is added."""
+
+    constant: float
+    weights: dict[str, float]
+
+    def of(self, numbers: dict[str, float]) -> float:
+        """Return the score of a run."""
+        return self.constant + sum(w * numbers[k] for k, w in self.weights.items())
+
+
+HIGH = Weights(-2.23, {"leap": 2.79, "gain": -1.9, "path": 2.4})
+HIGH_BY_LOSS = Weights(-2.11, {"leap": 3.53, "gain": -0.5, "back": 1.42})
+LOW = Weights(1.71, {"late": 2.53, "path": -4.0, "kept": 7.15, "yield": 1.92})
+LOW_BY_LOSS = Weights(1.63, {"late": 8.83, "signal": 0.45, "drop": -9.63})
+
+
+def numbers(run: Summary) -> dict[str, float]:
+    """Return the numbers of a run that are weighed.
+
+    gain : 1 if the loss fell, -1 if it rose, between them within the noise.
+    leap : log10 of how far it rose above the first loss, over how far it fell.
+    back : the share of its greatest descent that it has lost again.
+    late : the share of the descent in the second half.
+    signal : log10 of the descent over the noise.
+    drop : the share of the first loss that is gone.
+    path : log10 of the sum of updates over the params.
+    kept : log10 of the gradient's norm over its largest.
+    yield : log10 of the descent over the most that the gradients promised.
+    """
+    noise = NOISES * run.noise or _TINY * abs(run.first) or 1.0
+    fallen = max(run.descent, noise)
+    lost = run.level - float(run.levels.min())
+    return {
+        "gain": min(max(run.descent / noise, -1.0), 1.0),
+        "leap": _log((run.top - run.first) / fallen, -1, 4),
+        "back": min(lost / max(run.descent + lost, noise), 1.0),
+        "late": min(max(run.late, -0.5), 1.0),
+        "signal": _log(NOISES * run.descent / noise, 0, 3),
+        "drop": min(max(run.drop, -1.0), 1.0),
+        "path": _log(run.path, -3, 3),
+        "kept": _log(run.kept, -2, 0),
+        "yield": _log(run.descent / run.work if run.work else 0.0, -4, 0.3),
+    }
+
+
+# A loss without noise has this share of the first loss as noise: rounding.
+_TINY = 1e-12
+
+
+def _log(x: float, low: float, high: float) -> float:
+    """Return log10(x) between bounds; NaN of NaN."""
+    if isnan(x):
+        return nan
+    return min(max(log10(x), low), high) if x > 0 else low

@@ -2,7 +2,7 @@
 
     python bench/curvature.py [EVERY]
 
-Of the runs of runs.py, those of each EVERY-th pair of problem and optimizer (4) with
+Of the runs of runs.py, those of each EVERY-th pair of problem and optimizer (1) with
 the first seed are trained again, a decade apart, with `curvature`; their labels are
 those of runs.py.  Each number is taken of the second half of a run:
 
@@ -14,7 +14,8 @@ spread          median of the largest over the least of these ratios
 ratio           median of the update ratio of all arrays, which the monitor has
 
 "auc" is the chance that the number of a run "too high" (or "too low") is above that of
-a run "good" of the same optimizer (1 or 0: it tells them apart; 0.5: it tells nothing).
+a run "good" of the same optimizer (1 or 0: it tells them apart; 0.5: it tells nothing),
+among those whose number is finite.
 Then how many of the bad runs that `Monitor` does not call so it would add: by a
 threshold at which at most 0.5 % of the good runs of the "tuning" half are called, on
 the "held-out" half.
@@ -63,76 +64,64 @@ def measured(problem, optimizer, lr):
 
 def auc(bad, good):
     """Return the chance that a number of `bad` is above one of `good`."""
-    bad, good = (np.nan_to_num(each, nan=np.inf, posinf=np.inf) for each in (bad, good))
+    bad, good = (each[np.isfinite(each)] for each in (bad, good))
     below = np.searchsorted(np.sort(good), bad, "left")
     upto = np.searchsorted(np.sort(good), bad, "right")
     return float((below + upto).mean() / 2 / len(good))
 
 
-def threshold(values, side):
-    """Return the number that at most FALSE of the values are beyond."""
+def beyond(values, side, usual):
+    """Return which values are above (below) all but FALSE of the usual ones."""
+    usual = usual[np.isfinite(usual)]
     if side == "high":
-        return np.quantile(values, 1 - FALSE, method="higher")
-    return np.quantile(values, FALSE, method="lower")
+        return values > np.quantile(usual, 1 - FALSE, method="higher")
+    return values < np.quantile(usual, FALSE, method="lower")
+
+
+def trained(every):
+    """Return what is known of each run: columns, and NUMBERS."""
+    pairs = {pair[:2] for pair in labelled.pairs()[::every]}
+    rows, found = [], []
+    for run in labelled.runs():
+        problem = by_name(run.problem)
+        rates = labelled.rates_of(problem, run.optimizer, labelled.RATES[::2])
+        own = (run.problem, run.optimizer) in pairs and run.lr in rates
+        if own and run.seed == labelled.SEEDS[0] and run.group != "without a meaning":
+            rows.append((run.problem, run.optimizer, run.label, play(run, True).rate()))
+            found.append(measured(problem, run.optimizer, run.lr))
+    return *(np.array(column) for column in zip(*rows, strict=True)), np.array(found)
 
 
 def main():
-    every = int(sys.argv[1]) if len(sys.argv) > 1 else 4
-    pairs = {pair[:2] for pair in labelled.pairs()[::every]}
-    rows = []
+    every = int(sys.argv[1]) if len(sys.argv) > 1 else 1
     with np.errstate(all="ignore"):
-        for split in labelled.SPLITS:
-            for run in labelled.runs(split):
-                problem = by_name(run.problem)
-                rates = labelled.rates_of(problem, run.optimizer, labelled.RATES[::2])
-                own = (run.problem, run.optimizer) in pairs and run.lr in rates
-                if run.seed != labelled.SEEDS[0] or not own:
-                    continue
-                called = play(run, reports=True).rate()
-                told = run.problem, run.optimizer, run.lr, split, run.label, run.group
-                found = measured(problem, run.optimizer, run.lr)
-                rows.append((*told, called, *found))
-    report(rows)
-
-
-def report(rows):
-    """Print the figures."""
-    _, optimizers, _, splits, labels, groups, called = (
-        np.array(column, dtype=object) for column in list(zip(*rows, strict=True))[:7]
-    )
-    values = np.array([row[7:] for row in rows], float)
-    meant = groups != "without a meaning"
+        problems, optimizers, labels, called, found = trained(every)
     print(f"{'auc':<24}" + "".join(f"{name:>15}" for name in NUMBERS))
     for side in ("high", "low"):
         for name in labelled.OPTIMIZERS:
-            own = meant & (optimizers == name)
+            own = optimizers == name
             bad, good = own & (labels == f"too {side}"), own & (labels == "good")
-            told = (f"{auc(values[bad, k], values[good, k]):>15.2f}"
-                    for k in range(len(NUMBERS)))  # fmt: skip
-            print(f"{'too ' + side:<12}{name:<12}" + "".join(told))
+            told = "".join(
+                f"{auc(found[bad, k], found[good, k]):>15.2f}"
+                for k in range(len(NUMBERS))
+            )
+            print(f"{'too ' + side:<12}{name:<12}{told}")
+
+    tuning, held_out = (
+        np.isin(problems, [each.name for each in halves])
+        for halves in labelled.halves().values()
+    )
     print("\nheld-out runs that the monitor does not call so, and good ones, called by")
     for side in ("high", "low"):
+        missed = held_out & (labels == f"too {side}") & (called != f"too {side}")
+        good = held_out & (labels == "good")
         for k, name in enumerate(NUMBERS):
-            added, bad_runs, wrong, good_runs = 0, 0, 0, 0
-            for optimizer in labelled.OPTIMIZERS:
-                own = meant & (optimizers == optimizer)
-                good = own & (labels == "good")
-                tuned = values[good & (splits == "tuning"), k]
-                tuned = tuned[np.isfinite(tuned)]
-                limit = threshold(tuned, side)
-                beyond = (
-                    values[:, k] > limit if side == "high" else values[:, k] < limit
-                )
-                held = splits == "held-out"
-                missed = (
-                    own & held & (labels == f"too {side}") & (called != f"too {side}")
-                )
-                added += (beyond & missed).sum()
-                bad_runs += missed.sum()
-                wrong += (beyond & good & held).sum()
-                good_runs += (good & held).sum()
-            print(f"too {side:<6}{name:<15}{added:>5} of {bad_runs:<5}"
-                  f"{wrong:>4} of {good_runs} good")  # fmt: skip
+            calls = beyond(found[:, k], side, found[tuning & (labels == "good"), k])
+            added, wrong = (calls & missed).sum(), (calls & good).sum()
+            print(
+                f"too {side:<6}{name:<15}{added:>5} of {missed.sum():<5}"
+                f"{wrong:>4} of {good.sum()} good"
+            )
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ ctypedef fused real_t:
     double
 
 cdef enum:
+    LANES = 8
     N_SUMS = 3  # for each tensor: dp dg, dp dp, dp g', of dp = p - p' and dg = g - g'
 
 
@@ -88,16 +89,40 @@ cdef void along(
     const real_t *p, const real_t *g, const real_t *acc, double scale, real_t *last_p,
     real_t *last_g, size_t n, double *sums,
 ) noexcept nogil:
-    """Add the sums over n elements, and keep p and the gradient scale (g + acc)."""
-    cdef size_t i
-    cdef double moved, now, turned = 0, length = 0, slope = 0
-    for i in range(n):
-        now = scale * (<double>g[i] + (acc[i] if acc != NULL else 0))
-        moved = <double>p[i] - last_p[i]
-        turned += moved * (now - last_g[i])
-        length += moved * moved
-        slope += moved * last_g[i]
-        last_p[i], last_g[i] = p[i], <real_t>now
-    sums[0] += turned
-    sums[1] += length
-    sums[2] += slope
+    """Add the sums over n elements, and keep p and the gradient scale (g + acc).
+
+    Each sum is of LANES sums, so that a processor can add several at once.
+    """
+    cdef size_t i, k, whole = n - n % LANES
+    cdef const real_t *more
+    cdef int sum, lane
+    cdef double lanes[N_SUMS * LANES]
+    memset(lanes, 0, sizeof(lanes))
+    for k in range(whole // LANES):
+        i = k * LANES
+        more = acc + i if acc != NULL else NULL
+        add_lanes(p + i, g + i, more, scale, last_p + i, last_g + i, LANES, lanes)
+    more = acc + whole if acc != NULL else NULL
+    add_lanes(
+        p + whole, g + whole, more, scale, last_p + whole, last_g + whole, n - whole,
+        lanes,
+    )
+    for sum in range(N_SUMS):
+        for lane in range(LANES):
+            sums[sum] += lanes[LANES * sum + lane]
+
+
+cdef inline void add_lanes(
+    const real_t *p, const real_t *g, const real_t *acc, double scale, real_t *last_p,
+    real_t *last_g, size_t n, double *lanes,
+) noexcept nogil:
+    """The same of n <= LANES elements, each added to sums of its own."""
+    cdef size_t k
+    cdef double moved, now
+    for k in range(n):
+        now = scale * (<double>g[k] + (acc[k] if acc != NULL else 0))
+        moved = <double>p[k] - last_p[k]
+        lanes[k] += moved * (now - last_g[k])
+        lanes[LANES + k] += moved * moved
+        lanes[2 * LANES + k] += moved * last_g[k]
+        last_p[k], last_g[k] = p[k], <real_t>now

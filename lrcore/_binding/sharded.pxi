@@ -175,10 +175,10 @@ cdef class ShardedPlan(Plan):
         """Let the ranks have the entries that each of them has made."""
         cdef cnp.npy_intp[2] shape
         of_units = bool(what.of_units)
-        entries = self.ranks.entries(of_units, self.absent.leaves or [])
+        entries = self.ranks.merging.entries(of_units, self.absent.leaves or [])
         shape[0], shape[1] = entries.n, what.size
         rows = cnp.PyArray_SimpleNewFromData(2, shape, cnp.NPY_UINT8, what.entry)
-        self.ranks.merge(entries, rows)
+        self.ranks.merging.merge(entries, rows)
         return 0
 
     cdef int spread(self) except -1:

@@ -268,6 +268,36 @@ def test_a_projection_sees_all_params(pulls):
     assert ranks(3, projected, pulls) == [wanted] * 3
 
 
+def one_by_one(comm, name, hyper, alone):
+    params = arrays(0)
+    opt, _ = make(comm, name, comm.size, params, **hyper)
+    taken = []
+    for step in range(3):
+        grads = gradient(step, comm.rank)
+        if step == 1:
+            grads["wide"] = None
+        if not alone:
+            opt.step(grads)
+            continue
+        for each in reversed(grads):
+            taken.append(opt.step_one(each, grads[each]))
+            if grads[each] is not None:
+                grads[each][...] = np.nan  # the caller may use it again
+    return content(params), taken
+
+
+@pytest.mark.parametrize(
+    ("name", "hyper"),
+    [("AdamW", EVERY), ("Prodigy", {}), ("Muon", EVERY), ("LAMB", {})],
+    ids=str,
+)
+def test_arrays_that_come_one_by_one(name, hyper):
+    for n in (1, 3):
+        wanted = ranks(n, one_by_one, name, hyper, False)[0][0]
+        found = ranks(n, one_by_one, name, hyper, True)
+        assert found == [(wanted, ([False] * 5 + [True]) * 3)] * n
+
+
 def mixed(comm):
     params = arrays(0)
     mine = batches(comm, 4)

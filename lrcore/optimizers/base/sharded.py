@@ -31,6 +31,7 @@ from lrcore._shared.words import shown
 from lrcore.distributed import Comm, _threads
 from lrcore.distributed import _tree as tree
 from lrcore.distributed._merging import Merging
+from lrcore.distributed._ones import Ones
 from lrcore.distributed._shards import Owned, Shards
 from lrcore.distributed._traffic import Traffic
 from lrcore.optimizers.base import alike
@@ -61,6 +62,7 @@ class Ranks:
     comm : reaches them.
     pieces : the own elements of each parameter.
     owned : their first and their end.
+    ones : sends gradients that come one array at a time.
     merging : merges what the passes of a step have measured.
     numbers : the names of the states of each that all ranks have.
     threads : of this rank, unless `num_threads` says otherwise; 0: the usual default.
@@ -89,7 +91,9 @@ class Ranks:
         self.shards = Shards(owned, comm.size)
         sizes, counts = [p.size for p in self.params], [*map(_units, units)]
         self.merging = Merging(comm, self.shards, sizes, counts)
-        self.traffic = Traffic(comm, self.shards, [p.dtype for p in self.params])
+        dtypes = [p.dtype for p in self.params]
+        self.traffic = Traffic(comm, self.shards, dtypes)
+        self.ones = Ones(comm, self.shards, dtypes)
         self.threads = _threads.of_rank(comm, _core.num_threads())
         if _core.num_threads_set() or omp.number("OMP_NUM_THREADS"):
             self.threads = 0  # those that the user has asked for
@@ -191,6 +195,7 @@ class Ranks:
         """Forget what was kept, after the step."""
         self.kept = tree.Kept(self._firsts[self.comm.rank])
         self.losses: list[float] = []
+        self.ones.clear()
 
     def meet(
         self,
@@ -212,8 +217,10 @@ class Ranks:
         ValueError, RuntimeError
             The ranks are not alike, or another one has an error: on every rank.
         """
+        self.ones.wait()
         present = self._present(grads)
         count = self.kept.count + (grads is not None)
+        numbers += repr(self.ones.order).encode()
         head = [error is None, count, crc32(numbers), crc32(bytes(present)), skips]
         heads = alike.integers(self.comm, head)
         counts = [each[1] for each in heads]
@@ -224,7 +231,9 @@ class Ranks:
         ):
             names = [leaf.path for leaf in self.tree.leaves]
             there = dict(zip(names, present, strict=True)) if count else {}
-            alike.refuse(self.comm, error, self.told(), there)
+            order = [names[i] for i in self.ones.order]
+            told = {**self.told(), "order of step_one": f"[{', '.join(order)}]"}
+            alike.refuse(self.comm, error, told, there)
         if not all(counts):  # some ranks do not know which arrays have a gradient
             of_all = alike.values(self.comm, present)
             present = tuple(of_all[heads.index(first)])
@@ -252,6 +261,8 @@ class Ranks:
         self, met: Met, grads: Sequence[Array | None] | None
     ) -> list[Array | None]:
         """Return the own pieces of the sums of all gradients; None: there are none."""
+        if self.ones.order:
+            return self.ones.sums(met.present)
         begins = [
             tree.blocks(first, n)
             for first, n in zip(self._firsts, met.counts, strict=True)

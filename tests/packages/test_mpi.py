@@ -249,3 +249,24 @@ def test_a_rank_that_is_killed_in_a_step_or_a_save(call, tmp_path):
     assert done.returncode != 0
     found = lrcore.checkpoint.read(path)
     assert found.step in (0, 2)
+
+
+def test_arrays_that_come_one_by_one():
+    code = """
+    from ranks import arrays, content, gradient
+    found = []
+    for one_by_one in (False, True):
+        params = arrays(0)
+        opt = lrcore.AdamW(params, comm=comm, clip_norm=1.0)
+        for step in range(3):
+            grads = gradient(step, comm.rank)
+            if one_by_one:
+                done = [opt.step_one(name, grads[name]) for name in grads]
+            else:
+                opt.step(grads)
+        found.append(content(params))
+    print(found[0] == found[1], done)
+    """
+    done = ranks(2, code)
+    line = f"True {[False] * 5 + [True]}\n"
+    assert done.stdout == 2 * line, done.stderr

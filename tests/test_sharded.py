@@ -101,6 +101,23 @@ def test_a_rank_has_its_part_of_the_states(n):
     assert max(found) <= whole / n + 2 * 3 * 4 * STRIP
 
 
+def threads_of(comm, hyper):
+    found = []
+    opt = lrcore.AdamW(np.zeros(3), comm=comm, **hyper)
+    found.append(opt._plan.ranks.threads)
+    lrcore.set_num_threads(6)
+    found.append(lrcore.AdamW(np.zeros(3), comm=comm)._plan.ranks.threads)
+    return found
+
+
+def test_ranks_share_the_threads_of_a_host(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    lrcore.set_num_threads(None)
+    alone = lrcore.get_num_threads()
+    wanted = [max(alone // 2, 1), 0]  # 0: those that the user has asked for
+    assert ranks(2, threads_of, {}) == [wanted] * 2
+
+
 def test_matrices_of_muon_are_dealt_out():
     shapes = {f"W{i}": (40, 30) for i in range(6)}
     assert ranks(3, states_of, "Muon", shapes, {}) == [2 * 2 * 4 * 1200] * 3

@@ -7,7 +7,8 @@ things provide it: `MPIComm`, on mpi4py, over any number of machines
 which `run_ranks` starts.
 
 Modules with an underscore are the room's own: `_words` sends small values, `_tree` is
-the order in which gradients are added, `_shares` says which rank owns what.
+the order in which gradients are added, `_shards` says which rank owns what, `_traffic`
+moves gradients and params, `_threads` shares the processors of a host.
 """
 
 from lrcore.distributed._launch import run_ranks

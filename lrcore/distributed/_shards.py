@@ -63,13 +63,12 @@ class Shards:
         if not flat:
             return
         n = np.array([arrays[i].n for i in flat], np.int64)
-        strips = -(-n // STRIP)
-        each = np.array([arrays[i].cost / max(arrays[i].n, 1) for i in flat]) * STRIP
-        before = np.concatenate([[0.0], np.cumsum(each * strips)])
+        costs = np.array([arrays[i].cost for i in flat])
+        before = np.concatenate([[0.0], np.cumsum(costs)])
         for rank, cost in enumerate(_level(load, before[-1])[:-1]):
             k = min(int(np.searchsorted(before, cost, "right")) - 1, len(flat) - 1)
-            at = round((cost - before[k]) / each[k]) if each[k] > 0 else 0
-            cut = min(int(at) * STRIP, int(n[k]))
+            share = (cost - before[k]) / costs[k] if costs[k] > 0 else 0.0
+            cut = min(round(share * n[k] / STRIP) * STRIP, int(n[k]))
             for j, i in enumerate(flat):
                 edge = int(n[j]) if j < k else cut if j == k else 0
                 self.end[rank, i] = edge

@@ -20,7 +20,7 @@ from lrcore._shared.types import Array
 from lrcore.distributed import _sums
 from lrcore.distributed._protocol import RankLostError
 
-ROOM = 1 << 22
+ROOM = 1 << 20
 """Bytes that a rank sends in one round."""
 
 SIGNAL = 8

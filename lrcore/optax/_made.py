@@ -55,6 +55,11 @@ def made(kind: type[lrcore.Optimizer], name: str) -> Callable[..., Any]:
         first = {key: value for key, value in first.items() if value is not None}
         hyper = {"convention": convention, **by_our_names({**first, **hyper})}
         mask = hyper.pop("mask", None)
+        if hyper.get("comm") is not None:
+            raise ValueError(
+                "comm: expected None in optax's shape, whose states are values; use "
+                f"lrcore.{kind.__name__}(params, comm=...) on NumPy arrays"
+            )
         gather_betas(kind, hyper)
         hyper = {key: for_lrcore(key, value) for key, value in hyper.items()}
         kind(np.zeros(1, np.float32), **{**hyper, "groups": None})  # for its errors

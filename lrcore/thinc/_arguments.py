@@ -16,6 +16,7 @@ ELSEWHERE = {
     "clip_tensor_norm": "grad_clip",
     "clip_norm": "grad_clip, the largest norm of an array's gradient",
     "accumulate": "fewer calls of finish_update(): the model adds its gradients up",
+    "comm": "one process: thinc's models step their arrays one at a time",
     "ema_decay": "use_averages",
     "groups": "an optimizer for each model",
     "mechanic": "learn_rate: Mechanic needs all gradients at once",

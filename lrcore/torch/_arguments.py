@@ -16,6 +16,7 @@ _ELSEWHERE = {
     "groups": "make groups as torch does: [{'params': ..., 'lr': ...}, ...]",
     "accumulate": "call backward() several times before step(): p.grad is their sum",
     "convert_grads": "gradients of another layout are always converted",
+    "comm": "torch.distributed, or lrcore's own class on NumPy arrays",
     "project": "change the params after step(), under torch.no_grad()",
 }
 """The options of lrcore that torch has another way for."""

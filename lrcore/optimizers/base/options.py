@@ -91,9 +91,12 @@ def settings(plan: _core.Plan, options: Hyper, fields: Fields) -> _core.Settings
         return scale(t), norm(t) or 0.0, eps(t)
 
     changes = any(scheduled(options[name]) for name in _NUMBERS)
+    threads = check_num_threads(options["num_threads"])
+    if plan.ranks is not None:
+        threads = threads or plan.ranks.threads
     return _core.Settings(
         plan,
-        num_threads=check_num_threads(options["num_threads"]),
+        num_threads=threads,
         keep_subnormals=check_denormals(options["denormals"]),
         skip_nonfinite=options["skip_nonfinite"],
         zero_grads=options["zero_grads"],

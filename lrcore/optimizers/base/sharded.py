@@ -22,11 +22,13 @@ from zlib import crc32
 
 import numpy as np
 
+from lrcore import _core
+from lrcore._shared import omp
 from lrcore._shared.arrays import bare
 from lrcore._shared.trees import Tree
 from lrcore._shared.types import Array
 from lrcore._shared.words import shown
-from lrcore.distributed import Comm
+from lrcore.distributed import Comm, _threads
 from lrcore.distributed import _tree as tree
 from lrcore.distributed._shards import STRIP, Owned, Shards
 from lrcore.distributed._traffic import Traffic
@@ -74,6 +76,7 @@ class Ranks:
     pieces : the own elements of each parameter.
     owned : their first and their end.
     numbers : the names of the states of each that all ranks have.
+    threads : of this rank, unless `num_threads` says otherwise; 0: the usual default.
     told : returns the settings of the optimizer in words.
     calls : the micro-batches of a step, of all ranks.
     """
@@ -98,6 +101,9 @@ class Ranks:
         ]
         self.shards = Shards(owned, comm.size)
         self.traffic = Traffic(comm, self.shards, [p.dtype for p in self.params])
+        self.threads = _threads.of_rank(comm, _core.num_threads())
+        if _core.num_threads_set() or omp.number("OMP_NUM_THREADS"):
+            self.threads = 0  # those that the user has asked for
         n = range(len(self.params))
         self.owned = [self.shards.of(comm.rank, i) for i in n]
         self.pieces = [self._piece(i) for i in n]

@@ -1,0 +1,145 @@
+"""The order in which gradients are added, and who owns which elements."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lrcore.distributed import _threads
+from lrcore.distributed._shards import STRIP, Owned, Shards
+from lrcore.distributed._tree import Kept, additions, blocks
+
+
+def tree(grads):
+    """Return the sum of a binary tree, whose left half is the largest power of 2."""
+    if len(grads) == 1:
+        return grads[0]
+    half = 1 << (len(grads) - 1).bit_length() - 1
+    return tree(grads[:half]) + tree(grads[half:])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 40), st.lists(st.integers(0, 40), max_size=5))
+def test_the_sum_is_that_of_the_tree_however_it_is_cut(n, cuts):
+    rng = np.random.default_rng(n)
+    grads = [rng.standard_normal(3, "f4") for _ in range(n)]
+    cuts = [0, *sorted(min(cut, n) for cut in cuts), n]
+    begins, sums = [], []
+    for first, end in pairwise(cuts):
+        kept = Kept(first)
+        for g in grads[first:end]:
+            own = g.copy()
+            kept.add([own])
+            own[:] = np.nan  # the caller may use it again
+        assert [block.begin for block in kept.blocks] == blocks(first, end - first)
+        begins += blocks(first, end - first)
+        sums += [block.grads[0] for block in kept.blocks]
+    for i, k in additions(begins):
+        sums[i] = sums[i] + sums[k]
+    assert sums[0].tobytes() == tree(grads).tobytes()
+
+
+def test_blocks_are_few():
+    assert blocks(0, 8) == [0]
+    assert blocks(8, 8) == [8]
+    assert blocks(3, 6) == [3, 4, 8]
+    assert max(len(blocks(a, 1000)) for a in range(1000)) <= 2 * 10
+
+
+def test_what_is_absent_counts_as_zero():
+    kept = Kept(0)
+    minus = np.array([-0.0, 1.0])
+    for g in (None, minus, minus, None, minus):
+        kept.add([g])
+    assert [block.grads[0].tolist() for block in kept.blocks] == [[0, 2], [0, 1]]
+    assert not np.signbit(kept.blocks[0].grads[0][0])
+    kept = Kept(0)
+    kept.add([None])
+    kept.add([None])
+    assert kept.blocks[0].grads == [None]
+
+
+# --- shards ---------------------------------------------------------------------------
+
+SIZES = st.lists(
+    st.tuples(st.integers(0, 6 * STRIP), st.sampled_from([4, 8]), st.booleans()),
+    min_size=1, max_size=8,
+)  # fmt: skip
+
+
+@settings(max_examples=100, deadline=None)
+@given(SIZES, st.integers(1, 7))
+def test_each_element_has_one_owner(sizes, ranks):
+    owned = [Owned(n, float(n * size), whole) for n, size, whole in sizes]
+    shards = Shards(owned, ranks)
+    for i, (n, _, whole) in enumerate(sizes):
+        count = np.zeros(n, int)
+        for r in range(ranks):
+            begin, end = shards.of(r, i)
+            assert 0 <= begin <= end <= n
+            count[begin:end] += 1
+            if begin < end:
+                assert begin % STRIP == 0
+                assert end % STRIP == 0 or end == n
+                assert not whole or (begin, end) == (0, n)
+        assert (count == 1).all()
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 5, 16])
+def test_costs_are_even(ranks):
+    n = [100 * STRIP, 37 * STRIP + 5, 3, 64 * STRIP]
+    shards = Shards([Owned(k, 4.0 * k, False) for k in n], ranks)
+    own = (shards.end - shards.begin).sum(axis=1)
+    assert own.max() - own.min() <= 2 * STRIP
+
+
+def test_many_small_arrays_weigh_little():
+    n = [100 * STRIP, *[10] * 1000]
+    shards = Shards([Owned(k, 4.0 * k, False) for k in n], 2)
+    own = (shards.end - shards.begin).sum(axis=1)
+    assert own.max() - own.min() <= 2 * STRIP
+
+
+def test_the_dearest_arrays_are_dealt_out_first():
+    owned = [Owned(10, cost, True) for cost in (1.0, 5.0, 4.0, 2.0)]
+    owned.append(Owned(STRIP * 10, 4.0, False))
+    shards = Shards(owned, 2)
+    load = [0.0, 0.0]
+    for r in range(2):
+        for i, array in enumerate(owned):
+            begin, end = shards.of(r, i)
+            load[r] += array.cost * (end - begin) / array.n
+    assert load == pytest.approx([8.0, 8.0])
+
+
+# --- threads --------------------------------------------------------------------------
+
+
+class Told:
+    """A rank, with what all ranks tell."""
+
+    def __init__(self, each, rank):
+        self.each, self.rank, self.size = each, rank, len(each)
+
+
+@pytest.mark.parametrize(
+    ("each", "wanted"),
+    [
+        ([["a", [0, 1, 2, 3]]], [4]),
+        ([["a", [0, 1, 2, 3]]] * 2, [2, 2]),
+        ([["a", [0, 1, 2, 3]]] * 3, [1, 1, 1]),
+        ([["a", [0, 1, 2, 3]]] * 8, [1] * 8),
+        ([["a", [0, 1]], ["a", [2, 3]]], [4, 4]),  # each has processors of its own
+        ([["a", [0, 1]], ["b", [0, 1]]], [4, 4]),  # other hosts
+        ([["a", [0, 1]], ["a", [0, 1]], ["a", [2, 3]]], [2, 2, 2]),
+    ],
+)
+def test_ranks_share_the_processors_of_a_host(each, wanted, monkeypatch):
+    monkeypatch.setattr(_threads._words, "of_all", lambda comm, own: comm.each)
+    found = []
+    for rank, (host, _) in enumerate(each):
+        monkeypatch.setattr("platform.node", lambda host=host: host)
+        found.append(_threads.of_rank(Told(each, rank), 4))
+    assert found == wanted

@@ -8,7 +8,7 @@ two meetings: DiLoCo's outer optimizer (Nesterov, rate 0.7, momentum 0.9), also 
 differences in bfloat16 and 8 bits; the plain mean of params; and "alone", one rank
 without the others, which is what all this has to be better than.
 
-Every row trains at RATES and is shown at its best one: the median over the seeds of the
+Every row trains at RATES and is shown at its best one: the mean over the seeds of the
 loss on all data after the last step, and in brackets its ratio to the synchronous one.
 "sent" is the bytes that a rank sends, as a share of what it would send if all gradients
 were averaged in each step by a ring.  The ranks are threads, whose results do not
@@ -30,7 +30,7 @@ from problems import by_name
 import lrcore
 
 NAMES = ("attention", "gated", "digits-deep", "autoencoder")
-RATES = [float(f"{10 ** (k / 3):.3g}") for k in range(-12, -2)]
+RATES = [float(f"{10 ** (k / 2):.3g}") for k in range(-7, -1)]
 HS = (1, 10, 100)
 CODECS = ("bf16", "int8")
 MEAN = partial(lrcore.SGD, lr=1.0)
@@ -93,7 +93,7 @@ ROWS = [
     Row("synchronous"),
     *(Row(f"DiLoCo, H = {h}", h) for h in HS),
     *(Row(f"DiLoCo, H = 100, {codec}", 100, {"codec": codec}) for codec in CODECS),
-    *(Row(f"mean of params, H = {h}", h, {"outer": MEAN}) for h in HS),
+    *(Row(f"mean of params, H = {h}", h, {"outer": MEAN}) for h in HS[1:]),
     Row("alone"),
 ]
 
@@ -157,7 +157,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ranks", type=int, default=4)
     parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=2)
     given = parser.parse_args()
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # NumPy reads it in the new processes
     begin = time.perf_counter()
@@ -168,11 +168,11 @@ def main():
     ]
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
         found = np.array(list(pool.map(trained, jobs, chunksize=8)))
-    losses = np.median(found[:, 0].reshape(shape), axis=3)
+    losses = np.mean(found[:, 0].reshape(shape), axis=3)
     shares = found[:, 1].reshape(shape)
     best = losses.argmin(axis=2)
     firsts = [
-        np.median([by_name(n).full_loss(start(by_name(n), s))
+        np.mean([by_name(n).full_loss(start(by_name(n), s))
                    for s in range(given.seeds)])
         for n in NAMES
     ]  # fmt: skip

@@ -10,8 +10,9 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 # problem.py is no script: test_cli_compare.py runs it.  The others need a package, and
-# tests/packages/test_package_examples.py runs them.
-OTHERS = ("problem.py", "autograd_mlp.py", "jax_loop.py", "pytensor_loop.py")
+# test_package_examples.py and test_mpi_examples.py of tests/packages run them.
+OTHERS = ("problem.py", "autograd_mlp.py", "jax_loop.py", "mpi_digits.py",
+          "pytensor_loop.py")  # fmt: skip
 SCRIPTS = sorted({*EXAMPLES.glob("*.py")} - {EXAMPLES / name for name in OTHERS})
 
 

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import optuna
 from optuna.storages.journal import JournalFileBackend
@@ -29,17 +30,20 @@ def quiet() -> Iterator[None]:
         optuna.logging.set_verbosity(before)
 
 
+SERVER = 30.0
+"""Seconds that a server may take to answer: it may be starting."""
+
 HEARTBEAT = 30  # seconds; other machines count a worker as dead after twice this time
 
 
 _WANTED = (
-    "storage: expected a database's URL, a journal file's path or a storage of Optuna, "
-    "found"
+    "storage: expected a database's URL, a journal file's path, a server's URL or a "
+    "storage of Optuna, found"
 )
 
 
 def open_storage(storage: Any) -> Any:
-    """Return a storage of Optuna: for a database's URL, a journal's path, or itself.
+    """Return a storage of Optuna: for a URL, a journal's path, or itself.
 
     Raises
     ------
@@ -84,6 +88,8 @@ def _reason(error: Exception, *, quotes: bool) -> str:
 
 
 def _opened(place: str) -> Any:
+    if place.startswith("grpc://"):
+        return _proxy(place)
     if "://" in place:
         return optuna.storages.RDBStorage(place, heartbeat_interval=HEARTBEAT)
     journal = JournalFileBackend(place)
@@ -91,6 +97,24 @@ def _opened(place: str) -> Any:
         if file.read(1) not in (b"", b"{"):  # Optuna would append to it
             raise ValueError("it is a file, but no journal of Optuna")
     return optuna.storages.JournalStorage(journal)
+
+
+def _proxy(url: str) -> Any:
+    """Return the storage behind a server: ``grpc://host:port``."""
+    parts = urlsplit(url)
+    if not parts.hostname or parts.port is None or parts.path not in ("", "/"):
+        raise ValueError("a server is named as 'grpc://host:13000'")
+    with quiet():
+        proxy = optuna.storages.GrpcStorageProxy(host=parts.hostname, port=parts.port)
+    try:
+        proxy.wait_server_ready(SERVER)
+    except ConnectionError as error:
+        proxy.close()
+        raise ConnectionError(
+            f"no server has answered within {SERVER:g} seconds; start "
+            "optuna.storages.run_grpc_proxy_server there"
+        ) from error
+    return proxy
 
 
 _LOGIN = re.compile(r"[^/]+:.*@", re.DOTALL)

@@ -114,10 +114,12 @@ def tune(
         environment is often faster.  Default 1: this process.
     storage : str, path or optuna.storages.BaseStorage, optional
         Where the study is kept: the URL of a database
-        (``"postgresql+psycopg2://user@host/database"``, ``"sqlite:///study.db"``), the
-        path of a journal file, or any storage of Optuna.  Several machines can work on
-        one study by the same call.  Default: in memory.  An exception or Ctrl-C loses
-        the study then; a note (``__notes__``) of the exception has its table.
+        (``"postgresql+psycopg2://user@host/database"``, ``"sqlite:///study.db"``) or
+        of a server of Optuna before one (``"grpc://host:13000"``; needs grpcio and
+        protobuf), the path of a journal file, or any storage of Optuna, such as a
+        `GrpcStorageProxy`.  A server is waited for half a minute.  Several machines can
+        work on one study by the same call.  Default: in memory.  An exception or Ctrl-C
+        loses the study then; a note (``__notes__``) of the exception has its table.
     name : str, optional
         The name of the study in its storage.  If there is a study of this name, it is
         continued.  Needed with `storage`.
@@ -161,7 +163,7 @@ def tune(
     trial that was not completed (its process was killed, interrupted, or raised) is
     marked as failed in Optuna's study and repeated: at once by ``n_jobs`` workers, by
     the next call on the same machine, and by other machines if the storage has a
-    heartbeat: databases have one (after a minute), journal files do not.
+    heartbeat: databases have one (after a minute), journal files and servers do not.
 
     References
     ----------

@@ -1,0 +1,315 @@
+"""What a step of several ranks costs: measured here, and by a model elsewhere.
+
+    python bench/scale.py [--n N ...] [--ranks R ...] [--rounds K] [--only-model]
+    mpiexec -n 2 python -m mpi4py bench/scale.py --mpi
+
+**Measured.** Ranks on this host step AdamW of N float32 params (`comm`, one thread and
+one gradient each), by shared memory, or with --mpi over MPI.  The ranks meet before
+each call, so that waiting for the slowest is told apart from the call itself.  Medians
+of the steps, in milliseconds, of the slowest rank:
+
+sent      bytes that a rank sends, by the bound of a ring: 2 (R - 1) / R times 4 N
+exchange  in calls
+waiting   before them
+step      all else: packing, sums, AdamW
+model     of exchange and step, by the model below, whose numbers are measured here on
+          the same ranks: a call's latency and rate by calls of other sizes, the rate of
+          the step by a step of one process, that of copies by NumPy
+by model  (exchange + step) / model
+
+**The model.** With B = 4 N bytes, latency a and rate b of a link, memory of m bytes/s,
+
+    exchange = 2 (R - 1) a + 2 (R - 1) / R B / b       each rank sends to each other one
+    meetings = 2 M (R - 1) a                           M small all-gathers
+    copies   = (2 B + 2 B + 3 (R - 1) / R B) / m       packed, unpacked, added up
+    step     = 28 N / (R m)                            AdamW's 7 accesses an element
+
+It assumes full-duplex links without contention, calls one after the other (no overlap
+of exchange and backward pass), equal ranks, one rank a machine.  Here ranks share the
+cores: with more ranks than cores, copies and steps take R / cores times as long.
+
+**The tables** take a and b of NETWORKS (94 % of the line's rate), m = 100 GB/s (eight
+channels of DDR5 at half their peak), and a backward and forward pass of 6 N operations
+a token, 2,048 tokens a rank and step, at 10^12 operations a second: --tokens and
+--flops change these.  "share" is that of the passes in the time of a step.  H is the
+least number of steps between two meetings of LocalSGD that leaves the passes 95 %: the
+exchange is that of its differences, with float32, and with 8 bits.
+"""
+
+import argparse
+import math
+import os
+import statistics
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+import lrcore
+from lrcore.distributed import MPIComm, run_ranks
+from lrcore.local_training import Int8
+
+
+class Machine(NamedTuple):
+    """The numbers of the model: seconds, and bytes a second.
+
+    latency, rate : of a link.
+    memory : of the step; copies : of copies.
+    cores : that the ranks share; None: each has its own.
+    """
+
+    latency: float
+    rate: float
+    memory: float
+    copies: float
+    cores: int | None = None
+
+
+NETWORKS = {
+    "1 GbE": (50e-6, 0.94 * 0.125e9),
+    "10 GbE": (20e-6, 0.94 * 1.25e9),
+    "100 GbE": (5e-6, 0.94 * 12.5e9),
+    "200 Gb InfiniBand": (2e-6, 0.94 * 25e9),
+}
+MEMORY = 100e9
+SIZES = (10**8, 10**10)
+RANKS = (8, 32, 128, 1024)
+MEETINGS = 1
+"""Small all-gathers of a step that has no clipping: it begins with one."""
+
+
+class Cost(NamedTuple):
+    """Seconds of the parts of a step."""
+
+    exchange: float
+    copies: float
+    step: float
+
+    @property
+    def total(self):
+        return self.exchange + self.copies + self.step
+
+
+def ring_bytes(n, ranks):
+    """Return the least bytes that a rank sends to average n float32."""
+    return 2 * (ranks - 1) / ranks * 4 * n
+
+
+def cost(n, ranks, at):
+    """Return the cost of a step of n params by the model."""
+    crowd = 1.0 if at.cores is None else max(1.0, ranks / at.cores)
+    messages = 2 * (ranks - 1) * (1 + MEETINGS)
+    share = (ranks - 1) / ranks
+    return Cost(
+        messages * at.latency + ring_bytes(n, ranks) / at.rate,
+        crowd * (4 + 3 * share) * 4 * n / at.copies if ranks > 1 else 0.0,
+        crowd * 28 * n / (ranks * at.memory),
+    )
+
+
+def least_every(n, ranks, at, passes, wanted=0.95, n_bytes=None):
+    """Return the least H at which passes have the wanted share; None: no H does.
+
+    passes : seconds of a step's passes; each rank then steps all params by itself.
+    n_bytes : of the differences; None: 4 n.
+    """
+    alone = 28 * n / at.memory
+    spare = passes * (1 / wanted - 1) - alone
+    met = cost(n, ranks, at)
+    sent = met.exchange
+    if n_bytes is not None:
+        latency = met.exchange - ring_bytes(n, ranks) / at.rate
+        sent = latency + ring_bytes(n, ranks) / at.rate * n_bytes / (4 * n)
+    # The outer step has 5 accesses an element, the differences and copies 5 more.
+    return math.ceil((sent + 40 * n / at.memory) / spare) if spare > 0 else None
+
+
+# --- measured -------------------------------------------------------------------------
+
+
+class Timed:
+    """A group of ranks whose calls are timed."""
+
+    def __init__(self, comm):
+        self.comm, self.rank, self.size = comm, comm.rank, comm.size
+        self.begin()
+
+    def begin(self):
+        self.waiting = self.exchanging = 0.0
+        self.sent = 0
+
+    def _timed(self, call, *args):
+        begin = time.perf_counter()
+        self.comm.barrier()
+        middle = time.perf_counter()
+        call(*args)
+        self.waiting += middle - begin
+        self.exchanging += time.perf_counter() - middle
+
+    def exchange(self, sent, sends, received, receives):
+        self.sent += sum(sends) - sends[self.rank]
+        self._timed(self.comm.exchange, sent, sends, received, receives)
+
+    def allgather(self, own, received, counts):
+        self.sent += own.size * (self.size - 1)
+        self._timed(self.comm.allgather, own, received, counts)
+
+    def sum(self, numbers):
+        self._timed(self.comm.sum, numbers)
+
+    def barrier(self):
+        self._timed(self.comm.barrier)
+
+
+def median_time(function, rounds):
+    times = []
+    for _ in range(rounds):
+        begin = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - begin)
+    return statistics.median(times[rounds // 4 :])
+
+
+def call_time(comm, n_bytes, rounds):
+    """Return the seconds of an all-gather in which a rank sends n bytes to each."""
+    own = np.zeros(n_bytes, np.uint8)
+    received = np.empty(n_bytes * comm.size, np.uint8)
+    counts = [n_bytes] * comm.size
+
+    def call():
+        comm.barrier()
+        begin = time.perf_counter()
+        comm.allgather(own, received, counts)
+        return time.perf_counter() - begin
+
+    return statistics.median(call() for _ in range(rounds))
+
+
+def measured(comm, n, rounds):
+    """Return a rank's numbers: sent bytes, then seconds of a step."""
+    timed = Timed(comm)
+    w = np.zeros(n, np.float32)
+    g = np.full(n, 1e-3, np.float32)
+    opt = lrcore.AdamW(w, num_threads=1, comm=timed)
+    rows = []
+    for _ in range(rounds):
+        timed.begin()
+        begin = time.perf_counter()
+        opt.step(g)
+        total = time.perf_counter() - begin
+        step = total - timed.waiting - timed.exchanging
+        rows.append((timed.sent, timed.exchanging, timed.waiting, step))
+    found = np.median(rows[rounds // 4 :], axis=0)
+
+    small, large = 64, max(4 * n // comm.size, 1 << 16)
+    latency = rate = 0.0
+    if comm.size > 1:
+        short, long = (call_time(comm, size, rounds) for size in (small, large))
+        latency = short / (comm.size - 1)
+        rate = (comm.size - 1) * large / max(long - short, 1e-9)
+    return found.tolist(), latency, rate
+
+
+def alone(n, rounds):
+    """Return the bytes a second of a step of one process, and of NumPy's copies."""
+    w, g = np.zeros(n, np.float32), np.full(n, 1e-3, np.float32)
+    opt = lrcore.AdamW(w, num_threads=1)
+    step = 28 * n / median_time(lambda: opt.step(g), rounds)
+    other = np.empty_like(g)
+    return step, 8 * n / median_time(lambda: np.copyto(other, g), rounds)
+
+
+def told(n, ranks, found, rates, cores):
+    """Return a row of the table of what was measured, as text."""
+    slowest = np.max([each for each, _, _ in found], axis=0)
+    latency = max(each for _, each, _ in found)
+    rate = min(each for _, _, each in found) or math.inf
+    by_model = cost(n, ranks, Machine(latency, rate, *rates, cores))
+    sent, *times = slowest
+    bound = ring_bytes(n, ranks)
+    by_ring = f"{sent / bound:.4f}" if bound else "0 / 0"
+    exchange, _, step = times
+    cells = [f"{n:.0e}", str(ranks), by_ring, *(f"{1e3 * t:.2f}" for t in times)]
+    cells += [
+        f"{1e3 * by_model.total:.2f}",
+        f"{(exchange + step) / by_model.total:.2f}",
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+HEAD = "| N | ranks | sent | exchange | waiting | step | model | by model |"
+RULE = "|---" * 8 + "|"
+
+
+def print_measured(sizes, counts, rounds):
+    print(f"ranks of this host, {os.cpu_count()} cores\n\n{HEAD}\n{RULE}")
+    for n in sizes:
+        rates = alone(n, rounds)
+        for ranks in counts:
+            found = run_ranks(ranks, measured, n, rounds, method="fork", timeout=300)
+            print(told(n, ranks, found, rates, os.cpu_count()), flush=True)
+
+
+def print_over_mpi(sizes, rounds):
+    from mpi4py import MPI
+
+    world = MPI.COMM_WORLD
+    comm = MPIComm(world)
+    if world.rank == 0:
+        print(f"ranks of MPI, {os.cpu_count()} cores\n\n{HEAD}\n{RULE}")
+    for n in sizes:
+        rates = alone(n, rounds) if world.rank == 0 else None
+        found = world.gather(measured(comm, n, rounds))
+        if world.rank == 0:
+            print(told(n, world.size, found, rates, os.cpu_count()), flush=True)
+
+
+# --- by the model ---------------------------------------------------------------------
+
+
+def seconds(t):
+    return f"{1e3 * t:.3g} ms" if t < 1 else f"{t:.3g} s"
+
+
+def print_model(tokens, flops):
+    int8 = Int8()
+    print(f"\nBy the model: memory {MEMORY / 1e9:g} GB/s, {tokens:,} tokens a rank and "
+          f"step, {flops:.0e} operations/s")  # fmt: skip
+    for n in SIZES:
+        passes = 6 * n * tokens / flops
+        print(f"\nN = {n:.0e}: passes {seconds(passes)}\n\n"
+              "| network | ranks | exchange | copies | step | share | H | H, 8 bits |\n"
+              "|---|---:|---:|---:|---:|---:|---:|---:|")  # fmt: skip
+        for name, link in NETWORKS.items():
+            at = Machine(*link, MEMORY, MEMORY)
+            for ranks in RANKS:
+                c = cost(n, ranks, at)
+                n_bytes = int8.n_bytes(n, np.dtype(np.float32))
+                hs = (least_every(n, ranks, at, passes, n_bytes=b)
+                      for b in (None, n_bytes))  # fmt: skip
+                cells = [name, str(ranks), *map(seconds, c)]
+                cells += [f"{100 * passes / (passes + c.total):.0f} %", *map(str, hs)]
+                print("| " + " | ".join(cells) + " |")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--n", type=float, nargs="+", default=[1e6, 1e7])
+    parser.add_argument("--ranks", type=int, nargs="+", default=[1, 2, 4])
+    parser.add_argument("--rounds", type=int, default=40, help="steps of each row")
+    parser.add_argument("--tokens", type=int, default=2048)
+    parser.add_argument("--flops", type=float, default=1e12)
+    parser.add_argument("--mpi", action="store_true", help="the ranks of mpiexec")
+    parser.add_argument("--only-model", action="store_true")
+    given = parser.parse_args()
+    sizes = [int(n) for n in given.n]
+    if given.mpi:
+        print_over_mpi(sizes, given.rounds)
+        return
+    if not given.only_model:
+        print_measured(sizes, given.ranks, given.rounds)
+    print_model(given.tokens, given.flops)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""examples/mpi_digits.py: other numbers of ranks, and a restart, give the same bits."""
+
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from shutil import which
+
+import pytest
+
+pytest.importorskip("mpi4py")
+
+ROOT = Path(__file__).parents[2]
+MPIEXEC = which("mpiexec", path=sysconfig.get_path("scripts")) or which("mpiexec")
+
+if MPIEXEC is None:
+    pytest.skip("there is no mpiexec", allow_module_level=True)
+
+
+def run(n, folder, *arguments):
+    """Return the first and last step, the accuracy in %, and the digest."""
+    ranks = [MPIEXEC, "-n", str(n)] if n else []
+    done = subprocess.run(
+        [*ranks, sys.executable, "-W", "error", "-m", "mpi4py",
+         ROOT / "examples" / "mpi_digits.py", *arguments],
+        cwd=folder, capture_output=True, text=True, timeout=300, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1",
+             "OPENBLAS_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    found = re.fullmatch(
+        r"(\d+) ranks, steps (\d+) to (\d+): ([\d.]+)% of .*, digest (\w{16})\n",
+        done.stdout,
+    ).groups()
+    assert int(found[0]) == max(n, 1)
+    return int(found[1]), int(found[2]), float(found[3]), found[4]
+
+
+def test_four_ranks_then_three_are_as_one_process(tmp_path):
+    whole, apart = tmp_path / "whole", tmp_path / "apart"
+    whole.mkdir()
+    apart.mkdir()
+    first, last, share, digest = run(0, whole)  # without mpiexec
+    assert (first, last) == (0, 300)
+    assert share >= 95
+    assert run(4, apart, "--until", "130")[:2] == (0, 130)
+    first, last, _, resumed = run(3, apart)
+    assert (first, last) == (120, 300)  # from the last checkpoint
+    assert resumed == digest

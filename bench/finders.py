@@ -28,10 +28,11 @@ def found(case, **more):
     if case.score is not None:
         more["score"] = lambda: case.score(params)
     if case.schedule is not None:
-        more |= {"schedule": case.schedule, "total": case.steps}
+        more["schedule"] = case.schedule
     return lrcore.lr_find(
-        opt, lambda batch: case.loss_and_grad(params, batch), case.batches, **more
-    )
+        opt, lambda batch: case.loss_and_grad(params, batch), case.batches,
+        total=case.steps, **more,
+    )  # fmt: skip
 
 
 def lr_find(case):

@@ -27,7 +27,7 @@ def ran(losses_of, guess=1e-3, start=1e-7, end=10.0, first=20.0, noise=0.0, **mo
     noise : of the batches, which all rates see.
     """
     race = _race.Race(start, end, STEPS, **more)
-    batches = noise * np.random.default_rng(0).normal(size=STEPS)
+    batches = noise * np.random.default_rng(0).normal(size=2 * STEPS)
     for leg in race.legs(curve(guess), 4.0):
         racer, lr = leg.racer, race.rate_of(leg.racer)
         while len(racer.losses) < leg.end and not racer.failing:
@@ -151,6 +151,22 @@ def test_if_the_last_ones_diverge_late_a_lower_rate_is_told():
     assert result.suggestion == race.rate(race.winner.place)
     assert "all others diverged" in result.reason
     assert result.confidence < 0.5
+
+
+def test_with_a_total_the_winner_is_run_on_if_it_may_diverge():
+    def loss(lr, k, late=False):
+        if lr > 2e-3 or (late and lr > 5e-4 and k > 150):
+            return 1e9
+        return 10 - min(k, 100) * (0.01 + 50 * lr)
+
+    race = ran(loss, longest=240)
+    assert len(race.winner.losses) == 240
+    assert race.winner.place == race.chosen == 0
+    fails = ran(lambda lr, k: loss(lr, k, late=True), longest=240)
+    assert fails.racers[0].out == "diverged"
+    assert fails.winner.place == -2
+    calm = ran(towards(1e-3), longest=240)
+    assert len(calm.winner.losses) == STEPS
 
 
 def test_a_racer_that_closes_up_is_not_behind():

@@ -98,7 +98,9 @@ def lr_find(
         trials run through all of it, and the suggestion is its highest rate, which is
         not the best constant rate.  Needs `total`.
     total : int, optional
-        Steps of the training to come.  The trials are not longer than it.
+        Steps of the training to come.  The trials are not longer than it.  If half a
+        decade above the winner the loss has diverged, the winner is run on up to
+        `total`, or 3 times `trial_steps`, to see whether it holds.
     score : callable, optional
         Returns a number that is higher where the params are better, as scikit-learn's
         scorers do: a return, an accuracy on other data.  It takes the place of the
@@ -173,9 +175,9 @@ def lr_find(
     >>> w, opt.t                                # as before
     (array([0., 0.]), 0)
     >>> round(found.suggestion, 3)
-    0.018
+    0.032
     >>> print(found.reason)
-    diverged at 10; between the two best of 5 rates in 300 steps
+    diverged at 10; best of 4 rates in 300 steps
     >>> found.apply(opt)
     """
     sweep = LRSweep(

@@ -72,9 +72,11 @@ class Racer:
     @property
     def final(self) -> float:
         """The mean loss of the last fifth of its steps; inf: it diverged."""
-        if self.out == "diverged" or not self.losses:
-            return inf
-        return mean_and_error(self.seen(int((1 - _TAIL) * len(self.losses)))).mean
+        return inf if self.out == "diverged" else self.end_at(len(self.losses)).mean
+
+    def end_at(self, end: int) -> Mean:
+        """Return the mean loss of the last fifth of its first `end` steps."""
+        return mean_and_error(self.seen(int((1 - _TAIL) * end), end))
 
     def seen(self, first: int = 0, end: int | None = None) -> Array:
         """Return the losses that are looked at, from step `first` to `end`."""

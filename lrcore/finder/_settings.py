@@ -24,6 +24,9 @@ _SPACED: dict[str, Callable[[float, float, int], Array]] = {
     "linear": np.linspace,
 }
 
+# With `total`, the winner is run on up to 3 times as many steps.
+_LONGER = 3
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -31,7 +34,8 @@ class Settings:
 
     lrs : the rates of the sweep.
     may_lower, may_raise : whether lower and higher rates are looked at if need be.
-    steps : of the longest trial; 0: there are none.
+    steps : of the winner's trial; 0: there are none.
+    longest : up to which it is run on.
     shares : the rates of its steps as shares of the highest; [] if they are equal.
     stride : every so many losses of a trial are looked at.
     progress : whether a bar is shown.
@@ -43,6 +47,7 @@ class Settings:
     smoothing: float
     stop: float
     steps: int
+    longest: int
     shares: list[float]
     stride: int
     rngs: list[Rng]
@@ -84,10 +89,11 @@ def checked(
     total = total_steps(total)
     if steps and total is not None:
         steps = max(FEWEST, min(steps, total))
+    course = shares(schedule, total, steps)
+    longest = steps if total is None or course else min(total, _LONGER * steps)
     return Settings(
         _SPACED[spacing](low, high, num), start is None, end is None, smoothing, stop,
-        steps,
-        shares(schedule, total, steps),
+        steps, longest, course,
         whole("score_every", score_every, "an int >= 1", least=1),
         generators(rng), Also(also),
         FLAG.check("progress", progress) and sys.stderr is not None,

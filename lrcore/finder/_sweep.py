@@ -218,7 +218,7 @@ class LRSweep(Ended):
         lrs, told = self._swept.lrs, self._told
         return Race(
             float(lrs[0]), None if told.may_raise else float(lrs[-1]), told.steps,
-            told.stride, bool(told.shares),
+            told.longest, told.stride, bool(told.shares),
         )  # fmt: skip
 
     def _sweep(self) -> Iterator[float]:

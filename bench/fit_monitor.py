@@ -19,7 +19,7 @@ WEIGHT = {
     "disturbed": 1,
 }  # fmt: skip
 """The weight of a run, by its group: there are fewest of those with most."""
-MARGIN = {"HIGH": 1.0, "LOW": 1.0, "HIGH_BY_LOSS": 0.5, "LOW_BY_LOSS": 1.0}
+MARGIN = {"HIGH": 1.3, "LOW": 1.0, "HIGH_BY_LOSS": 0.5, "LOW_BY_LOSS": 1.0}
 """How far the odds are lowered, so that fewer good runs are called bad."""
 RIDGE = 1e-3
 

@@ -24,7 +24,7 @@ class Weights(NamedTuple):
         return self.constant + sum(w * numbers[k] for k, w in self.weights.items())
 
 
-HIGH = Weights(-2.23, {"leap": 2.79, "gain": -1.9, "path": 2.4})
+HIGH = Weights(-2.53, {"leap": 2.79, "gain": -1.9, "path": 2.4})
 HIGH_BY_LOSS = Weights(-2.11, {"leap": 3.53, "gain": -0.5, "back": 1.42})
 LOW = Weights(1.71, {"late": 2.53, "path": -4.0, "kept": 7.15, "yield": 1.92})
 LOW_BY_LOSS = Weights(1.63, {"late": 8.83, "signal": 0.45, "drop": -9.63})

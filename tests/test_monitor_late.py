@@ -71,7 +71,7 @@ def test_a_loss_that_rises_late_is_told_within_104_steps(before):
     """However long the run was well; the level is far below the first loss."""
     monitor = watched(settled(before), lr=0.1)
     rise = [0.5 + 0.9 * min(k / 16, 1) for k in range(104)]
-    watched(noisy(rise, seed=1), monitor, lr=0.1)
+    watched(noisy(rise, seed=1), monitor, lr=3.0)
     finding = first_of("rising", monitor)
     assert (finding.severity, finding.rate) == ("error", "too high")
     assert finding.step <= before + 104
@@ -121,6 +121,16 @@ def test_a_shift_of_the_data_is_no_fault_of_the_rate():
     assert not [f for f in monitor.findings if f.rate == "too high"]
     assert "data shift" in kinds(monitor.diagnose())
     check_all(monitor)
+
+
+@pytest.mark.parametrize("at", [1200, 5000, 20_000])
+def test_a_shift_in_a_long_run(at):
+    """The blocks of whose history have several steps."""
+    monitor = shifted(n=at + 150, at=at)
+    assert "rising" not in kinds(monitor.findings)
+    finding = first_of("data shift", monitor)
+    block = max(1, at // 512)
+    assert abs(finding.since - (at + 1)) <= block
 
 
 def test_a_jump_of_the_rate_explains_a_rise():

@@ -25,9 +25,9 @@ class Weights(NamedTuple):
 
 
 HIGH = Weights(-2.53, {"leap": 2.79, "gain": -1.9, "path": 2.4})
-HIGH_BY_LOSS = Weights(-2.11, {"leap": 3.53, "gain": -0.5, "back": 1.42})
+HIGH_BY_LOSS = Weights(-2.72, {"leap": 4.1, "gain": -0.63, "back": 4.94})
 LOW = Weights(1.71, {"late": 2.53, "path": -4.0, "kept": 7.15, "yield": 1.92})
-LOW_BY_LOSS = Weights(1.63, {"late": 8.83, "signal": 0.45, "drop": -9.63})
+LOW_BY_LOSS = Weights(1.57, {"late": 13.41, "signal": -0.33, "drop": -11.57})
 
 
 def numbers(run: Summary) -> dict[str, float]:

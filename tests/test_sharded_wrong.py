@@ -327,3 +327,147 @@ def test_what_measures_all_gradients_by_itself(given, found):
     for words, p in ranks(2, wrong):
         assert found in words
         assert p == [1, 1, 1]
+
+
+# --- one rank refuses what others do not see ------------------------------------------
+
+
+def raised_by_rank(n, function):
+    """Return what a function raises on each rank."""
+
+    def caught(comm):
+        try:
+            function(comm, comm.rank == 1)
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+        return "nothing"
+
+    return ranks(n, caught)
+
+
+@pytest.mark.parametrize(
+    ("construct", "words"),
+    [
+        (
+            lambda comm, odd: lrcore.AdamW(
+                arrays(0), lr=-1.0 if odd else 1.0, comm=comm
+            ),
+            "ValueError: lr: expected a finite number >= 0, found -1.0",
+        ),
+        (
+            lambda comm, odd: lrcore.AdamW(
+                {"b": np.ones(3, int if odd else float)}, comm=comm
+            ),
+            "TypeError: params['b']: expected dtype float32 or float64, found int64",
+        ),
+        (
+            lambda comm, odd: lrcore.AdamW(
+                arrays(0), comm=comm, clip_norm="zclip" if odd else None
+            ),
+            "ValueError: clip_norm: found ZClip",
+        ),
+        (
+            lambda comm, odd: lrcore.Mixed(
+                {"W": lrcore.Muon, "*": lrcore.AdamW},
+                arrays(0),
+                comm=comm,
+                lr=-1.0 if odd else 1.0,
+            ),
+            "ValueError: optimizers['W']: lr: expected a finite number >= 0",
+        ),
+    ],
+)
+def test_an_argument_that_one_rank_refuses(construct, words):
+    for rank, found in enumerate(raised_by_rank(3, construct)):
+        other = "" if rank == 1 else "RuntimeError: rank 1 has failed, and all do: "
+        assert found.startswith(other + words), found
+
+
+def test_a_micro_batch_that_is_refused_before_the_last():
+    def wrong(comm):
+        odd = comm.rank == 1
+        params = arrays(0)
+        opt = lrcore.AdamW(params, comm=comm, accumulate=3)
+        given = [gradient(0, 3 * comm.rank + i) for i in range(3)]
+        bad = {**given[1], "b": np.zeros(3, "f4")}
+        taken = [opt.step(given[0])]
+        if not odd:
+            taken.append(opt.step(given[1]))
+        with pytest.raises((ValueError, RuntimeError)) as caught:
+            opt.step(bad if odd else given[2])
+        assert content(params) == content(arrays(0))
+        # Each repeats the call that raised, and nothing is lost.
+        taken += [opt.step(g) for g in given[len(taken) :]]
+        return str(caught.value), taken, content(params)
+
+    def right(comm):
+        params = arrays(0)
+        opt = lrcore.AdamW(params, comm=comm, accumulate=3)
+        for i in range(3):
+            opt.step(gradient(0, 3 * comm.rank + i))
+        return content(params)
+
+    wanted = ranks(3, right)
+    words = "grads['b']: expected shape (70,)"
+    for rank, (found, taken, params) in enumerate(ranks(3, wrong)):
+        other = (
+            "" if rank == 1 else "rank 1 cannot step, and no rank does: ValueError: "
+        )
+        assert found.startswith(other + words), found
+        assert taken == [False, False, True]
+        assert params == wanted[rank]
+
+
+def test_the_own_error_is_raised_where_the_others_do_not_come():
+    def wrong(comm):
+        opt = lrcore.AdamW(arrays(0), comm=comm, accumulate=2)
+        if comm.rank == 1:
+            comm.timeout = 0.1
+            with pytest.raises(ValueError, match=r"grads\['b'\]: expected shape"):
+                opt.step({**gradient(0, 0), "b": np.zeros(3, "f4")})
+        return "done"
+
+    assert ranks(2, wrong) == ["done", "done"]
+
+
+def test_an_array_that_is_refused_one_by_one():
+    def wrong(comm):
+        params = arrays(0)
+        opt = lrcore.AdamW(params, comm=comm)
+        grads = gradient(0, 0)
+        given = {**grads, "b": np.zeros(3, "f4")} if comm.rank == 1 else grads
+        with pytest.raises((ValueError, RuntimeError)) as caught:
+            one_by_one(opt, given, ["b", *(name for name in params if name != "b")])
+        assert content(params) == content(arrays(0))
+        one_by_one(opt, grads, params)
+        return str(caught.value), opt.t
+
+    words = "grad: expected shape (70,) as params['b'] has"
+    for rank, (found, t) in enumerate(ranks(3, wrong)):
+        other = (
+            "" if rank == 1 else "rank 1 cannot step, and no rank does: ValueError: "
+        )
+        assert found.startswith(other + words), found
+        assert t == 1
+
+
+def test_limits_of_past_norms_one_by_one():
+    def wrong(comm, odd):
+        opt = lrcore.SGD({"a": np.ones(3)}, comm=comm, clip_tensor_norm="adagc")
+        opt.step_one("a", np.ones(3))
+
+    for found in raised_by_rank(2, wrong):
+        assert found.startswith("ValueError: clip_tensor_norm: found AdaGC")
+
+
+def test_two_optimizers_in_another_order():
+    def wrong(comm, odd):
+        first, second = (lrcore.AdamW(arrays(0), comm=comm) for _ in range(2))
+        (second if odd else first).step(gradient(0, 0))
+
+    for found in raised_by_rank(3, wrong):
+        assert re.fullmatch(
+            r"ValueError: optimizer of this step: expected the same on every rank, "
+            r"found number \d+ of those with comm on rank 1 and number \d+ .*",
+            found,
+        ), found

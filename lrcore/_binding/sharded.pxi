@@ -23,6 +23,7 @@ cdef class ShardedPlan(Plan):
     cdef list reduced  # the own pieces of the gradients, which the tensors point to
     cdef dict came  # by leaf: whether step_one() has had a gradient of it
     cdef tuple present  # which leaves have a gradient in this step
+    cdef object refused  # the first error of a gradient that step_one() has had
 
     def join(self, ranks):
         """Let the plan meet the other ranks; this is done once."""
@@ -36,7 +37,10 @@ cdef class ShardedPlan(Plan):
 
     def step(self, grads, loss=None):
         """Update the own elements by the mean gradient of all ranks, and give them to
-        the others; return whether the step was taken.  All ranks call this."""
+        the others; return whether the step was taken.  All ranks call this.
+
+        A rank that refuses a micro-batch before the last meets the others at once, who
+        come with their last one; so the error is raised on all."""
         cdef list given = None
         cdef bint gathers
         error = None
@@ -54,13 +58,11 @@ cdef class ShardedPlan(Plan):
                 if self.plan.zero_grads:
                     self.gradients.check_zeroable()
                 given = self.flat_gradients()
-            except BaseException as raised:
                 if gathers:
-                    raise
-                error = raised
-            if gathers:
-                self.keep(given, loss)
-                return False
+                    self.keep(given, loss)
+                    return False
+            except BaseException as raised:
+                given, error = None, raised
             return self.meet(given, loss, error)
         finally:
             self.leave()
@@ -86,7 +88,10 @@ cdef class ShardedPlan(Plan):
 
     def step_one(self, Py_ssize_t i, g):
         """Send the gradient of leaf i on its way; the last one takes the step, of all
-        leaves.  Return whether it was taken.  All ranks call this in the same order."""
+        leaves.  Return whether it was taken.  All ranks call this in the same order.
+
+        Zeros travel for a gradient that is refused; the last call raises the error, on
+        all ranks."""
         cdef list there = []
         cdef Py_ssize_t k
         if self.accumulate > 1:
@@ -97,19 +102,17 @@ cdef class ShardedPlan(Plan):
         try:
             if self.to_come and i not in self.to_come:
                 refusals.stepped_twice(self.tree, self.to_come, i)
-            if g is not None:
-                g = as_array(g, self.gradients.params[i], self.gradients.converts)
-            self.gradients.take_one(i, g)
-            if self.plan.zero_grads and g is not None:
-                self.gradients.check_sources()
-                if not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>g):
-                    refusals.zeroable(["grad"], [g])
-            flat = None if g is None else self.flat_gradient(i)
+            flat = None
+            try:
+                flat = self.flat_given(i, g)
+            except BaseException as raised:
+                if self.refused is None:
+                    self.refused = raised
             self.ranks.ones.begin(i, flat)
             if not self.to_come:
                 self.to_come = set(range(self.gradients.n))
             self.to_come.remove(i)
-            self.came[i] = g is not None
+            self.came[i] = flat is not None
             if flat is not None:
                 self.zero_given([flat])
             if self.to_come:
@@ -117,17 +120,32 @@ cdef class ShardedPlan(Plan):
             for k in range(self.gradients.n):
                 there.append(flat_none if self.came[k] else None)
             try:
-                return self.meet(there, None, self.begun())
+                return self.meet(there, None, self.refused or self.begun())
             finally:
+                self.refused = None
                 self.ranks.ones.clear()
         finally:
             self.leave()
+
+    cdef object flat_given(self, Py_ssize_t i, g):
+        """The gradient of leaf i in one dimension, after its checks; None if absent."""
+        if g is not None:
+            g = as_array(g, self.gradients.params[i], self.gradients.converts)
+        self.gradients.take_one(i, g)
+        if g is None:
+            return None
+        if self.plan.zero_grads:
+            self.gradients.check_sources()
+            if not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>g):
+                refusals.zeroable(["grad"], [g])
+        return self.flat_gradient(i)
 
     cdef object begun(self):
         """Begin a step; return the error for which it cannot be taken, or None."""
         try:
             self.begin(None, False)
             self.numbers.set_all()
+            self.check_limits()
         except BaseException as error:
             return error
         return None

@@ -17,15 +17,13 @@ _NEEDED = ("rank", "size", "exchange", "allgather", "sum", "barrier")
 _LITTLE, _BIG = 1, 2
 
 
-def checked(comm: Any) -> Comm:
-    """Return the ranks that a user means, after a first meeting of them.
+def known(comm: Any) -> Comm:
+    """Return the ranks that a user means.
 
     Raises
     ------
     TypeError
         It is no `Comm`, and no communicator of mpi4py.
-    ValueError
-        Its ranks have different orders of bytes.
     """
     if is_mpi(comm):
         comm = MPIComm(comm)
@@ -36,8 +34,22 @@ def checked(comm: Any) -> Comm:
             "what lrcore.distributed.run_ranks passes to a function, found "
             f"{shown(comm)}, which has no {missing[0]!r}"
         )
-    known: Comm = comm
-    orders = _order_of_bytes(known)
+    ranks: Comm = comm
+    return ranks
+
+
+def checked(comm: Any) -> Comm:
+    """Return the ranks that a user means, after a first meeting of them.
+
+    Raises
+    ------
+    TypeError
+        It is no `Comm`, and no communicator of mpi4py.
+    ValueError
+        Its ranks have different orders of bytes.
+    """
+    ranks = known(comm)
+    orders = _order_of_bytes(ranks)
     if len({*orders}) > 1:
         told = ", ".join(
             f"rank {r} is {'little' if order == _LITTLE else 'big'}-endian"
@@ -47,7 +59,7 @@ def checked(comm: Any) -> Comm:
             f"comm: expected processors with the same order of bytes, found: {told}; "
             "run all ranks on machines of one kind"
         )
-    return known
+    return ranks
 
 
 def _order_of_bytes(comm: Comm) -> list[int]:

@@ -122,21 +122,22 @@ class Mixed(Optimizer):
     def __init__(
         self, optimizers: Mapping[str, Given], params: Any, **common: Any
     ) -> None:
-        chosen = {
-            pattern: _chosen(f"optimizers[{shown(pattern)}]", given)
-            for pattern, given in by_path.by_pattern(
-                "optimizers", optimizers, "a dict from patterns to optimizers"
-            )
-        }
-        own_options, defaults = _common(type(self), common, chosen)
-        wanted = []
-        for pattern, (kind, own) in chosen.items():
-            where = f"optimizers[{shown(pattern)}]"
-            wanted.append(
-                by_path.Wanted(pattern, kind, _settled(where, kind, own, defaults))
-            )
-        made = by_path.make("optimizers", params, wanted)
-        self._build(*made, defaults, own_options)
+        with self._constructing(common):
+            chosen = {
+                pattern: _chosen(f"optimizers[{shown(pattern)}]", given)
+                for pattern, given in by_path.by_pattern(
+                    "optimizers", optimizers, "a dict from patterns to optimizers"
+                )
+            }
+            own_options, defaults = _common(type(self), common, chosen)
+            wanted = []
+            for pattern, (kind, own) in chosen.items():
+                where = f"optimizers[{shown(pattern)}]"
+                wanted.append(
+                    by_path.Wanted(pattern, kind, _settled(where, kind, own, defaults))
+                )
+            made = by_path.make("optimizers", params, wanted)
+            self._build(*made, defaults, own_options)
 
     __signature__ = _Signature()
 

@@ -61,20 +61,17 @@ def settings(opt: Any) -> dict[str, str]:
     return told
 
 
-def check(comm: Comm, told: Mapping[str, str]) -> None:
-    """Check that all ranks tell the same.
+def digest(told: Mapping[str, str]) -> str:
+    """Return a short text that differs where anything that is told does."""
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
-    Raises
-    ------
-    ValueError
-        They do not: on every rank, naming the first difference and the rank.
+
+def refuse_others(comm: Comm, told: Mapping[str, str]) -> NoReturn:
+    """Raise the error for the first difference, on every rank, naming the rank.
+
+    All ranks call this, which do not tell the same.
     """
-    digest = hashlib.sha256(json.dumps(told).encode()).digest()
-    of_all = np.empty((comm.size, len(digest)), np.uint8)
-    own = np.frombuffer(digest, np.uint8)
-    comm.allgather(own, of_all.reshape(-1), [len(digest)] * comm.size)
-    if (of_all != of_all[0]).any():
-        _differ(values(comm, dict(told)))
+    _differ(values(comm, dict(told)))
 
 
 def together(comm: Comm, work: Callable[[], Any]) -> list[Any]:

@@ -64,17 +64,18 @@ class Optimizer(Grown, Averaged, Reporting, Saved, OnDisk, Copied):
                 "one of them, such as lrcore.AdamW(params)"
             )
         name, fields = type(self).__name__, self._fields
-        values = self._settled(bound(name, fields, self._positional, args, given))
-        own_options = {
-            name: field.check(values.pop(name))
-            for name, field in fields.items()
-            if field.of_all
-        }
-        if own_options["groups"]:
-            made = by_path.split(params, own_options["groups"], values, type(self))
-        else:
-            made = make(params, values, type(self))
-        self._build(*made, values, own_options)
+        with self._constructing(given):
+            values = self._settled(bound(name, fields, self._positional, args, given))
+            own_options = {
+                name: field.check(values.pop(name))
+                for name, field in fields.items()
+                if field.of_all
+            }
+            if own_options["groups"]:
+                made = by_path.split(params, own_options["groups"], values, type(self))
+            else:
+                made = make(params, values, type(self))
+            self._build(*made, values, own_options)
 
     __signature__ = docs.ConstructorSignature(__init__)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from lrcore import _core
@@ -45,8 +46,21 @@ class Planned(Common):
         share_out(tree, groups, self._plan.lock, commit)
         self._add_options(commit, own_options)
         commit.make()
-        if self._ranks is not None:
-            self._ranks.begin(self)
+
+    def _constructing(self, given: Hyper) -> AbstractContextManager[None]:
+        """Return the block in which all of a constructor is done.
+
+        With `comm`, an error in the block of one rank is raised on all.
+
+        given : the keywords of the constructor, of which `comm` is checked.
+        """
+        if given.get("comm") is None:
+            return nullcontext()
+        from lrcore.distributed import _words
+        from lrcore.optimizers.base import sharded
+
+        given["comm"] = comm = _words.checked(given["comm"])
+        return sharded.construction(self, comm)
 
     @property
     def _ranks(self) -> Any:

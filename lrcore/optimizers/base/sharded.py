@@ -15,8 +15,10 @@ It is imported where an optimizer has a `comm`, with `lrcore.distributed`.
 
 from __future__ import annotations
 
+import itertools
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -28,7 +30,7 @@ from lrcore._shared.arrays import bare
 from lrcore._shared.trees import Tree
 from lrcore._shared.types import Array
 from lrcore._shared.words import shown
-from lrcore.distributed import Comm, _threads
+from lrcore.distributed import Comm, RankLostError, _threads
 from lrcore.distributed import _tree as tree
 from lrcore.distributed._merging import Merging
 from lrcore.distributed._ones import Ones
@@ -40,6 +42,18 @@ from lrcore.optimizers.base.part import Part
 from lrcore.optimizers.base.spikes import ZClip
 
 Units = Sequence[tuple[int, int, int] | None]
+
+
+_constructed = itertools.count()
+"""Numbers the optimizers of this process that have a comm."""
+
+
+@contextmanager
+def construction(opt: Any, comm: Comm) -> Iterator[None]:
+    """Be a block that constructs an optimizer on every rank, or on none."""
+    with alike.Agreement(comm) as agreement:
+        yield
+        opt._plan.ranks.begin(opt, agreement)
 
 
 class Met(NamedTuple):
@@ -69,6 +83,7 @@ class Ranks:
     threads : of this rank, unless `num_threads` says otherwise; 0: the usual default.
     told : returns the settings of the optimizer in words.
     calls : the micro-batches of a step, of all ranks.
+    number : of the optimizer, on rank 0: which one of those with the same comm it is.
     """
 
     told: Callable[[], Mapping[str, str]]
@@ -95,20 +110,20 @@ class Ranks:
         dtypes = [p.dtype for p in self.params]
         self.traffic = Traffic(comm, self.shards, dtypes)
         self.ones = Ones(comm, self.shards, dtypes)
-        self.threads = _threads.of_rank(comm, _core.num_threads())
-        if _core.num_threads_set() or omp.number("OMP_NUM_THREADS"):
-            self.threads = 0  # those that the user has asked for
+        self.threads = 0
         n = range(len(self.params))
         self.owned = [self.shards.of(comm.rank, i) for i in n]
         self.pieces = [self._piece(i) for i in n]
 
-    def begin(self, opt: Any) -> None:
+    def begin(self, opt: Any, agreement: alike.Agreement) -> None:
         """Compare a new optimizer with those of the other ranks.
+
+        agreement : the ranks meet there, also those that have an error.
 
         Raises
         ------
-        ValueError
-            They are not alike: on every rank, naming what differs.
+        ValueError, RuntimeError
+            They are not alike, or one has an error: on every rank, naming it.
         """
         own = weakref.ref(opt)
 
@@ -117,12 +132,26 @@ class Ranks:
             return {} if there is None else alike.settings(there)
 
         self.told = told
-        alike.check(self.comm, alike.construction(opt))
         self._accumulate = int(opt._options["accumulate"])
-        each = alike.integers(self.comm, [self._accumulate])
-        self._firsts = np.cumsum([0, *(n for (n,) in each[:-1])]).tolist()
-        self.calls = sum(n for (n,) in each)
+        known = alike.construction(opt)
+        mine = [alike.digest(known), self._accumulate, next(_constructed)]
+        digests, counts, numbers = zip(*agreement.results(mine), strict=True)
+        if len({*digests}) > 1:
+            alike.refuse_others(self.comm, known)
+        self._firsts = np.cumsum([0, *counts[:-1]]).tolist()
+        self.calls, self.number = sum(counts), numbers[0]
         self.clear()
+        self._share_threads(opt)
+
+    def _share_threads(self, opt: Any) -> None:
+        """Give the plan the threads of this rank."""
+        threads = _threads.of_rank(self.comm, _core.num_threads())
+        if _core.num_threads_set() or omp.number("OMP_NUM_THREADS"):
+            return  # the user has asked for others
+        self.threads = threads
+        commit = _core.Commit(opt._plan.lock)
+        opt._add_options(commit, opt._options)
+        commit.make()
 
     def check_options(self, values: Hyper) -> None:
         """Check options, also those that are set later.
@@ -224,10 +253,25 @@ class Ranks:
         ValueError, RuntimeError
             The ranks are not alike, or another one has an error: on every rank.
         """
+        try:
+            return self._meet(grads, loss, error, numbers, skips)
+        except RankLostError as lost:
+            if error is None:
+                raise
+            raise error from lost
+
+    def _meet(
+        self,
+        grads: Sequence[Array | None] | None,
+        loss: float | None,
+        error: BaseException | None,
+        numbers: bytes,
+        skips: bool,
+    ) -> Met:
         self.ones.wait()
         present = self._present(grads)
         count = self.kept.count + (grads is not None)
-        numbers += repr(self.ones.order).encode()
+        numbers += repr((self.number, self.ones.order)).encode()
         head = [error is None, count, crc32(numbers), crc32(bytes(present)), skips]
         heads = alike.integers(self.comm, head)
         counts = [each[1] for each in heads]
@@ -239,7 +283,11 @@ class Ranks:
             names = [leaf.path for leaf in self.tree.leaves]
             there = dict(zip(names, present, strict=True)) if count else {}
             order = [names[i] for i in self.ones.order]
-            told = {**self.told(), "order of step_one": f"[{', '.join(order)}]"}
+            told = {
+                **self.told(),
+                "order of step_one": f"[{', '.join(order)}]",
+                "optimizer of this step": f"number {self.number} of those with comm",
+            }
             alike.refuse(self.comm, error, told, there)
         if not all(counts):  # some ranks do not know which arrays have a gradient
             of_all = alike.values(self.comm, present)

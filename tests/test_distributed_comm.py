@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import threading
 import time
 from multiprocessing.shared_memory import SharedMemory
 
@@ -202,3 +203,43 @@ def test_nothing_stays_behind(monkeypatch):
 def test_bad_arguments(given, words):
     with pytest.raises(ValueError, match=words):
         run_ranks(**{"n": 1, "function": spawned, "method": "fork", **given})
+
+
+def test_a_result_that_cannot_be_pickled():
+    with pytest.raises(TypeError, match="function: expected a result that can be pick"):
+        ranks(2, lambda comm: lambda: comm)
+
+
+def test_a_forked_child_is_no_rank():
+    def forks(comm):
+        read, write = os.pipe()
+        if comm.rank == 0 and os.fork() == 0:
+            try:
+                comm.barrier()
+            except RuntimeError as error:
+                os.write(write, str(error).encode())
+            os._exit(0)
+        comm.barrier()
+        return os.read(read, 100).decode() if comm.rank == 0 else ""
+
+    assert ranks(2, forks)[0].startswith("this process was forked from rank 0")
+
+
+def test_two_threads_in_calls_of_one_comm():
+    def calls(comm):
+        first = threading.Thread(target=comm.barrier)
+        if comm.rank == 0:
+            first.start()
+            while not comm._free.locked():  # it waits for the other rank
+                time.sleep(1e-3)
+            with pytest.raises(RuntimeError, match="let one thread use a comm"):
+                comm.barrier()
+            os.write(told, b".")
+            first.join()
+        else:
+            os.read(asked, 1)
+            comm.barrier()
+        return "done"
+
+    asked, told = os.pipe()
+    assert ranks(2, calls) == ["done", "done"]

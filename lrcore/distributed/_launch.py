@@ -14,6 +14,7 @@ from multiprocessing.shared_memory import SharedMemory
 from typing import Any, Literal, TypeVar
 
 from lrcore._shared.domains import FLAG, POSITIVE, choice, count
+from lrcore._shared.words import shown
 from lrcore.distributed._protocol import RankLostError
 from lrcore.distributed._shared_memory import (
     ENDED,
@@ -71,6 +72,8 @@ def run_ranks(
     ------
     RankLostError
         A rank was killed, or has ended without a result.
+    TypeError
+        An argument is not valid, or what the function returns cannot be pickled.
     Exception
         What the function has raised in a rank, that of the first that failed.  A note
         says which rank it was.
@@ -161,7 +164,14 @@ def _work(
         with suppress(OSError):
             result.send((False, _sendable(error)))
         return
-    result.send((True, found))
+    try:
+        result.send((True, found))
+    except Exception as error:
+        words = TypeError(
+            f"function: expected a result that can be pickled, found {shown(found)}: "
+            f"{error}"
+        )
+        result.send((False, words))
 
 
 def _sendable(error: BaseException) -> BaseException:

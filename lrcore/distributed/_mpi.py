@@ -70,6 +70,12 @@ class MPIComm:
                 "comm: expected a communicator of mpi4py, such as MPI.COMM_WORLD of "
                 f"`from mpi4py import MPI`, found {shown(comm)}"
             )
+        if not comm:
+            raise ValueError(
+                "comm: expected a communicator that this process belongs to, found "
+                "COMM_NULL, as Split returns for the color UNDEFINED; construct no "
+                "optimizer with comm in this process"
+            )
         self.timeout = POSITIVE.check("timeout", timeout)
         self._comm = comm.Dup()
         self.rank: int = self._comm.Get_rank()
@@ -157,11 +163,14 @@ class MPIComm:
 
 
 def is_mpi(comm: Any) -> bool:
-    """Whether an object is a communicator of mpi4py, without importing that."""
-    return any(
-        kind.__module__ == "mpi4py.MPI" and kind.__name__ == "Intracomm"
-        for kind in type(comm).__mro__
-    )
+    """Whether an object is a communicator of mpi4py, without importing that.
+
+    The type of COMM_NULL is the base class.
+    """
+    names = {
+        kind.__name__ for kind in type(comm).__mro__ if kind.__module__ == "mpi4py.MPI"
+    }
+    return "Intracomm" in names or ("Comm" in names and not comm)
 
 
 def _byte_type() -> Any:

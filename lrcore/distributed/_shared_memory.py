@@ -7,7 +7,9 @@ what is left to send.
 
 from __future__ import annotations
 
+import os
 import struct
+import threading
 import time
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
@@ -93,6 +95,7 @@ class SharedMemoryComm:
         self._room = rooms.shape[2]
         self._rooms = [[half[m] for m in self.members] for half in rooms]
         self._round = 0
+        self._process, self._free = os.getpid(), threading.Lock()
         self._leaving: set[int] = set()  # the ranks that have called `survivors`
 
     def __repr__(self) -> str:
@@ -228,6 +231,30 @@ class SharedMemoryComm:
         """
         if self.size == 1:
             return
+        if os.getpid() != self._process:
+            raise RuntimeError(
+                f"this process was forked from rank {self.rank}, and is no rank: let "
+                "it compute what the rank needs, such as batches, and step in the rank"
+            )
+        if not self._free.acquire(blocking=False):
+            raise RuntimeError(
+                f"rank {self.rank} of {self.size} is in another call, of another "
+                "thread: let one thread use a comm, as all ranks make its calls in "
+                "the same order"
+            )
+        try:
+            self._all_rounds(call, sizes, width, put, take)
+        finally:
+            self._free.release()
+
+    def _all_rounds(
+        self,
+        call: int,
+        sizes: tuple[Sequence[int], Sequence[int]],
+        width: int,
+        put: Callable[[Array, int], None],
+        take: Callable[[Array, int, int], None],
+    ) -> None:
         n = max(each for r, each in enumerate(sizes[0]) if r != self.rank)
         at, left = 0, 1
         while left > 0:

@@ -267,8 +267,42 @@ def test_arrays_that_come_one_by_one():
             else:
                 opt.step(grads)
         found.append(content(params))
-    print(found[0] == found[1], done)
+    sys.stdout.write(f"{found[0] == found[1]} {done}\\n")  # in one piece
     """
     done = ranks(2, code)
     line = f"True {[False] * 5 + [True]}"
     assert done.stdout.count(line) == 2, done.stderr
+
+
+def test_a_process_outside_a_communicator():
+    ended = ranks(
+        2,
+        """
+        color = MPI.UNDEFINED if comm.rank else 0
+        part = MPI.COMM_WORLD.Split(color)
+        for null in (part, MPI.COMM_NULL) if comm.rank else ():
+            try:
+                lrcore.SGD(np.ones(3), comm=null)
+            except ValueError as error:
+                print(str(error)[:70])
+        if not comm.rank:
+            assert lrcore.SGD(np.ones(3), comm=part).step(np.ones(3))
+        """,
+    )
+    assert ended.returncode == 0, ended.stderr
+    words = "comm: expected a communicator that this process belongs to, found COMM"
+    assert ended.stdout.splitlines() == [words[:70]] * 2
+
+
+def test_an_argument_that_one_rank_refuses():
+    ended = ranks(
+        3,
+        """
+        try:
+            lrcore.SGD(np.ones(3), lr=-1.0 if comm.rank == 1 else 1.0, comm=comm)
+        except (ValueError, RuntimeError) as error:
+            sys.exit(0 if "lr: expected a finite number >= 0" in str(error) else 1)
+        sys.exit(1)
+        """,
+    )
+    assert ended.returncode == 0, ended.stderr

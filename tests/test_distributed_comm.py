@@ -3,6 +3,8 @@
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 from multiprocessing.shared_memory import SharedMemory
@@ -168,6 +170,33 @@ class OddError(Exception):
 
 def raises_odd(comm):
     raise OddError("odd")
+
+
+BARRIERS = """
+from lrcore.distributed import run_ranks
+
+def barriers(comm):
+    comm.barrier()
+    if comm.rank == 0:
+        print("begun", flush=True)
+    while True:
+        comm.barrier()
+
+run_ranks(3, barriers, method="fork")
+"""
+
+
+def test_ranks_end_with_the_process_that_has_started_them():
+    starter = subprocess.Popen(
+        [sys.executable, "-c", BARRIERS],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert starter.stdout.readline() == b"begun\n"
+    starter.kill()
+    # The ranks have its output, too, which ends with the last of them.
+    assert starter.communicate(timeout=60) == (b"", None)
 
 
 def test_the_error_of_a_rank_is_raised():

@@ -283,3 +283,15 @@ def test_its_repr_says_where_it_is():
     assert ranks(2, shown)[1] == (
         "<LocalSGD of AdamW by SGD every 5 steps: rank 1 of 2, round 0, 1 since>"
     )
+
+
+def test_an_argument_that_one_rank_refuses():
+    def wrong(comm):
+        inner = lrcore.SGD(np.ones(3))
+        with pytest.raises((ValueError, RuntimeError)) as caught:
+            lrcore.LocalSGD(inner, -1 if comm.rank == 1 else 2, comm=comm)
+        return str(caught.value)
+
+    words = "every: expected an int >= 1, found -1"
+    other = f"rank 1 has failed, and all do: ValueError: {words}"
+    assert ranks(3, wrong) == [other, words, other]

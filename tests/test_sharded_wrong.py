@@ -471,3 +471,13 @@ def test_two_optimizers_in_another_order():
             r"found number \d+ of those with comm on rank 1 and number \d+ .*",
             found,
         ), found
+
+
+def test_another_file_on_one_rank(tmp_path):
+    def wrong(comm, odd):
+        opt = lrcore.AdamW(arrays(0), comm=comm)
+        opt.save(f"{tmp_path}/{'odd' if odd else 'run'}.safetensors")
+
+    for found in raised_by_rank(3, wrong):
+        assert found.startswith("ValueError: path: expected the same on every rank")
+    assert list(tmp_path.iterdir()) == []

@@ -24,6 +24,7 @@ import numpy as np
 
 from lrcore._shared.arrays import bare
 from lrcore._shared.types import Array
+from lrcore._shared.words import shown
 from lrcore.checkpoint import _digests, _durable, _layout
 from lrcore.checkpoint._encode import Encoder
 from lrcore.checkpoint._layout import Header, Tensor
@@ -83,7 +84,9 @@ def write(
             _write_all(new, memoryview(head))
             return [str(new.name), head.decode("latin-1")]
 
-        name, text = alike.together(comm, begin)[0]
+        told = alike.together(comm, lambda: [path, *begin()])
+        _one_path([each[0] for each in told])
+        _, name, text = told[0]
         head = text.encode("latin-1")
         start, header = len(head), _layout.parsed(head[8:], None)
 
@@ -116,6 +119,16 @@ def write(
                 unfinished.close()  # it takes its name
 
         alike.together(comm, end)
+
+
+def _one_path(paths: Sequence[str]) -> None:
+    """Refuse ranks that would save to different files."""
+    for rank, path in enumerate(paths):
+        if path != paths[0]:
+            raise ValueError(
+                "path: expected the same on every rank, as all write one file, found "
+                f"{shown(path)} on rank {rank} and {shown(paths[0])} on rank 0"
+            )
 
 
 def _head(arrays: Mapping[str, Array], metadata: Mapping[str, str]) -> bytes:

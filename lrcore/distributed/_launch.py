@@ -11,7 +11,7 @@ from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from multiprocessing.shared_memory import SharedMemory
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 from lrcore._shared.domains import FLAG, POSITIVE, choice, count
 from lrcore._shared.words import shown
@@ -211,9 +211,9 @@ def _results(
         if not ready:  # after an error: they are killed
             break
         for read in ready:
-            assert isinstance(read, Connection)
-            rank = waiting.pop(read)
-            fine, value = _received(read, processes[rank])
+            link = cast(Connection, read)  # of Windows, it has another class
+            rank = waiting.pop(link)
+            fine, value = _received(link, processes[rank])
             if lost is not None and isinstance(value, _EndedError):
                 ended[rank] = value
                 lost(rank)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -13,12 +14,16 @@ from lrcore.distributed._protocol import Comm, RankLostError
 from lrcore.distributed._shards import Shards
 from lrcore.distributed._tree import additions
 
+_lines: WeakKeyDictionary[Comm, ThreadPoolExecutor] = WeakKeyDictionary()
+"""The thread of each group of ranks."""
+
 
 class Ones:
     """The arrays of a step that have come so far.
 
     A thread exchanges them in the order in which they come, which is the same on every
-    rank.  Meanwhile no other thread uses the ranks.
+    rank; those of all optimizers with the same ranks.  Meanwhile no other thread uses
+    the ranks.
 
     Attributes
     ----------
@@ -32,7 +37,6 @@ class Ones:
         self, comm: Comm, shards: Shards, dtypes: Sequence[np.dtype[Any]]
     ) -> None:
         self._comm, self._shards, self._dtypes = comm, shards, dtypes
-        self._thread: ThreadPoolExecutor | None = None
         self._lost: RankLostError | None = None
         self.sent_bytes = 0
         self.clear()
@@ -52,10 +56,10 @@ class Ones:
         dtype = self._dtypes[i]
         n = max(end for _, end in ends)
         sent = np.zeros(n, dtype) if g is None else g.copy()
-        if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, "lrcore-ranks")
+        if self._comm not in _lines:
+            _lines[self._comm] = ThreadPoolExecutor(1, "lrcore-ranks")
         self.order.append(i)
-        self._coming[i] = self._thread.submit(
+        self._coming[i] = _lines[self._comm].submit(
             self._exchange, sent, [end - begin for begin, end in ends]
         )
 
@@ -66,6 +70,9 @@ class Ones:
 
     def wait(self) -> None:
         """Return when nothing travels any more; raise the error of what has failed."""
+        line = _lines.get(self._comm)
+        if line is not None:  # another optimizer may have sent something
+            line.submit(int).result()
         for coming in self._coming.values():
             coming.result()
 

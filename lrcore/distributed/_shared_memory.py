@@ -12,8 +12,10 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Sequence
+from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.shared_memory import SharedMemory
+from typing import cast
 from zlib import crc32
 
 import numpy as np
@@ -96,6 +98,8 @@ class SharedMemoryComm:
         self._rooms = [[half[m] for m in self.members] for half in rooms]
         self._round = 0
         self._process, self._free = os.getpid(), threading.Lock()
+        starter = parent_process()
+        self._starter = [] if starter is None else [starter.sentinel]
         self._leaving: set[int] = set()  # the ranks that have called `survivors`
 
     def __repr__(self) -> str:
@@ -280,7 +284,7 @@ class SharedMemoryComm:
                 raise self._lost(r, call) from error
         end = time.monotonic() + self.timeout
         while links:
-            ready = wait([*links], max(end - time.monotonic(), 0))
+            ready = wait([*links, *self._starter], max(end - time.monotonic(), 0))
             if not ready:
                 late = ", ".join(map(str, links.values()))
                 raise RankLostError(
@@ -288,10 +292,15 @@ class SharedMemoryComm:
                     f"this {_CALLS[call]} within {self.timeout:g} seconds"
                 )
             for each in ready:
-                assert isinstance(each, Connection)
-                r = links.pop(each)
+                if isinstance(each, int):  # the sentinel
+                    raise RankLostError(
+                        f"rank {self.rank} of {self.size}: the process that has "
+                        "started the ranks has ended"
+                    )
+                link = cast(Connection, each)  # of Windows, it has another class
+                r = links.pop(link)
                 try:
-                    count, theirs, more, n = _TOKEN.unpack(each.recv_bytes())
+                    count, theirs, more, n = _TOKEN.unpack(link.recv_bytes())
                 except (EOFError, OSError) as error:
                     raise self._lost(r, call) from error
                 if theirs == _SURVIVORS:

@@ -23,6 +23,7 @@ from lrcore.local_training._mean import Mean
 from lrcore.local_training._meeting import Head, Meeting
 from lrcore.local_training._quorum import Quorum, Signalling
 from lrcore.local_training._shared_params import SharedParams, Vectors, check_inner
+from lrcore.optimizers.base import alike
 from lrcore.optimizers.base.optimizer import Optimizer
 
 
@@ -142,29 +143,31 @@ class LocalSGD:
         quorum: int | None = None,
         patience: float = 0.0,
     ) -> None:
-        if not isinstance(inner, Optimizer):
-            raise no_optimizer(inner)
-        check_inner(inner)
-        self.every = whole("every", every, "an int >= 1", least=1)
-        patience = NONNEGATIVE.check("patience", patience)
-        self._codec = chosen(codec)
         self.comm = _words.checked(comm)
-        self.inner = inner
-        self._shared = SharedParams(inner, outer)
-        self._quorum = Quorum(self.comm, _least(quorum, self.comm), patience)
-        self.rounds = self.since = 0
-        self.last: Meeting | None = None
-        self._unlike = False  # whether q may differ between ranks
-        self._moved: Moved | None = None  # kept for ranks that miss it
-        self._means = self._new_means()
-        self._sent_in_heads = 0
-        told = {
-            "every": self.every,
-            "codec": type(self._codec).__name__,
-            "quorum": quorum,
-            "params": self._shared.layouts(),
-            "outer": repr(self.outer),
-        }
+        with alike.Agreement(self.comm) as agreement:
+            if not isinstance(inner, Optimizer):
+                raise no_optimizer(inner)
+            check_inner(inner)
+            self.every = whole("every", every, "an int >= 1", least=1)
+            patience = NONNEGATIVE.check("patience", patience)
+            self._codec = chosen(codec)
+            self.inner = inner
+            self._shared = SharedParams(inner, outer)
+            self._quorum = Quorum(self.comm, _least(quorum, self.comm), patience)
+            self.rounds = self.since = 0
+            self.last: Meeting | None = None
+            self._unlike = False  # whether q may differ between ranks
+            self._moved: Moved | None = None  # kept for ranks that miss it
+            self._means = self._new_means()
+            self._sent_in_heads = 0
+            told = {
+                "every": self.every,
+                "codec": type(self._codec).__name__,
+                "quorum": quorum,
+                "params": self._shared.layouts(),
+                "outer": repr(self.outer),
+            }
+            agreement.results(None)  # no rank has an error so far
         _meeting.check_alike(self.comm, told)
         _meeting.check_start(self.comm, self._shared)
         self._quorum.begin_after(max(_words.of_all(self.comm, self._quorum.told)))

@@ -242,8 +242,9 @@ class Optimizer(Grown, Averaged, Reporting, Saved, OnDisk, Copied):
 
         With `comm`, the gradient starts at once on its way to the rank that owns it,
         and travels while the backward pass goes on.  The last call steps all arrays,
-        and returns whether it did; the others return False.  All ranks pass the arrays
-        in the same order.  `clip_norm`, `mechanic` and optimizers that find their rate
+        and returns whether it did; the others return False.  It raises the error of a
+        gradient that was refused, on all ranks.  All ranks pass the arrays in the same
+        order.  `clip_norm`, `mechanic` and optimizers that find their rate
         can be used then, too.
 
         Parameters

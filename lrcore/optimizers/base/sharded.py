@@ -188,6 +188,7 @@ class Ranks:
 
         like : has its shape and memory order.
         """
+        self.ones.wait()
         whole = np.empty_like(like, own.dtype, subok=False)
         if self.params[i].size == 0:
             whole[...] = own
@@ -214,6 +215,7 @@ class Ranks:
         RuntimeError
             Gradients are gathered, which belong to places of this number of ranks.
         """
+        self.ones.wait()
         if self.kept.count or gathered:
             raise RuntimeError(
                 f"found {self.kept.count or gathered} gathered gradients; with comm, "

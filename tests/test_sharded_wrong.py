@@ -220,7 +220,18 @@ def test_another_number_of_steps():
         opt.t = 3 + odd
         opt.step(gradient(0, 0))
 
-    assert "expected the same" in on_every_rank(wrong)
+    assert on_every_rank(wrong) == (
+        "ValueError: t: expected the same on every rank, found 4 on rank 1 and 3 on "
+        "rank 0"
+    )
+
+
+def test_another_loss_scale():
+    def wrong(comm, params, odd):
+        opt = lrcore.AdamW(params, comm=comm)
+        lrcore.LossScaler(16.0 if odd else 8.0).step(opt, gradient(0, 0))
+
+    assert "factor of gradients by opt.scaled: " in on_every_rank(wrong)
 
 
 # --- what cannot be shared ------------------------------------------------------------
@@ -481,3 +492,15 @@ def test_another_file_on_one_rank(tmp_path):
     for found in raised_by_rank(3, wrong):
         assert found.startswith("ValueError: path: expected the same on every rank")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_loss_that_one_rank_refuses():
+    def wrong(comm, odd):
+        make_sps(comm).step(gradient(0, 0), None if odd else 1.0)
+
+    words = "TypeError: loss: expected a number"
+    for rank, found in enumerate(raised_by_rank(3, wrong)):
+        other = (
+            "" if rank == 1 else "RuntimeError: rank 1 cannot step, and no rank does: "
+        )
+        assert found.startswith(other + words), found

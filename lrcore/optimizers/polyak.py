@@ -133,12 +133,18 @@ class SPS(Optimizer):
             It is in a step already.
         """
         what = "a number, that of the batch the gradients are of"
-        if loss is None:
-            raise TypeError(
-                f"loss: expected {what}, found None; "
-                "SPS makes its rate of it: step(grads, loss)"
-            )
-        applied: bool = self._plan.step(grads, real("loss", loss, what))
+        try:
+            if loss is None:
+                raise TypeError(
+                    f"loss: expected {what}, found None; "
+                    "SPS makes its rate of it: step(grads, loss)"
+                )
+            loss = real("loss", loss, what)
+        except (TypeError, ValueError) as error:
+            if self._ranks is not None:
+                self._ranks.tell(error)
+            raise
+        applied: bool = self._plan.step(grads, loss)
         return applied
 
     def flush(self) -> bool:

@@ -19,7 +19,7 @@ import itertools
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 from zlib import crc32
 
 import numpy as np
@@ -129,7 +129,13 @@ class Ranks:
 
         def told() -> Mapping[str, str]:
             there = own()
-            return {} if there is None else alike.settings(there)
+            if there is None:
+                return {}
+            return {
+                **alike.settings(there),
+                "t": str(there.t),
+                "factor of gradients by opt.scaled": repr(there._plan.more_scale),
+            }
 
         self.told = told
         self._accumulate = int(opt._options["accumulate"])
@@ -261,6 +267,11 @@ class Ranks:
             if error is None:
                 raise
             raise error from lost
+
+    def tell(self, error: BaseException) -> NoReturn:
+        """Raise an error that this rank has before its step, which ends that of all."""
+        self.meet(None, None, error, b"", False)
+        raise error
 
     def _meet(
         self,

@@ -46,7 +46,8 @@ class ZClip(Stateful, StatefulSetting):
     and `agc`, as for a `clip_norm` that is a number.  A norm that is not finite, or
     whose square is not, is no spike, and is not counted: `skip_nonfinite` is about it.
     A step that another option skips counts nothing.  It is saved and restored with the
-    optimizer, in the middle of the warm-up, too.  ``step_one`` refuses it.
+    optimizer, in the middle of the warm-up, too; each optimizer needs its own.
+    ``step_one`` refuses it.
 
     Parameters
     ----------

@@ -19,7 +19,9 @@ WEIGHT = {
     "disturbed": 1,
 }  # fmt: skip
 """The weight of a run, by its group: there are fewest of those with most."""
-MARGIN = {"HIGH": 1.0, "LOW": 1.0, "HIGH_BY_LOSS": 0.5, "LOW_BY_LOSS": 1.0}
+NEAR_HIGH = 2
+"""That of a run near the optimum, for rates that are too high."""
+MARGIN = {"HIGH": 1.3, "LOW": 1.0, "HIGH_BY_LOSS": 0.5, "LOW_BY_LOSS": 1.0}
 """How far the odds are lowered, so that fewer good runs are called bad."""
 RIDGE = 1e-3
 
@@ -43,8 +45,10 @@ def fit(rows, name):
     side = name.split("_")[0].lower()
     rows = [row for row in rows if row[1] != f"fairly {side}"]
     x = np.array([[numbers[each] for each in names] for numbers, *_ in rows])
+    x[~np.isfinite(x)] = 0.0
     label = np.array([row[1] for row in rows])
-    weight = np.array([float(WEIGHT[row[2]]) for row in rows])
+    weights = WEIGHT | ({"near the optimum": NEAR_HIGH} if side == "high" else {})
+    weight = np.array([float(weights[row[2]]) for row in rows])
     constant, weights = regression(x, label == f"too {side}", weight)
     return _scores.Weights(
         round(float(constant) - MARGIN[name], 2),

@@ -18,7 +18,7 @@ from math import isnan
 from typing import NamedTuple
 
 import numpy as np
-from problems import GROUPS
+from problems import GROUPS, by_name
 from runs import LETTERS, SPLITS, runs
 
 import lrcore
@@ -35,7 +35,8 @@ MEANT = [group for group in GROUPS if group != "without a meaning"]
 
 def play(run, reports):
     """Return the monitor of a run after its last step."""
-    monitor = lrcore.Monitor()
+    loss = by_name(run.problem).loss
+    monitor = lrcore.Monitor(kind=None if loss == "loss" else loss)
     records = (run.records[name].tolist() for name in ("loss", "validation", *REPORTED))
     for t, (loss, other, lr, *told) in enumerate(zip(*records, strict=True), 1):
         validation = None if isnan(other) else other
@@ -101,7 +102,11 @@ def show(split, reports, found):
         for moment, name in (("end", "at the end"), ("way", "on the way")):
             line = score(labels, [getattr(t, moment) for t in these])
             print(f"{group:<17}{name:<11}{line}")
-    print()
+    other = [t for t in found if t.group not in MEANT]
+    called = sum(bool(t.end - {"non-finite loss"}) for t in other)
+    print(
+        f"without a meaning: {called} of {len(other)} runs are called bad at the end\n"
+    )
 
 
 def show_kinds(split, found):

@@ -2,14 +2,21 @@
 
     python bench/remedies.py
 
-Each run of runs.py whose monitor finds something at the end, and advises another rate,
-is compared with the run of the same problem, optimizer and seed at the rate that is the
-factor of the finding times its own: the nearest of the rates, which are half a decade
-apart.  The advice has helped if that run ends lower on all data; it has done harm if it
-ends higher by more than 5 % of its descent.  Where the advised rate is out of the
-rates, the nearest is taken.
+The runs of runs.py in whose findings at the end an advice stands, beside what they
+would have been with it, by the loss on all data.
 
-The rows of findings without a factor say what a rate 3 times lower would do.
+other rate      a finding with a factor: the run of the same problem, optimizer and seed
+                whose rate is the factor times as high; rates are half a decade apart,
+                so 3 is 3.16, and what is out of them is the nearest.  Where losses are
+                not finite, the factor is applied until they are.
+later           the rate falls to a tenth for half as many steps again; beside as many
+                steps at the same rate
+stop            the validation loss at the step that is told; beside that at the end
+skip            NaN gradients are skipped; beside a run that takes them
+
+"Helped" is the share of the runs that ended lower with the advice, "harmed" of those
+that ended higher by more than 5 % of their descent.  Trainings that are made anew are
+at most MADE for each finding and half, evenly chosen.
 """
 
 from collections import defaultdict
@@ -17,59 +24,112 @@ from math import inf, isfinite, log10
 
 import numpy as np
 from monitor import MEANT, play
-from runs import RATES, SPLITS, runs
+from problems import by_name
+from runs import OPTIMIZERS, SPLITS, runs
 
 HARM = 0.05
-LOWER = 1 / 3
-OTHERS = (
-    "oscillating", "update ratio", "gradient exploding", "gradient vanishing", "plateau"
-)  # fmt: skip
-"""Findings without a factor whose remedy is, among others, another rate."""
+MADE = 40
 
 
-def ends(run):
-    return run.last if isfinite(run.last) else inf
+def end(loss):
+    return loss if isfinite(loss) else inf
+
+
+def at_other_rate(these, k, finding):
+    """Return the end of the run that follows the advice; None: the rate is the same.
+
+    these : the runs of the same problem, optimizer and seed, by rate; k : which one.
+    """
+    move = round(2 * log10(finding.factor))
+    to = min(max(k + move, 0), len(these) - 1)
+    while finding.kind == "non-finite loss" and not isfinite(these[to].last) and to:
+        to = max(to + move, 0)
+    return None if to == k else end(these[to].last)
+
+
+def trained(run, *, lower=1.0, more=0.0, **options):
+    """Return the full loss of a run that is made anew.
+
+    After its steps, it takes `more` times as many at `lower` times its rate.
+    """
+    problem = by_name(run.problem)
+    params = problem.params(np.random.default_rng([run.seed, 0]))
+    batches = problem.batches(np.random.default_rng([run.seed, 1]))
+    opt = OPTIMIZERS[run.optimizer](params, run.lr, **{**problem.options, **options})
+    for step in range(round((1 + more) * problem.steps)):
+        if problem.schedule:
+            opt.lr = run.lr * problem.schedule(min(step / problem.steps, 1))
+        if step == problem.steps:
+            opt.lr *= lower
+        opt.step(problem.loss_and_grad(params, next(batches))[1])
+    return end(problem.full_loss(params))
+
+
+def later(run, _):
+    return trained(run, more=0.5), trained(run, more=0.5, lower=0.1)
+
+
+def stop(run, finding):
+    validation = run.records["validation"]
+    given = validation[np.isfinite(validation)]
+    return given[-1], validation[finding.since - 1]
+
+
+def skip(run, _):
+    return trained(run, skip_nonfinite=False), end(run.last)
+
+
+MADE_ANEW = {
+    "plateau": ("later", later), "oscillating": ("later", later),
+    "overfitting": ("stop", stop), "non-finite steps": ("skip", skip),
+}  # fmt: skip
 
 
 def outcomes(split):
-    """Return for each finding and factor whether the advice helped, or did harm."""
-    found = defaultdict(list)
-    by_pair = defaultdict(list)
+    """Return (end without, end with, first) of each finding and advice."""
+    found, anew, by_case = defaultdict(list), defaultdict(list), defaultdict(list)
     for run in runs(split):
         if run.group in MEANT:
-            by_pair[run.problem, run.optimizer, run.seed].append(run)
-    with np.errstate(all="ignore"):
-        for these in by_pair.values():
-            for k, run in enumerate(these):
-                for finding in play(run, True).diagnose():
-                    factor = finding.factor
-                    if factor is None and finding.kind in OTHERS:
-                        factor = LOWER
-                    if factor is None:
-                        continue
-                    to = min(max(k + round(2 * log10(factor)), 0), len(RATES) - 1)
-                    if to == k:
-                        continue
-                    other = these[to]
-                    descent = max(run.first - min(ends(other), ends(run)), 0)
-                    found[finding.kind, factor].append(
-                        (ends(other) < ends(run),
-                         ends(other) > ends(run) + HARM * descent)
-                    )  # fmt: skip
+            by_case[run.problem, run.optimizer, run.seed].append(run)
+    for these in by_case.values():
+        for k, run in enumerate(these):
+            for finding in play(run, True).diagnose():
+                if finding.kind in MADE_ANEW:
+                    anew[finding.kind].append((run, finding))
+                if finding.factor:
+                    other = at_other_rate(these, k, finding)
+                    advice = finding.kind, f"rate x {finding.factor:.3g}"
+                    if other is not None:
+                        found[advice].append((end(run.last), other, run.first))
+    for kind, told in anew.items():
+        advice, follow = MADE_ANEW[kind]
+        for j in np.linspace(0, len(told) - 1, min(MADE, len(told))).astype(int):
+            run, finding = told[j]
+            found[kind, advice].append((*follow(run, finding), run.first))
     return found
 
 
+def shares(told):
+    """Return how many runs there are, and the shares helped and harmed."""
+    if not told:
+        return 0, np.nan, np.nan
+    without, advised, first = np.array(told).T
+    descent = np.maximum(first - np.minimum(without, advised), 0)
+    harmed = advised > without + HARM * descent
+    return len(told), (advised < without).mean(), harmed.mean()
+
+
 def main():
-    print(f"{'finding':<20}{'rate times':>11}", end="")
+    print(f"{'finding':<20}{'advice':<16}", end="")
     print("".join(f"{split:^27}" for split in SPLITS))
-    print(f"{'':<31}" + 2 * f"{'runs':>9}{'helped':>9}{'harmed':>9}")
-    of = {split: outcomes(split) for split in SPLITS}
-    for kind, factor in sorted({key for found in of.values() for key in found}):
-        print(f"{kind:<20}{factor:>11.3g}", end="")
+    print(f"{'':<36}" + 2 * f"{'runs':>9}{'helped':>9}{'harmed':>9}")
+    with np.errstate(all="ignore"):
+        of = {split: outcomes(split) for split in SPLITS}
+    for kind, advice in sorted({key for found in of.values() for key in found}):
+        print(f"{kind:<20}{advice:<16}", end="")
         for split in SPLITS:
-            told = np.array(of[split].get((kind, factor), [])).reshape(-1, 2)
-            helped, harmed = told.mean(axis=0) if len(told) else (np.nan, np.nan)
-            print(f"{len(told):>9}{helped:>9.3f}{harmed:>9.3f}", end="")
+            count, helped, harmed = shares(of[split].get((kind, advice)))
+            print(f"{count:>9}{helped:>9.3f}{harmed:>9.3f}", end="")
         print()
 
 

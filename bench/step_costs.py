@@ -130,6 +130,9 @@ CASES = {
         weight_decay=lambda t: 0.01,
     ),
     "clip_norm": partial(plain, "AdamW", clip_norm=1.0),
+    'clip_norm="zclip"': partial(plain, "AdamW", clip_norm="zclip"),
+    "clip_tensor_norm": partial(plain, "AdamW", clip_tensor_norm=1.0),
+    'clip_tensor_norm="adagc"': partial(plain, "AdamW", clip_tensor_norm="adagc"),
     "skip_nonfinite": partial(plain, "AdamW", skip_nonfinite=True),
     "ema_decay": partial(plain, "AdamW", ema_decay=0.99),
     "project, ema_decay": partial(plain, "AdamW", ema_decay=0.99, project=nothing),
@@ -137,6 +140,9 @@ CASES = {
     "convert_grads, all of float64": wide,
     "telemetry": partial(plain, "AdamW", telemetry=True),
     "telemetry, report read": partial(with_the_rest, then=read, telemetry=True),
+    "telemetry, curvature, report read": partial(
+        with_the_rest, then=read, telemetry=True, curvature=True
+    ),
     "Cosine, clip_norm, report read": partial(
         with_the_rest, then=read, telemetry=True, lr=COSINE, clip_norm=1.0
     ),
@@ -189,11 +195,21 @@ def costs(rounds):
 BYTES = {
     "AdamW": 28,  # read g; read and write p, m, v
     "Adam": 28,
+    "clip_norm": 28 + 4,  # g once more
+    "zclip": 28 + 4,
+    "adagc": 28 + 4,
+    "curvature": 28 + 24,  # p, g; read and write the last ones
     "Mechanic": 28 + 16 + 12,  # with delta, p0; gauge: g, p, delta
     "DAdaptAdam": 36 + 12,  # with s; gauge: g, v, s
 }
 LARGE = {
     "AdamW": lambda p: lrcore.AdamW(p, num_threads=1),
+    "clip_norm": lambda p: lrcore.AdamW(p, clip_norm=1.0, num_threads=1),
+    "zclip": lambda p: lrcore.AdamW(p, clip_norm="zclip", num_threads=1),
+    "adagc": lambda p: lrcore.AdamW(p, clip_tensor_norm="adagc", num_threads=1),
+    "curvature": lambda p: lrcore.AdamW(
+        p, telemetry=True, curvature=True, num_threads=1
+    ),
     "Mechanic": lambda p: lrcore.AdamW(p, lr=1.0, mechanic=True, num_threads=1),
     "Adam": lambda p: lrcore.Adam(p, num_threads=1),
     "DAdaptAdam": lambda p: lrcore.DAdaptAdam(p, num_threads=1),
@@ -206,7 +222,10 @@ def bytes_moved():
     times = interleave(steps, rounds=25, seconds=0.02)
     large = {name: timing.median for name, timing in times.items()}
     print(f"\n1,000,000 elements; AdamW takes {large['AdamW'] * 1e6:.0f} us")
-    for name, base in (("Mechanic", "AdamW"), ("DAdaptAdam", "Adam")):
+    over = {name: "Adam" if name == "DAdaptAdam" else "AdamW" for name in LARGE}
+    for name, base in over.items():
+        if name in ("Adam", "AdamW"):
+            continue
         ratio = large[name] / large[base]
         moved = BYTES[name] / BYTES[base]
         print(f"{name:<26} {ratio:5.2f} of {base}, {ratio / moved:.2f} a byte")

@@ -32,12 +32,14 @@ def batches(rng, x, y):
 
 
 def found_rate(params, x, y):
-    """Return the rate that `lr_find` suggests for these params and data."""
+    """Return the peak that `lr_find` suggests for these params, data and schedule."""
     rng = np.random.default_rng(2)
     found = lrcore.lr_find(
         lrcore.AdamW(params),
         lambda batch: loss_and_grads(params, *batch),
         lambda: batches(rng, x, y),
+        schedule=Cosine(1.0, total=STEPS),
+        total=STEPS,
         rng=rng,
     )
     return found.suggestion

@@ -64,6 +64,8 @@ from lrcore.optimizers.base import on_disk as _on_disk
 from lrcore.optimizers.base.group import ParamGroup as ParamGroup
 from lrcore.optimizers.base.optimizer import Optimizer as Optimizer
 from lrcore.optimizers.base.report import Report as Report
+from lrcore.optimizers.base.spikes import AdaGC as AdaGC
+from lrcore.optimizers.base.spikes import ZClip as ZClip
 from lrcore.optimizers.mixed import Mixed as Mixed
 
 # The rooms that a step does not need, each with its names that the package has too.  It

@@ -43,6 +43,7 @@ class Folded:
     factor: Any
     direct: Any
     tune: Any
+    adagc: Any
     clip_value: float
     clip_norm: float
     agc: float
@@ -61,6 +62,7 @@ class Folded:
         factor: Any = ...,
         direct: Any = ...,
         tune: Any = ...,
+        adagc: Any = ...,
         clip_value: float = ...,
         clip_norm: float = ...,
         agc: float = ...,
@@ -74,6 +76,9 @@ SCRATCH: str
 MECHANIC: tuple[str, str]
 MECHANIC_NUMBERS: str
 GATHERED: str
+NORM_MEAN: str
+LAST_P: str
+LAST_G: str
 FACTORINGS: dict[str, int]
 
 def address(a: Array) -> int: ...
@@ -163,6 +168,8 @@ class Plan:
         owned: Sequence[tuple[int, int]] | None = ...,
     ) -> None: ...
     @property
+    def spike(self) -> bool: ...
+    @property
     def total(self) -> int: ...
     @property
     def gathered_arrays(self) -> list[Array]: ...
@@ -172,6 +179,9 @@ class Plan:
     def report_of(
         self, group: int, leaves: Sequence[int] | None
     ) -> tuple[int, float, bool, Measured] | None: ...
+    def curvature_of(
+        self, leaves: Sequence[int] | None
+    ) -> tuple[float, float, float] | None: ...
     def reports_of(
         self, each: list[tuple[int, list[int]]]
     ) -> list[tuple[int, float, bool, Measured] | None]: ...
@@ -214,6 +224,7 @@ class Settings:
         project: Callable[[Any], Any] | None = ...,
         numbers: tuple[float, float, float] | None = ...,
         scheduled: Callable[[int], tuple[float, float, float]] | None = ...,
+        zclip: Any = ...,
     ) -> None: ...
 
 class Counts:

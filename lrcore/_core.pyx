@@ -21,7 +21,7 @@ from cpython.exc cimport PyErr_Clear
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.pythread cimport PyThread_get_thread_ident
 from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
-from libc.math cimport INFINITY, NAN, fabs, isfinite, sqrt
+from libc.math cimport INFINITY, NAN, fabs, hypot, isfinite, sqrt
 from libc.stdint cimport (
     int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t,
 )
@@ -44,6 +44,8 @@ include "_binding/mechanic.pxi"
 include "_binding/layout.pxi"
 include "_binding/numbers.pxi"
 include "_binding/answers.pxi"
+include "_binding/limits.pxi"
+include "_binding/curvature.pxi"
 include "_binding/reports.pxi"
 include "_binding/forks.pxi"
 include "_binding/lock.pxi"

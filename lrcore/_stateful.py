@@ -106,8 +106,8 @@ class Stateful:
         commit.make()
 
 
-class StatefulSchedule(ABC):
-    """A schedule that changes between steps: saved and restored with an optimizer."""
+class StatefulSetting(ABC):
+    """A setting that changes between steps: saved and restored with an optimizer."""
 
     __slots__ = ()
 
@@ -117,7 +117,13 @@ class StatefulSchedule(ABC):
 
     @abstractmethod
     def _take(self, other: Self, commit: Commit) -> None:
-        """Let a commit make this schedule what the other is."""
+        """Let a commit make this setting what the other is."""
+
+
+class StatefulSchedule(StatefulSetting):
+    """A schedule that changes between steps."""
+
+    __slots__ = ()
 
     @abstractmethod
     def _scale_by(self, factor: float, commit: Commit) -> None:

@@ -122,7 +122,7 @@ class Stepper:
                 )
         self._group = ParamGroup(None, values, kind)
         (self._part, *others) = self._group.parts
-        bare = Layout(self._part.rule, "", (), None, False, False)
+        bare = Layout(self._part.rule, "", (), None, False, False, False)
         if others or self._part.layout != bare or not kind._is_a_kernel():
             raise ValueError(
                 f"kind: expected one whose step is a rule by itself, found {name} "

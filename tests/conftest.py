@@ -8,7 +8,7 @@ import lrcore
 
 # Modules of helpers whose assertions show what they compare, as those of tests do.
 pytest.register_assert_rewrite(
-    "composed", "helpers", "pages", "range_tests", "watching"
+    "composed", "helpers", "pages", "range_tests", "ranks", "watching"
 )
 
 

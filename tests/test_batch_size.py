@@ -11,6 +11,9 @@ from lrcore import GradientNoiseScale, scale_lr
 from lrcore.batch_size import optimal_lr, scale_adam, tradeoff
 from lrcore.schedules import Constant
 
+LATER = ("calls", "small_norm2")
+"""Entries that dicts of older versions lack."""
+
 
 @pytest.mark.parametrize("ratio", [0.25, 1.0, 4.0, 31.25])
 def test_the_rules_for_a_rate(ratio):
@@ -147,6 +150,52 @@ def test_from_the_gradients_of_micro_batches():
     # Sums of 17 squares in float64; a mean in float32 is within 1e-7.
     assert computed.noise_scale == pytest.approx(by_hand.noise_scale, rel=1e-13)
     assert told.noise_scale == pytest.approx(by_hand.noise_scale, rel=1e-6)
+
+
+@pytest.mark.parametrize("grad_scale", [1.0, 0.25])
+def test_gathered_micro_batches_are_as_all_at_once(grad_scale):
+    rng = np.random.default_rng(4)
+    p = [np.zeros(7), np.zeros((2, 3))]
+    opt = lrcore.SGD(p, accumulate=3, telemetry=True, grad_scale=grad_scale)
+    one, other = GradientNoiseScale(8, 24), GradientNoiseScale(8, 24)
+    for _ in range(4):
+        calls = [[rng.normal(1, 1, a.shape) for a in p] for _ in range(3)]
+        for grads in calls:
+            one.gather(grads)
+            if opt.step(grads):
+                assert one.update_gathered(opt.report.grad_norm / grad_scale)
+        assert other.update_from(calls)
+    assert one.noise_scale == pytest.approx(other.noise_scale, rel=1e-12)
+    assert one.grad_norm2 == pytest.approx(other.grad_norm2, rel=1e-12)
+
+
+def test_a_shorter_batch_counts_as_such():
+    """At the end of an epoch: two micro-batches instead of four."""
+    grads = [np.array([4.0, 3.0]), np.array([4.0, -3.0])]
+    short, full = GradientNoiseScale(8, 32), GradientNoiseScale(8, 16)
+    for g in grads:
+        short.gather(g)
+    assert short.update_gathered(4.0)
+    assert full.update_from(grads)
+    assert (short.trace, short.grad_norm2) == (full.trace, full.grad_norm2)
+    short.gather(grads[0])
+    assert not short.update_gathered(5.0)  # one is no pair
+    assert not short.update_gathered(5.0)
+    assert short.updates == 1
+
+
+def test_gathering_continues_from_its_state():
+    first, second = GradientNoiseScale(1, 2), GradientNoiseScale(1, 2)
+    first.gather(np.ones(2))
+    second.load_state_dict(pickle.loads(pickle.dumps(first.state_dict())))
+    for noise in (first, second):
+        noise.gather(np.array([1.0, -1.0]))
+        assert noise.update_gathered(1.0)
+    assert first.state_dict() == second.state_dict()
+    older = {k: v for k, v in first.state_dict().items() if k not in LATER}
+    third = GradientNoiseScale(1, 2)
+    third.load_state_dict(older)
+    assert third.state_dict() == first.state_dict()
 
 
 def test_where_an_estimate_is_not_positive():

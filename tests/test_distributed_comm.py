@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import time
+from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
 import pytest
@@ -176,13 +177,22 @@ def test_the_error_of_a_rank_is_raised():
         ranks(1, raises_odd)
 
 
-def test_nothing_stays_behind(tmp_path):
-    before = set(os.listdir("/dev/shm")) if os.path.isdir("/dev/shm") else set()
-    ranks(2, spawned)
+def test_nothing_stays_behind(monkeypatch):
+    names = []
+
+    class Noted(SharedMemory):
+        def __init__(self, *args, **more):
+            super().__init__(*args, **more)
+            names.append(self.name)
+
+    monkeypatch.setattr("lrcore.distributed._launch.SharedMemory", Noted)
+    ranks(2, is_comm)
     with pytest.raises(RankLostError):
         ranks(2, lost, "before")
-    if before:
-        assert not {n for n in set(os.listdir("/dev/shm")) - before if "psm" in n}
+    assert len(names) == 2
+    for name in names:
+        with pytest.raises(FileNotFoundError):
+            SharedMemory(name)
 
 
 @pytest.mark.parametrize(

@@ -247,7 +247,8 @@ def test_how_types_and_defaults_are_told():
         in doc
     )
     assert "\nswa_start : int or None\n" in doc
-    assert "\nclip_norm : float, schedule or None\n" in doc
+    assert "\nclip_value : float, schedule or None\n" in doc
+    assert '\nclip_norm : float, "zclip", ZClip, schedule or None\n' in doc
     assert '\ndenormals : {"flush", "keep"}\n' in doc
     assert "\nagc_axis : int, tuple of int or None\n" in doc
     assert "A finite number > 0, by default 1e-6." in doc  # mechanic_s_init

@@ -27,7 +27,7 @@ def ran(losses_of, guess=1e-3, start=1e-7, end=10.0, first=20.0, noise=0.0, **mo
     noise : of the batches, which all rates see.
     """
     race = _race.Race(start, end, STEPS, **more)
-    batches = noise * np.random.default_rng(0).normal(size=STEPS)
+    batches = noise * np.random.default_rng(0).normal(size=2 * STEPS)
     for leg in race.legs(curve(guess), 4.0):
         racer, lr = leg.racer, race.rate_of(leg.racer)
         while len(racer.losses) < leg.end and not racer.failing:
@@ -153,6 +153,22 @@ def test_if_the_last_ones_diverge_late_a_lower_rate_is_told():
     assert result.confidence < 0.5
 
 
+def test_with_a_total_the_winner_is_run_on_if_it_may_diverge():
+    def loss(lr, k, late=False):
+        if lr > 2e-3 or (late and lr > 5e-4 and k > 150):
+            return 1e9
+        return 10 - min(k, 100) * (0.01 + 50 * lr)
+
+    race = ran(loss, longest=240)
+    assert len(race.winner.losses) == 240
+    assert race.winner.place == race.chosen == 0
+    fails = ran(lambda lr, k: loss(lr, k, late=True), longest=240)
+    assert fails.racers[0].out == "diverged"
+    assert fails.winner.place == -2
+    calm = ran(towards(1e-3), longest=240)
+    assert len(calm.winner.losses) == STEPS
+
+
 def test_a_racer_that_closes_up_is_not_behind():
     leader, racer = _racer.Racer(0), _racer.Racer(2)
     leader.losses = [1.0] * 40
@@ -218,6 +234,25 @@ def test_single_bad_batches_do_not_spoil_the_test(kind, factor):
     found = lr_find(opt, spoiled, range(len(noise)))
     assert abs(math.log10(found.suggestion / plain.suggestion)) <= 0.5
     assert found.confidence > 0.5
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1e8])
+def test_rates_out_of_the_default_range_are_found_unless_it_was_asked_for(scale):
+    """Losses of 1e8 and 1e-8, which SGD's rates have to make up for."""
+    w, loss_and_grad, noise = noisy_quadratic()
+
+    def scaled(z):
+        loss, grad = loss_and_grad(z)
+        return scale * loss, scale * grad
+
+    opt = lrcore.SGD(w)
+    plain = lr_find(opt, loss_and_grad, noise)
+    found = lr_find(opt, scaled, noise)
+    assert abs(math.log10(found.suggestion * scale / plain.suggestion)) <= 0.5
+    assert found.confidence > 0.5
+    asked = lr_find(opt, scaled, noise, 1e-7, 10.0)
+    assert math.isnan(asked.suggestion) or 1e-7 <= asked.suggestion <= 10
+    assert "raise end" in asked.reason if scale < 1 else "lower start" in asked.reason
 
 
 def noisy_quadratic():

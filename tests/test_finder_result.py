@@ -53,7 +53,7 @@ def test_a_result_is_a_value_of_its_own(found):
 
 @pytest.mark.parametrize("losses", [[math.nan], [1.0, math.inf], [2.0], [0.0]])
 def test_the_text_and_picture_of_what_has_no_curve(losses):
-    found = swept(losses)
+    found = swept(losses, start=1e-7)
     assert "suggestion nan" in str(found)
     figure = found.plot()
     figure._repr_png_()  # drawn, where a warning is an error

@@ -122,6 +122,20 @@ def test_trials_are_not_longer_than_the_training():
     assert max(long.trial_steps) == 300
 
 
+def test_the_winner_is_run_on_up_to_the_total_where_higher_rates_diverge():
+    h, w = np.geomspace(1, 1000, 8), np.ones(8)
+    found = [
+        lr_find(lrcore.SGD(w), lambda _: (w @ (h * w) / 2, h * w), [0], total=total)
+        for total in (300, 500, 5000)
+    ]
+    assert [max(each.trial_steps) for each in found] == [300, 500, 900]
+    assert len({each.suggestion for each in found}) == 1
+    opt = lrcore.SGD(w)
+    adopted = lr_find(opt, lambda _: (w @ (h * w) / 2, h * w), [0], total=500)
+    adopted.adopt(opt)
+    assert opt.t == 500
+
+
 def test_shares_are_of_the_highest_rate():
     shares = _horizon.shares(lambda k: 2.0 + k, 11, 3)
     assert shares == [2 / 12, 7 / 12, 1.0]

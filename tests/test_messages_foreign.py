@@ -47,7 +47,10 @@ PARAMS = {
     "a tensor": (TENSOR, SHARES),
     "a list of tensors": ([of("torch.nn.parameter", __iter__=empty)], SHARES),
     "a module": (Module(), "; pass {name: p.detach().numpy() for name, p in module."),
-    "JAX": (of("jaxlib._jax", __iter__=empty), COPY + "jax.numpy.array(p) to JAX"),
+    "JAX": (
+        of("jaxlib._jax", __iter__=empty),
+        COPY + "jax.numpy.asarray(p.copy()) to JAX",
+    ),
     "TensorFlow": (of("tensorflow.python.ops"), COPY + "p to the variable: .assign(p)"),
     "pandas": (
         of("pandas.core.series", __iter__=empty),

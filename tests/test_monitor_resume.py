@@ -175,6 +175,65 @@ def test_a_copy_of_a_monitor_goes_its_own_way():
         assert again.history.steps.sum() == monitor.history.steps.sum() + 1
 
 
+def of_an_earlier_version(saved):
+    """The same state as a monitor without series, windows and factors saved it."""
+    later = ("unseen", "windows", "validated")
+    saved = {name: value for name, value in saved.items() if name not in later}
+    saved["findings"] = [finding[:-1] for finding in saved["findings"]]
+    recorder = {k: v for k, v in saved["recorder"].items() if k != "series"}
+    for name in ("rows", "pending"):
+        recorder[name] = recorder[name][:, :17].copy()
+    rollback = dict(saved["rollback"])
+    del rollback["scale"]
+    kept = [
+        {k: v for k, v in each.items() if k != "scale"} for each in rollback["kept"]
+    ]
+    rollback |= {"halvings": 1, "kept": [{**each, "halvings": 0} for each in kept]}
+    return {**saved, "recorder": recorder, "rollback": rollback}
+
+
+@pytest.mark.parametrize("steps", [40, 300, 3000])
+def test_a_state_of_an_earlier_version_is_loaded(steps):
+    before = Run(0.1, on_divergence="rollback").go(steps)
+    after = Run(0.1, on_divergence="rollback")
+    after.w[...] = before.w
+    after.opt.load_state_dict(before.opt.state_dict())
+    after.monitor.load_state_dict(of_an_earlier_version(before.saved()))
+    assert same_history(after.monitor.history, before.monitor.history)
+    rates = [(f.kind, f.rate) for f in before.monitor.findings]
+    assert [(f.kind, f.rate) for f in after.monitor.findings] == rates
+    assert after.saved()["rollback"]["scale"] == 0.5
+    after.w[...] = 1.0
+    after.opt.lr = 2.0
+    found = after.go(200).monitor.findings
+    assert "rolled back" in [f.kind for f in found]
+
+
+@pytest.mark.parametrize("at", [17, 63, 64, 300])
+def test_series_windows_and_validations_continue(at):
+    """To the same findings: entropy, rising, overfitting, not judged."""
+
+    def go(monitor, steps, start=0):
+        rng = np.random.default_rng(start)
+        for k in range(start, start + steps):
+            validation = abs(k - 200) / 100 if k % 10 == 9 else None
+            loss = 1.0 + rng.normal() / 50 + 2 * np.exp(-k / 30) + (k > 400) * 1.5
+            entropy = np.exp(-k / 100) if k % 3 == 0 else np.nan
+            monitor.update(loss, validation, lr=0.1, entropy=entropy)
+        return monitor
+
+    whole = go(go(Monitor(total=900), at), 600, at)
+    after = Monitor(total=900)
+    saved = go(Monitor(total=900), at).state_dict()
+    after.load_state_dict(pickle.loads(pickle.dumps(saved)))
+    go(after, 600, at)
+    assert same_history(after.history, whole.history)
+    assert after.findings == whole.findings
+    assert repr(after.state_dict()) == repr(whole.state_dict())
+    found = {f.kind for f in [*whole.findings, *whole.diagnose()]}
+    assert {"overfitting", "entropy collapse", "data shift"} <= found
+
+
 def wrong_dicts():
     saved = Run(0.1, on_divergence="rollback").go(300).saved()
     recorder, rollback = saved["recorder"], saved["rollback"]
@@ -208,6 +267,20 @@ def wrong_dicts():
     for place in (-1.0, np.nan, len(recorder["recent"])):
         places = np.array([[place, 1.0]])
         yield "validation: expected places", of("recorder", "validation", places)
+    yield "unseen: expected a number of steps", {**saved, "unseen": -1}
+    for name in ("windows", "validated"):
+        yield f"{name}: expected an array", {**saved, name: [1.0]}
+        yield f"{name}: expected an array", {**saved, name: saved[name][:-1]}
+    windows = np.where(np.arange(10) == 3, 0.5, saved["windows"])
+    yield "windows: at: expected a number of steps", {**saved, "windows": windows}
+    validated = np.array([1.0, 1.0, -1.0, 0.0])
+    yield "validated: since: expected", {**saved, "validated": validated}
+    places = np.array([[-1.0, 1.0, 1.0, 1.0]])
+    yield "series: expected places", of("recorder", "series", places)
+    yield "recorder: series: expected", of("recorder", "series", np.zeros((1, 3)))
+    factors = ("flat", "error", 9, 1, "", "", "", None, -1.0)
+    yield r"findings\[0\]: factor: expected", {**saved, "findings": [factors]}
+    yield "rollback: scale: expected", of("rollback", "scale", 2.0)
     yield "rollback: expected", {**saved, "rollback": {}}
     yield "rollback: left: expected a number of steps", of("rollback", "left", 1.5)
     yield "rollback: kept: expected", of("rollback", "kept", [])

@@ -38,7 +38,7 @@ from lrcore.reference import measured
 pytestmark = pytest.mark.isa
 
 FIELDS = ("t", "lr", "grad_norm", "clip", "update_norm", "param_norm")
-FIELDS += ("update_ratio", "nonfinite", "applied")
+FIELDS += ("update_ratio", "nonfinite", "applied", "sharpness", "edge")
 TELEMETRY = FEATURES["telemetry"]
 CLIPS = ["clip_value", "clip_tensor_norm", "agc", "clip_norm"]
 ALL = merged(FEATURES)
@@ -51,9 +51,10 @@ def test_a_report_is_a_tuple_with_names():
     opt = lrcore.SGD(p, lr=0.5, clip_norm=1.0, telemetry=True)
     assert opt.report is None
     opt.step(np.full(4, 2.0))
-    assert opt.report == (1, 0.5, 4.0, 0.25, 0.5, 5.5, 0.5 / 5.5, 0, True)
+    assert opt.report[:9] == (1, 0.5, 4.0, 0.25, 0.5, 5.5, 0.5 / 5.5, 0, True)
+    assert opt.report[9:] == (None, None)
     assert isinstance(opt.report, lrcore.Report)
-    kinds = [type(value) for value in opt.report]
+    kinds = [type(value) for value in opt.report[:9]]
     assert kinds == [int, *[float] * 6, int, bool]
     assert opt.reports("tensor") == {"": opt.report}
     assert opt.reports("group") == (opt.report,)
@@ -74,7 +75,7 @@ def test_telemetry_can_be_switched_on_and_off():
     opt.step(np.ones(4))
     opt.telemetry = True
     opt.step(np.ones(4))
-    assert opt.report == (2, 0.5, 2.0, 1.0, 1.0, 2.0, 0.5, 0, True)
+    assert opt.report == (2, 0.5, 2.0, 1.0, 1.0, 2.0, 0.5, 0, True, None, None)
     opt.telemetry = False
     opt.step(np.ones(4))
     with pytest.raises(AttributeError, match="telemetry=True"):

@@ -6,9 +6,8 @@ from helpers import each_kind
 from ranks import alone, arrays, batches, content, gradient, make, ranks, train
 
 import lrcore
+from lrcore.distributed import _traffic
 from lrcore.distributed._shards import STRIP
-
-pytestmark = pytest.mark.isa
 
 EVERY = {
     "clip_norm": 1.0, "skip_nonfinite": True, "telemetry": True, "ema_decay": 0.9
@@ -204,6 +203,25 @@ def test_flush():
         assert found[0][1:] == (False, True, 1)
 
 
+def some_without(comm, total):
+    """The last ranks have no micro-batch."""
+    params = arrays(0)
+    mine = range(total) if comm.size == 1 else range(comm.rank, total)[:1]
+    opt = lrcore.AdamW(params, comm=comm, accumulate=max(len(mine), 1), clip_norm=1.0)
+    for step in range(2):
+        for i in mine:
+            applied = opt.step(gradient(step, i))
+        if not mine:
+            applied = opt.flush()
+    return content(params), applied
+
+
+def test_ranks_without_a_micro_batch():
+    wanted = ranks(1, some_without, 3)[0]
+    assert wanted[1]
+    assert ranks(5, some_without, 3) == [wanted] * 5
+
+
 def read(comm):
     params = arrays(0)
     opt, mine = make(comm, "SGD", 4, params, ema_decay=0.5, swa_start=1)
@@ -248,6 +266,55 @@ def projected(comm, pulls):
 def test_a_projection_sees_all_params(pulls):
     wanted = ranks(1, projected, pulls)[0]
     assert ranks(3, projected, pulls) == [wanted] * 3
+
+
+def one_by_one(comm, name, hyper, alone):
+    params = arrays(0)
+    opt, _ = make(comm, name, comm.size, params, **hyper)
+    taken = []
+    for step in range(3):
+        grads = gradient(step, comm.rank)
+        if step == 1:
+            grads["wide"] = None
+        if not alone:
+            opt.step(grads)
+            continue
+        for each in reversed(grads):
+            taken.append(opt.step_one(each, grads[each]))
+            if grads[each] is not None:
+                grads[each][...] = np.nan  # the caller may use it again
+    return content(params), taken
+
+
+@pytest.mark.parametrize(
+    ("name", "hyper"),
+    [("AdamW", EVERY), ("Prodigy", {}), ("Muon", EVERY), ("LAMB", {})],
+    ids=str,
+)
+def test_arrays_that_come_one_by_one(name, hyper):
+    for n in (1, 3):
+        wanted = ranks(n, one_by_one, name, hyper, False)[0][0]
+        found = ranks(n, one_by_one, name, hyper, True)
+        assert found == [(wanted, ([False] * 5 + [True]) * 3)] * n
+
+
+def mixed(comm):
+    params = arrays(0)
+    mine = batches(comm, 4)
+    opt = lrcore.Mixed(
+        {"W": lrcore.Muon, "wide": lrcore.Adafactor, "b": lrcore.Prodigy, "*": "SGD"},
+        params, clip_norm=1.0, comm=comm, accumulate=len(mine), telemetry=True,
+    )  # fmt: skip
+    for step in range(2):
+        for i in mine:
+            opt.step(gradient(step, i))
+    return content(params), repr(opt.reports("tensor"))
+
+
+def test_several_optimizers_in_one():
+    wanted = ranks(1, mixed)[0]
+    assert ranks(2, mixed) == [wanted] * 2
+    assert ranks(4, mixed) == [wanted] * 4
 
 
 def converted(comm):
@@ -303,3 +370,15 @@ def test_a_state_dict_is_loaded_on_any_number_of_ranks():
     (state, _), *_ = ranks(2, saved, "AdamW")
     for found, _ in ranks(3, reloaded, state):
         assert [*map(content, found["state"])] == [*map(content, state["state"])]
+
+
+def in_small_windows(comm, name, hyper):
+    _traffic.WINDOW = 300 * comm.size  # bytes: less than a strip has
+    return train(comm, name, hyper, 4, 2)
+
+
+def test_what_travels_in_many_windows():
+    for name in ("AdamW", "SM3"):
+        wanted = ranks(1, train, name, EVERY, 4, 2)[0]
+        for n in (2, 3):
+            assert ranks(n, in_small_windows, name, EVERY) == [wanted] * n

@@ -9,7 +9,7 @@ import pytest
 from ranks import arrays, content, gradient, ranks
 
 import lrcore
-from lrcore.distributed import run_ranks
+from lrcore.distributed import RankLostError, run_ranks
 
 
 def refused(comm, wrong):
@@ -159,6 +159,53 @@ def test_a_hyper_parameter_that_is_set_on_one_rank():
     )
 
 
+def one_by_one(opt, grads, order):
+    for name in order:
+        opt.step_one(name, grads[name])
+
+
+def test_arrays_one_by_one_in_another_order():
+    shapes = {"a": (3,), "b": (3,), "c": (5000,)}
+
+    def wrong(comm):
+        params = arrays(0, shapes)
+        before = content(params)
+        opt = lrcore.AdamW(params, comm=comm)
+        grads = gradient(0, 0, shapes)
+        with pytest.raises(ValueError, match="order of step_one: ") as caught:
+            one_by_one(opt, grads, "bac" if comm.rank == 1 else "abc")
+        assert content(params) == before
+        one_by_one(opt, grads, "abc")  # the next one is fine
+        return str(caught.value), opt.t
+
+    wanted = (
+        "order of step_one: expected the same on every rank, found [['b'], ['a'], "
+        "['c']] on rank 1 and [['a'], ['b'], ['c']] on rank 0"
+    )
+    assert ranks(3, wrong) == [(wanted, 1)] * 3
+
+
+def test_arrays_of_other_owners_one_by_one_in_another_order():
+    def wrong(comm):
+        params = arrays(0)
+        opt = lrcore.AdamW(params, comm=comm)
+        order = ["wide", "W"] if comm.rank == 1 else ["W", "wide"]
+        with pytest.raises(RankLostError):
+            one_by_one(opt, gradient(0, 0), [*order, "b", "scalar", "none", "one"])
+        assert content(params) == content(arrays(0))
+
+    ranks(3, wrong)
+
+
+def test_a_gradient_that_is_missing_one_by_one():
+    def wrong(comm, params, odd):
+        opt = lrcore.AdamW(params, comm=comm)
+        grads = {**gradient(0, 0), **({"b": None} if odd else {})}
+        one_by_one(opt, grads, params)
+
+    assert "found None on rank 1; pass zeros there" in on_every_rank(wrong)
+
+
 def test_a_function_that_returns_other_values():
     def wrong(comm, params, odd):
         opt = lrcore.AdamW(params, comm=comm, lr=lambda t: 0.1 + odd)
@@ -183,12 +230,17 @@ def alone(function):
     return ranks(1, function)[0]
 
 
+def make_sps(comm):
+    return lrcore.SPS(arrays(0), comm=comm)
+
+
 def test_what_is_refused():
     def wrong(comm):
         opt = lrcore.AdamW(arrays(0), comm=comm, accumulate=2)
         told = []
         for call in (
             lambda: opt.step_one("b", np.zeros(70, "f4")),
+            lambda: make_sps(comm).step_one("b", np.zeros(70, "f4")),
             lambda: opt.add_group(np.ones(3)),
             lambda: copy.deepcopy(opt),
             lambda: pickle.dumps(opt),
@@ -206,8 +258,11 @@ def test_what_is_refused():
             told.append(str(caught.value))
         return told
 
-    step_one, add, copied, pickled, async_, accumulate, comm, *gathered = alone(wrong)
-    assert step_one.startswith("comm needs the gradients of all arrays at once")
+    step_one, sps, add, copied, pickled, async_, accumulate, comm, *gathered = alone(
+        wrong
+    )
+    assert step_one.startswith("accumulate: found 2, which needs the gradients of all")
+    assert sps.startswith("this optimizer needs the gradients of all arrays at once")
     assert add.startswith("add_group: expected an optimizer without comm")
     assert copied == pickled
     assert copied.startswith("comm: an optimizer of several processes is neither")
@@ -246,3 +301,29 @@ def test_a_rank_that_ends_in_a_step(tmp_path):
 
     with pytest.raises(ValueError, match="odd"):
         run_ranks(2, wrong, timeout=20, method="fork")
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({"clip_norm": "zclip"}, "clip_norm: found ZClip"),
+        (
+            {"telemetry": True, "curvature": True},
+            "curvature: found True, which measures",
+        ),
+        (
+            {"clip_tensor_norm": "adagc"},
+            "clip_tensor_norm: found AdaGC, which measures",
+        ),
+    ],
+)
+def test_what_measures_all_gradients_by_itself(given, found):
+    def wrong(comm):
+        p = np.ones(3)
+        with pytest.raises(ValueError, match="by itself") as caught:
+            lrcore.SGD(p, comm=comm, **given).step(np.ones(3))
+        return str(caught.value), p.tolist()
+
+    for words, p in ranks(2, wrong):
+        assert found in words
+        assert p == [1, 1, 1]

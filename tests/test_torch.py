@@ -156,3 +156,29 @@ def test_options_survive_copies_and_new_groups():
     run(opt, own, 1, seed=0)
     assert opt.report.applied
     assert opt.core.t == 1
+
+
+@pytest.mark.parametrize("as_tensor", [False, True])
+@pytest.mark.parametrize("way", ["apply", "adopt"])
+def test_a_rate_that_was_found_is_set_where_torch_has_it(way, as_tensor):
+    own = params((2,), (3,))
+    lr = torch.tensor(0.1) if as_tensor else 0.1
+    groups = [{"params": own[:1]}, {"params": own[1:], "lr": 0.01}]
+    opt = lrcore.torch.SGD(groups, lr=lr)
+
+    def loss_and_grad(_):
+        loss = sum((p.detach() ** 2).sum() for p in own)
+        return float(loss), [[2 * p.detach().numpy()] for p in own]
+
+    found = lrcore.lr_find(opt.core, loss_and_grad, [0], trial_steps=30)
+    getattr(found, way)(opt.core)
+    rates = [float(group["lr"]) for group in opt.param_groups]
+    assert rates == pytest.approx([found.suggestion, found.suggestion / 10])
+    assert isinstance(opt.param_groups[0]["lr"], torch.Tensor) == as_tensor
+    assert opt.core.t == (30 if way == "adopt" else 0)
+    assert opt.core.lr == pytest.approx(found.suggestion)
+    opt.param_groups[1]["lr"] = lrcore.schedules.Cosine(0.1, total=9)
+    with pytest.raises(ValueError, match=r"the lr of param_groups\[1\], found"):
+        found.apply(opt.core)
+    with pytest.raises(TypeError, match=r"pass opt\.core"):
+        found.apply(opt)

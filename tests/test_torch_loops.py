@@ -2,7 +2,9 @@
 
 import copy
 import gc
+import re
 import weakref
+from pathlib import Path
 
 import pytest
 
@@ -93,6 +95,24 @@ def test_a_schedule_of_lrcores_is_a_learning_rate():
         opt.param_groups[0]["lr"] = schedule(k)
         learn(other, opt, 1, begin=k)
     assert alike(net, other)
+
+
+def test_the_schedules_of_the_page_are_those_of_torch():
+    page = Path(__file__).parents[1] / "docs" / "how_to" / "coming_from_torch.md"
+    _, table = page.read_text().split("| `lrcore.schedules` |\n")
+    rows = re.findall(r"^\| `(.*)` \| `(.*)` \|$", table.split("\n\n")[0], re.M)
+    assert len(rows) == 13
+    f = {"f": lambda t: 0.95 ** (t // 30)}
+    for theirs, ours in rows:
+        p = torch.zeros(1, requires_grad=True)
+        opt = torch.optim.SGD([p], 0.1, momentum=0.9)
+        scheduler = eval(theirs, {**vars(lr_scheduler), **f, "opt": opt})
+        ours = eval(ours, {**vars(lrcore.schedules), **f})
+        for t in range(999):
+            wanted = pytest.approx(opt.param_groups[0]["lr"], rel=1e-12, abs=1e-16)
+            assert ours(t) == wanted, (theirs, t)
+            opt.step()
+            scheduler.step()
 
 
 def test_clipping_is_torchs():

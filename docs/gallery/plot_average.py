@@ -2,9 +2,9 @@
 An average instead of a lower rate
 ==================================
 
-Near a minimum the params of a noisy run wander about it.  Their mean over the last
-steps is closer than any of them.  `ema_decay` keeps this mean in the same pass over
-memory, and ``with opt.averaged():`` puts it into the params for a while.
+Near a minimum, the params of a noisy run move around it at random.  Their mean over the
+last steps is usually closer to the minimum.  `ema_decay` keeps this mean in the same
+pass over memory, and ``with opt.averaged():`` puts it into the params for a while.
 """
 
 import matplotlib.pyplot as plt
@@ -33,7 +33,9 @@ for _ in range(400):
         averaged.append(loss(w))
 
 # %%
-# The loss of the params after each step, and that of their average.
+# The loss of the params after each step, and that of their average.  At first the
+# average lags behind; then it stays close to the least possible loss, which the params
+# do not reach at this rate.
 plt.plot(raw, label="the params")
 plt.plot(averaged, label="their average")
 plt.axhline(loss(np.linalg.lstsq(x, y)[0]), color="0.5", label="the least possible")

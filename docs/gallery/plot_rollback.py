@@ -2,8 +2,9 @@
 A run that goes back when it diverges
 =====================================
 
-At this rate the loss explodes.  ``Monitor(opt, on_divergence="rollback")`` keeps copies
-of good params, goes back to them when the loss has diverged, and lowers the rate.
+At this rate the loss grows without limit.  ``Monitor(opt, on_divergence="rollback")``
+keeps copies of good params, goes back to them when the loss has diverged, and lowers
+the rate.
 """
 
 import numpy as np
@@ -33,10 +34,15 @@ def train(**options):
     return monitor
 
 
+# %%
+# Without a rollback, the monitor only reports.
 alone = train()
 
 # %%
+# With it, the run goes on from good params, at a lower rate, and ends well.
 guarded = train(on_divergence="rollback")
 
 # %%
+# The monitor's picture of this run.  A numbered line marks the step of each finding,
+# and hatching the steps to which it applies.  The four panels share the axis of steps.
 figure = guarded.plot()

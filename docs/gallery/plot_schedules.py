@@ -2,8 +2,9 @@
 Schedules that end, beside a constant rate
 ==========================================
 
-With noisy gradients a constant rate has to choose: a high one is fast and ends in
-noise, a low one is quiet and slow.  A schedule that falls has both.
+With noisy gradients, a high constant rate is fast at first but ends with a large loss,
+and a low one is slow.  A schedule that falls is fast at first and ends with a small
+loss.
 """
 
 import numpy as np
@@ -22,7 +23,7 @@ schedules = {
 figure = lrcore.plots.schedules(schedules, steps=STEPS)
 
 # %%
-# Least squares with one sample a step, which is as noisy as it gets.
+# Least squares with one sample in each step, which gives the noisiest gradients.
 rng = np.random.default_rng(0)
 x = rng.normal(size=(2000, 20))
 true_w = rng.normal(size=20)
@@ -45,4 +46,5 @@ for name, run in losses.items():
     print(f"{name:<15} ends at {run[-1]:.3f}")
 
 # %%
+# The loss over the steps, smoothed; the legend has the loss at the end.
 figure = lrcore.plots.compare(losses)

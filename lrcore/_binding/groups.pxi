@@ -16,21 +16,23 @@ cdef class Folded:
     direct : (arrays, buffers); it replaces the rule's directions in these arrays by
         others.  buffers: a dict in which it can keep arrays from step to step.
     tune : Mechanic's Tune.
+    adagc : what sets clip_norm for each array from its past norms.
     clip_value, clip_norm, agc, agc_eps : as in lrc_group; 0 for none.
     """
 
     cdef public object coefs, lr, decay, weights, scale, gauge, factor, direct, tune
+    cdef public object adagc
     cdef public double gscale, l2, clip_value, clip_norm, agc, agc_eps
 
     def __init__(
         self, coefs, lr, decay, double gscale, double l2, *, weights=None, scale=None,
-        gauge=None, factor=None, direct=None, tune=None, double clip_value=0,
+        gauge=None, factor=None, direct=None, tune=None, adagc=None, double clip_value=0,
         double clip_norm=0, double agc=0, double agc_eps=0,
     ):
         self.coefs, self.lr, self.decay = coefs, lr, decay
         self.gscale, self.l2 = gscale, l2
         self.weights, self.scale, self.gauge, self.tune = weights, scale, gauge, tune
-        self.factor, self.direct = factor, direct
+        self.factor, self.direct, self.adagc = factor, direct, adagc
         self.clip_value, self.clip_norm = clip_value, clip_norm
         self.agc, self.agc_eps = agc, agc_eps
 

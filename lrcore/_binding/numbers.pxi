@@ -18,6 +18,7 @@ cdef class Numbers(Layout):
     cdef list sums_of_all  # the sums over all parts, once they are made in this step
     cdef object loss
     cdef int gathered
+    cdef bint adapts  # whether some part has AdaGC in this step
 
     def __cinit__(self, tree, tuple groups, tuple parts, *_):
         cdef Py_ssize_t i
@@ -44,6 +45,7 @@ cdef class Numbers(Layout):
         cdef Py_ssize_t i
         cdef Py_ssize_t asked = -1  # the last group that had schedules, and its numbers
         now = None
+        self.adapts = False
         if self.pooled:
             self.pooled = {}
         for i in range(len(self.parts)):
@@ -75,6 +77,8 @@ cdef class Numbers(Layout):
         cdef Py_ssize_t k
         cdef lrc_group *group = self.plan.group
         self.folded[i] = folded
+        if folded.adagc is not None:
+            self.adapts = True
         # If the step finds the rate, the last step's is reported until then.
         if self.rates[self.group_of[i]] is None or (
             self.leads[i] and not (self.pools[i] and self.leaves_of[i])

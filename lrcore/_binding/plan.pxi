@@ -55,7 +55,7 @@ cdef class Plan(Resolved):
         `calls` calls, times more_scale; count the step.  skips: see more_skips."""
         cdef list absent = None, after = None
         cdef set never = set() if self.gathered else None
-        cdef bint taken
+        cdef bint taken, limited
         if self.gradients.some_absent:
             absent = self.gradients.absent()
             if self.gathered:
@@ -72,7 +72,20 @@ cdef class Plan(Resolved):
         self.plan.gathered = self.gathered > 0
         if absent is not None:
             self.absent.hide(absent)
-        self.applied = taken = self.run(&self.plan, 0, skips)
+        limited = self.limits.asked()
+        if limited:
+            self.limits.set()
+        if self.curvature.sums != NULL:
+            self.curvature.take()
+        if limited and self.limits.spike:
+            self.limits.leave_out()
+            if self.plan.zero_grads:
+                self.gradients.zero_sources()
+            self.applied = taken = False
+        else:
+            self.applied = taken = self.run(&self.plan, 0, skips)
+        if limited:
+            self.limits.keep(taken)
         if taken:
             self.spread()
         if absent is not None:
@@ -142,6 +155,9 @@ cdef class Plan(Resolved):
                 self.numbers.set_all()
             else:
                 self.numbers.set_one(i)
+            self.limits.alone()
+            if self.curvature.sums != NULL:
+                refusals.not_alone("curvature: found True, which")
             if self.plan.clip_norm:
                 refusals.not_alone(f"clip_norm: found {self.plan.clip_norm:g}, which")
             if g is not None:

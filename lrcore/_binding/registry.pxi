@@ -81,6 +81,8 @@ FACTORINGS = {"": LRC_UNFACTORED, "product": LRC_PRODUCT, "least": LRC_LEAST}
 # Names of arrays besides the rule's states.
 SCRATCH = "u"  # directions that a scale or the caller needs
 GATHERED = "acc"  # the sum of gathered gradients
+LAST_P, LAST_G = "last_p", "last_g"  # of the last step, for its curvature
+NORM_MEAN = "norm_mean"  # of a gradient's past norms, for AdaGC
 MECHANIC = ("mechanic_delta", "mechanic_p0")
 MECHANIC_NUMBERS = "mechanic"  # the numbers that Mechanic carries, one array a group
 

@@ -50,6 +50,8 @@ cdef class Resolved:
     cdef Reports reports
     cdef Gradients gradients
     cdef Answers numbers
+    cdef Limits limits
+    cdef Curvature curvature
     cdef readonly Lock lock
     cdef readonly object ranks  # the other ranks, of a ShardedPlan; or None
     cdef object params  # as the user has them; with groups: a list with those of each
@@ -100,6 +102,11 @@ cdef class Resolved:
         self.gradients.tensor = self.plan.tensor
         self.reports = Reports()
         self.reports.plan = &self.plan
+        self.limits = Limits()
+        self.limits.plan, self.limits.numbers = &self.plan, self.numbers
+        self.curvature = Curvature()
+        self.curvature.plan, self.curvature.numbers = &self.plan, self.numbers
+        self.curvature.attach()
 
     def __dealloc__(self):
         cdef size_t i
@@ -144,6 +151,11 @@ cdef class Resolved:
         return list(self.numbers.rates)
 
     @property
+    def spike(self):
+        """Whether the last step was left out as a spike."""
+        return self.limits.spike
+
+    @property
     def total(self):
         """Elements in all tensors."""
         cdef size_t i, n = 0
@@ -173,6 +185,11 @@ cdef class Resolved:
             return None
         measured = self.reports.of(leaves)
         return self.taken, self.reports.rates[group], self.applied, measured
+
+    def curvature_of(self, leaves):
+        """The sums of Curvature over some leaves (None: all); None: nothing is kept."""
+        self.lock.check()
+        return None if self.curvature.sums == NULL else self.curvature.of(leaves)
 
     def reports_of(self, list each):
         """The report_of() each (group, leaves), all of the same step."""

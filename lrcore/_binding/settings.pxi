@@ -5,13 +5,14 @@ cdef class Settings:
     """The options of all steps, and the memory that they need.
 
     project : see Resolved.project.
+    zclip : what sets clip_norm from past norms, or None.
     numbers : (grad_scale, clip_norm, clip_eps), 0 for none; or, with schedules,
         `scheduled`, which returns these for the number of steps taken.
     """
 
     cdef int num_threads, accumulate
     cdef bint keep_subnormals, skip_nonfinite, zero_grads, convert_grads, telemetry
-    cdef object project, scheduled
+    cdef object project, scheduled, zclip
     cdef double grad_scale, clip_norm, clip_eps
     cdef lrc_report *report  # for `telemetry`; then what the plan had no more use for
     cdef lrc_report *before
@@ -20,7 +21,7 @@ cdef class Settings:
     def __init__(
         self, plan, *, int num_threads, bint keep_subnormals, bint skip_nonfinite,
         bint zero_grads, bint convert_grads, int accumulate, bint telemetry,
-        project=None, numbers=None, scheduled=None,
+        project=None, numbers=None, scheduled=None, zclip=None,
     ):
         cdef Resolved own = plan
         cdef size_t i, n = own.plan.n_tensors
@@ -28,6 +29,7 @@ cdef class Settings:
         self.keep_subnormals, self.skip_nonfinite = keep_subnormals, skip_nonfinite
         self.zero_grads, self.convert_grads = zero_grads, convert_grads
         self.telemetry, self.project, self.scheduled = telemetry, project, scheduled
+        self.zclip = zclip
         if scheduled is None:
             self.grad_scale, self.clip_norm, self.clip_eps = numbers
         if telemetry:
@@ -56,6 +58,7 @@ cdef class Settings:
         to.gradients.converts = self.convert_grads
         to.project, to.accumulate = self.project, self.accumulate
         to.scheduled = self.scheduled
+        to.limits.zclip, to.limits.spike = self.zclip, False
         if self.scheduled is None:
             to.grad_scale = self.grad_scale
             plan.clip_norm, plan.clip_eps = self.clip_norm, self.clip_eps

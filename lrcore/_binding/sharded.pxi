@@ -11,6 +11,9 @@ cdef int merge(void *merger, lrc_plan *plan, const lrc_merged *what) noexcept wi
         return LRC_REFUSED
 
 
+cdef object flat_none = np.empty(0)  # stands for a gradient that is on its way
+
+
 cdef class ShardedPlan(Plan):
     """Steps the own elements of the tensors: see optimizers/base/sharded.py.
 
@@ -18,11 +21,12 @@ cdef class ShardedPlan(Plan):
     """
 
     cdef list reduced  # the own pieces of the gradients, which the tensors point to
+    cdef dict came  # by leaf: whether step_one() has had a gradient of it
     cdef tuple present  # which leaves have a gradient in this step
 
     def join(self, ranks):
         """Let the plan meet the other ranks; this is done once."""
-        self.ranks = ranks
+        self.ranks, self.came = ranks, {}
         self.plan.merge, self.plan.merger = merge, <void *>self
 
     @property
@@ -38,11 +42,14 @@ cdef class ShardedPlan(Plan):
         error = None
         self.lock.take()
         try:
+            if self.to_come:
+                refusals.unfinished(self.tree, self.to_come)
             gathers = self.gathered + 1 < self.accumulate
             try:
                 self.begin(None, gathers)
                 if not gathers:
                     self.numbers.set_all()
+                    self.check_limits()
                 self.gradients.take(grads)
                 if self.plan.zero_grads:
                     self.gradients.check_zeroable()
@@ -64,9 +71,12 @@ cdef class ShardedPlan(Plan):
         error = None
         self.lock.take()
         try:
+            if self.to_come:
+                refusals.unfinished(self.tree, self.to_come)
             try:
                 self.begin(None, False)
                 self.numbers.set_all()
+                self.check_limits()
                 self.gradients.take_none()
             except BaseException as raised:
                 error = raised
@@ -75,23 +85,73 @@ cdef class ShardedPlan(Plan):
             self.leave()
 
     def step_one(self, Py_ssize_t i, g):
-        """Refuse: a step of several ranks needs all gradients."""
-        refusals.not_alone("comm")
+        """Send the gradient of leaf i on its way; the last one takes the step, of all
+        leaves.  Return whether it was taken.  All ranks call this in the same order."""
+        cdef list there = []
+        cdef Py_ssize_t k
+        if self.accumulate > 1:
+            refusals.not_alone(f"accumulate: found {self.accumulate}, which")
+        if self.ranks.needs_loss:
+            refusals.not_alone("this optimizer")
+        self.lock.take()
+        try:
+            if self.to_come and i not in self.to_come:
+                refusals.stepped_twice(self.tree, self.to_come, i)
+            if g is not None:
+                g = as_array(g, self.gradients.params[i], self.gradients.converts)
+            self.gradients.take_one(i, g)
+            if self.plan.zero_grads and g is not None:
+                self.gradients.check_sources()
+                if not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>g):
+                    refusals.zeroable(["grad"], [g])
+            flat = None if g is None else self.flat_gradient(i)
+            self.ranks.ones.begin(i, flat)
+            if not self.to_come:
+                self.to_come = set(range(self.gradients.n))
+            self.to_come.remove(i)
+            self.came[i] = g is not None
+            if flat is not None:
+                self.zero_given([flat])
+            if self.to_come:
+                return False
+            for k in range(self.gradients.n):
+                there.append(flat_none if self.came[k] else None)
+            try:
+                return self.meet(there, None, self.begun())
+            finally:
+                self.ranks.ones.clear()
+        finally:
+            self.leave()
+
+    cdef object begun(self):
+        """Begin a step; return the error for which it cannot be taken, or None."""
+        try:
+            self.begin(None, False)
+            self.numbers.set_all()
+        except BaseException as error:
+            return error
+        return None
+
+    cdef int check_limits(self) except -1:
+        """Refuse limits that follow the norms of past gradients."""
+        if self.limits.asked():
+            refusals.not_sharded("clip_tensor_norm: found AdaGC, which")
+        return 0
 
     cdef list flat_gradients(self):
         """The gradients of this step, in one dimension; None of an absent one."""
         cdef Py_ssize_t i
-        cdef cnp.npy_intp n
         cdef list found = []
         for i in range(self.gradients.n):
-            n = self.gradients.leaf[i].size
-            if self.gradients.leaf[i].absent:
-                found.append(None)
-            else:
-                found.append(cnp.PyArray_SimpleNewFromData(
-                    1, &n, self.gradients.leaf[i].type_num, self.plan.tensor[i].g
-                ))
+            absent = self.gradients.leaf[i].absent
+            found.append(None if absent else self.flat_gradient(i))
         return found
+
+    cdef object flat_gradient(self, Py_ssize_t i):
+        cdef cnp.npy_intp n = self.gradients.leaf[i].size
+        return cnp.PyArray_SimpleNewFromData(
+            1, &n, self.gradients.leaf[i].type_num, self.plan.tensor[i].g
+        )
 
     cdef int keep(self, list given, loss) except -1:
         """Gather the gradients of a micro-batch."""
@@ -175,10 +235,10 @@ cdef class ShardedPlan(Plan):
         """Let the ranks have the entries that each of them has made."""
         cdef cnp.npy_intp[2] shape
         of_units = bool(what.of_units)
-        entries = self.ranks.entries(of_units, self.absent.leaves or [])
+        entries = self.ranks.merging.entries(of_units, self.absent.leaves or [])
         shape[0], shape[1] = entries.n, what.size
         rows = cnp.PyArray_SimpleNewFromData(2, shape, cnp.NPY_UINT8, what.entry)
-        self.ranks.merge(entries, rows)
+        self.ranks.merging.merge(entries, rows)
         return 0
 
     cdef int spread(self) except -1:

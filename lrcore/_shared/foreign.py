@@ -122,8 +122,8 @@ _IMMUTABLE = (
 
 _LIBRARIES = {
     "torch": "pass ....detach().numpy(), which shares the tensor's memory (of the CPU)",
-    "jax": f"{_IMMUTABLE}jax.numpy.array(p) to JAX",
-    "jaxlib": f"{_IMMUTABLE}jax.numpy.array(p) to JAX",
+    "jax": f"{_IMMUTABLE}jax.numpy.asarray(p.copy()) to JAX",
+    "jaxlib": f"{_IMMUTABLE}jax.numpy.asarray(p.copy()) to JAX",
     "tensorflow": f"{_IMMUTABLE}p to the variable: .assign(p)",
     "pandas": "keep p = ....to_numpy(numpy.float64, copy=True), pass p, and after the "
     "steps put it back: ...[:] = p",

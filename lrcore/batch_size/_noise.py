@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lrcore._shared import containers
-from lrcore._shared.domains import FINITE, FRACTION, POSITIVE, real
+from lrcore._shared.domains import FINITE, FRACTION, FROM_ZERO, POSITIVE, real
 from lrcore._shared.sums import in_order
 from lrcore._shared.types import Array
 from lrcore._shared.words import listed, shown
@@ -32,7 +32,9 @@ class GradientNoiseScale(Stateful):
     itself, and the ratio is taken last.
 
     If a batch consists of micro-batches, both norms are known: those of the gradients
-    of the micro-batches, and that of their mean, which the optimizer uses.
+    of the micro-batches, and that of their mean, which the optimizer uses.  With
+    `accumulate` and `telemetry`, no more than the micro-batches' norms is measured
+    (``gather``).
 
     Parameters
     ----------
@@ -78,7 +80,9 @@ class GradientNoiseScale(Stateful):
     """
 
     __slots__ = (
+        "_calls",
         "_grad_norm2",
+        "_small_norm2",
         "_trace",
         "big_batch_size",
         "decay",
@@ -91,7 +95,10 @@ class GradientNoiseScale(Stateful):
         "_grad_norm2": FINITE.check,
         "_trace": FINITE.check,
         "updates": counted,
+        "_calls": counted,
+        "_small_norm2": FROM_ZERO.check,
     }
+    _later = frozenset({"calls", "small_norm2"})
 
     def __init__(
         self,
@@ -119,6 +126,8 @@ class GradientNoiseScale(Stateful):
         self._grad_norm2 = 0.0
         self._trace = 0.0
         self.updates = 0
+        self._calls = 0
+        self._small_norm2 = 0.0
 
     def update(self, small_norm2: float, big_norm2: float) -> bool:
         """Add a pair of squared norms to the estimates.
@@ -148,7 +157,11 @@ class GradientNoiseScale(Stateful):
                     f"{name}: expected a number >= 0, found {shown(value)}"
                 )
         small, big = norms.values()
-        b, wide = self.small_batch_size, self.big_batch_size
+        return self._update(small, big, self.big_batch_size)
+
+    def _update(self, small: float, big: float, wide: float) -> bool:
+        """Add a pair of squared norms; wide: the examples of the second."""
+        b = self.small_batch_size
         grad_norm2 = (wide * big - b * small) / (wide - b)
         trace = (small - big) / (1 / b - 1 / wide)
         if not (isfinite(grad_norm2) and isfinite(trace)):
@@ -162,6 +175,72 @@ class GradientNoiseScale(Stateful):
         new._trace += weight * (trace - self._trace)
         self._become(new)
         return True
+
+    def gather(self, grads: Any) -> None:
+        """Add the gradient of one micro-batch of the batch to come.
+
+        Parameters
+        ----------
+        grads : ndarray, or nested list / tuple / dict of ndarray
+            The gradient of `small_batch_size` examples.
+
+        Raises
+        ------
+        TypeError, ValueError
+            An array cannot be used.
+
+        Examples
+        --------
+        >>> p = np.zeros(2)
+        >>> opt = lrcore.SGD(p, accumulate=2, telemetry=True)
+        >>> noise = lrcore.GradientNoiseScale(8, 16)
+        >>> for g in (np.array([4.0, 3.0]), np.array([4.0, -3.0])):
+        ...     noise.gather(g)
+        ...     if opt.step(g):
+        ...         noise.update_gathered(opt.report.grad_norm)
+        True
+        >>> round(noise.noise_scale, 2)
+        20.57
+        """
+        norm = global_norm(grads)
+        new = self._copy()
+        new._calls += 1
+        new._small_norm2 += norm * norm
+        self._become(new)
+
+    def update_gathered(self, norm: float) -> bool:
+        """Add the gathered micro-batches to the estimates, and gather anew.
+
+        The batch has as many examples as they have: `big_batch_size`, or less after
+        ``opt.flush()``.
+
+        Parameters
+        ----------
+        norm : float
+            The norm of the mean of the gathered gradients, >= 0:
+            ``opt.report.grad_norm``, over `grad_scale` if the optimizer has one.
+
+        Returns
+        -------
+        bool
+            False if less than two gradients were gathered, or an estimate is not
+            finite; the estimates have not changed then.
+
+        Raises
+        ------
+        TypeError, ValueError
+            The norm is no number, or negative.  Nothing has been changed then.
+        """
+        norm = real("norm", norm, "a number >= 0")
+        if norm < 0:
+            raise ValueError(f"norm: expected a number >= 0, found {shown(norm)}")
+        new, calls = self._copy(), self._calls
+        new._calls, new._small_norm2 = 0, 0.0
+        updated = calls > 1 and new._update(
+            self._small_norm2 / calls, norm * norm, calls * self.small_batch_size
+        )
+        self._become(new)
+        return updated
 
     def update_from(self, grads: Sequence[Any], mean: Any = None) -> bool:
         """Add the gradients of the micro-batches of one batch to the estimates.

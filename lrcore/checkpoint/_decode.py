@@ -7,14 +7,22 @@ from typing import Any
 
 from lrcore._shared.types import Array
 from lrcore._shared.words import error, shortened, shown
-from lrcore._stateful import StatefulSchedule
+from lrcore._stateful import StatefulSetting
 from lrcore.checkpoint import _random
 from lrcore.checkpoint._encode import Encoder
+from lrcore.optimizers.base.spikes import AdaGC, ZClip
 from lrcore.schedules import Schedule
 from lrcore.training import ReduceOnPlateau
 
 Read = Callable[[str], Array]
 """Maps the name of a tensor to its array."""
+
+_NEW: Mapping[str, Callable[[], StatefulSetting]] = {
+    "ReduceOnPlateau": lambda: ReduceOnPlateau(0.0),
+    "ZClip": ZClip,
+    "AdaGC": AdaGC,
+}
+"""Makes the settings that a file can have, by the names of their classes."""
 
 
 class Decoder:
@@ -131,10 +139,10 @@ class Decoder:
         if number in self._made:
             return self._made[number]
         new: Any = None
-        if isinstance(own, StatefulSchedule) and type(own).__name__ == name:
+        if isinstance(own, StatefulSetting) and type(own).__name__ == name:
             new = own._copy()
-        elif name == ReduceOnPlateau.__name__:
-            new = ReduceOnPlateau(0.0)
+        elif name in _NEW:
+            new = _NEW[name]()
         if new is None:
             self.missing.append(f"{where}: {name}")
             return None

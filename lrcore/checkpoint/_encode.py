@@ -16,7 +16,7 @@ import numpy as np
 from lrcore._shared.arrays import is_masked
 from lrcore._shared.types import Array
 from lrcore._shared.words import error, kind, shortened, shown
-from lrcore._stateful import StatefulSchedule
+from lrcore._stateful import StatefulSetting
 from lrcore.checkpoint import _layout, _random
 from lrcore.schedules import Schedule
 from lrcore.schedules._schedule import DEEPEST
@@ -109,7 +109,7 @@ class Encoder:
         if isinstance(value, tuple):
             parts = [self.hyper(v, f"{where}[{i}]", name) for i, v in enumerate(value)]
             return {"$tuple": parts}
-        if callable(value) and not isinstance(value, (Schedule, StatefulSchedule)):
+        if callable(value) and not isinstance(value, (Schedule, StatefulSetting)):
             return self._function(value, where)
         return self.encode(value, where, name)
 
@@ -182,7 +182,7 @@ class Encoder:
         if id(value) in self._plateaus:
             return {"$same": self._plateaus[id(value)]}
         number = None
-        if isinstance(value, StatefulSchedule):
+        if isinstance(value, StatefulSetting):
             number = self._plateaus[id(value)] = len(self._plateaus)
             self._held.append(value)
         own = value.state_dict()

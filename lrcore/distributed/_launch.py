@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing as mp
 import time
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -53,7 +54,9 @@ def run_ranks(
         Seconds that a rank waits for the others in a call of its `Comm`, and that the
         others have to end in, once one has failed; then they are killed.  Default 60.
     method : {"spawn", "fork", "forkserver"}
-        How processes start: see the module ``multiprocessing``.  Default "spawn".
+        How processes start: see the module ``multiprocessing``.  "fork" takes a few
+        milliseconds and any function, but other threads of this process must not hold
+        locks that the function needs; those of lrcore do not.  Default "spawn".
     survive : bool
         Whether the others may go on when a rank is killed, whose result is None then;
         their next call raises `RankLostError`, which they have to catch (`LocalSGD`
@@ -99,7 +102,10 @@ def run_ranks(
                 kwargs={"function": function, "args": args},
                 daemon=True,
             )
-            process.start()
+            with warnings.catch_warnings():
+                # Python warns of a fork where there are threads, which was asked for.
+                warnings.filterwarnings("ignore", ".*fork", DeprecationWarning)
+                process.start()
             processes.append(process)
         _close([*(end for row in links for end in row if end), *(w for _, w in ends)])
         reads = [read for read, _ in ends]

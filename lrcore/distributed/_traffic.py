@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,9 @@ from lrcore._shared.types import Array
 from lrcore.distributed._protocol import Comm
 from lrcore.distributed._shards import Shards
 from lrcore.distributed._tree import additions
+
+WINDOW = 1 << 25
+"""Bytes that travel together, of all ranks."""
 
 _ALIGNED = 64
 
@@ -34,7 +38,7 @@ class Piece(NamedTuple):
 
 
 class Row(NamedTuple):
-    """The pieces that a rank owns, one after the other: those of large types first.
+    """Pieces that a rank owns, one after the other: those of large types first.
 
     n : bytes, with what aligns the next row.
     parts : for each type, its bytes: begin and end.
@@ -48,6 +52,9 @@ class Row(NamedTuple):
 class Traffic:
     """Sends gradients to the ranks that own them, and params back to all.
 
+    What a rank owns travels in rows of at most ``WINDOW / size`` bytes, so that buffers
+    are small: the first row of each rank, then the second of each, and so on.
+
     sent_bytes : what this rank has sent to others.
     """
 
@@ -56,7 +63,7 @@ class Traffic:
     ) -> None:
         self.comm, self.shards, self.dtypes = comm, shards, list(dtypes)
         self.sent_bytes = 0
-        self._rows: tuple[tuple[bool, ...], list[Row]] | None = None
+        self._windows: tuple[tuple[bool, ...], list[list[Row]]] | None = None
         self._buffers: dict[str, Array] = {}
 
     def reduce(
@@ -77,30 +84,27 @@ class Traffic:
         comm = self.comm
         if comm.size == len(blocks) == len(blocks[0]) == 1:  # there is nothing to add
             return [*blocks[0][0]]
-        rows = self.rows(present)
-        own = rows[comm.rank]
-        sizes = [row.n * len(blocks) for row in rows]
-        sent = self._buffer("sent", sum(sizes))
-        parts = np.split(sent, np.cumsum(sizes)[:-1])
+        found = self._results(present)
+        order = additions([begin for each in begins for begin in each])
+        n_blocks = [len(each) for each in begins]
         with np.errstate(all="ignore"):
-            for row, part in zip(rows, parts, strict=True):
-                for terms, room in zip(blocks, _rows(part, row.n), strict=False):
-                    _pack(row, terms, room)
-            n_blocks = [len(each) for each in begins]
-            received = self._buffer("received", own.n * sum(n_blocks))
-            comm.exchange(sent, sizes, received, [own.n * n for n in n_blocks])
-            self.sent_bytes += sum(sizes) - sizes[comm.rank]
-            sums = _rows(received, own.n)
-            for i, k in additions([begin for each in begins for begin in each]):
-                for dtype, begin, end in own.parts:
-                    left = sums[i][begin:end].view(dtype)
-                    left += sums[k][begin:end].view(dtype)
-        found: list[Array | None] = [None] * len(self.dtypes)
-        for i, dtype in enumerate(self.dtypes):
-            if present[i]:
-                found[i] = np.empty(0, dtype)
-        for piece in own.pieces:
-            found[piece.i] = piece.of(sums[0])
+            for rows in self.windows(present):
+                sent, sizes = self._sent(rows, blocks)
+                own = rows[comm.rank]
+                received = self._buffer("received", own.n * sum(n_blocks))
+                comm.exchange(sent, sizes, received, [own.n * n for n in n_blocks])
+                self.sent_bytes += sum(sizes) - sizes[comm.rank]
+                sums = _split(received, own.n)
+                for i, k in order if own.n else ():
+                    for dtype, begin, end in own.parts:
+                        left = sums[i][begin:end].view(dtype)
+                        left += sums[k][begin:end].view(dtype)
+                for piece in own.pieces:
+                    whole = found[piece.i]
+                    assert whole is not None  # it is present
+                    first = piece.begin - self.shards.of(comm.rank, piece.i)[0]
+                    end = first + piece.end - piece.begin
+                    whole[first:end] = piece.of(sums[0])
         return found
 
     def gather(self, present: tuple[bool, ...], arrays: Sequence[Array]) -> None:
@@ -108,38 +112,79 @@ class Traffic:
         comm = self.comm
         if comm.size == 1:
             return
-        rows = self.rows(present)
-        own, sizes = rows[comm.rank], [row.n for row in rows]
-        sent = self._buffer("sent", own.n)
-        for piece in own.pieces:
-            piece.of(sent)[...] = arrays[piece.i][piece.begin : piece.end]
-        received = self._buffer("received", sum(sizes))
-        comm.allgather(sent, received, sizes)
-        self.sent_bytes += own.n * (comm.size - 1)
-        parts = np.split(received, np.cumsum(sizes)[:-1])
-        for rank, (row, part) in enumerate(zip(rows, parts, strict=True)):
-            for piece in row.pieces if rank != comm.rank else ():
-                arrays[piece.i][piece.begin : piece.end] = piece.of(part)
+        for rows in self.windows(present):
+            own, sizes = rows[comm.rank], [row.n for row in rows]
+            sent = self._buffer("sent", own.n)
+            for piece in own.pieces:
+                piece.of(sent)[...] = arrays[piece.i][piece.begin : piece.end]
+            received = self._buffer("received", sum(sizes))
+            comm.allgather(sent, received, sizes)
+            self.sent_bytes += own.n * (comm.size - 1)
+            parts = np.split(received, np.cumsum(sizes)[:-1])
+            for rank, (row, part) in enumerate(zip(rows, parts, strict=True)):
+                for piece in row.pieces if rank != comm.rank else ():
+                    arrays[piece.i][piece.begin : piece.end] = piece.of(part)
 
-    def rows(self, present: tuple[bool, ...]) -> list[Row]:
-        """Return the row of each rank, of the arrays that are present."""
-        if self._rows is None or self._rows[0] != present:
-            ranks = range(self.comm.size)
-            self._rows = present, [self._row(rank, present) for rank in ranks]
-        return self._rows[1]
+    def windows(self, present: tuple[bool, ...]) -> list[list[Row]]:
+        """Return what travels together: a row of each rank, of present arrays."""
+        if self._windows is None or self._windows[0] != present:
+            of_ranks = [self._rows(rank, present) for rank in range(self.comm.size)]
+            none = Row([], 0, [])
+            rows = [[*each] for each in zip_longest(*of_ranks, fillvalue=none)]
+            self._windows = present, rows
+        return self._windows[1]
 
-    def _row(self, rank: int, present: tuple[bool, ...]) -> Row:
+    def _rows(self, rank: int, present: tuple[bool, ...]) -> list[Row]:
+        """Return the rows of a rank."""
         begin, end = self.shards.begin[rank].tolist(), self.shards.end[rank].tolist()
         own = [i for i, b in enumerate(begin) if present[i] and b < end[i]]
-        pieces, parts, at = [], [], 0
-        for dtype in sorted({self.dtypes[i] for i in own}, key=lambda d: -d.itemsize):
-            first = at
-            for i in own:
-                if self.dtypes[i] == dtype:
-                    pieces.append(Piece(i, begin[i], end[i], at, dtype))
-                    at += (end[i] - begin[i]) * dtype.itemsize
-            parts.append((dtype, first, at))
-        return Row(pieces, -(-at // _ALIGNED) * _ALIGNED, parts)
+        most = max(WINDOW // self.comm.size // _ALIGNED * _ALIGNED, _ALIGNED)
+        rows: list[list[Piece]] = []
+        at = most
+        for i in sorted(own, key=lambda i: -self.dtypes[i].itemsize):
+            size, first = self.dtypes[i].itemsize, begin[i]
+            while first < end[i]:
+                if at == most:
+                    rows.append([])
+                    at = 0
+                last = min(first + (most - at) // size, end[i])
+                rows[-1].append(Piece(i, first, last, at, self.dtypes[i]))
+                at += (last - first) * size
+                first = last
+        return [_row(pieces) for pieces in rows]
+
+    def _sent(
+        self, rows: Sequence[Row], blocks: Sequence[Sequence[Arrays]]
+    ) -> tuple[Array, list[int]]:
+        """Return the bytes of the own blocks for all ranks, and how many for each."""
+        sizes = [row.n * len(blocks) for row in rows]
+        sent = self._buffer("sent", sum(sizes))
+        parts = np.split(sent, np.cumsum(sizes)[:-1])
+        for row, part in zip(rows, parts, strict=True):
+            for terms, room in zip(blocks, _split(part, row.n), strict=False):
+                _pack(row, terms, room)
+        return sent, sizes
+
+    def _results(self, present: tuple[bool, ...]) -> list[Array | None]:
+        """Return arrays for the own elements of all sums, which are kept."""
+        sizes = [
+            (end - begin) * dtype.itemsize if there else 0
+            for there, begin, end, dtype in zip(
+                present,
+                *(of[self.comm.rank] for of in (self.shards.begin, self.shards.end)),
+                self.dtypes,
+                strict=True,
+            )
+        ]
+        ends = np.cumsum([-(-size // _ALIGNED) * _ALIGNED for size in sizes]).tolist()
+        room = self._buffer("sums", ends[-1] if ends else 0)
+        begins = [0, *ends[:-1]]
+        return [
+            room[begin : begin + size].view(dtype) if there else None
+            for there, begin, size, dtype in zip(
+                present, begins, sizes, self.dtypes, strict=True
+            )
+        ]
 
     def _buffer(self, name: str, n: int) -> Array:
         """Return a buffer of n bytes, which is kept for the next call."""
@@ -150,7 +195,20 @@ class Traffic:
         return kept[:n]
 
 
-def _rows(buffer: Array, n: int) -> list[Array]:
+def _row(pieces: list[Piece]) -> Row:
+    """Return the row of these pieces."""
+    parts: list[tuple[np.dtype[Any], int, int]] = []
+    end = 0
+    for piece in pieces:
+        end = piece.at + (piece.end - piece.begin) * piece.dtype.itemsize
+        if parts and parts[-1][0] == piece.dtype:
+            parts[-1] = piece.dtype, parts[-1][1], end
+        else:
+            parts.append((piece.dtype, piece.at, end))
+    return Row(pieces, -(-end // _ALIGNED) * _ALIGNED, parts)
+
+
+def _split(buffer: Array, n: int) -> list[Array]:
     """Return the rows of n bytes of a buffer."""
     return [buffer[at : at + n] for at in range(0, buffer.size, n)] if n else []
 

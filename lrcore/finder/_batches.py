@@ -61,17 +61,20 @@ class Batches:
         self._iterator = again
         self._held, self._lowest = [], 0
 
-    def at(self, number: int, lowest: int) -> Any:
-        """Return a batch, of a number >= `lowest`; lower ones are not wanted again.
+    def drop(self, lowest: int) -> None:
+        """Hold batches from this number on only."""
+        if lowest > self._lowest:
+            del self._held[: lowest - self._lowest]
+            self._lowest = lowest
+
+    def at(self, number: int) -> Any:
+        """Return a batch.
 
         Raises
         ------
         StopIteration
             The batches are used up, and cannot start anew.
         """
-        if lowest > self._lowest:
-            del self._held[: lowest - self._lowest]
-            self._lowest = lowest
         place = number - self._lowest
         while place >= len(self._held):
             batch = self.next()

@@ -23,8 +23,8 @@ def lr_find(
     opt: Optimizer,
     loss_and_grad: Callable[[Any], tuple[Any, Any]],
     batches: Iterable[Any] | Callable[[], Iterable[Any]],
-    start: float = 1e-7,
-    end: float = 10.0,
+    start: float | None = None,
+    end: float | None = None,
     num: int = 100,
     *,
     spacing: Literal["exponential", "linear"] = "exponential",
@@ -75,8 +75,9 @@ def lr_find(
     start, end : float
         The lowest and the highest rate of the sweep and of the race, from 1e-100 to
         1e100; end is at least 1.1 times start.  These are rates of the first group; the
-        other groups keep the ratio to it that they have at the next step.  Default
-        1e-7, 10.
+        other groups keep the ratio to it that they have at the next step.  Default:
+        1e-7 and 10; if the sweep diverges before it tells anything it begins again
+        lower, and the race goes on to higher rates while they are better.
     num : int
         Number of rates in the sweep, >= 20.  Default 100.
     spacing : {"exponential", "linear"}
@@ -97,7 +98,9 @@ def lr_find(
         trials run through all of it, and the suggestion is its highest rate, which is
         not the best constant rate.  Needs `total`.
     total : int, optional
-        Steps of the training to come.  The trials are not longer than it.
+        Steps of the training to come.  The trials are not longer than it.  If half a
+        decade above the winner the loss has diverged, the winner is run on up to
+        `total`, or 3 times `trial_steps`, to see whether it holds.
     score : callable, optional
         Returns a number that is higher where the params are better, as scikit-learn's
         scorers do: a return, an accuracy on other data.  It takes the place of the
@@ -172,9 +175,9 @@ def lr_find(
     >>> w, opt.t                                # as before
     (array([0., 0.]), 0)
     >>> round(found.suggestion, 3)
-    0.018
+    0.032
     >>> print(found.reason)
-    diverged at 10; between the two best of 5 rates in 300 steps
+    diverged at 10; best of 4 rates in 300 steps
     >>> found.apply(opt)
     """
     sweep = LRSweep(
@@ -192,13 +195,15 @@ def lr_find(
     source, told = Batches(batches), _takes_loss(opt.step)
     with sweep, source:
         source.begin()
-        sign, accumulate, later = sweep._sign, opt.accumulate, False
+        sign, accumulate, later, lowest = sweep._sign, opt.accumulate, False, 0
         for lr in sweep:
-            lowest = accumulate * sweep._lowest
+            if sweep._lowest != lowest:
+                lowest = sweep._lowest
+                source.drop(accumulate * lowest)
             first, added = accumulate * sweep.at, 0.0
             for number in range(first, first + accumulate):
                 try:
-                    batch = source.at(number, lowest)
+                    batch = source.at(number)
                 except StopIteration:
                     sweep._cut = (
                         "the batches ended: hand in a list, or a function that returns "

@@ -15,7 +15,8 @@ from typing import NamedTuple
 from lrcore.finder._curve import Curve
 from lrcore.finder._guess import first_guess, is_clear, paired_guess
 from lrcore.finder._levels import Mean, mean_and_error
-from lrcore.finder._racer import Racer, is_behind, leads
+from lrcore.finder._racer import CLEAR_OF_MANY, Racer, is_behind, leads
+from lrcore.finder._range import END, HIGHEST
 
 PER_DECADE = 4
 """Places in a decade.  Rates that race are two places apart: half a decade."""
@@ -30,6 +31,8 @@ _PATIENCE = {-2 * _APART: 0.3, -_APART: 0.5, _APART: 0.3}
 _TRIES = 2
 # A racer that diverges leaves after one of these shares of its first leg.
 _LOOKS = (0.2, 0.5, 1.0)
+# The winner may lose a quarter of its descent when it runs on.
+_LOSS = 0.25
 # Of two neighbours as good to 5 % of the descent, neither is chosen, but their middle.
 _EVEN = 0.05
 
@@ -48,7 +51,9 @@ class Leg(NamedTuple):
 class Race:
     """A race of `steps` steps between rates from `start` to `end`.
 
+    end : None: up to 10, and further as long as the highest rate is the best.
     steps : 0 if there is none.
+    longest : up to this step the winner is run on, to see whether it holds.
     stride : every so many losses of a racer are looked at.
     patient : whether neighbours of the leader stay in to the end.
     """
@@ -56,15 +61,17 @@ class Race:
     def __init__(
         self,
         start: float,
-        end: float,
+        end: float | None,
         steps: int,
+        longest: int = 0,
         stride: int = 1,
         patient: bool = False,
     ) -> None:
-        self.steps = steps
+        self.steps, self._longest = steps, longest
         self.racers: dict[int, Racer] = {}
         self.resting = Racer(0, stride)  # the first params, whose rate is 0
-        self._start, self._end = start, end
+        self._start = start
+        self._end, self._highest = (end, end) if end else (END, HIGHEST)
         self._stride, self._patient = stride, patient
         self._anchor = nan
         self._limit = inf
@@ -113,6 +120,26 @@ class Race:
             if before:
                 self._leave(end)
                 before = end
+        yield from self._hold()
+
+    def _hold(self) -> Iterator[Leg]:
+        """Run the winner on if half a decade above it the loss has diverged.
+
+        If it loses much of its descent, try the next one.
+        """
+        winner = self.winner
+        while winner and not winner.out and len(winner.losses) < self._longest:
+            above = self.racers.get(winner.place + _APART)
+            if above is None or above.out != "diverged":
+                return
+            before, error, _ = winner.end_at(self.steps)
+            limit = before + max(
+                _LOSS * (self.first.mean - before), CLEAR_OF_MANY * error
+            )
+            yield from self._run(winner, self._longest, self.steps)
+            if winner.final > limit:
+                winner.out = "diverged"
+            winner = self.winner
 
     def _begin_at(self, guess: float) -> None:
         """Let the rate at place 0 be the guess, rounded to a quarter of a decade."""
@@ -162,7 +189,8 @@ class Race:
 
     def _is_new(self, place: int) -> bool:
         slack = 1 + 1e-9  # of rounding
-        inside = self._start <= slack * self.rate(place) <= slack**2 * self._end
+        end = self._highest if self._descends() else self._end
+        inside = self._start <= slack * self.rate(place) <= slack**2 * end
         return inside and place not in self.racers
 
     # --- who is in it -----------------------------------------------------------------
@@ -222,11 +250,13 @@ class Race:
         best = self.winner
         if best is None:
             return nan
-        limit = best.final + _EVEN * (self.first.mean - best.final)
+        end = min(len(best.losses), self.steps)
+        least = best.end_at(end).mean
+        limit = least + _EVEN * (self.first.mean - least)
         for step in (_APART, -_APART):
             other = self.racers.get(best.place + step)
-            if other is None or other.out or len(other.losses) < len(best.losses):
+            if other is None or other.out or len(other.losses) < end:
                 continue
-            if other.final <= limit:
+            if other.end_at(end).mean <= limit:
                 return best.place + step / 2
         return best.place

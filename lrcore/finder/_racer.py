@@ -29,6 +29,8 @@ _ROUNDING = 1e-14
 _RECENT = 10
 # The final loss is the mean over the last 20 % of the steps.
 _TAIL = 0.2
+# The level by which the leader is chosen is the mean over the last third.
+_LEVEL = 1 / 3
 
 Out = Literal["", "diverged", "behind"]
 
@@ -64,15 +66,17 @@ class Racer:
 
     @property
     def level(self) -> float:
-        """The mean loss of the latter half of its steps."""
-        return mean_and_error(self.seen(len(self.losses) // 2)).mean
+        """The mean loss of the last third of its steps."""
+        return mean_and_error(self.seen(int((1 - _LEVEL) * len(self.losses)))).mean
 
     @property
     def final(self) -> float:
         """The mean loss of the last fifth of its steps; inf: it diverged."""
-        if self.out == "diverged" or not self.losses:
-            return inf
-        return mean_and_error(self.seen(int((1 - _TAIL) * len(self.losses)))).mean
+        return inf if self.out == "diverged" else self.end_at(len(self.losses)).mean
+
+    def end_at(self, end: int) -> Mean:
+        """Return the mean loss of the last fifth of its first `end` steps."""
+        return mean_and_error(self.seen(int((1 - _TAIL) * end), end))
 
     def seen(self, first: int = 0, end: int | None = None) -> Array:
         """Return the losses that are looked at, from step `first` to `end`."""

@@ -88,11 +88,10 @@ class RangeTest(Outcome):
         """
         rates = self._rates(opt)
         for group, lr in zip(opt.param_groups, rates, strict=True):
-            set_lr = getattr(group["lr"], "set_lr", None)  # of lrcore.torch
-            if set_lr is None:
-                group["lr"] = lr
+            if callable(group["lr"]):
+                group["lr"].set_lr(lr)
             else:
-                set_lr(lr)
+                group["lr"] = lr
 
     def adopt(self, opt: Optimizer) -> None:
         """Go on from where the winner of the race ended, so that its steps count.
@@ -128,12 +127,6 @@ class RangeTest(Outcome):
                 "adopt: expected the result of a race, found one without a trial that "
                 f"can go on ({self.reason}); use apply, which sets only the rate"
             )
-        for k, group in enumerate(opt.param_groups):
-            if callable(group["lr"]):
-                raise ValueError(
-                    f"opt: expected a number as the lr of param_groups[{k}], found "
-                    f"{shown(group['lr'])}; use apply"
-                )
         self._trained.adopt(opt, rates)
 
     def _rates(self, opt: Optimizer) -> list[float]:
@@ -144,7 +137,8 @@ class RangeTest(Outcome):
                 f"suggestion: expected a rate, found {self.suggestion}: {self.reason}"
             )
         for k, group in enumerate(opt.param_groups):
-            if callable(group["lr"]) and not hasattr(group["lr"], "set_lr"):
+            settable = getattr(group["lr"], "settable", False)  # of lrcore.torch
+            if callable(group["lr"]) and not settable:
                 raise ValueError(
                     f"opt: expected a number as the lr of param_groups[{k}], found "
                     f"{shown(group['lr'])}, which the suggestion would replace; set a "

@@ -10,21 +10,22 @@ from typing import Any
 import numpy as np
 
 from lrcore._shared.also import Also
-from lrcore._shared.domains import FLAG, FRACTION, Reals, choice, real, whole
+from lrcore._shared.domains import FLAG, FRACTION, choice, real, whole
 from lrcore._shared.renamed import warn_renamed
 from lrcore._shared.types import Array
 from lrcore._shared.words import shown
 from lrcore.finder._horizon import shares, total_steps
 from lrcore.finder._kept import Rng, generators
+from lrcore.finder._range import checked_range
 from lrcore.finder._rules import FEWEST
 
 _SPACED: dict[str, Callable[[float, float, int], Array]] = {
     "exponential": np.geomspace,
     "linear": np.linspace,
 }
-# Quotients and products of two rates in this range neither overflow nor vanish.
-_RATE = Reals("a number from 1e-100 to 1e100", 1e-100, 1e100)
-_WIDTH = 1.1  # the least ratio of end to start
+
+# With `total`, the winner is run on up to 3 times as many steps.
+_LONGER = 3
 
 
 @dataclass(frozen=True)
@@ -32,19 +33,21 @@ class Settings:
     """What `LRSweep` is told.
 
     lrs : the rates of the sweep.
-    low, high : the least and the greatest rate of trials.
-    steps : of the longest trial; 0: there are none.
+    may_lower, may_raise : whether lower and higher rates are looked at if need be.
+    steps : of the winner's trial; 0: there are none.
+    longest : up to which it is run on.
     shares : the rates of its steps as shares of the highest; [] if they are equal.
     stride : every so many losses of a trial are looked at.
     progress : whether a bar is shown.
     """
 
     lrs: Array
-    low: float
-    high: float
+    may_lower: bool
+    may_raise: bool
     smoothing: float
     stop: float
     steps: int
+    longest: int
     shares: list[float]
     stride: int
     rngs: list[Rng]
@@ -54,8 +57,8 @@ class Settings:
 
 def checked(
     owner: str,
-    start: float,
-    end: float,
+    start: float | None,
+    end: float | None,
     num: int,
     spacing: str,
     smoothing: float,
@@ -69,11 +72,7 @@ def checked(
     progress: bool,
 ) -> Settings:
     """Check the arguments of `owner`, for which the error messages are."""
-    low, high = _RATE.check("start", start), _RATE.check("end", end)
-    if not _WIDTH * low <= high:
-        raise ValueError(
-            f"end: expected at least {_WIDTH} times start = {low}, found {shown(end)}"
-        )
+    low, high = checked_range(start, end)
     num = whole("num", num, f"an int >= {FEWEST}", least=FEWEST)
     if isinstance(schedule, str) and schedule in _SPACED:  # until 0.2.0
         warn_renamed(owner, f"schedule={schedule!r}", f"spacing={schedule!r}", 4)
@@ -90,9 +89,11 @@ def checked(
     total = total_steps(total)
     if steps and total is not None:
         steps = max(FEWEST, min(steps, total))
+    course = shares(schedule, total, steps)
+    longest = steps if total is None or course else min(total, _LONGER * steps)
     return Settings(
-        _SPACED[spacing](low, high, num), low, high, smoothing, stop, steps,
-        shares(schedule, total, steps),
+        _SPACED[spacing](low, high, num), start is None, end is None, smoothing, stop,
+        steps, longest, course,
         whole("score_every", score_every, "an int >= 1", least=1),
         generators(rng), Also(also),
         FLAG.check("progress", progress) and sys.stderr is not None,

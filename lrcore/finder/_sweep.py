@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from math import isfinite
 from typing import Any, Literal
 
 import numpy as np
@@ -14,8 +15,10 @@ from lrcore.finder._horizon import Schedule
 from lrcore.finder._kept import Kept, Progress, Rng
 from lrcore.finder._race import Leg, Race
 from lrcore.finder._racer import Racer
+from lrcore.finder._range import LOWER, LOWEST
 from lrcore.finder._ratios import ratios
 from lrcore.finder._result import RangeTest
+from lrcore.finder._rules import readable
 from lrcore.finder._settings import checked
 from lrcore.finder._trained import Trained
 from lrcore.finder._verdict import conclude
@@ -81,8 +84,8 @@ class LRSweep(Ended):
     def __init__(
         self,
         opt: Optimizer,
-        start: float = 1e-7,
-        end: float = 10.0,
+        start: float | None = None,
+        end: float | None = None,
         num: int = 100,
         *,
         spacing: Literal["exponential", "linear"] = "exponential",
@@ -104,9 +107,8 @@ class LRSweep(Ended):
         self._opt = opt
         self._sign = -1.0 if opt.param_groups[0]["maximize"] else 1.0
         self._swept = Curve(told.lrs, told.smoothing, told.stop)
-        self._race = Race(
-            told.low, told.high, told.steps, told.stride, bool(told.shares)
-        )
+        self._spent = 0  # steps of sweeps that began too high
+        self._race = self._new_race()
         self._take: Callable[[float], None] = self._swept.add
         self._racer: Racer | None = None  # the one whose params these are
         self._progress: dict[Racer, Progress] = {}
@@ -124,7 +126,7 @@ class LRSweep(Ended):
     @property
     def result(self) -> RangeTest:
         """The result that follows from the losses so far."""
-        return conclude(self._swept, self._race, self._cut, self._trained)
+        return conclude(self._swept, self._race, self._cut, self._trained, self._spent)
 
     def record(self, loss: float) -> None:
         """Take the loss of a batch at the rate handed out, measured before the step.
@@ -203,13 +205,45 @@ class LRSweep(Ended):
 
     def _hand_out(self) -> Iterator[float]:
         self._block().begin()
-        self._show("range test", len(self._swept.lrs))
-        yield from self._steps(self._swept.lrs.tolist(), 0, lambda: self._swept.ended)
+        yield from self._sweep()
+        while self._told.may_lower and self._begin_lower():
+            yield from self._sweep()
         self._sweeps = False
         for leg in self._race.legs(self._swept, self._told.stop):
             yield from self._run(leg)
         self._keep_winner()
         self._cut = ""
+
+    def _new_race(self) -> Race:
+        lrs, told = self._swept.lrs, self._told
+        return Race(
+            float(lrs[0]), None if told.may_raise else float(lrs[-1]), told.steps,
+            told.longest, told.stride, bool(told.shares),
+        )  # fmt: skip
+
+    def _sweep(self) -> Iterator[float]:
+        """Hand out the rates of the sweep, until it ends."""
+        self._show("range test", len(self._swept.lrs))
+        self._take, self.at = self._swept.add, -2
+        yield from self._steps(self._swept.lrs.tolist(), 0, lambda: self._swept.ended)
+
+    def _begin_lower(self) -> bool:
+        """Prepare a sweep at lower rates, if this one diverged before it told anything.
+
+        The next one ends at the rate where this one did.
+        """
+        swept, told = self._swept, self._told
+        low = float(swept.lrs[0]) * LOWER
+        finite = any(map(isfinite, swept.losses))
+        if not swept.ended or not finite or low < LOWEST or readable(swept):
+            return False
+        self._spent += len(swept.losses)
+        lrs = np.geomspace(low, swept.lrs[len(swept.losses) - 1], len(swept.lrs))
+        self._swept = Curve(lrs, told.smoothing, told.stop)
+        self._race = self._new_race()
+        self._block().put_back()
+        self._block().begin()
+        return True
 
     def _run(self, leg: Leg) -> Iterator[float]:
         """Hand out the rates of a leg, until it ends or the racer fails."""

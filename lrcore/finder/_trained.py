@@ -51,6 +51,12 @@ class Trained:
             )
         commit = Commit(opt._plan.lock)
         kept.add_to(commit, self._progress)
+        owned = []  # rates that lrcore.torch has elsewhere
         for group, lr in zip(opt.param_groups, rates, strict=True):
-            group.change(commit, "lr", lr)
+            if callable(group["lr"]):
+                owned.append((group["lr"], lr))
+            else:
+                group.change(commit, "lr", lr)
         commit.make()
+        for owner, lr in owned:
+            owner.set_lr(lr)

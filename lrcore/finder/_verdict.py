@@ -25,12 +25,17 @@ _BIAS = {"valley": -0.7, "slide": -0.3, "minimum": -0.2, "steep": 0.35}
 
 
 def conclude(
-    sweep: Curve, race: Race, cut: str = "", trained: Trained | None = None
+    sweep: Curve,
+    race: Race,
+    cut: str = "",
+    trained: Trained | None = None,
+    spent: int = 0,
 ) -> RangeTest:
     """Return the result of a sweep and of the race after it.
 
     cut : the reason why they ended early, or "".
     trained : what the winner has learnt.
+    spent : the number of losses of sweeps before this one.
     """
     lrs, losses, smoothed = sweep.arrays
     found, how = read(sweep), _ending(sweep)
@@ -45,7 +50,7 @@ def conclude(
             np.array([race.rate_of(racer) for racer in racers], float),
             np.array([racer.final for racer in racers], float),
             np.array(steps, int),
-            len(losses) + len(race.resting.losses) + sum(steps),
+            spent + len(losses) + len(race.resting.losses) + sum(steps),
             trained if suggestion > 0 else None,
         )  # fmt: skip
 

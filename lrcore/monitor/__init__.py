@@ -1,9 +1,11 @@
 """A monitor that tells a bad learning rate from a good one.
 
 `Monitor` records steps in a `History`, and reports `Finding`s.  Modules with an
-underscore are the room's own: `_history` joins steps to blocks, `_diagnosis` makes
-findings of them (by `_rates` and `_others`), `_results` tells them, `_rollback` sets a
-run back, `_resume` reads a saved monitor; `_dashboard`, `_page` and `_comparison` draw.
+underscore are the room's own: `_history` joins steps to blocks, `_windows` looks at the
+last of them, `_summary` makes numbers of them, which `_scores` weighs; `_diagnosis`
+makes findings (by `_rates`, `_others` and `_meaning`), `_results` tells them,
+`_rollback` sets a run back, `_resume` reads a saved monitor; `_dashboard`, `_page` and
+`_comparison` draw.
 """
 
 from lrcore.monitor._finding import Finding

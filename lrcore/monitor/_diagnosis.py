@@ -1,7 +1,8 @@
 """The findings that a run's history gives.
 
-All thresholds are fractions of the run's first loss or of the norm of its parameters,
-so that they have no units; bench/monitor.py measures what they find and what they miss.
+All thresholds are fractions of the loss's descent, its noise or the norm of the
+parameters, so that they have no units; bench/monitor.py measures what they find and
+what they miss.
 """
 
 from __future__ import annotations

@@ -216,7 +216,8 @@ _MOST_ROWS = (BLOCKS, 1, CHUNK - 1, 2, CHUNK, CHUNK)
 
 def _validated(step: Step, value: float) -> Step:
     """Return a step with another validation loss."""
-    return (*step[:MEASURED], value, *step[MEASURED + 1 :])
+    loss, lr, g, p, u, bad, _, entropy, kl, explained = step
+    return loss, lr, g, p, u, bad, value, entropy, kl, explained
 
 
 def _sparse(series: Array) -> Array:
@@ -230,7 +231,7 @@ def _steps(measured: Array, series: Array) -> list[Step]:
     steps = np.full((len(measured), NUMBERS), nan)
     steps[:, :MEASURED] = measured
     steps[series[:, 0].astype(int), MEASURED + 1 :] = series[:, 1:]
-    return [tuple(step) for step in steps.tolist()]
+    return list(map(tuple, steps.tolist()))
 
 
 def _with_series(saved: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -13,9 +13,11 @@ from lrcore.monitor._history import History
 from lrcore.monitor._known import Kind
 from lrcore.monitor._summary import PARTS, Summary, median
 
-# A loss is about 0 by itself if no level is further from 0 than half of its noise, and
-# at least 30 % of the losses are on each side.
+# A loss is about 0 by itself if its levels are, in the mean, less than half of its
+# noise away from 0, and at least 30 % of the losses are on each side.
 AWAY, EITHER = 0.5, 0.3
+# Of noise that has grown, 10 times that of the first steps counts.
+AT_FIRST, GROWN = 5, 10.0
 # A policy has collapsed if its entropy has fallen to 5 % of its first value.
 COLLAPSED = 0.05
 # A policy's steps are large above this Kullback-Leibler divergence, in nats: trust
@@ -37,7 +39,11 @@ WHY = {
 
 def about_zero(run: Summary) -> bool:
     """Whether the loss looks like a policy's: noise about 0, from the first step on."""
-    if not bool((abs(run.levels) < AWAY * run.noise).all()):
+    wiggle = run.history.wiggle[np.isfinite(run.history.wiggle)]
+    early = median(wiggle[:AT_FIRST]) if len(wiggle) else 0.0
+    # Noise that grows until it hides a loss does not make it one about 0.
+    noise, away = min(run.noise, GROWN * early), abs(run.levels)
+    if not (away.mean() < AWAY * noise and away[0] < early):
         return False
     above = float((run.history.loss > 0).mean())
     return EITHER < above < 1 - EITHER

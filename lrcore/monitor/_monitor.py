@@ -37,7 +37,6 @@ _AT_ONCE = ("non-finite loss", "diverging", "rising", "data shift", "overfitting
 _UNSEEN = 20
 # The most findings that are kept; the oldest are dropped.
 _KEPT = 100
-_NO_SERIES = (nan, nan, nan, nan)
 # The attributes that a look changes.
 _CHANGING = (
     "findings", "_recorder", "_first", "_alarm", "_due", "_room", "_quiet", "_begin",
@@ -58,9 +57,9 @@ class Monitor(Results, Logs):
         With "rollback", if the learning rate is found to be too high, the params and
         the optimizer, ``opt.t`` included, are set back to the last step at which the
         run was well, and the rate is multiplied by the finding's `factor`: 0.1 where
-        the loss diverges, 1/3 else.  The finding "rolled back" says so.  This takes two
-        copies of the params and of the optimizer's state.  Default None: only report
-        the finding.
+        the loss grew or leapt, 1/3 else.  The finding "rolled back" says so.  This
+        takes two copies of the params and of the optimizer's state.  Default None: only
+        report the finding.
     max_rollbacks : int
         The most rollbacks; after these, findings are only reported.  Default 10.
     also : ndarray, nested list / tuple / dict of ndarray, optional
@@ -244,24 +243,22 @@ class Monitor(Results, Logs):
         if type(loss) is not float:
             loss = real("loss", loss, "a number")
         loss *= self._sign
-        measured = self._read() if self._read else given(lr, report)
+        recent = self._recorder.recent
+        step = (loss, *(self._read() if self._read else given(lr, report)))
         if (
-            validation is None
-            and entropy != entropy
-            and kl != kl
-            and (explained_variance != explained_variance)
+            validation is not None
+            or entropy == entropy
+            or kl == kl
+            or explained_variance == explained_variance
         ):
-            series = _NO_SERIES
-        else:
-            series = (
+            step = (
+                *step[:MEASURED],
                 nan if validation is None
                 else self._sign * real("validation", validation, "a number"),
                 real("entropy", entropy, "a number"),
                 real("kl", kl, "a number"),
                 real("explained_variance", explained_variance, "a number"),
             )  # fmt: skip
-        recent = self._recorder.recent
-        step = (loss, *measured, *series)
         new: list[Finding] = []
         if len(recent) < self._room and loss <= self._alarm and validation is None:
             recent.append(step)
@@ -307,11 +304,19 @@ class Monitor(Results, Logs):
         count = self._recorder.steps + 1
         is_time = count >= (self._due if loss <= alarm else self._quiet)
         is_window, is_validated = count % WINDOW == 0, not isnan(validation)
+        windows = self._windows
+        if is_window:
+            losses = [each[0] for each in recent[1 - WINDOW :]]
+            windows = windows.followed_by([*losses, loss], count)
+            is_time |= windows.above == TWICE
         if (
-            not (is_time or is_first or is_window or is_validated or count == 1)
+            not (is_time or is_first or is_validated or count == 1)
             and len(recent) < CHUNK - 1
         ):
-            recent.append(step)
+            if is_window:
+                self._record(step, windows)
+            else:
+                recent.append(step)
             return []
         new, commit = self._copy(), Commit()
         found: list[Finding] = []
@@ -320,10 +325,7 @@ class Monitor(Results, Logs):
             new._known = self._known._replace(unseen=self.opt.t - 1)
         if is_first:
             new._first, new._alarm = loss, alarm
-        if is_window:
-            losses = [each[0] for each in recent[1 - WINDOW :]]
-            new._windows = self._windows.followed_by([*losses, loss], count)
-            is_time |= new._windows.above == TWICE
+        new._windows = windows
         if is_validated:
             is_time |= new._suspects(validation)
         if is_time:
@@ -342,12 +344,17 @@ class Monitor(Results, Logs):
 
     def _become(self, new: Self, commit: Commit) -> None:
         """Become a copy, by one commit."""
-        recorder = new._recorder
-        window = WINDOW - len(recorder.recent) % WINDOW
-        until = min(new._due - recorder.taken, len(recorder.recent) + window, CHUNK)
-        new._room = until - 1
+        new._room = _room(new._recorder, new._due)
         for name in _CHANGING:
             commit.set(self, name, getattr(new, name))
+        commit.make()
+
+    def _record(self, step: Step, windows: Windows) -> None:
+        """Record a step and a window, by one commit: a shorter way to become a copy."""
+        commit, recorder = Commit(), self._recorder.with_step(step)
+        commit.set(self, "_recorder", recorder)
+        commit.set(self, "_windows", windows)
+        commit.set(self, "_room", _room(recorder, self._due))
         commit.make()
 
     def _copy(self) -> Self:
@@ -408,3 +415,13 @@ class Monitor(Results, Logs):
             rate=None,
         )
         return commit, [said, *(f for f in new if f not in high)]
+
+
+def _room(recorder: Recorder, due: int) -> int:
+    """Return below how many recent steps another one is only recorded.
+
+    That is until the next diagnosis is due, a window ends, or the steps are taken up.
+    """
+    count = len(recorder.recent)
+    window = count + WINDOW - count % WINDOW
+    return min(due - recorder.taken, window, CHUNK) - 1

@@ -29,7 +29,8 @@ def oscillating(run: Summary) -> Iterator[Finding]:
             f"the loss turned in {100 * turns:.0f} % of the steps (of noise, in 67 %), "
             f"by {figure(run.noise, 2)} each, about {figure(run.level)}, at {run.lr}",
             "each step overshoots the minimum along some direction",
-            "lower the learning rate about 2 times",
+            "go on while the loss falls; a learning rate that falls (a schedule) ends "
+            "it",
         )  # fmt: skip
 
 
@@ -47,7 +48,8 @@ def ratio(run: Summary) -> Iterator[Finding]:
             f"each step changes the parameters by {figure(now, 2)} of their norm, "
             f"where about 1e-3 is usual, at {run.lr}",
             "the learning rate is high for parameters of this size",
-            "lower it, or check the scale of the parameters' initial values",
+            "check the scale of the parameters' initial values, and whether the loss "
+            "still falls",
         )  # fmt: skip
     elif now < low and run.little:
         yield Finding(
@@ -55,7 +57,7 @@ def ratio(run: Summary) -> Iterator[Finding]:
             f"each step changes the parameters by {figure(now, 2)} of their norm, "
             f"where about 1e-3 is usual, at {run.lr}",
             "the learning rate is low for parameters of this size",
-            "raise it, or check the scale of the loss",
+            "check the scale of the loss and of the parameters' initial values",
         )  # fmt: skip
 
 
@@ -72,14 +74,16 @@ def gradients(run: Summary) -> Iterator[Finding]:
         yield Finding(
             "gradient exploding", "warning", run.step, run.since(1), figures,
             "the parameters went where the loss is steep",
-            "clip gradients (clip_norm), and lower the learning rate",
+            "follow the finding on the learning rate; where there is none, nothing has "
+            "to be done",
         )  # fmt: skip
     elif now < VANISHES * before and run.little:
         yield Finding(
             "gradient vanishing", "warning", run.step, run.since(1),
             f"{figures}, while {run.went}",
             "units that are saturated or dead pass no gradient on",
-            "start anew with a lower learning rate, or other initial values",
+            "look at which units these are, and at the initial values; a lower rate "
+            "alone may not help",
         )  # fmt: skip
 
 
@@ -101,7 +105,8 @@ def plateau(run: Summary) -> Iterator[Finding]:
             f"the loss is about {figure(run.level)} since step {since}, after "
             f"{figure(run.first)} at first",
             "it has converged, or noise of this learning rate keeps it from going on",
-            "lower the learning rate, or stop",
+            "stop, or try a lower learning rate from here on: in about half of such "
+            "runs, the loss falls further",
         )  # fmt: skip
 
 

@@ -24,10 +24,10 @@ class Weights(NamedTuple):
         return self.constant + sum(w * numbers[k] for k, w in self.weights.items())
 
 
-HIGH = Weights(-2.39, {"leap": 2.86, "gain": -1.5, "path": 2.55})
-HIGH_BY_LOSS = Weights(-2.11, {"leap": 3.53, "gain": -0.5, "back": 1.42})
-LOW = Weights(1.93, {"late": 1.43, "path": -4.11, "kept": 6.67, "yield": 1.84})
-LOW_BY_LOSS = Weights(1.63, {"late": 8.83, "signal": 0.45, "drop": -9.63})
+HIGH = Weights(-2.53, {"leap": 2.79, "gain": -1.9, "path": 2.4})
+HIGH_BY_LOSS = Weights(-2.72, {"leap": 4.1, "gain": -0.63, "back": 4.94})
+LOW = Weights(1.71, {"late": 2.53, "path": -4.0, "kept": 7.15, "yield": 1.92})
+LOW_BY_LOSS = Weights(1.57, {"late": 13.41, "signal": -0.33, "drop": -11.57})
 
 
 def numbers(run: Summary) -> dict[str, float]:

@@ -42,6 +42,7 @@ class Summary(NamedTuple):
     peak: float  # the largest loss of a step
     # Norms of updates over the largest norm of the params; NaN if none are recorded.
     path: float  # their sum
+    growth: float  # that of the params' norm since the first step
     # Of gradients; NaN if none are recorded.
     work: float  # sum of the norms of gradient times update: the most that g.u can be
     kept: float  # norm at the end over its largest level
@@ -134,7 +135,7 @@ def summary(
     last, middle = levels[-3:].mean(), levels[8:12].mean()
     if floor is None:  # most losses cannot fall below 0; this one does
         floor = 0.0 if float(np.nanmin(history.low)) >= 0 else nan
-    path, work, kept = _reported(history)
+    path, growth, work, kept = _reported(history)
     return Summary(
         history=history,
         step=last_step(history),
@@ -147,6 +148,7 @@ def summary(
         top=_top(losses),
         peak=float(np.nanmax(history.high)),
         path=path,
+        growth=growth,
         work=work,
         kept=kept,
     )
@@ -161,20 +163,24 @@ def scale(first: float, lowest: float, noise: float) -> float:
     return max(abs(first), first - lowest, NOISES * noise)
 
 
-def _reported(history: History) -> tuple[float, float, float]:
-    """Return the path, the work and what is kept of the gradient's norm."""
+def _reported(history: History) -> tuple[float, float, float, float]:
+    """Return path and growth, the work, and what is kept of the gradient's norm."""
     measured = np.isfinite(history.param_norm)
     if not measured.any():
-        return nan, nan, nan
+        return nan, nan, nan, nan
     steps = history.steps[measured]
     g, u = history.grad_norm[measured], history.update_norm[measured]
+    params = history.param_norm[measured]
     with np.errstate(all="ignore"):
-        updates = u / history.param_norm[measured].max()
+        updates, growth = (
+            u / params.max(),
+            float((params[-1] - params[0]) / params.max()),
+        )
         path, work = float((updates * steps).sum()), float((g * u * steps).sum())
         if len(g) < PARTS:
-            return path, work, 1.0
+            return path, growth, work, 1.0
         norms = _medians(g)
-        return path, work, float(norms[-1] / norms.max())
+        return path, growth, work, float(norms[-1] / norms.max())
 
 
 def _top(losses: Array) -> float:

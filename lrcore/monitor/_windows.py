@@ -22,10 +22,13 @@ WINDOW = 32  # steps; a divisor of CHUNK
 # A window is above the best one by half of the descent so far and 4 noises; two in a
 # row are told.
 SHARE, NOISES, TWICE = 0.5, 4.0, 2
-# A shift of the data shows in one step: this share of a rise, between the medians of
-# as many losses before and after; no more than this growth of the rate or of the
-# updates explains it.
-ABRUPT, NEIGHBOURS, GROWTH = 0.6, 8, 1.5
+# A shift of the data shows in one step: between the medians of 3 losses before and
+# after it is 60 % of the rise, a level being the median of 8.
+ABRUPT, NEAR, LEVEL = 0.6, 3, 8
+# A rate that has grown by half explains a rise, and so do updates that were 3 times as
+# long as before.
+GROWTH, LONGER = 1.5, 3.0
+# The losses after a shift may be this many noises above their level.
 STEADY = 3.0
 
 _COUNT = steps(0)
@@ -57,20 +60,17 @@ class Windows(NamedTuple):
 
     def followed_by(self, losses: Sequence[float], step: int) -> Windows:
         """Return the windows with one more, whose last step this is."""
-        finite = [loss for loss in losses if isfinite(loss)]
-        if len(finite) < WINDOW // 2:
-            return self._replace(seen=step)
+        finite = losses
+        if not isfinite(sum(losses)):
+            finite = [loss for loss in losses if isfinite(loss)]
+            if len(finite) < WINDOW // 2:
+                return self._replace(seen=step)
         now = sorted(finite)[len(finite) // 2]
-        moved = [abs(b - a) for a, b in pairwise(finite)]
-        noise = sum(moved) / len(moved)
-        if isnan(self.best):
-            return self._replace(
-                seen=step, first=now, best=now, at=step, noise=noise, now=now
-            )
-        if now < self.best:
-            return self._replace(
-                seen=step, best=now, at=step, noise=noise, now=now, above=0
-            )
+        if not now >= self.best:
+            moved = [abs(b - a) for a, b in pairwise(finite)]
+            first = now if isnan(self.best) else self.first
+            noise, rest = sum(moved) / len(moved), self[-3:]
+            return Windows(step, first, now, step, noise, now, 0, *rest)
         rise = SHARE * (self.first - self.best) + NOISES * self.noise
         above = self.above + 1 if now > self.best + rise else 0
         return self._replace(seen=step, now=now, above=above)
@@ -91,37 +91,37 @@ class Windows(NamedTuple):
         """Whether the loss has risen above its best window, and not by chance."""
         return self.above >= TWICE
 
+    @np.errstate(all="ignore")
     def of_other_data(self, history: History, first: float) -> Windows | None:
         """Return windows that begin anew after a shift of the data; None: no shift.
 
         A step at which the loss rises at once, from about its best level, though
         neither the rate nor the steps before it had grown, and from which on it does
-        not go on rising.  `first` is the first loss of the run.
+        not go on rising.  `first` is the first loss of the run.  In a run so long that
+        64 steps are fewer than two blocks, a step cannot be told from a slope.
         """
         k = int(history.step.searchsorted(self.at - WINDOW))
         known = np.isfinite(history.loss[k:])
         loss, step = history.loss[k:][known], history.step[k:][known]
-        n = len(loss)
-        if n < 3 * NEIGHBOURS:
+        if len(loss) < 2 * NEAR + 2:
             return None
-        sums = np.lib.stride_tricks.sliding_window_view(loss, NEIGHBOURS)
-        medians = np.sort(sums, axis=1)[:, NEIGHBOURS // 2]
-        rises = medians[NEIGHBOURS:] - medians[:-NEIGHBOURS]
-        j = int(rises.argmax()) + NEIGHBOURS
-        before, after = float(medians[j - NEIGHBOURS]), float(medians[j])
+        near = np.sort(np.lib.stride_tricks.sliding_window_view(loss, NEAR), axis=1)
+        medians = near[:, NEAR // 2]
+        j = int((medians[NEAR:] - medians[:-NEAR]).argmax()) + NEAR
         # The step that has most of the rise: the medians are even around it.
-        k0 = max(j - NEIGHBOURS // 2 - 1, 0)
-        j = k0 + 1 + int(np.diff(loss[k0 : j + NEIGHBOURS // 2 + 2]).argmax())
+        j += int(np.diff(loss[j - 2 : j + 3]).argmax()) - 1
+        at_once = float(np.median(loss[j : j + NEAR]) - np.median(loss[j - NEAR : j]))
+        before = float(np.median(loss[max(j - LEVEL, 0) : j]))
+        after = float(np.median(loss[j : j + LEVEL]))
         slack = STEADY * self.noise
         if before > min(self.best, first) + slack:
             return None  # it was not well
-        at_once = float(np.median(loss[j : j + 3]) - np.median(loss[j - 3 : j]))
         if at_once < ABRUPT * max(after - before, self.now - self.best):
             return None
-        if median(loss[-NEIGHBOURS:]) > after + slack + 0.1 * (after - before):
+        if np.median(loss[-LEVEL:]) > after + slack + 0.1 * (after - before):
             return None  # it goes on rising
         rates = history.lr[k:][known]
-        if rates[j - NEIGHBOURS : j + 3].max() > GROWTH * float(np.median(rates[:j])):
+        if rates[max(j - LEVEL, 0) : j + NEAR].max() > GROWTH * median(rates[:j]):
             return None
         if _grown(history.update_norm[k:][known], j):
             return None
@@ -132,4 +132,4 @@ def _grown(updates: Array, j: int) -> bool:
     """Whether the updates just before j are larger than those further before."""
     near, far = updates[max(j - 3, 0) : j], updates[: max(j - 3, 1)]
     far = far[np.isfinite(far)]
-    return bool(len(far)) and bool(near.max() > STEADY * float(np.median(far)))
+    return bool(len(far)) and bool(near.max() > LONGER * float(np.median(far)))

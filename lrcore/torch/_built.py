@@ -32,16 +32,15 @@ class Rate:
         now: Any = rate(t) if callable(rate) else plain(rate)
         return now if isinstance(now, str) else float(now)  # a text is refused by name
 
+    @property
+    def settable(self) -> bool:
+        """Whether it is a number, which `set_lr` may replace."""
+        return not callable(self.group["lr"])
+
     def set_lr(self, lr: float) -> None:
         """Set the rate where torch's schedulers look for it, as a finder does."""
-        rate = self.group["lr"]
-        if callable(rate):
-            raise ValueError(
-                f"{self.name}: expected a number, found a schedule, which the "
-                "suggestion would replace; set a number first"
-            )
-        if isinstance(rate, torch.Tensor):
-            rate.fill_(lr)
+        if isinstance(self.group["lr"], torch.Tensor):
+            self.group["lr"].fill_(lr)
         else:
             self.group["lr"] = lr
 

@@ -138,7 +138,7 @@ class LossScaler(Stateful):
             applied = opt.step(grads, *given)
         # While it gathers nothing is known, nor from a step without any gradient.
         if applied or (opt._plan.t == before and not opt._plan.gathered):
-            self._adapt(finite=applied)
+            self._adapt(finite=applied or opt._plan.spike)
         return applied
 
     def flush(self, opt: Optimizer) -> bool:
@@ -166,7 +166,7 @@ class LossScaler(Stateful):
         with opt.scaled(1 / self._scale):
             applied = opt.flush()
         if gathered and (applied or opt._plan.t == before):
-            self._adapt(finite=applied)
+            self._adapt(finite=applied or opt._plan.spike)
         return applied
 
     def _adapt(self, finite: bool) -> None:

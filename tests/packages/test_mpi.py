@@ -17,7 +17,16 @@ import lrcore
 
 pytest.importorskip("mpi4py")
 
-ROOT = Path(__file__).parents[2]
+PATHS = [str(Path(lrcore.__file__).parents[1]), str(Path(__file__).parents[1])]
+ENVIRONMENT = {
+    **os.environ,
+    "PYTHONPATH": os.pathsep.join([*PATHS, os.environ.get("PYTHONPATH", "")]),
+    "OMP_NUM_THREADS": "1",
+    # Open MPI, by itself, refuses root, and more ranks than processors.
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+}
 MPIEXEC = which("mpiexec", path=sysconfig.get_path("scripts")) or which("mpiexec")
 
 if MPIEXEC is None:
@@ -35,16 +44,10 @@ BEGIN = """
 
 def ranks(n, code, timeout=60):
     """Run code in n ranks; return the finished process."""
-    path = os.environ.get("PYTHONPATH", "")
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests"), path]),
-        "OMP_NUM_THREADS": "1",
-    }
     return subprocess.run(
         [MPIEXEC, "-n", str(n), sys.executable, "-m", "mpi4py", "-c",
          dedent(BEGIN) + dedent(code)],
-        env=environment, capture_output=True, text=True, timeout=timeout,
+        env=ENVIRONMENT, capture_output=True, text=True, timeout=timeout,
     )  # fmt: skip
 
 
@@ -78,15 +81,14 @@ CALLS = """
 def test_the_calls(n):
     done = ranks(n, CALLS)
     assert done.returncode == 0, done.stderr
-    assert sorted(done.stdout.split("\n")[:-1]) == [
-        f"fine: <MPIComm: rank {r} of {n}>" for r in range(n)
-    ]
+    for r in range(n):  # the lines of ranks may be mixed up
+        assert f"fine: <MPIComm: rank {r} of {n}>" in done.stdout
 
 
 def test_one_process_without_mpiexec():
     done = subprocess.run(
         [sys.executable, "-c", dedent(BEGIN) + dedent(CALLS)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+        env=ENVIRONMENT, capture_output=True, text=True,
         timeout=60,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -155,7 +157,7 @@ def test_shared_memory_has_the_same_bits():
         "found = train(comm, 'AdamW', {}, 2)\n"
         "    print(hashlib.sha256(repr(found).encode()).hexdigest())"
     )
-    assert ranks(2, code).stdout == f"{digest}\n" * 2
+    assert ranks(2, code).stdout.count(digest) == 2
 
 
 ONE = """
@@ -176,7 +178,7 @@ def test_the_world_is_a_comm(n, w):
 def test_one_process_steps_without_mpiexec():
     done = subprocess.run(
         [sys.executable, "-c", dedent(BEGIN) + dedent(ONE)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+        env=ENVIRONMENT, capture_output=True, text=True,
         timeout=60,
     )  # fmt: skip
     assert done.stdout == "<MPIComm: rank 0 of 1> [0.5 0.5 0.5]\n", done.stderr
@@ -249,3 +251,24 @@ def test_a_rank_that_is_killed_in_a_step_or_a_save(call, tmp_path):
     assert done.returncode != 0
     found = lrcore.checkpoint.read(path)
     assert found.step in (0, 2)
+
+
+def test_arrays_that_come_one_by_one():
+    code = """
+    from ranks import arrays, content, gradient
+    found = []
+    for one_by_one in (False, True):
+        params = arrays(0)
+        opt = lrcore.AdamW(params, comm=comm, clip_norm=1.0)
+        for step in range(3):
+            grads = gradient(step, comm.rank)
+            if one_by_one:
+                done = [opt.step_one(name, grads[name]) for name in grads]
+            else:
+                opt.step(grads)
+        found.append(content(params))
+    print(found[0] == found[1], done)
+    """
+    done = ranks(2, code)
+    line = f"True {[False] * 5 + [True]}"
+    assert done.stdout.count(line) == 2, done.stderr

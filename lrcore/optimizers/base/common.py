@@ -32,6 +32,7 @@ from lrcore.optimizers.base.fields import (
 )
 from lrcore.optimizers.base.kind import Kind
 from lrcore.optimizers.base.options import COMM, DENORMALS, NUM_THREADS, Option
+from lrcore.optimizers.base.spikes import CLIP_NORM, CLIP_TENSOR_NORM, AdaGC, ZClip
 
 LR: Number = Rate(1e-3, NONNEGATIVE, "Learning rate.")
 COUPLED: Number = Field(
@@ -195,10 +196,13 @@ class Gradients(Kind):
         POSITIVE.or_none(),
         "Clip each element of the gradients to [-clip_value, clip_value].",
     )
-    clip_tensor_norm: Bound = Field(
+    clip_tensor_norm: Field[
+        float | AdaGC | None, Scheduled | AdaGC | Literal["adagc"] | None
+    ] = Field(
         None,
-        POSITIVE.or_none(),
-        "Scale each array's gradient down to this norm at most.",
+        CLIP_TENSOR_NORM.or_none(),
+        'Scale each array\'s gradient down to this norm at most.  "adagc" or an '
+        "`AdaGC`: to a multiple of the mean of its past norms.",
     )
     agc: Bound = Field(
         None,
@@ -218,11 +222,13 @@ class Gradients(Kind):
         "unit.",
     )
     agc_eps: Number = Field(1e-3, POSITIVE, "Lower bound of the norm ``|w|`` in `agc`.")
-    clip_norm: Option[Scheduled | None] = Option(
+    clip_norm: Option[Scheduled | ZClip | Literal["zclip"] | None] = Option(
         None,
-        POSITIVE.or_none(),
+        CLIP_NORM.or_none(),
         "Scale all gradients by ``min(1, clip_norm / (norm + clip_eps))``, where "
-        "norm is that of all gradients together (Pascanu et al. 2013).",
+        'norm is that of all gradients together (Pascanu et al. 2013).  "zclip" or a '
+        "`ZClip`: where it is a spike among the past norms, which can skip the step, "
+        "too.",
     )
     clip_eps: Option[Scheduled] = Option(
         0.0, NONNEGATIVE, "Added to the norm that `clip_norm` bounds; torch uses 1e-6."
@@ -257,6 +263,13 @@ class Running(Kind):
     )
     telemetry: Option[bool] = Option(
         False, FLAG, "Keep `report`: norms, clipping, the update-to-weight ratio."
+    )
+    curvature: Option[bool] = Option(
+        False,
+        FLAG,
+        "Keep the last params and gradients, two more arrays like p, for the report's "
+        "`sharpness` and `edge`.  Needs `telemetry`.",
+        initial=True,
     )
     convention: Option[Literal["torch", "keras", "optax", "paper"]] = Option(
         "torch",

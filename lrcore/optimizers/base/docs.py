@@ -154,7 +154,7 @@ def _domain(field: Field[Any, Any]) -> str:
         texts = dict.fromkeys(domain.text for domain in field.domain)
         said = " and ".join(texts)
         said = f"each {said}" if len(texts) == 1 else said
-    elif field.domain.kind in ("float", "int"):
+    elif field.domain.kind.startswith(("float", "int")):
         said = field.domain.text.removesuffix(" or None")
     else:
         return ""

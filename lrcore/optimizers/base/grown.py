@@ -87,8 +87,8 @@ class Grown(Planned):
         of = [leaf.group for leaf in self._tree.leaves]
         of += [len(groups) - 1] * (len(tree.leaves) - len(of))
         tree = tree.in_groups(of)
-        gathers = self._options["accumulate"] > 1
-        new, state = plan.make(tree, groups, gathers, self.state, old.lock)
+        more = options.arrays(self._options)
+        new, state = plan.make(tree, groups, more, self.state, old.lock)
         fresh = range(len(self.state), len(state))
         counts = _core.Counts(
             old.t,

@@ -101,6 +101,10 @@ class OnDisk(Planned):
         No array is copied as a whole, except complex ones, and those that an object
         of `extra` copies in its ``state_dict``.
 
+        With `comm`, every rank calls this, and writes its own elements; the file is
+        that of one process.  `extra` is that of rank 0.  An error of one rank is raised
+        on all of them.
+
         Examples
         --------
         >>> import tempfile

@@ -239,6 +239,12 @@ class Optimizer(Grown, Averaged, Reporting, Saved, OnDisk, Copied):
         once; the last one ends the step and increases `t`.  The result is the same as
         that of ``step``.
 
+        With `comm`, the gradient starts at once on its way to the rank that owns it,
+        and travels while the backward pass goes on.  The last call steps all arrays,
+        and returns whether it did; the others return False.  All ranks pass the arrays
+        in the same order.  `clip_norm`, `mechanic` and optimizers that find their rate
+        can be used then, too.
+
         Parameters
         ----------
         which : int, or a key of params, or a tuple of keys

@@ -13,6 +13,7 @@ from lrcore._shared.words import shortened, shown
 from lrcore.optimizers.base.fields import Field, Fields, Given
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.kind import Kind
+from lrcore.optimizers.base.spikes import ZClip
 from lrcore.optimizers.base.values import asking, scheduled
 
 MOST = 2**31 - 1
@@ -80,17 +81,36 @@ class Option(Field[Given, Given]):
         commit.make()
 
 
+def arrays(options: Hyper) -> list[str]:
+    """Return the names of the states that options need, of a parameter's shape."""
+    names = [_core.LAST_P, _core.LAST_G] if options["curvature"] else []
+    if options["accumulate"] > 1 and options["comm"] is None:
+        names.append(_core.GATHERED)  # with comm, the ranks keep them
+    return names
+
+
 def settings(plan: _core.Plan, options: Hyper, fields: Fields) -> _core.Settings:
     """Return checked options as a plan takes them.
 
     fields : those of the optimizer's class, by name.
     """
-    scale, norm, eps = (_at(fields[name], options[name]) for name in _NUMBERS)
+    given = {name: options[name] for name in _NUMBERS}
+    zclip = given["clip_norm"]
+    if isinstance(zclip, ZClip):
+        given["clip_norm"] = None
+    else:
+        zclip = None
+    scale, norm, eps = (_at(fields[name], given[name]) for name in _NUMBERS)
 
     def numbers(t: int) -> tuple[float, float, float]:
         return scale(t), norm(t) or 0.0, eps(t)
 
-    changes = any(scheduled(options[name]) for name in _NUMBERS)
+    if options["curvature"] and not options["telemetry"]:
+        raise ValueError(
+            "curvature: expected False without telemetry, found True; set "
+            "telemetry=True, too: the report has the results"
+        )
+    changes = any(map(scheduled, given.values()))
     threads = check_num_threads(options["num_threads"])
     if plan.ranks is not None:
         threads = threads or plan.ranks.threads
@@ -106,6 +126,7 @@ def settings(plan: _core.Plan, options: Hyper, fields: Fields) -> _core.Settings
         project=options["project"],
         numbers=None if changes else numbers(0),
         scheduled=numbers if changes else None,
+        zclip=zclip,
     )
 
 

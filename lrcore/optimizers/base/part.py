@@ -21,6 +21,7 @@ from lrcore.optimizers.base import mechanic
 from lrcore.optimizers.base.fold import Weights
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.kind import Kind
+from lrcore.optimizers.base.spikes import AdaGC
 
 
 class Layout(NamedTuple):
@@ -30,6 +31,7 @@ class Layout(NamedTuple):
     averages : names of state arrays.
     axes : the axes of the norms of adaptive clipping; None: no such clipping.
     tensor_norm : whether gradients are clipped by each array's norm.
+    norm_means : whether that norm follows the past ones.
     mechanic : whether Mechanic scales the steps.
     """
 
@@ -38,11 +40,13 @@ class Layout(NamedTuple):
     averages: tuple[str, ...]
     axes: tuple[int, ...] | None
     tensor_norm: bool
+    norm_means: bool
     mechanic: bool
 
     def __str__(self) -> str:
         names = [repr(n) for n in (self.rule, self.scale, *self.averages) if n]
-        names += ["clip_tensor_norm"] if self.tensor_norm else []
+        adagc = ' "adagc"' if self.norm_means else ""
+        names += [f"clip_tensor_norm{adagc}"] if self.tensor_norm else []
         names += ["mechanic"] if self.mechanic else []
         names += [] if self.axes is None else [f"agc over axes {shown(self.axes)}"]
         return " and ".join(names)
@@ -134,6 +138,12 @@ class Part:
     def layout_of(self, h: Hyper) -> Layout:
         """Return the layout for these hyper-parameters."""
         kind, axes = self.kind, None
+        adapts = isinstance(h["clip_tensor_norm"], AdaGC)
+        if adapts and h["agc"] is not None:
+            raise ValueError(
+                "agc: expected None with clip_tensor_norm = AdaGC, which clips each "
+                f"array, too, found {shown(h['agc'])}; leave one of them out"
+            )
         if h["agc"] is not None:
             axes = h["agc_axis"]
             if axes is None:
@@ -153,6 +163,7 @@ class Part:
             tuple(kind._averages(h)),
             axes,
             h["clip_tensor_norm"] is not None,
+            adapts,
             h["mechanic"],
         )
 
@@ -217,9 +228,18 @@ def _weights(kind: type[Kind], h: Hyper) -> Weights:
     return lambda t: tuple([weight(t) for weight in weights])
 
 
+def _number(norm: float | AdaGC | None) -> float:
+    return 0.0 if norm is None or isinstance(norm, AdaGC) else norm
+
+
+def _setting(norm: float | AdaGC | None) -> AdaGC | None:
+    return norm if isinstance(norm, AdaGC) else None
+
+
 _CLIPS: dict[str, Callable[[Hyper], Any]] = {
     "clip_value": lambda h: h["clip_value"] or 0.0,
-    "clip_norm": lambda h: h["clip_tensor_norm"] or 0.0,
+    "clip_norm": lambda h: _number(h["clip_tensor_norm"]),
+    "adagc": lambda h: _setting(h["clip_tensor_norm"]),
     "agc": lambda h: h["agc"] or 0.0,
     "agc_eps": lambda h: h["agc_eps"],
 }

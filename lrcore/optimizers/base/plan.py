@@ -45,14 +45,14 @@ class State(tuple[Mapping[str, Array], ...]):
 def make(
     tree: Tree,
     groups: tuple[ParamGroup, ...],
-    gathers: bool,
+    more: Sequence[str],
     kept: Sequence[Mapping[str, Array]] = (),
     lock: _core.Lock | None = None,
     comm: Any = None,
 ) -> tuple[_core.Plan, State]:
     """Return the plan and the new arrays.
 
-    gathers : whether gradients are gathered before a step.
+    more : names of the arrays that options need, of a parameter's shape.
     kept : existing arrays of the first parameters.
     lock : that of an existing optimizer.
     comm : the processes that step together; None: this one alone.
@@ -78,7 +78,7 @@ def make(
         params,
         [(groups[i].hyper, part) for i, part in parts],
         part_of,
-        gathers and ranks is None,
+        more,
         kept,
         None if ranks is None else ranks.pieces,
     )

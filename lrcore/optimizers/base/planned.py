@@ -36,8 +36,8 @@ class Planned(Common):
     ) -> None:
         """Make the plan and the states."""
         self.param_groups, self._tree = groups, tree
-        gathers, comm = own_options["accumulate"] > 1, own_options["comm"]
-        self._plan, self.state = plan.make(tree, groups, gathers, comm=comm)
+        more, comm = options.arrays(own_options), own_options["comm"]
+        self._plan, self.state = plan.make(tree, groups, more, comm=comm)
         self._group_defaults = defaults
         self._options: Hyper  # set by the commit
         self._places: _tree.Places | None = None  # made on first use

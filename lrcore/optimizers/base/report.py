@@ -30,6 +30,16 @@ class Report(NamedTuple):
     update_ratio : update_norm / param_norm.  About 1e-3 is usual.
     nonfinite : elements of the gradients that were infinite or NaN.
     applied : whether the step was taken.
+    sharpness : the curvature of the loss along the step before, ``dp dg / |dp|^2``, of
+        the changes dp of the params and dg of the gradients, before they are clipped;
+        None without `curvature`.  NaN in the first step, and if nothing has changed.
+    edge : ``1 - (dp g) / (dp g')``, with the gradients g' before and g after that step;
+        None without `curvature`.  Below 1, the loss still falls along it; above 1, the
+        step went too far; above 2, a loss that is quadratic along it has risen.
+        In a step of plain gradient descent it is `sharpness` times lr, whose value at
+        the edge of stability is 2 (Cohen et al. 2021, arXiv 2103.00065); without
+        momentum, any preconditioner of the step counts (Cohen et al. 2022, arXiv
+        2207.14484).  With momentum, 2 is no limit.
 
     Norms of float32 arrays are right to 2^-20.
     """
@@ -43,6 +53,8 @@ class Report(NamedTuple):
     update_ratio: float
     nonfinite: int
     applied: bool
+    sharpness: float | None = None
+    edge: float | None = None
 
     def _repr_html_(self) -> str:
         """Return a table for notebooks."""
@@ -62,7 +74,7 @@ class Reporting(Planned):
         if found is None:
             self._check_reports()
             return None
-        return _report(found)
+        return _report(found, self._plan.curvature_of(None))
 
     def reports(self, per: Literal["group", "tensor"]) -> Any:
         """Return the report of each group, as a tuple, or of each array, by its path.
@@ -86,7 +98,10 @@ class Reporting(Planned):
             for i, leaf in enumerate(leaves):
                 each[leaf.group][1].append(i)
         found = self._plan.reports_of(each)
-        reports = [one and _report(one) for one in found]
+        sums = [self._plan.curvature_of(own) for _, own in each]
+        reports = [
+            one and _report(one, along) for one, along in zip(found, sums, strict=True)
+        ]
         if not by_tensor:
             return tuple(reports)
         paths = [leaf.path for leaf in leaves]
@@ -100,8 +115,8 @@ class Reporting(Planned):
             )
 
 
-def _report(found: Found) -> Report:
-    """Return the report of what `Plan.report_of` has found."""
+def _report(found: Found, sums: tuple[float, float, float] | None) -> Report:
+    """Return the report of what `Plan.report_of` and `curvature_of` have found."""
     t, lr, applied, (grad_norm, left, param_norm, update_norm, bad) = found
     values = (
         t,
@@ -113,8 +128,18 @@ def _report(found: Found) -> Report:
         ratio(update_norm, param_norm),
         bad,
         applied,
+        *((None, None) if sums is None else along(*sums)),
     )
     return tuple.__new__(Report, values)  # Report(...) takes four times as long
+
+
+def along(turned: float, length: float, slope: float) -> tuple[float, float]:
+    """Return `sharpness` and `edge`.
+
+    turned, length, slope : the products of dp with dg, dp and g'.
+    """
+    sharpness = turned / length if length > 0 else nan
+    return sharpness, -turned / slope if slope else nan
 
 
 def ratio(update_norm: float, param_norm: float) -> float:

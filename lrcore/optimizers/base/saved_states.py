@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lrcore._core import GATHERED, MECHANIC_NUMBERS, RULES, SCALES
+from lrcore._core import GATHERED, MECHANIC_NUMBERS, NORM_MEAN, RULES, SCALES
 from lrcore._shared import arrays, containers
 from lrcore._shared.trees import Leaf, Place
 from lrcore._shared.types import Array
@@ -169,6 +169,8 @@ def _never_negative(
     yield from kind._nonnegative
     if part.layout.mechanic:
         yield MECHANIC_NUMBERS
+    if part.layout.norm_means:
+        yield NORM_MEAN
     if part.factoring:  # sums of squares
         sides = [side for side, _ in kind._sides(p, own)]
         yield from (name for name in own if any(own[name] is s for s in sides))

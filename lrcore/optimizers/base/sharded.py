@@ -23,18 +23,21 @@ from zlib import crc32
 import numpy as np
 
 from lrcore import _core
-from lrcore._shared import omp
+from lrcore._shared import omp, refusals
 from lrcore._shared.arrays import bare
 from lrcore._shared.trees import Tree
 from lrcore._shared.types import Array
 from lrcore._shared.words import shown
 from lrcore.distributed import Comm, _threads
 from lrcore.distributed import _tree as tree
-from lrcore.distributed._shards import STRIP, Owned, Shards
+from lrcore.distributed._merging import Merging
+from lrcore.distributed._ones import Ones
+from lrcore.distributed._shards import Owned, Shards
 from lrcore.distributed._traffic import Traffic
 from lrcore.optimizers.base import alike
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.part import Part
+from lrcore.optimizers.base.spikes import ZClip
 
 Units = Sequence[tuple[int, int, int] | None]
 
@@ -54,27 +57,14 @@ class Met(NamedTuple):
     skips: bool
 
 
-class Entries(NamedTuple):
-    """The entries of strips, or of units, that each rank makes.
-
-    n : of all arrays.
-    own : the indices of this rank's.
-    all : those of all ranks, one after the other.
-    counts : how many each rank has.
-    """
-
-    n: int
-    own: Array
-    all: Array
-    counts: list[int]
-
-
 class Ranks:
     """What the plan of an optimizer asks of the other ranks.
 
     comm : reaches them.
     pieces : the own elements of each parameter.
     owned : their first and their end.
+    ones : sends gradients that come one array at a time.
+    merging : merges what the passes of a step have measured.
     numbers : the names of the states of each that all ranks have.
     threads : of this rank, unless `num_threads` says otherwise; 0: the usual default.
     told : returns the settings of the optimizer in words.
@@ -91,7 +81,7 @@ class Ranks:
         part_of: Sequence[int],
         units: Units,
     ) -> None:
-        self.comm, self.tree, self.units = comm, params, units
+        self.comm, self.tree = comm, params
         self.needs_loss = any(part.sums_all for part in parts)
         self.numbers = [parts[k].numbers for k in part_of]
         self.params = [flat(bare(leaf.array)) for leaf in params.leaves]
@@ -100,14 +90,17 @@ class Ranks:
             for leaf, k, unit in zip(params.leaves, part_of, units, strict=True)
         ]
         self.shards = Shards(owned, comm.size)
-        self.traffic = Traffic(comm, self.shards, [p.dtype for p in self.params])
+        sizes, counts = [p.size for p in self.params], [*map(_units, units)]
+        self.merging = Merging(comm, self.shards, sizes, counts)
+        dtypes = [p.dtype for p in self.params]
+        self.traffic = Traffic(comm, self.shards, dtypes)
+        self.ones = Ones(comm, self.shards, dtypes)
         self.threads = _threads.of_rank(comm, _core.num_threads())
         if _core.num_threads_set() or omp.number("OMP_NUM_THREADS"):
             self.threads = 0  # those that the user has asked for
         n = range(len(self.params))
         self.owned = [self.shards.of(comm.rank, i) for i in n]
         self.pieces = [self._piece(i) for i in n]
-        self._entries: dict[bool, tuple[list[int], Entries]] = {}
 
     def begin(self, opt: Any) -> None:
         """Compare a new optimizer with those of the other ranks.
@@ -132,13 +125,19 @@ class Ranks:
         self.clear()
 
     def check_options(self, values: Hyper) -> None:
-        """Check options that are set later.
+        """Check options, also those that are set later.
 
         Raises
         ------
         ValueError
             The micro-batches of a step change, which the other ranks would not know.
+            Or an option measures all of a gradient, of which each rank has a part.
         """
+        if isinstance(values["clip_norm"], ZClip):
+            found = shown(values["clip_norm"])
+            refusals.not_sharded(f"clip_norm: found {found}, which")
+        if values["curvature"]:
+            refusals.not_sharded("curvature: found True, which")
         was = getattr(self, "_accumulate", values["accumulate"])
         if values["accumulate"] != was:
             raise ValueError(
@@ -203,6 +202,7 @@ class Ranks:
         """Forget what was kept, after the step."""
         self.kept = tree.Kept(self._firsts[self.comm.rank])
         self.losses: list[float] = []
+        self.ones.clear()
 
     def meet(
         self,
@@ -224,8 +224,10 @@ class Ranks:
         ValueError, RuntimeError
             The ranks are not alike, or another one has an error: on every rank.
         """
+        self.ones.wait()
         present = self._present(grads)
         count = self.kept.count + (grads is not None)
+        numbers += repr(self.ones.order).encode()
         head = [error is None, count, crc32(numbers), crc32(bytes(present)), skips]
         heads = alike.integers(self.comm, head)
         counts = [each[1] for each in heads]
@@ -236,7 +238,9 @@ class Ranks:
         ):
             names = [leaf.path for leaf in self.tree.leaves]
             there = dict(zip(names, present, strict=True)) if count else {}
-            alike.refuse(self.comm, error, self.told(), there)
+            order = [names[i] for i in self.ones.order]
+            told = {**self.told(), "order of step_one": f"[{', '.join(order)}]"}
+            alike.refuse(self.comm, error, told, there)
         if not all(counts):  # some ranks do not know which arrays have a gradient
             of_all = alike.values(self.comm, present)
             present = tuple(of_all[heads.index(first)])
@@ -264,6 +268,8 @@ class Ranks:
         self, met: Met, grads: Sequence[Array | None] | None
     ) -> list[Array | None]:
         """Return the own pieces of the sums of all gradients; None: there are none."""
+        if self.ones.order:
+            return self.ones.sums(met.present)
         begins = [
             tree.blocks(first, n)
             for first, n in zip(self._firsts, met.counts, strict=True)
@@ -284,64 +290,6 @@ class Ranks:
         n = len(self.params)
         return tuple(any(each[i] is not None for each in had) for i in range(n))
 
-    # --- in the step, and after it ---------------------------------------------------
-
-    def entries(self, of_units: bool, absent: list[int]) -> Entries:
-        """Return which entries of strips, or of units, each rank makes.
-
-        absent : the arrays that the step leaves out, which have none.
-        """
-        kept = self._entries.get(of_units)
-        if kept is None or kept[0] != absent:
-            kept = [*absent], self._entries_of(of_units, absent)
-            self._entries[of_units] = kept
-        return kept[1]
-
-    def merge(self, entries: Entries, rows: Array) -> None:
-        """Fill in the entries of other ranks.
-
-        rows : the bytes of each entry; the own ones are there.
-        """
-        if self.comm.size == 1:
-            return
-        width = rows.shape[1]
-        of_all = np.empty((len(entries.all), width), np.uint8)
-        self.comm.allgather(
-            rows[entries.own].reshape(-1),
-            of_all.reshape(-1),
-            [n * width for n in entries.counts],
-        )
-        rows[entries.all] = of_all
-
-    def _entries_of(self, of_units: bool, absent: Sequence[int]) -> Entries:
-        by_rank: list[list[Array]] = [[] for _ in range(self.comm.size)]
-        out, n = set(absent), 0
-        for i, p in enumerate(self.params):
-            if i in out:
-                continue
-            for rank, found in enumerate(by_rank):
-                begin, end = self.shards.of(rank, i)
-                first, last = begin // STRIP, -(-end // STRIP)
-                if of_units:
-                    first, last = 0, self._units_of(i)
-                if begin < end:
-                    found.append(np.arange(n + first, n + last))
-            n += self._units_of(i) if of_units else -(-p.size // STRIP)
-        none = np.empty(0, np.int64)
-        indices = [np.concatenate([none, *found]) for found in by_rank]
-        return Entries(
-            n,
-            indices[self.comm.rank],
-            np.concatenate(indices),
-            [len(each) for each in indices],
-        )
-
-    def _units_of(self, i: int) -> int:
-        """Return how many units of adaptive clipping an array has in the core."""
-        units = self.units[i]
-        n = 0 if units is None else units[0] * units[2]
-        return n if n > 1 else 0
-
     def gather(self, present: tuple[bool, ...]) -> None:
         """Fill in the elements of the params that other ranks have stepped."""
         self.traffic.gather(present, self.params)
@@ -358,8 +306,13 @@ def _owned(p: Array, part: Part, units: tuple[int, int, int] | None) -> Owned:
     An iteration of Muon has some 4 m operations an element, where m is the shorter
     side, and there are 5; a step by elements takes as long as some 150 operations.
     """
-    many = units is not None and units[0] * units[2] > 1
-    cost = 1.0
+    cost, whole = 1.0, part.factoring or part.directed or _units(units)
     if part.directed and p.ndim == 2:
         cost += min(p.shape) / 8
-    return Owned(p.size, cost * p.nbytes, bool(part.factoring or part.directed or many))
+    return Owned(p.size, cost * p.nbytes, bool(whole))
+
+
+def _units(units: tuple[int, int, int] | None) -> int:
+    """Return how many units of adaptive clipping an array has in the core."""
+    n = 0 if units is None else units[0] * units[2]
+    return n if n > 1 else 0

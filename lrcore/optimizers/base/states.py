@@ -19,7 +19,7 @@ def make(
     params: Sequence[Array],
     parts: Sequence[tuple[Hyper, Part]],
     part_of: Sequence[int],
-    gathers: bool,
+    more: Sequence[str],
     kept: Sequence[Mapping[str, Array]] = (),
     pieces: Sequence[Array] | None = None,
 ) -> tuple[list[dict[str, Array]], list[list[Array]]]:
@@ -29,14 +29,14 @@ def make(
 
     parts : each with the hyper-parameters of its group.
     part_of : for each parameter, the index of its part.
-    gathers : whether gradients are gathered, in one more array.
+    more : names of the arrays that options need, like the parameter.
     kept : existing arrays of the first parameters.
     pieces : the elements of each parameter that are stepped here; None: all.
     """
     shared = [_numbers(h, part) for h, part in parts]
     copied = [_copied(h, part) for h, part in parts]
     alike = [
-        _alike(h, part, names, gathers)
+        _alike(h, part, names, more)
         for (h, part), names in zip(parts, copied, strict=True)
     ]
     scales = [_core.SCALES[part.scale].states for _, part in parts]
@@ -51,6 +51,8 @@ def make(
         own |= states_like(piece, alike[k])
         for name in scales[k]:
             own[name] = np.zeros(()).view()
+        if part.layout.norm_means:
+            own[_core.NORM_MEAN] = np.zeros(()).view()
         own |= _numbers(h, part) if part.carries_per_array else shared[k]
         states.append(own)
     if not any(copied):
@@ -67,7 +69,7 @@ def saved(state: Mapping[str, Array]) -> list[str]:
     return [name for name in state if name != _core.SCRATCH]
 
 
-def _alike(h: Hyper, part: Part, copied: set[str], gathers: bool) -> list[Wanted]:
+def _alike(h: Hyper, part: Part, copied: set[str], more: Sequence[str]) -> list[Wanted]:
     """Return the arrays that have a parameter's shape: names and initial values."""
     first: dict[str, float | Literal["p"]] = {
         **part.kind._initial(h),
@@ -76,9 +78,7 @@ def _alike(h: Hyper, part: Part, copied: set[str], gathers: bool) -> list[Wanted
     names = [*part.arrays, *part.averages]
     if _core.SCALES[part.scale].emits or part.directed:
         names.append(_core.SCRATCH)
-    if gathers:
-        names.append(_core.GATHERED)
-    return [(name, first.get(name, 0.0)) for name in names]
+    return [(name, first.get(name, 0.0)) for name in (*names, *more)]
 
 
 def _copied(h: Hyper, part: Part) -> set[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from lrcore._shared.domains import Domain
 from lrcore._shared.words import shown
+from lrcore._stateful import StatefulSetting
 from lrcore.optimizers.base.fields import Field
 
 Ask = Callable[[int], Any]
@@ -33,7 +34,7 @@ def answered(field: Field[Any, Any], answer: Any, schedule: Any) -> Any:
     """
     try:
         now = field.check(answer)
-        if now is None or scheduled(now):
+        if now is None or scheduled(now) or isinstance(now, StatefulSetting):
             raise TypeError(f"{field.name}: expected numbers, found {shown(now)}")
     except (TypeError, ValueError) as error:
         raise type(error)(f"{error} from its schedule {shown(schedule)}") from None

@@ -33,8 +33,8 @@ test: .venv/.test ## run the tests; ARGS="-m isa": those of the kernels
 	.venv/bin/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not compilers and not trials" $(ARGS)
 
 test-torch: .venv-torch/.torch ## run the tests of lrcore.torch, beside torch itself
-	.venv-torch/bin/python -m pytest -q tests/test_torch*.py tests/packages/test_dlpack.py \
-		lrcore/torch $(ARGS)
+	.venv-torch/bin/python -m pytest -q -n $(WORKERS) --dist worksteal tests/test_torch*.py \
+		tests/packages/test_dlpack.py lrcore/torch $(ARGS)
 
 # Tests and docstrings that need a package of that group, and examples that call one.
 PACKAGED = tests/packages tests/test_embedding.py tests/test_embedding_jax.py \

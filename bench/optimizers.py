@@ -1,8 +1,9 @@
 """How near each optimizer comes to AdamW, both at their best learning rates.
 
-    python bench/optimizers.py [--cosine] [--times N] [--seeds N] [--only NAME ...]
+    python bench/optimizers.py [--problems SET] [--cosine] [--times N] [--seeds N]
+                               [--only NAME ...]
 
-A case is a standard problem of problems/ and a seed.  In each case every optimizer
+A case is a problem of a set (SETS) and a seed.  In each case every optimizer
 trains at 13 rates from 1e-5 to 10, half a decade apart, with its defaults for all else,
 except what its row names.  `least` is the lowest last loss of AdamW.  With `first` and
 `last`, the full losses before and after a training,
@@ -29,7 +30,7 @@ from functools import partial
 
 import numpy as np
 from finder import RATES
-from problems import STANDARD, by_name
+from problems import PROBLEMS, STANDARD, by_name
 
 import lrcore
 from lrcore.schedules import Cosine
@@ -39,21 +40,44 @@ OPTIMIZERS = {
     "SGD": lrcore.SGD,
     "SGD, momentum 0.9": partial(lrcore.SGD, momentum=0.9),
     "SGD, Nesterov 0.9": partial(lrcore.SGD, momentum=0.9, nesterov=True),
+    "AdamW, clip 1": partial(lrcore.AdamW, clip_norm=1.0),
     "Adagrad": lrcore.Adagrad,
+    "FTRL": lrcore.FTRL,
     "RMSprop": lrcore.RMSprop,
     "NAdamW": lrcore.NAdamW,
     "RAdamW": lrcore.RAdamW,
     "AdaBelief": lrcore.AdaBelief,
     "ADOPT": lrcore.ADOPT,
+    "LaProp": lrcore.LaProp,
     "Adan": lrcore.Adan,
     "AdEMAMix": lrcore.AdEMAMix,
     "Lion": lrcore.Lion,
     "Signum, 0.9": partial(lrcore.Signum, momentum=0.9),
     "MADGRAD": lrcore.MADGRAD,
     "LAMB": lrcore.LAMB,
+    "LARS": lrcore.LARS,
     "Adafactor": lrcore.Adafactor,
     "SM3": lrcore.SM3,
     "Muon": lrcore.Muon,
+}
+
+LARGE = 256  # rows of a batch
+
+
+def has_large_batches(problem):
+    batch = next(problem.batches(np.random.default_rng(0)))
+    return isinstance(batch, tuple) and len(batch[-1]) >= LARGE
+
+
+SETS = {
+    "standard": STANDARD,
+    # Features of which a batch has few; words of which it has few.
+    "sparse": [p for p in PROBLEMS if p.kind in ("clicks", "word2vec", "embedding")],
+    # Noise of Student's t with 2 degrees; batches whose loss is 100 times as high.
+    "jumping": [p for p in PROBLEMS if p.group == "heavy-tailed" or p.kind == "spikes"],
+    "large batches": [
+        p for p in PROBLEMS if p.group == "ordinary" and has_large_batches(p)
+    ],
 }
 
 
@@ -61,7 +85,7 @@ def train(problem, seed, make, lr):
     """Return the full losses before and after a training; inf if not finite."""
     params = problem.params(np.random.default_rng([seed, 0]))
     batches = problem.batches(np.random.default_rng([seed, 1]))
-    opt = make(params, lr=lr)
+    opt = make(params, lr=lr, **problem.options)
     first = problem.full_loss(params)
     for _ in range(problem.steps):
         opt.step(problem.loss_and_grad(params, next(batches))[1])
@@ -118,6 +142,7 @@ def line(cells):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--problems", choices=SETS, default="standard", help="the set")
     parser.add_argument("--cosine", action="store_true", help="rates that fall to 0")
     parser.add_argument("--times", type=int, default=1, help="train N times as long")
     parser.add_argument("--seeds", type=int, default=2, help="seeds of each problem")
@@ -131,7 +156,8 @@ def main():
     start = time.perf_counter()
     chosen = [k for k in OPTIMIZERS if not arguments.only or k in arguments.only]
     chosen = list(dict.fromkeys(["AdamW", *chosen]))
-    cases = [(problem, k) for problem in STANDARD for k in range(arguments.seeds)]
+    chosen_set = SETS[arguments.problems]
+    cases = [(problem, k) for problem in chosen_set for k in range(arguments.seeds)]
     jobs = [
         (problem.name, seed, arguments.times, arguments.cosine, chosen)
         for problem, seed in cases

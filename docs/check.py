@@ -4,18 +4,22 @@ Pages are shown at the widths of a desktop and of a phone, in the light and the 
 theme.  None may log an error, ask for anything outside of the folder, need a
 horizontal scroll bar, or break a rule of WCAG 2 that axe-core can see (contrast, names,
 alternative texts, order of headings).  Each link within the site must lead to a page
-and a place on it.
+and a place on it.  Live pages are worked by keyboard (check_keyboard.py).
 """
 
 import argparse
+import os
 import re
 import shutil
 import sys
-from functools import cache
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache, partial
 from pathlib import Path
 from urllib.parse import unquote, urldefrag
 
 from axe_playwright_python.sync_playwright import Axe
+from check_keyboard import PAGES as LIVE
+from check_keyboard import live_faults
 from playwright.sync_api import Page, sync_playwright
 
 WIDTHS = 1280, 390
@@ -88,12 +92,42 @@ def faults_seen(page: Page, path: Path, axe: Axe) -> list[str]:
     return sorted(set(seen))
 
 
+def faults_of(paths: list[Path], folder: Path, browser: str | None) -> list[str]:
+    """Return what is wrong with some pages of a folder, each with the page's name."""
+    faults = []
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(
+            executable_path=browser, args=["--allow-file-access-from-files"]
+        )
+        context = launched.new_context(offline=True)
+        axe = Axe()
+        for path in paths:
+            page, name = context.new_page(), path.relative_to(folder).as_posix()
+            found = dead_links(path)
+            if is_opened(path):
+                found += faults_seen(page, path, axe)
+            if name in LIVE:
+                found += live_faults(page, folder, name)
+            page.close()
+            faults += [f"{name}: {fault}" for fault in found]
+        launched.close()
+    return faults
+
+
+def is_opened(path: Path) -> bool:
+    """Whether a page is looked at, beside its links."""
+    if GENERATED not in path.parts:
+        return True
+    return sorted(path.parent.glob("*.html")).index(path) % EVERY == 0
+
+
 def main() -> int:
     """Print what is wrong with the pages of a folder; return 1 if anything is."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", default="", help="pages whose path contains this")
     parser.add_argument("--browser", default=shutil.which("chromium"))
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="browsers")
     args = parser.parse_args()
     paths = [
         path
@@ -102,24 +136,12 @@ def main() -> int:
     ]
     if not paths:
         parser.error(f"no page in {args.folder} has {args.only!r} in its path")
-    faults = 0
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=args.browser, args=["--allow-file-access-from-files"]
-        )
-        context = browser.new_context(offline=True)
-        axe = Axe()
-        for k, path in enumerate(paths):
-            page = context.new_page()
-            found = dead_links(path)
-            if GENERATED not in path.parts or k % EVERY == 0:
-                found += faults_seen(page, path, axe)
-            page.close()
-            for fault in found:
-                print(f"{path.relative_to(args.folder)}: {fault}")
-            faults += len(found)
-        browser.close()
-    print(f"{len(paths)} pages, {faults} faults")
+    jobs = min(args.jobs, len(paths))
+    look = partial(faults_of, folder=args.folder, browser=args.browser)
+    with ProcessPoolExecutor(jobs) as pool:
+        shares = pool.map(look, [paths[k::jobs] for k in range(jobs)])
+        faults = sorted(fault for share in shares for fault in share)
+    print(*faults, f"{len(paths)} pages, {len(faults)} faults", sep="\n")
     return bool(faults)
 
 

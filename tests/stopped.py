@@ -55,6 +55,8 @@ class _Stopping:
     def run(self, call):
         before, collects = sys.gettrace(), gc.isenabled()
         gc.disable()  # what it runs would be stopped, too
+        # Python 3.12 traces opcodes only if a frame has asked for them before settrace.
+        sys._getframe().f_trace_opcodes = True
         sys.settrace(self)
         try:
             call()

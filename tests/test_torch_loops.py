@@ -73,6 +73,17 @@ def test_a_scheduler_that_changes_betas():
     assert alike(net, other)
 
 
+@pytest.mark.parametrize("name", ["StepLR", "Cosine", "Lambda"])
+def test_a_scheduler_of_torch_over_a_schedule_is_refused(name):
+    net = model()
+    opt = lrcore.torch.SGD(net.parameters(), lr=lrcore.schedules.Cosine(0.1, total=5))
+    before = copy.deepcopy(net)
+    SCHEDULERS[name](opt)
+    with pytest.raises(TypeError, match=r"param_groups\[0\]\['lr'\].*one of the two"):
+        learn(net, opt, 1)
+    assert alike(net, before, atol=0)
+
+
 def test_a_schedule_of_lrcores_is_a_learning_rate():
     net, other = model(), model()
     schedule = lrcore.schedules.Cosine(0.1, total=5)

@@ -49,9 +49,11 @@
   function description(values) {
     const highest = values.indexOf(Math.max(...values));
     const lowest = values.indexOf(Math.min(...values));
+    const half = Math.floor(values.length / 2);
     return `It begins at ${figure(values[0])}, is highest at step ${steps[highest]} with ` +
       `${figure(values[highest])}, lowest at step ${steps[lowest]} with ` +
-      `${figure(values[lowest])}, and ends at ${figure(values.at(-1))}.`;
+      `${figure(values[lowest])}, has ${figure(values[half])} at step ${steps[half]}, and ends ` +
+      `at ${figure(values.at(-1))}.`;
   }
 
   function show() {

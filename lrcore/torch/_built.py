@@ -24,6 +24,11 @@ class Rate:
         rate = self.group["lr"]
         if type(rate) is float:
             return rate
+        if callable(before := self.group.get("initial_lr")):  # a scheduler's own entry
+            raise TypeError(
+                f"{self.name}: a scheduler of torch computes with the first rate, "
+                f"which has to be a number; found {before!r}. Leave out one of the two"
+            )
         now: Any = rate(t) if callable(rate) else plain(rate)
         return now if isinstance(now, str) else float(now)  # a text is refused by name
 

@@ -12,7 +12,6 @@ from monitor import MEANT, play
 from runs import runs
 
 from lrcore.monitor import _rates, _scores
-from lrcore.monitor._summary import summary
 
 WEIGHT = {
     "ordinary": 1, "below 0": 3, "near the optimum": 4, "heavy-tailed": 2,
@@ -47,8 +46,8 @@ def fit(rows, name):
     x = np.array([[numbers[each] for each in names] for numbers, *_ in rows])
     x[~np.isfinite(x)] = 0.0
     label = np.array([row[1] for row in rows])
-    weights = WEIGHT | ({"near the optimum": NEAR_HIGH} if side == "high" else {})
-    weight = np.array([float(weights[row[2]]) for row in rows])
+    of_group = WEIGHT | ({"near the optimum": NEAR_HIGH} if side == "high" else {})
+    weight = np.array([float(of_group[row[2]]) for row in rows])
     constant, weights = regression(x, label == f"too {side}", weight)
     return _scores.Weights(
         round(float(constant) - MARGIN[name], 2),
@@ -63,8 +62,7 @@ def main():
             for run in runs("tuning"):
                 if run.group not in MEANT:
                     continue
-                monitor = play(run, reports)
-                found = summary(monitor.history, monitor._first)
+                found = play(run, reports)._watched().summary()
                 if found is None:
                     continue
                 row = _scores.numbers(found), run.label, run.group

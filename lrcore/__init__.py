@@ -61,10 +61,10 @@ from lrcore._config import version as _version
 from lrcore._shared.importing import imported as _imported
 from lrcore.optimizers._families import *
 from lrcore.optimizers.base import on_disk as _on_disk
+from lrcore.optimizers.base.adagc import AdaGC as AdaGC
 from lrcore.optimizers.base.group import ParamGroup as ParamGroup
 from lrcore.optimizers.base.optimizer import Optimizer as Optimizer
 from lrcore.optimizers.base.report import Report as Report
-from lrcore.optimizers.base.spikes import AdaGC as AdaGC
 from lrcore.optimizers.base.spikes import ZClip as ZClip
 from lrcore.optimizers.mixed import Mixed as Mixed
 

@@ -58,7 +58,7 @@ def run(name, dtype, features, *, isa, threads):
         assert gathered(opt, drawn(options, params, t))
         if "telemetry" in features:
             told += [opt.report, *opt.reports("tensor").values(), *opt.reports("group")]
-    return bits_of(opt, params), snapshot([np.array(report) for report in told])
+    return bits_of(opt, params), snapshot([np.array(report, float) for report in told])
 
 
 @pytest.mark.usefixtures("restore")

@@ -230,6 +230,17 @@ def test_series_are_logged_and_kept():
     assert monitor.history.explained_variance[1] == 0.25
 
 
+@pytest.mark.parametrize("name", ["entropy", "kl", "explained_variance"])
+@pytest.mark.parametrize("bad", ["1", None, True, np.ones(2)], ids=repr)
+def test_a_series_that_is_no_number_is_refused(name, bad):
+    monitor = Monitor()
+    with pytest.raises(TypeError, match=f"^{name}: expected a number, found"):
+        monitor.update(1.0, **{name: bad})
+    assert monitor.history.steps.sum() == 0
+    monitor.update(1.0, **{name: np.float32("nan")})
+    assert np.isnan(getattr(monitor.history, name)).all()
+
+
 # --- what was not seen ----------------------------------------------------------------
 
 

@@ -255,6 +255,17 @@ def test_a_run_goes_on_as_if_it_had_not_stopped(how, at, tmp_path):
     assert then.clip_norm is not opt.clip_norm
 
 
+def test_a_range_test_puts_back_what_was_counted():
+    p = np.ones(5)
+    opt = lrcore.SGD(p, 0.01, clip_norm=ZClip(warmup=3), clip_tensor_norm="adagc")
+    for _ in range(10):
+        opt.step(p.copy())
+    counted, means = opt.clip_norm.state_dict(), opt.state[0]["norm_mean"].copy()
+    lrcore.lr_find(opt, lambda batch: (float(p @ p) / 2, p.copy()), [0] * 8)
+    assert opt.clip_norm.state_dict() == counted
+    assert opt.state[0]["norm_mean"] == means
+
+
 def test_bits_do_not_depend_on_threads():
     ends = []
     for threads in (1, 2):

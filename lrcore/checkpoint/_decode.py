@@ -10,7 +10,8 @@ from lrcore._shared.words import error, shortened, shown
 from lrcore._stateful import StatefulSetting
 from lrcore.checkpoint import _random
 from lrcore.checkpoint._encode import Encoder
-from lrcore.optimizers.base.spikes import AdaGC, ZClip
+from lrcore.optimizers.base.adagc import AdaGC
+from lrcore.optimizers.base.spikes import ZClip
 from lrcore.schedules import Schedule
 from lrcore.training import ReduceOnPlateau
 

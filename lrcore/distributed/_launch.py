@@ -106,8 +106,10 @@ def run_ranks(
                 daemon=True,
             )
             with warnings.catch_warnings():
-                # Python warns of a fork where there are threads, which was asked for.
+                # Python, and JAX if it is imported, warn of a fork where there are
+                # threads, which was asked for.
                 warnings.filterwarnings("ignore", ".*fork", DeprecationWarning)
+                warnings.filterwarnings("ignore", ".*fork", RuntimeWarning)
                 process.start()
             processes.append(process)
         _close([*(end for row in links for end in row if end), *(w for _, w in ends)])

@@ -89,7 +89,7 @@ class Int8:
 
         s = max |x| / 127 over a block;   x' = s round(x / s)
 
-    so the error of an element is at most max |x| / 254 of its block (Dettmers et al.
+    so the error of an element is at most s / 2 of its block (Dettmers et al.
     2022, "8-bit optimizers via block-wise quantization", section 2.1, with a linear
     map).
 

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from lrcore._core import Commit
-from lrcore._shared import arrays, containers
 from lrcore._shared.domains import NONNEGATIVE, whole
 from lrcore._shared.foreign import no_optimizer
-from lrcore._shared.types import Array
-from lrcore._shared.words import shown
-from lrcore._stateful import counted
 from lrcore.distributed import RankLostError, _words
-from lrcore.local_training import _meeting
+from lrcore.local_training import _meeting, _saved
 from lrcore.local_training._codecs import chosen
 from lrcore.local_training._lost import Moved, Surviving, left, members
 from lrcore.local_training._mean import Mean
 from lrcore.local_training._meeting import Head, Meeting
-from lrcore.local_training._quorum import Quorum, Signalling
+from lrcore.local_training._quorum import Quorum, least
 from lrcore.local_training._shared_params import SharedParams, Vectors, check_inner
 from lrcore.optimizers.base import alike
 from lrcore.optimizers.base.optimizer import Optimizer
@@ -153,7 +149,7 @@ class LocalSGD:
             self._codec = chosen(codec)
             self.inner = inner
             self._shared = SharedParams(inner, outer)
-            self._quorum = Quorum(self.comm, _least(quorum, self.comm), patience)
+            self._quorum = Quorum(self.comm, least(quorum, self.comm), patience)
             self.rounds = self.since = 0
             self.last: Meeting | None = None
             self._unlike = False  # whether q may differ between ranks
@@ -377,20 +373,7 @@ class LocalSGD:
             ``every``, ``rounds``, ``since``, ``ranks``, ``names``, ``start`` (q),
             ``errors`` (of the codec), ``outer`` (its ``state_dict()``).
         """
-        return {
-            "every": self.every,
-            "rounds": self.rounds,
-            "since": self.since,
-            "ranks": self.comm.size,
-            "names": [leaf.path for leaf in self._shared.tree.leaves],
-            "start": [q.copy(order="K") for q in self._shared.arrays],
-            "errors": [
-                each.copy()
-                for m in self._means.values()
-                for each in (m.error, m.error_of_mean)
-            ],
-            "outer": self.outer.state_dict(),
-        }
+        return _saved.save(self)
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
         """Continue where the object that gave this ``state_dict()`` was.
@@ -408,54 +391,7 @@ class LocalSGD:
         KeyError, TypeError, ValueError
             It does not fit.  In this case, nothing is changed.
         """
-        wanted = self.state_dict().keys()
-        if not isinstance(saved, Mapping) or saved.keys() != wanted:
-            raise ValueError(f"saved: expected {list(wanted)}, found {shown(saved)}")
-        counts = {name: counted(name, saved[name]) for name in ("rounds", "since")}
-        ranks = whole("ranks", saved["ranks"], "an int >= 1", least=1)
-        whole("every", saved["every"], "an int >= 1", least=1)
-        containers.names(saved["names"], self._shared.tree)
-        commit = Commit()
-        _add_arrays(commit, "start", saved["start"], self._shared.arrays)
-        errors = containers.entries("errors", saved["errors"])
-        own = [e for m in self._means.values() for e in (m.error, m.error_of_mean)]
-        if ranks != self.comm.size and len(errors) == len(own):
-            errors[1::2] = [np.zeros_like(each) for each in own[1::2]]
-        _add_arrays(commit, "errors", errors, own)
-        for name, value in counts.items():
-            commit.set(self, name, value)
-        commit.set(self, "_unlike", True)
-        # The arrays of `start` are the params of the outer optimizer.
-        self.outer.load_state_dict(saved["outer"])
-        commit.make()
-
-
-def _add_arrays(commit: Commit, name: str, found: Any, own: Sequence[Array]) -> None:
-    """Let a commit set arrays to saved ones."""
-    found = containers.entries(name, found)
-    if len(found) != len(own):
-        raise ValueError(f"{name}: expected {len(own)} arrays, found {len(found)}")
-    for i, (new, old) in enumerate(zip(found, own, strict=True)):
-        arrays.state(f"{name}[{i}]", new, old)
-        like = np.empty_like(old)
-        like[...] = arrays.bare(new)
-        commit.copy(old, like)
-
-
-def _least(quorum: Any, comm: Any) -> int:
-    """Return how many ranks a meeting needs."""
-    if quorum is None:
-        return int(comm.size)
-    what = f"an int from 1 to {comm.size}, the number of ranks, or None"
-    least = whole("quorum", quorum, what, least=1)
-    if least > comm.size:
-        raise ValueError(f"quorum: expected {what}, found {shown(quorum)}")
-    if least < comm.size and not isinstance(comm, Signalling):
-        raise ValueError(
-            f"quorum: expected None with {shown(comm)}, which has no signal and "
-            f"signals, found {shown(quorum)}"
-        )
-    return least
+        _saved.load(self, saved)
 
 
 __all__ = ["LocalSGD"]

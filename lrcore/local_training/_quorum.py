@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
+from lrcore._shared.domains import whole
+from lrcore._shared.words import shown
 from lrcore.distributed import Comm, RankLostError
 
 
@@ -25,6 +27,22 @@ class Signalling(Protocol):
         It is 0 before the first, and below 0 where a rank has ended: the next call
         raises `RankLostError`.
         """
+
+
+def least(quorum: Any, comm: Any) -> int:
+    """Return how many ranks a meeting needs."""
+    if quorum is None:
+        return int(comm.size)
+    what = f"an int from 1 to {comm.size}, the number of ranks, or None"
+    found = whole("quorum", quorum, what, least=1)
+    if found > comm.size:
+        raise ValueError(f"quorum: expected {what}, found {shown(quorum)}")
+    if found < comm.size and not isinstance(comm, Signalling):
+        raise ValueError(
+            f"quorum: expected None with {shown(comm)}, which has no signal and "
+            f"signals, found {shown(quorum)}"
+        )
+    return found
 
 
 class Quorum:

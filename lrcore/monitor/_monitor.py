@@ -247,12 +247,13 @@ class Monitor(Results, Logs):
         step = (loss, *(self._read() if self._read else given(lr, report)))
         if (
             validation is not None
-            or entropy == entropy
-            or kl == kl
-            or explained_variance == explained_variance
+            or entropy is not nan  # the default; another NaN is told as none, too
+            or kl is not nan
+            or explained_variance is not nan
         ):
+            _, rate, g, p, u, bad = step[:MEASURED]
             step = (
-                *step[:MEASURED],
+                loss, rate, g, p, u, bad,
                 nan if validation is None
                 else self._sign * real("validation", validation, "a number"),
                 real("entropy", entropy, "a number"),

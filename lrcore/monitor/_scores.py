@@ -24,10 +24,10 @@ class Weights(NamedTuple):
         return self.constant + sum(w * numbers[k] for k, w in self.weights.items())
 
 
-HIGH = Weights(-2.53, {"leap": 2.79, "gain": -1.9, "path": 2.4})
-HIGH_BY_LOSS = Weights(-2.72, {"leap": 4.1, "gain": -0.63, "back": 4.94})
+HIGH = Weights(-2.53, {"leap": 2.81, "gain": -1.91, "path": 2.37})
+HIGH_BY_LOSS = Weights(-2.71, {"leap": 4.04, "gain": -0.6, "back": 4.87})
 LOW = Weights(1.71, {"late": 2.53, "path": -4.0, "kept": 7.15, "yield": 1.92})
-LOW_BY_LOSS = Weights(1.57, {"late": 13.41, "signal": -0.33, "drop": -11.57})
+LOW_BY_LOSS = Weights(1.57, {"late": 13.29, "signal": -0.31, "drop": -11.61})
 
 
 def numbers(run: Summary) -> dict[str, float]:

@@ -110,6 +110,7 @@ class Windows(NamedTuple):
         j = int((medians[NEAR:] - medians[:-NEAR]).argmax()) + NEAR
         # The step that has most of the rise: the medians are even around it.
         j += int(np.diff(loss[j - 2 : j + 3]).argmax()) - 1
+        j = max(j, NEAR)
         at_once = float(np.median(loss[j : j + NEAR]) - np.median(loss[j - NEAR : j]))
         before = float(np.median(loss[max(j - LEVEL, 0) : j]))
         after = float(np.median(loss[j : j + LEVEL]))

@@ -17,6 +17,7 @@ from lrcore._shared.domains import (
     choice,
     count,
 )
+from lrcore.optimizers.base.adagc import AdaGC
 from lrcore.optimizers.base.by_path import PATTERNS
 from lrcore.optimizers.base.fields import (
     KW_ONLY,
@@ -32,7 +33,7 @@ from lrcore.optimizers.base.fields import (
 )
 from lrcore.optimizers.base.kind import Kind
 from lrcore.optimizers.base.options import COMM, DENORMALS, NUM_THREADS, Option
-from lrcore.optimizers.base.spikes import CLIP_NORM, CLIP_TENSOR_NORM, AdaGC, ZClip
+from lrcore.optimizers.base.spikes import CLIP_NORM, CLIP_TENSOR_NORM, ZClip
 
 LR: Number = Rate(1e-3, NONNEGATIVE, "Learning rate.")
 COUPLED: Number = Field(

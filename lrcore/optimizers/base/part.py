@@ -18,10 +18,10 @@ from lrcore._core import (
 )
 from lrcore._shared.words import shortened, shown
 from lrcore.optimizers.base import mechanic
+from lrcore.optimizers.base.adagc import AdaGC
 from lrcore.optimizers.base.fold import Weights
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.kind import Kind
-from lrcore.optimizers.base.spikes import AdaGC
 
 
 class Layout(NamedTuple):

@@ -42,7 +42,7 @@ PACKAGED = tests/packages tests/test_embedding.py tests/test_embedding_jax.py \
 	lrcore/trackers
 
 test-packages: .venv-packages/.packages ## run those beside scikit-learn, JAX, thinc and others
-	.venv-packages/bin/python -m pytest -q $(PACKAGED) $(ARGS)
+	.venv-packages/bin/python -m pytest -q -n $(WORKERS) --dist worksteal $(PACKAGED) $(ARGS)
 
 test-thinc: .venv-thinc/.thinc ## run those of lrcore.thinc beside the newest thinc, not spaCy's
 	.venv-thinc/bin/python -m pytest -q tests/packages/test_thinc.py lrcore/thinc $(ARGS)

@@ -121,8 +121,8 @@ def test_the_reasons():
     assert math.isnan(swept(noise).suggestion)
     assert "still falling there: raise end" in swept(falls).reason
     assert swept([math.nan]).reason == (
-        "the loss is not finite before the first step: look at the data, the params "
-        "or loss_and_grad"
+        "the loss or the score is not finite before the first step: look at the data, "
+        "the params and the functions that return them"
     )
     assert swept([1.0, math.nan], start=1e-7).reason == (
         f"too few points (1); loss not finite at {np.geomspace(1e-7, 10, 100)[3]:.2g}; "

@@ -141,3 +141,46 @@ def test_shares_are_of_the_highest_rate():
     assert shares == [2 / 12, 7 / 12, 1.0]
     assert _horizon.shares(None, 11, 3) == []
     assert _horizon.shares(Cosine(1.0, total=9), 9, 0) == []  # without trials
+
+
+@pytest.mark.parametrize("total", [20, 60, 100])
+def test_a_short_trial_asks_for_the_score_often_enough_to_tell(total):
+    w, loss_and_grad, noise, error = hidden()
+    found = lr_find(
+        lrcore.SGD(w), loss_and_grad, noise, score=lambda: -error(), total=total
+    )
+    assert 0.01 < found.suggestion < 2
+    assert found.confidence > 0.5
+
+
+def test_a_score_asked_for_too_seldom_is_asked_for_more_often():
+    w, loss_and_grad, noise, error = hidden()
+    ten, many = (
+        lr_find(
+            lrcore.SGD(w), loss_and_grad, noise, score=lambda: -error(), score_every=k
+        )
+        for k in (10, 400)
+    )
+    assert ten.suggestion == many.suggestion
+
+
+@pytest.mark.parametrize("lost", [{0}, {3}, {40, 45, 50}, {*range(1, 200, 5)}])
+def test_single_scores_that_are_not_finite_end_nothing(lost):
+    """Though each stands for ten steps, and three losses in a row would."""
+    w, loss_and_grad, noise, error = hidden()
+    calls = [0]
+
+    def score():
+        calls[0] += 1
+        return math.nan if calls[0] - 1 in lost else -error()
+
+    opt = lrcore.SGD(w)
+    found = lr_find(opt, loss_and_grad, noise, score=score)
+    whole = lr_find(opt, loss_and_grad, noise, score=lambda: -error())
+    assert whole.suggestion / 4 < found.suggestion < whole.suggestion * 4
+
+
+def test_a_score_that_is_never_finite_is_named():
+    w, loss_and_grad, noise, _ = hidden()
+    found = lr_find(lrcore.SGD(w), loss_and_grad, noise, score=lambda: math.inf)
+    assert "the score is not finite" in found.reason

@@ -7,10 +7,12 @@ from inspect import signature
 from math import inf, isfinite, nan
 from typing import Any, Literal
 
+from lrcore._shared.domains import whole
 from lrcore._shared.words import shortened, shown
 from lrcore.finder._batches import Batches
 from lrcore.finder._horizon import Schedule
 from lrcore.finder._kept import Rng
+from lrcore.finder._levels import NONFINITE
 from lrcore.finder._result import RangeTest
 from lrcore.finder._sweep import LRSweep, scalar
 from lrcore.optimizers.base.optimizer import Optimizer
@@ -98,16 +100,17 @@ def lr_find(
         trials run through all of it, and the suggestion is its highest rate, which is
         not the best constant rate.  Needs `total`.
     total : int, optional
-        Steps of the training to come.  The trials are not longer than it.  If half a
-        decade above the winner the loss has diverged, the winner is run on up to
-        `total`, or 3 times `trial_steps`, to see whether it holds.
+        Steps of the training to come.  The trials are not longer than it, but 20 steps
+        at least.  If half a decade above the winner the loss has diverged, the winner
+        is run on up to `total`, or 3 times `trial_steps`, to see whether it holds.
     score : callable, optional
         Returns a number that is higher where the params are better, as scikit-learn's
         scorers do: a return, an accuracy on other data.  It takes the place of the
         loss, which only tells when a rate diverges.
     score_every : int
         Call `score` before every so many steps of a trial, and in the sweep before
-        every 4th at least.  With 1 it is called in each step, after the loss.
+        every 4th at least; in trials so short that it would be called fewer than 30
+        times, more often.  With 1 it is called in each step, after the loss.
         Default 10.
     rng : numpy.random.Generator, or several, optional
         Generators to put back (RandomState and BitGenerator, too).  The global ones of
@@ -186,12 +189,13 @@ def lr_find(
         score_every=1 if score is None else score_every, rng=rng, also=also,
         progress=progress,
     )  # fmt: skip
+    whole("score_every", score_every, "an int >= 1", least=1)
     if not callable(loss_and_grad):
         raise TypeError(
             "loss_and_grad: expected a function of a batch that returns the loss and "
             f"the gradients, found {shown(loss_and_grad)}"
         )
-    objective = Objective(score, score_every, -sweep._sign)
+    objective = Objective(score, sweep._told.stride, -sweep._sign)
     source, told = Batches(batches), _takes_loss(opt.step)
     with sweep, source:
         source.begin()
@@ -240,13 +244,23 @@ class Objective:
                 f"found {shown(score)}"
             )
         self._score, self._every, self._sign = score, every, sign
-        self._value = nan
+        self._value = self._known = nan
+        self._lost = 0  # scores in a row that are not finite
 
     def ask(self, step: int, sweeps: bool) -> None:
-        """Ask for the score, if it is due in this step."""
+        """Ask for the score, if it is due in this step, or none is known.
+
+        One that is not finite counts in its step alone, where the one before is known;
+        it is asked for again in the next step where none is.
+        """
         every = min(self._every, _SCORED) if sweeps else self._every
-        if step % every == 0 and self._score is not None:
+        if step % every and isfinite(self._known):
+            self._value = self._known
+        elif self._score is not None:
             self._value = self._sign * scalar(self._score(), "score")
+            self._lost = 0 if isfinite(self._value) else self._lost + 1
+            if not 0 < self._lost < NONFINITE:
+                self._known = self._value
 
     def instead(self, loss: float) -> float:
         """Return what is told in place of a loss: a loss that is not finite stays."""

@@ -24,6 +24,9 @@ _SPACED: dict[str, Callable[[float, float, int], Array]] = {
     "linear": np.linspace,
 }
 
+# The looks at a trial's losses that a decision needs at least: with fewer, a sixth of
+# the race, after which it first decides, has too few.
+_LOOKS = 30
 # With `total`, the winner is run on up to 3 times as many steps.
 _LONGER = 3
 
@@ -37,7 +40,8 @@ class Settings:
     steps : of the winner's trial; 0: there are none.
     longest : up to which it is run on.
     shares : the rates of its steps as shares of the highest; [] if they are equal.
-    stride : every so many losses of a trial are looked at.
+    stride : every so many losses of a trial are looked at: `score_every`, or fewer
+        where the trials are short.
     progress : whether a bar is shown.
     """
 
@@ -89,12 +93,13 @@ def checked(
     total = total_steps(total)
     if steps and total is not None:
         steps = max(FEWEST, min(steps, total))
+    every = whole("score_every", score_every, "an int >= 1", least=1)
     course = shares(schedule, total, steps)
     longest = steps if total is None or course else min(total, _LONGER * steps)
     return Settings(
         _SPACED[spacing](low, high, num), start is None, end is None, smoothing, stop,
         steps, longest, course,
-        whole("score_every", score_every, "an int >= 1", least=1),
+        min(every, max(1, steps // _LOOKS)) if steps else every,
         generators(rng), Also(also),
         FLAG.check("progress", progress) and sys.stderr is not None,
     )  # fmt: skip

@@ -58,8 +58,8 @@ def conclude(
     if sweep.ended and not finite:
         return told(
             nan, 0.0,
-            "the loss is not finite before the first step: look at the data, the "
-            "params or loss_and_grad",
+            "the loss or the score is not finite before the first step: look at the "
+            "data, the params and the functions that return them",
         )  # fmt: skip
     if not found:
         advice = {

@@ -164,6 +164,12 @@ def test_the_rate_is_not_judged_by_such_a_loss(kind, shape):
     check_all(monitor)
 
 
+def test_no_series_is_asked_for_that_was_given():
+    asks = "pass entropy, kl and explained_variance to update()"
+    assert asks in of_policy()["not judged"].remedy
+    assert asks not in of_policy(kl=lambda _: 0.01)["not judged"].remedy
+
+
 def test_a_loss_without_a_meaning_that_is_not_finite():
     monitor = watched([*[0.7] * 100, *[np.nan] * 100], Monitor(kind="adversarial"))
     assert monitor.rate() == "too high"

@@ -194,6 +194,21 @@ def test_overfitting_is_told_at_a_validation(way):
     check_all(monitor)
 
 
+@pytest.mark.parametrize("way", ["update", "validation"])
+@pytest.mark.parametrize("at", [0, 10])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_validation_that_is_not_finite_hides_no_overfitting(bad, at, way):
+    monitor = Monitor()
+    for k, loss in enumerate(falling(60)):
+        value = bad if k == at else 1 - 0.02 * min(k, 25) + 0.05 * max(k - 25, 0)
+        if way == "update":
+            monitor.update(loss, value)
+        else:
+            monitor.update(loss)
+            monitor.validation(value)
+    assert "overfitting" in kinds(monitor.findings)
+
+
 def test_the_log_is_passed_what_a_validation_tells():
     passed = []
     monitor = Monitor(log=lambda step, values, found: passed.append((values, found)))

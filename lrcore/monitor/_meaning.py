@@ -29,8 +29,10 @@ FEW = 5
 ELSEWHERE = {
     "adversarial": "look at samples, or at a distance between them and the data; pass "
     "no such loss to a search or a schedule by plateaus",
-    "policy": "look at the return; pass entropy, kl and explained_variance to update()",
+    "policy": "look at the return",
 }
+PASS = "; pass entropy, kl and explained_variance to update()"
+"""What is added to the advice on a policy of which none of these is known."""
 WHY = {
     "adversarial": "it is a game: each player's loss depends on how good the other is",
     "policy": "its gradient has a meaning, its value has none",
@@ -55,10 +57,12 @@ def not_judged(history: History, kind: Kind | None) -> Iterator[Finding]:
         "the loss is noise about 0" if kind is None else f"the loss is {_NAMES[kind]}"
     )
     kind = kind or "policy"
+    series = history.entropy, history.kl, history.explained_variance
+    known = any(np.isfinite(values).any() for values in series)
     yield Finding(
         "not judged", "info", last_step(history), int(history.step[0]),
         f"{told}, so the learning rate cannot be judged by the loss",
-        WHY[kind], ELSEWHERE[kind],
+        WHY[kind], ELSEWHERE[kind] + ("" if known or kind != "policy" else PASS),
     )  # fmt: skip
 
 

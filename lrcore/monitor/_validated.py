@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isnan, nan
+from math import isfinite, isnan, nan
 from typing import NamedTuple
 
 from lrcore._shared.domains import steps
@@ -37,7 +37,9 @@ class Validated(NamedTuple):
         return cls(first, best, _COUNT.check("validated: since", count), suspect == 1)
 
     def followed_by(self, loss: float) -> Validated:
-        """Return them with one loss more."""
+        """Return them with one loss more; one that is not finite tells nothing."""
+        if not isfinite(loss):
+            return self._replace(suspect=False)
         if isnan(self.first):
             return Validated(loss, loss)
         if not loss > self.best:

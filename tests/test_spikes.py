@@ -124,6 +124,16 @@ def test_skip_counts_the_largest_usual_norm_so_that_a_new_level_is_taken():
     assert taken == [bool(w == norm(g)) for w, g in zip(wanted, grads, strict=True)]
 
 
+@pytest.mark.parametrize("how", [{"skip": True}, {"mode": "max"}])
+def test_a_new_level_is_taken_after_norms_that_were_all_equal(how):
+    """Their deviation is 0, and that of a norm clipped to their mean would be, too."""
+    opt = lrcore.SGD(np.zeros(1), clip_norm=ZClip(**how))
+    for level in [1.0] * 40 + [3.0] * 300:
+        opt.step(np.array([level]))
+    assert opt.clip_norm.spikes < 250
+    assert opt.clip_norm.mean == pytest.approx(3, rel=0.1)
+
+
 def test_a_norm_that_is_not_finite_is_not_counted():
     opt = lrcore.SGD(params(), clip_norm="zclip", skip_nonfinite=True)
     good, bad = gradients(2)

@@ -21,6 +21,10 @@ from lrcore.optimizers.base.adagc import AdaGC
 
 _MODES = choice("reciprocal", "max", "mean")
 
+# The least deviation, as a share of the mean: of equal norms it would be 0, which no
+# larger norm that is limited or skipped could change.
+_LEAST = 1e-6
+
 Counted = tuple[int, float, float, int]
 """Norms counted in the moments, their mean and variance, and spikes."""
 
@@ -30,7 +34,7 @@ class ZClip(Stateful, StatefulSetting):
 
     ::
 
-        spike:  |g| > mean + z std
+        spike:  |g| > mean + z max(std, 1e-6 mean)
         clip_norm = mean + z^2 std^2 / (|g| - mean)     mode "reciprocal"
         clip_norm = mean + z std                        mode "max"
         clip_norm = mean                                mode "mean"
@@ -168,7 +172,7 @@ class ZClip(Stateful, StatefulSetting):
             new = mean + (norm - mean) / count
             var += ((norm - mean) * (norm - new) - var) / count
             return most if norm > most else 0.0, False, (count, new, var, spikes)
-        limit, usual = inf, mean + self.z * sqrt(var)
+        limit, usual = inf, mean + self.z * max(sqrt(var), _LEAST * mean)
         spike = norm > usual > 0
         if spike:
             spikes += 1

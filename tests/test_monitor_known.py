@@ -95,6 +95,30 @@ def test_a_floor_of_which_half_is_reached():
     assert rate(floor=1.2) == "fine"
 
 
+def test_a_floor_above_the_first_loss_is_none():
+    """It would make any descent look like a small share of the way."""
+    losses = noisy([2.0 - 0.5 * k / 300 for k in range(300)], size=1e-3)
+    found = []
+    for floor in (None, 100.0):
+        monitor = Monitor(floor=floor)
+        for loss in losses:
+            monitor.update(loss, report=report(0.1 / 300))
+        found.append(monitor.diagnose())
+    assert found[0] == found[1]
+    assert kinds(found[0]) == ["slow"]
+
+
+def test_no_higher_rate_where_the_gradients_are_not_finite():
+    w = np.ones(3)
+    opt = lrcore.SGD(w, lr=0.1, skip_nonfinite=True, telemetry=True)
+    monitor = Monitor(opt)
+    for _ in range(100):
+        assert not opt.step(np.full(3, np.nan))
+        monitor.update(1.0)
+    assert kinds(monitor.diagnose()) == ["non-finite steps"]
+    assert monitor.rate() == "unknown"
+
+
 def test_the_floor_of_an_objective_is_its_greatest_value():
     w = np.zeros(2)
     opt = lrcore.SGD(w, lr=1e-3, maximize=True, telemetry=True)

@@ -29,6 +29,8 @@ EXPLODED, SURGE = 1e3, 4
 TENFOLD = 10.0
 # If half of the way to the floor is done, the rate is neither too high nor too low.
 HALF = 0.5
+# If more than half of the gradients are not finite, what is wrong is not the rate.
+HALF_OF_STEPS = 0.5
 # By what remedies multiply a rate that is too high: where the loss grew or leapt, and
 # else.  `python bench/remedies.py` measures what they do.
 MUCH_LOWER, LOWER = 0.1, 1 / 3
@@ -130,11 +132,14 @@ def _long(run: Summary) -> bool:
 def may_be_short(run: Summary, path: float) -> bool:
     """Whether a higher rate may be advised at all.
 
-    Not after a leap, nor where updates add up to more than the params, nor where more
-    than half of the way to the floor is done.  Where the updates are not known, any
-    spike may have been a leap, and a loss below 0 tells too little.
+    Not where more than half of the gradients were not finite; nor after a leap, nor
+    where updates add up to more than the params, nor where more than half of the way to
+    the floor is done.  Where the updates are not known, any spike may have been a leap,
+    and a loss below 0 tells too little.
     """
     anywhere = ANYWHERE + max(run.growth, 0.0)
+    if run.history.nonfinite_grads.sum() > HALF_OF_STEPS * run.taken:
+        return False
     if run.leapt or path > anywhere or run.drop > HALF:
         return False
     return not (isnan(path) and (run.spiked or isnan(run.drop)))

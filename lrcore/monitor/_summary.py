@@ -116,7 +116,8 @@ def summary(
     """Return the summary of a run; None if there are too few steps with a finite loss.
 
     first : the loss of the first step.
-    floor : the least loss that is possible, if it is known.
+    floor : the least loss that is possible, if it is known; one above the first loss
+        is not used.
     """
     steps = history.steps
     seen = np.isfinite(history.loss)
@@ -133,6 +134,8 @@ def summary(
     if abs(mean - first) < max(0.3 * abs(first), NOISES / 2 * noise):
         first = mean
     last, middle = levels[-3:].mean(), levels[8:12].mean()
+    if floor is not None and floor > first + NOISES * noise:
+        floor = None  # it cannot be one, as a loss is below it
     if floor is None:  # most losses cannot fall below 0; this one does
         floor = 0.0 if float(np.nanmin(history.low)) >= 0 else nan
     path, growth, work, kept = _reported(history)

@@ -76,7 +76,8 @@ class Monitor(Results, Logs):
     floor : float or None
         The least loss that is possible (of an objective, the greatest), if you know it:
         where half of the way to it is done, the rate is neither too high nor too low.
-        Default None: 0, as long as no loss is below 0.
+        One above the first loss is not used.  Default None: 0, as long as no loss is
+        below 0.
     total : int or None
         The number of steps that the run will have: a rate is too low only if it will
         still be so at the end.  Default None: the run is judged as if it ended now.

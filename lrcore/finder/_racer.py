@@ -14,7 +14,7 @@ from lrcore.finder._levels import (
     Mean,
     clipped,
     mean_and_error,
-    median,
+    middle,
 )
 
 # A mean difference of 2 standard errors is not due to chance.
@@ -49,6 +49,8 @@ class Racer:
     stride: int = 1
     losses: list[float] = field(default_factory=list)
     out: Out = ""
+    _level: float = inf  # of the first `_levelled` losses
+    _levelled: int = -1
 
     @property
     def failing(self) -> bool:
@@ -60,14 +62,17 @@ class Racer:
 
     def diverges(self, limit: float) -> bool:
         """Whether its last losses are not finite, or their median exceeds a limit."""
-        last = np.array(self.losses[-_RECENT:])
-        last = last[np.isfinite(last)]
-        return self.failing or (len(last) > 0 and median(last) > limit)
+        last = sorted(filter(isfinite, self.losses[-_RECENT:]))
+        return self.failing or (len(last) > 0 and middle(last) > limit)
 
     @property
     def level(self) -> float:
         """The mean loss of the last third of its steps."""
-        return mean_and_error(self.seen(int((1 - _LEVEL) * len(self.losses)))).mean
+        end = len(self.losses)
+        if self._levelled != end:
+            self._level = mean_and_error(self.seen(int((1 - _LEVEL) * end))).mean
+            self._levelled = end
+        return self._level
 
     @property
     def final(self) -> float:

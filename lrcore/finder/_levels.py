@@ -61,7 +61,7 @@ def mean_and_error(values: Array) -> Mean:
     if not n:
         return Mean(inf, inf, inf)
     values = clipped(values)
-    mean = float(values.sum()) / n
+    mean = float(np.add.reduce(values)) / n
     away = values - mean
     deviation = (float(away @ away) / (n - 1)) ** 0.5 if n > 1 else inf
     return Mean(mean, deviation / n**0.5, deviation)

@@ -49,8 +49,7 @@ class Racer:
     stride: int = 1
     losses: list[float] = field(default_factory=list)
     out: Out = ""
-    _level: float = inf  # of the first `_levelled` losses
-    _levelled: int = -1
+    _means: dict[tuple[int, int], Mean] = field(default_factory=dict)
 
     @property
     def failing(self) -> bool:
@@ -69,10 +68,7 @@ class Racer:
     def level(self) -> float:
         """The mean loss of the last third of its steps."""
         end = len(self.losses)
-        if self._levelled != end:
-            self._level = mean_and_error(self.seen(int((1 - _LEVEL) * end))).mean
-            self._levelled = end
-        return self._level
+        return self._mean(int((1 - _LEVEL) * end), end).mean
 
     @property
     def final(self) -> float:
@@ -81,7 +77,14 @@ class Racer:
 
     def end_at(self, end: int) -> Mean:
         """Return the mean loss of the last fifth of its first `end` steps."""
-        return mean_and_error(self.seen(int((1 - _TAIL) * end), end))
+        return self._mean(int((1 - _TAIL) * end), end)
+
+    def _mean(self, first: int, end: int) -> Mean:
+        """Return the mean loss from step `first` to `end`, which is asked for often."""
+        steps = first, min(end, len(self.losses))
+        if steps not in self._means:
+            self._means[steps] = mean_and_error(self.seen(*steps))
+        return self._means[steps]
 
     def seen(self, first: int = 0, end: int | None = None) -> Array:
         """Return the losses that are looked at, from step `first` to `end`."""

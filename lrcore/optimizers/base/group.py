@@ -118,7 +118,8 @@ class ParamGroup(MutableMapping[str, Any]):
             raise ValueError(f"{name}: used at construction only; it cannot be set now")
         value = field.check(value)
         hyper = {**self._hyper, name: value}
-        self._keeps_layout(hyper, name)
+        if name != "lr":  # no layout depends on the rate
+            self._keeps_layout(hyper, name)
         commit.keep(self, "_hyper")
         self.add_to(commit, hyper, fixed=self.now is None and not scheduled(value))
 

@@ -229,7 +229,7 @@ def _weights(kind: type[Kind], h: Hyper) -> Weights:
 
 
 def _number(norm: float | AdaGC | None) -> float:
-    return norm if norm is not None and _setting(norm) is None else 0.0
+    return 0.0 if norm is None or isinstance(norm, AdaGC) else norm
 
 
 def _setting(norm: float | AdaGC | None) -> AdaGC | None:

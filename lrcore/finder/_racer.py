@@ -119,7 +119,8 @@ def is_behind(racer: Racer, leader: Racer, steps: int) -> bool:
     if len(paired) < _FEWEST:
         return False
     mean, error, _ = mean_and_error(paired)
-    early, late = np.array_split(clipped(paired), 2)  # a quarter of `end` apart
+    paired, half = clipped(paired), (len(paired) + 1) // 2
+    early, late = paired[:half], paired[half:]  # a quarter of `end` apart
     closing = min(float(late.mean() - early.mean()), 0.0) / (0.25 * end)
     chance = max(CLEAR * error, _ROUNDING * abs(leader.level))
     return mean > chance and mean + closing * (steps - 0.75 * end) > 0

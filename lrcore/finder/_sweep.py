@@ -301,8 +301,9 @@ class LRSweep(Ended):
 
     def _keep_winner(self) -> None:
         """Keep what the winner has learnt, for `RangeTest.adopt`."""
-        self._keep()
         winner = self._race.winner
+        if winner is self._racer:
+            self._keep()
         if winner in self._progress and not self._told.shares:
             self._trained = Trained(
                 self._block(), self._progress[winner], len(winner.losses),

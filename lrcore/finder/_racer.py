@@ -51,8 +51,7 @@ class Racer:
     out: Out = ""
     _means: dict[tuple[int, int], Mean] = field(default_factory=dict)
 
-    @property
-    def failing(self) -> bool:
+    def fails(self) -> bool:
         """Whether its last losses are not finite."""
         losses = self.losses
         if not losses or isfinite(losses[-1]) or len(losses) < NONFINITE:
@@ -62,7 +61,7 @@ class Racer:
     def diverges(self, limit: float) -> bool:
         """Whether its last losses are not finite, or their median exceeds a limit."""
         last = sorted(filter(isfinite, self.losses[-_RECENT:]))
-        return self.failing or (len(last) > 0 and middle(last) > limit)
+        return self.fails() or (len(last) > 0 and middle(last) > limit)
 
     @property
     def level(self) -> float:

@@ -254,7 +254,7 @@ class LRSweep(Ended):
         self._lowest, self._take = leg.lowest, racer.losses.append
         rates = [lr * share for share in self._told.shares[first : leg.end]]
         rates = rates or [lr] * (leg.end - first)
-        yield from self._steps(rates, first, lambda: racer.failing)
+        yield from self._steps(rates, first, racer.fails)
 
     def _steps(
         self, lrs: list[float], first: int, ended: Callable[[], Any]

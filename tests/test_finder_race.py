@@ -30,7 +30,7 @@ def ran(losses_of, guess=1e-3, start=1e-7, end=10.0, first=20.0, noise=0.0, **mo
     batches = noise * np.random.default_rng(0).normal(size=2 * STEPS)
     for leg in race.legs(curve(guess), 4.0):
         racer, lr = leg.racer, race.rate_of(leg.racer)
-        while len(racer.losses) < leg.end and not racer.failing:
+        while len(racer.losses) < leg.end and not racer.fails():
             k = len(racer.losses)
             racer.losses.append((losses_of(lr, k) if lr else first) + batches[k])
     return race

@@ -14,6 +14,7 @@ from helpers import (
     KINDS,
     OTHERS,
     REFUSED,
+    ROWS,
     all_same,
     arguments,
     bits_of,
@@ -21,6 +22,7 @@ from helpers import (
     find,
     fresh,
     hyper,
+    make,
     other,
     same_bits,
     same_states,
@@ -319,6 +321,16 @@ def test_a_momentum_may_be_0_for_a_while(name, kwargs):
         two.step(draw(twins, t))
     assert all_same(params, twins)
     assert same_states(one.state, two.state)
+
+
+def test_no_layout_depends_on_the_rate():
+    """So that a new rate needs no look at the states."""
+    for row in ROWS:
+        for group in make(row, fresh()).param_groups:
+            without_lr = group.hyper
+            del without_lr["lr"]
+            for part in group.parts:
+                assert part.layout_of(without_lr) == part.layout
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,8 @@ class Domain(ABC):
 
     def or_schedule(self, name: str, value: Any) -> Any:
         """Return a schedule as it is, or else what `check` returns."""
+        if type(value) is float and self.least <= value <= self.most:
+            return value
         if is_schedule(value):
             takes_step(name, value)
             return value

@@ -77,8 +77,10 @@ class Kept:
 
     def set_rate(self, lr: float) -> None:
         """Set the first group's rate; the other groups keep their ratio to it."""
+        commit = Commit(self.opt._plan.lock)
         for group, ratio in zip(self.opt.param_groups, self._ratios, strict=True):
-            group["lr"] = lr * ratio
+            group.change(commit, "lr", lr * ratio)
+        commit.make()
 
     def take(self) -> Progress:
         """Return copies of what steps change, as it is now."""
@@ -135,8 +137,10 @@ class Kept:
             commit.copy(array, copied)
         for rng, state in zip(self._rngs, progress.rngs, strict=True):
             add_generator(commit, rng, state)
+        # Setting the state of NumPy's takes longer than all the rest, and few use it.
         numpy, python = (now.numpy, now.python) if now else _global_states()
-        commit.call(np.random.set_state, progress.numpy, numpy)
+        if not _alike(numpy, progress.numpy):
+            commit.call(np.random.set_state, progress.numpy, numpy)
         # random.setstate is Python code: these two are what it does.
         _, state, gauss = progress.python
         commit.call(super(random.Random, _PYTHON).setstate, state, python[1])
@@ -191,6 +195,15 @@ def generators(rng: Rng | Iterable[Rng] | None) -> list[Rng]:
 def _global_states() -> tuple[Any, Any]:
     """Return the states of the global generators of NumPy and of Python."""
     return np.random.get_state(legacy=False), random.getstate()  # noqa: NPY002
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two states of a generator of NumPy are equal."""
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(
+            _alike(value, other[name]) for name, value in one.items()
+        )
+    return np.array_equal(one, other) if isinstance(one, np.ndarray) else one == other
 
 
 def _state_of(rng: Rng) -> Any:

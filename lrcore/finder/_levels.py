@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf
 from typing import NamedTuple
 
@@ -22,11 +23,10 @@ _ROUNDING = 1e-6
 _FAR = 6.0
 
 
-def median(values: Array) -> float:
-    """Return the median of finite values, sooner than NumPy's for few of them."""
-    ordered = np.sort(values)
-    middle = len(ordered) // 2
-    return float(ordered[middle] + ordered[-1 - middle]) / 2
+def middle(ordered: Sequence[float] | Array) -> float:
+    """Return the median of ordered finite values, sooner than NumPy's for few."""
+    half = len(ordered) // 2
+    return float(ordered[half] + ordered[-1 - half]) / 2
 
 
 def clipped(values: Array) -> Array:
@@ -35,9 +35,12 @@ def clipped(values: Array) -> Array:
     The standard deviation is 1.4826 times the median deviation from the median, which
     single spikes do not change.
     """
-    middle = median(values)
-    far = _FAR * 1.4826 * median(np.abs(values - middle))
-    return values.clip(middle - far, middle + far) if far > 0 else values
+    ordered = np.sort(values)
+    median = middle(ordered)
+    far = _FAR * 1.4826 * middle(np.sort(np.abs(values - median)))
+    low, high = median - far, median + far
+    inside = low <= ordered[0] and ordered[-1] <= high
+    return values if inside or not far > 0 else values.clip(low, high)
 
 
 class Mean(NamedTuple):
@@ -58,7 +61,7 @@ def mean_and_error(values: Array) -> Mean:
     if not n:
         return Mean(inf, inf, inf)
     values = clipped(values)
-    mean = float(values.sum()) / n
+    mean = float(np.add.reduce(values)) / n
     away = values - mean
     deviation = (float(away @ away) / (n - 1)) ** 0.5 if n > 1 else inf
     return Mean(mean, deviation / n**0.5, deviation)

@@ -75,6 +75,7 @@ class Race:
         self._stride, self._patient = stride, patient
         self._anchor = nan
         self._limit = inf
+        self._led: dict[tuple[int, int, int], bool] = {}  # answers of `_descends`
 
     def rate(self, place: float) -> float:
         """Return the rate at a place."""
@@ -205,8 +206,14 @@ class Race:
         return min(self.live, key=lambda racer: racer.level)
 
     def _descends(self) -> bool:
-        """Whether the leader is better than the first params."""
-        return bool(self.live) and leads(self._leader, self.resting)
+        """Whether the leader is better than the first params; this is asked often."""
+        if not self.live:
+            return False
+        leader = self._leader
+        seen = leader.place, len(leader.losses), len(self.resting.losses)
+        if seen not in self._led:
+            self._led[seen] = leads(leader, self.resting)
+        return self._led[seen]
 
     def _leave(self, end: int) -> None:
         """Take those out that are behind at step `end`."""
@@ -220,7 +227,7 @@ class Race:
             late = end >= share * self.steps
             if late and (not share or is_behind(racer, leader, self.steps)):
                 racer.out = "behind"
-        if leads(leader, self.resting):
+        if self._descends():
             self.resting.out = "behind"
 
     # --- who wins ---------------------------------------------------------------------

@@ -14,7 +14,7 @@ from lrcore.finder._levels import (
     Mean,
     clipped,
     mean_and_error,
-    median,
+    middle,
 )
 
 # A mean difference of 2 standard errors is not due to chance.
@@ -49,9 +49,9 @@ class Racer:
     stride: int = 1
     losses: list[float] = field(default_factory=list)
     out: Out = ""
+    _means: dict[tuple[int, int], Mean] = field(default_factory=dict)
 
-    @property
-    def failing(self) -> bool:
+    def fails(self) -> bool:
         """Whether its last losses are not finite."""
         losses = self.losses
         if not losses or isfinite(losses[-1]) or len(losses) < NONFINITE:
@@ -60,14 +60,14 @@ class Racer:
 
     def diverges(self, limit: float) -> bool:
         """Whether its last losses are not finite, or their median exceeds a limit."""
-        last = np.array(self.losses[-_RECENT:])
-        last = last[np.isfinite(last)]
-        return self.failing or (len(last) > 0 and median(last) > limit)
+        last = sorted(filter(isfinite, self.losses[-_RECENT:]))
+        return self.fails() or (len(last) > 0 and middle(last) > limit)
 
     @property
     def level(self) -> float:
         """The mean loss of the last third of its steps."""
-        return mean_and_error(self.seen(int((1 - _LEVEL) * len(self.losses)))).mean
+        end = len(self.losses)
+        return self._mean(int((1 - _LEVEL) * end), end).mean
 
     @property
     def final(self) -> float:
@@ -76,7 +76,14 @@ class Racer:
 
     def end_at(self, end: int) -> Mean:
         """Return the mean loss of the last fifth of its first `end` steps."""
-        return mean_and_error(self.seen(int((1 - _TAIL) * end), end))
+        return self._mean(int((1 - _TAIL) * end), end)
+
+    def _mean(self, first: int, end: int) -> Mean:
+        """Return the mean loss from step `first` to `end`, which is asked for often."""
+        steps = first, min(end, len(self.losses))
+        if steps not in self._means:
+            self._means[steps] = mean_and_error(self.seen(*steps))
+        return self._means[steps]
 
     def seen(self, first: int = 0, end: int | None = None) -> Array:
         """Return the losses that are looked at, from step `first` to `end`."""
@@ -111,7 +118,8 @@ def is_behind(racer: Racer, leader: Racer, steps: int) -> bool:
     if len(paired) < _FEWEST:
         return False
     mean, error, _ = mean_and_error(paired)
-    early, late = np.array_split(clipped(paired), 2)  # a quarter of `end` apart
+    paired, half = clipped(paired), (len(paired) + 1) // 2
+    early, late = paired[:half], paired[half:]  # a quarter of `end` apart
     closing = min(float(late.mean() - early.mean()), 0.0) / (0.25 * end)
     chance = max(CLEAR * error, _ROUNDING * abs(leader.level))
     return mean > chance and mean + closing * (steps - 0.75 * end) > 0

@@ -6,6 +6,8 @@ from one rate to the next if they rise exponentially.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 import numpy as np
 
 from lrcore._shared.types import Array
@@ -46,13 +48,15 @@ def valley(lrs: Array, smoothed: Array) -> float:
     The longest fall is the longest strictly decreasing subsequence, so that noise does
     not end it.  Of n members, it counts as beginning n points before its end.
     """
-    length = np.ones(len(smoothed), int)
-    for i in range(1, len(smoothed)):
-        before = length[:i][smoothed[:i] > smoothed[i]]
-        length[i] += before.max(initial=0)
-    end = int(length.argmax())
-    third = length[end] / 3
-    return float(lrs[end - length[end] + int(third) + int(third / 2)])
+    ends: list[float] = []  # of falls of 1, 2, ... points: the highest loss, negative
+    longest = end = 0
+    for i, value in enumerate((-smoothed).tolist()):
+        before = bisect_left(ends, value)  # points of the longest fall to here
+        ends[before : before + 1] = [value]
+        if before >= longest:
+            longest, end = before + 1, i
+    third = longest / 3
+    return float(lrs[end - longest + int(third) + int(third / 2)])
 
 
 def slide(lrs: Array, smoothed: Array) -> float:

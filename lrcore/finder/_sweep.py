@@ -254,7 +254,7 @@ class LRSweep(Ended):
         self._lowest, self._take = leg.lowest, racer.losses.append
         rates = [lr * share for share in self._told.shares[first : leg.end]]
         rates = rates or [lr] * (leg.end - first)
-        yield from self._steps(rates, first, lambda: racer.failing)
+        yield from self._steps(rates, first, racer.fails)
 
     def _steps(
         self, lrs: list[float], first: int, ended: Callable[[], Any]
@@ -301,8 +301,9 @@ class LRSweep(Ended):
 
     def _keep_winner(self) -> None:
         """Keep what the winner has learnt, for `RangeTest.adopt`."""
-        self._keep()
         winner = self._race.winner
+        if winner is self._racer:
+            self._keep()
         if winner in self._progress and not self._told.shares:
             self._trained = Trained(
                 self._block(), self._progress[winner], len(winner.losses),

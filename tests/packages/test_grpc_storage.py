@@ -5,11 +5,10 @@ import re
 import socket
 import subprocess
 import sys
-import sysconfig
 import threading
 from pathlib import Path
-from shutil import which
 
+import mpiexec
 import optuna
 import pytest
 
@@ -20,7 +19,6 @@ grpc = pytest.importorskip("grpc", reason="needs grpcio: make test-packages")
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "search_machines"
-MPIEXEC = which("mpiexec", path=sysconfig.get_path("scripts")) or which("mpiexec")
 GRID = {"x": [1, 2, 3, 4, 5, 6]}
 
 
@@ -88,17 +86,16 @@ def test_a_server_that_does_not_answer(monkeypatch):
         search(f"grpc://localhost:{port}")
 
 
-@pytest.mark.skipif(MPIEXEC is None, reason="there is no mpiexec")
+@pytest.mark.skipif(mpiexec.MPIEXEC is None, reason="there is no mpiexec")
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_the_example_searches_by_four_processes(tmp_path, ranks):
     """With 2 ranks a trial, each is an MPI job of its own."""
     pytest.importorskip("mpi4py", reason="needs mpi4py: make test-packages")
     done = subprocess.run(
-        [MPIEXEC, "-n", "4", sys.executable, "-W", "error", "-m", "mpi4py",
-         EXAMPLE / "search.py", "--trials", "6", "--ranks-per-trial", str(ranks)],
+        mpiexec.command(4, EXAMPLE / "search.py", "--trials", "6",
+                        "--ranks-per-trial", str(ranks), flags=["-W", "error"]),
         cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1",
-             "LRCORE_NUM_THREADS": "1"},
+        env={**mpiexec.ENVIRONMENT, "LRCORE_NUM_THREADS": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     trials, processes = re.search(

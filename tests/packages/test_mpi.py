@@ -1,36 +1,19 @@
 """Ranks of MPI: the five calls, and ranks that are lost.  Needs mpi4py and an MPI."""
 
-import os
 import subprocess
 import sys
-import sysconfig
 from hashlib import sha256
-from pathlib import Path
-from shutil import which
 from textwrap import dedent
 
+import mpiexec
 import pytest
+from mpiexec import ENVIRONMENT
 from ranks import ranks as in_shared_memory
 from ranks import train
 
 import lrcore
 
-pytest.importorskip("mpi4py")
-
-PATHS = [str(Path(lrcore.__file__).parents[1]), str(Path(__file__).parents[1])]
-ENVIRONMENT = {
-    **os.environ,
-    "PYTHONPATH": os.pathsep.join([*PATHS, os.environ.get("PYTHONPATH", "")]),
-    "OMP_NUM_THREADS": "1",
-    # Open MPI, by itself, refuses root, and more ranks than processors.
-    "OMPI_ALLOW_RUN_AS_ROOT": "1",
-    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
-}
-MPIEXEC = which("mpiexec", path=sysconfig.get_path("scripts")) or which("mpiexec")
-
-if MPIEXEC is None:
-    pytest.skip("there is no mpiexec", allow_module_level=True)
+mpiexec.needed()
 
 BEGIN = """
     import os, signal, sys, time
@@ -45,8 +28,7 @@ BEGIN = """
 def ranks(n, code, timeout=60):
     """Run code in n ranks; return the finished process."""
     return subprocess.run(
-        [MPIEXEC, "-n", str(n), sys.executable, "-m", "mpi4py", "-c",
-         dedent(BEGIN) + dedent(code)],
+        mpiexec.command(n, "-c", dedent(BEGIN) + dedent(code)),
         env=ENVIRONMENT, capture_output=True, text=True, timeout=timeout,
     )  # fmt: skip
 

@@ -1,33 +1,23 @@
 """examples/mpi_digits.py: other numbers of ranks, and a restart, give the same bits."""
 
-import os
 import re
 import subprocess
-import sys
-import sysconfig
 from pathlib import Path
-from shutil import which
 
-import pytest
+import mpiexec
 
-pytest.importorskip("mpi4py")
+mpiexec.needed()
 
 ROOT = Path(__file__).parents[2]
-MPIEXEC = which("mpiexec", path=sysconfig.get_path("scripts")) or which("mpiexec")
-
-if MPIEXEC is None:
-    pytest.skip("there is no mpiexec", allow_module_level=True)
 
 
 def run(n, folder, *arguments):
     """Return the first and last step, the accuracy in %, and the digest."""
-    ranks = [MPIEXEC, "-n", str(n)] if n else []
+    example = ROOT / "examples" / "mpi_digits.py"
     done = subprocess.run(
-        [*ranks, sys.executable, "-W", "error", "-m", "mpi4py",
-         ROOT / "examples" / "mpi_digits.py", *arguments],
+        mpiexec.command(n, example, *arguments, flags=["-W", "error"]),
         cwd=folder, capture_output=True, text=True, timeout=300, check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1",
-             "OPENBLAS_NUM_THREADS": "1"},
+        env=mpiexec.ENVIRONMENT,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     found = re.fullmatch(

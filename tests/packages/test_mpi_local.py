@@ -2,27 +2,17 @@
 
 import hashlib
 import json
-import os
 import subprocess
-import sys
-import sysconfig
-from pathlib import Path
-from shutil import which
 from textwrap import dedent
 
+import mpiexec
 import numpy as np
 import pytest
 
 import lrcore
 from lrcore.distributed import run_ranks
 
-pytest.importorskip("mpi4py")
-
-ROOT = Path(__file__).parents[2]
-MPIEXEC = which("mpiexec", path=sysconfig.get_path("scripts")) or which("mpiexec")
-
-if MPIEXEC is None:
-    pytest.skip("there is no mpiexec", allow_module_level=True)
+mpiexec.needed()
 
 
 def train(comm, codec):
@@ -39,9 +29,6 @@ def train(comm, codec):
 
 def ranks(n, code, timeout=60):
     """Run code in n ranks; return what each has printed as JSON."""
-    path = os.pathsep.join(
-        [str(ROOT), str(ROOT / "tests" / "packages"), os.environ.get("PYTHONPATH", "")]
-    )
     begin = """
     import json, sys, time
     import numpy as np
@@ -50,10 +37,8 @@ def ranks(n, code, timeout=60):
     comm = MPI.COMM_WORLD
     """
     done = subprocess.run(
-        [MPIEXEC, "-n", str(n), sys.executable, "-m", "mpi4py", "-c",
-         dedent(begin) + dedent(code)],
-        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
-        capture_output=True, text=True, timeout=timeout,
+        mpiexec.command(n, "-c", dedent(begin) + dedent(code)),
+        env=mpiexec.ENVIRONMENT, capture_output=True, text=True, timeout=timeout,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found, rest = [], done.stdout.strip()

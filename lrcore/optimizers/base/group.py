@@ -116,10 +116,12 @@ class ParamGroup(MutableMapping[str, Any]):
         field = self._fields[name]
         if field.initial:
             raise ValueError(f"{name}: used at construction only; it cannot be set now")
-        hyper = {**self._hyper, name: field.check(value)}
-        self._keeps_layout(hyper, name)
+        value = field.check(value)
+        hyper = {**self._hyper, name: value}
+        if name != "lr":  # no layout depends on the rate
+            self._keeps_layout(hyper, name)
         commit.keep(self, "_hyper")
-        self.add_to(commit, hyper)
+        self.add_to(commit, hyper, fixed=self.now is None and not scheduled(value))
 
     def _keeps_layout(self, hyper: Hyper, what: str) -> None:
         """Check that the existing state arrays are enough.
@@ -142,17 +144,22 @@ class ParamGroup(MutableMapping[str, Any]):
             if value == 0.0 and type(value) is float and not self._fields[name].fixed
         ]
 
-    def _folded(self, hyper: Hyper) -> tuple[Now | None, Sequence[Folded | None]]:
-        """Return `now` and the numbers of each part; this may raise an error."""
-        names = [name for name, value in hyper.items() if scheduled(value)]
+    def _folded(
+        self, hyper: Hyper, fixed: bool = False
+    ) -> tuple[Now | None, Sequence[Folded | None]]:
+        """Return `now` and the numbers of each part; this may raise an error.
+
+        fixed : whether it is known that nothing is scheduled.
+        """
+        names = [] if fixed else [name for name in hyper if scheduled(hyper[name])]
         if names:
             nothing = [None] * len(self.parts)
             return now(self.parts, hyper, names, self._fields), nothing
         return None, [part.fold(hyper) for part in self.parts]
 
-    def add_to(self, commit: Commit, hyper: Hyper) -> None:
-        """Add checked values to the changes of a commit."""
-        now, folded = self._folded(hyper)
+    def add_to(self, commit: Commit, hyper: Hyper, fixed: bool = False) -> None:
+        """Add checked values to the changes of a commit; fixed: see `_folded`."""
+        now, folded = self._folded(hyper, fixed)
         commit.set(self, "_hyper", hyper)
         commit.set(self, "now", now)
         for part, numbers in zip(self.parts, folded, strict=True):

@@ -138,7 +138,7 @@ class Part:
     def layout_of(self, h: Hyper) -> Layout:
         """Return the layout for these hyper-parameters."""
         kind, axes = self.kind, None
-        adapts = isinstance(h["clip_tensor_norm"], AdaGC)
+        adapts = _setting(h["clip_tensor_norm"]) is not None
         if adapts and h["agc"] is not None:
             raise ValueError(
                 "agc: expected None with clip_tensor_norm = AdaGC, which clips each "
@@ -233,7 +233,8 @@ def _number(norm: float | AdaGC | None) -> float:
 
 
 def _setting(norm: float | AdaGC | None) -> AdaGC | None:
-    return norm if isinstance(norm, AdaGC) else None
+    # Asking the class takes longer: it is an abstract one.
+    return norm if norm is not None and isinstance(norm, AdaGC) else None
 
 
 _CLIPS: dict[str, Callable[[Hyper], Any]] = {

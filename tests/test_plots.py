@@ -302,7 +302,7 @@ def test_a_range_tests_title_has_its_confidence():
     assert rest.split() == sure.reason.split()
     none = lrcore.lr_find(lrcore.SGD(w), lambda _: (np.nan, w), [0])
     title = none.plot().axes[0].get_title()
-    assert title.startswith("no suggestion\nthe loss is not finite")
+    assert title.startswith("no suggestion\nthe loss or the score is not finite")
 
 
 # --- surface --------------------------------------------------------------------------

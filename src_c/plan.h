@@ -245,7 +245,8 @@ enum { LRC_STRIP = 2048 };
 enum { LRC_PARALLEL_FROM = 65536 };
 
 /* Number the elements, strips and units of a plan's tensors, once their lengths, units
- * and own elements are set.  Returns the bytes of `work`, which must be aligned like a double. */
+ * and own elements are set.  Returns the bytes of `work`, which must be aligned like a
+ * double. */
 size_t lrc_plan_tensors(lrc_plan *plan);
 
 /* How many of a tensor's elements are the plan's own. */

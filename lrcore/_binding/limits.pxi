@@ -111,4 +111,3 @@ cdef class Limits:
                 p = self.plan.report[i].p
                 self.plan.report[i] = self.report[i]
                 self.plan.report[i].p = p
-

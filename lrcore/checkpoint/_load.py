@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -39,83 +40,71 @@ def load(
     dtype: str,
 ) -> Restored:
     """Load a file into an optimizer: see ``Optimizer.load``."""
-    options = (path, params, extra, strict, match, hyper, dtype)
-    if opt._plan.ranks is None:
-        return _loaded(opt, *options, lambda file: None)
-    with alike.Agreement(opt._plan.ranks.comm) as agreement:
-        return _loaded(opt, *options, agreement)
-
-
-def _loaded(
-    opt: Optimizer,
-    path: Path,
-    params: bool,
-    extra: Mapping[str, Any] | None,
-    strict: bool,
-    match: Match,
-    hyper: Source,
-    dtype: str,
-    agree: Callable[[Mapping[str, str]], None],
-) -> Restored:
-    """Load a file.
-
-    agree : called with what all ranks have to load alike, before anything is changed.
-    """
-    with_params, strict = FLAG.check("params", params), FLAG.check("strict", strict)
-    match, hyper = MATCH.check("match", match), SOURCE.check("hyper", hyper)
-    dtype = _extra.DTYPE.check("dtype", dtype)
-    given = _extra.checked(extra)
-    saving.settle(opt, resolved(path))
-    lock = opt._plan.lock
-    if not lock.torn:  # by a fork, which loading repairs
-        lock.check()
-    commit = Commit(lock, unchanged=True)
-    with opened(path) as file:
-        file.verify()
-        content = contents(file)
-        saved, missing = _optimizer(opt, content, file)
-        sources, _ = matching.sources(opt, saved, match)
-        if strict and match == "place":
-            containers.names(saved["names"], opt._tree)
-        if hyper == "saved":
-            _refuse_missing(missing, "construct the optimizer with them")
-        like = opt.state if opt._plan.ranks is None else sharded_states.likes(opt)
-        _fit_states(opt, saved["state"], sources, dtype, like)
-        new = []
-        if with_params:
-            new = _new_params(opt, content["params"], sources, file, dtype)
-        diverged = _nonfinite(opt, new)
-        decoder, mapped = (Decoder(one, content) for one in (file.array, file.mapped))
-        others = _extra.Loading(content["extra"], given, decoder, mapped, dtype)
-        _refuse_missing(
-            decoder.missing + mapped.missing, "give the objects: extra={name: object}"
-        )
-
-        try:
-            others.load_objects()
-            told = checkpoint.add(
-                opt,
-                commit,
-                saved,
-                strict=strict,
-                match=match,
-                hyper=hyper,
-                unshared=True,
+    ranks = opt._plan.ranks
+    agreement = nullcontext(_agreed) if ranks is None else alike.Agreement(ranks.comm)
+    with agreement as agree:  # an error of one rank is that of all
+        with_params, strict = FLAG.check("params", params), FLAG.check("strict", strict)
+        match, hyper = MATCH.check("match", match), SOURCE.check("hyper", hyper)
+        dtype = _extra.DTYPE.check("dtype", dtype)
+        given = _extra.checked(extra)
+        saving.settle(opt, resolved(path))
+        lock = opt._plan.lock
+        if not lock.torn:  # by a fork, which loading repairs
+            lock.check()
+        commit = Commit(lock, unchanged=True)
+        with opened(path) as file:
+            file.verify()
+            content = contents(file)
+            saved, missing = _optimizer(opt, content, file)
+            sources, _ = matching.sources(opt, saved, match)
+            if strict and match == "place":
+                containers.names(saved["names"], opt._tree)
+            if hyper == "saved":
+                _refuse_missing(missing, "construct the optimizer with them")
+            like = opt.state if ranks is None else sharded_states.likes(opt)
+            _fit_states(opt, saved["state"], sources, dtype, like)
+            new = []
+            if with_params:
+                new = _new_params(opt, content["params"], sources, file, dtype)
+            diverged = _nonfinite(opt, new)
+            decoder, mapped = (
+                Decoder(one, content) for one in (file.array, file.mapped)
             )
-            for own, array in new:
-                commit.copy(own, array)
-            others.add_to(commit)
-            agree({f"the file {shown(file.path)}": file.of_header.hex()})
-            commit.make()
-        except BaseException:
-            others.undo()
-            raise
-        others.finish()
-        step, metric = file.number("step"), file.number("metric")
-        return Restored(
-            *(file.path, step, metric, others.values, *told.loaded, told.replaced),
-            [*map(str, told.nonfinite), *diverged],
-        )
+            others = _extra.Loading(content["extra"], given, decoder, mapped, dtype)
+            _refuse_missing(
+                decoder.missing + mapped.missing,
+                "give the objects: extra={name: object}",
+            )
+
+            try:
+                others.load_objects()
+                told = checkpoint.add(
+                    opt,
+                    commit,
+                    saved,
+                    strict=strict,
+                    match=match,
+                    hyper=hyper,
+                    unshared=True,
+                )
+                for own, array in new:
+                    commit.copy(own, array)
+                others.add_to(commit)
+                agree({f"the file {shown(file.path)}": file.of_header.hex()})
+                commit.make()
+            except BaseException:
+                others.undo()
+                raise
+            others.finish()
+            step, metric = file.number("step"), file.number("metric")
+            return Restored(
+                *(file.path, step, metric, others.values, *told.loaded, told.replaced),
+                [*map(str, told.nonfinite), *diverged],
+            )
+
+
+def _agreed(told: Mapping[str, str]) -> None:
+    """Compare nothing: there are no other ranks."""
 
 
 def opened(path: Any) -> Opened:

@@ -246,29 +246,19 @@ class SharedMemoryComm:
                 "thread: let one thread use a comm, as all ranks make its calls in "
                 "the same order"
             )
-        try:
-            self._all_rounds(call, sizes, width, put, take)
-        finally:
-            self._free.release()
-
-    def _all_rounds(
-        self,
-        call: int,
-        sizes: tuple[Sequence[int], Sequence[int]],
-        width: int,
-        put: Callable[[Array, int], None],
-        take: Callable[[Array, int, int], None],
-    ) -> None:
         n = max(each for r, each in enumerate(sizes[0]) if r != self.rank)
         at, left = 0, 1
-        while left > 0:
-            rooms = self._rooms[self._round % 2]
-            put(rooms[self.rank], at)
-            left = self._meet(call, max(n - at - width, 0), *sizes)
-            for r in range(self.size):
-                if r != self.rank:
-                    take(rooms[r], r, at)
-            at += width
+        try:
+            while left > 0:
+                rooms = self._rooms[self._round % 2]
+                put(rooms[self.rank], at)
+                left = self._meet(call, max(n - at - width, 0), *sizes)
+                for r in range(self.size):
+                    if r != self.rank:
+                        take(rooms[r], r, at)
+                at += width
+        finally:
+            self._free.release()
 
     def _meet(
         self, call: int, left: int, sent: Sequence[int], received: Sequence[int]

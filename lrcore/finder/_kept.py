@@ -194,7 +194,7 @@ def generators(rng: Rng | Iterable[Rng] | None) -> list[Rng]:
 
 def _global_states() -> tuple[Any, Any]:
     """Return the states of the global generators of NumPy and of Python."""
-    return np.random.get_state(legacy=False), random.getstate()  # noqa: NPY002
+    return np.random.get_state(legacy=False), random.getstate()  # noqa: NPY002 # users'
 
 
 def _alike(one: Any, other: Any) -> bool:

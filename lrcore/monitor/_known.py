@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 from lrcore._shared.domains import FINITE, whole
 from lrcore._shared.words import shown
@@ -40,8 +40,8 @@ def known(kind: object, floor: object, total: object, sign: float) -> Known:
             'kind: expected "adversarial" or "policy", for a loss that does not tell '
             f"how good the params are, or None, found {shown(kind)}"
         )
-    if floor is not None:
-        floor = sign * FINITE.check("floor", floor)
-    if total is not None:
-        total = whole("total", total, "an int >= 1", least=1)
-    return Known(kind, floor, total)  # type: ignore[arg-type]
+    return Known(
+        cast("Kind | None", kind),
+        None if floor is None else sign * FINITE.check("floor", floor),
+        None if total is None else whole("total", total, "an int >= 1", least=1),
+    )

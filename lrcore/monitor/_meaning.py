@@ -84,28 +84,36 @@ def of_series(history: History, kind: Kind | None) -> Iterator[Finding]:
                 "right only at its best",
                 "lower the learning rate, or raise the weight of the entropy",
             )  # fmt: skip
-    at, kl = _given(history, history.kl)
-    if len(kl) >= FEW:
-        late = kl[-max(len(kl) // 4, FEW) :]
-        if median(late) > FAR:
-            yield Finding(
-                "large policy steps", "warning", step, int(at[-len(late)]),
-                f"a step changes the policy by a divergence of {figure(median(late))} "
-                "nats, where 0.01 to 0.02 is usual",
-                "the data of the old policy say little of one so far away",
-                "lower the learning rate, or take fewer epochs of the same data",
-            )  # fmt: skip
-    at, explained = _given(history, history.explained_variance)
-    if len(explained) >= FEW:
-        late = explained[-max(len(explained) // 4, FEW) :]
-        if median(late) <= 0 and step >= 2 * PARTS:
-            yield Finding(
-                "value function", "warning", step, int(at[-len(late)]),
-                f"the value function explains {figure(100 * median(late))} % of the "
-                "variance of the returns",
-                "it predicts no better than their mean, so the advantages are noise",
-                "look at its targets and their scale, and at its own learning rate",
-            )  # fmt: skip
+    since, kl = _late(history, history.kl)
+    if kl is not None and kl > FAR:
+        yield Finding(
+            "large policy steps", "warning", step, since,
+            f"a step changes the policy by a divergence of {figure(kl)} nats, where "
+            "0.01 to 0.02 is usual",
+            "the data of the old policy say little of one so far away",
+            "lower the learning rate, or take fewer epochs of the same data",
+        )  # fmt: skip
+    since, explained = _late(history, history.explained_variance)
+    if explained is not None and explained <= 0 and step >= 2 * PARTS:
+        yield Finding(
+            "value function", "warning", step, since,
+            f"the value function explains {figure(100 * explained)} % of the variance "
+            "of the returns",
+            "it predicts no better than their mean, so the advantages are noise",
+            "look at its targets and their scale, and at its own learning rate",
+        )  # fmt: skip
+
+
+def _late(history: History, series: Array) -> tuple[int, float | None]:
+    """Return the median of a series' last quarter, and the step at which it begins.
+
+    None: there are too few values.
+    """
+    at, values = _given(history, series)
+    if len(values) < FEW:
+        return 0, None
+    late = values[-max(len(values) // 4, FEW) :]
+    return int(at[-len(late)]), median(late)
 
 
 def _given(history: History, series: Array) -> tuple[Array, Array]:

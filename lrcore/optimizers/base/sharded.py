@@ -262,7 +262,34 @@ class Ranks:
             The ranks are not alike, or another one has an error: on every rank.
         """
         try:
-            return self._meet(grads, loss, error, numbers, skips)
+            self.ones.wait()
+            present = self._present(grads)
+            count = self.kept.count + (grads is not None)
+            numbers += repr((self.number, self.ones.order)).encode()
+            head = [error is None, count, crc32(numbers), crc32(bytes(present)), skips]
+            heads = alike.integers(self.comm, head)
+            counts = [each[1] for each in heads]
+            first = next((each for each in heads if each[1]), heads[0])
+            if any(
+                not each[0]
+                or each[2] != heads[0][2]
+                or (each[1] and each[3] != first[3])
+                for each in heads
+            ):
+                names = [leaf.path for leaf in self.tree.leaves]
+                there = dict(zip(names, present, strict=True)) if count else {}
+                order = ", ".join(names[i] for i in self.ones.order)
+                told = {
+                    **self.told(),
+                    "order of step_one": f"[{order}]",
+                    "optimizer of this step": f"number {self.number} with comm",
+                }
+                alike.refuse(self.comm, error, told, there)
+            if not all(counts):  # some ranks do not know which arrays have a gradient
+                of_all = alike.values(self.comm, present)
+                present = tuple(of_all[heads.index(first)])
+            skips = any(each[4] for each in heads)
+            return Met(counts, present, self._loss(loss, sum(counts)), skips)
         except RankLostError as lost:
             if error is None:
                 raise
@@ -272,41 +299,6 @@ class Ranks:
         """Raise an error that this rank has before its step, which ends that of all."""
         self.meet(None, None, error, b"", False)
         raise error
-
-    def _meet(
-        self,
-        grads: Sequence[Array | None] | None,
-        loss: float | None,
-        error: BaseException | None,
-        numbers: bytes,
-        skips: bool,
-    ) -> Met:
-        self.ones.wait()
-        present = self._present(grads)
-        count = self.kept.count + (grads is not None)
-        numbers += repr((self.number, self.ones.order)).encode()
-        head = [error is None, count, crc32(numbers), crc32(bytes(present)), skips]
-        heads = alike.integers(self.comm, head)
-        counts = [each[1] for each in heads]
-        first = next((each for each in heads if each[1]), heads[0])
-        if any(
-            not each[0] or each[2] != heads[0][2] or (each[1] and each[3] != first[3])
-            for each in heads
-        ):
-            names = [leaf.path for leaf in self.tree.leaves]
-            there = dict(zip(names, present, strict=True)) if count else {}
-            order = [names[i] for i in self.ones.order]
-            told = {
-                **self.told(),
-                "order of step_one": f"[{', '.join(order)}]",
-                "optimizer of this step": f"number {self.number} of those with comm",
-            }
-            alike.refuse(self.comm, error, told, there)
-        if not all(counts):  # some ranks do not know which arrays have a gradient
-            of_all = alike.values(self.comm, present)
-            present = tuple(of_all[heads.index(first)])
-        skips = any(each[4] for each in heads)
-        return Met(counts, present, self._loss(loss, sum(counts)), skips)
 
     def _loss(self, loss: float | None, count: int) -> float | None:
         """Return the mean loss, for an optimizer that needs it."""

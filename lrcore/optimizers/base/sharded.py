@@ -279,10 +279,11 @@ class Ranks:
                 names = [leaf.path for leaf in self.tree.leaves]
                 there = dict(zip(names, present, strict=True)) if count else {}
                 order = ", ".join(names[i] for i in self.ones.order)
+                number = f"number {self.number} of those with comm"
                 told = {
                     **self.told(),
                     "order of step_one": f"[{order}]",
-                    "optimizer of this step": f"number {self.number} with comm",
+                    "optimizer of this step": number,
                 }
                 alike.refuse(self.comm, error, told, there)
             if not all(counts):  # some ranks do not know which arrays have a gradient

@@ -71,7 +71,7 @@ class Ones:
     def wait(self) -> None:
         """Return when nothing travels any more; raise the error of what has failed."""
         line = _lines.get(self._comm)
-        if line is not None:  # another optimizer may have sent something
+        if line is not None:  # int() comes after all that other optimizers have sent
             line.submit(int).result()
         for coming in self._coming.values():
             coming.result()

@@ -8,7 +8,14 @@ import lrcore
 
 # Modules of helpers whose assertions show what they compare, as those of tests do.
 pytest.register_assert_rewrite(
-    "composed", "helpers", "pages", "range_tests", "ranks", "watching"
+    "composed",
+    "helpers",
+    "mixtures",
+    "pages",
+    "patterns",
+    "range_tests",
+    "ranks",
+    "watching",
 )
 
 
@@ -28,3 +35,9 @@ def restore():
     yield
     lrcore.set_isa(held)
     lrcore.set_num_threads(None)
+
+
+@pytest.fixture
+def no_pause(monkeypatch):
+    """Let the clock of `lrcore bench` begin before the processor has settled."""
+    monkeypatch.setattr("lrcore.bench.clock.SETTLE", 0.0)

@@ -143,3 +143,30 @@ def hypers_of(rule):
     while name := LIBRARY.lrc_rule_hyper(number, len(names)):
         names.append(name.decode())
     return names
+
+
+def two_tensors():
+    """A plan of two tensors: a group by hyper-parameters, and one by coefficients."""
+    plan = Plan()
+    plan.p, plan.g = np.ones((2, 4)), np.ones((2, 4))
+    plan.states = np.zeros((2, 4)), np.zeros((2, 4))
+    assert plan.group("adam") == 0
+    assert plan.group("sgd") == 1
+    assert plan.set_coef(1, "lr", 0.5) == OK
+    m, v = plan.states
+    assert plan.tensor(0, plan.p[0], plan.g[0], m[0], v[0]) == 0
+    assert plan.tensor(1, plan.p[1], plan.g[1]) == 1
+    assert plan.prepare() == OK
+    return plan
+
+
+def contents(plan):
+    """What a function that fails must not change, as the plan tells it."""
+    options = ("grad_scale", "clip_norm", "num_threads", "zero_grads")
+    numbers = [plan.got("get_option", name) for name in options]
+    numbers += [plan.got("get_hyper", 0, name) for name in hypers_of("adam")]
+    numbers += [
+        plan.got("get_coef", 1, name) for name in ("gscale", "lr", "clip_value")
+    ]
+    arrays = [a.copy() for a in (plan.p, plan.g, *plan.states)]
+    return [numbers, plan.steps(), arrays]

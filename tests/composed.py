@@ -92,6 +92,7 @@ FEATURES = {
     "zero_grads": Feature({"zero_grads": True}),
     "telemetry": Feature({"telemetry": True}),
 }
+CLIPS = ["clip_value", "clip_tensor_norm", "agc", "clip_norm"]
 SHAPES = [(4, 3), (), (2, 3, 4), (5,)]
 FIRST = 2  # of them are the first group's
 

@@ -12,13 +12,13 @@ from c_plans import (
     NO_MEMORY,
     OK,
     REFUSED,
-    RESIZE,
     TAKEN,
-    Allocator,
     Plan,
+    contents,
     hypers_of,
     names_of,
     states_of,
+    two_tensors,
 )
 
 from lrcore import _core
@@ -28,30 +28,7 @@ NAN, INF = float("nan"), float("inf")
 
 @pytest.fixture
 def plan():
-    """A plan of two tensors: a group by hyper-parameters, and one by coefficients."""
-    plan = Plan()
-    plan.p, plan.g = np.ones((2, 4)), np.ones((2, 4))
-    plan.states = np.zeros((2, 4)), np.zeros((2, 4))
-    assert plan.group("adam") == 0
-    assert plan.group("sgd") == 1
-    assert plan.set_coef(1, "lr", 0.5) == OK
-    m, v = plan.states
-    assert plan.tensor(0, plan.p[0], plan.g[0], m[0], v[0]) == 0
-    assert plan.tensor(1, plan.p[1], plan.g[1]) == 1
-    assert plan.prepare() == OK
-    return plan
-
-
-def contents(plan):
-    """What a function that fails must not change, as the plan tells it."""
-    options = ("grad_scale", "clip_norm", "num_threads", "zero_grads")
-    numbers = [plan.got("get_option", name) for name in options]
-    numbers += [plan.got("get_hyper", 0, name) for name in hypers_of("adam")]
-    numbers += [
-        plan.got("get_coef", 1, name) for name in ("gscale", "lr", "clip_value")
-    ]
-    arrays = [a.copy() for a in (plan.p, plan.g, *plan.states)]
-    return [numbers, plan.steps(), arrays]
+    return two_tensors()
 
 
 P = np.ones(4)
@@ -159,107 +136,6 @@ def test_no_plan_is_refused():
     assert plan.text.startswith("plan: expected one of lrc_plan_create()")
 
 
-def test_a_tensor_that_overlaps_is_not_added(plan):
-    a = np.zeros(12)
-    before = contents(plan)
-    m, v = plan.states
-    for wrong, text in (
-        ((a[:4], a[2:6], a[4:8], a[8:]), "g of tensor 2: overlaps p of tensor 2"),
-        (
-            (a[:4], a[8:], a[3:7], a[8:]),
-            r"states\[0\] of tensor 2: overlaps p of tensor 2",
-        ),
-        (
-            (m[0], a[8:], a[:4], a[4:8]),
-            r"p of tensor 2: overlaps states\[0\] of tensor 0",
-        ),
-        ((a[:4], plan.p[1], a[4:8], a[8:]), "g of tensor 2: overlaps p of tensor 1"),
-        ((a[:4], a[:4], a[4:8], v[0]), "g of tensor 2: overlaps p of tensor 2"),
-    ):
-        assert plan.tensor(0, *wrong) == REFUSED
-        assert re.match(text, plan.text), plan.text
-    after = contents(plan)
-    assert before[:2] == after[:2]
-    np.testing.assert_array_equal(before[2], after[2])
-    assert plan.tensor(0, a[:4], np.ones(4), a[4:8], a[8:]) == 2
-    assert plan.step() == TAKEN
-    assert (a[:4] < 0).all()
-
-
-def test_each_overlap_is_found_in_whatever_order_arrays_are_added():
-    rng = random.Random(2)
-    for _ in range(20):
-        plan, p = Plan(), np.zeros(40)
-        group, free, n_free = plan.group("sgd", lr=1), np.ones(40, bool), 0
-        for n in range(60):
-            begin = rng.randrange(40)
-            mine = slice(begin, begin + rng.randrange(1, 4))
-            result = plan.tensor(group, p[mine], np.ones(p[mine].size))
-            assert result == (n_free if free[mine].all() else REFUSED), n
-            if result >= 0:
-                free[mine] = False
-                n_free += 1
-        assert plan.step() == TAKEN
-        np.testing.assert_array_equal(p, np.where(free, 0, -1.0))
-
-
-def test_a_plan_is_repaired_by_other_addresses():
-    """Gradients and averages, which change, are looked at before a step."""
-    p = np.ones((2, 4))
-    plan = Plan()
-    group = plan.group("sgd", lr=0.5)
-    plan.tensor(group, p[0], np.ones(4))
-    assert plan.tensor(group, p[1], np.ones(4)) == 1
-    assert plan.set_average(0, p[1]) == OK
-    assert plan.step() == REFUSED
-    assert "the average of tensor 0" in plan.text
-    assert plan.set_average(0, None) == OK
-    assert plan.set_gradient(1, p[0]) == OK
-    assert plan.step() == REFUSED
-    assert plan.text.startswith("g of tensor 1: overlaps p of tensor 0")
-    assert plan.set_gradient(1, g := np.ones(4)) == OK
-    assert plan.step() == TAKEN
-    assert (p == 0.5).all()
-    assert (g == 1).all()
-
-
-def test_gradients_may_overlap_unless_they_are_zeroed():
-    p, g = np.ones((2, 4)), np.ones(6)
-    plan = Plan()
-    group = plan.group("sgd", lr=0.5)
-    plan.tensor(group, p[0], g[:4])
-    plan.tensor(group, p[1], g[2:])
-    assert plan.step() == TAKEN
-    assert (p == 0.5).all()
-    assert plan.set_option("zero_grads", 1) == OK
-    assert plan.step() == REFUSED
-    assert plan.text.startswith("g of tensor 1: overlaps g of tensor 0; give each")
-    assert (p == 0.5).all()
-    assert plan.set_option("zero_grads", 0) == OK
-    assert plan.step() == TAKEN
-    assert plan.set_gradient(0, p[1]) == REFUSED
-    assert plan.text.startswith("g of tensor 0: overlaps p of tensor 1")
-    assert plan.step() == TAKEN
-
-
-def test_a_gradient_that_is_set_may_not_be_anothers_if_they_are_zeroed():
-    p, g = np.ones((2, 4)), np.ones((2, 4))
-    plan = Plan()
-    group = plan.group("sgd", lr=0.5)
-    for k in range(2):
-        plan.tensor(group, p[k], g[k])
-    assert plan.set_option("zero_grads", 1) == OK
-    assert plan.prepare() == OK
-    assert plan.set_gradient(1, g[0]) == OK
-    assert plan.step() == REFUSED
-    assert plan.text.startswith("g of tensor ")
-    assert (p == 1).all()
-    assert (g == 1).all()
-    assert plan.set_gradient(1, g[1]) == OK
-    assert plan.step() == TAKEN
-    assert (p == 0.5).all()
-
-
 @pytest.mark.parametrize("rule", _core.RULES)
 def test_each_coefficient_must_be_set(rule):
     """And no two of a rule have the same name."""
@@ -329,77 +205,14 @@ def test_each_result_has_a_text():
     assert LIBRARY.lrc_error_text(-99) == b"no such error"
 
 
-# --- memory ---------------------------------------------------------------------------
-
-
-class Counting:
-    """An allocator that counts what it has given, and gives `most` times."""
-
-    def __init__(self, most):
-        self.held, self.left = {}, most
-
-        @RESIZE
-        def resize(context, memory, old, n):
-            assert context == 7
-            if memory:
-                assert self.held[memory][0] == old
-            if n and not self.left:
-                return None
-            self.left -= 1 if n else 0
-            kept = self.held.pop(memory, None)
-            if not n:
-                return None
-            buffer = (ctypes.c_double * (n // 8 + 1))()
-            at = ctypes.addressof(buffer)
-            if kept:
-                ctypes.memmove(at, memory, min(old, n))
-            self.held[at] = n, buffer
-            return at
-
-        self.allocator = Allocator(resize, 7)
-
-
-def build(most):
-    """Make and step a plan by an allocator; return it with the results."""
-    memory = Counting(most)
-    plan = Plan(memory.allocator)
-    if plan.created != OK:
-        return memory, [plan.created]
-    p = np.ones((9, 2))
-    found = [plan.add_group(7) for _ in range(9)]
-    found += [plan.tensor(0, each, np.ones(2), *states_of("adam", p)) for each in p]
-    found += [plan.step()]
-    assert (p == 1).all() or found[-1] == TAKEN
-    if found[-1] == NO_MEMORY:
-        assert plan.text.startswith("memory: the plan's allocator was asked for ")
-    plan.set_hyper(0, "lr", 0)
-    return memory, found
-
-
-def test_without_memory_plans_are_refused_and_all_is_given_back():
-    times = 0
-    while True:
-        memory, found = build(times)
-        assert not memory.held
-        if not memory.left and min(found) < 0:
-            assert min(found) in (NO_MEMORY, BAD_ARGUMENT)
-            assert NO_MEMORY in found
-            times += 1
-            continue
-        break
-    assert times > 6
-    assert found == [*range(9), *range(9), TAKEN]
-
-
-def test_no_allocator_is_refused():
-    at = ctypes.c_void_p()
-    assert LIBRARY.lrc_plan_create(ctypes.addressof(at), None) == BAD_ARGUMENT
-    assert LIBRARY.lrc_plan_create(None, None) == BAD_ARGUMENT
-    empty = Allocator()
-    assert Plan(empty).created == BAD_ARGUMENT
-
-
-# --- anything -------------------------------------------------------------------------
+def test_a_step_that_is_refused_leaves_the_norms_of_the_last(plan):
+    assert plan.set_option("report", 1) == OK
+    assert plan.step() == TAKEN
+    before = plan.all_norms()
+    assert plan.set_hyper(0, "lr", 1e200) == OK
+    assert plan.set_hyper(0, "weight_decay", 1e200) == OK
+    assert plan.step() == plan.measure() == REFUSED
+    assert plan.all_norms() == before
 
 
 def test_any_calls_in_any_order_leave_a_plan_that_works():
@@ -445,13 +258,3 @@ def test_any_calls_in_any_order_leave_a_plan_that_works():
             assert result >= 0 or len(plan.text) > 10
             results.add(result)
         assert {OK, BAD_ARGUMENT} <= results
-
-
-def test_a_step_that_is_refused_leaves_the_norms_of_the_last(plan):
-    assert plan.set_option("report", 1) == OK
-    assert plan.step() == TAKEN
-    before = plan.all_norms()
-    assert plan.set_hyper(0, "lr", 1e200) == OK
-    assert plan.set_hyper(0, "weight_decay", 1e200) == OK
-    assert plan.step() == plan.measure() == REFUSED
-    assert plan.all_norms() == before

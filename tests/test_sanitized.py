@@ -1,7 +1,7 @@
 """A part of the suite under AddressSanitizer and UndefinedBehaviorSanitizer.
 
 They follow all of the core, with its baseline kernels, and the binding.  At the end,
-steps by OpenMP under ThreadSanitizer; tests/test_threads.py has those by the pool.
+steps by OpenMP under ThreadSanitizer; tests/test_threads_c.py has those by the pool.
 """
 
 import os
@@ -19,8 +19,9 @@ FLAGS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined")
 
 FILES = [
     "test_absent", "test_accumulate", "test_averages", "test_binding", "test_buffers",
-    "test_c_api", "test_c_api_wrong", "test_clip", "test_commit", "test_factored",
-    "test_liars", "test_middle", "test_state_values", "test_step_one",
+    "test_c_api", "test_c_api_memory", "test_c_api_overlaps", "test_c_api_wrong",
+    "test_clip", "test_commit", "test_factored", "test_liars", "test_middle",
+    "test_state_values", "test_step_one", "test_step_one_which", "test_step_one_wrong",
 ]  # fmt: skip
 """Those that look up addresses, step odd sizes, or call C with wrong arguments.
 

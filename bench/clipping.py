@@ -17,17 +17,16 @@ spikes, the mean.
 
 import sys
 from collections import defaultdict
-from functools import partial
 
 import numpy as np
+import runs
 from problems import STANDARD, heavy
 from problems.disturbed import spoiled
 
-import lrcore
 from lrcore import ZClip
 
 STEPS = 300
-RATES = [float(f"{10 ** (k / 2):.3g}") for k in range(-6, 2)]
+RATES = runs.RATES[6:14]  # 1e-3 to 3.16
 WAYS = {
     "none": dict,
     "clip_norm=1": lambda: {"clip_norm": 1.0},
@@ -36,11 +35,7 @@ WAYS = {
     "ZClip(z=6, skip=True)": lambda: {"clip_norm": ZClip(6, skip=True)},
     '"adagc"': lambda: {"clip_tensor_norm": "adagc"},
 }
-OPTIMIZERS = {
-    "SGD": lrcore.SGD,
-    "momentum": partial(lrcore.SGD, momentum=0.9),
-    "AdamW": lrcore.AdamW,
-}
+OPTIMIZERS = {name: runs.OPTIMIZERS[name] for name in ("SGD", "momentum", "AdamW")}
 
 
 def problems():
@@ -70,8 +65,7 @@ def stochastic():
 
 def trained(problem, kind, lr, way, seed):
     """Return the loss on all data before and after a run."""
-    params = problem.params(np.random.default_rng([seed, 0]))
-    batches = problem.batches(np.random.default_rng([seed, 1]))
+    params, batches = problem.start(seed)
     opt = kind(params, lr, **WAYS[way]())
     first = problem.full_loss(params)
     for _ in range(STEPS):

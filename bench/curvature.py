@@ -37,15 +37,13 @@ FALSE = 0.005
 
 def measured(problem, optimizer, lr):
     """Return NUMBERS of a run with the first seed."""
-    params = problem.params(np.random.default_rng([0, 0]))
-    batches = problem.batches(np.random.default_rng([0, 1]))
+    params, batches = problem.start(labelled.SEEDS[0])
     opt = labelled.OPTIMIZERS[optimizer](
         params, lr, telemetry=True, curvature=True, **problem.options
     )
     rows = np.full((problem.steps, 5), np.nan)
     for step in range(problem.steps):
-        if problem.schedule:
-            opt.lr = lr * problem.schedule(step / problem.steps)
+        opt.lr = problem.rate(lr, step)
         opt.step(problem.loss_and_grad(params, next(batches))[1])
         if step < problem.steps // 2:
             continue

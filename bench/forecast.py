@@ -20,15 +20,12 @@ The figure is the median of |forecast - last| / |last|, last being the mean loss
 last 20th.  Of multi, on the half on which b and C were not chosen.
 """
 
-import multiprocessing
-import os
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from problems import by_name
-from runs import OPTIMIZERS, SEEDS, SPLITS, pairs, runs
+from runs import OPTIMIZERS, SEEDS, SPLITS, in_processes, pairs, runs
 
 from lrcore.schedules import WSD, Cosine
 
@@ -65,8 +62,7 @@ def trained(job):
     for name, make in SCHEDULES.items():
         rates = make(steps)(np.arange(steps))
         for seed in SEEDS:
-            params = problem.params(np.random.default_rng([seed, 0]))
-            batches = problem.batches(np.random.default_rng([seed, 1]))
+            params, batches = problem.start(seed)
             opt = OPTIMIZERS[pair[1]](params, lr, **problem.options)
             losses = np.empty(steps)
             for t, rate in enumerate(rates):
@@ -146,10 +142,7 @@ def best_rates():
 
 
 def main():
-    # NumPy reads this at import: in the worker processes.
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"
-    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
-        curves = [c for four in pool.map(trained, best_rates()) for c in four]
+    curves = [c for four in in_processes(trained, best_rates()) for c in four]
     others = {}
     for a, b in zip(curves[::2], curves[1::2], strict=True):
         others[id(a)], others[id(b)] = b.last, a.last

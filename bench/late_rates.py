@@ -29,8 +29,7 @@ def losses_of(case, seed, factor):
     """Return the losses, and the step at which the rate was called too high, or 0."""
     name, optimizer, lr = case
     problem = by_name(name)
-    params = problem.params(np.random.default_rng([seed, 0]))
-    batches = problem.batches(np.random.default_rng([seed, 1]))
+    params, batches = problem.start(seed)
     opt = OPTIMIZERS[optimizer](params, lr, telemetry=True)
     monitor, losses, told = lrcore.Monitor(opt), [], 0
     for step in range(STEPS):

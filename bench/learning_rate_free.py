@@ -24,18 +24,15 @@ every case of a row.
 """
 
 import argparse
-import multiprocessing
-import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
 from finder import RATES, tested
 from problems import STANDARD, by_name
-from runs import SEEDS
+from runs import SEEDS, in_processes
 
 import lrcore
 from lrcore.schedules import Cosine
@@ -115,8 +112,7 @@ TUNED_WITH_COSINE = {
 
 def train(problem, seed, recipe):
     """Return the full losses before and after a training; inf if not finite."""
-    params = problem.params(np.random.default_rng([seed, 0]))
-    batches = problem.batches(np.random.default_rng([seed, 1]))
+    params, batches = problem.start(seed)
     opt = recipe.build(params, problem.steps)
     first = problem.full_loss(params)
     for _ in range(problem.steps):
@@ -161,13 +157,10 @@ def main():
         "--cases", nargs="+", default=[], help="print every case of these rows"
     )
     arguments = parser.parse_args()
-    # NumPy reads this at import: in the worker processes.
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     start = time.perf_counter()
     cases = [(problem.name, seed) for problem in STANDARD for seed in SEEDS]
     jobs = [(*case, arguments.times, arguments.cosine) for case in cases]
-    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
-        firsts, grids, lasts = zip(*pool.map(measure, jobs), strict=True)
+    firsts, grids, lasts = zip(*in_processes(measure, jobs), strict=True)
     print(f"{len(STANDARD)} problems, {len(cases)} cases, "
           f"{time.perf_counter() - start:.0f} s\n")  # fmt: skip
 

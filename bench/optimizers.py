@@ -22,15 +22,13 @@ by a half cosine, AdamW's too.
 """
 
 import argparse
-import multiprocessing
-import os
 import time
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 import numpy as np
 from finder import RATES
 from problems import PROBLEMS, STANDARD, by_name
+from runs import in_processes
 
 import lrcore
 from lrcore.schedules import Cosine
@@ -83,8 +81,7 @@ SETS = {
 
 def train(problem, seed, make, lr):
     """Return the full losses before and after a training; inf if not finite."""
-    params = problem.params(np.random.default_rng([seed, 0]))
-    batches = problem.batches(np.random.default_rng([seed, 1]))
+    params, batches = problem.start(seed)
     opt = make(params, lr=lr, **problem.options)
     first = problem.full_loss(params)
     for _ in range(problem.steps):
@@ -151,8 +148,6 @@ def main():
         "--only", nargs="+", default=[], choices=OPTIMIZERS, help="and AdamW"
     )
     arguments = parser.parse_args()
-    # NumPy reads this at import: in the worker processes.
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     start = time.perf_counter()
     chosen = [k for k in OPTIMIZERS if not arguments.only or k in arguments.only]
     chosen = list(dict.fromkeys(["AdamW", *chosen]))
@@ -162,9 +157,7 @@ def main():
         (problem.name, seed, arguments.times, arguments.cosine, chosen)
         for problem, seed in cases
     ]
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(arguments.jobs, context) as pool:
-        firsts, rows = zip(*pool.map(measure, jobs), strict=True)
+    firsts, rows = zip(*in_processes(measure, jobs, arguments.jobs), strict=True)
     print(f"{len(cases)} cases, {time.perf_counter() - start:.0f} s\n")
 
     lasts = dict(zip(chosen, np.array(rows).swapaxes(0, 1), strict=True))

@@ -53,13 +53,11 @@ def trained(run, *, lower=1.0, more=0.0, **options):
     After its steps, it takes `more` times as many at `lower` times its rate.
     """
     problem = by_name(run.problem)
-    params = problem.params(np.random.default_rng([run.seed, 0]))
-    batches = problem.batches(np.random.default_rng([run.seed, 1]))
+    params, batches = problem.start(run.seed)
     opt = OPTIMIZERS[run.optimizer](params, run.lr, **{**problem.options, **options})
     for step in range(round((1 + more) * problem.steps)):
-        if problem.schedule:
-            opt.lr = run.lr * problem.schedule(min(step / problem.steps, 1))
-        if step == problem.steps:
+        opt.lr = problem.rate(run.lr, min(step, problem.steps))
+        if step >= problem.steps:
             opt.lr *= lower
         opt.step(problem.loss_and_grad(params, next(batches))[1])
     return end(problem.full_loss(params))

@@ -110,15 +110,13 @@ def rates_of(problem, optimizer, rates):
 
 def train(problem, optimizer, seed, lr):
     """Return the full losses before and after, and the records as rows of FIELDS."""
-    params = problem.params(np.random.default_rng([seed, 0]))
-    batches = problem.batches(np.random.default_rng([seed, 1]))
+    params, batches = problem.start(seed)
     opt = OPTIMIZERS[optimizer](params, lr, telemetry=True, **problem.options)
     rows = np.empty((len(FIELDS), problem.steps))
     with np.errstate(all="ignore"):
         first = problem.full_loss(params)
         for step in range(problem.steps):
-            if problem.schedule:
-                opt.lr = lr * problem.schedule(step / problem.steps)
+            opt.lr = problem.rate(lr, step)
             loss, grads = problem.loss_and_grad(params, next(batches))
             opt.step(grads)
             report, validation = opt.report, np.nan
@@ -149,13 +147,19 @@ def up_to_date():
         return str(kept["fingerprint"]) == fingerprint()
 
 
-def build(processes=2):
-    """Train all, and keep the runs."""
-    # NumPy reads this at import: in the worker processes.  Matrix products as small as
-    # these are slower on more threads.
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+def in_processes(function, jobs, processes=2):
+    """Return what a function makes of each job, in processes with one BLAS thread each.
+
+    Matrix products as small as these are slower on more threads.
+    """
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # NumPy reads this at import: in them
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        trained = [run for runs in pool.map(sweep, pairs()) for run in runs]
+        return list(pool.map(function, jobs))
+
+
+def build():
+    """Train all, and keep the runs."""
+    trained = [run for runs in in_processes(sweep, pairs()) for run in runs]
     first, last, rows = zip(*trained, strict=True)
     CACHE.parent.mkdir(exist_ok=True)
     np.savez(

@@ -37,10 +37,10 @@ def like(tree, arrays):
     return list(arrays)
 
 
-def drawn(problem, seed, batches):
+def drawn(problem, seed, count):
     """Params, and the first losses and gradients at them."""
-    params = problem.params(np.random.default_rng([seed, 0]))
-    first = islice(problem.batches(np.random.default_rng([seed, 1])), batches)
+    params, batches = problem.start(seed)
+    first = islice(batches, count)
     losses, grads = zip(*(problem.loss_and_grad(params, b) for b in first), strict=True)
     return leaves(params), np.array(losses), [leaves(g) for g in grads]
 

@@ -1,8 +1,8 @@
 """Small problems to train on: networks, linear models, likelihoods, games, and others.
 
 A problem's data are fixed; a seed draws its initial params and the order of its
-batches.  Functions compute in the precision of the params, so that gradients can be
-checked in float64.
+batches (`Problem.start`).  Functions compute in the precision of the params, so that
+gradients can be checked in float64.
 
 Each module has a family of problems.  New ones are appended, as a problem's place among
 those of its kind decides in which half of the runs it is, and by which optimizers it is

@@ -8,14 +8,14 @@ distance of generated points to the data (Székely & Rizzo 2013).
 import numpy as np
 
 from .base import Problem, generator
-from .layers import QUIET, backward, forward, layers
+from .layers import QUIET, backward, forward, layers, sigmoid
 
 
 def distance(x, y):
     return float(np.sqrt(((x[:, None] - y) ** 2).sum(axis=2)).mean())
 
 
-def against(name, x, hidden, batch, steps=400):
+def against(name, x, hidden, batch):
     """A generator and a discriminator, with a hidden layer each."""
     x = x.astype(np.float32)
     size = x.shape[1]
@@ -46,10 +46,10 @@ def against(name, x, hidden, batch, steps=400):
     def loss_and_grad(p, batch):
         loss, (seen, read), (again, looked), drawn = losses(p, batch, p)
         n = len(again)
-        d = (0.5 + 0.5 * np.tanh(seen / 2)) / n
+        d = sigmoid(seen) / n
         d[:n] *= -1
         judged = backward(p[4:], read, d, "tanh")
-        d = (-0.5 + 0.5 * np.tanh(again / 2)) / n
+        d = -sigmoid(-again) / n
         _, d = backward(p[4:], looked, d, "tanh", through=True)
         return loss, [*backward(p[:4], drawn, d, "tanh"), *judged]
 
@@ -61,17 +61,20 @@ def against(name, x, hidden, batch, steps=400):
         return 2 * distance(x, y) - distance(y, y) - within
 
     return Problem(
-        name, "adversarial", steps, params, batches, loss_and_grad, full_loss,
+        name, "adversarial", 400, params, batches, loss_and_grad, full_loss,
         group="without a meaning", loss="adversarial", surrogate=surrogate,
     )  # fmt: skip
 
 
-def two_hills(rng, rows=256):
-    return (rng.choice([-1.5, 1.5], (rows, 1)) + 0.3 * rng.normal(size=(rows, 1))) + 0.5
+ROWS = 256
 
 
-def cloud(rng, rows=256):
-    return 1.0 + rng.normal(size=(rows, 2)) @ np.array([[1.0, 0.8], [0.0, 0.4]])
+def two_hills(rng):
+    return (rng.choice([-1.5, 1.5], (ROWS, 1)) + 0.3 * rng.normal(size=(ROWS, 1))) + 0.5
+
+
+def cloud(rng):
+    return 1.0 + rng.normal(size=(ROWS, 2)) @ np.array([[1.0, 0.8], [0.0, 0.4]])
 
 
 PROBLEMS = [

@@ -65,6 +65,15 @@ class Problem(NamedTuple):
     validate: Callable[[Any], float] | None = None
     surrogate: Callable[[Any, Any, Any], float] | None = None
 
+    def start(self, seed):
+        """Return the params and batches with which a training of this seed begins."""
+        params = self.params(np.random.default_rng([seed, 0]))
+        return params, self.batches(np.random.default_rng([seed, 1]))
+
+    def rate(self, lr, step):
+        """Return the rate of a step: lr, multiplied by the schedule if there is one."""
+        return lr * self.schedule(step / self.steps) if self.schedule else lr
+
 
 def generator(name):
     """Return the random generator of a problem's data."""

@@ -5,22 +5,26 @@ import numpy as np
 from .base import generator, supervised
 from .layers import layers, logistic, network
 
-FIELDS, VALUES = 6, 15
+ROWS, FIELDS, VALUES = 6000, 6, 15
+RATE = 0.02
 
 
-def impressions(name, rows=6000, rate=0.02):
-    """Return rows with a 1 for the value of each field, and labels of this mean."""
+def impressions(name):
+    """Return rows with a 1 for the value of each field, and labels whose mean is RATE.
+
+    The log of a label's chance is a sum of effects of values and of their pairs.
+    """
     rng = generator(name)
     often = 1 / (1 + np.arange(VALUES))
-    drawn = rng.choice(VALUES, (rows, FIELDS), p=often / often.sum())
-    x = np.eye(VALUES, dtype=np.float32)[drawn].reshape(rows, -1)
+    drawn = rng.choice(VALUES, (ROWS, FIELDS), p=often / often.sum())
+    x = np.eye(VALUES, dtype=np.float32)[drawn].reshape(ROWS, -1)
     z = x @ rng.normal(size=x.shape[1])
     mates = rng.normal(size=(x.shape[1], 3)) / 2
     z += (((x @ mates) ** 2).sum(axis=1) - (x @ mates**2).sum(axis=1)) / 2
     p = np.exp(z - z.max())
     for _ in range(100):  # the intercept, by which p has this mean
-        p *= rate / np.minimum(p, 1).mean()
-    y = rng.random(rows) < np.minimum(p, 1)
+        p *= RATE / np.minimum(p, 1).mean()
+    y = rng.random(ROWS) < np.minimum(p, 1)
     return x, y[:, None].astype(np.float32)
 
 

@@ -5,7 +5,7 @@ from itertools import islice
 import numpy as np
 
 from .base import Problem, generator
-from .layers import backward, forward, images, layers, softmax
+from .layers import backward, chain_of_words, forward, images, layers, sigmoid, softmax
 
 
 def unit(z):
@@ -19,7 +19,7 @@ def unit(z):
     return u, back
 
 
-def views(name, hidden, size, batch, temperature=None, noise=0.3, steps=300):
+def views(name, hidden, size, batch, temperature=None):
     """Find an image's other view among those of a batch (van den Oord et al. 2018).
 
     temperature : of the cosines; None: the logits are inner products.
@@ -32,7 +32,7 @@ def views(name, hidden, size, batch, temperature=None, noise=0.3, steps=300):
     def batches(rng):
         while True:
             rows = rng.choice(len(x), batch, False)
-            both = x[rows] + noise * rng.normal(size=(2, batch, 64))
+            both = x[rows] + 0.3 * rng.normal(size=(2, batch, 64))
             yield both.astype(np.float32)
 
     def loss_and_grad(p, both):
@@ -49,17 +49,13 @@ def views(name, hidden, size, batch, temperature=None, noise=0.3, steps=300):
     def full_loss(p):
         return float(np.mean([loss_and_grad(p, both)[0] for both in all_data]))
 
-    return Problem(name, "contrastive", steps, start, batches, loss_and_grad, full_loss)
+    return Problem(name, "contrastive", 300, start, batches, loss_and_grad, full_loss)
 
 
-def word2vec(name, words, size, negatives, batch, steps=400):
+def word2vec(name, words, size, negatives, batch):
     """Skip-grams with negative sampling (Mikolov et al. 2013) of a Markov chain."""
     rng = generator(name)
-    chain = rng.dirichlet(np.full(words, 0.05), size=words)
-    text = [0]
-    for _ in range(2000):
-        text.append(rng.choice(words, p=chain[text[-1]]))
-    text = np.array(text)
+    text = chain_of_words(rng, words, 0.05, 2000)
     often = (1 + np.bincount(text, minlength=words)) ** 0.75
     often /= often.sum()
 
@@ -82,7 +78,7 @@ def word2vec(name, words, size, negatives, batch, steps=400):
         z = np.einsum("nk,njk->nj", v, u)
         z[:, 0] *= -1
         loss = float(np.logaddexp(0, z).sum()) / len(word)
-        d = (0.5 + 0.5 * np.tanh(z / 2)) / len(word)
+        d = sigmoid(z) / len(word)
         d[:, 0] *= -1
         grads = [np.zeros_like(a) for a in p]
         np.add.at(grads[0], word, np.einsum("nj,njk->nk", d, u))
@@ -94,7 +90,7 @@ def word2vec(name, words, size, negatives, batch, steps=400):
     def full_loss(p):
         return loss_and_grad(p, all_data)[0]
 
-    return Problem(name, "word2vec", steps, params, batches, loss_and_grad, full_loss)
+    return Problem(name, "word2vec", 400, params, batches, loss_and_grad, full_loss)
 
 
 PROBLEMS = [

@@ -6,13 +6,13 @@ from .base import Problem, generator
 from .layers import QUIET, images, layers, network, squared
 
 
-def rings(rng, rows=500):
+def rings(rng, rows):
     """Points on two circles."""
     angle, radius = 2 * np.pi * rng.random(rows), rng.choice([0.5, 1.2], rows)
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
 
 
-def noise_of(name, x, *hidden, batch, steps=400):
+def noise_of(name, x, *hidden, batch):
     """Predict e from sqrt(a) x + sqrt(1 - a) e and a = cos^2(pi t / 2)."""
     x = x.astype(np.float32)
     size = x.shape[1]
@@ -38,10 +38,10 @@ def noise_of(name, x, *hidden, batch, steps=400):
     def full_loss(p):
         return model(p, all_data)[0]
 
-    return Problem(name, "diffusion", steps, start, batches, model, full_loss)
+    return Problem(name, "diffusion", 400, start, batches, model, full_loss)
 
 
 PROBLEMS = [
-    noise_of("diffusion-rings", rings(generator("rings")), 32, 32, batch=32),
+    noise_of("diffusion-rings", rings(generator("rings"), 500), 32, 32, batch=32),
     noise_of("diffusion-digits", 2 * images(500)[0] - 1, 32, batch=32),
 ]

@@ -12,12 +12,12 @@ from .starts import on_digits, on_friedman
 # --- batches --------------------------------------------------------------------------
 
 
-def spoiled(name, kind, problem, factor, share=0.01):
-    """Multiply the loss and gradients of this share of the batches by a factor."""
+def spoiled(name, kind, problem, factor):
+    """Multiply the loss and gradients of 1 % of the batches by a factor."""
 
     def batches(rng):
         for batch in problem.batches(rng):
-            yield batch, factor if rng.random() < share else 1.0
+            yield batch, factor if rng.random() < 0.01 else 1.0
 
     def loss_and_grad(p, batch):
         loss, grads = problem.loss_and_grad(p, batch[0])
@@ -81,16 +81,16 @@ def few(name, error, start, x, y, rows, **more):
     return problem._replace(group="disturbed", validate=lambda p: model(p, rest)[0])
 
 
-def few_digits(name, rows, wrong=0.2, **more):
-    """A share of the labels of the digits is random."""
+def few_digits(name, rows, **more):
+    """A fifth of the labels of the digits is random."""
     rng = generator(name)
     x, y = images()
-    y = np.where(rng.random(len(y)) < wrong, rng.integers(10, size=len(y)), y)
+    y = np.where(rng.random(len(y)) < 0.2, rng.integers(10, size=len(y)), y)
     return few(name, softmax, layers(64, 32, 10), x, y, rows, **more)
 
 
 def few_friedman(name, rows, **more):
-    """The function of Friedman 1991 with much noise."""
+    """A function like that of Friedman 1991, with much noise."""
     rng = generator(name)
     x = rng.uniform(-1, 1, (rows + 500, 10)).astype(np.float32)
     y = np.sin(1.5 * (1 + x[:, 0]) * (1 + x[:, 1])) + x[:, 2] ** 2 + x[:, 3]

@@ -1,4 +1,7 @@
-"""Errors, layers and data that the problems are made of."""
+"""Errors, layers and data that the problems are made of.
+
+Data are drawn by `generator` of base.py; the order of the draws is part of a problem.
+"""
 
 from itertools import pairwise
 
@@ -31,10 +34,14 @@ def softmax(z, y):
     return loss, e / len(z)
 
 
+def sigmoid(z):
+    return 0.5 + 0.5 * np.tanh(z / 2)
+
+
 def logistic(z, y):
     """Return the mean cross-entropy of a column of labels 0 and 1, likewise."""
     loss = np.logaddexp(0, z) - y * z
-    return float(loss.sum()) / len(z), (0.5 + 0.5 * np.tanh(z / 2) - y) / len(z)
+    return float(loss.sum()) / len(z), (sigmoid(z) - y) / len(z)
 
 
 def relu(z):
@@ -114,3 +121,25 @@ def table(rng, rows, columns, condition=1.0, dtype=np.float32):
     scales = np.geomspace(1, condition**-0.5, columns)
     turn = np.linalg.qr(rng.normal(size=(columns, columns)))[0]
     return (rng.normal(size=(rows, columns)) * scales @ turn).astype(dtype)
+
+
+def friedman_1991(x, wave=10.0, slope=10.0):
+    """Return a function of 5 of 10 variables in [0, 1], without its noise.
+
+    wave * sin(pi x_0 x_1) + 20 (x_2 - 0.5)^2 + slope * x_3 + 5 x_4; Friedman 1991 has
+    10 for wave and slope.
+    """
+    y = wave * np.sin(np.pi * x[:, 0] * x[:, 1]) + 20 * (x[:, 2] - 0.5) ** 2
+    return y + slope * x[:, 3] + 5 * x[:, 4]
+
+
+def chain_of_words(rng, words, concentration, length):
+    """Return words from 0 that a Markov chain draws, the first being 0.
+
+    Each word's successors have shares of Dirichlet's distribution.
+    """
+    shares = rng.dirichlet(np.full(words, concentration), size=words)
+    text = [0]
+    for _ in range(length):
+        text.append(rng.choice(words, p=shares[text[-1]]))
+    return np.array(text)

@@ -78,7 +78,7 @@ def density(name, components, *hidden, noise, **more):
     return supervised(name, "density", model, start, x, y, group="below 0", **more)
 
 
-def gaussian_process(name, size, features, noise, batch=None, steps=200):
+def gaussian_process(name, size, features, noise, batch=None):
     """The log marginal likelihood of a Gaussian process, a point.
 
     Rasmussen & Williams 2006, equation 5.8.  The params are logs: of the length of each
@@ -121,7 +121,7 @@ def gaussian_process(name, size, features, noise, batch=None, steps=200):
     def full_loss(p):
         return loss_and_grad(p, slice(None))[0]
 
-    return Problem(name, "gaussian process", steps, params, batches, loss_and_grad,
+    return Problem(name, "gaussian process", 200, params, batches, loss_and_grad,
                    full_loss, group="below 0")  # fmt: skip
 
 

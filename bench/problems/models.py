@@ -3,7 +3,7 @@
 import numpy as np
 
 from .base import generator, supervised
-from .layers import images, softmax
+from .layers import chain_of_words, images, softmax
 
 
 def recurrent(name, hidden, gain, rows=8, **more):
@@ -41,11 +41,7 @@ def recurrent(name, hidden, gain, rows=8, **more):
 def embedding(name, words, size, gain, **more):
     """The next word of a Markov chain, predicted from the vectors of the last two."""
     rng = generator(name)
-    chain = rng.dirichlet(np.full(words, 0.1), size=words)
-    text = [0]
-    for _ in range(1000):
-        text.append(rng.choice(words, p=chain[text[-1]]))
-    text = np.array(text)
+    text = chain_of_words(rng, words, 0.1, 1000)
     x, y = np.stack([text[1:-1], text[:-2]], axis=1), text[2:]
 
     def params(rng):

@@ -3,7 +3,16 @@
 import numpy as np
 
 from .base import generator, supervised
-from .layers import QUIET, absolute, images, layers, network, softmax, squared
+from .layers import (
+    QUIET,
+    absolute,
+    friedman_1991,
+    images,
+    layers,
+    network,
+    softmax,
+    squared,
+)
 
 
 def classifier(name, *hidden, activation="relu", gain=1.0, count=1797, **more):
@@ -23,11 +32,10 @@ def wave(name, *hidden, activation="tanh", gain=1.0, error=squared, **more):
 
 
 def friedman(name, *hidden, activation="relu", gain=1.0, scale=1.0, **more):
-    """The function of Friedman 1991 of 5 of 10 variables, standardized and scaled."""
+    """The function of Friedman 1991 with noise, standardized and scaled."""
     rng = generator(name)
     x = rng.random((512, 10))
-    y = 10 * np.sin(np.pi * x[:, 0] * x[:, 1]) + 20 * (x[:, 2] - 0.5) ** 2
-    y = (y + 10 * x[:, 3] + 5 * x[:, 4] + rng.normal(size=len(x)))[:, None]
+    y = (friedman_1991(x) + rng.normal(size=len(x)))[:, None]
     y = scale * (y - y.mean()) / y.std()
     x, y = (2 * x - 1).astype(np.float32), y.astype(np.float32)
     start = layers(10, *hidden, 1, gain=gain, last=QUIET)

@@ -53,7 +53,7 @@ def policy(name, kind, steps, params, batches, act, score, loss, full_loss):
     )  # fmt: skip
 
 
-def bandit(name, features, arms, batch, noise=0.5, steps=400):
+def bandit(name, features, arms, batch, noise=0.5):
     """A bandit whose arms pay by the context; the policy is a linear softmax."""
     rng = generator(name)
     contexts = np.hstack([rng.normal(size=(300, features)), np.ones((300, 1))])
@@ -81,10 +81,10 @@ def bandit(name, features, arms, batch, noise=0.5, steps=400):
     def full_loss(p):
         return -float((shares(contexts @ p[0]) * pays).sum()) / len(contexts)
 
-    return policy(name, "bandit", steps, params, batches, act, score, batch, full_loss)
+    return policy(name, "bandit", 400, params, batches, act, score, batch, full_loss)
 
 
-def grid(name, side, batch, length=16, steps=300):
+def grid(name, side, batch, length=16):
     """A walk from a corner of a grid to the other one, for a reward of 1.
 
     A step costs 0.02, and one of ten slips: it goes another way.  Logits are STRETCH
@@ -141,7 +141,7 @@ def grid(name, side, batch, length=16, steps=300):
             value[goal] = 0
         return -float(value[0])
 
-    return policy(name, "grid", steps, params, batches, act, score, batch, full_loss)
+    return policy(name, "grid", 300, params, batches, act, score, batch, full_loss)
 
 
 PROBLEMS = [

@@ -10,11 +10,14 @@ import numpy as np
 from .base import Problem, generator
 from .layers import QUIET, backward, forward, layers
 
+MEMORY = 1000
 
-def chain(name, cells, discount, hidden, batch, steps=400, memory=1000):
+
+def chain(name, cells, discount, hidden, batch):
     """A walk along a chain, whose far end pays 1 and leads back; the near one 0.1.
 
-    One of ten steps goes the other way.  The network has the place as bumps.
+    One of ten steps goes the other way.  The network sees a place as its nearness to
+    every second one.  MEMORY steps are remembered.
     """
     rng = generator(name)
     place = np.arange(cells)
@@ -28,13 +31,13 @@ def chain(name, cells, discount, hidden, batch, steps=400, memory=1000):
     bumps = np.exp(-0.5 * (place[:, None] - place[::2]) ** 2).astype(np.float32)
     start = layers(bumps.shape[1], hidden, 2, last=QUIET)
 
-    at, action = rng.integers(cells, size=memory), rng.integers(2, size=memory)
-    way = np.where(rng.random(memory) < 0.1, 1 - action, action)
+    at, action = rng.integers(cells, size=MEMORY), rng.integers(2, size=MEMORY)
+    way = np.where(rng.random(MEMORY) < 0.1, 1 - action, action)
     steps_taken = at, action, pays[at, way].astype("f4"), ends[at, way]
 
     def batches(rng):
         while True:
-            rows = rng.integers(memory, size=batch)
+            rows = rng.integers(MEMORY, size=batch)
             yield tuple(a[rows] for a in steps_taken)
 
     def errors(p, batch, held):
@@ -57,7 +60,7 @@ def chain(name, cells, discount, hidden, batch, steps=400, memory=1000):
         return 0.5 * float(((forward(p, bumps)[0] - true) ** 2).mean())
 
     return Problem(
-        name, "q-learning", steps, start, batches, loss_and_grad, full_loss,
+        name, "q-learning", 400, start, batches, loss_and_grad, full_loss,
         group="without a meaning", loss="policy", surrogate=surrogate,
     )  # fmt: skip
 

@@ -8,7 +8,16 @@ import lrcore
 
 from .base import generator, supervised
 from .functions import bowl
-from .layers import QUIET, images, layers, network, softmax, squared, table
+from .layers import (
+    QUIET,
+    friedman_1991,
+    images,
+    layers,
+    network,
+    softmax,
+    squared,
+    table,
+)
 from .linear import classes, line
 
 
@@ -25,34 +34,33 @@ def continued(name, kind, before, after, *, rate, steps=300):
     return after._replace(name=name, kind=kind, params=params, group="near the optimum")
 
 
-def on_digits(name, *, contrast=1.0, noise=0.0, turned=0, hidden=32):
-    """A network on digits that were changed."""
+def on_digits(name, *, contrast=1.0, noise=0.0, turned=0):
+    """A network on digits of another contrast, with noise, or the first ones turned."""
     x, y = images()
     x = contrast * x + noise * generator(name).normal(size=x.shape)
     rows = np.arange(len(x)) < turned
     x[rows] = x[rows].reshape(-1, 8, 8).transpose(0, 2, 1).reshape(-1, 64)
-    start = layers(64, hidden, 10)
+    start = layers(64, 32, 10)
     return supervised(
         name, "fine-tuning", network(softmax), start, x.astype(np.float32), y, batch=32
     )
 
 
-def on_friedman(name, *, slope=10.0, wave=10.0, noise=1.0, rows=512):
+def on_friedman(name, *, slope=10.0, wave=10.0):
     """The function of Friedman 1991 with other coefficients, and its noise."""
     rng = generator(name)
-    x = rng.random((rows, 10))
-    y = wave * np.sin(np.pi * x[:, 0] * x[:, 1]) + 20 * (x[:, 2] - 0.5) ** 2
-    y = (y + slope * x[:, 3] + 5 * x[:, 4] - 14) / 5
-    y = (y + noise / 5 * rng.normal(size=rows))[:, None].astype(np.float32)
+    x = rng.random((512, 10))
+    y = (friedman_1991(x, wave, slope) - 14) / 5
+    y = (y + 0.2 * rng.normal(size=len(x)))[:, None].astype(np.float32)
     x = (2 * x - 1).astype(np.float32)
     start = layers(10, 32, 1, last=QUIET)
     return supervised(name, "fine-tuning", network(squared), start, x, y, batch=32)
 
 
-def little_to_learn(name, *hidden, share=0.02, rows=4000, **more):
+def little_to_learn(name, *hidden, share, **more):
     """Regression on noise but for this share of the variance (R^2)."""
     rng = generator(name)
-    x = table(rng, rows, 10, 3)
+    x = table(rng, 4000, 10, 3)
     y = np.tanh(x @ rng.normal(size=(10, 1)))
     y = share**0.5 * (y - y.mean()) / y.std()
     y += (1 - share) ** 0.5 * rng.normal(size=y.shape)
@@ -81,6 +89,6 @@ PROBLEMS = [
           rate=0.1, steps=60),
     again("warm-digits", on_digits("warm"), rate=0.01, steps=150),
     again("warm-bowl", bowl("warm-noise", 10, 30, noise=0.3), rate=0.3, steps=100),
-    little_to_learn("floor", batch=32, steps=400),
+    little_to_learn("floor", share=0.02, batch=32, steps=400),
     little_to_learn("floor-network", 16, share=0.05, batch=64, steps=400),
 ]  # fmt: skip

@@ -3,20 +3,22 @@
 import numpy as np
 
 from .base import generator, supervised
-from .layers import softmax
+from .layers import relu, sigmoid, softmax
 
 CHARACTERS, LENGTH = 12, 8
+COUNT = 600
+"""The number of texts of LENGTH characters, each one character after the last."""
 
 
-def windows(name, count=600):
+def windows(name):
     """Return characters of a Markov chain of order 2, and those that follow them."""
     rng = generator(name)
     chain = rng.dirichlet(np.full(CHARACTERS, 0.15), (CHARACTERS, CHARACTERS))
     text = [0, 1]
-    for _ in range(count + LENGTH):
+    for _ in range(COUNT + LENGTH):
         text.append(rng.choice(CHARACTERS, p=chain[text[-2], text[-1]]))
     text = np.array(text)
-    at = np.arange(count)[:, None] + np.arange(LENGTH)
+    at = np.arange(COUNT)[:, None] + np.arange(LENGTH)
     return text[at], text[at + 1]
 
 
@@ -66,7 +68,7 @@ def attention(name, size, gain=1.0, **more):
         mixed = w @ v
         middle = x + mixed @ p["o"]
         b, back_again = root_mean_square(middle)
-        h = np.maximum(b @ p["in"], 0)
+        h = relu(b @ p["in"])
         end = middle + h @ p["out"]
         loss, d = softmax(end.reshape(-1, size) @ p["last"], y.ravel())
 
@@ -118,7 +120,7 @@ def gated(name, size, gain=1.0, **more):
             x, h = inputs[:, t], states[-1]
             from_h = h @ u
             gates = x[:, : 2 * size] + from_h[:, : 2 * size]
-            gates = 0.5 + 0.5 * np.tanh(0.5 * gates)
+            gates = sigmoid(gates)
             r, z = gates[:, :size], gates[:, size:]
             n = np.tanh(x[:, 2 * size :] + r * from_h[:, 2 * size :])
             kept.append((gates, n, from_h[:, 2 * size :]))

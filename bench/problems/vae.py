@@ -7,16 +7,16 @@ from .layers import QUIET, backward, forward, images, layers
 from .likelihoods import HALF_LOG_2PI
 
 
-def autoencoder(name, hidden, size, deviation=None, count=600, batch=16, steps=300):
+def autoencoder(name, hidden, size, batch, deviation=None):
     """Return the negative evidence lower bound of the digits, a pixel.
 
     A batch is images and the normal noise by which their codes are drawn.
 
     deviation : that of the pixels; None: it is learnt, and begins at 1.
     """
-    x, _ = images(count)
+    x, _ = images(600)
     x = x - x.mean(axis=0)
-    noise = generator(name).normal(size=(count, size))
+    noise = generator(name).normal(size=(len(x), size))
     encoder = layers(64, hidden, 2 * size, last=QUIET)
     decoder = layers(size, hidden, 64, last=QUIET)
 
@@ -26,7 +26,7 @@ def autoencoder(name, hidden, size, deviation=None, count=600, batch=16, steps=3
 
     def batches(rng):
         while True:
-            rows = rng.choice(count, batch, False)
+            rows = rng.choice(len(x), batch, False)
             yield x[rows], rng.normal(size=(batch, size))
 
     def loss_and_grad(p, batch):
@@ -54,11 +54,11 @@ def autoencoder(name, hidden, size, deviation=None, count=600, batch=16, steps=3
     def full_loss(p):
         return loss_and_grad(p, (x, noise))[0]
 
-    return Problem(name, "vae", steps, params, batches, loss_and_grad, full_loss,
+    return Problem(name, "vae", 300, params, batches, loss_and_grad, full_loss,
                    group="below 0")  # fmt: skip
 
 
 PROBLEMS = [
-    autoencoder("vae", 16, 4),
-    autoencoder("vae-sharp", 24, 6, deviation=0.1, batch=32),
+    autoencoder("vae", 16, 4, batch=16),
+    autoencoder("vae-sharp", 24, 6, batch=32, deviation=0.1),
 ]

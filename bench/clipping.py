@@ -9,10 +9,13 @@ that is best for it: that with the least median of the loss on all data at the e
 
     reached = (first - last) / (first - least)
 
-of these losses before and after the run, medians of the seeds; least: the least `last`
-of all ways.  The figures are the mean and the least of a kind's problems and
-optimizers, and at the rate that is best without clipping of the same problem without
-spikes, the mean.
+of these losses before and after the run, medians of the seeds; least is the least
+`last` of all ways.  For each kind of problem the table has
+
+mean     the mean of "reached" over its problems and optimizers, each at its best rate
+least    the least of them
+fixed    the mean at the rate that is best without clipping, of the same problem without
+         spikes
 """
 
 import sys

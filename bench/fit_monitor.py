@@ -9,7 +9,7 @@ that are too low.
 
 import numpy as np
 from monitor import MEANT, play
-from runs import runs
+from runs import SPLITS, runs
 
 from lrcore.monitor import _rates, _scores
 
@@ -17,12 +17,13 @@ WEIGHT = {
     "ordinary": 1, "below 0": 3, "near the optimum": 4, "heavy-tailed": 2,
     "disturbed": 1,
 }  # fmt: skip
-"""The weight of a run, by its group: there are fewest of those with most."""
+"""The weight of a run, by its group: groups with few runs have large ones."""
 NEAR_HIGH = 2
-"""That of a run near the optimum, for rates that are too high."""
+"""The weight of a run near the optimum where scores of rates too high are fitted."""
 MARGIN = {"HIGH": 1.3, "LOW": 1.0, "HIGH_BY_LOSS": 0.5, "LOW_BY_LOSS": 1.0}
-"""How far the odds are lowered, so that fewer good runs are called bad."""
+"""What is taken off the constant of each score: fewer good runs are called bad."""
 RIDGE = 1e-3
+"""The penalty on squared weights of a score, in units of the mean weight of a run."""
 
 
 def regression(x, y, weight):
@@ -59,7 +60,7 @@ def main():
     for reports in (True, False):
         may_be_high, may_be_low = [], []
         with np.errstate(all="ignore"):
-            for run in runs("tuning"):
+            for run in runs(SPLITS[0]):
                 if run.group not in MEANT:
                     continue
                 found = play(run, reports)._watched().summary()

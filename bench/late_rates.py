@@ -5,8 +5,8 @@
 Problems are trained by AdamW or SGD at a good rate for 3,000 steps.  Then the same from
 another seed, at a rate that is 30 or 100 times as high from step 1,500 on.  "Told"
 counts the runs in which a finding that calls the rate too high came within 104 steps of
-that: three windows of 32, and 8.  Some runs bear the higher rate.  A clean run must
-have no such finding.
+that: three windows of 32 steps, as the first may begin before it, and 8 more.  Some
+runs bear the higher rate.  A clean run must have no such finding.
 """
 
 import numpy as np
@@ -25,40 +25,41 @@ CASES = [
 ]  # fmt: skip
 
 
-def losses_of(case, seed, factor):
-    """Return the losses, and the step at which the rate was called too high, or 0."""
+def watched(case, seed, factor):
+    """Return after which step the rate was called too high, and the loss of that step.
+
+    If it was not: 0, and the last loss.
+    """
     name, optimizer, lr = case
     problem = by_name(name)
     params, batches = problem.start(seed)
     opt = OPTIMIZERS[optimizer](params, lr, telemetry=True)
-    monitor, losses, told = lrcore.Monitor(opt), [], 0
+    monitor = lrcore.Monitor(opt)
     for step in range(STEPS):
         if step == TURN:
             opt.lr = factor * lr
         loss, grads = problem.loss_and_grad(params, next(batches))
         opt.step(grads)
         finding = monitor.update(loss)
-        losses.append(loss)
         if finding and finding.rate == "too high":
-            told = step + 1
-            break
-    return losses, told
+            return step + 1, loss
+    return 0, loss
 
 
 def main():
     alarms = 0
     for case in CASES:
-        _, told = losses_of(case, 0, 1.0)
+        told, _ = watched(case, 0, 1.0)
         alarms += bool(told)
         print(f"{case[0]:<16}{case[1]:<8} clean: {f'told at {told}' if told else ''}")
     rows = []
     for factor in (30.0, 100.0):
         for case in CASES:
-            losses, told = losses_of(case, 1, factor)
+            told, loss = watched(case, 1, factor)
             rows.append(told)
             late = f"told {told - TURN} steps later" if told else "not told"
             run = f"{case[0]:<16}{case[1]:<8} times {factor:g}"
-            print(f"{run}: {late}, at a loss of {losses[-1]:.3g}")
+            print(f"{run}: {late}, at a loss of {loss:.3g}")
     soon = sum(TURN < told <= TURN + SOON for told in rows)
     print(f"\ntold within {SOON} steps: {soon} of {len(rows)} runs")
     print(f"alarms in clean runs of {STEPS} steps: {alarms} of {len(CASES)}")

@@ -14,10 +14,16 @@ multi       the multi-power law of Luo et al. 2025 (arXiv 2503.12811, equation 4
             is the sum of rates from k on.  Nothing in the first third tells B: it is b
             times the part of the loss that is still to fall by the power law.  b and C
             are those that are best on the tuning half; beta = gamma = 1/2
+collapse    all curves of a schedule, (loss - last) / (first - last) by the share of the
+            run, are taken for one, as those of models trained compute-optimally are
+            (scaling collapse; Qiu et al. 2025, arXiv 2507.02119).  A floor, by which
+            they normalize, is not known here; first is the mean of the first 15th.  Of
+            the curve, only what is left after a third is needed: the median of the
+            tuning half
 seed        the last loss of the other seed: luck decides at least as much
 
-The figure is the median of |forecast - last| / |last|, last being the mean loss of the
-last 20th.  Of multi, on the half on which b and C were not chosen.
+The figure is the median of |forecast - last| / |last| on the held-out half, last being
+the mean loss of the last 20th.
 """
 
 from functools import partial
@@ -76,6 +82,27 @@ def trained(job):
 def mean_last(curve):
     seen = len(curve.losses) // 3
     return curve.losses[seen - len(curve.losses) // 15 : seen].mean()
+
+
+def mean_first(curve):
+    return curve.losses[: len(curve.losses) // 15].mean()
+
+
+def left(curves):
+    """Return the median share of the descent that is left after a third, by schedule."""
+    shares = {schedule: [] for schedule in SCHEDULES}
+    for curve in curves:
+        descent = mean_first(curve) - curve.last
+        if descent:
+            shares[curve.schedule].append((mean_last(curve) - curve.last) / descent)
+    return {schedule: np.median(each) for schedule, each in shares.items()}
+
+
+def collapse(curve, shares):
+    """Return the forecast by which so much of the descent is left as in other runs."""
+    share = shares[curve.schedule]
+    told = (mean_last(curve) - share * mean_first(curve)) / (1 - share)
+    return max(told, 0.0) if curve.losses[: len(curve.losses) // 3].min() >= 0 else told
 
 
 def power(curve, fall=0.0, c=1.0):
@@ -148,10 +175,15 @@ def main():
         others[id(a)], others[id(b)] = b.last, a.last
     whole = [c for c in curves if np.isfinite([*c.losses, others[id(c)]]).all()]
     print(f"{len(curves)} runs, {len(curves) - len(whole)} not finite, left out")
-    b, c = constants([x for x in whole if x.pair[2] == SPLITS[0]])
-    print(f"b = {b}, C = {c}\n{'':<24}{'runs':>6}{'last':>8}{'power':>8}{'multi':>8}"
-          f"{'seed':>8}")  # fmt: skip
-    forecasts = mean_last, power, partial(power, fall=b, c=c), lambda x: others[id(x)]
+    tuning = [x for x in whole if x.pair[2] == SPLITS[0]]
+    (b, c), shares = constants(tuning), left(tuning)
+    forecasts = {
+        "last": mean_last, "power": power, "multi": partial(power, fall=b, c=c),
+        "collapse": partial(collapse, shares=shares), "seed": lambda x: others[id(x)],
+    }  # fmt: skip
+    print(f"b = {b}, C = {c}; left after a third:",
+          *(f"{share:.3f} ({name})" for name, share in shares.items()))  # fmt: skip
+    print(f"{'':<24}{'runs':>6}" + "".join(f"{name:>9}" for name in forecasts))
     for schedule in SCHEDULES:
         for group in ("ordinary", "all"):
             these = [
@@ -159,8 +191,8 @@ def main():
                 if x.schedule == schedule and group in (x.group, "all")
                 and x.pair[2] == SPLITS[1]
             ]  # fmt: skip
-            told = [np.median(errors(forecast, these)) for forecast in forecasts]
-            figures = "".join(f"{x:>8.3f}" for x in told)
+            told = [np.median(errors(each, these)) for each in forecasts.values()]
+            figures = "".join(f"{x:>9.3f}" for x in told)
             print(f"{schedule:<8}{group:<16}{len(these):>6}{figures}")
 
 

@@ -18,9 +18,9 @@ SHAPES = {
 DOUBLES = ("wide", "one")  # float64; the others are float32
 
 
-def ranks(n, function, *args):
+def ranks(n, function, *args, timeout=TIMEOUT, **more):
     """Run a function in n ranks, which are forks: they need no time to begin."""
-    return run_ranks(n, function, *args, timeout=TIMEOUT, method="fork")
+    return run_ranks(n, function, *args, timeout=timeout, method="fork", **more)
 
 
 def arrays(seed, shapes=SHAPES, order="C"):

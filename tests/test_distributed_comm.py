@@ -11,14 +11,11 @@ from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
 import pytest
+from ranks import ranks
 
 from lrcore.distributed import Comm, RankLostError, run_ranks
 
 RANKS = range(1, 6)
-
-
-def ranks(n, function, *args, timeout=20.0):
-    return run_ranks(n, function, *args, timeout=timeout, method="fork")
 
 
 def counts(n):

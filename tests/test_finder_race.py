@@ -48,7 +48,7 @@ def test_the_best_rate_wins_to_a_quarter_of_a_decade(best, noise):
     assert abs(math.log10(race.rate(race.chosen) / best)) <= 0.25 + 1e-9
     assert len(race.winner.losses) == STEPS
     places = set(race.racers)
-    assert {race.winner.place - 2, race.winner.place + 2} <= places | {6, -26}
+    assert {race.winner.place - 2, race.winner.place + 2} <= places
 
 
 def test_rates_far_behind_train_one_leg_and_neighbours_longer():

@@ -67,7 +67,8 @@ def test_the_text_and_picture_of_nothing():
     with LRSweep(lrcore.SGD(np.zeros(1))) as sweep:
         pass
     assert "too few points (0)" in str(sweep.result)
-    assert sweep.result.plot().axes
+    (axes,) = sweep.result.plot().axes
+    assert [text.get_text() for text in axes.texts] == ["no step yet"]
 
 
 def test_the_picture(found, tmp_path):
@@ -148,6 +149,9 @@ def test_the_demo_finds_a_rate_or_takes_one(capsys):
     with pytest.raises(SystemExit):
         cli.main(["demo", "--find", "--lr", "0.1"])
     assert "not allowed with" in capsys.readouterr().err
+
+
+# --- an optimizer with a step of its own ----------------------------------------------
 
 
 @pytest.mark.parametrize("takes_loss", [False, True])

@@ -35,6 +35,17 @@ def test_a_rate_that_falls_brings_the_loss_further_down():
     assert told[0] > told[1] > told[2] > 1 - 0.1
 
 
+@pytest.mark.parametrize("schedule", forecast.SCHEDULES)
+@pytest.mark.parametrize(("level", "size"), [(0.0, 1.0), (2.0, 3.0), (-5.0, 0.1)])
+def test_curves_that_collapse_are_told_by_each_other(schedule, level, size):
+    """Of another floor and size, but one shape: to rounding."""
+    other = curve("cosine" if schedule == "WSD" else "WSD", np.negative)
+    shape = [curve(schedule, lambda s: 9 - 2 * (1 + s / 20) ** -0.7), other]
+    these = curve(schedule, lambda s: level + size * (1 + s / 20) ** -0.7)
+    told = forecast.collapse(these, forecast.left(shape))
+    assert told == pytest.approx(these.last, rel=1e-9, abs=1e-9)
+
+
 def test_constants_are_those_of_the_runs():
     """Half of what is left when two thirds are to come goes with the rate."""
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from ranks import ranks
 
-from lrcore.distributed import run_ranks
 from lrcore.local_training import BFloat16, Codec, Int8
 from lrcore.local_training._codecs import BLOCK, chosen
 from lrcore.local_training._mean import Mean
@@ -77,10 +77,6 @@ def means(comm, codec, n, dtype, included, times):
         found.append(mean.mean(numbers(n, dtype, 10 * k + comm.rank), included))
         mean.keep()
     return found, mean.sent_bytes, comm.sent_bytes
-
-
-def ranks(n, *args):
-    return run_ranks(n, *args, timeout=20, method="fork")
 
 
 @pytest.mark.parametrize("n_ranks", [1, 2, 3, 4])

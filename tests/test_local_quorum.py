@@ -7,16 +7,13 @@ from functools import partial
 
 import numpy as np
 import pytest
+from ranks import ranks
 
 import lrcore
-from lrcore.distributed import RankLostError, run_ranks
+from lrcore.distributed import RankLostError
 from lrcore.distributed._shared_memory import _TOKEN
 
 MEAN = partial(lrcore.SGD, lr=1.0)
-
-
-def ranks(n, *args, timeout=20, **more):
-    return run_ranks(n, *args, timeout=timeout, method="fork", **more)
 
 
 def wait_until(condition):

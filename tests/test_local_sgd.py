@@ -5,16 +5,12 @@ from functools import partial
 import numpy as np
 import pytest
 from helpers import KINDS
+from ranks import ranks
 
 import lrcore
-from lrcore.distributed import run_ranks
 
 MEAN = partial(lrcore.SGD, lr=1.0)
 RANKS = [1, 2, 3, 4]
-
-
-def ranks(n, *args, timeout=20):
-    return run_ranks(n, *args, timeout=timeout, method="fork")
 
 
 def weights():

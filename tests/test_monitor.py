@@ -171,7 +171,7 @@ def test_what_is_no_number_is_refused_and_not_recorded(name, bad):
     assert monitor.history.steps.sum() == 3
 
 
-def test_arguments():
+def test_wrong_arguments_are_named():
     opt = lrcore.SGD(np.ones(2), lr=0.1)
     with pytest.raises(TypeError, match=r"^opt: expected an optimizer of lrcore or"):
         Monitor(np.ones(2))

@@ -68,12 +68,17 @@ def test_growth_in_the_middle_of_a_run():
 ERRORS = {"diverging", "unstable", "no descent", "non-finite loss", "rolled back"}
 
 
-@pytest.mark.parametrize("at", [0, 1, 5, 20, 38, 62, 63, 64, 127, 255, 256, 290, 299])
-@pytest.mark.parametrize("bad", [nan, inf, -inf, 1e30, 40.0, -40.0])
+BAD_STEPS = [
+    (at, bad)
+    for bad in (nan, inf, -inf, 1e30, 40.0, -40.0)
+    for at in (0, 1, 5, 20, 38, 62, 63, 64, 127, 255, 256, 290, 299)
+    if (at, bad) != (0, -40.0)  # from this first loss to the next is a leap
+]
+
+
+@pytest.mark.parametrize(("at", "bad"), BAD_STEPS)
 def test_one_bad_step_is_no_divergence(at, bad):
     """Whether the monitor looks at that moment or not, a rollback would be wrong."""
-    if (at, bad) == (0, -40.0):
-        pytest.skip("from this first loss to the next, it leapt")
     losses = noisy(falling(300))
     losses[at] = bad
     w = np.ones(3)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from watching import check_all, falling, kinds, noisy, report, watched
+from watching import bowl, check_all, falling, kinds, noisy, report, watched
 
 import lrcore
 from lrcore import Monitor
@@ -16,13 +16,7 @@ from lrcore import Monitor
 )
 def test_a_constant_that_is_added_changes_no_verdict(moved, lr, rate):
     """A loss of 4 at first, that can fall by 4: below 0, through 0, or far above it."""
-    w, curvature = np.ones(2), np.array([1.0, 7.0])
-    opt = lrcore.SGD(w, lr=lr, telemetry=True)
-    monitor = Monitor(opt)
-    for _ in range(300):
-        loss = 0.5 * float((curvature * w**2).sum()) + moved
-        opt.step(curvature * w)
-        monitor.update(loss)
+    monitor, _ = bowl(lr, 300, added=moved, telemetry=True)
     assert monitor.rate() == rate
     check_all(monitor)
 
@@ -131,21 +125,10 @@ def test_the_floor_of_an_objective_is_its_greatest_value():
 
 def test_a_run_with_many_steps_to_come_is_not_too_slow_yet():
     def rate(total):
-        return bowl_rate(3e-5, 100, total)
+        return bowl(3e-5, 100, known={"total": total}, telemetry=True)[0].rate()
 
     assert rate(None) == rate(100) == "too low"
     assert rate(100_000) != "too low"
-
-
-def bowl_rate(lr, steps, total):
-    w, curvature = np.ones(2), np.array([1.0, 7.0])
-    opt = lrcore.SGD(w, lr=lr, telemetry=True)
-    monitor = Monitor(opt, total=total)
-    for _ in range(steps):
-        loss = 0.5 * float((curvature * w**2).sum())
-        opt.step(curvature * w)
-        monitor.update(loss)
-    return monitor.rate()
 
 
 @pytest.mark.parametrize(
@@ -159,7 +142,7 @@ def bowl_rate(lr, steps, total):
         ({"total": 1.5}, "total: expected an int >= 1"),
     ],
 )
-def test_arguments(known, message):
+def test_wrong_arguments_are_named(known, message):
     with pytest.raises((TypeError, ValueError), match=message):
         Monitor(**known)
 
@@ -276,16 +259,7 @@ def test_a_series_that_is_no_number_is_refused(name, bad):
 
 def attached(lr, before, after=300):
     """A monitor that is attached after some steps of a run on a bowl."""
-    w, curvature = np.ones(2), np.array([1.0, 7.0])
-    opt = lrcore.SGD(w, lr=lr, telemetry=True)
-    for _ in range(before):
-        opt.step(curvature * w)
-    monitor = Monitor(opt)
-    for _ in range(after):
-        loss = 1 + 0.5 * float((curvature * w**2).sum())
-        opt.step(curvature * w)
-        monitor.update(loss)
-    return monitor
+    return bowl(lr, after, added=1.0, unseen=before, telemetry=True)[0]
 
 
 def test_a_monitor_of_a_run_in_progress_calls_no_rate_too_low():

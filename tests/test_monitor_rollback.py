@@ -6,7 +6,7 @@ from math import nan
 import numpy as np
 import pytest
 from helpers import bits_of
-from watching import check_all, kinds
+from watching import bowl, check_all, kinds
 
 import lrcore
 from lrcore import Monitor, ReduceOnPlateau
@@ -110,15 +110,10 @@ def test_what_is_kept_is_not_from_the_midst_of_a_spike():
 
 def test_a_run_that_diverges_is_mended():
     """The whole point: at a rate that is 1.1 times too high."""
-    w, curvature = np.ones(2), np.array([1.0, 7.0])
-    opt = lrcore.SGD(w, lr=1.1 * 2 / 7)
-    monitor = Monitor(opt, on_divergence="rollback")
-    for _ in range(600):
-        loss = float(0.5 * (curvature * w**2).sum())
-        opt.step(curvature * w)
-        monitor.update(loss)
-    assert loss < 1e-3
-    assert opt.lr == 1.1 * 2 / 7 * 0.1
+    rollback = {"on_divergence": "rollback"}
+    monitor, losses = bowl(1.1 * 2 / 7, 600, known=rollback)
+    assert losses[-1] < 1e-3
+    assert monitor.opt.lr == 1.1 * 2 / 7 * 0.1
     assert kinds(monitor.findings)[0] == "rolled back"
     assert "diverging" not in kinds(monitor.findings)  # it is said already
     assert monitor.rate() == "fine"

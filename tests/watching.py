@@ -33,14 +33,20 @@ def falling(n, to=0.05, first=2.0):
     return [to + (first - to) * math.exp(-8 * k / n) for k in range(n)]
 
 
-def bowl(lr, steps, curvature=(1.0, 7.0), **more):
-    """Gradient descent on a quadratic, watched: it diverges from lr = 2 / 7 on."""
-    w, curvature = np.ones(len(curvature)), np.array(curvature)
+def bowl(lr, steps, *, added=0.0, unseen=0, known=None, **more):
+    """Gradient descent on a quadratic, watched: it diverges from lr = 2 / 7 on.
+
+    added : to each loss, which is 4 at first without it.
+    unseen : how many steps were taken before the monitor was made.
+    known : arguments of the monitor; more : of the optimizer.
+    """
+    w, curvature = np.ones(2), np.array([1.0, 7.0])
     opt = lrcore.SGD(w, lr=lr, **more)
-    monitor = Monitor(opt)
-    losses = []
+    for _ in range(unseen):
+        opt.step(curvature * w)
+    monitor, losses = Monitor(opt, **(known or {})), []
     for _ in range(steps):
-        losses.append(float(0.5 * (curvature * w**2).sum()))
+        losses.append(float(0.5 * (curvature * w**2).sum()) + added)
         opt.step(curvature * w)
         monitor.update(losses[-1])
     return monitor, losses

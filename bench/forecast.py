@@ -89,7 +89,7 @@ def mean_first(curve):
 
 
 def left(curves):
-    """Return the median share of the descent that is left after a third, by schedule."""
+    """Return the median share of a descent that is left after a third, by schedule."""
     shares = {schedule: [] for schedule in SCHEDULES}
     for curve in curves:
         descent = mean_first(curve) - curve.last

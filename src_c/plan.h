@@ -54,10 +54,10 @@
  * Contract.  Results are the same bits for every instruction set, number of threads,
  * alignment and floating-point mode of the caller; with keep_subnormals also for every
  * architecture (they differ in which results count as subnormal).  Nothing here is
- * checked: the caller guarantees that pointers are aligned to their type, that lengths are right, and that
- * a tensor's buffers overlap no other buffer of the plan (gradients may overlap each
- * other if none is zeroed).  Two threads may step two plans at the same time, but not
- * the same plan.
+ * checked: the caller guarantees that pointers are aligned to their type, that lengths
+ * are right, and that a tensor's buffers overlap no other buffer of the plan (gradients
+ * may overlap each other if none is zeroed).  Two threads may step two plans at the same
+ * time, but not the same plan.
  *
  * Nothing here takes memory from the heap, prints, keeps a reference or ends the
  * process, but for threads: see lrcore.h. */

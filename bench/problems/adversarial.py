@@ -16,16 +16,20 @@ def distance(x, y):
 
 
 def against(name, x, hidden, batch):
-    """A generator and a discriminator, with a hidden layer each."""
+    """A generator and a discriminator, with a hidden layer each.
+
+    The first four params are the generator's, the others the discriminator's, whose
+    output is the logit of "real".
+    """
     x = x.astype(np.float32)
     size = x.shape[1]
-    made = layers(2, hidden, size, last=QUIET)
-    judge = layers(size, hidden, 1)
+    draw_generator = layers(2, hidden, size, last=QUIET)
+    draw_discriminator = layers(size, hidden, 1)
     fixed = generator(name).normal(size=(len(x), 2)).astype(np.float32)
     within = distance(x, x)
 
     def params(rng):
-        return [*made(rng), *judge(rng)]
+        return [*draw_generator(rng), *draw_discriminator(rng)]
 
     def batches(rng):
         while True:
@@ -33,25 +37,30 @@ def against(name, x, hidden, batch):
             yield x[rows], rng.normal(size=(batch, 2)).astype(np.float32)
 
     def losses(p, batch, held):
+        """Return the loss; the logits and layers' inputs of both parts.
+
+        Those of the discriminator's part are logits of a wrong answer, those of the
+        generator's part logits of "real".
+        """
         real, z = batch
         n = len(z)
-        false = forward(held[:4], z, "tanh")[0]
-        seen, read = forward(p[4:], np.concatenate([real, false]), "tanh")
-        seen[:n] *= -1
-        fake, drawn = forward(p[:4], z, "tanh")
-        again, looked = forward(held[4:], fake, "tanh")
-        loss = float(np.logaddexp(0, seen).sum() + np.logaddexp(0, -again).sum()) / n
-        return loss, (seen, read), (again, looked), drawn
+        fake = forward(held[:4], z, "tanh")[0]
+        wrong, d_inputs = forward(p[4:], np.concatenate([real, fake]), "tanh")
+        wrong[:n] *= -1
+        fake, g_inputs = forward(p[:4], z, "tanh")
+        said, held_inputs = forward(held[4:], fake, "tanh")
+        loss = float(np.logaddexp(0, wrong).sum() + np.logaddexp(0, -said).sum()) / n
+        return loss, (wrong, d_inputs), (said, held_inputs), g_inputs
 
     def loss_and_grad(p, batch):
-        loss, (seen, read), (again, looked), drawn = losses(p, batch, p)
-        n = len(again)
-        d = sigmoid(seen) / n
+        loss, (wrong, d_inputs), (said, held_inputs), g_inputs = losses(p, batch, p)
+        n = len(said)
+        d = sigmoid(wrong) / n
         d[:n] *= -1
-        judged = backward(p[4:], read, d, "tanh")
-        d = -sigmoid(-again) / n
-        _, d = backward(p[4:], looked, d, "tanh", through=True)
-        return loss, [*backward(p[:4], drawn, d, "tanh"), *judged]
+        d_grads = backward(p[4:], d_inputs, d, "tanh")
+        d = -sigmoid(-said) / n
+        _, d = backward(p[4:], held_inputs, d, "tanh", through=True)
+        return loss, [*backward(p[:4], g_inputs, d, "tanh"), *d_grads]
 
     def surrogate(p, batch, held):
         return losses(p, batch, held)[0]

@@ -19,10 +19,10 @@ def impressions(name):
     drawn = rng.choice(VALUES, (ROWS, FIELDS), p=often / often.sum())
     x = np.eye(VALUES, dtype=np.float32)[drawn].reshape(ROWS, -1)
     z = x @ rng.normal(size=x.shape[1])
-    mates = rng.normal(size=(x.shape[1], 3)) / 2
-    z += (((x @ mates) ** 2).sum(axis=1) - (x @ mates**2).sum(axis=1)) / 2
+    vectors = rng.normal(size=(x.shape[1], 3)) / 2
+    z += (((x @ vectors) ** 2).sum(axis=1) - (x @ vectors**2).sum(axis=1)) / 2
     p = np.exp(z - z.max())
-    for _ in range(100):  # the intercept, by which p has this mean
+    for _ in range(100):  # find the intercept
         p *= RATE / np.minimum(p, 1).mean()
     y = rng.random(ROWS) < np.minimum(p, 1)
     return x, y[:, None].astype(np.float32)

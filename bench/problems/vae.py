@@ -32,10 +32,10 @@ def autoencoder(name, hidden, size, batch, deviation=None):
     def loss_and_grad(p, batch):
         x, noise = batch
         noise = noise.astype(p[0].dtype)
-        code, read = forward(p[:4], x, "tanh")
+        code, encoder_inputs = forward(p[:4], x, "tanh")
         mean, log_std = code[:, :size], code[:, size:]
         std = np.exp(log_std)
-        z, made = forward(p[4:8], mean + std * noise, "tanh")
+        z, decoder_inputs = forward(p[4:8], mean + std * noise, "tanh")
         log_pixel = float(p[8][0]) if len(p) > 8 else float(np.log(deviation))
         precision = np.exp(-2 * log_pixel)
         error = z - x
@@ -43,10 +43,12 @@ def autoencoder(name, hidden, size, batch, deviation=None):
         prior = float((0.5 * (mean * mean + std * std - 1) - log_std).sum())
         loss = (0.5 * square + prior) / x.size + log_pixel + HALF_LOG_2PI
         scale = p[0].dtype.type(precision / x.size)
-        drawn, d = backward(p[4:8], made, scale * error, "tanh", through=True)
+        decoder_grads, d = backward(
+            p[4:8], decoder_inputs, scale * error, "tanh", through=True
+        )
         by_std = d * noise + std / x.size
         d = np.concatenate([d + mean / x.size, by_std * std - 1 / x.size], axis=1)
-        grads = [*backward(p[:4], read, d, "tanh"), *drawn]
+        grads = [*backward(p[:4], encoder_inputs, d, "tanh"), *decoder_grads]
         if len(p) > 8:
             grads.append(np.array([1 - square / x.size], p[8].dtype))
         return loss, grads

@@ -100,7 +100,7 @@ def test_without_enough_ranks_it_gives_up():
 # --- lost ranks -----------------------------------------------------------------------
 
 
-def killed(comm, folder, where, codec=None):
+def killed(comm, where, codec):
     """Train; rank 1 is killed at some place of its second round."""
     w = np.zeros(700)
     inner = lrcore.SGD(w, lr=0.1)
@@ -167,8 +167,8 @@ PLACES = [
 @pytest.mark.trials
 @pytest.mark.parametrize("codec", [None, "int8"])
 @pytest.mark.parametrize("where", PLACES, ids=str)
-def test_the_others_go_on_without_a_rank_that_is_killed(tmp_path, where, codec):
-    found = ranks(4, killed, tmp_path, where, codec, survive=True)
+def test_the_others_go_on_without_a_rank_that_is_killed(where, codec):
+    found = ranks(4, killed, where, codec, survive=True)
     assert found[1] is None
     left = [each for each in found if each is not None]
     assert len({each[0] for each in left}) == 1  # the same bits

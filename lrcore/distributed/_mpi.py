@@ -87,8 +87,10 @@ class MPIComm:
                 "COMM_NULL, as Split returns for the color UNDEFINED; construct no "
                 "optimizer with comm in this process"
             )
+        from mpi4py import MPI
+
         self.timeout = POSITIVE.check("timeout", timeout)
-        self._comm = comm.Dup()
+        self._comm, self._byte = comm.Dup(), MPI.BYTE
         self.rank: int = self._comm.Get_rank()
         self.size: int = self._comm.Get_size()
         self._news = News(self._comm)
@@ -107,15 +109,15 @@ class MPIComm:
         received_bytes: Sequence[int],
     ) -> None:
         """Send other bytes to each rank: see `Comm`."""
-        out, into = _parts(sent, sent_bytes), _parts(received, received_bytes)
+        out, into = self._parts(sent, sent_bytes), self._parts(received, received_bytes)
         self._call("exchange", self._comm.Ialltoallv, out, into)
 
     def allgather(
         self, own: Array, received: Array, received_bytes: Sequence[int]
     ) -> None:
         """Send the same bytes to all ranks: see `Comm`."""
-        out, into = [own, _byte_type()], _parts(received, received_bytes)
-        self._call("allgather", self._comm.Iallgatherv, out, into)
+        into = self._parts(received, received_bytes)
+        self._call("allgather", self._comm.Iallgatherv, [own, self._byte], into)
 
     def sum(self, numbers: Array) -> None:
         """Sum numbers over all ranks: see `Comm`."""
@@ -147,6 +149,10 @@ class MPIComm:
         """
         ends = self._news.ended.items()
         return [r for r, ended in ends if ended.calls <= self._calls]
+
+    def _parts(self, array: Array, n_bytes: Sequence[int]) -> list[Any]:
+        """Return a message of consecutive parts, as mpi4py takes it."""
+        return [array, _layout(tuple(n_bytes)), self._byte]
 
     def _call(self, name: str, begin: Any, *messages: Any) -> None:
         """Begin a collective, and wait until it is complete."""
@@ -223,17 +229,6 @@ def is_mpi(comm: Any) -> bool:
         kind.__name__ for kind in type(comm).__mro__ if kind.__module__ == "mpi4py.MPI"
     }
     return "Intracomm" in names or ("Comm" in names and not comm)
-
-
-def _byte_type() -> Any:
-    from mpi4py import MPI
-
-    return MPI.BYTE
-
-
-def _parts(array: Array, n_bytes: Sequence[int]) -> list[Any]:
-    """Return a message of consecutive parts, as mpi4py takes it."""
-    return [array, _layout(tuple(n_bytes)), _byte_type()]
 
 
 @lru_cache(64)

@@ -34,10 +34,12 @@ def needed():
         pytest.skip("there is no mpiexec", allow_module_level=True)
 
 
-def command(n, *arguments, flags=()):
-    """Return the command that runs Python in n ranks, all of which end with one.
+def command(n, *arguments, flags=(), ends_all=True):
+    """Return the command that runs Python in n ranks.
 
-    n=0: without mpiexec.  flags: of Python.
+    n=0: without mpiexec.  flags: of Python.  ends_all: whether MPI ends all ranks when
+    one has an error, by ``-m mpi4py``.
     """
     begin = [MPIEXEC, "-n", str(n)] if n else []
-    return [*begin, sys.executable, *flags, "-m", "mpi4py", *arguments]
+    module = ["-m", "mpi4py"] if ends_all else []
+    return [*begin, sys.executable, *flags, *module, *arguments]

@@ -6,7 +6,7 @@ from helpers import each_kind
 from ranks import alone, arrays, batches, content, gradient, make, ranks, train
 
 import lrcore
-from lrcore.distributed import _traffic
+from lrcore.distributed import _ones, _traffic
 from lrcore.distributed._shards import STRIP
 
 EVERY = {
@@ -291,11 +291,32 @@ def one_by_one(comm, name, hyper, alone):
     [("AdamW", EVERY), ("Prodigy", {}), ("Muon", EVERY), ("LAMB", {})],
     ids=str,
 )
-def test_arrays_that_come_one_by_one(name, hyper):
+@pytest.mark.parametrize("together", [0, 300, _ones.BUCKET])
+def test_arrays_that_come_one_by_one(name, hyper, together, monkeypatch):
+    monkeypatch.setattr(_ones, "BUCKET", together)
     for n in (1, 3):
         wanted = ranks(n, one_by_one, name, hyper, False)[0][0]
         found = ranks(n, one_by_one, name, hyper, True)
         assert found == [(wanted, ([False] * 5 + [True]) * 3)] * n
+
+
+def test_small_arrays_travel_together():
+    """Each step, those of a dtype; large ones do not wait for others."""
+
+    def exchanges(comm, bucket):
+        count, exchange = [0], comm.exchange
+
+        def counted(*args):
+            count[0] += 1
+            exchange(*args)
+
+        comm.exchange, _ones.BUCKET = counted, bucket
+        one_by_one(comm, "SGD", {}, True)
+        return count[0]
+
+    assert ranks(2, exchanges, 0) == [3 * 6] * 2
+    assert ranks(2, exchanges, 1 << 20) == [3 * 2] * 2
+    assert ranks(2, exchanges, 28_000) == [3 * 4] * 2  # W and wide by themselves
 
 
 def mixed(comm):

@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import atexit
+import os
+import threading
 import time
 from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
+from functools import lru_cache
+from itertools import accumulate
+from typing import Any, cast
 
 from lrcore._shared.domains import POSITIVE
 from lrcore._shared.types import Array
 from lrcore._shared.words import shown
 from lrcore.distributed import _sums
-from lrcore.distributed._protocol import RankLostError
+from lrcore.distributed._news import ENDED, News, tell_at_end
+from lrcore.distributed._protocol import RankLostError, in_another_call
 
 TIMEOUT = 300.0
 """Seconds that a rank waits for the others, unless its caller says otherwise."""
 
-_SIGNAL = 1
-"""The tag of messages that are signals."""
+_SPINS = 200
+"""Tests of a request in a row before the wait offers the processor to others."""
 
-_PROBES = 20
-"""Looks for a signal: one that finds nothing lets a message on its way come closer."""
+_IDLE = 2000
+"""Tests of a request in a row before the wait begins to sleep between them."""
 
-_SPINS = 2000
-"""Tests of a request before the wait begins to sleep between them."""
+_MOVING = 5e-6
+"""Seconds: a test that takes longer has moved bytes, others take 0.3 us."""
+
+_yield = getattr(os, "sched_yield", lambda: time.sleep(0))
+"""Lets another process have the processor, if one wants it."""
 
 
 class MPIComm:
@@ -53,8 +59,13 @@ class MPIComm:
     -----
     Start the ranks by ``mpiexec -n 4 python -m mpi4py train.py``: with ``-m mpi4py``,
     an error in one rank ends the job.  If a rank is killed, mpiexec ends the others.
-    After `RankLostError`, the end of the interpreter aborts the job: MPI could not be
-    finalized, as it would wait for the lost rank.
+    A rank that ends tells the others, also without ``-m mpi4py``: their next call
+    raises `RankLostError` at once.  After that error, the end of the interpreter aborts
+    the job: MPI could not be finalized, as it would wait for the lost rank.
+
+    Collectives are nonblocking, so that there is a timeout.  Persistent ones, which
+    MPI-4 has, would save about 1 us of a call of few bytes and nothing of a long one
+    (``bench/mpi_calls.py``), for buffers that have to stay the same.
 
     Examples
     --------
@@ -76,12 +87,16 @@ class MPIComm:
                 "COMM_NULL, as Split returns for the color UNDEFINED; construct no "
                 "optimizer with comm in this process"
             )
+        from mpi4py import MPI
+
         self.timeout = POSITIVE.check("timeout", timeout)
-        self._comm = comm.Dup()
+        self._comm, self._byte = comm.Dup(), MPI.BYTE
         self.rank: int = self._comm.Get_rank()
         self.size: int = self._comm.Get_size()
-        self._heard = [0] * self.size
-        self._telling: list[tuple[Any, Array]] = []
+        self._news = News(self._comm)
+        self._calls = 0  # that this rank has completed
+        self._free = threading.Lock()
+        tell_at_end(self._news, lambda: self._calls, self.timeout)
 
     def __repr__(self) -> str:
         return f"<MPIComm: rank {self.rank} of {self.size}>"
@@ -94,23 +109,15 @@ class MPIComm:
         received_bytes: Sequence[int],
     ) -> None:
         """Send other bytes to each rank: see `Comm`."""
-        self._wait(
-            self._comm.Ialltoallv(
-                _parts(sent, sent_bytes), _parts(received, received_bytes)
-            ),
-            "exchange",
-        )
+        out, into = self._parts(sent, sent_bytes), self._parts(received, received_bytes)
+        self._call("exchange", self._comm.Ialltoallv, out, into)
 
     def allgather(
         self, own: Array, received: Array, received_bytes: Sequence[int]
     ) -> None:
         """Send the same bytes to all ranks: see `Comm`."""
-        self._wait(
-            self._comm.Iallgatherv(
-                [own, _byte_type()], _parts(received, received_bytes)
-            ),
-            "allgather",
-        )
+        into = self._parts(received, received_bytes)
+        self._call("allgather", self._comm.Iallgatherv, [own, self._byte], into)
 
     def sum(self, numbers: Array) -> None:
         """Sum numbers over all ranks: see `Comm`."""
@@ -118,48 +125,99 @@ class MPIComm:
 
     def barrier(self) -> None:
         """Return when all ranks have called this."""
-        self._wait(self._comm.Ibarrier(), "barrier")
+        self._call("barrier", self._comm.Ibarrier)
 
     def signal(self, number: int) -> None:
         """Tell a number to all ranks, of which none waits for it."""
-        self._heard[self.rank] = number
-        told = np.array([number], np.int64)
-        self._telling = [each for each in self._telling if not each[0].Test()]
-        for r in range(self.size):
-            if r != self.rank:
-                request = self._comm.Isend([told, _byte_type()], r, _SIGNAL)
-                self._telling.append((request, told))
+        self._news.signal(number)
 
     def signals(self) -> list[int]:
-        """Return the last number that each rank has told; 0 before the first."""
-        from mpi4py import MPI
+        """Return the last number that each rank has told.
 
-        status, number = MPI.Status(), np.empty(1, np.int64)
-        misses = 0
-        while misses < _PROBES:
-            if not self._comm.Iprobe(MPI.ANY_SOURCE, _SIGNAL, status):
-                misses += 1
-                continue
-            r = status.Get_source()
-            self._comm.Recv([number, _byte_type()], r, _SIGNAL)
-            self._heard[r] = int(number[0])
-        return list(self._heard)
+        It is 0 before the first, and -1 where a rank has ended: the next call raises
+        `RankLostError`.
+        """
+        heard = self._news.listen()
+        for r in self._missing():
+            heard[r] = ENDED
+        return heard
+
+    def _missing(self) -> list[int]:
+        """Return the ranks that have ended and make no further call.
+
+        A rank may have ended before others have completed the last of its calls.
+        """
+        ends = self._news.ended.items()
+        return [r for r, ended in ends if ended.calls <= self._calls]
+
+    def _parts(self, array: Array, n_bytes: Sequence[int]) -> list[Any]:
+        """Return a message of consecutive parts, as mpi4py takes it."""
+        return [array, _layout(tuple(n_bytes)), self._byte]
+
+    def _call(self, name: str, begin: Any, *messages: Any) -> None:
+        """Begin a collective, and wait until it is complete."""
+        if not self._free.acquire(blocking=False):
+            raise in_another_call(self)
+        try:
+            self._wait(begin(*messages), name)
+            self._calls += 1
+        finally:
+            self._free.release()
 
     def _wait(self, request: Any, call: str) -> None:
-        """Wait for a request: at first without sleeping, as most are soon done."""
-        spins, end = 0, time.monotonic() + self.timeout
+        """Wait for a request: at first without sleeping, as most are soon done.
+
+        Bytes move in a test only, so many at a time: while they do, it does not sleep.
+        """
+        idle, end = 0, time.monotonic() + self.timeout
+        before = time.perf_counter()
         while not request.Test():
-            spins += 1
-            if spins < _SPINS:
-                continue
-            if time.monotonic() > end:
-                atexit.register(self._comm.Abort, 1)
-                raise RankLostError(
-                    f"rank {self.rank} of {self.size}: the other ranks have not all "
-                    f"come to this {call} within {self.timeout:g} seconds: one has "
-                    "ended, or makes other calls"
-                )
-            time.sleep(min(1e-3, 1e-6 * spins))
+            idle = 0 if time.perf_counter() - before > _MOVING else idle + 1
+            if idle > _IDLE:
+                self._check(call, end)
+                time.sleep(min(1e-3, 1e-6 * idle))
+            elif idle > _SPINS:
+                _yield()
+            before = time.perf_counter()
+
+    def _check(self, call: str, end: float) -> None:
+        """Raise an error if a rank makes no further call, or it is too late."""
+        self._news.listen()
+        words = (
+            f"the other ranks have not all come to this {call} within "
+            f"{self.timeout:g} seconds: one makes other calls, or has been stopped"
+        )
+        if missing := self._missing():
+            words = f"rank {missing[0]} has ended before this {call}"
+            if error := self._news.ended[missing[0]].error:
+                words += f", by {error}"
+        elif time.monotonic() < end:
+            return
+        atexit.register(self._comm.Abort, 1)
+        raise RankLostError(f"rank {self.rank} of {self.size}: {words}")
+
+
+def of_communicator(comm: Any) -> MPIComm:
+    """Return the ranks of a communicator of mpi4py: the same for all that ask.
+
+    They are an attribute of the communicator (MPI 4.1, section 7.7), which all its
+    handles in the process have and its duplicates do not.
+    """
+    if not is_mpi(comm) or not comm:
+        return MPIComm(comm)  # which raises the error
+    key = _attribute()
+    found = comm.Get_attr(key)
+    if found is None:
+        found = MPIComm(comm)
+        comm.Set_attr(key, found)
+    return cast(MPIComm, found)
+
+
+@lru_cache(1)
+def _attribute() -> int:
+    from mpi4py import MPI
+
+    return MPI.Comm.Create_keyval()
 
 
 def is_mpi(comm: Any) -> bool:
@@ -173,13 +231,10 @@ def is_mpi(comm: Any) -> bool:
     return "Intracomm" in names or ("Comm" in names and not comm)
 
 
-def _byte_type() -> Any:
-    from mpi4py import MPI
+@lru_cache(64)
+def _layout(n_bytes: tuple[int, ...]) -> tuple[list[int], list[int]]:
+    """Return the sizes of consecutive parts and where they begin.
 
-    return MPI.BYTE
-
-
-def _parts(array: Array, n_bytes: Sequence[int]) -> list[Any]:
-    """Return a message of consecutive parts, as mpi4py takes it."""
-    begins = [0, *np.cumsum(n_bytes, dtype=np.int64)[:-1].tolist()]
-    return [array, (list(n_bytes), begins), _byte_type()]
+    The calls of a step are those of the step before.
+    """
+    return list(n_bytes), [0, *accumulate(n_bytes[:-1])]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -14,16 +14,26 @@ from lrcore.distributed._protocol import Comm, RankLostError
 from lrcore.distributed._shards import Shards
 from lrcore.distributed._tree import additions
 
+BUCKET = 1 << 18
+"""Bytes of gradients of one dtype that wait for each other, to travel together."""
+
 _lines: WeakKeyDictionary[Comm, ThreadPoolExecutor] = WeakKeyDictionary()
 """The thread of each group of ranks."""
+
+
+class Gradient(NamedTuple):
+    """A copy of the gradient of array i, in one dimension."""
+
+    i: int
+    g: Array
 
 
 class Ones:
     """The arrays of a step that have come so far.
 
     A thread exchanges them in the order in which they come, which is the same on every
-    rank; those of all optimizers with the same ranks.  Meanwhile no other thread uses
-    the ranks.
+    rank; those of all optimizers with the same ranks.  Small ones wait until they make
+    a bucket.  Meanwhile no other thread uses the ranks.
 
     Attributes
     ----------
@@ -44,7 +54,8 @@ class Ones:
     def clear(self) -> None:
         """Begin a step."""
         self.order: list[int] = []
-        self._coming: dict[int, Future[Array]] = {}
+        self._buckets: dict[np.dtype[Any], list[Gradient]] = {}
+        self._coming: list[Future[dict[int, Array]]] = []
 
     def begin(self, i: int, g: Array | None) -> None:
         """Send the gradient of array i, which the caller may overwrite afterwards.
@@ -52,42 +63,69 @@ class Ones:
         g : in one dimension; None: zeros travel, and the ranks compare later on whether
             all of them have none.
         """
-        ends = [self._shards.of(rank, i) for rank in range(self._comm.size)]
+        ends = [self._shards.of(rank, i)[1] for rank in range(self._comm.size)]
         dtype = self._dtypes[i]
-        n = max(end for _, end in ends)
-        sent = np.zeros(n, dtype) if g is None else g.copy()
-        if self._comm not in _lines:
-            _lines[self._comm] = ThreadPoolExecutor(1, "lrcore-ranks")
+        sent = Gradient(i, np.zeros(max(ends), dtype) if g is None else g.copy())
         self.order.append(i)
-        self._coming[i] = _lines[self._comm].submit(
-            self._exchange, sent, [end - begin for begin, end in ends]
-        )
+        if sent.g.nbytes >= BUCKET:
+            self._send([sent])
+            return
+        bucket = self._buckets.setdefault(dtype, [])
+        bucket.append(sent)
+        if sum(each.g.nbytes for each in bucket) >= BUCKET:
+            self._send(self._buckets.pop(dtype))
 
     def sums(self, present: Sequence[bool]) -> list[Array | None]:
         """Return the own elements of all sums, when they are there."""
-        found = {i: coming.result() for i, coming in self._coming.items()}
+        self._send_all()
+        found: dict[int, Array] = {}
+        for coming in self._coming:
+            found |= coming.result()
         return [found[i] if there else None for i, there in enumerate(present)]
 
     def wait(self) -> None:
         """Return when nothing travels any more; raise the error of what has failed."""
+        self._send_all()
         line = _lines.get(self._comm)
         if line is not None:  # int() comes after all that other optimizers have sent
             line.submit(int).result()
-        for coming in self._coming.values():
+        for coming in self._coming:
             coming.result()
 
-    def _exchange(self, sent: Array, counts: Sequence[int]) -> Array:
-        """Return the own elements of the sum over all ranks.
+    def _send_all(self) -> None:
+        """Send what still waits for others."""
+        for bucket in self._buckets.values():
+            self._send(bucket)
+        self._buckets = {}
+
+    def _send(self, bucket: list[Gradient]) -> None:
+        if self._comm not in _lines:
+            _lines[self._comm] = ThreadPoolExecutor(1, "lrcore-ranks")
+        self._coming.append(_lines[self._comm].submit(self._exchange, bucket))
+
+    def _exchange(self, bucket: Sequence[Gradient]) -> dict[int, Array]:
+        """Return the own elements of the sums over all ranks, of arrays of one dtype.
 
         After a rank was lost, nothing waits for it again.
         """
         if self._lost is not None:
             raise self._lost
         rank, size = self._comm.rank, self._comm.size
-        n = [count * sent.itemsize for count in counts]
-        received = np.empty((size, counts[rank]), sent.dtype)
-        room = received.reshape(-1).view(np.uint8)
+        ranges = [[self._shards.of(r, i) for i, _ in bucket] for r in range(size)]
+        lengths = [[end - begin for begin, end in of_rank] for of_rank in ranges]
         # The ranges of ranks are in their order, or one of them has all.
+        sent = bucket[0].g
+        if len(bucket) > 1:
+            sent = np.concatenate(
+                [
+                    g[begin:end]
+                    for of_rank in ranges
+                    for (_, g), (begin, end) in zip(bucket, of_rank, strict=True)
+                ]
+            )
+        n = [sum(of_rank) * sent.itemsize for of_rank in lengths]
+        received = np.empty((size, sum(lengths[rank])), sent.dtype)
+        room = received.reshape(-1).view(np.uint8)
         try:
             self._comm.exchange(sent.view(np.uint8), n, room, [n[rank]] * size)
         except RankLostError as error:
@@ -97,5 +135,5 @@ class Ones:
         with np.errstate(all="ignore"):
             for i, k in additions(range(size)):
                 received[i] += received[k]
-        own: Array = received[0]
-        return own
+        parts = np.split(received[0], np.cumsum(lengths[rank])[:-1])
+        return {i: part for (i, _), part in zip(bucket, parts, strict=True)}

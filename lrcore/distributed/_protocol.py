@@ -89,3 +89,11 @@ class Comm(Protocol):
 
     def barrier(self) -> None:
         """Return when all ranks have called this."""
+
+
+def in_another_call(comm: Comm) -> RuntimeError:
+    """Return the error of a call that comes while another thread makes one."""
+    return RuntimeError(
+        f"rank {comm.rank} of {comm.size} is in another call, of another thread: let "
+        "one thread use a comm, as all ranks make its calls in the same order"
+    )

@@ -22,7 +22,7 @@ import numpy as np
 
 from lrcore._shared.types import Array
 from lrcore.distributed import _sums
-from lrcore.distributed._protocol import RankLostError
+from lrcore.distributed._protocol import RankLostError, in_another_call
 
 ROOM = 1 << 20
 """Bytes that a rank sends in one round."""
@@ -241,11 +241,7 @@ class SharedMemoryComm:
                 "it compute what the rank needs, such as batches, and step in the rank"
             )
         if not self._free.acquire(blocking=False):
-            raise RuntimeError(
-                f"rank {self.rank} of {self.size} is in another call, of another "
-                "thread: let one thread use a comm, as all ranks make its calls in "
-                "the same order"
-            )
+            raise in_another_call(self)
         n = max(each for r, each in enumerate(sizes[0]) if r != self.rank)
         at, left = 0, 1
         try:

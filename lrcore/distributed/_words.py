@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lrcore._shared.words import shown
-from lrcore.distributed._mpi import MPIComm, is_mpi
+from lrcore.distributed._mpi import is_mpi, of_communicator
 from lrcore.distributed._protocol import Comm
 
 _NEEDED = ("rank", "size", "exchange", "allgather", "sum", "barrier")
@@ -26,7 +26,7 @@ def known(comm: Any) -> Comm:
         It is no `Comm`, and no communicator of mpi4py.
     """
     if is_mpi(comm):
-        comm = MPIComm(comm)
+        comm = of_communicator(comm)
     missing = [name for name in _NEEDED if not hasattr(comm, name)]
     if missing:
         raise TypeError(

@@ -1,0 +1,191 @@
+"""Ranks of MPI that end before the others, and one communicator for many optimizers."""
+
+import subprocess
+from textwrap import dedent
+
+import mpiexec
+import pytest
+
+mpiexec.needed()
+
+BEGIN = """
+    import os, sys, threading, time
+    import numpy as np
+    from mpi4py import MPI
+    import lrcore
+    from lrcore.distributed import MPIComm, RankLostError
+    world = MPI.COMM_WORLD
+"""
+
+
+def ranks(n, code, ends_all=False):
+    """Run code in n ranks, by itself without -m mpi4py; return the finished process.
+
+    No rank waits as long as a timeout, of 300 seconds.
+    """
+    return subprocess.run(
+        mpiexec.command(n, "-c", dedent(BEGIN) + dedent(code), ends_all=ends_all),
+        env=mpiexec.ENVIRONMENT, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+
+
+# --- ranks that end -------------------------------------------------------------------
+
+STEPS = """
+    w = np.zeros(3)
+    opt = lrcore.SGD(w, lr=0.1, comm=world)
+    for step in range(3):
+        if step == 2 and world.rank == 1:
+            {end}
+        opt.step(np.ones(3))
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [
+        ("raise ValueError('odd')", ", by ValueError: odd"),
+        ("raise ValueError(1000 * 'odd')", ", by ValueError: oddodd"),
+        ("raise ValueError('ödd')", ", by ValueError: ödd"),
+        ("raise KeyboardInterrupt", ", by KeyboardInterrupt: "),
+        ("sys.exit(0)", "\n"),
+        ("sys.exit(3)", "\n"),
+        ("break", "\n"),
+    ],
+)
+def test_a_rank_that_ends_is_told_to_the_others(end, words):
+    done = ranks(2, STEPS.format(end=end))
+    assert done.returncode != 0
+    line = "RankLostError: rank 0 of 2: rank 1 has ended before this allgather"
+    assert line + words in done.stderr
+
+
+@pytest.mark.parametrize("ends_all", [False, True])
+def test_the_error_itself_is_told_too(ends_all):
+    done = ranks(3, STEPS.format(end="raise ValueError('odd')"), ends_all)
+    assert done.returncode != 0
+    assert "\nValueError: odd" in done.stderr
+
+
+def test_a_rank_may_end_when_it_has_made_its_calls():
+    """Others may complete the last one later: here rank 1 has no part in it."""
+    code = """
+    comm = MPIComm(world)
+    late = np.zeros(5, np.uint8)
+    n = [[0, 0, 0], [0, 0, 0], [5, 0, 0]]
+    if comm.rank == 2:
+        time.sleep(1)
+        late[:] = 7
+    room = np.zeros(sum(each[comm.rank] for each in n), np.uint8)
+    comm.exchange(
+        late[: sum(n[comm.rank])], n[comm.rank], room, [each[comm.rank] for each in n]
+    )
+    if comm.rank == 0:
+        assert comm._news.ended.keys() == {1}  # or this tests nothing
+    assert (room == 7).all()
+    """
+    done = ranks(3, code)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_all_end_in_peace_at_other_times():
+    code = """
+    comms = [MPIComm(world), MPIComm(world.Split(world.rank % 2))]
+    comms[1].signal(5)
+    time.sleep(0.4 * world.rank)
+    """
+    done = ranks(3, code)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_mpi_may_be_finalized_before_the_end():
+    done = ranks(2, "MPIComm(world).barrier()\nMPI.Finalize()")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_forked_child_tells_no_end():
+    code = """
+    comm = MPIComm(world)
+    child = os.fork()
+    if not child:
+        from lrcore.distributed import _news
+        _news._tell_end(os.getppid())
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    comm.barrier()
+    assert not comm._news.ended
+    """
+    done = ranks(2, code)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_signals_show_who_has_ended():
+    code = """
+    comm = MPIComm(world)
+    comm.signal(4 + comm.rank)
+    comm.barrier()
+    if comm.rank == 1:
+        sys.exit()
+    while comm.signals() != [4, -1]:
+        time.sleep(1e-3)
+    try:
+        comm.barrier()
+    except RankLostError as error:
+        print(error)
+    """
+    done = ranks(2, code)
+    assert done.stdout == "rank 0 of 2: rank 1 has ended before this barrier\n"
+
+
+# --- one duplicate for all ------------------------------------------------------------
+
+
+def test_all_optimizers_of_a_communicator_have_the_same_comm():
+    code = """
+    part = world.Split(0)
+    one, other, third, fourth = (
+        lrcore.SGD(np.ones(3), comm=comm)
+        for comm in (world, MPI.Intracomm(world), part, world.Dup())
+    )
+    assert one.comm is other.comm
+    assert len({one.comm, third.comm, fourth.comm, MPIComm(world)}) == 4
+    assert isinstance(one.comm, MPIComm)
+    part.Free()
+    assert third.step(np.ones(3))
+    """
+    done = ranks(2, code)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_more_optimizers_than_mpich_has_communicators():
+    code = """
+    for _ in range(2_200):
+        opt = lrcore.SGD(np.ones(3), comm=world)
+    print(opt.step(np.ones(3)))
+    """
+    done = ranks(1, code)
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+def test_two_threads_in_calls_of_one_comm():
+    code = """
+    comm = MPIComm(world)
+    first = threading.Thread(target=comm.barrier)
+    if comm.rank == 0:
+        first.start()
+        while not comm._free.locked():  # it waits for the other rank
+            time.sleep(1e-3)
+        try:
+            comm.barrier()
+        except RuntimeError as error:
+            print(error)
+        world.barrier()
+        first.join()
+    else:
+        world.barrier()
+        comm.barrier()
+    """
+    done = ranks(2, code)
+    words = "rank 0 of 2 is in another call, of another thread: let one thread use"
+    assert done.stdout.startswith(words), done.stderr
+    assert done.returncode == 0

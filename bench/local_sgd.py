@@ -5,11 +5,13 @@
 Some ranks train on batches of their own, with AdamW.  "synchronous" steps by the mean
 of their gradients in every step.  The other rows are `LocalSGD` with H steps between
 two meetings: DiLoCo's outer optimizer (Nesterov, rate 0.7, momentum 0.9), also with
-differences in bfloat16 and 8 bits; the plain mean of params; and "alone", one rank
-without the others, which is what all this has to be better than.
+differences in bfloat16 and 8 bits, and with the best of OUTER_RATES; the plain mean of
+params; and "alone", one rank without the others, which is what all this has to be
+better than.
 
 Every row trains at RATES and is shown at its best one: the mean over the seeds of the
 loss on all data after the last step, and in brackets its ratio to the synchronous one.
+A second table has the rates that were best.
 "sent" is the bytes that a rank sends, as a share of what it would send if all gradients
 were averaged in each step by a ring.  The ranks are threads, whose results do not
 depend on time.
@@ -22,7 +24,7 @@ import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from problems import by_name
@@ -30,10 +32,10 @@ from problems import by_name
 import lrcore
 
 NAMES = ("attention", "gated", "digits-deep", "autoencoder")
-RATES = [float(f"{10 ** (k / 2):.3g}") for k in range(-7, -1)]
+RATES = [float(f"{10 ** (k / 2):.3g}") for k in range(-9, -1)]
+OUTER_RATES = (0.1, 0.3, 0.7)
 HS = (1, 10, 100)
 CODECS = ("bf16", "int8")
-MEAN = partial(lrcore.SGD, lr=1.0)
 
 
 class Threads:
@@ -81,21 +83,33 @@ def in_threads(size, function):
         return list(pool.map(run, range(size)))
 
 
-class Row(NamedTuple):
-    """A way to train; every=None: "synchronous" or "alone"."""
+class Way(NamedTuple):
+    """A way to train.
 
-    name: str
-    every: int | None = None
-    more: dict[str, Any] | None = None
+    every : the steps between two meetings; 0: the ranks average all gradients; None:
+        there is one rank alone.
+    outer_rate : of DiLoCo's outer optimizer; None: the mean of params.
+    """
+
+    every: int | None
+    outer_rate: float | None = None
+    codec: str | None = None
 
 
-ROWS = [
-    Row("synchronous"),
-    *(Row(f"DiLoCo, H = {h}", h) for h in HS),
-    *(Row(f"DiLoCo, H = 100, {codec}", 100, {"codec": codec}) for codec in CODECS),
-    *(Row(f"mean of params, H = {h}", h, {"outer": MEAN}) for h in HS[1:]),
-    Row("alone"),
-]
+DILOCO = 0.7
+"""The outer rate of DiLoCo's authors."""
+
+ROWS = {
+    "synchronous": [Way(0)],
+    **{f"DiLoCo, H = {h}": [Way(h, DILOCO)] for h in HS},
+    **{f"outer rate tuned, H = {h}": [Way(h, r) for r in OUTER_RATES] for h in HS},
+    **{f"DiLoCo, H = 100, {codec}": [Way(100, DILOCO, codec)] for codec in CODECS},
+    **{f"mean of params, H = {h}": [Way(h)] for h in HS[1:]},
+    "alone": [Way(None)],
+}
+"""The ways of each row, of which it shows the best."""
+
+WAYS = list(dict.fromkeys(way for ways in ROWS.values() for way in ways))
 
 
 def batches_of(problem, seed, rank):
@@ -117,14 +131,22 @@ def synchronous(problem, seed, lr, steps, size):
     return problem.full_loss(params), 1.0
 
 
-def apart(row, problem, seed, lr, steps, size):
+def outer_of(rate):
+    """Return the outer optimizer."""
+    if rate is None:
+        return partial(lrcore.SGD, lr=1.0)
+    return partial(lrcore.SGD, lr=rate, momentum=0.9, nesterov=True)
+
+
+def apart(way, problem, seed, lr, steps, size):
     """Train by LocalSGD; return the last loss, and what share of bytes was sent."""
 
     def train(comm):
         params = start(problem, seed)
         batches = batches_of(problem, seed, comm.rank)
         inner = lrcore.AdamW(params, lr=lr, num_threads=1)
-        local = lrcore.LocalSGD(inner, row.every, comm=comm, **(row.more or {}))
+        outer = outer_of(way.outer_rate)
+        local = lrcore.LocalSGD(inner, way.every, outer, comm=comm, codec=way.codec)
         for _ in range(steps):
             local.step(problem.loss_and_grad(params, next(batches))[1])
         local.finish()
@@ -138,16 +160,16 @@ def apart(row, problem, seed, lr, steps, size):
 
 def trained(job):
     """Return the last loss of a training, and its share of bytes."""
-    row, name, seed, lr, steps, size = job
+    way, name, seed, lr, steps, size = job
     problem = by_name(name)
     try:
         with np.errstate(all="ignore"):
-            if row.name == "synchronous":
+            if way.every == 0:
                 found = synchronous(problem, seed, lr, steps, size)
-            elif row.name == "alone":
+            elif way.every is None:
                 found = synchronous(problem, seed, lr, steps, 1)[0], 0.0
             else:
-                found = apart(row, problem, seed, lr, steps, size)
+                found = apart(way, problem, seed, lr, steps, size)
     except (ValueError, threading.BrokenBarrierError):  # params are not finite
         return np.inf, np.nan
     return (found[0] if np.isfinite(found[0]) else np.inf), found[1]
@@ -161,37 +183,59 @@ def main():
     given = parser.parse_args()
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # NumPy reads it in the new processes
     begin = time.perf_counter()
-    shape = len(NAMES), len(ROWS), len(RATES), given.seeds
+    shape = len(WAYS), len(NAMES), len(RATES), given.seeds
     jobs = [
-        (ROWS[r], NAMES[i], seed, RATES[k], given.steps, given.ranks)
-        for i, r, k, seed in np.ndindex(*shape)
+        (WAYS[w], NAMES[i], seed, RATES[k], given.steps, given.ranks)
+        for w, i, k, seed in np.ndindex(*shape)
     ]
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
         found = np.array(list(pool.map(trained, jobs, chunksize=8)))
     losses = np.mean(found[:, 0].reshape(shape), axis=3)
-    shares = found[:, 1].reshape(shape)
-    best = losses.argmin(axis=2)
-    firsts = [
-        np.mean([by_name(n).full_loss(start(by_name(n), s))
-                   for s in range(given.seeds)])
-        for n in NAMES
-    ]  # fmt: skip
+    shares = np.nanmean(found[:, 1].reshape(len(WAYS), -1), axis=1)
     print(f"{given.ranks} ranks, {given.steps} steps each, {given.seeds} seeds, "
           f"{time.perf_counter() - begin:.0f} s\n")  # fmt: skip
+    print_losses(losses, shares, given.seeds)
+    print_rates(losses)
+
+
+def best_of(losses, ways, i):
+    """Return the best loss of a row on problem i, its rate, and its way."""
+    loss, k, way = min(
+        (losses[WAYS.index(way), i, k], k, way)
+        for way in ways
+        for k in range(len(RATES))
+    )
+    return loss, RATES[k], way
+
+
+def print_losses(losses, shares, seeds):
+    firsts = [
+        np.mean([by_name(n).full_loss(start(by_name(n), s)) for s in range(seeds)])
+        for n in NAMES
+    ]
     print("|  | " + " | ".join(NAMES) + " | sent |\n|---" + "|---:" * 5 + "|")
     print("| before training | " + " | ".join(f"{x:.3g}" for x in firsts) + " |  |")
-    for r, row in enumerate(ROWS):
+    for row, ways in ROWS.items():
         cells = []
         for i in range(len(NAMES)):
-            loss = losses[i, r, best[i, r]]
-            ratio = loss / losses[i, 0, best[i, 0]]
+            loss = best_of(losses, ways, i)[0]
+            ratio = loss / best_of(losses, ROWS["synchronous"], i)[0]
             cells.append(f"{loss:.3g} ({ratio:.2f})")
-        sent = np.nanmean(shares[:, r])
-        print(f"| {row.name} | " + " | ".join(cells) + f" | {100 * sent:.3g} % |")
-    print("\nbest rates: " + "; ".join(
-        f"{name} {RATES[best[i, 0]]:g}, at H = 100 {RATES[best[i, 3]]:g}"
-        for i, name in enumerate(NAMES)
-    ))  # fmt: skip
+        sent = 100 * shares[WAYS.index(ways[0])]
+        print(f"| {row} | " + " | ".join(cells) + f" | {sent:.3g} % |")
+
+
+def print_rates(losses):
+    print(
+        "\n| best rates (outer) | " + " | ".join(NAMES) + " |\n|---" + "|---:" * 4 + "|"
+    )
+    for row, ways in ROWS.items():
+        cells = []
+        for i in range(len(NAMES)):
+            _, rate, way = best_of(losses, ways, i)
+            outer = f" ({way.outer_rate:g})" if len(ways) > 1 else ""
+            cells.append(f"{rate:g}{outer}")
+        print(f"| {row} | " + " | ".join(cells) + " |")
 
 
 if __name__ == "__main__":

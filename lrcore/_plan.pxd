@@ -156,6 +156,7 @@ cdef extern from "plan.h" nogil:
 
     void lrc_add_squares(lrc_squares *, const lrc_squares *)
     double lrc_norm(const lrc_squares *)
+    int LRC_STRIP
     size_t lrc_own(const lrc_tensor *)
     size_t lrc_plan_tensors(lrc_plan *)
     int lrc_step(lrc_plan *)
@@ -163,5 +164,9 @@ cdef extern from "plan.h" nogil:
     int lrc_clip(lrc_plan *)
     int lrc_gather(lrc_plan *, int)
     int lrc_update_averages(lrc_plan *)
+    int lrc_zero_arrays(lrc_plan *)
     void lrc_copy(lrc_block *, size_t, int)
     void lrc_traffic(const float *, float *const *, int, size_t, int)
+
+cdef extern from "split.h" nogil:
+    size_t lrc_strips(size_t)

@@ -271,6 +271,11 @@ int lrc_update_averages(lrc_plan *plan);
 /* Gather the gradients: acc = g if `first` is set, otherwise acc = acc + g. */
 int lrc_gather(lrc_plan *plan, int first);
 
+/* Zero acc, u, the states, averages and Mechanic's arrays, unless they are NULL: each
+ * element in the thread whose share it is in a step.  A system with several memories
+ * takes a page from that of the thread which first writes to it. */
+int lrc_zero_arrays(lrc_plan *plan);
+
 /* Copy blocks of n > 0 bytes each, in at most num_threads threads (0: lrc_num_threads()).
  * No block overlaps another one or a copy; `to` is aligned to 64 bytes. */
 typedef struct {

@@ -103,8 +103,8 @@ enum { LRC_MERGES_STRIPS = 1, LRC_MERGES_SUMS, LRC_MERGES_UNITS };
 extern const lrc_pass lrc_fold_pass, lrc_numbers_pass, lrc_units_pass, lrc_measure_pass,
     lrc_check_pass, lrc_gauge_pass, lrc_read_pass, lrc_make_pass, lrc_direct_pass,
     lrc_scale_pass, lrc_step_pass, lrc_keep_pass, lrc_report_pass, lrc_zero_pass;
-/* Passes of lrc_clip(), lrc_gather() and lrc_update_averages(). */
-extern const lrc_pass lrc_clip_pass, lrc_gather_pass, lrc_average_pass;
+/* Passes of lrc_clip(), lrc_gather(), lrc_update_averages() and lrc_zero_arrays(). */
+extern const lrc_pass lrc_clip_pass, lrc_gather_pass, lrc_average_pass, lrc_place_pass;
 
 /* --- run.c ------------------------------------------------------------------------ */
 

@@ -23,6 +23,7 @@ static const lrc_pass *const clip[] = {&lrc_numbers_pass, &lrc_units_pass,
                                        &lrc_measure_pass, &lrc_clip_pass, NULL};
 static const lrc_pass *const gather[] = {&lrc_gather_pass, NULL};
 static const lrc_pass *const average[] = {&lrc_average_pass, NULL};
+static const lrc_pass *const place[] = {&lrc_place_pass, NULL};
 
 int lrc_step(lrc_plan *plan)
 {
@@ -54,6 +55,12 @@ int lrc_update_averages(lrc_plan *plan)
 {
     lrc_run run = {0};
     return lrc_run_passes(&run, plan, average);
+}
+
+int lrc_zero_arrays(lrc_plan *plan)
+{
+    lrc_run run = {0};
+    return lrc_run_passes(&run, plan, place);
 }
 
 /* --- the pass --------------------------------------------------------------------- */

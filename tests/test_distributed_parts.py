@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lrcore._shared import quota
 from lrcore.distributed import _threads
 from lrcore.distributed._shards import STRIP, Owned, Shards
 from lrcore.distributed._tree import Kept, additions, blocks
@@ -117,29 +118,55 @@ def test_the_dearest_arrays_are_dealt_out_first():
 # --- threads --------------------------------------------------------------------------
 
 
-class Told:
-    """A rank, with what all ranks tell."""
+def seats(*cpus, host="a", quotas=()):
+    """Return the seats of ranks on one host; quotas: those of each, by group."""
+    quotas = [*quotas, *[{}] * (len(cpus) - len(quotas))]
+    return [[host, own, limits] for own, limits in zip(cpus, quotas, strict=True)]
 
-    def __init__(self, each, rank):
-        self.each, self.rank, self.size = each, rank, len(each)
+
+ALL = [*range(8)]
 
 
 @pytest.mark.parametrize(
-    ("each", "wanted"),
+    ("found", "wanted"),
     [
-        ([["a", [0, 1, 2, 3]]], [4]),
-        ([["a", [0, 1, 2, 3]]] * 2, [2, 2]),
-        ([["a", [0, 1, 2, 3]]] * 3, [1, 1, 1]),
-        ([["a", [0, 1, 2, 3]]] * 8, [1] * 8),
-        ([["a", [0, 1]], ["a", [2, 3]]], [4, 4]),  # each has processors of its own
-        ([["a", [0, 1]], ["b", [0, 1]]], [4, 4]),  # other hosts
-        ([["a", [0, 1]], ["a", [0, 1]], ["a", [2, 3]]], [2, 2, 2]),
+        (seats(ALL), [8]),
+        (seats(ALL, ALL), [4, 4]),
+        (seats(ALL, ALL, ALL), [2, 2, 2]),
+        (seats(*[ALL] * 20), [1] * 20),
+        (seats([0, 1], [2, 3]), [2, 2]),  # each has processors of its own
+        (seats(ALL) + seats(ALL, host="b"), [8, 8]),
+        (seats([0, 1], [0, 1], [2, 3, 4]), [1, 1, 3]),
+        (seats([0, 1, 2], [2, 3, 4]), [2, 2]),  # 2 is in between
+        (seats(ALL, ALL, quotas=[{"1": 2}] * 2), [1, 1]),  # in the same group
+        (seats(ALL, ALL, quotas=[{"1": 2}, {"2": 3}]), [2, 3]),
+        (seats(ALL, ALL, quotas=[{"1": 2, "0": 3}, {"2": 3, "0": 3}]), [1, 1]),
+        (seats(ALL, ALL, quotas=[{"1": 2}]), [2, 4]),
     ],
 )
-def test_ranks_share_the_processors_of_a_host(each, wanted, monkeypatch):
-    monkeypatch.setattr(_threads._words, "of_all", lambda comm, own: comm.each)
-    found = []
-    for rank, (host, _) in enumerate(each):
-        monkeypatch.setattr("platform.node", lambda host=host: host)
-        found.append(_threads.of_rank(Told(each, rank), 4))
-    assert found == wanted
+def test_ranks_share_the_processors_of_a_host(found, wanted):
+    alone = 8
+    assert [_threads.share(r, found, alone, {}) for r in range(len(found))] == wanted
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"), [("3", 3), ("6", 4), ("", 4), ("abc", 4), ("0", 4)]
+)
+def test_slurm_says_how_many_processors_a_task_has(value, wanted):
+    environment = {"SLURM_CPUS_PER_TASK": value}
+    assert _threads.share(0, seats(ALL, ALL), 8, environment) == wanted
+
+
+def test_the_threads_of_a_rank_alone_are_the_most_that_it_has():
+    assert _threads.share(0, seats(ALL, ALL), 3, {}) == 3
+
+
+def test_a_host_is_the_run_of_a_kernel(tmp_path, monkeypatch):
+    monkeypatch.setattr("platform.node", lambda: "name")
+    limit = quota.Limit("7", 2)
+    boot = tmp_path / "boot_id"
+    host, cpus, quotas = _threads.seat(boot, [limit])
+    assert (host, quotas) == ("name", {"7": 2})
+    assert cpus
+    boot.write_text("4f\n")
+    assert _threads.seat(boot, [])[0] == "4f"

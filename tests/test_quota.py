@@ -112,3 +112,13 @@ def test_a_limit_bounds_the_default_and_nothing_else():
         _core.set_num_threads(0)
         _core.limit_threads(0)
     assert _core.num_threads() == before
+
+
+def test_groups_are_told_apart_by_the_number_of_the_kernel(tmp_path):
+    groups(tmp_path, "0::/a/b\n", {"a/cpu.max": "3 1", "a/b/cpu.max": "2 1"})
+    found = quota.limits(tmp_path / "own", tmp_path / "fs")
+    folders = [tmp_path / "fs/a/b", tmp_path / "fs/a"]
+    assert found == [
+        quota.Limit(str(folder.stat().st_ino), n)
+        for folder, n in zip(folders, (2, 3), strict=True)
+    ]

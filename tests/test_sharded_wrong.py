@@ -314,32 +314,6 @@ def test_a_rank_that_ends_in_a_step(tmp_path):
         run_ranks(2, wrong, timeout=20, method="fork")
 
 
-@pytest.mark.parametrize(
-    ("given", "found"),
-    [
-        ({"clip_norm": "zclip"}, "clip_norm: found ZClip"),
-        (
-            {"telemetry": True, "curvature": True},
-            "curvature: found True, which measures",
-        ),
-        (
-            {"clip_tensor_norm": "adagc"},
-            "clip_tensor_norm: found AdaGC, which measures",
-        ),
-    ],
-)
-def test_what_measures_all_gradients_by_itself(given, found):
-    def wrong(comm):
-        p = np.ones(3)
-        with pytest.raises(ValueError, match="by itself") as caught:
-            lrcore.SGD(p, comm=comm, **given).step(np.ones(3))
-        return str(caught.value), p.tolist()
-
-    for words, p in ranks(2, wrong):
-        assert found in words
-        assert p == [1, 1, 1]
-
-
 # --- one rank refuses what others do not see ------------------------------------------
 
 
@@ -372,10 +346,8 @@ def raised_by_rank(n, function):
             "TypeError: params['b']: expected dtype float32 or float64, found int64",
         ),
         (
-            lambda comm, odd: lrcore.AdamW(
-                arrays(0), comm=comm, clip_norm="zclip" if odd else None
-            ),
-            "ValueError: clip_norm: found ZClip",
+            lambda comm, odd: lrcore.AdamW(arrays(0), comm=comm, curvature=odd),
+            "ValueError: curvature: expected False without telemetry",
         ),
         (
             lambda comm, odd: lrcore.Mixed(
@@ -460,15 +432,6 @@ def test_an_array_that_is_refused_one_by_one():
         )
         assert found.startswith(other + words), found
         assert t == 1
-
-
-def test_limits_of_past_norms_one_by_one():
-    def wrong(comm, odd):
-        opt = lrcore.SGD({"a": np.ones(3)}, comm=comm, clip_tensor_norm="adagc")
-        opt.step_one("a", np.ones(3))
-
-    for found in raised_by_rank(2, wrong):
-        assert found.startswith("ValueError: clip_tensor_norm: found AdaGC")
 
 
 def test_two_optimizers_in_another_order():

@@ -28,6 +28,11 @@ cdef class Answers(Numbers):
 
     # --- in the middle of the step ----------------------------------------------------
 
+    cdef int fail(self) except -1:
+        """Raise the error for which the core was told to refuse the step."""
+        error, self.error = self.error, None
+        raise error
+
     cdef int answer(self, lrc_plan *plan, lrc_ask what) except LRC_REFUSED:
         if what == LRC_ASK_GAUGED:
             if plan.skip_nonfinite and self.is_lost():

@@ -48,16 +48,19 @@ cdef class Limits:
         return 0
 
     cdef int measure(self) except -1:
+        cdef int result
         cdef lrc_plan quiet = self.plan[0]
         if self.report == NULL:
             self.report = <lrc_report *>allocate(quiet.n_tensors, sizeof(lrc_report))
         quiet.report, quiet.gauge_sums = self.report, NULL
         quiet.clip_norm, quiet.skip_nonfinite = 0, False
         if is_short(&quiet):
-            lrc_measure(&quiet)
+            result = lrc_measure(&quiet)
         else:
             with nogil:
-                lrc_measure(&quiet)
+                result = lrc_measure(&quiet)
+        if result == LRC_REFUSED:  # the ranks could not merge what they have measured
+            self.numbers.fail()
         return 0
 
     cdef double set_adapted(self) except -1:
@@ -105,8 +108,8 @@ cdef class Limits:
         cdef lrc_squares p
         for i in range(self.plan.n_tensors):
             t = self.plan.tensor + i
-            if self.plan.zero_grads and t.n > 0:
-                memset(t.g, 0, t.n * (4 if t.dtype == LRC_F32 else 8))
+            if self.plan.zero_grads and lrc_own(t) > 0:
+                memset(t.g, 0, lrc_own(t) * (4 if t.dtype == LRC_F32 else 8))
             if self.plan.report != NULL:
                 p = self.plan.report[i].p
                 self.plan.report[i] = self.report[i]

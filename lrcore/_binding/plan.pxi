@@ -283,8 +283,7 @@ cdef class Plan(Resolved):
         plan.skip_nonfinite = checks
         if result == LRC_REFUSED:
             self.reports.restore()
-            error, self.numbers.error = self.numbers.error, None
-            raise error
+            self.numbers.fail()
         if plan.zero_grads:
             self.gradients.zero_sources()
         return result == LRC_TAKEN

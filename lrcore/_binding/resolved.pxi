@@ -20,6 +20,7 @@ cdef class Resolved:
         memory, so that it cannot be resized.
     units : (outer, reduced, inner) of each leaf, for adaptive clipping; or None.
     copies : for each leaf, the arrays that its first step sets to copies of it.
+    fresh : see Placed; place() writes them.
     owned : for each leaf, the first and the end of the elements that are stepped here,
         which the arrays in `states` are for; None: all.
     t : steps taken.
@@ -52,6 +53,7 @@ cdef class Resolved:
     cdef Answers numbers
     cdef Limits limits
     cdef Curvature curvature
+    cdef Placed placed
     cdef readonly Lock lock
     cdef readonly object ranks  # the other ranks, of a ShardedPlan; or None
     cdef object params  # as the user has them; with groups: a list with those of each
@@ -64,7 +66,7 @@ cdef class Resolved:
 
     def __cinit__(
         self, tree, tuple groups, tuple parts, part_of, states, units, list copies=[],
-        Lock lock=None, owned=None,
+        list fresh=[], Lock lock=None, owned=None,
     ):
         cdef Py_ssize_t i
         self.lock = Lock() if lock is None else lock
@@ -107,6 +109,8 @@ cdef class Resolved:
         self.curvature = Curvature()
         self.curvature.plan, self.curvature.numbers = &self.plan, self.numbers
         self.curvature.attach()
+        self.placed = Placed()
+        self.placed.plan, self.placed.fresh = &self.plan, list(fresh)
 
     def __dealloc__(self):
         cdef size_t i
@@ -156,6 +160,12 @@ cdef class Resolved:
         return self.limits.spike
 
     @property
+    def past_norms(self):
+        """What ZClip has counted, count and moments; None without it."""
+        zclip = self.limits.zclip
+        return None if zclip is None else zclip._counted
+
+    @property
     def total(self):
         """Elements in all tensors."""
         cdef size_t i, n = 0
@@ -176,6 +186,11 @@ cdef class Resolved:
     @parallel_from.setter
     def parallel_from(self, size_t n):
         self.plan.parallel_from = n
+
+    def place(self, num_threads=None):
+        """Write the initial values of new arrays, by the threads of a step; num_threads:
+        at most so many, if the plan does not know them yet."""
+        self.placed.write(self.plan.num_threads if num_threads is None else num_threads)
 
     def report_of(self, Py_ssize_t group, leaves):
         """The report of some leaves together (None: of all), see Reports.of, after t,

@@ -53,7 +53,6 @@ cdef class ShardedPlan(Plan):
                 self.begin(None, gathers)
                 if not gathers:
                     self.numbers.set_all()
-                    self.check_limits()
                 self.gradients.take(grads)
                 if self.plan.zero_grads:
                     self.gradients.check_zeroable()
@@ -78,7 +77,6 @@ cdef class ShardedPlan(Plan):
             try:
                 self.begin(None, False)
                 self.numbers.set_all()
-                self.check_limits()
                 self.gradients.take_none()
             except BaseException as raised:
                 error = raised
@@ -145,16 +143,9 @@ cdef class ShardedPlan(Plan):
         try:
             self.begin(None, False)
             self.numbers.set_all()
-            self.check_limits()
         except BaseException as error:
             return error
         return None
-
-    cdef int check_limits(self) except -1:
-        """Refuse limits that follow the norms of past gradients."""
-        if self.limits.asked():
-            refusals.not_sharded("clip_tensor_norm: found AdaGC, which")
-        return 0
 
     cdef list flat_gradients(self):
         """The gradients of this step, in one dimension; None of an absent one."""
@@ -247,6 +238,7 @@ cdef class ShardedPlan(Plan):
         return (
             (<char *>own)[:sizeof(own)] + (<char *>flags)[:sizeof(flags)]
             + (<char *>self.plan.group)[:self.plan.n_groups * sizeof(lrc_group)]
+            + repr(self.past_norms).encode()
         )
 
     cdef int merge_entries(self, const lrc_merged *what) except -1:

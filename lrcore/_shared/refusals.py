@@ -159,14 +159,6 @@ def not_alone(what: str) -> None:
     )
 
 
-def not_sharded(what: str) -> None:
-    """Say which option cannot be used with `comm`.  Always raises."""
-    raise ValueError(
-        f"{what} measures all gradients by itself, and with comm each rank has a part "
-        "of them: use clip_norm, clip_tensor_norm or clip_value with a number"
-    )
-
-
 def projection(tree: Tree, found: Any) -> None:
     """Check what `project` did: it changed the params' arrays, and made no new ones.
 

@@ -13,7 +13,7 @@ import lrcore
 from lrcore import _core
 from lrcore._shared.types import Array
 from lrcore.bench.peers.base import Arrays, Job, Peer
-from lrcore.optimizers.base.memory import state_like
+from lrcore.optimizers.base.memory import empty_like
 
 
 class Lrcore(Peer):
@@ -107,8 +107,10 @@ class Traffic(Peer):
         g = np.full(words, 1e-3, np.float32)  # zeros would be one page of memory
         p = np.ones(words, np.float32)
         states = [
-            state_like(p, k, 0.0) for k, _ in enumerate(like_p(params[0], opt.state[0]))
+            empty_like(p, k) for k, _ in enumerate(like_p(params[0], opt.state[0]))
         ]
+        for state in states:
+            state[...] = 0
         self.bytes = g.nbytes * (1 + 2 * (1 + len(states)))
         self.step = partial(_core.traffic, g, [p, *states], threads)
 

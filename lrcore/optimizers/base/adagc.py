@@ -31,7 +31,8 @@ class AdaGC(Stateful, StatefulSetting):
     The means are states of the arrays, ``norm_mean``: they are saved, loaded and
     matched with the others.  A step that is skipped does not change them.  Norms are
     those after `grad_scale`, `accumulate` and `clip_value`; one that is not finite is
-    neither clipped nor counted.  `agc` and ``step_one`` refuse it.
+    neither clipped nor counted.  `agc` refuses it, and so does ``step_one`` without
+    `comm`.
 
     Parameters
     ----------

@@ -112,5 +112,6 @@ class Grown(Planned):
             "state": state,
         }.items():
             commit.set(self, name, value)
+        new.place(options.check_num_threads(self._options["num_threads"]))
         commit.make()
         return group

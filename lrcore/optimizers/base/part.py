@@ -11,6 +11,7 @@ from lrcore._core import (
     GAUGES,
     MECHANIC,
     MECHANIC_NUMBERS,
+    NORM_MEAN,
     RULES,
     SCALES,
     SCRATCH,
@@ -114,7 +115,8 @@ class Part:
     @property
     def numbers(self) -> tuple[str, ...]:
         """Names of the states that are numbers, not arrays like the parameter."""
-        return SCALES[self.scale].states + self.carries
+        means = (NORM_MEAN,) if self.layout.norm_means else ()
+        return SCALES[self.scale].states + means + self.carries
 
     @property
     def averages(self) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ def make(
     lock: _core.Lock | None = None,
     comm: Any = None,
 ) -> tuple[_core.Plan, State]:
-    """Return the plan and the new arrays.
+    """Return the plan and the new arrays, which its `place` has still to write.
 
     more : names of the arrays that options need, of a parameter's shape.
     kept : existing arrays of the first parameters.
@@ -74,7 +74,7 @@ def make(
         from lrcore.optimizers.base.sharded import Ranks
 
         ranks = Ranks(comm, tree, [part for _, part in parts], part_of, units)
-    arrays, copies = states.make(
+    arrays, copies, fresh = states.make(
         params,
         [(groups[i].hyper, part) for i, part in parts],
         part_of,
@@ -83,7 +83,7 @@ def make(
         None if ranks is None else ranks.pieces,
     )
     state = State.of(arrays, tree)
-    args = (tree, groups, tuple(parts), part_of, state, units, copies, lock)
+    args = (tree, groups, tuple(parts), part_of, state, units, copies, fresh, lock)
     if ranks is None:
         return _core.Plan(*args), state
     plan = _core.ShardedPlan(*args, ranks.owned)

@@ -46,6 +46,8 @@ class Planned(Common):
         share_out(tree, groups, self._plan.lock, commit)
         self._add_options(commit, own_options)
         commit.make()
+        if comm is None:  # otherwise, this rank does not know its threads yet
+            self._plan.place()
 
     def _constructing(self, given: Hyper) -> AbstractContextManager[None]:
         """Return the block in which all of a constructor is done.

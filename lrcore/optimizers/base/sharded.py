@@ -25,7 +25,7 @@ from zlib import crc32
 import numpy as np
 
 from lrcore import _core
-from lrcore._shared import omp, refusals
+from lrcore._shared import omp
 from lrcore._shared.arrays import bare
 from lrcore._shared.trees import Tree
 from lrcore._shared.types import Array
@@ -39,7 +39,6 @@ from lrcore.distributed._traffic import Traffic
 from lrcore.optimizers.base import alike
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.part import Part
-from lrcore.optimizers.base.spikes import ZClip
 
 Units = Sequence[tuple[int, int, int] | None]
 
@@ -135,6 +134,7 @@ class Ranks:
                 **alike.settings(there),
                 "t": str(there.t),
                 "factor of gradients by opt.scaled": repr(there._plan.more_scale),
+                "norms counted by clip_norm": repr(there._plan.past_norms),
             }
 
         self.told = told
@@ -148,6 +148,7 @@ class Ranks:
         self.calls, self.number = sum(counts), numbers[0]
         self.clear()
         self._share_threads(opt)
+        opt._plan.place()
 
     def _share_threads(self, opt: Any) -> None:
         """Give the plan the threads of this rank."""
@@ -166,13 +167,7 @@ class Ranks:
         ------
         ValueError
             The micro-batches of a step change, which the other ranks would not know.
-            Or an option measures all of a gradient, of which each rank has a part.
         """
-        if isinstance(values["clip_norm"], ZClip):
-            found = shown(values["clip_norm"])
-            refusals.not_sharded(f"clip_norm: found {found}, which")
-        if values["curvature"]:
-            refusals.not_sharded("curvature: found True, which")
         was = getattr(self, "_accumulate", values["accumulate"])
         if values["accumulate"] != was:
             raise ValueError(

@@ -51,7 +51,7 @@ class ZClip(Stateful, StatefulSetting):
     whose square is not, is no spike, and is not counted: `skip_nonfinite` is about it.
     A step that another option skips counts nothing.  It is saved and restored with the
     optimizer, in the middle of the warm-up, too; each optimizer needs its own.
-    ``step_one`` refuses it.
+    ``step_one`` refuses it without `comm`.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from lrcore import _core
 from lrcore._shared.types import Array
 from lrcore.optimizers.base import mechanic
 from lrcore.optimizers.base.keywords import Hyper
-from lrcore.optimizers.base.memory import Wanted, states_like
+from lrcore.optimizers.base.memory import Fresh, Wanted, states_like
 from lrcore.optimizers.base.part import Part
 
 
@@ -22,10 +22,11 @@ def make(
     more: Sequence[str],
     kept: Sequence[Mapping[str, Array]] = (),
     pieces: Sequence[Array] | None = None,
-) -> tuple[list[dict[str, Array]], list[list[Array]]]:
+) -> tuple[list[dict[str, Array]], list[list[Array]], Fresh]:
     """Return each parameter's arrays by name, and those that start as copies of it.
 
-    The second list is empty if there are none.
+    The second list is empty if there are none.  The third has the large arrays, whose
+    initial values are still to be written.
 
     parts : each with the hyper-parameters of its group.
     part_of : for each parameter, the index of its part.
@@ -40,7 +41,7 @@ def make(
         for (h, part), names in zip(parts, copied, strict=True)
     ]
     scales = [_core.SCALES[part.scale].states for _, part in parts]
-    states = [dict(own) for own in kept]
+    states, fresh = [dict(own) for own in kept], Fresh([])
     like = params if pieces is None else pieces
     new = list(zip(params, like, part_of, strict=True))[len(kept) :]
     for p, piece, k in new:
@@ -48,7 +49,7 @@ def make(
         own = part.kind._own_state(p, h)
         if piece.size < p.size:  # another process has it
             own = {name: array.reshape(-1)[:0] for name, array in own.items()}
-        own |= states_like(piece, alike[k])
+        own |= states_like(piece, alike[k], fresh)
         for name in scales[k]:
             own[name] = np.zeros(()).view()
         if part.layout.norm_means:
@@ -56,12 +57,12 @@ def make(
         own |= _numbers(h, part) if part.carries_per_array else shared[k]
         states.append(own)
     if not any(copied):
-        return states, []
+        return states, [], fresh
     copies = [
         [array for name, array in state.items() if name in copied[k]]
         for state, k in zip(states, part_of, strict=True)
     ]
-    return states, copies
+    return states, copies, fresh
 
 
 def saved(state: Mapping[str, Array]) -> list[str]:

@@ -196,37 +196,57 @@ def lr_find(
             f"the gradients, found {shown(loss_and_grad)}"
         )
     objective = Objective(score, sweep._told.stride, -sweep._sign)
-    source, told = Batches(batches), _takes_loss(opt.step)
+    source = Batches(batches)
     with sweep, source:
         source.begin()
-        sign, accumulate, later, lowest = sweep._sign, opt.accumulate, False, 0
-        for lr in sweep:
-            if sweep._lowest != lowest:
-                lowest = sweep._lowest
-                source.drop(accumulate * lowest)
-            first, added = accumulate * sweep.at, 0.0
+        _train(opt, sweep, source, loss_and_grad, objective)
+    return sweep.result
+
+
+def _train(
+    opt: Optimizer,
+    sweep: LRSweep,
+    source: Batches,
+    loss_and_grad: Callable[[Any], tuple[Any, Any]],
+    objective: Objective,
+) -> None:
+    """Take the steps of a range test, until it ends or there are no more batches."""
+    kept, bar = sweep._block(), sweep._bar
+    step, told, accumulate = opt.step, _takes_loss(opt.step), opt.accumulate
+    sign, scored, later = sweep._sign, objective.score is not None, False
+    for turn in sweep._turns():
+        source.drop(accumulate * turn.lowest)
+        rate = None
+        for at, lr in enumerate(turn.rates, turn.first):
+            if lr != rate:
+                kept.set_rate(lr)
+                rate = lr
+            first, added = accumulate * at, 0.0
             for number in range(first, first + accumulate):
                 try:
                     batch = source.at(number)
                 except StopIteration:
-                    sweep._cut = (
+                    sweep._search.cut = (
                         "the batches ended: hand in a list, or a function that returns "
                         "an iterator"
                     )
-                    return sweep.result
+                    return
                 loss, grads = _called(loss_and_grad, batch, later)
                 later = True
                 added += loss
-                if score is not None and number == first:
-                    objective.ask(sweep.at, sweep._sweeps)
+                if scored and number == first:
+                    objective.ask(at, turn.sweeps)
                 if not isfinite(loss):
                     added = loss
                     break
                 if lr:  # at 0 only the loss is asked for
-                    opt.step(grads, sign * loss) if told else opt.step(grads)
+                    step(grads, sign * loss) if told else step(grads)
             loss = added / accumulate
-            sweep._record(loss if score is None else objective.instead(loss))
-    return sweep.result
+            turn.take(sign * (objective.instead(loss) if scored else loss))
+            if bar is not None:
+                bar.step()
+            if turn.ended():
+                break
 
 
 class Objective:
@@ -243,7 +263,7 @@ class Objective:
                 "score: expected a function without arguments that returns a number, "
                 f"found {shown(score)}"
             )
-        self._score, self._every, self._sign = score, every, sign
+        self.score, self._every, self._sign = score, every, sign
         self._value = self._known = nan
         self._lost = 0  # scores in a row that are not finite
 
@@ -256,8 +276,8 @@ class Objective:
         every = min(self._every, _SCORED) if sweeps else self._every
         if step % every and isfinite(self._known):
             self._value = self._known
-        elif self._score is not None:
-            self._value = self._sign * scalar(self._score(), "score")
+        elif self.score is not None:
+            self._value = self._sign * scalar(self.score(), "score")
             self._lost = 0 if isfinite(self._value) else self._lost + 1
             if not 0 < self._lost < NONFINITE:
                 self._known = self._value

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from math import isfinite
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 import numpy as np
 
 from lrcore._core import Ended
 from lrcore._shared.domains import real
-from lrcore.finder._curve import Curve
+from lrcore.finder._bar import Bar
 from lrcore.finder._horizon import Schedule
-from lrcore.finder._kept import Kept, Progress, Rng
-from lrcore.finder._race import Leg, Race
-from lrcore.finder._racer import Racer
-from lrcore.finder._range import LOWER, LOWEST
+from lrcore.finder._kept import Kept, Rng
 from lrcore.finder._ratios import ratios
 from lrcore.finder._result import RangeTest
-from lrcore.finder._rules import readable
+from lrcore.finder._search import Search, Turn
 from lrcore.finder._settings import checked
-from lrcore.finder._trained import Trained
-from lrcore.finder._verdict import conclude
 from lrcore.optimizers.base.optimizer import Optimizer
 
 
@@ -100,33 +94,24 @@ class LRSweep(Ended):
         progress: bool = False,
     ) -> None:
         ratios(opt)  # for its errors
-        told = self._told = checked(
+        self._told = checked(
             "LRSweep", start, end, num, spacing, smoothing, stop, trial_steps, schedule,
             total, score_every, rng, also, progress,
         )  # fmt: skip
-        self._opt = opt
+        self._search = Search(opt, self._told)
         self._sign = -1.0 if opt.param_groups[0]["maximize"] else 1.0
-        self._swept = Curve(told.lrs, told.smoothing, told.stop)
-        self._spent = 0  # steps of sweeps that began too high
-        self._race = self._new_race()
-        self._take: Callable[[float], None] = self._swept.add
-        self._racer: Racer | None = None  # the one whose params these are
-        self._progress: dict[Racer, Progress] = {}
-        self._trained: Trained | None = None
-        self._kept: Kept | None = None
-        self._bar: Any = None
+        self._bar: Bar | None = None
         self._errors = np.geterr()
-        self._begun = self._waiting = False
-        self._cut = "the loop has not come to its end"
-        self._sweeps = True  # whether the sweep goes on
-        self._lowest = 0  # the lowest number of a batch that is still wanted
+        self._begun = False
+        self._turn: Turn | None = None
+        self._waiting = False  # for a loss
         self.at = 0
         self.begins = False
 
     @property
     def result(self) -> RangeTest:
         """The result that follows from the losses so far."""
-        return conclude(self._swept, self._race, self._cut, self._trained, self._spent)
+        return self._search.result
 
     def record(self, loss: float) -> None:
         """Take the loss of a batch at the rate handed out, measured before the step.
@@ -143,37 +128,32 @@ class LRSweep(Ended):
         if not self._waiting:
             self._block()
             raise RuntimeError("record: expected one loss for each rate handed out")
-        self._record(scalar(loss))
-
-    def _record(self, loss: float) -> None:
-        self._take(self._sign * loss)
+        value, turn = self._sign * scalar(loss), self._turn
+        assert turn is not None
+        turn.take(value)
         self._waiting = False
         if self._bar is not None:
-            self._bar.update()
+            self._bar.step()
 
     # --- the block --------------------------------------------------------------------
 
     def _check(self) -> None:
-        if self._begun or self._kept:
+        if self._begun or self._search.kept:
             raise RuntimeError("LRSweep: expected one block a sweep; make another")
 
     def _begin(self) -> None:
         if self._told.progress:
-            from tqdm.auto import tqdm  # here, as its import takes long
-
-            n = len(self._swept.lrs)
-            self._bar = tqdm(desc="range test", total=n, unit=" steps", leave=False)
+            self._bar = Bar(len(self._told.lrs), self._told.steps)
         self._errors = np.geterr()
         np.seterr(all="ignore")  # a sweep ends in an overflow
-        self._kept = Kept(self._opt, self._told.rngs, self._told.also)
+        self._search.begin()
 
     def _end(self) -> None:
         interrupt = None
         try:
-            while self._kept:  # again after a Ctrl-C, until everything is put back
+            while self._search.kept:  # again after a Ctrl-C, until all is put back
                 try:
-                    self._kept.put_back()
-                    self._kept = None
+                    self._search.put_back()
                 except KeyboardInterrupt as later:
                     interrupt = later
         finally:
@@ -181,18 +161,17 @@ class LRSweep(Ended):
             if self._bar is not None:
                 self._bar.close()
             self._waiting = False
-        if self._trained is not None:
-            self._trained.seal()
+        self._search.seal()
         if interrupt is not None:
             raise interrupt
 
     def _block(self) -> Kept:
-        if self._kept is None:
+        if self._search.kept is None:
             raise RuntimeError(
                 "LRSweep: expected its loop in `with LRSweep(...) as sweep:`, at whose "
                 "end all is put back"
             )
-        return self._kept
+        return self._search.kept
 
     # --- the loop ---------------------------------------------------------------------
 
@@ -203,118 +182,34 @@ class LRSweep(Ended):
         self._begun = True
         return self._hand_out()
 
+    def _turns(self) -> Iterator[Turn]:
+        """Hand out turns, and show them."""
+        for turn in self._search.turns():
+            if self._bar is not None:
+                self._bar.turn(turn.name, len(turn.rates))
+            yield turn
+
     def _hand_out(self) -> Iterator[float]:
-        self._block().begin()
-        yield from self._sweep()
-        while self._told.may_lower and self._begin_lower():
-            yield from self._sweep()
-        self._sweeps = False
-        for leg in self._race.legs(self._swept, self._told.stop):
-            yield from self._run(leg)
-        self._keep_winner()
-        self._cut = ""
-
-    def _new_race(self) -> Race:
-        lrs, told = self._swept.lrs, self._told
-        return Race(
-            float(lrs[0]), None if told.may_raise else float(lrs[-1]), told.steps,
-            told.longest, told.stride, bool(told.shares),
-        )  # fmt: skip
-
-    def _sweep(self) -> Iterator[float]:
-        """Hand out the rates of the sweep, until it ends."""
-        self._show("range test", len(self._swept.lrs))
-        self._take, self.at = self._swept.add, -2
-        yield from self._steps(self._swept.lrs.tolist(), 0, lambda: self._swept.ended)
-
-    def _begin_lower(self) -> bool:
-        """Prepare a sweep at lower rates, if this one diverged before it told anything.
-
-        The next one ends at the rate where this one did.
-        """
-        swept, told = self._swept, self._told
-        low = float(swept.lrs[0]) * LOWER
-        finite = any(map(isfinite, swept.losses))
-        if not swept.ended or not finite or low < LOWEST or readable(swept):
-            return False
-        self._spent += len(swept.losses)
-        lrs = np.geomspace(low, swept.lrs[len(swept.losses) - 1], len(swept.lrs))
-        self._swept = Curve(lrs, told.smoothing, told.stop)
-        self._race = self._new_race()
-        self._block().put_back()
-        self._block().begin()
-        return True
-
-    def _run(self, leg: Leg) -> Iterator[float]:
-        """Hand out the rates of a leg, until it ends or the racer fails."""
-        racer, first = leg.racer, len(leg.racer.losses)
-        lr = self._race.rate_of(racer)
-        self._show(f"trial of {lr:.2g}" if lr else "first loss", leg.end - first)
-        self._turn_to(racer)
-        self._lowest, self._take = leg.lowest, racer.losses.append
-        rates = [lr * share for share in self._told.shares[first : leg.end]]
-        rates = rates or [lr] * (leg.end - first)
-        yield from self._steps(rates, first, racer.fails)
-
-    def _steps(
-        self, lrs: list[float], first: int, ended: Callable[[], Any]
-    ) -> Iterator[float]:
-        """Hand out these rates, for batches from number `first` on, until `ended`."""
-        self.begins = self.at + 1 != first
-        now = None
-        for self.at, lr in enumerate(lrs, first):
-            if lr != now:
-                self._block().set_rate(lr)
-                now = lr
-            self._waiting = True
-            yield lr
-            if self._waiting or self._kept is None:
-                self._block()
-                raise RuntimeError(
-                    f"record: expected a loss at the rate {lr:g}, found none; call "
-                    "sweep.record(loss) in the loop"
-                )
-            self.begins = False
-            if ended():
-                return
-
-    def _turn_to(self, racer: Racer) -> None:
-        """Keep what the present racer has learnt, and go on with another one."""
-        if racer is self._racer:
-            return
-        kept, now = self._block(), self._keep()
-        for other in [other for other in self._progress if other.out]:
-            del self._progress[other]
-        if racer in self._progress:
-            kept.put(self._progress.pop(racer), now)
-        else:
-            kept.put_back(now)
-            kept.begin()
-        self._racer = racer
-
-    def _keep(self) -> Progress | None:
-        """Keep what the present racer has learnt, if it is still in."""
-        if self._racer is None or self._racer.out:
-            return None
-        now = self._progress[self._racer] = self._block().take()
-        return now
-
-    def _keep_winner(self) -> None:
-        """Keep what the winner has learnt, for `RangeTest.adopt`."""
-        winner = self._race.winner
-        if winner is self._racer:
-            self._keep()
-        if winner in self._progress and not self._told.shares:
-            self._trained = Trained(
-                self._block(), self._progress[winner], len(winner.losses),
-                self._race.rate_of(winner),
-            )  # fmt: skip
-        self._progress.clear()
-
-    def _show(self, name: str, steps: int) -> None:
-        if self._bar is not None:
-            self._bar.set_description(name, refresh=False)
-            self._bar.reset(steps)
+        for turn in self._turns():
+            self._turn = turn
+            self.begins = turn.sweeps or self.at + 1 != turn.first
+            now = None
+            for self.at, lr in enumerate(turn.rates, turn.first):
+                kept = self._block()
+                if lr != now:
+                    kept.set_rate(lr)
+                    now = lr
+                self._waiting = True
+                yield lr
+                if self._waiting or self._search.kept is None:
+                    self._block()
+                    raise RuntimeError(
+                        f"record: expected a loss at the rate {lr:g}, found none; call "
+                        "sweep.record(loss) in the loop"
+                    )
+                self.begins = False
+                if turn.ended():
+                    break
 
 
 def scalar(value: Any, name: str = "loss") -> float:

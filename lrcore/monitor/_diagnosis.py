@@ -51,6 +51,8 @@ class Watched(NamedTuple):
 def since(history: History, step: int) -> History:
     """Return the part of a history that begins with this step, or just after it."""
     k = int(history.step.searchsorted(step))
+    if not k:
+        return history
     return History(*(values[k:] for values in history))
 
 

@@ -11,7 +11,7 @@ from lrcore.monitor._figures import figure, last_step
 from lrcore.monitor._finding import Finding
 from lrcore.monitor._history import History
 from lrcore.monitor._known import Kind
-from lrcore.monitor._summary import PARTS, Summary, median
+from lrcore.monitor._summary import PARTS, Summary, mean, median
 
 # A loss is about 0 by itself if its levels are, in the mean, less than half of its
 # noise away from 0, and at least 30 % of the losses are on each side.
@@ -45,7 +45,7 @@ def about_zero(run: Summary) -> bool:
     early = median(wiggle[:AT_FIRST]) if len(wiggle) else 0.0
     # Noise that grows until it hides a loss does not make it one about 0.
     noise, away = min(run.noise, GROWN * early), abs(run.levels)
-    if not (away.mean() < AWAY * noise and away[0] < early):
+    if not (mean(away) < AWAY * noise and away[0] < early):
         return False
     above = float((run.history.loss > 0).mean())
     return EITHER < above < 1 - EITHER

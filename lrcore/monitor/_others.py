@@ -10,7 +10,7 @@ import numpy as np
 from lrcore.monitor._figures import figure, last_step
 from lrcore.monitor._finding import Finding
 from lrcore.monitor._history import History
-from lrcore.monitor._summary import PARTS, Summary, median
+from lrcore.monitor._summary import PARTS, Summary, mean, median
 from lrcore.monitor._validated import OVERFITS, SINCE
 from lrcore.monitor._windows import Windows
 
@@ -22,7 +22,7 @@ EXPLODES, VANISHES = 100.0, 1e-5  # gradient norm over the norm at first
 def oscillating(run: Summary) -> Iterator[Finding]:
     """Find a loss that goes up and down from step to step."""
     half = run.history.turns[len(run.history.step) // 2 :]
-    turns = float(half.mean())
+    turns = mean(half)
     if turns > TURNS and run.noise > 0.01 * min(run.scale, abs(run.level)):
         yield Finding(
             "oscillating", "warning", run.step, run.since(PARTS // 2),
@@ -93,12 +93,12 @@ def plateau(run: Summary) -> Iterator[Finding]:
     if (rates[-1] < 0.1 * rates).any():
         return  # the schedule has ended the descent
     half = run.levels[PARTS // 2 :]
-    descent = run.first - float(run.levels.min())
+    descent = run.first - run.least
     slack = 0.005 * descent
     if not isnan(run.drop):  # it may go on towards 0
         slack = min(slack, 0.1 * abs(run.level))
     slack += 3 * run.error
-    if run.fell and float(half[:3].mean() - half[-3:].mean()) < slack:
+    if run.fell and mean(half[:3]) - mean(half[-3:]) < slack:
         since = run.since(PARTS // 2)
         yield Finding(
             "plateau", "info", run.step, since,

@@ -43,6 +43,8 @@ ANYWHERE, FEW, BARELY = 1.0, 0.3, 0.05
 
 def nonfinite(history: History) -> Iterator[Finding]:
     """Find losses and gradients that are infinite or NaN."""
+    if not (history.nonfinite.any() or history.nonfinite_grads.any()):
+        return
     bad = np.flatnonzero(history.nonfinite)
     later = history.steps[::-1].cumsum()  # `tail` has LASTS steps or more
     tail = slice(max(len(later) - 1 - int(later.searchsorted(LASTS)), 0), None)
@@ -79,11 +81,12 @@ def nonfinite(history: History) -> Iterator[Finding]:
 def exploding(history: History, first: float) -> Iterator[Finding]:
     """Find a loss that grows so fast that its medians over the run come too late."""
     recent = history.loss[-SURGE:]
-    if len(recent) < SURGE or not np.isfinite(recent).all():
+    rises = len(recent) == SURGE and (recent[1:] > recent[:-1]).all()
+    if not rises or not np.isfinite(recent).all():
         return
     k = int(np.nanargmin(history.loss))
     large = scale(first, float(history.loss[k]), 0.0)
-    if (recent - first > EXPLODED * large).all() and (np.diff(recent) > 0).all():
+    if (recent - first > EXPLODED * large).all():
         since = int(history.step[k])
         yield Finding(
             "diverging", "error", last_step(history), since,

@@ -45,7 +45,7 @@ def numbers(run: Summary) -> dict[str, float]:
     """
     noise = NOISES * run.noise or _TINY * abs(run.first) or 1.0
     fallen = max(run.descent, noise)
-    lost = run.level - float(run.levels.min())
+    lost = run.level - run.least
     return {
         "gain": min(max(run.descent / noise, -1.0), 1.0),
         "leap": _log((run.top - run.first) / fallen, -1, 4),

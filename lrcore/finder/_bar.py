@@ -1,0 +1,43 @@
+"""The bar that shows how far a range test is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Before the race it is not known how many steps it takes: with its default settings,
+# three times those of the winner's trial in the median (bench/finder.py).
+_TRIALS = 3
+
+
+class Bar:
+    """One bar for the whole test, which names what the steps belong to.
+
+    Its end is estimated, and moves when the test takes other ways.
+
+    rates, steps : of the sweep, and of the winner's trial.
+    """
+
+    def __init__(self, rates: int, steps: int) -> None:
+        from tqdm.auto import tqdm  # here, as its import takes long
+
+        self._left = 0  # steps of the present turn
+        self._tqdm: Any = tqdm(
+            desc="range test", total=rates + _TRIALS * steps, unit=" steps", leave=False
+        )
+
+    def turn(self, name: str, steps: int) -> None:
+        """Begin a turn of so many steps."""
+        bar = self._tqdm
+        bar.total -= self._left if name == "range test" else 0
+        self._left = steps
+        bar.total = max(bar.total, bar.n + steps)
+        bar.set_description(name, refresh=False)
+
+    def step(self) -> None:
+        """Count a step."""
+        self._left -= 1
+        self._tqdm.update()
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._tqdm.close()

@@ -20,7 +20,7 @@ WEIGHT = {
 """The weight of a run, by its group: there are fewest of those with most."""
 NEAR_HIGH = 2
 """That of a run near the optimum, for rates that are too high."""
-MARGIN = {"HIGH": 1.3, "LOW": 1.0, "HIGH_BY_LOSS": 0.5, "LOW_BY_LOSS": 1.0}
+MARGIN = {"HIGH": 1.5, "LOW": 1.5, "HIGH_BY_LOSS": 0.5, "LOW_BY_LOSS": 1.0}
 """How far the odds are lowered, so that fewer good runs are called bad."""
 RIDGE = 1e-3
 

@@ -20,7 +20,7 @@ WEIGHT = {
 """The weight of a run, by its group: groups with few runs have large ones."""
 NEAR_HIGH = 2
 """The weight of a run near the optimum where scores of rates too high are fitted."""
-MARGIN = {"HIGH": 1.3, "LOW": 1.0, "HIGH_BY_LOSS": 0.5, "LOW_BY_LOSS": 1.0}
+MARGIN = {"HIGH": 1.5, "LOW": 1.5, "HIGH_BY_LOSS": 0.5, "LOW_BY_LOSS": 1.0}
 """What is taken off the constant of each score: fewer good runs are called bad."""
 RIDGE = 1e-3
 """The penalty on squared weights of a score, in units of the mean weight of a run."""

@@ -5,7 +5,7 @@
 Every run of runs.py is replayed to a monitor, once with the optimizer's reports and
 once with losses and rates only.  "At the end" counts the findings of `Monitor.diagnose`
 after the last step; "on the way" those of `Monitor.findings`, which a user sees during
-a run.
+a run.  Where a problem has a schedule, the monitor is told it, and how long the run is.
 
 precision    of the runs that are called too high (too low), the share whose label
              is too high or fairly high (too low or fairly low)
@@ -35,8 +35,12 @@ MEANT = [group for group in GROUPS if group != "without a meaning"]
 
 def play(run, reports):
     """Return the monitor of a run after its last step."""
-    loss = by_name(run.problem).loss
-    monitor = lrcore.Monitor(kind=None if loss == "loss" else loss)
+    problem, known = by_name(run.problem), {}
+    if problem.schedule:
+        known["schedule"] = lambda t: problem.schedule(t / problem.steps)
+        known["total"] = problem.steps
+    kind = None if problem.loss == "loss" else problem.loss
+    monitor = lrcore.Monitor(kind=kind, **known)
     records = (run.records[name].tolist() for name in ("loss", "validation", *REPORTED))
     for t, (loss, other, lr, *told) in enumerate(zip(*records, strict=True), 1):
         validation = None if isnan(other) else other

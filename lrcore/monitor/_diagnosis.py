@@ -69,8 +69,10 @@ def diagnose(watched: Watched) -> list[Finding]:
         findings += _rates.exploding(history, first)
     if run is not None:
         if meant and not _told(findings):
-            ahead = known.ahead(run.step)
-            findings += [*_rates.rate(run, ahead, known.unseen)]
+            verdict = [*_rates.rate(run, known.ahead(run.step), known.unseen)]
+            if windows.risen:  # which says more exactly what happened, and since when
+                verdict = [f for f in verdict if f.kind != "no descent"]
+            findings += verdict
         if meant and not _told(findings):
             findings += _rates.risen(windows, history)
         if meant and not _told(findings):  # it would explain these
@@ -89,6 +91,16 @@ def diagnose(watched: Watched) -> list[Finding]:
         findings.append(_others.shifted(windows, history))
     order = ("error", "warning", "info")
     return sorted(findings, key=lambda finding: order.index(finding.severity))
+
+
+@np.errstate(all="ignore")
+def beyond_doubt(watched: Watched) -> bool:
+    """Whether a rate that is too high is so clearly, so that it is told at once."""
+    history, first, windows, _ = watched
+    if windows.risen or any(_rates.exploding(history, first)):
+        return True
+    run = watched.summary()
+    return run is not None and _rates.tenfold(run)
 
 
 def _told(findings: list[Finding]) -> bool:

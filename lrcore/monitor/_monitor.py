@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf, isfinite, isnan, nan
 from typing import Any, Literal, Self
 
@@ -11,7 +12,7 @@ from lrcore._shared.domains import real, whole
 from lrcore._shared.foreign import no_optimizer
 from lrcore._shared.words import shown
 from lrcore.monitor._blocks import CHUNK, MEASURED, Step
-from lrcore.monitor._diagnosis import well
+from lrcore.monitor._diagnosis import beyond_doubt, well
 from lrcore.monitor._figures import figure
 from lrcore.monitor._finding import Finding
 from lrcore.monitor._history import Recorder
@@ -27,12 +28,13 @@ from lrcore.optimizers.base.report import Report
 
 # A diagnosis takes about 100 us, so it is made at 64 steps, 128, 256 and so on.
 _FIRST_LOOK, _FURTHER = 64, 2
-# Report a finding once it has held for 2/3 of the run: step >= 3 x first seen.
-_HELD = 3
+# Report a verdict on the rate once it has held for half of the run, another finding for
+# 2/3: step >= 2 or 3 x first seen.  While a verdict waits for that, look sooner.
+_HELD_RATE, _HELD, _SOONER = 2, 3, 1.5
 # After an alarm, wait clamp(step / 8, 8, 32) steps before the next diagnosis.
 _QUIET = (8, 32)
-# Report these kinds as soon as they are seen.
-_AT_ONCE = ("non-finite loss", "diverging", "rising", "data shift", "overfitting")
+# Report these kinds as soon as they are seen, and rates too high `beyond_doubt`.
+_AT_ONCE = ("non-finite loss", "rising", "data shift", "overfitting")
 # A first loss is that of a run in progress if the optimizer has taken more steps.
 _UNSEEN = 20
 # The most findings that are kept; the oldest are dropped.
@@ -80,17 +82,27 @@ class Monitor(Results, Logs):
         below 0.
     total : int or None
         The number of steps that the run will have: a rate is too low only if it will
-        still be so at the end.  Default None: the run is judged as if it ended now.
+        still be so at the end.  Default None: the length of the schedule; without one,
+        the run is judged as if it ended now.
+    schedule : callable or None
+        The schedule of the run, as ``Cosine(0.1, total=1000)``, for a monitor without
+        an optimizer, or one whose ``lr`` is set in each step: so that no rate is called
+        too low that is to rise.  Only its shape counts.  It needs `total`, if it is
+        another function of the step.  Default None: the optimizer's own, if its lr is a
+        `Schedule`.
 
     Attributes
     ----------
     findings : list of Finding
         The last 100 findings, the oldest first.  A kind is listed once for as long as
-        it lasts, and only after it has held for 2/3 of the run, so that a single bad
-        step does not count; "diverging" and "non-finite loss" are listed at once.
-        The run is diagnosed after 64, 128, 256, ... steps; when a loss is not finite or
-        exceeds a thousand times the first; when the median of 32 losses has risen far
-        above the least such, twice in a row; and when a validation loss has risen.
+        it lasts, and only after it has held for 2/3 of the run, a verdict on the rate
+        for half of it, so that a single bad step does not count.  Listed at once are
+        "non-finite loss", "rising", "data shift", "overfitting", and "diverging" where
+        the loss is above ten times the first, or rises on.
+        The run is diagnosed after 64, 128, 256, ... steps, and sooner while a verdict
+        waits; when a loss is not finite or exceeds a thousand times the first; when the
+        median of 32 losses has risen far above the least such, twice in a row; and when
+        a validation loss has risen.
 
     Notes
     -----
@@ -163,6 +175,7 @@ class Monitor(Results, Logs):
         kind: Kind | None = None,
         floor: float | None = None,
         total: int | None = None,
+        schedule: Callable[[int], float] | None = None,
     ) -> None:
         if opt is not None and not isinstance(opt, Optimizer):
             raise no_optimizer(opt, "an optimizer of lrcore or None")
@@ -191,7 +204,7 @@ class Monitor(Results, Logs):
         self._begin = 0  # the step of the last rollback
         self._seen: dict[str, int] = {}  # step at which a rate or kind was first seen
         self._told: set[str] = set()  # kinds that were reported, and still hold
-        self._known = known(kind, floor, total, self._sign)
+        self._known = known(kind, floor, total, schedule, opt, self._sign)
         self._windows = Windows()
         self._validated = Validated()
         self._read = reader(opt)
@@ -371,22 +384,27 @@ class Monitor(Results, Logs):
 
     def _tell(self, step: int, found: list[Finding]) -> tuple[Commit, list[Finding]]:
         """List new findings; return a commit with a rollback, if any, and them."""
-        self._due = step * _FURTHER
         seen = {f.rate or f.kind: step for f in found}
         self._seen = {what: self._seen.get(what, step) for what in seen}
         told = self._told & {f.kind for f in found}
-        new = [
-            f
-            for f in found
-            if f.kind not in told
-            and (f.kind in _AT_ONCE or step >= _HELD * self._seen[f.rate or f.kind])
-        ]
+        new = [f for f in found if f.kind not in told and self._is_sure(f, step)]
         self._told = told | {f.kind for f in new}
+        waits = any(f.rate and f.kind not in self._told for f in found)
+        self._due = int(step * (_SOONER if waits else _FURTHER))
         commit = Commit()
         if self._rollback:
             commit, new = self._react(self._rollback, step, found, new)
         self.findings = [*self.findings, *new][-_KEPT:]
         return commit, new
+
+    def _is_sure(self, finding: Finding, step: int) -> bool:
+        """Whether a finding has held long enough to be told, or cannot wait."""
+        if finding.kind in _AT_ONCE:
+            return True
+        if finding.rate == "too high" and beyond_doubt(self._watched()):
+            return True
+        held = _HELD_RATE if finding.rate else _HELD
+        return step >= held * self._seen[finding.rate or finding.kind]
 
     def _react(
         self, rollback: Rollback, step: int, found: list[Finding], new: list[Finding]
@@ -396,7 +414,7 @@ class Monitor(Results, Logs):
         Return the commit and the new findings.
         """
         high = [f for f in found if f.rate == "too high"]
-        told = [f for f in high if f.kind in _AT_ONCE or f in new]
+        told = [f for f in high if f.kind in self._told]
         commit = Commit(rollback.lock, unchanged=True)
         factor = told[0].factor or 0.5 if told else 1.0
         back = rollback.back(told[0].since, factor, commit) if told else None

@@ -119,11 +119,15 @@ def rate(run: Summary, ahead: float = 1.0, unseen: int = 0) -> Iterator[Finding]
     ahead : how many times as long as now the run will be at its end.
     unseen : the number of steps before the first that was recorded.
     """
-    grown = run.level - run.first > (TENFOLD - 1) * run.scale
-    if grown or _long(run):
+    if tenfold(run) or _long(run):
         yield _too_high(run)
     elif not unseen and may_be_short(run, run.path * ahead) and _short(run, ahead):
         yield _too_low(run)
+
+
+def tenfold(run: Summary) -> bool:
+    """Whether the loss is above ten times the first."""
+    return run.level - run.first > (TENFOLD - 1) * run.scale
 
 
 def _long(run: Summary) -> bool:

@@ -24,9 +24,9 @@ class Weights(NamedTuple):
         return self.constant + sum(w * numbers[k] for k, w in self.weights.items())
 
 
-HIGH = Weights(-2.53, {"leap": 2.81, "gain": -1.91, "path": 2.37})
+HIGH = Weights(-11.41, {"waste": 3.62, "astray": 1.64, "around": 1.38})
 HIGH_BY_LOSS = Weights(-2.71, {"leap": 4.04, "gain": -0.6, "back": 4.87})
-LOW = Weights(1.71, {"late": 2.53, "path": -4.0, "kept": 7.15, "yield": 1.92})
+LOW = Weights(1.21, {"late": 2.5, "path": -4.0, "kept": 7.15, "waste": -1.92})
 LOW_BY_LOSS = Weights(1.57, {"late": 13.29, "signal": -0.31, "drop": -11.61})
 
 
@@ -41,21 +41,28 @@ def numbers(run: Summary) -> dict[str, float]:
     drop : the share of the first loss that is gone.
     path : log10 of the sum of updates over the params.
     kept : log10 of the gradient's norm over its largest.
-    yield : log10 of the descent over the most that the gradients promised.
+    waste : log10 of the most that the gradients promised, the sum of the norms of
+        gradient times update, over the descent, or half of the noise if that is more.
+    around : the path, as far as the loss has not fallen by it.
+    astray : log10 of the largest norm of the params over the first, likewise.
     """
-    noise = NOISES * run.noise or _TINY * abs(run.first) or 1.0
+    tiny = _TINY * abs(run.first) or 1.0
+    noise = NOISES * run.noise or tiny
     fallen = max(run.descent, noise)
     lost = run.level - run.least
+    gain, path = min(max(run.descent / noise, -1.0), 1.0), _log(run.path, -3, 3)
     return {
-        "gain": min(max(run.descent / noise, -1.0), 1.0),
+        "gain": gain,
         "leap": _log((run.top - run.first) / fallen, -1, 4),
         "back": min(lost / max(run.descent + lost, noise), 1.0),
         "late": min(max(run.late, -0.5), 1.0),
         "signal": _log(NOISES * run.descent / noise, 0, 3),
         "drop": min(max(run.drop, -1.0), 1.0),
-        "path": _log(run.path, -3, 3),
+        "path": path,
         "kept": _log(run.kept, -2, 0),
-        "yield": _log(run.descent / run.work if run.work else 0.0, -4, 0.3),
+        "waste": _log(run.work / max(run.descent, run.noise / 2, tiny), -1, 8),
+        "around": (1 - gain) * path,
+        "astray": (1 - gain) * _log(run.thrown, 0, 2),
     }
 
 

@@ -44,6 +44,7 @@ class Summary:
     # Norms of updates over the largest norm of the params; NaN if none are recorded.
     path: float  # their sum
     growth: float  # that of the params' norm since the first step
+    thrown: float  # the largest norm of the params over the first; NaN likewise
     # Of gradients; NaN if none are recorded.
     work: float  # sum of the norms of gradient times update: the most that g.u can be
     kept: float  # norm at the end over its largest level
@@ -149,7 +150,7 @@ def summary(
         floor = None  # it cannot be one, as a loss is below it
     if floor is None:  # most losses cannot fall below 0; this one does
         floor = 0.0 if float(np.fmin.reduce(history.low)) >= 0 else nan
-    path, growth, work, kept = _reported(history)
+    path, growth, thrown, work, kept = _reported(history)
     return Summary(
         history=history,
         step=last_step(history),
@@ -162,6 +163,7 @@ def summary(
         peak=float(np.fmax.reduce(history.high)),
         path=path,
         growth=growth,
+        thrown=thrown,
         work=work,
         kept=kept,
     )
@@ -176,22 +178,23 @@ def scale(first: float, lowest: float, noise: float) -> float:
     return max(abs(first), first - lowest, NOISES * noise)
 
 
-def _reported(history: History) -> tuple[float, float, float, float]:
-    """Return path and growth, the work, and what is kept of the gradient's norm."""
+def _reported(history: History) -> tuple[float, float, float, float, float]:
+    """Return path, growth, thrown, work and kept: see `Summary`."""
     measured = np.isfinite(history.param_norm)
     if not measured.any():
-        return nan, nan, nan, nan
+        return nan, nan, nan, nan, nan
     steps = history.steps[measured]
     g, u = history.grad_norm[measured], history.update_norm[measured]
     params = history.param_norm[measured]
     with np.errstate(all="ignore"):
         most = params.max()
         updates, growth = u / most, float((params[-1] - params[0]) / most)
+        thrown = float(most / params[0])
         path, work = float((updates * steps).sum()), float((g * u * steps).sum())
         if len(g) < PARTS:
-            return path, growth, work, 1.0
+            return path, growth, thrown, work, 1.0
         norms = _medians(g)
-        return path, growth, work, float(norms[-1] / norms.max())
+        return path, growth, thrown, work, float(norms[-1] / norms.max())
 
 
 def _top(losses: Array) -> float:

@@ -19,11 +19,10 @@ WEIGHT = {
 }  # fmt: skip
 """The weight of a run, by its group: groups with few runs have large ones."""
 NEAR_HIGH = 2
-"""The weight of a run near the optimum where scores of rates too high are fitted."""
+"""That of a run near the optimum, for rates that are too high."""
 MARGIN = {"HIGH": 1.3, "LOW": 1.0, "HIGH_BY_LOSS": 0.5, "LOW_BY_LOSS": 1.0}
-"""What is taken off the constant of each score: fewer good runs are called bad."""
+"""How far the odds are lowered, so that fewer good runs are called bad."""
 RIDGE = 1e-3
-"""The penalty on squared weights of a score, in units of the mean weight of a run."""
 
 
 def regression(x, y, weight):

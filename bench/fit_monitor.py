@@ -9,7 +9,7 @@ that are too low.
 
 import numpy as np
 from monitor import MEANT, play
-from runs import SPLITS, runs
+from runs import runs
 
 from lrcore.monitor import _rates, _scores
 
@@ -17,13 +17,12 @@ WEIGHT = {
     "ordinary": 1, "below 0": 3, "near the optimum": 4, "heavy-tailed": 2,
     "disturbed": 1,
 }  # fmt: skip
-"""The weight of a run, by its group: groups with few runs have large ones."""
+"""The weight of a run, by its group: there are fewest of those with most."""
 NEAR_HIGH = 2
-"""The weight of a run near the optimum where scores of rates too high are fitted."""
-MARGIN = {"HIGH": 1.5, "LOW": 1.5, "HIGH_BY_LOSS": 0.5, "LOW_BY_LOSS": 1.0}
-"""What is taken off the constant of each score: fewer good runs are called bad."""
+"""That of a run near the optimum, for rates that are too high."""
+MARGIN = {"HIGH": 2.5, "LOW": 3.5, "HIGH_BY_LOSS": 1.0, "LOW_BY_LOSS": 1.0}
+"""How far the odds are lowered, so that fewer good runs are called bad."""
 RIDGE = 1e-3
-"""The penalty on squared weights of a score, in units of the mean weight of a run."""
 
 
 def regression(x, y, weight):
@@ -60,7 +59,7 @@ def main():
     for reports in (True, False):
         may_be_high, may_be_low = [], []
         with np.errstate(all="ignore"):
-            for run in runs(SPLITS[0]):
+            for run in runs("tuning"):
                 if run.group not in MEANT:
                     continue
                 found = play(run, reports)._watched().summary()
@@ -70,7 +69,7 @@ def main():
                 if not found.drop > _rates.HALF:
                     may_be_high.append(row)
                 # With reports, the gates would leave too few good runs to fit by.
-                if found.fell and (reports or _rates.may_be_short(found, np.nan)):
+                if reports or (found.fell and _rates.may_be_short(found, np.nan)):
                     may_be_low.append(row)
         suffix = "" if reports else "_BY_LOSS"
         print("HIGH" + suffix, fit(may_be_high, "HIGH" + suffix))

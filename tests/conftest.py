@@ -8,15 +8,9 @@ import lrcore
 
 # Modules of helpers whose assertions show what they compare, as those of tests do.
 pytest.register_assert_rewrite(
-    "composed",
-    "helpers",
-    "mixtures",
-    "pages",
-    "patterns",
-    "range_tests",
-    "ranks",
-    "watching",
-)
+    "c_plans", "composed", "helpers", "mixtures", "pages", "patterns", "range_tests",
+    "ranks", "threaded", "watching",
+)  # fmt: skip
 
 
 def pytest_collection_finish():

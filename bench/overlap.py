@@ -101,7 +101,8 @@ def windows(comm, rounds):
         traffic = _traffic.Traffic(comm, shards, [F4])
 
         def there_and_back():
-            _traffic.WINDOW = window
+            _traffic.WINDOW = window  # which a rank's rows share
+            _traffic.ROW = 1
             traffic.reduce((True,), blocks, [[[g]]])
             traffic.gather((True,), [w])
 

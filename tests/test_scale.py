@@ -31,6 +31,11 @@ def test_the_model_at_its_limits(scale):
     assert scale.cost(100, 1, link._replace(latency=1.0)) == (0, 0, 100)
     # Messages: to each other rank, of two halves and of the meeting's.
     assert scale.cost(0, 5, free._replace(latency=1.0)).exchange == 2 * 4 * 2
+    # What does not fit into a window has the latency of each.
+    slow = free._replace(latency=1.0)
+    most = scale.row_bytes(2) * 2 // 4
+    assert scale.cost(most, 2, slow).exchange == 2 * 2
+    assert scale.cost(most + 1, 2, slow).exchange == 2 * 3
     # Ranks that share one core wait for each other.
     assert scale.cost(100, 4, free._replace(cores=1)).step == 100
 

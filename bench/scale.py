@@ -262,7 +262,7 @@ def best_turn(turns):
     ]
 
 
-def told(n, ranks, found, rates, cores):
+def told(n, ranks, found, rates, cores, over=""):
     """Return a row of the table of what was measured, as text."""
     slowest = np.max([each.row for each in found], axis=0)
     latency = max(each.latency for each in found)
@@ -272,7 +272,7 @@ def told(n, ranks, found, rates, cores):
     bound = ring_bytes(4 * n, ranks)
     by_ring = f"{sent / bound:.4f}" if bound else "0 / 0"
     times = exchange, by_model.exchange, waiting, step, by_model.copies + by_model.step
-    cells = [f"{n:.0e}", str(ranks), by_ring, *(f"{1e3 * t:.2f}" for t in times)]
+    cells = [f"{n:.0e}{over}", str(ranks), by_ring, *(f"{1e3 * t:.2f}" for t in times)]
     return "| " + " | ".join(cells) + " |"
 
 
@@ -314,8 +314,8 @@ def print_over_mpi(sizes, rounds):
             turns.append(world.gather(measured(comm, n, each)))
         if world.rank == 0:
             best = np.max(rates, axis=0)
-            print(told(n, world.size, best_turn(turns), best, os.cpu_count()),
-                  flush=True)  # fmt: skip
+            row = told(n, world.size, best_turn(turns), best, os.cpu_count(), ", MPI")
+            print(row, flush=True)
 
 
 # --- by the model ---------------------------------------------------------------------

@@ -63,11 +63,12 @@ class MPIComm:
     raises `RankLostError` at once.  After that error, the end of the interpreter aborts
     the job: MPI could not be finalized, as it would wait for the lost rank.
 
-    Its collectives are nonblocking, so that there is a timeout.  The persistent ones of
-    MPI-4 would save 1.6 us of an `allgather` of 8 bytes, which takes 3.4 us, and nothing
-    from 16 KiB on (MPICH 5.0 on 2 ranks of a host, ``bench/mpi_calls.py``).  They would
-    not do for `exchange`: all ranks have to start the same request, and a rank cannot
-    tell by its own counts whether those of all are the same again.
+    Its collectives are nonblocking, so that there is a timeout.  Persistent ones, which
+    MPI-4 has, would save 1.6 us of an `allgather`, which takes 3.4 us with 8 bytes and
+    11 us with 16 KiB (MPICH 5.0, 2 ranks of a host, ``bench/mpi_calls.py``); a step has
+    two to four of them, and takes 80 us at least.  For `exchange` they would not do:
+    all ranks have to start the same request, and a rank cannot tell by its own counts
+    whether those of all are the same again.
 
     Examples
     --------

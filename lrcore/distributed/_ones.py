@@ -15,8 +15,12 @@ from lrcore.distributed._protocol import Comm, RankLostError
 from lrcore.distributed._shards import Shards
 from lrcore.distributed._tree import additions
 
-BUCKET = 1 << 18
-"""Bytes of gradients of one dtype that wait for each other, to travel together."""
+BUCKET = 1 << 20
+"""Bytes of gradients of one dtype that wait for each other, to travel together.
+
+Arrays of 256 KiB and less travel faster so, and larger buckets add little
+(``bench/overlap.py``): they would begin to travel later.
+"""
 
 _lines: WeakKeyDictionary[Comm, ThreadPoolExecutor] = WeakKeyDictionary()
 """The thread of each group of ranks."""

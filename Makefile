@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 # Keep the files that pattern rules make: environments are not intermediate files.
 .SECONDARY:
-.PHONY: help demo test test-torch test-thinc test-packages bench wheel lint vec docs goldens libs install clean
+.PHONY: help demo test test-torch test-thinc test-packages test-openmpi bench wheel lint vec docs goldens libs install clean
 
 # The first Python on the PATH that is 3.11 or newer and has venv and headers.
 CANDIDATES = python3 python3.14 python3.13 python3.12 python3.11 python
@@ -46,6 +46,11 @@ test-packages: .venv-packages/.packages ## run those beside scikit-learn, JAX, t
 
 test-thinc: .venv-thinc/.thinc ## run those of lrcore.thinc beside the newest thinc, not spaCy's
 	.venv-thinc/bin/python -m pytest -q tests/packages/test_thinc.py lrcore/thinc $(ARGS)
+
+# A few: `make test-packages` runs all of them over MPICH.
+test-openmpi: .venv-openmpi/.openmpi ## run tests of several ranks over Open MPI, not MPICH
+	.venv-openmpi/bin/python -m pytest -q tests/packages/test_mpi.py \
+		tests/packages/test_mpi_ends.py -k "calls or killed_ends or bits or told" $(ARGS)
 
 bench: .venv-bench/.bench ## time the core beside torch, numba, NumPy and others
 	.venv-bench/bin/lrcore bench --bars
@@ -125,6 +130,12 @@ endif
 .venv-wheel/.tools: pyproject.toml | .venv-wheel/bin/python
 	@$(BIN)/python -c '$(LISTED)' dependency-groups wheel > $(@D)/requires.txt
 	@$(PIP) -r $(@D)/requires.txt
+	@touch $@
+
+# Open MPI, and what the tests of several ranks need.
+.venv-openmpi/.openmpi: pyproject.toml | .venv-openmpi/.core
+	@$(BIN)/python -c '$(LISTED)' dependency-groups openmpi > $(@D)/packages.txt
+	@$(PIP) -r $(@D)/packages.txt
 	@touch $@
 
 # The packages that lrcore has a room or an example for; torch has an environment of its own,

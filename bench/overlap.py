@@ -1,14 +1,14 @@
 """What travels together, and what travels during the backward pass, of 2 ranks.
 
-    python bench/overlap.py [--rounds K] [--passes MS] [--rate BYTES] [--latency US]
+    python bench/overlap.py [--rounds K] [--n N] [--passes MS] [--rate R] [--latency US]
     mpiexec -n 2 python -m mpi4py bench/overlap.py --mpi
 
 Ranks of this host, by shared memory or with --mpi over MPI.  In each of K rounds all
-sizes take turns, so that other work on the machine meets each of them; a row is of the
-slower rank, the median of its rounds and the least.
+sizes take turns, so that other work on the machine meets each of them.  All times are
+of the slower rank: medians of the rounds, and the least, which count on a busy machine.
 
-**Windows.** The gradient of 10^7 float32 is reduced, and as many params are gathered,
-in windows of other sizes (WINDOW of ``lrcore/distributed/_traffic.py``).
+**Windows.** The gradient of N float32 (10^7) is reduced, and as many params are
+gathered, in windows of other sizes (WINDOW of ``lrcore/distributed/_traffic.py``).
 
 **Buckets.** Arrays of the same size, 4 MB together or at most 200, come by `step_one`
 without work between them: microseconds an array, until all have travelled, by the bytes
@@ -22,12 +22,14 @@ passes    the pass alone
 step      the pass, then `step` of all layers
 step_one  the pass, with `step_one` after each layer
 exchange  gradients travelling, in `step`
-hidden    the share of it that `step_one` saves: (step - step_one) / exchange
+waiting   what is left of it after the pass, in `step_one`: exchange - (step - step_one)
+hidden    the share of the exchange that `step_one` saves: (step - step_one) / exchange
 
 The ranks share processors with what moves their bytes, so only what waits can be
 hidden.  Ranks of one host hardly wait.  "as by a network" is a *stand-in* for one:
-after each call a rank sleeps as long as its bytes would take at --rate, and --latency
-for each other rank: full duplex, without contention (1 Gb Ethernet by default).
+after each call a rank sleeps as long as its bytes would take at --rate (bytes a second)
+and --latency for each other rank: full duplex, without contention, by default as 1 Gb
+Ethernet.
 """
 
 import argparse
@@ -40,7 +42,6 @@ from lrcore.distributed import MPIComm, _ones, _traffic, run_ranks
 from lrcore.distributed._shards import Owned, Shards
 
 F4 = np.dtype(np.float32)
-N = 10**7
 WINDOWS = [1 << k for k in range(16, 28)]
 SIZES = [1 << k for k in range(8, 23, 2)]
 BUCKETS = [0, *(1 << k for k in range(14, 23, 2))]
@@ -92,16 +93,17 @@ def in_turns(comm, calls, rounds):
     return times[1:]
 
 
-def windows(comm, rounds):
+def windows(comm, n, rounds):
     """Return the seconds of a gradient's way there and back, by window."""
-    shards = Shards([Owned(N, 4.0 * N, False)], comm.size)
-    g, w, blocks = np.ones(N, F4), np.ones(N, F4), [[k] for k in range(comm.size)]
+    shards = Shards([Owned(n, 4.0 * n, False)], comm.size)
+    g, w, blocks = np.ones(n, F4), np.ones(n, F4), [[k] for k in range(comm.size)]
 
     def trip(window):
         traffic = _traffic.Traffic(comm, shards, [F4])
 
         def there_and_back():
-            _traffic.WINDOW = window
+            _traffic.WINDOW = window  # which a rank's rows share
+            _traffic.ROW = 1
             traffic.reduce((True,), blocks, [[[g]]])
             traffic.gather((True,), [w])
 
@@ -203,30 +205,35 @@ def print_sizes(found, names, unit):
 
 
 def print_buckets(of_sizes):
-    print("\nus an array by bucket (median of rounds; columns: buckets)\n")
-    print(f"{'array':>10}" + "".join(f"{size_of(b):>10}" for b in BUCKETS))
-    for size, found in zip(SIZES, of_sizes, strict=True):
-        medians = np.median(np.max(found, axis=0), axis=0)
-        print(f"{size_of(size):>10}" + "".join(f"{1e6 * t:>10.1f}" for t in medians))
+    """Print a row of each size of arrays, with a column for each bucket."""
+    for word, reduced in (("median", np.median), ("least", np.min)):
+        print(f"\nus an array ({word}), by size and bucket\n")
+        print(f"{'array':>10}" + "".join(f"{size_of(b):>10}" for b in BUCKETS))
+        for size, found in zip(SIZES, of_sizes, strict=True):
+            times = 1e6 * reduced(np.max(found, axis=0), axis=0)
+            print(f"{size_of(size):>10}" + "".join(f"{t:>10.1f}" for t in times))
 
 
 def print_overlap(title, found):
-    slower = np.max(found, axis=0)
-    passes, step, one, exchange = 1e3 * np.median(slower, axis=0)
-    hidden = 1e3 * np.median(slower[:, 1] - slower[:, 2]) / exchange
-    cells = "".join(f"{t:>10.2f}" for t in (passes, step, one, exchange))
-    print(f"{title:<16}{cells}{100 * hidden:>9.0f} %", flush=True)
+    slower = 1e3 * np.max(found, axis=0)
+    for word, reduced in (("median", np.median), ("least", np.min)):
+        passes, step, one, exchange = reduced(slower, axis=0)
+        saved = step - one
+        cells = (passes, step, one, exchange, exchange - saved)
+        print(f"{title + ', ' + word:<25}" + "".join(f"{t:>10.2f}" for t in cells)
+              + f"{100 * saved / exchange:>8.0f} %", flush=True)  # fmt: skip
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=30, help="K")
+    parser.add_argument("--n", type=float, default=1e7)
     parser.add_argument("--passes", type=float, default=60.0, help="milliseconds")
     parser.add_argument("--rate", type=float, default=0.94 * 0.125e9, help="bytes/s")
     parser.add_argument("--latency", type=float, default=50.0, help="microseconds")
     parser.add_argument("--mpi", action="store_true", help="the ranks of mpiexec")
     given = parser.parse_args()
-    rounds = given.rounds
+    rounds, n = given.rounds, int(given.n)
 
     if given.mpi:
         from mpi4py import MPI
@@ -246,22 +253,17 @@ def main():
         count = products(1e-3 * given.passes / LAYERS)
         first, name = True, "shared memory"
 
-    found = run(windows, rounds)
+    found = run(windows, n, rounds)
     if first:
-        print(f"{name}: ms of {N:.0e} float32 there and back, by window\n")
+        print(f"{name}: ms of {n:.0e} float32 there and back, by window\n")
         print(f"{'window':>10} {'median':>10} {'least':>10}")
         print_sizes(found, map(size_of, WINDOWS), 1e3)
     of_sizes = [run(buckets, size, rounds) for size in SIZES]
     if first:
         print_buckets(of_sizes)
-        print(
-            "\nms of a backward pass and a step of "
-            f"{LAYERS} layers of {LAYER:,} float32\n\n{'':<16}"
-            + "".join(
-                f"{word:>10}" for word in ("passes", "step", "step_one", "exchange")
-            )
-            + f"{'hidden':>11}"
-        )
+        words = ("passes", "step", "step_one", "exchange", "waiting", "hidden")
+        print(f"\nms of a backward pass and a step of {LAYERS} layers of {LAYER:,} "
+              f"float32\n\n{'':<25}" + "".join(f"{w:>10}" for w in words))  # fmt: skip
     for title, rate, latency in (
         (name, None, 0.0),
         ("as by a network", given.rate, 1e-6 * given.latency),

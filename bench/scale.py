@@ -18,9 +18,11 @@ by model  what the model says of exchange, and of step, with numbers measured he
           the same ranks: a call's latency and rate by calls of other sizes, the rate of
           the step by a step of one process, that of copies by NumPy
 
-**The model.** With B = 4 N bytes, latency a and rate b of a link, memory of m bytes/s,
+**The model.** With B = 4 N bytes, which travel in W windows (`row_bytes` of
+``lrcore/distributed/_traffic.py``), latency a and rate b of a link, and memory of m
+bytes a second,
 
-    exchange = 2 (R - 1) a + 2 (R - 1) / R B / b       each rank sends to each other one
+    exchange = 2 W (R - 1) a + 2 (R - 1) / R B / b     each rank sends to each other one
     meetings = 2 M (R - 1) a                           M small all-gathers
     copies   = (2 B + 2 B + 3 (R - 1) / R B) / m       packed, unpacked, added up
     step     = 28 N / (R m)                            AdamW's 7 accesses an element
@@ -47,6 +49,7 @@ import numpy as np
 
 import lrcore
 from lrcore.distributed import MPIComm, run_ranks
+from lrcore.distributed._traffic import row_bytes
 from lrcore.local_training import Int8
 
 
@@ -90,18 +93,24 @@ class Cost(NamedTuple):
         return self.exchange + self.copies + self.step
 
 
-def ring_bytes(n, ranks):
-    """Return the least bytes that a rank sends to average n float32."""
-    return 2 * (ranks - 1) / ranks * 4 * n
+def ring_bytes(n_bytes, ranks):
+    """Return the least bytes that a rank sends to average so many."""
+    return 2 * (ranks - 1) / ranks * n_bytes
+
+
+def exchange(n_bytes, ranks, windows, at):
+    """Return the seconds of an average over ranks, with its meetings."""
+    messages = 2 * (ranks - 1) * (windows + MEETINGS)
+    return messages * at.latency + ring_bytes(n_bytes, ranks) / at.rate
 
 
 def cost(n, ranks, at):
     """Return the cost of a step of n params by the model."""
     crowd = 1.0 if at.cores is None else max(1.0, ranks / at.cores)
-    messages = 2 * (ranks - 1) * (1 + MEETINGS)
+    windows = max(math.ceil(4 * n / ranks / row_bytes(ranks)), 1)
     share = (ranks - 1) / ranks
     return Cost(
-        messages * at.latency + ring_bytes(n, ranks) / at.rate,
+        exchange(4 * n, ranks, windows, at),
         crowd * (4 + 3 * share) * 4 * n / at.copies if ranks > 1 else 0.0,
         crowd * 28 * n / (ranks * at.memory),
     )
@@ -111,15 +120,11 @@ def least_every(n, ranks, at, passes, wanted=0.95, n_bytes=None):
     """Return the least H at which passes have the wanted share; None: no H does.
 
     passes : seconds of a step's passes; each rank then steps all params by itself.
-    n_bytes : of the differences; None: 4 n.
+    n_bytes : of the differences, which travel in one window; None: 4 n.
     """
     alone = 28 * n / at.memory
     spare = passes * (1 / wanted - 1) - alone
-    met = cost(n, ranks, at)
-    sent = met.exchange
-    if n_bytes is not None:
-        latency = met.exchange - ring_bytes(n, ranks) / at.rate
-        sent = latency + ring_bytes(n, ranks) / at.rate * n_bytes / (4 * n)
+    sent = exchange(4 * n if n_bytes is None else n_bytes, ranks, 1, at)
     # The outer step has 5 accesses an element, the differences and copies 5 more.
     return math.ceil((sent + 40 * n / at.memory) / spare) if spare > 0 else None
 
@@ -257,17 +262,17 @@ def best_turn(turns):
     ]
 
 
-def told(n, ranks, found, rates, cores):
+def told(n, ranks, found, rates, cores, over=""):
     """Return a row of the table of what was measured, as text."""
     slowest = np.max([each.row for each in found], axis=0)
     latency = max(each.latency for each in found)
     rate = min(each.rate for each in found) or math.inf
     by_model = cost(n, ranks, Machine(latency, rate, *rates, cores))
     sent, exchange, waiting, step = slowest
-    bound = ring_bytes(n, ranks)
+    bound = ring_bytes(4 * n, ranks)
     by_ring = f"{sent / bound:.4f}" if bound else "0 / 0"
     times = exchange, by_model.exchange, waiting, step, by_model.copies + by_model.step
-    cells = [f"{n:.0e}", str(ranks), by_ring, *(f"{1e3 * t:.2f}" for t in times)]
+    cells = [f"{n:.0e}{over}", str(ranks), by_ring, *(f"{1e3 * t:.2f}" for t in times)]
     return "| " + " | ".join(cells) + " |"
 
 
@@ -309,8 +314,8 @@ def print_over_mpi(sizes, rounds):
             turns.append(world.gather(measured(comm, n, each)))
         if world.rank == 0:
             best = np.max(rates, axis=0)
-            print(told(n, world.size, best_turn(turns), best, os.cpu_count()),
-                  flush=True)  # fmt: skip
+            row = told(n, world.size, best_turn(turns), best, os.cpu_count(), ", MPI")
+            print(row, flush=True)
 
 
 # --- by the model ---------------------------------------------------------------------

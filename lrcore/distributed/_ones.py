@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -14,8 +15,12 @@ from lrcore.distributed._protocol import Comm, RankLostError
 from lrcore.distributed._shards import Shards
 from lrcore.distributed._tree import additions
 
-BUCKET = 1 << 18
-"""Bytes of gradients of one dtype that wait for each other, to travel together."""
+BUCKET = 1 << 20
+"""Bytes of gradients of one dtype that wait for each other, to travel together.
+
+Arrays of 256 KiB and less travel faster so, and larger buckets add little
+(``bench/overlap.py``): they would begin to travel later.
+"""
 
 _lines: WeakKeyDictionary[Comm, ThreadPoolExecutor] = WeakKeyDictionary()
 """The thread of each group of ranks."""
@@ -48,6 +53,11 @@ class Ones:
     ) -> None:
         self._comm, self._shards, self._dtypes = comm, shards, dtypes
         self._lost: RankLostError | None = None
+        # Memory that is kept, as the pages of new memory cost more than the copies.
+        self._copies: defaultdict[tuple[np.dtype[Any], int], list[Array]]
+        self._copies = defaultdict(list)
+        self._received = np.empty(0, np.uint8)
+        self._own: dict[int, Array] = {}
         self.sent_bytes = 0
         self.clear()
 
@@ -55,7 +65,7 @@ class Ones:
         """Begin a step."""
         self.order: list[int] = []
         self._buckets: dict[np.dtype[Any], list[Gradient]] = {}
-        self._coming: list[Future[dict[int, Array]]] = []
+        self._coming: list[Future[None]] = []
 
     def begin(self, i: int, g: Array | None) -> None:
         """Send the gradient of array i, which the caller may overwrite afterwards.
@@ -63,9 +73,11 @@ class Ones:
         g : in one dimension; None: zeros travel, and the ranks compare later on whether
             all of them have none.
         """
-        ends = [self._shards.of(rank, i)[1] for rank in range(self._comm.size)]
         dtype = self._dtypes[i]
-        sent = Gradient(i, np.zeros(max(ends), dtype) if g is None else g.copy())
+        n = max(self._shards.of(rank, i)[1] for rank in range(self._comm.size))
+        spare = self._copies[dtype, n]
+        sent = Gradient(i, spare.pop() if spare else np.empty(n, dtype))
+        sent.g[...] = 0 if g is None else g
         self.order.append(i)
         if sent.g.nbytes >= BUCKET:
             self._send([sent])
@@ -76,12 +88,14 @@ class Ones:
             self._send(self._buckets.pop(dtype))
 
     def sums(self, present: Sequence[bool]) -> list[Array | None]:
-        """Return the own elements of all sums, when they are there."""
+        """Return the own elements of all sums, when they are there.
+
+        The arrays are valid until the next step begins.
+        """
         self._send_all()
-        found: dict[int, Array] = {}
         for coming in self._coming:
-            found |= coming.result()
-        return [found[i] if there else None for i, there in enumerate(present)]
+            coming.result()
+        return [self._own[i] if there else None for i, there in enumerate(present)]
 
     def wait(self) -> None:
         """Return when nothing travels any more; raise the error of what has failed."""
@@ -103,8 +117,8 @@ class Ones:
             _lines[self._comm] = ThreadPoolExecutor(1, "lrcore-ranks")
         self._coming.append(_lines[self._comm].submit(self._exchange, bucket))
 
-    def _exchange(self, bucket: Sequence[Gradient]) -> dict[int, Array]:
-        """Return the own elements of the sums over all ranks, of arrays of one dtype.
+    def _exchange(self, bucket: Sequence[Gradient]) -> None:
+        """Make the own elements of the sums over all ranks, of arrays of one dtype.
 
         After a rank was lost, nothing waits for it again.
         """
@@ -124,16 +138,22 @@ class Ones:
                 ]
             )
         n = [sum(of_rank) * sent.itemsize for of_rank in lengths]
-        received = np.empty((size, sum(lengths[rank])), sent.dtype)
-        room = received.reshape(-1).view(np.uint8)
+        if self._received.size < size * n[rank]:
+            self._received = np.empty(size * n[rank], np.uint8)
+        room = self._received[: size * n[rank]]
         try:
             self._comm.exchange(sent.view(np.uint8), n, room, [n[rank]] * size)
         except RankLostError as error:
             self._lost = error
             raise
         self.sent_bytes += sum(n) - n[rank]
+        received = room.view(sent.dtype).reshape(size, sum(lengths[rank]))
         with np.errstate(all="ignore"):
             for i, k in additions(range(size)):
                 received[i] += received[k]
         parts = np.split(received[0], np.cumsum(lengths[rank])[:-1])
-        return {i: part for (i, _), part in zip(bucket, parts, strict=True)}
+        for (i, g), part in zip(bucket, parts, strict=True):
+            if i not in self._own:
+                self._own[i] = np.empty_like(part)
+            self._own[i][...] = part
+            self._copies[g.dtype, g.size].append(g)

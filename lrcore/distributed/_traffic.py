@@ -13,10 +13,23 @@ from lrcore.distributed._protocol import Comm
 from lrcore.distributed._shards import Shards
 from lrcore.distributed._tree import additions
 
-WINDOW = 1 << 25
-"""Bytes that travel together, of all ranks."""
+WINDOW = 1 << 23
+"""Bytes that travel together, of all ranks: larger windows are no faster on 2 ranks,
+smaller ones are slower (``bench/overlap.py``)."""
+
+ROW = 1 << 18
+"""Bytes of them that are at least for each rank, if there are so many.
+
+On a link of 12.5 GB/s and 5 us of latency, they travel for four times that time.
+"""
 
 _ALIGNED = 64
+
+
+def row_bytes(size: int) -> int:
+    """Return the most bytes that travel together for each of so many ranks."""
+    return max(WINDOW // size, ROW, _ALIGNED) // _ALIGNED * _ALIGNED
+
 
 Arrays = Sequence[Array | None]
 """Arrays of one dimension, in the order of params; None: there is none."""
@@ -52,8 +65,8 @@ class Row(NamedTuple):
 class Traffic:
     """Sends gradients to the ranks that own them, and params back to all.
 
-    What a rank owns travels in rows of at most ``WINDOW / size`` bytes, so that buffers
-    are small: the first row of each rank, then the second of each, and so on.
+    What a rank owns travels in rows of at most `row_bytes`, so that buffers are small:
+    the first row of each rank, then the second of each, and so on.
 
     sent_bytes : what this rank has sent to others.
     """
@@ -138,7 +151,7 @@ class Traffic:
         """Return the rows of a rank."""
         begin, end = self.shards.begin[rank].tolist(), self.shards.end[rank].tolist()
         own = [i for i, b in enumerate(begin) if present[i] and b < end[i]]
-        most = max(WINDOW // self.comm.size // _ALIGNED * _ALIGNED, _ALIGNED)
+        most = row_bytes(self.comm.size)
         rows: list[list[Piece]] = []
         at = most
         for i in sorted(own, key=lambda i: -self.dtypes[i].itemsize):

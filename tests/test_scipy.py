@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 from helpers import MORE, same_bits
+from ranks import Alone
 from scipy.optimize import (
     Bounds,
     OptimizeResult,
@@ -211,6 +212,7 @@ def test_wrong_bounds(bounds):
         ({"learning_rate": 0.1}, "^SGD: .*learning_rate"),
         ({"lr": "find", "momentum": "a"}, "^momentum: expected"),
         ({"swa_start": 1, "mechanic": 3}, "^mechanic: expected"),
+        ({"comm": Alone()}, "^comm: expected None in a method of minimize"),
     ],
     ids=str,
 )

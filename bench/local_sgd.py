@@ -1,6 +1,6 @@
 """What training apart costs in loss: LocalSGD beside synchronous training.
 
-    python bench/local_sgd.py [--ranks N] [--steps N] [--seeds N]
+    python bench/local_sgd.py [--ranks N] [--steps N] [--seeds N] [--rows "H = 1"]
 
 Some ranks train on batches of their own, with AdamW.  "synchronous" steps by the mean
 of their gradients in every step.  The other rows are `LocalSGD` with H steps between
@@ -11,7 +11,8 @@ better than.
 
 Every row trains at RATES and is shown at its best one: the mean over the seeds of the
 loss on all data after the last step, and in brackets its ratio to the synchronous one.
-A second table has the rates that were best.
+A second table has the rates that were best.  `--rows` leaves out those whose name does
+not end in this, except the synchronous one.
 "sent" is the bytes that a rank sends, as a share of what it would send if all gradients
 were averaged in each step by a ring.  The ranks are threads, whose results do not
 depend on time.
@@ -109,8 +110,6 @@ ROWS = {
 }
 """The ways of each row, of which it shows the best."""
 
-WAYS = list(dict.fromkeys(way for ways in ROWS.values() for way in ways))
-
 
 def batches_of(problem, seed, rank):
     return problem.batches(np.random.default_rng([seed, 1, rank]))
@@ -180,56 +179,63 @@ def main():
     parser.add_argument("--ranks", type=int, default=4)
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--rows", default="")
     given = parser.parse_args()
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # NumPy reads it in the new processes
     begin = time.perf_counter()
-    shape = len(WAYS), len(NAMES), len(RATES), given.seeds
+    rows = {
+        row: ways
+        for row, ways in ROWS.items()
+        if row.endswith(given.rows) or row == "synchronous"
+    }
+    all_ways = list(dict.fromkeys(way for ways in rows.values() for way in ways))
+    shape = len(all_ways), len(NAMES), len(RATES), given.seeds
     jobs = [
-        (WAYS[w], NAMES[i], seed, RATES[k], given.steps, given.ranks)
+        (all_ways[w], NAMES[i], seed, RATES[k], given.steps, given.ranks)
         for w, i, k, seed in np.ndindex(*shape)
     ]
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
         found = np.array(list(pool.map(trained, jobs, chunksize=8)))
     losses = np.mean(found[:, 0].reshape(shape), axis=3)
-    shares = np.nanmean(found[:, 1].reshape(len(WAYS), -1), axis=1)
+    shares = np.nanmean(found[:, 1].reshape(len(all_ways), -1), axis=1)
     print(f"{given.ranks} ranks, {given.steps} steps each, {given.seeds} seeds, "
           f"{time.perf_counter() - begin:.0f} s\n")  # fmt: skip
-    print_losses(losses, shares, given.seeds)
-    print_rates(losses)
+    losses, shares = (
+        dict(zip(all_ways, each, strict=True)) for each in (losses, shares)
+    )
+    print_losses(rows, losses, shares, given.seeds)
+    print_rates(rows, losses)
 
 
 def best_of(losses, ways, i):
     """Return the best loss of a row on problem i, its rate, and its way."""
-    loss, k, way = min(
-        (losses[WAYS.index(way), i, k], k, way)
-        for way in ways
-        for k in range(len(RATES))
-    )
-    return loss, RATES[k], way
+    pairs = [(way, k) for way in ways for k in range(len(RATES))]
+    way, k = min(pairs, key=lambda pair: losses[pair[0]][i, pair[1]])
+    return losses[way][i, k], RATES[k], way
 
 
-def print_losses(losses, shares, seeds):
+def print_losses(rows, losses, shares, seeds):
     firsts = [
         np.mean([by_name(n).full_loss(start(by_name(n), s)) for s in range(seeds)])
         for n in NAMES
     ]
     print("|  | " + " | ".join(NAMES) + " | sent |\n|---" + "|---:" * 5 + "|")
     print("| before training | " + " | ".join(f"{x:.3g}" for x in firsts) + " |  |")
-    for row, ways in ROWS.items():
+    for row, ways in rows.items():
         cells = []
         for i in range(len(NAMES)):
             loss = best_of(losses, ways, i)[0]
             ratio = loss / best_of(losses, ROWS["synchronous"], i)[0]
             cells.append(f"{loss:.3g} ({ratio:.2f})")
-        sent = 100 * shares[WAYS.index(ways[0])]
+        sent = 100 * shares[ways[0]]
         print(f"| {row} | " + " | ".join(cells) + f" | {sent:.3g} % |")
 
 
-def print_rates(losses):
+def print_rates(rows, losses):
     print(
         "\n| best rates (outer) | " + " | ".join(NAMES) + " |\n|---" + "|---:" * 4 + "|"
     )
-    for row, ways in ROWS.items():
+    for row, ways in rows.items():
         cells = []
         for i in range(len(NAMES)):
             _, rate, way = best_of(losses, ways, i)

@@ -336,5 +336,5 @@ def test_an_inner_optimizer_of_several_ranks():
         inner = lrcore.SGD(np.zeros(2), comm=comm)
         lrcore.LocalSGD(inner, 2, comm=comm)
 
-    with pytest.raises(ValueError, match="inner: expected an optimizer without comm"):
+    with pytest.raises(ValueError, match="comm of inner: expected the same on all"):
         ranks(2, build)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from helpers import same_bits
 from minimized import quadratic, sgd, slope
+from ranks import Alone
 from scipy.optimize import Bounds, minimize
 
 import lrcore
@@ -58,6 +59,7 @@ def test_wrong_bounds(bounds):
         ({"learning_rate": 0.1}, "^SGD: .*learning_rate"),
         ({"lr": "find", "momentum": "a"}, "^momentum: expected"),
         ({"swa_start": 1, "mechanic": 3}, "^mechanic: expected"),
+        ({"comm": Alone()}, "^comm: expected None in a method of minimize"),
     ],
     ids=str,
 )

@@ -9,6 +9,7 @@ from ranks import arrays, batches, content, gradient, make, ranks
 
 import lrcore
 from lrcore.checkpoint import DamagedError
+from lrcore.checkpoint._read import Opened
 from lrcore.distributed import RankLostError, run_ranks
 
 BATCHES = 5
@@ -205,6 +206,64 @@ def test_a_damaged_file_changes_nothing(tmp_path):
             raise ValueError("damaged") from error
 
     assert ranks(2, caught, load) == ["ValueError: damaged"] * 2
+
+
+def test_damage_anywhere_is_found_by_some_rank_and_raised_on_all(tmp_path):
+    path = tmp_path / "run.safetensors"
+    ranks(2, save, "AdamW", path, {})
+    with open(path, "rb") as file:
+        start = 8 + int.from_bytes(file.read(8), "little")
+    data = path.read_bytes()
+
+    def load(comm):
+        opt, _ = make(comm, "AdamW", 3, arrays(0))
+        state = [*map(content, opt.state)]
+        with pytest.raises(DamagedError) as error:
+            opt.load(path)
+        assert state == [*map(content, opt.state)]
+        return str(error.value)
+
+    with Opened(str(path)) as file:
+        spans = [(t.begin, t.end) for t in file.tensors if t.begin < t.end]
+    places = [start + (begin + end) // 2 for begin, end in spans]
+    for at in (*places, len(data) - 40):  # the last one is in the digests
+        path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        first, *others = ranks(3, load)
+        assert "has another digest" in first
+        assert others == [first] * 2
+    path.write_bytes(data[:-3000])
+    for words in ranks(3, load):
+        assert "damaged checkpoint" in words
+
+
+def test_the_ranks_verify_a_file_once_together(tmp_path):
+    path = tmp_path / "run.safetensors"
+    ranks(2, save, "AdamW", path, {})
+
+    def verified(comm):
+        opt, _ = make(comm, "AdamW", BATCHES, arrays(0))
+        found, marks = [], []
+        read, verify = Opened._fill, Opened.verify
+
+        def fill(self, tensor, part, begin):
+            found.append((tensor.name, begin, len(part)))
+            read(self, tensor, part, begin)
+
+        def marked(self, *args):
+            found.clear()
+            verify(self, *args)
+            marks.extend(found)
+
+        Opened._fill, Opened.verify = fill, marked
+        opt.load(path)
+        return [mark for mark in marks if mark[0] != "digests"]
+
+    (alone,) = ranks(1, verified)
+    assert sum(n for *_, n in alone) > 100_000
+    for n in (2, 3, 5):
+        found = ranks(n, verified)
+        assert sorted(mark for each in found for mark in each) == sorted(alone)
+        assert sum(map(bool, found)) > 1
 
 
 def test_ranks_that_load_other_files(tmp_path):

@@ -119,7 +119,9 @@ def test_what_is_impossible_is_refused(name):
         lrcore.torch.Adam([{"params": own, name: True}])
 
 
-@pytest.mark.parametrize("name", ["groups", "accumulate", "convert_grads", "project"])
+@pytest.mark.parametrize(
+    "name", ["groups", "accumulate", "convert_grads", "project", "comm"]
+)
 def test_options_for_which_torch_has_another_way(name):
     with pytest.raises(TypeError, match=f"{name}: not an option of lrcore.torch"):
         lrcore.torch.SGD(params((2,)), **{name: None})

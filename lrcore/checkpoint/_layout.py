@@ -147,6 +147,19 @@ def parsed(text: bytes, size: int | None) -> Header:
     return Header({tensor.name: tensor for tensor in tensors}, metadata)
 
 
+def dealt(tensors: Sequence[Tensor], rank: int, size: int) -> list[Tensor]:
+    """Return the tensors that a rank reads to digest them, which together have all.
+
+    Each rank has about as many bytes of them.
+    """
+    total = sum(tensor.end - tensor.begin for tensor in tensors)
+    return [
+        tensor
+        for tensor in tensors
+        if min((tensor.begin + tensor.end) * size // (2 * total or 1), size - 1) == rank
+    ]
+
+
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return a dict of JSON, in which no key may stand twice."""
     found = dict(pairs)

@@ -41,8 +41,8 @@ def load(
 ) -> Restored:
     """Load a file into an optimizer: see ``Optimizer.load``."""
     ranks = opt._plan.ranks
-    agreement = nullcontext(_agreed) if ranks is None else alike.Agreement(ranks.comm)
-    with agreement as agree:  # an error of one rank is that of all
+    agreement = nullcontext() if ranks is None else alike.Agreement(ranks.comm)
+    with agreement as agreed:  # an error of one rank is that of all
         with_params, strict = FLAG.check("params", params), FLAG.check("strict", strict)
         match, hyper = MATCH.check("match", match), SOURCE.check("hyper", hyper)
         dtype = _extra.DTYPE.check("dtype", dtype)
@@ -53,7 +53,7 @@ def load(
             lock.check()
         commit = Commit(lock, unchanged=True)
         with opened(path) as file:
-            file.verify()
+            _verify(file, ranks, agreed)
             content = contents(file)
             saved, missing = _optimizer(opt, content, file)
             sources, _ = matching.sources(opt, saved, match)
@@ -90,7 +90,8 @@ def load(
                 for own, array in new:
                     commit.copy(own, array)
                 others.add_to(commit)
-                agree({f"the file {shown(file.path)}": file.of_header.hex()})
+                if agreed is not None:
+                    agreed({f"the file {shown(file.path)}": file.of_header.hex()})
                 commit.make()
             except BaseException:
                 others.undo()
@@ -103,8 +104,26 @@ def load(
             )
 
 
-def _agreed(told: Mapping[str, str]) -> None:
-    """Compare nothing: there are no other ranks."""
+def _verify(file: Opened, ranks: Any, agreement: alike.Agreement | None) -> None:
+    """Compare the digests of all tensors; of several ranks, each has a part of them.
+
+    Raises
+    ------
+    DamagedError
+        A tensor has another digest: on every rank, in the same words.
+    """
+    if agreement is None:
+        file.verify()
+        return
+    damage = None
+    try:
+        file.verify(ranks.comm.rank, ranks.comm.size)
+    except DamagedError as error:
+        damage = error
+    found = agreement.midway(None if damage is None else str(damage))
+    first = next((words for words in found if words is not None), None)
+    if first is not None:
+        raise DamagedError(first) from damage
 
 
 def opened(path: Any) -> Opened:

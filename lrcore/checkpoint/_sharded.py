@@ -104,7 +104,7 @@ def write(
             with FileIO(name) as file:
                 return [
                     _digest(file, start, of_header, tensor).hex()
-                    for tensor in _dealt(tensors, comm.rank, comm.size)
+                    for tensor in _layout.dealt(tensors, comm.rank, comm.size)
                 ]
 
         rows = [
@@ -189,16 +189,6 @@ def _put(file: FileIO, begin: int, at: int, array: Array, dtype: np.dtype[Any]) 
 def _write_all(file: FileIO, rest: memoryview) -> None:
     while rest:
         rest = rest[file.write(rest) :]
-
-
-def _dealt(tensors: Sequence[Tensor], rank: int, size: int) -> list[Tensor]:
-    """Return the tensors that a rank digests: each has about as many bytes of them."""
-    total = sum(tensor.end - tensor.begin for tensor in tensors)
-    return [
-        tensor
-        for tensor in tensors
-        if min((tensor.begin + tensor.end) * size // (2 * total or 1), size - 1) == rank
-    ]
 
 
 def _digest(file: FileIO, start: int, of_header: bytes, tensor: Tensor) -> bytes:

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
-from lrcore._core import Commit
-from lrcore._shared.domains import NONNEGATIVE, whole
-from lrcore._shared.foreign import no_optimizer
-from lrcore.distributed import RankLostError, _words
-from lrcore.local_training import _meeting, _saved
-from lrcore.local_training._codecs import chosen
-from lrcore.local_training._lost import Moved, Surviving, left, members
-from lrcore.local_training._mean import Mean
-from lrcore.local_training._meeting import Head, Meeting
-from lrcore.local_training._quorum import Quorum, least
-from lrcore.local_training._shared_params import SharedParams, Vectors, check_inner
-from lrcore.optimizers.base import alike
+from lrcore.distributed import Comm
+from lrcore.local_training import _saved
+from lrcore.local_training._meeting import Meeting
+from lrcore.local_training._rounds import Rounds
 from lrcore.optimizers.base.optimizer import Optimizer
 
 
@@ -45,7 +34,8 @@ class LocalSGD:
     ----------
     inner : Optimizer
         The optimizer of this rank.  The params are the same on all ranks at first; the
-        ranks' batches differ.
+        ranks' batches differ.  It may itself have a `comm`: then several ranks, a team,
+        step together, and stand for one of those that train apart.
     every : int
         H, the steps between two meetings, >= 1.  DiLoCo has 500.
     outer : callable, optional
@@ -54,7 +44,8 @@ class LocalSGD:
         `t` counts outer steps.  Default: ``SGD(lr=0.7, momentum=0.9, nesterov=True)``,
         as in DiLoCo.
     comm : mpi4py.MPI.Intracomm or lrcore.distributed.Comm
-        The ranks.
+        The ranks.  If `inner` has a `comm`: those that have the same rank in it, in the
+        same order for each.
     codec : {"bf16", "int8"} or Codec, optional
         How differences and their mean travel; what it loses is kept, and sent with
         later ones.  Default None: all bits.
@@ -62,7 +53,8 @@ class LocalSGD:
         How many ranks have to have taken H steps for a meeting to begin, from 1 to the
         number of ranks.  The others join when their present step ends; their
         differences are left out, and they go on from the new q with the steps that
-        they have taken: ``p = q_new - (q_old - p)``.  Default None: all.
+        they have taken: ``p = q_new - (q_old - p)``.  Default None: all, as it has to
+        be if `inner` has a `comm`.
     patience : float
         Seconds for which the quorum waits for the others, >= 0.  Default 0.
 
@@ -139,39 +131,42 @@ class LocalSGD:
         quorum: int | None = None,
         patience: float = 0.0,
     ) -> None:
-        self.comm = _words.checked(comm)
-        with alike.Agreement(self.comm) as agreement:
-            if not isinstance(inner, Optimizer):
-                raise no_optimizer(inner)
-            check_inner(inner)
-            self.every = whole("every", every, "an int >= 1", least=1)
-            patience = NONNEGATIVE.check("patience", patience)
-            self._codec = chosen(codec)
-            self.inner = inner
-            self._shared = SharedParams(inner, outer)
-            self._quorum = Quorum(self.comm, least(quorum, self.comm), patience)
-            self.rounds = self.since = 0
-            self.last: Meeting | None = None
-            self._unlike = False  # whether q may differ between ranks
-            self._moved: Moved | None = None  # kept for ranks that miss it
-            self._means = self._new_means()
-            self._sent_in_heads = 0
-            told = {
-                "every": self.every,
-                "codec": type(self._codec).__name__,
-                "quorum": quorum,
-                "params": self._shared.layouts(),
-                "outer": repr(self.outer),
-            }
-            agreement.results(None)  # no rank has an error so far
-        _meeting.check_alike(self.comm, told)
-        _meeting.check_start(self.comm, self._shared)
-        self._quorum.begin_after(max(_words.of_all(self.comm, self._quorum.told)))
+        self._rounds = Rounds(inner, every, outer, comm, codec, quorum, patience)
+
+    @property
+    def inner(self) -> Optimizer:
+        """The optimizer of this rank."""
+        return self._rounds.inner
 
     @property
     def outer(self) -> Optimizer:
         """The optimizer of the shared params."""
-        return self._shared.outer
+        return self._rounds.shared.outer
+
+    @property
+    def comm(self) -> Comm:
+        """The ranks."""
+        return self._rounds.comm
+
+    @property
+    def every(self) -> int:
+        """The steps between two meetings."""
+        return self._rounds.every
+
+    @property
+    def rounds(self) -> int:
+        """Outer steps so far."""
+        return self._rounds.count
+
+    @property
+    def since(self) -> int:
+        """Steps of this rank since its difference was last averaged."""
+        return self._rounds.since
+
+    @property
+    def last(self) -> Meeting | None:
+        """How the last meeting went."""
+        return self._rounds.last
 
     def __repr__(self) -> str:
         return (
@@ -183,7 +178,7 @@ class LocalSGD:
     @property
     def sent_bytes(self) -> int:
         """What this rank has sent to others since construction."""
-        return self._sent_in_heads + sum(m.sent_bytes for m in self._means.values())
+        return self._rounds.sent_bytes
 
     def step(self, grads: Any, loss: float | None = None) -> bool:
         """Step the inner optimizer, then meet the other ranks if it is time.
@@ -230,18 +225,7 @@ class LocalSGD:
         plan = self.inner._plan
         if plan.gathered or plan.to_come:
             return False
-        self.since += 1
-        ready, rounds = self.since >= self.every, self.rounds
-        while self._quorum.begins(ready=ready):
-            try:
-                self._meet(has=ready, ending=False)
-                return True
-            except RankLostError:
-                if not self._go_on():
-                    raise
-            if self.rounds > rounds:
-                return True
-        return False
+        return self._rounds.advance()
 
     def finish(self) -> None:
         """Average what is left, and return when all ranks have called this.
@@ -254,112 +238,7 @@ class LocalSGD:
         ValueError, lrcore.distributed.RankLostError
             As `advance`.
         """
-        ended = False
-        while not ended:
-            self._quorum.begins(ready=True, ending=True)
-            try:
-                ended = self._meet(has=self.since > 0, ending=True)
-            except RankLostError:
-                if not self._go_on():
-                    raise
-
-    def _meet(self, *, has: bool, ending: bool) -> bool:
-        """Take part in a meeting; return whether all ranks are ending.
-
-        has : whether the own difference is to be averaged.
-        """
-        comm, shared, sent = self.comm, self._shared, self.sent_bytes
-        begin = time.perf_counter()
-        vectors = shared.differences()
-        finite = all(np.isfinite(each).all() for each in vectors.values())
-        digest = _meeting.digest(shared.arrays) if self._unlike else 0
-        own = Head(self.rounds, has, finite, ending, digest)
-        found = _meeting.heads(comm, own)
-        self._sent_in_heads += 8 * len(own) * (comm.size - 1)
-        self._quorum.met()
-        _meeting.check_rounds(found)
-        if any(each.digest for each in found):
-            _meeting.check_start(comm, shared)
-            self._unlike = False
-        _meeting.check_finite(comm, found, shared)
-        waited = time.perf_counter()
-        included = [bool(each.has) for each in found]
-        if any(included):
-            means = {
-                dtype: self._means[dtype].mean(each, included)
-                for dtype, each in vectors.items()
-            }
-            exchanged = time.perf_counter()
-            told = members(comm)
-            ranks = tuple(told[r] for r, each in enumerate(included) if each)
-            self._move(Moved(means, ranks), vectors)
-            self.last = Meeting(
-                ranks, waited - begin, exchanged - waited,
-                time.perf_counter() - exchanged, self.sent_bytes - sent,
-            )  # fmt: skip
-        return all(each.ending for each in found)
-
-    def _move(self, moved: Moved, vectors: Vectors) -> None:
-        """Take an outer step, and put the params where it has led.
-
-        vectors : the own differences.
-        """
-        shared, ahead = self._shared, None
-        if members(self.comm)[self.comm.rank] not in moved.included:
-            ahead = shared.shaped(vectors)
-        shared.step(moved.means)
-        commit = Commit(self.inner._plan.lock)
-        for i, (p, q) in enumerate(zip(shared.own, shared.arrays, strict=True)):
-            commit.copy(p, q if ahead is None else q - ahead[i])
-        commit.set(self, "rounds", self.rounds + 1)
-        if ahead is None:
-            commit.set(self, "since", 0)
-        if self._survives:
-            commit.set(self, "_moved", moved)
-        commit.make()
-        for each in self._means.values():
-            each.keep()
-
-    # --- ranks that are lost --------------------------------------------------------
-
-    @property
-    def _survives(self) -> bool:
-        """Whether the others go on if a rank is lost."""
-        return self._quorum.needed and isinstance(self.comm, Surviving)
-
-    def _go_on(self) -> bool:
-        """Leave the ranks that have ended out for good, if this is possible.
-
-        If others had completed the meeting that has failed here, take its outer step.
-        """
-        comm, quorum = self.comm, self._quorum
-        if not self._survives or not isinstance(comm, Surviving):
-            return False
-        found = left(
-            comm, quorum.least, self.rounds, quorum.told, self._moved, self._shared
-        )
-        if found.missed is not None:
-            vectors = self._shared.differences()
-            if members(self.comm)[self.comm.rank] in found.missed.included:
-                for dtype, each in self._means.items():
-                    each.sent(vectors[dtype])
-            self._move(found.missed, vectors)
-        self.comm = found.comm
-        self._quorum = Quorum(self.comm, quorum.least, quorum.patience)
-        self._quorum.begin_after(found.told)
-        before, self._means = self._means, self._new_means()
-        for dtype, each in self._means.items():
-            each.error = before[dtype].error
-            each.sent_bytes = before[dtype].sent_bytes
-        return True
-
-    def _new_means(self) -> dict[np.dtype[Any], Mean]:
-        return {
-            dtype: Mean(self.comm, self._codec, places.n, dtype)
-            for dtype, places in self._shared.places.items()
-        }
-
-    # --- saving ---------------------------------------------------------------------
+        self._rounds.finish()
 
     def state_dict(self) -> dict[str, Any]:
         """Return copies of what later meetings depend on, but not the inner optimizer.
@@ -373,7 +252,7 @@ class LocalSGD:
             ``every``, ``rounds``, ``since``, ``ranks``, ``names``, ``start`` (q),
             ``errors`` (of the codec), ``outer`` (its ``state_dict()``).
         """
-        return _saved.save(self)
+        return _saved.save(self._rounds)
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
         """Continue where the object that gave this ``state_dict()`` was.
@@ -391,7 +270,7 @@ class LocalSGD:
         KeyError, TypeError, ValueError
             It does not fit.  In this case, nothing is changed.
         """
-        _saved.load(self, saved)
+        _saved.load(self._rounds, saved)
 
 
 __all__ = ["LocalSGD"]

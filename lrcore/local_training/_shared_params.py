@@ -93,12 +93,7 @@ class SharedParams:
 
 
 def check_inner(inner: Optimizer) -> None:
-    """Refuse an optimizer of several ranks, and one whose states say where p is."""
-    if inner._options["comm"] is not None:
-        raise ValueError(
-            "inner: expected an optimizer without comm, as each rank steps alone, "
-            f"found one with {shown(inner._options['comm'])}"
-        )
+    """Refuse an optimizer whose states say where p is."""
     kinds = [group.optimizer for group in inner.param_groups]
     bound = [
         kind.__name__

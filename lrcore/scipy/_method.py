@@ -80,6 +80,12 @@ def method(name: str, **options: Any) -> Method:
     >>> found.success, found.x.round(3)
     (True, array([1., 1.]))
     """
+    if options.get("comm") is not None:
+        raise ValueError(
+            f"comm: expected None in a method of minimize, found "
+            f"{shown(options['comm'])}; each process would end by its own gradient: "
+            "share the step of a loop of your own, by lrcore.Adam(params, comm=...)"
+        )
     if isinstance(name, str):
         known = {kind.lower(): kind for kind in available()}
         name = known.get(name.lower(), name)

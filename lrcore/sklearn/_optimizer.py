@@ -47,6 +47,12 @@ class Asked(NamedTuple):
                 f"optimizer_options: found params={shown(given['params'])}; leave it "
                 "out, as the params are the estimator's coefs_ and intercepts_"
             )
+        if given.get("comm") is not None:
+            raise ValueError(
+                f"optimizer_options: found comm={shown(given['comm'])}; leave it out, "
+                "as each process would fit, stop early and be pickled by itself: share "
+                "the step of a loop of your own, by lrcore.Adam(params, comm=...)"
+            )
         kind, options = (
             _of_solver(mlp) if mlp.optimizer is None else (_kind(mlp.optimizer), {})
         )

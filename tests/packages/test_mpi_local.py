@@ -88,3 +88,18 @@ def test_ranks_that_differ():
     """
     (message,) = {*ranks(3, code)}
     assert "found others on rank 1 than on rank 0" in message
+
+
+def test_teams_of_two_ranks():
+    """Those of rank 0 and 1, and of 2 and 3, step together."""
+    code = """
+    team = comm.Split(comm.rank // 2, comm.rank)
+    place = comm.Split(comm.rank % 2, comm.rank)
+    p = np.zeros(5000)
+    opt = lrcore.SGD(p, lr=1.0, comm=team)
+    local = lrcore.LocalSGD(opt, 2, lambda q: lrcore.SGD(q, lr=1.0), comm=place)
+    for _ in range(2):
+        local.step(p - comm.rank)
+    print(json.dumps([p.min(), p.max(), local.rounds]), flush=True)
+    """
+    assert ranks(4, code) == [[1.5, 1.5, 1]] * 4

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import MORE, same_bits
+from ranks import Alone
 
 import lrcore
 from lrcore.schedules import Cosine
@@ -317,6 +318,7 @@ def test_wrong_calls(error, words, call):
         (TypeError, "unexpected keyword 'mu_dtype'", {"mu_dtype": np.float32}),
         (TypeError, "unexpected keyword 'b3'", {"b3": 0.9}),
         (ValueError, "convention", {"convention": "jax"}),
+        (ValueError, "comm: expected None in optax's shape", {"comm": Alone()}),
     ],
     ids=str,
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ranks import Alone
 
 pytest.importorskip("sklearn", reason="needs scikit-learn: make test-packages")
 
@@ -275,6 +276,7 @@ def test_a_clone_is_untrained_and_the_repr_has_what_differs():
         ({"optimizer": dict}, "optimizer: expected an optimizer of lrcore, its name"),
         ({"optimizer_options": [1]}, "The 'optimizer_options' parameter"),
         ({"optimizer_options": {"lr": 0.1}}, "give it as learning_rate_init"),
+        ({"optimizer_options": {"comm": Alone()}}, "comm=.*a loop of your own"),
         ({"optimizer_options": {"betta": 0.1}}, "betta"),
         ({"optimizer": "Lion", "optimizer_options": {"eps": 1}}, "eps"),
         ({"optimizer_options": {"groups": {"coef.*": {"l2": 1.0}}}}, r"coef\.\*"),

@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from helpers import MORE, same_bits
+from ranks import Alone
 
 import lrcore
 from lrcore.schedules import Cosine
@@ -333,6 +334,7 @@ def test_a_pickle_goes_on():
         (TypeError, "betas: .*beside beta2", {"betas": (0.5, 0.5), "beta2": 0.8}),
         (TypeError, "clip_norm: .*use grad_clip", {"clip_norm": 1.0}),
         (TypeError, "mechanic: .*all gradients", {"mechanic": True}),
+        (TypeError, "comm: .*use one process", {"comm": Alone()}),
         (ValueError, "learn_rate: ", {"learn_rate": -1.0}),
         (ValueError, "L2: ", {"L2": np.nan}),
         (ValueError, "schedule, column 1: .*mean Cosine", {"learn_rate": "Cosin(1)"}),

@@ -116,6 +116,12 @@ class Agreement:
         if any(each != found[0] for each in found):
             _differ(found)
 
+    def midway(self, own: Any) -> list[Any]:
+        """Meet the others before they agree; return the results of all ranks."""
+        found = self.results(own)
+        self._met = False
+        return found
+
     def results(self, own: Any) -> list[Any]:
         """Meet the others; return the results of all ranks."""
         self._met = True

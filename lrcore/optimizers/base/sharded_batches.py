@@ -1,0 +1,165 @@
+"""The micro-batches of a step of several ranks: kept, compared and added."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, NoReturn
+from zlib import crc32
+
+from lrcore._shared.trees import Tree
+from lrcore._shared.types import Array
+from lrcore.distributed import Comm, RankLostError
+from lrcore.distributed import _tree as tree
+from lrcore.distributed._ones import Ones
+from lrcore.distributed._traffic import Traffic
+from lrcore.optimizers.base import alike
+
+
+class Met(NamedTuple):
+    """What the ranks have told each other before a step.
+
+    counts : the micro-batches of each.
+    present : which arrays have a gradient.
+    loss : the mean loss, for an optimizer that needs it.
+    skips : whether a gradient that is not finite skips the step.
+    """
+
+    counts: list[int]
+    present: tuple[bool, ...]
+    loss: float | None
+    skips: bool
+
+
+class MicroBatches:
+    """The part of `Ranks` that is about the gradients of a step.
+
+    ones : sends gradients that come one array at a time.
+    traffic : sends those of all arrays.
+    needs_loss : whether the optimizer needs the loss.
+    told : returns the settings of the optimizer in words.
+    number : of the optimizer, on rank 0: which one of those with the same comm it is.
+    firsts : the place of the first micro-batch of each rank.
+    """
+
+    comm: Comm
+    tree: Tree
+    ones: Ones
+    traffic: Traffic
+    needs_loss: bool
+    told: Callable[[], Mapping[str, str]]
+    number: int
+    firsts: Sequence[int]
+
+    def keep(self, grads: Sequence[Array | None], loss: float | None) -> None:
+        """Keep the gradients of a micro-batch, before the last of a step."""
+        self.kept.add(grads)
+        self.losses += [] if loss is None else [loss]
+
+    def clear(self) -> None:
+        """Forget what was kept, after the step."""
+        self.kept = tree.Kept(self.firsts[self.comm.rank])
+        self.losses: list[float] = []
+        self.ones.clear()
+
+    def meet(
+        self,
+        grads: Sequence[Array | None] | None,
+        loss: float | None,
+        error: BaseException | None,
+        numbers: bytes,
+        skips: bool,
+    ) -> Met:
+        """Compare the step with that of the other ranks.
+
+        grads, loss : of the last micro-batch; None: there is none.
+        error : why this rank cannot take the step; or None.
+        numbers : all numbers of the step.
+        skips : whether a gradient that is not finite skips the step.
+
+        Raises
+        ------
+        ValueError, RuntimeError
+            The ranks are not alike, or another one has an error: on every rank.
+        """
+        try:
+            self.ones.wait()
+            present = self._present(grads)
+            count = self.kept.count + (grads is not None)
+            numbers += repr((self.number, self.ones.order)).encode()
+            head = [error is None, count, crc32(numbers), crc32(bytes(present)), skips]
+            heads = alike.integers(self.comm, head)
+            counts = [each[1] for each in heads]
+            first = next((each for each in heads if each[1]), heads[0])
+            if any(
+                not each[0]
+                or each[2] != heads[0][2]
+                or (each[1] and each[3] != first[3])
+                for each in heads
+            ):
+                names = [leaf.path for leaf in self.tree.leaves]
+                there = dict(zip(names, present, strict=True)) if count else {}
+                order = ", ".join(names[i] for i in self.ones.order)
+                number = f"number {self.number} of those with comm"
+                told = {
+                    **self.told(),
+                    "order of step_one": f"[{order}]",
+                    "optimizer of this step": number,
+                }
+                alike.refuse(self.comm, error, told, there)
+            if not all(counts):  # some ranks do not know which arrays have a gradient
+                of_all = alike.values(self.comm, present)
+                present = tuple(of_all[heads.index(first)])
+            skips = any(each[4] for each in heads)
+            return Met(counts, present, self._loss(loss, sum(counts)), skips)
+        except RankLostError as lost:
+            if error is None:
+                raise
+            raise error from lost
+
+    def tell(self, error: BaseException) -> NoReturn:
+        """Raise an error that this rank has before its step, which ends that of all."""
+        self.meet(None, None, error, b"", False)
+        raise error
+
+    def _loss(self, loss: float | None, count: int) -> float | None:
+        """Return the mean loss, for an optimizer that needs it."""
+        if not self.needs_loss or not count:
+            return None
+        losses = [*self.losses, *([] if loss is None else [loss])]
+        places = [
+            (first + k, each)
+            for first, of_rank in zip(
+                self.firsts, alike.values(self.comm, losses), strict=True
+            )
+            for k, each in enumerate(of_rank)
+        ]
+        sums = [each for _, each in places]
+        for i, k in tree.additions([place for place, _ in places]):
+            sums[i] += sums[k]
+        return sums[0] / count if sums else None
+
+    def reduce(
+        self, met: Met, grads: Sequence[Array | None] | None
+    ) -> list[Array | None]:
+        """Return the own pieces of the sums of all gradients; None: there are none."""
+        if self.ones.order:
+            return self.ones.sums(met.present)
+        begins = [
+            tree.blocks(first, n)
+            for first, n in zip(self.firsts, met.counts, strict=True)
+        ]
+        sums: list[list[Sequence[Array | None]]] = [
+            [block.grads] for block in self.kept.blocks
+        ]
+        if grads is not None:
+            merged = self.kept.merged(self.kept.first + self.kept.count)
+            del sums[len(sums) - len(merged) :]
+            sums.append([grads, *(block.grads for block in merged)])
+        return self.traffic.reduce(met.present, begins, sums)
+
+    def _present(self, grads: Sequence[Array | None] | None) -> tuple[bool, ...]:
+        """Return which arrays have had a gradient on this rank since the last step."""
+        had = [block.grads for block in self.kept.blocks]
+        had += [] if grads is None else [[*grads]]
+        n = len(self.tree.leaves)
+        return tuple(any(each[i] is not None for each in had) for i in range(n))

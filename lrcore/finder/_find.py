@@ -216,10 +216,11 @@ def _train(
     sign, scored, later = sweep._sign, objective.score is not None, False
     for turn in sweep._turns():
         source.drop(accumulate * turn.lowest)
+        set_rate = kept.set_rate if turn.constant else kept.varying()
         rate = None
         for at, lr in enumerate(turn.rates, turn.first):
             if lr != rate:
-                kept.set_rate(lr)
+                set_rate(lr)
                 rate = lr
             first, added = accumulate * at, 0.0
             for number in range(first, first + accumulate):

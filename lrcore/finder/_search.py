@@ -33,6 +33,7 @@ class Turn(NamedTuple):
     first : the number of the first step's batch.
     lowest : the lowest number of a batch that is still wanted.
     sweeps : whether they belong to the sweep.
+    constant : whether the rates are equal.
     take : takes the loss of each step.
     ended : whether the turn is over after it.
     """
@@ -42,6 +43,7 @@ class Turn(NamedTuple):
     first: int
     lowest: int
     sweeps: bool
+    constant: bool
     take: Callable[[float], None]
     ended: Callable[[], bool]
 
@@ -110,7 +112,7 @@ class Search:
     def _sweep(self) -> Turn:
         swept = self._swept
         return Turn(
-            "range test", swept.lrs.tolist(), 0, 0, True, swept.add,
+            "range test", swept.lrs.tolist(), 0, 0, True, False, swept.add,
             lambda: bool(swept.ended),
         )  # fmt: skip
 
@@ -141,7 +143,7 @@ class Search:
         return Turn(
             f"trial of {lr:.2g}" if lr else "first loss",
             [lr * share for share in shares] or [lr] * (leg.end - first),
-            first, leg.lowest, False, racer.losses.append, racer.fails,
+            first, leg.lowest, False, not shares, racer.losses.append, racer.fails,
         )  # fmt: skip
 
     def _turn_to(self, racer: Racer) -> None:

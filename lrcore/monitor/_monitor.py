@@ -245,7 +245,7 @@ class Monitor(Results, Logs):
             loss = real("loss", loss, "a number")
         loss *= self._sign
         recent = self._recorder.recent
-        step = (loss, *(self._read() if self._read else given(lr, report)))
+        step = self._read(loss) if self._read else given(loss, lr, report)
         if (
             validation is not None
             or entropy is not nan  # the default; another NaN is told as none, too

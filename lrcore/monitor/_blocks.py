@@ -34,6 +34,7 @@ SUMS = (
     "steps", "finite", "loss", "distances", "wiggle", "turns", "nonfinite_grads",
     "measured", "grad_norm", "update_norm", "param_norm", "update_ratio",
 )  # fmt: skip
+NORMS = slice(SUMS.index("grad_norm"), len(SUMS))
 FIRST, LEAST, MOST, LAST = range(len(SUMS), len(SUMS) + 4)
 VALIDATION = LAST + 1  # the first of the series
 WIDTH = VALIDATION + NUMBERS - MEASURED
@@ -90,34 +91,34 @@ class Blocks(NamedTuple):
         # np.array takes almost twice as long for a list of tuples.
         numbers = np.fromiter(chain.from_iterable(steps), float, NUMBERS * len(steps))
         given = numbers.reshape(-1, NUMBERS).T
-        loss, lr, *squares, bad = given[:MEASURED]
+        loss, lr, *_, bad = given[:MEASURED]
         rows = np.zeros((len(steps), WIDTH))
+        column = dict(zip(SUMS, rows.T, strict=False))
         with np.errstate(all="ignore"):
-            column = dict(zip(SUMS, rows.T, strict=False))
             finite = np.isfinite(loss)
-            known_loss = np.where(finite, loss, nan)
+            seen = np.where(finite, loss, nan)
             before = [*self.before, *made[-2:, LEAST]][-2:]
-            seen = np.concatenate([before, known_loss])
-            moves = seen[1:] - seen[:-1]
+            losses = np.concatenate([before, seen])
+            moves = losses[1:] - losses[:-1]
+            signs, distances = np.sign(moves), abs(moves[1:])
+            known = np.isfinite(distances)
             column["steps"][:] = 1
             column["finite"][:] = finite
             column["loss"][:] = np.where(finite, loss, 0)
-            known = np.isfinite(moves[1:])
             column["distances"][:] = known
-            column["wiggle"][:] = np.where(known, abs(moves[1:]), 0)
-            column["turns"][:] = np.sign(moves[1:]) * np.sign(moves[:-1]) < 0
+            column["wiggle"][:] = np.where(known, distances, 0)
+            column["turns"][:] = signs[1:] * signs[:-1] < 0
             column["nonfinite_grads"][:] = bad > 0
-            g, p, u = np.sqrt(squares)
-            measured = np.isfinite(g) & np.isfinite(p) & np.isfinite(u)
-            column["measured"][:] = measured
+            g, p, u = norms = np.sqrt(given[2:5])
+            measured = np.isfinite(norms).all(axis=0)
             if measured.any():
                 ratio = u / p
-                norms = (g, u, p, np.where(np.isfinite(ratio), ratio, 0))
-                for name, norm in zip(SUMS[8:], norms, strict=True):
-                    column[name][:] = np.where(measured, norm, 0)
+                ratio[~np.isfinite(ratio)] = 0
+                column["measured"][:] = measured
+                rows[:, NORMS] = np.where(measured, (g, u, p, ratio), 0).T
         first = self.taken + len(made) + 1
         rows[:, FIRST] = np.arange(first, first + len(steps))
-        rows[:, LEAST] = rows[:, MOST] = known_loss
+        rows[:, LEAST] = rows[:, MOST] = seen
         rows[:, LAST] = lr
         rows[:, VALIDATION:] = given[MEASURED:].T
         return rows

@@ -120,7 +120,7 @@ def test_each_block_is_what_its_steps_make_it(n, wild):
     run = draw_run(n, n, wild)
     history = recorded(run).history()
     assert_exact(history, run)
-    assert len(history.step) <= _history.BLOCKS + _history.CHUNK
+    assert len(history.step) <= _blocks.BLOCKS + _history.CHUNK
 
 
 @settings(max_examples=60, deadline=None)
@@ -133,8 +133,8 @@ def test_each_block_is_what_its_steps_make_it(n, wild):
 def test_any_length_and_any_sizes(n, seed, wild, sizes):
     """Few blocks, and small ones: they are joined again and again."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_blocks, "BLOCKS", sizes[0])
         for module in (_history, _blocks):
-            patch.setattr(module, "BLOCKS", sizes[0])
             patch.setattr(module, "CHUNK", sizes[1])
         run = draw_run(n, seed, wild)
         recorder = recorded(run)
@@ -260,7 +260,7 @@ def test_memory_is_bounded():
     recorder.recent.extend([step] * (n % _history.CHUNK))
     assert recorder._blocks.rows.nbytes < 170e3
     history = recorder.history()
-    assert len(history.step) <= _history.BLOCKS + 2
+    assert len(history.step) <= _blocks.BLOCKS + 2
     assert history.steps.sum() == n
     np.testing.assert_array_equal(history.step[1:], 1 + history.steps.cumsum()[:-1])
     np.testing.assert_array_equal(history.loss, 1.5)

@@ -12,7 +12,7 @@ from lrcore.monitor._blocks import CHUNK
 
 FILES = [
     f"monitor/{name}.py"
-    for name in ("_monitor", "_blocks", "_history", "_resume", "_rollback")
+    for name in ("_monitor", "_looks", "_blocks", "_history", "_resume", "_rollback")
 ]
 CURVATURE = np.array([1.0, 7.0])
 

@@ -214,12 +214,16 @@ def _train(
     kept, bar = sweep._block(), sweep._bar
     step, told, accumulate = opt.step, _takes_loss(opt.step), opt.accumulate
     sign, scored, later = sweep._sign, objective.score is not None, False
+    rate = None
     for turn in sweep._turns():
         source.drop(accumulate * turn.lowest)
-        rate = None
+        set_rate = kept.set_rate if turn.constant else kept.varying()
+        if not turn.goes_on or not turn.constant:
+            rate = None  # none is set
+        take, ended = turn.take, turn.ended
         for at, lr in enumerate(turn.rates, turn.first):
             if lr != rate:
-                kept.set_rate(lr)
+                set_rate(lr)
                 rate = lr
             first, added = accumulate * at, 0.0
             for number in range(first, first + accumulate):
@@ -242,10 +246,10 @@ def _train(
                 if lr:  # at 0 only the loss is asked for
                     step(grads, sign * loss) if told else step(grads)
             loss = added / accumulate
-            turn.take(sign * (objective.instead(loss) if scored else loss))
+            take(sign * (objective.instead(loss) if scored else loss))
             if bar is not None:
                 bar.step()
-            if turn.ended():
+            if ended():
                 break
 
 

@@ -33,6 +33,8 @@ class Turn(NamedTuple):
     first : the number of the first step's batch.
     lowest : the lowest number of a batch that is still wanted.
     sweeps : whether they belong to the sweep.
+    goes_on : whether the params, state and rate are those that the last turn has left.
+    constant : whether the rates are equal.
     take : takes the loss of each step.
     ended : whether the turn is over after it.
     """
@@ -42,6 +44,8 @@ class Turn(NamedTuple):
     first: int
     lowest: int
     sweeps: bool
+    goes_on: bool
+    constant: bool
     take: Callable[[float], None]
     ended: Callable[[], bool]
 
@@ -110,7 +114,7 @@ class Search:
     def _sweep(self) -> Turn:
         swept = self._swept
         return Turn(
-            "range test", swept.lrs.tolist(), 0, 0, True, swept.add,
+            "range test", swept.lrs.tolist(), 0, 0, True, False, False, swept.add,
             lambda: bool(swept.ended),
         )  # fmt: skip
 
@@ -136,18 +140,19 @@ class Search:
         """Return the turn of a racer, after whatever it has learnt so far."""
         racer, first = leg.racer, len(leg.racer.losses)
         lr = self._race.rate_of(racer)
-        self._turn_to(racer)
+        goes_on = racer is self._racer
+        if not goes_on:
+            self._turn_to(racer)
         shares = self._told.shares[first : leg.end]
         return Turn(
             f"trial of {lr:.2g}" if lr else "first loss",
             [lr * share for share in shares] or [lr] * (leg.end - first),
-            first, leg.lowest, False, racer.losses.append, racer.fails,
+            first, leg.lowest, False, goes_on, not shares, racer.losses.append,
+            racer.fails,
         )  # fmt: skip
 
     def _turn_to(self, racer: Racer) -> None:
         """Keep what the present racer has learnt, and go on with another one."""
-        if racer is self._racer:
-            return
         kept, now = self._now, self._keep()
         for other in [other for other in self._progress if other.out]:
             del self._progress[other]

@@ -7,6 +7,7 @@ blocks together follows from their rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from math import inf, nan
 from typing import NamedTuple
 
@@ -33,12 +34,14 @@ SUMS = (
     "steps", "finite", "loss", "distances", "wiggle", "turns", "nonfinite_grads",
     "measured", "grad_norm", "update_norm", "param_norm", "update_ratio",
 )  # fmt: skip
+NORMS = slice(SUMS.index("grad_norm"), len(SUMS))
 FIRST, LEAST, MOST, LAST = range(len(SUMS), len(SUMS) + 4)
 VALIDATION = LAST + 1  # the first of the series
 WIDTH = VALIDATION + NUMBERS - MEASURED
 
 
-_NONE = np.zeros((0, WIDTH))
+NONE = np.zeros((0, WIDTH))
+"""No rows."""
 
 
 class Blocks(NamedTuple):
@@ -51,8 +54,8 @@ class Blocks(NamedTuple):
     before : the last two losses; the next one is compared with them.
     """
 
-    rows: Array = _NONE
-    pending: Array = _NONE
+    rows: Array = NONE
+    pending: Array = NONE
     stride: int = 1
     taken: int = 0
     before: tuple[float, float] = (nan, nan)
@@ -61,17 +64,17 @@ class Blocks(NamedTuple):
         """Return the blocks of this run after CHUNK further steps, a row for each."""
         rows, stride = self.rows, self.stride
         if stride <= CHUNK:
-            full, pending = joined(steps, stride), _NONE
+            full, pending = joined(steps, stride), NONE
         else:
-            full, pending = joined(np.concatenate([self.pending, steps]), 0), _NONE
+            full, pending = joined(np.concatenate([self.pending, steps]), 0), NONE
             if full[0, 0] < stride:
-                full, pending = _NONE, full
+                full, pending = NONE, full
         if len(rows) + len(full) > BLOCKS:
             rows, stride = joined(rows, 2), 2 * stride
             if len(full) > 1:
                 full = joined(full, 2)
             else:
-                full, pending = _NONE, full
+                full, pending = NONE, full
         return Blocks(
             np.concatenate([rows, full]) if len(full) else rows,
             pending,
@@ -80,34 +83,44 @@ class Blocks(NamedTuple):
             (float(steps[-2, LEAST]), float(steps[-1, LEAST])),
         )
 
-    def rows_of(self, steps: Sequence[Step]) -> Array:
-        """Return a row for each of the steps that follow these blocks."""
-        given = np.array(steps, float).reshape(-1, NUMBERS)
-        loss, lr, g, p, u, bad = given.T[:MEASURED]
-        rows = np.zeros((len(given), WIDTH))
+    def rows_of(self, steps: Sequence[Step], made: Array = NONE) -> Array:
+        """Return a row for each of the steps that follow these blocks.
+
+        made : the rows of steps between the blocks and these, if there are any.
+        """
+        # np.array takes almost twice as long for a list of tuples.
+        numbers = np.fromiter(chain.from_iterable(steps), float, NUMBERS * len(steps))
+        given = numbers.reshape(-1, NUMBERS).T
+        loss, lr, *_, bad = given[:MEASURED]
+        rows = np.zeros((len(steps), WIDTH))
+        column = dict(zip(SUMS, rows.T, strict=False))
         with np.errstate(all="ignore"):
-            column = dict(zip(SUMS, rows.T, strict=False))
             finite = np.isfinite(loss)
-            known_loss = np.where(finite, loss, nan)
-            moves = np.diff(known_loss, prepend=self.before)
+            seen = np.where(finite, loss, nan)
+            before = [*self.before, *made[-2:, LEAST]][-2:]
+            losses = np.concatenate([before, seen])
+            moves = losses[1:] - losses[:-1]
+            signs, distances = np.sign(moves), abs(moves[1:])
+            known = np.isfinite(distances)
             column["steps"][:] = 1
             column["finite"][:] = finite
             column["loss"][:] = np.where(finite, loss, 0)
-            known = np.isfinite(moves[1:])
             column["distances"][:] = known
-            column["wiggle"][:] = np.where(known, abs(moves[1:]), 0)
-            column["turns"][:] = np.sign(moves[1:]) * np.sign(moves[:-1]) < 0
+            column["wiggle"][:] = np.where(known, distances, 0)
+            column["turns"][:] = signs[1:] * signs[:-1] < 0
             column["nonfinite_grads"][:] = bad > 0
-            norms = np.sqrt([g, u, p])
+            g, p, u = norms = np.sqrt(given[2:5])
             measured = np.isfinite(norms).all(axis=0)
-            column["measured"][:] = measured
-            ratio = norms[1] / norms[2]
-            norms = np.vstack([norms, np.where(np.isfinite(ratio), ratio, 0)])
-            rows[:, 8:12] = np.where(measured, norms, 0).T
-        rows[:, FIRST] = np.arange(self.taken + 1, self.taken + len(given) + 1)
-        rows[:, LEAST] = rows[:, MOST] = known_loss
+            if measured.any():
+                ratio = u / p
+                ratio[~np.isfinite(ratio)] = 0
+                column["measured"][:] = measured
+                rows[:, NORMS] = np.where(measured, (g, u, p, ratio), 0).T
+        first = self.taken + len(made) + 1
+        rows[:, FIRST] = np.arange(first, first + len(steps))
+        rows[:, LEAST] = rows[:, MOST] = seen
         rows[:, LAST] = lr
-        rows[:, VALIDATION:] = given[:, MEASURED:]
+        rows[:, VALIDATION:] = given[MEASURED:].T
         return rows
 
 
@@ -123,10 +136,20 @@ def joined(rows: Array, size: int) -> Array:
     out[:, LEAST] = np.fmin.reduce(groups[:, :, LEAST], axis=1, initial=inf)
     out[:, MOST] = np.fmax.reduce(groups[:, :, MOST], axis=1, initial=-inf)
     out[:, LAST] = groups[:, -1, LAST]
-    out[:, VALIDATION:] = groups[:, 0, VALIDATION:]
-    for i in range(1, groups.shape[1]):
-        later = groups[:, i, VALIDATION:]
-        np.copyto(out[:, VALIDATION:], later, where=~np.isnan(later))
+    out[:, VALIDATION:] = _last_given(groups[:, :, VALIDATION:])
     none = out[:, LEAST] > out[:, MOST]
     out[none, LEAST] = out[none, MOST] = nan
     return out
+
+
+def _last_given(series: Array) -> Array:
+    """Return the last number of each row in each group that is not NaN, if any.
+
+    series : by group, step and number.
+    """
+    given = ~np.isnan(series)
+    if not given.any():
+        return series[:, 0]
+    last = series.shape[1] - 1 - given[:, ::-1].argmax(axis=1)
+    values: Array = np.take_along_axis(series, last[:, None], axis=1)[:, 0]
+    return values

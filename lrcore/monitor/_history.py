@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from math import frexp, isnan, nan
+from math import nan
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from lrcore._shared.types import Array
-from lrcore._shared.words import kind, shown
+from lrcore.monitor import _saved
 from lrcore.monitor._blocks import (
-    BLOCKS,
     CHUNK,
     FIRST,
     LAST,
     LEAST,
-    MEASURED,
     MOST,
-    NUMBERS,
+    NONE,
     SUMS,
     VALIDATION,
-    WIDTH,
     Blocks,
     Step,
     joined,
@@ -76,12 +72,14 @@ class Recorder:
     def __init__(
         self,
         blocks: Blocks | None = None,
-        recent: Iterable[Step] = (),
+        recent: list[Step] | None = None,
         late: float = nan,
+        made: Array = NONE,
     ) -> None:
         self._blocks = Blocks() if blocks is None else blocks
-        self.recent = [*recent]  # steps that are not in the blocks yet
+        self.recent = [] if recent is None else recent  # steps not in the blocks yet
         self._late = late  # a validation loss of the last step in the blocks
+        self._made = made  # the rows of the first of the recent steps
 
     @property
     def taken(self) -> int:
@@ -96,9 +94,10 @@ class Recorder:
     def with_step(self, step: Step) -> Recorder:
         """Return a recorder that has one step more; this one stays as it is."""
         recent = [*self.recent, step]
+        new = Recorder(self._blocks, recent, self._late, self._made)
         if len(recent) < CHUNK:
-            return Recorder(self._blocks, recent, self._late)
-        return Recorder(self._blocks.followed_by(self._rows_of(recent)))
+            return new
+        return Recorder(self._blocks.followed_by(new._rows()))
 
     def with_validation(self, value: float) -> Recorder:
         """Return a recorder with a validation loss of the last step.
@@ -106,22 +105,28 @@ class Recorder:
         If that step is in the blocks already, it is recorded with the next one.
         """
         if not self.recent:
-            return Recorder(self._blocks, (), value)
-        last = _validated(self.recent[-1], value)
-        return Recorder(self._blocks, [*self.recent[:-1], last], self._late)
+            return Recorder(self._blocks, [], value)
+        *before, last = self.recent
+        recent = [*before, _saved.validated(last, value)]
+        return Recorder(self._blocks, recent, self._late, self._made[: len(before)])
 
-    def _rows_of(self, recent: list[Step]) -> Array:
-        rows = self._blocks.rows_of(recent)
-        if np.isnan(rows[0, VALIDATION]):
-            rows[0, VALIDATION] = self._late
-        return rows
+    def _rows(self) -> Array:
+        """Return a row for each of the recent steps; each is made once."""
+        made = self._made
+        steps = self.recent[len(made) :]
+        if steps:
+            new = self._blocks.rows_of(steps, made)
+            if not len(made) and np.isnan(new[0, VALIDATION]):
+                new[0, VALIDATION] = self._late
+            self._made = made = np.concatenate([made, new])
+        return made
 
     def history(self) -> History:
         """Return all blocks; the last one may have fewer steps."""
         stride = self._blocks.stride
         parts = [self._blocks.rows, self._blocks.pending]
         if self.recent:
-            steps = self._rows_of(self.recent)
+            steps = self._rows()
             whole = len(steps) - len(steps) % stride
             parts += [joined(steps[:whole], stride)] if whole else []
             parts += [joined(steps[whole:], 0)] if whole < len(steps) else []
@@ -152,21 +157,7 @@ class Recorder:
 
     def state_dict(self) -> dict[str, Any]:
         """Return what `restored` takes."""
-        blocks = self._blocks
-        steps = np.array(self.recent, float).reshape(-1, NUMBERS)
-        known = {
-            i: x for i, x in enumerate(steps[:, MEASURED].tolist()) if not isnan(x)
-        }
-        if not isnan(self._late):
-            known.setdefault(0, self._late)
-        return {
-            "rows": blocks.rows.copy(),
-            "pending": blocks.pending.copy(),
-            "recent": steps[:, :MEASURED].copy(),
-            "before": np.array(blocks.before),
-            "validation": np.array([*known.items()], float).reshape(-1, 2),
-            "series": _sparse(steps[:, MEASURED + 1 :]),
-        }
+        return _saved.saved(self._blocks, self.recent, self._late)
 
     @classmethod
     def restored(cls, saved: Any) -> Recorder:
@@ -177,111 +168,4 @@ class Recorder:
         TypeError, ValueError
             `saved` is not from `state_dict`.
         """
-        wanted = cls().state_dict()
-        if isinstance(saved, Mapping) and saved.keys() == wanted.keys() - {"series"}:
-            saved = _with_series(saved)
-        if not isinstance(saved, Mapping) or saved.keys() != wanted.keys():
-            raise ValueError(
-                f"recorder: expected a dict of {list(wanted)}, found {kind(saved)}"
-            )
-        given = {
-            name: _numbers(f"recorder: {name}", saved[name], own, most)
-            for (name, own), most in zip(wanted.items(), _MOST_ROWS, strict=True)
-        }
-        rows, pending = given["rows"].copy(), given["pending"].copy()
-        stride = _stride(rows[:, 0], pending[:, 0])
-        last = max(len(given["recent"]) - 1, 0)
-        for name in ("validation", "series"):
-            places = given[name][:, 0]
-            if not ((places >= 0) & (places <= last)).all():
-                raise ValueError(
-                    f"recorder: {name}: expected places from 0 to {last}, found others"
-                )
-        recent = _steps(given["recent"], given["series"])
-        places, values = given["validation"].T
-        late = nan
-        for place, value in zip(places.tolist(), values.tolist(), strict=True):
-            if recent:
-                recent[int(place)] = _validated(recent[int(place)], value)
-            else:
-                late = value
-        before = float(given["before"][0]), float(given["before"][1])
-        taken = stride * len(rows) + int(pending[:, 0].sum())
-        return cls(Blocks(rows, pending, stride, taken, before), recent, late)
-
-
-# The most rows of each entry of `Recorder.state_dict`.
-_MOST_ROWS = (BLOCKS, 1, CHUNK - 1, 2, CHUNK, CHUNK)
-
-
-def _validated(step: Step, value: float) -> Step:
-    """Return a step with another validation loss."""
-    loss, lr, g, p, u, bad, _, entropy, kl, explained = step
-    return loss, lr, g, p, u, bad, value, entropy, kl, explained
-
-
-def _sparse(series: Array) -> Array:
-    """Return the rows that are not all NaN, after their places."""
-    places = np.flatnonzero(~np.isnan(series).all(axis=1))
-    return np.column_stack([places, series[places]])
-
-
-def _steps(measured: Array, series: Array) -> list[Step]:
-    """Return recent steps from what is saved of them."""
-    steps = np.full((len(measured), NUMBERS), nan)
-    steps[:, :MEASURED] = measured
-    steps[series[:, 0].astype(int), MEASURED + 1 :] = series[:, 1:]
-    return list(map(tuple, steps.tolist()))
-
-
-def _with_series(saved: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what a recorder without series saved, with series that are empty.
-
-    Earlier versions had none.
-    """
-    wider = {
-        name: np.column_stack([rows, np.full((len(rows), WIDTH - VALIDATION - 1), nan)])
-        for name in ("rows", "pending")
-        if isinstance(rows := saved[name], np.ndarray)
-        and rows.ndim == 2
-        and rows.shape[1] == VALIDATION + 1
-    }
-    return {**saved, **wider, "series": np.zeros((0, NUMBERS - MEASURED))}
-
-
-def _stride(full: Array, pending: Array) -> int:
-    """Return the number of steps of each saved full block.
-
-    full, pending : the numbers of steps of the saved rows.
-    """
-    stride = float(full[0]) if len(full) else 1.0
-    if not (
-        (full == stride).all()
-        and 1 <= stride < 2**53
-        and frexp(stride)[0] == 0.5
-        and stride * len(full) % CHUNK == 0
-        and ((pending > 0) & (pending < stride) & (pending % CHUNK == 0)).all()
-    ):
-        raise ValueError(
-            "recorder: expected rows of 1 step each, or of 2, or 4, ..., and one of "
-            f"less, all of a multiple of {CHUNK}; found others"
-        )
-    return int(stride)
-
-
-def _numbers(name: str, value: Any, like: Array, most: int) -> Array:
-    """Check a saved array: float64, with the columns of another, and not too long."""
-    fits = (
-        isinstance(value, np.ndarray)
-        and value.dtype == np.float64
-        and value.ndim == like.ndim
-        and value.shape[1:] == like.shape[1:]
-        and value.shape[0] <= most
-        and (like.ndim > 1 or value.shape == like.shape)
-    )
-    if not fits:
-        raise ValueError(
-            f"{name}: expected an array of state_dict, found {shown(value)}"
-        )
-    array: Array = value
-    return array
+        return cls(*_saved.restored(saved, cls().state_dict()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,7 +44,7 @@ class Resumable:
     _validated: Validated
     _seen: dict[str, int]
     _told: set[str]
-    _read: Callable[[], Read] | None
+    _read: Read | None
 
     def state_dict(self) -> dict[str, Any]:
         """Return what ``load_state_dict`` takes.

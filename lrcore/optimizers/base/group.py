@@ -211,6 +211,8 @@ class ParamGroup(MutableMapping[str, Any]):
 
     def rate(self, t: int) -> float:
         """Return the learning rate of the step after t steps: lr times lr_scale."""
+        if self.now is None:
+            return rate(self._hyper["lr"], self._hyper["lr_scale"])
         return rate(self.at("lr", t), self.at("lr_scale", t))
 
 

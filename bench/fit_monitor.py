@@ -20,7 +20,7 @@ WEIGHT = {
 """The weight of a run, by its group: there are fewest of those with most."""
 NEAR_HIGH = 2
 """That of a run near the optimum, for rates that are too high."""
-MARGIN = {"HIGH": 1.5, "LOW": 1.5, "HIGH_BY_LOSS": 0.5, "LOW_BY_LOSS": 1.0}
+MARGIN = {"HIGH": 2.5, "LOW": 3.5, "HIGH_BY_LOSS": 1.0, "LOW_BY_LOSS": 1.0}
 """How far the odds are lowered, so that fewer good runs are called bad."""
 RIDGE = 1e-3
 
@@ -69,7 +69,7 @@ def main():
                 if not found.drop > _rates.HALF:
                     may_be_high.append(row)
                 # With reports, the gates would leave too few good runs to fit by.
-                if found.fell and (reports or _rates.may_be_short(found, np.nan)):
+                if reports or (found.fell and _rates.may_be_short(found, np.nan)):
                     may_be_low.append(row)
         suffix = "" if reports else "_BY_LOSS"
         print("HIGH" + suffix, fit(may_be_high, "HIGH" + suffix))

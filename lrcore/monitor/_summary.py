@@ -26,8 +26,8 @@ NOISES = 3.0
 class Summary(NamedTuple):
     """The numbers from which findings are made; `summary` computes them.
 
-    None of them but `drop` needs to know how low the loss can fall: a constant that is
-    added to all losses changes no other.
+    None of them but `way` and `drop` needs to know how low the loss can fall: a constant
+    that is added to all losses changes no other.
     """
 
     history: History
@@ -35,6 +35,7 @@ class Summary(NamedTuple):
     lr: str  # the learning rate in words
     first: float  # loss at the start
     levels: Array  # median loss of each of the PARTS
+    way: float  # to the floor from the first loss; if it is not known, see `scale`
     drop: float  # share of the way to the floor that is done; NaN if it is not known
     late: float  # share of the descent that was in the second half of the run
     noise: float  # about the standard deviation of a step's loss
@@ -45,7 +46,9 @@ class Summary(NamedTuple):
     growth: float  # that of the params' norm since the first step
     thrown: float  # the largest norm of the params over the first; NaN likewise
     # Of gradients; NaN if none are recorded.
-    work: float  # sum of the norms of gradient times update: the most that g.u can be
+    # The most that they promised: -g.u, to first order the descent by a step u, is at
+    # most the product of the norms.  These are summed.
+    work: float
     kept: float  # norm at the end over its largest level
 
     @property
@@ -139,6 +142,8 @@ def summary(
         floor = None  # it cannot be one, as a loss is below it
     if floor is None:  # most losses cannot fall below 0; this one does
         floor = 0.0 if float(np.nanmin(history.low)) >= 0 else nan
+    lowest = float(levels.min())
+    way = scale(first, lowest, noise) if isnan(floor) else abs(first - floor) or 1.0
     path, growth, thrown, work, kept = _reported(history)
     return Summary(
         history=history,
@@ -146,7 +151,8 @@ def summary(
         lr=rate_in_words(history),
         first=first,
         levels=levels,
-        drop=float(first - levels[-1]) / (abs(first - floor) or 1.0),
+        way=way,
+        drop=nan if isnan(floor) else float(first - levels[-1]) / way,
         late=float(middle - last) / (abs(float(first - last)) or inf),
         noise=noise,
         top=_top(losses),

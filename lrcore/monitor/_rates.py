@@ -36,8 +36,8 @@ HALF_OF_STEPS = 0.5
 MUCH_LOWER, LOWER = 0.1, 1 / 3
 # The path is the sum of the norms of all updates, over the largest norm of the params.
 # Above 1, the steps were long enough to get anywhere; params that grow from near 0 are
-# their updates, so their growth is allowed besides.  Without a path, a loss that does not
-# fall shows short steps only if 5 % of it is gone at most.
+# their updates, so their growth is allowed besides.  Without a path, a loss that does
+# not fall shows short steps only if 5 % of it is gone at most.
 ANYWHERE, BARELY = 1.0, 0.05
 
 

@@ -26,8 +26,8 @@ NOISES = 3.0
 class Summary(NamedTuple):
     """The numbers from which findings are made; `summary` computes them.
 
-    None of them but `way` and `drop` needs to know how low the loss can fall: a constant
-    that is added to all losses changes no other.
+    None of them but `way` and `drop` needs to know how low the loss can fall: a
+    constant that is added to all losses changes no other.
     """
 
     history: History

@@ -280,7 +280,7 @@ def test_a_monitor_that_is_loaded_has_seen_the_run():
     after = Monitor(before.opt)
     after.load_state_dict(before.state_dict())
     for _ in range(100):
-        before.opt.step(np.zeros(2))
+        before.opt.step(np.array([1.0, 7.0]))
         after.update(5.0)
     assert after.rate() == "too low"
     late = attached(1e-6, before=100, after=50)

@@ -57,8 +57,11 @@ def since(history: History, step: int) -> History:
 
 
 @np.errstate(all="ignore")
-def diagnose(watched: Watched) -> list[Finding]:
-    """Return the findings of a run, the worst first."""
+def diagnose(watched: Watched, longer: float = 1.0) -> list[Finding]:
+    """Return the findings of a run, the worst first.
+
+    longer : a rate is too low only if it still were in a run so many times as long.
+    """
     history, first, windows, known = watched
     if not len(history.step):
         return []
@@ -69,7 +72,8 @@ def diagnose(watched: Watched) -> list[Finding]:
         findings += _rates.exploding(history, first)
     if run is not None:
         if meant and not _told(findings):
-            verdict = [*_rates.rate(run, known.ahead(run.step), known.unseen)]
+            ahead = max(known.ahead(run.step), longer)
+            verdict = [*_rates.rate(run, ahead, known.unseen)]
             if windows.risen:  # which says more exactly what happened, and since when
                 verdict = [f for f in verdict if f.kind != "no descent"]
             findings += verdict

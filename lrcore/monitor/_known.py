@@ -96,7 +96,7 @@ def _course_of_own(schedule: object, total: int | None) -> tuple[float, ...]:
         return ()
     try:
         return _course(schedule, total)
-    except Exception:  # noqa: BLE001 # a function in it may end before the run does
+    except Exception:  # of a function in it, which may end before the run does
         return ()
 
 

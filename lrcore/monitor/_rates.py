@@ -36,9 +36,9 @@ HALF_OF_STEPS = 0.5
 MUCH_LOWER, LOWER = 0.1, 1 / 3
 # The path is the sum of the norms of all updates, over the largest norm of the params.
 # Above 1, the steps were long enough to get anywhere; params that grow from near 0 are
-# their updates, so their growth is allowed besides.  A loss that does not fall shows
-# short steps only if the path is below 0.3; without one, if 5 % of it is gone at most.
-ANYWHERE, FEW, BARELY = 1.0, 0.3, 0.05
+# their updates, so their growth is allowed besides.  Without a path, a loss that does
+# not fall shows short steps only if 5 % of it is gone at most.
+ANYWHERE, BARELY = 1.0, 0.05
 
 
 def nonfinite(history: History) -> Iterator[Finding]:
@@ -154,9 +154,9 @@ def may_be_short(run: Summary, path: float) -> bool:
 
 def _short(run: Summary, ahead: float) -> bool:
     """Whether the steps are too short."""
-    by_loss, path = isnan(run.path), run.path * ahead
-    if not run.fell:
-        return run.drop < BARELY if by_loss else path < FEW
+    by_loss = isnan(run.path)
+    if by_loss and not run.fell:
+        return run.drop < BARELY
     found = numbers(run)
     found["path"] += log10(ahead)
     return (LOW_BY_LOSS if by_loss else LOW).of(found) > 0

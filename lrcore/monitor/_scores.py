@@ -24,9 +24,9 @@ class Weights(NamedTuple):
         return self.constant + sum(w * numbers[k] for k, w in self.weights.items())
 
 
-HIGH = Weights(-11.41, {"waste": 3.62, "astray": 1.64, "around": 1.38})
-HIGH_BY_LOSS = Weights(-2.71, {"leap": 4.04, "gain": -0.6, "back": 4.87})
-LOW = Weights(1.21, {"late": 2.5, "path": -4.0, "kept": 7.15, "waste": -1.92})
+HIGH = Weights(-12.41, {"waste": 3.62, "astray": 1.64, "around": 1.38})
+HIGH_BY_LOSS = Weights(-3.78, {"leap": 4.26, "gain": 2.16, "back": 5.4, "drop": -5.67})
+LOW = Weights(-0.81, {"path": -4.66, "kept": 6.97, "promise": -2.72})
 LOW_BY_LOSS = Weights(1.57, {"late": 13.29, "signal": -0.31, "drop": -11.61})
 
 
@@ -38,11 +38,11 @@ def numbers(run: Summary) -> dict[str, float]:
     back : the share of its greatest descent that it has lost again.
     late : the share of the descent in the second half.
     signal : log10 of the descent over the noise.
-    drop : the share of the first loss that is gone.
+    drop : the share of the way to the floor that is done; 0 if it is not known.
     path : log10 of the sum of updates over the params.
     kept : log10 of the gradient's norm over its largest.
-    waste : log10 of the most that the gradients promised, the sum of the norms of
-        gradient times update, over the descent, or half of the noise if that is more.
+    promise : log10 of the most that the gradients promised over the way to the floor.
+    waste : the same over the descent, or over half of the noise if that is more.
     around : the path, as far as the loss has not fallen by it.
     astray : log10 of the largest norm of the params over the first, likewise.
     """
@@ -57,17 +57,18 @@ def numbers(run: Summary) -> dict[str, float]:
         "back": min(lost / max(run.descent + lost, noise), 1.0),
         "late": min(max(run.late, -0.5), 1.0),
         "signal": _log(NOISES * run.descent / noise, 0, 3),
-        "drop": min(max(run.drop, -1.0), 1.0),
+        "drop": 0.0 if isnan(run.drop) else min(max(run.drop, -1.0), 1.0),
         "path": path,
         "kept": _log(run.kept, -2, 0),
+        "promise": _log(run.work / run.way, -4, 2),
         "waste": _log(run.work / max(run.descent, run.noise / 2, tiny), -1, 8),
         "around": (1 - gain) * path,
         "astray": (1 - gain) * _log(run.thrown, 0, 2),
     }
 
 
-# A loss without noise has this share of the first loss as noise: rounding.
-_TINY = 1e-12
+# A loss without noise has this share of the first loss as noise: float32's rounding.
+_TINY = 1e-7
 
 
 def _log(x: float, low: float, high: float) -> float:

@@ -28,14 +28,15 @@ NOISES = 3.0
 class Summary:
     """The numbers from which findings are made; `summary` computes them.
 
-    None of them but `drop` needs to know how low the loss can fall: a constant that is
-    added to all losses changes no other.
+    None of them but `way` and `drop` needs to know how low the loss can fall: a
+    constant that is added to all losses changes no other.
     """
 
     history: History
     step: int  # number of the last step
     first: float  # loss at the start
     levels: Array  # median loss of each of the PARTS
+    way: float  # to the floor from the first loss; if it is not known, see `scale`
     drop: float  # share of the way to the floor that is done; NaN if it is not known
     late: float  # share of the descent that was in the second half of the run
     noise: float  # about the standard deviation of a step's loss
@@ -46,7 +47,9 @@ class Summary:
     growth: float  # that of the params' norm since the first step
     thrown: float  # the largest norm of the params over the first; NaN likewise
     # Of gradients; NaN if none are recorded.
-    work: float  # sum of the norms of gradient times update: the most that g.u can be
+    # The most that they promised: -g.u, to first order the descent by a step u, is at
+    # most the product of the norms.  These are summed.
+    work: float
     kept: float  # norm at the end over its largest level
 
     @cached_property
@@ -150,13 +153,16 @@ def summary(
         floor = None  # it cannot be one, as a loss is below it
     if floor is None:  # most losses cannot fall below 0; this one does
         floor = 0.0 if float(np.fmin.reduce(history.low)) >= 0 else nan
+    lowest = float(levels.min())
+    way = scale(first, lowest, noise) if isnan(floor) else abs(first - floor) or 1.0
     path, growth, thrown, work, kept = _reported(history)
     return Summary(
         history=history,
         step=last_step(history),
         first=first,
         levels=levels,
-        drop=float(first - levels[-1]) / (abs(first - floor) or 1.0),
+        way=way,
+        drop=nan if isnan(floor) else float(first - levels[-1]) / way,
         late=(middle - last) / (abs(first - last) or inf),
         noise=noise,
         top=_top(losses),

@@ -102,6 +102,16 @@ def test_many_small_arrays_weigh_little():
     assert own.max() - own.min() <= 2 * STRIP
 
 
+def test_a_rank_with_a_dear_array_owns_nothing_else():
+    """The others share the rest evenly."""
+    owned = [Owned(10, 1e6, True), Owned(30 * STRIP, 4.0, False)]
+    shards = Shards(owned, 3)
+    assert [shards.of(r, 0) for r in range(3)] == [(0, 10), (10, 10), (10, 10)]
+    assert [b - a for a, b in (shards.of(r, 1) for r in range(3))] == [
+        0, 15 * STRIP, 15 * STRIP,
+    ]  # fmt: skip
+
+
 def test_the_dearest_arrays_are_dealt_out_first():
     owned = [Owned(10, cost, True) for cost in (1.0, 5.0, 4.0, 2.0)]
     owned.append(Owned(STRIP * 10, 4.0, False))

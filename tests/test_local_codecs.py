@@ -140,3 +140,36 @@ def test_a_mean_that_is_not_kept_changes_nothing():
 
     first, again, after = ranks(1, twice)[0]
     assert first == again != after
+
+
+def test_a_rank_that_is_left_out_keeps_its_error():
+    def left_out(comm):
+        mean = Mean(comm, chosen("int8"), 300, DTYPES[0])
+        mean.mean(numbers(300, DTYPES[0], comm.rank), [True, True])
+        mean.keep()
+        before = mean.error.copy()
+        mean.mean(numbers(300, DTYPES[0], 7), [True, False])
+        mean.keep()
+        return before.any(), before.tobytes() == mean.error.tobytes()
+
+    assert ranks(2, left_out) == [(True, False), (True, True)]
+
+
+def test_a_vector_that_was_sent_leaves_the_error_of_a_mean():
+    """As where the answer to it was lost."""
+
+    def both(comm):
+        x, errors = numbers(300, DTYPES[0]), []
+        for lost in (False, True):
+            mean = Mean(comm, chosen("int8"), 300, DTYPES[0])
+            if lost:
+                mean.sent(x)
+            else:
+                mean.mean(x, [True])
+            mean.keep()
+            errors.append(mean.error.tobytes())
+        return errors, x.tobytes() == numbers(300, DTYPES[0]).tobytes()
+
+    ((one, other), same) = ranks(1, both)[0]
+    assert one == other != bytes(len(one))
+    assert same

@@ -57,6 +57,10 @@ def test_what_is_absent_counts_as_zero():
     assert not np.signbit(kept.blocks[0].grads[0][0])
     kept = Kept(0)
     kept.add([None])
+    kept.add([minus])
+    assert not np.signbit(kept.blocks[0].grads[0][0])
+    kept = Kept(0)
+    kept.add([None])
     kept.add([None])
     assert kept.blocks[0].grads == [None]
 

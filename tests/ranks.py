@@ -91,3 +91,28 @@ def alone(name, hyper, total=1, steps=3, order="C", shapes=SHAPES):
 
 def content(params):
     return {name: p.tobytes("A") for name, p in params.items()}
+
+
+def refused(comm, wrong):
+    """Return what a function that is wrong on rank 1 raises; nothing is written."""
+    params = arrays(0)
+    before = content(params)
+    try:
+        wrong(comm, params, comm.rank == 1)
+    except Exception as error:
+        if comm.rank != 1:  # which may begin with other values
+            assert content(params) == before
+        return f"{type(error).__name__}: {error}"
+    return "nothing"
+
+
+def on_every_rank(wrong, n=3):
+    """Return the one error that is raised on every rank."""
+    found = ranks(n, refused, wrong)
+    assert len(set(found)) == 1, found
+    return found[0]
+
+
+def one_by_one(opt, grads, order):
+    for name in order:
+        opt.step_one(name, grads[name])

@@ -58,6 +58,10 @@ def test_what_is_absent_counts_as_zero():
     assert not np.signbit(kept.blocks[0].grads[0][0])
     kept = Kept(0)
     kept.add([None])
+    kept.add([minus])
+    assert not np.signbit(kept.blocks[0].grads[0][0])
+    kept = Kept(0)
+    kept.add([None])
     kept.add([None])
     assert kept.blocks[0].grads == [None]
 
@@ -101,6 +105,16 @@ def test_many_small_arrays_weigh_little():
     shards = Shards([Owned(k, 4.0 * k, False) for k in n], 2)
     own = (shards.end - shards.begin).sum(axis=1)
     assert own.max() - own.min() <= 2 * STRIP
+
+
+def test_a_rank_with_a_dear_array_owns_nothing_else():
+    """The others share the rest evenly."""
+    owned = [Owned(10, 1e6, True), Owned(30 * STRIP, 4.0, False)]
+    shards = Shards(owned, 3)
+    assert [shards.of(r, 0) for r in range(3)] == [(0, 10), (10, 10), (10, 10)]
+    assert [b - a for a, b in (shards.of(r, 1) for r in range(3))] == [
+        0, 15 * STRIP, 15 * STRIP,
+    ]  # fmt: skip
 
 
 def test_the_dearest_arrays_are_dealt_out_first():

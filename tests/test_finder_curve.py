@@ -64,6 +64,27 @@ def test_losses_that_diverge_before_their_average_are_told():
     assert swept(losses).reason.startswith("no divergence up to 10")
 
 
+def of_losses(losses, smoothing=0.98):
+    curve = _curve.Curve(np.geomspace(1e-7, 10, len(losses)), smoothing, 4.0)
+    for loss in losses:
+        curve.add(loss)
+    return curve
+
+
+def test_a_rise_is_asked_for_only_where_the_average_has_not_ended_the_sweep():
+    falls, rises = np.linspace(2.3, 0.4, 80), np.geomspace(2.5, 40, 40)
+    early, whole = (of_losses([*falls, *rises[:n]]) for n in (20, 40))
+    assert (early.ended, early.rise) == ("", early.lrs[80])
+    assert (whole.ended, whole.rise) == ("diverged", None)
+
+
+def test_the_average_stays_where_a_loss_is_not_finite():
+    curve = of_losses([math.nan, 3.0, 2.0, math.inf, math.nan, 1.0], smoothing=0.5)
+    assert math.isnan(curve.smoothed[0])
+    assert curve.smoothed[2] == curve.smoothed[3] == curve.smoothed[4]
+    assert curve.ended == ""
+
+
 def test_a_noisy_start_does_not_end_the_sweep():
     """Only what is above the first loss, and not for a loss near 0, diverges."""
     found = swept([1.0, *np.geomspace(1, 1e-9, 50), 1e-7, 1e-4], smoothing=0.0)

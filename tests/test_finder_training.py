@@ -143,6 +143,14 @@ def test_shares_are_of_the_highest_rate():
     assert _horizon.shares(Cosine(1.0, total=9), 9, 0) == []  # without trials
 
 
+@pytest.mark.parametrize(
+    "wrong", [lambda k: 1.0 - k, lambda k: math.inf if k == 10 else 1.0]
+)
+def test_rates_below_0_or_infinite_are_refused(wrong):
+    with pytest.raises(ValueError, match=r"^schedule: expected rates >= 0, not all 0"):
+        _horizon.shares(wrong, 11, 3)
+
+
 @pytest.mark.parametrize("total", [20, 60, 100])
 def test_a_short_trial_asks_for_the_score_often_enough_to_tell(total):
     w, loss_and_grad, noise, error = hidden()

@@ -51,7 +51,11 @@ def test_bfloat16_is_rounded_to_the_nearest_even():
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_numbers_at_the_ends_of_the_range(codec, dtype):
     most, least = float(np.finfo(dtype).max), float(np.finfo(dtype).smallest_subnormal)
-    for x in ([most, -most], [least, -least, 0.0], [0.0, 0.0], [1e-39, -1.2e-39]):
+    inexact = 190 * 2.0**-149  # the scale of Int8 is 1.5 subnormals, rounded
+    for x in (
+        [most, -most], [least, -least, 0.0], [0.0, 0.0], [1e-39, -1.2e-39],
+        [inexact, -inexact],
+    ):  # fmt: skip
         x = np.array(x, dtype)
         back = codec.decode(codec.encode(x), x.size, dtype)
         assert np.isfinite(back).all()
@@ -140,3 +144,36 @@ def test_a_mean_that_is_not_kept_changes_nothing():
 
     first, again, after = ranks(1, twice)[0]
     assert first == again != after
+
+
+def test_a_rank_that_is_left_out_keeps_its_error():
+    def left_out(comm):
+        mean = Mean(comm, chosen("int8"), 300, DTYPES[0])
+        mean.mean(numbers(300, DTYPES[0], comm.rank), [True, True])
+        mean.keep()
+        before = mean.error.copy()
+        mean.mean(numbers(300, DTYPES[0], 7), [True, False])
+        mean.keep()
+        return before.any(), before.tobytes() == mean.error.tobytes()
+
+    assert ranks(2, left_out) == [(True, False), (True, True)]
+
+
+def test_a_vector_that_was_sent_leaves_the_error_of_a_mean():
+    """As where the answer to it was lost."""
+
+    def both(comm):
+        x, errors = numbers(300, DTYPES[0]), []
+        for lost in (False, True):
+            mean = Mean(comm, chosen("int8"), 300, DTYPES[0])
+            if lost:
+                mean.sent(x)
+            else:
+                mean.mean(x, [True])
+            mean.keep()
+            errors.append(mean.error.tobytes())
+        return errors, x.tobytes() == numbers(300, DTYPES[0]).tobytes()
+
+    ((one, other), same) = ranks(1, both)[0]
+    assert one == other != bytes(len(one))
+    assert same

@@ -1,0 +1,55 @@
+"""Optimizers of several ranks beside each other, and in lr_find."""
+
+import numpy as np
+from ranks import ranks
+
+import lrcore
+
+
+def test_two_optimizers_whose_arrays_come_one_by_one():
+    def both(comm):
+        n = 5000  # of which both ranks have a part
+        p, q, r = ({name: np.zeros(n) for name in "ab"} for _ in range(3))
+        one, other, third = (lrcore.SGD(x, lr=1.0, comm=comm) for x in (p, q, r))
+        for _ in range(20):
+            one.step_one("a", np.full(n, 1.0))
+            other.step_one("a", np.full(n, 2.0))
+            third.step({"a": np.full(n, 5.0), "b": np.full(n, 6.0)})
+            third.state_dict()
+            one.step_one("b", np.full(n, 3.0))
+            other.step_one("b", np.full(n, 4.0))
+        return [x[name].tolist() == [x[name][0]] * n and x[name][0].item()
+                for x in (p, q, r) for name in "ab"]  # fmt: skip
+
+    assert ranks(2, both) == [[-20.0, -60.0, -40.0, -80.0, -100.0, -120.0]] * 2
+
+
+def found_rate(opt, w, batches, mean):
+    """Return what lr_find suggests, and the losses by which it does."""
+
+    def loss_and_grad(batch):
+        residual = w - batch
+        return mean(float((residual**2).mean())), 2 * residual / w.size
+
+    found = lrcore.lr_find(opt, loss_and_grad, batches)
+    assert (w == 1.0).all()
+    return found.suggestion, found.reason, list(found.losses)
+
+
+def test_lr_find_with_the_mean_loss_of_all_ranks():
+    rng = np.random.default_rng(3)
+    batches = [rng.normal(size=3000) for _ in range(8)]
+
+    def of_ranks(comm):
+        def mean(loss):
+            total = np.array([loss])
+            comm.sum(total)
+            return total.item() / comm.size
+
+        w = np.ones(3000)
+        opt = lrcore.SGD(w, lr=1e-3, comm=comm)
+        return found_rate(opt, w, batches[comm.rank :: 2], mean)
+
+    w = np.ones(3000)
+    alone = found_rate(lrcore.SGD(w, lr=1e-3, accumulate=2), w, batches, float)
+    assert ranks(2, of_ranks) == [alone, alone]

@@ -67,6 +67,25 @@ def test_the_error_itself_is_told_too(ends_all):
     assert "\nValueError: odd" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("timeout", "words"), [(300, "rank 1 has ended before"), (0.5, "within 0.5 sec")]
+)
+def test_tests_of_a_request_that_take_long(timeout, words):
+    """As if bytes moved: the wait does not sleep, but still looks at the others."""
+    code = f"""
+    from lrcore.distributed import _mpi
+    _mpi._MOVING = -1.0
+    comm = MPIComm(world, {timeout})
+    if comm.rank == 1:
+        time.sleep({3 if timeout < 1 else 0})
+        sys.exit()
+    comm.barrier()
+    """
+    done = ranks(2, code)
+    assert done.returncode != 0
+    assert words in done.stderr
+
+
 def test_a_rank_may_end_when_it_has_made_its_calls():
     """Others may complete the last one later: here rank 1 has no part in it."""
     code = """

@@ -47,7 +47,11 @@ STEPS = """
         ("raise ValueError('odd')", ", by ValueError: odd"),
         ("raise ValueError(1000 * 'odd')", ", by ValueError: oddodd"),
         ("raise ValueError('ödd')", ", by ValueError: ödd"),
-        ("raise KeyboardInterrupt", ", by KeyboardInterrupt: "),
+        ("raise KeyboardInterrupt", ", by KeyboardInterrupt\n"),
+        (
+            "raise type('OddError', (Exception,), {'__str__': None})",
+            ", by OddError: <ex",
+        ),
         ("sys.exit(0)", "\n"),
         ("sys.exit(3)", "\n"),
         ("break", "\n"),

@@ -34,7 +34,7 @@ def test_sizes_and_overlap():
         "overlap.py", "--mpi", "--rounds", "1", "--n", "1e5", "--passes", "1"
     )
     assert lines[0].startswith("MPI: ms of 1e+05 float32 there and back, by window")
-    assert len(lines) == 15 + 2 * 12 + 8
+    assert len(lines) == 15 + 2 * 12 + 12
 
 
 def test_calls():

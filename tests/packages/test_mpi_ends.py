@@ -138,7 +138,9 @@ def test_a_forked_child_tells_no_end():
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
     comm.barrier()
+    assert comm.signals() == [0, 0]
     assert not comm._news.ended
+    comm.barrier()  # until here, no rank ends
     """
     done = ranks(2, code)
     assert (done.returncode, done.stderr) == (0, "")

@@ -14,9 +14,10 @@ gathered, in windows of other sizes (WINDOW of ``lrcore/distributed/_traffic.py`
 without work between them: microseconds an array, until all have travelled, by the bytes
 that wait for each other (BUCKET of ``_ones.py``).
 
-**Overlap.** A backward pass of 8 layers, each of which multiplies matrices for so long
-that the pass takes --passes milliseconds when nothing travels.  Each layer has 125,000
-float32 params, which AdamW steps (one thread):
+**Overlap.** A backward pass of 8 layers, which takes --passes milliseconds when nothing
+travels: it *computes* here, by products of matrices, or *elsewhere*, as on an
+accelerator, and sleeps.  Each layer has 125,000 float32 params, which AdamW steps (one
+thread):
 
 passes    the pass alone
 step      the pass, then `step` of all layers
@@ -34,6 +35,7 @@ Ethernet.
 
 import argparse
 import time
+from functools import partial
 
 import numpy as np
 
@@ -134,20 +136,26 @@ def buckets(comm, size, rounds):
 
 
 def products(seconds):
-    """Return how many products of matrices take so long."""
+    """Return a function that multiplies matrices for so long."""
     a, out = np.ones((96, 96), F4), np.empty((96, 96), F4)
     times = []
     for _ in range(200):
         begin = time.perf_counter()
         np.matmul(a, a, out=out)
         times.append(time.perf_counter() - begin)
-    return round(seconds / float(np.median(times)))
+    count = round(seconds / float(np.median(times)))
+
+    def multiply():
+        for _ in range(count):
+            np.matmul(a, a, out=out)
+
+    return multiply
 
 
-def overlap(comm, count, rounds, rate, latency):
+def overlap(comm, compute, rounds, rate, latency):
     """Return the seconds of passes, `step`, `step_one`, and of the exchange of `step`.
 
-    count : the products of a layer.
+    compute : is called for each layer.
     """
     timed = AsByNetwork(comm, rate, latency)
     names = [str(k) for k in range(LAYERS)]
@@ -158,16 +166,11 @@ def overlap(comm, count, rounds, rate, latency):
         for _ in range(2)
     )
     grads = {name: np.full(LAYER, 1e-3, F4) for name in names}
-    a, out = np.ones((96, 96), F4), np.empty((96, 96), F4)
     exchanges = []
-
-    def layer():
-        for _ in range(count):
-            np.matmul(a, a, out=out)
 
     def passes():
         for _ in names:
-            layer()
+            compute()
 
     def step():
         passes()
@@ -177,7 +180,7 @@ def overlap(comm, count, rounds, rate, latency):
 
     def step_one():
         for name in reversed(names):
-            layer()
+            compute()
             during.step_one(name, grads[name])
 
     times = in_turns(comm, [passes, step, step_one], rounds)
@@ -220,7 +223,7 @@ def print_overlap(title, found):
         passes, step, one, exchange = reduced(slower, axis=0)
         saved = step - one
         cells = (passes, step, one, exchange, exchange - saved)
-        print(f"{title + ', ' + word:<25}" + "".join(f"{t:>10.2f}" for t in cells)
+        print(f"{title + ', ' + word:<36}" + "".join(f"{t:>10.2f}" for t in cells)
               + f"{100 * saved / exchange:>8.0f} %", flush=True)  # fmt: skip
 
 
@@ -243,14 +246,12 @@ def main():
         def run(function, *args):
             return MPI.COMM_WORLD.gather(function(comm, *args))
 
-        count = MPI.COMM_WORLD.bcast(products(1e-3 * given.passes / LAYERS))
         first, name = comm.rank == 0, "MPI"
     else:
 
         def run(function, *args):
             return run_ranks(2, function, *args, method="fork", timeout=300)
 
-        count = products(1e-3 * given.passes / LAYERS)
         first, name = True, "shared memory"
 
     found = run(windows, n, rounds)
@@ -263,12 +264,16 @@ def main():
         print_buckets(of_sizes)
         words = ("passes", "step", "step_one", "exchange", "waiting", "hidden")
         print(f"\nms of a backward pass and a step of {LAYERS} layers of {LAYER:,} "
-              f"float32\n\n{'':<25}" + "".join(f"{w:>10}" for w in words))  # fmt: skip
-    for title, rate, latency in (
-        (name, None, 0.0),
-        ("as by a network", given.rate, 1e-6 * given.latency),
+              f"float32\n\n{'':<36}" + "".join(f"{w:>10}" for w in words))  # fmt: skip
+    layer, latency = 1e-3 * given.passes / LAYERS, 1e-6 * given.latency
+    here, elsewhere = products(layer), partial(time.sleep, layer)
+    for title, *how in (
+        (f"here, {name}", here, rounds, None, 0.0),
+        ("here, as by a network", here, rounds, given.rate, latency),
+        (f"elsewhere, {name}", elsewhere, rounds, None, 0.0),
+        ("elsewhere, as by a network", elsewhere, rounds, given.rate, latency),
     ):
-        found = run(overlap, count, rounds, rate, latency)
+        found = run(overlap, *how)
         if first:
             print_overlap(title, found)
 

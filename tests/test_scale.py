@@ -86,7 +86,7 @@ def test_what_sizes_and_overlap_print():
         "overlap.py", "--rounds", "1", "--n", "1e5", "--passes", "1", "--rate", "2e7"
     )
     tables = [table.splitlines() for table in out.split("\n\n")[1::2]]
-    assert [len(table) for table in tables] == [13, 9, 9, 5]
+    assert [len(table) for table in tables] == [13, 9, 9, 9]
     overlap = [line.split()[-7:-2] for line in tables[3][1:]]
-    for _, step, _, exchange, *_ in overlap[2:]:
+    for _, step, _, exchange, *_ in overlap[2:4] + overlap[6:]:  # as by a network
         assert float(step) > float(exchange) >= 100

@@ -9,7 +9,8 @@ which `run_ranks` starts.
 Modules with an underscore are the room's own: `_words` sends small values, `_tree` is
 the order in which gradients are added, `_shards` says which rank owns what, `_traffic`
 moves gradients and params, `_ones` gradients that come one array at a time, `_merging`
-what a step has measured, and `_threads` shares the processors of a host.
+what a step has measured, `_news` what ranks of MPI tell without being waited for, and
+`_threads` shares the processors of a host.
 """
 
 from lrcore.distributed._launch import run_ranks

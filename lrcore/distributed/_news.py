@@ -14,6 +14,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from traceback import format_exception_only
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -128,7 +129,7 @@ def _tell_end(process: int) -> None:
     if MPI.Is_finalized() or os.getpid() != process:
         return
     error = getattr(sys, "last_value", None)  # what has ended the program
-    words = "" if error is None else shortened(f"{type(error).__name__}: {error}")
+    words = "" if error is None else shortened(format_exception_only(error)[-1].strip())
     begin = time.monotonic()
     for news, calls, _ in _told_at_end:
         news.end(calls(), words)

@@ -47,7 +47,11 @@ STEPS = """
         ("raise ValueError('odd')", ", by ValueError: odd"),
         ("raise ValueError(1000 * 'odd')", ", by ValueError: oddodd"),
         ("raise ValueError('ödd')", ", by ValueError: ödd"),
-        ("raise KeyboardInterrupt", ", by KeyboardInterrupt: "),
+        ("raise KeyboardInterrupt", ", by KeyboardInterrupt\n"),
+        (
+            "raise type('OddError', (Exception,), {'__str__': None})",
+            ", by OddError: <ex",
+        ),
         ("sys.exit(0)", "\n"),
         ("sys.exit(3)", "\n"),
         ("break", "\n"),
@@ -65,6 +69,25 @@ def test_the_error_itself_is_told_too(ends_all):
     done = ranks(3, STEPS.format(end="raise ValueError('odd')"), ends_all)
     assert done.returncode != 0
     assert "\nValueError: odd" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("timeout", "words"), [(300, "rank 1 has ended before"), (0.5, "within 0.5 sec")]
+)
+def test_tests_of_a_request_that_take_long(timeout, words):
+    """As if bytes moved: the wait does not sleep, but still looks at the others."""
+    code = f"""
+    from lrcore.distributed import _mpi
+    _mpi._MOVING = -1.0
+    comm = MPIComm(world, {timeout})
+    if comm.rank == 1:
+        time.sleep({3 if timeout < 1 else 0})
+        sys.exit()
+    comm.barrier()
+    """
+    done = ranks(2, code)
+    assert done.returncode != 0
+    assert words in done.stderr
 
 
 def test_a_rank_may_end_when_it_has_made_its_calls():
@@ -115,7 +138,9 @@ def test_a_forked_child_tells_no_end():
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
     comm.barrier()
+    assert comm.signals() == [0, 0]
     assert not comm._news.ended
+    comm.barrier()  # until here, no rank ends
     """
     done = ranks(2, code)
     assert (done.returncode, done.stderr) == (0, "")

@@ -277,6 +277,28 @@ static void averages_can_be_updated_after_the_step(void)
     end(w);
 }
 
+static void new_arrays_are_zeroed_and_others_stay(void)
+{
+    static const size_t long_and_short[] = {3 * LRC_STRIP, 4};
+    world *w = build(2, long_and_short);
+    for (size_t k = 0; k < w->bytes / sizeof(double); k++) w->memory[k] = 7;
+    w->tensor[0].before =
+        LRC_STRIP; /* a process of several: it has one strip of three */
+    w->tensor[0].after = LRC_STRIP;
+    w->tensor[0].a[0] = array(w, 0, AVERAGE);
+    w->tensor[1].s[1] = NULL;
+    begin(w);
+    CHECK(lrc_zero_arrays(&w->plan) == LRC_TAKEN);
+    for (int i = 0; i < 2; i++)
+        for (int which = P; which < ARRAYS; which++) {
+            const int zeroed = which >= U && which <= (i == 0 ? AVERAGE : S0);
+            const size_t n = zeroed ? (i == 0 ? LRC_STRIP : 4) : 0;
+            for (size_t k = 0; k < w->tensor[i].n; k++)
+                CHECK(array(w, i, which)[k] == (k < n ? 0 : 7));
+        }
+    end(w);
+}
+
 static void a_skipped_step_writes_zeroed_gradients_alone(void)
 {
     world *w = build(1, two);
@@ -536,6 +558,7 @@ int main(void)
     clipping_writes_gradients_alone();
     what_is_gathered_is_added();
     averages_can_be_updated_after_the_step();
+    new_arrays_are_zeroed_and_others_stay();
     a_skipped_step_writes_zeroed_gradients_alone();
     what_is_answered_is_what_the_step_returns();
     a_step_goes_by_what_was_answered();

@@ -105,7 +105,7 @@ ROWS = {
     **{f"DiLoCo, H = {h}": [Way(h, DILOCO)] for h in HS},
     **{f"outer rate tuned, H = {h}": [Way(h, r) for r in OUTER_RATES] for h in HS},
     **{f"DiLoCo, H = 100, {codec}": [Way(100, DILOCO, codec)] for codec in CODECS},
-    **{f"mean of params, H = {h}": [Way(h)] for h in HS[1:]},
+    **{f"mean of params, H = {h}": [Way(h)] for h in HS},
     "alone": [Way(None)],
 }
 """The ways of each row, of which it shows the best."""

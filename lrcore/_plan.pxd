@@ -5,6 +5,8 @@ include "_process.pxi"
 
 cdef extern from "plan.h" nogil:
     enum:
+        LRC_CHANGES
+        LRC_STRIP
         LRC_MAX_STATES
         LRC_MAX_COEFS
         LRC_RULE_COEFS
@@ -156,7 +158,6 @@ cdef extern from "plan.h" nogil:
 
     void lrc_add_squares(lrc_squares *, const lrc_squares *)
     double lrc_norm(const lrc_squares *)
-    int LRC_STRIP
     size_t lrc_own(const lrc_tensor *)
     size_t lrc_plan_tensors(lrc_plan *)
     int lrc_step(lrc_plan *)
@@ -165,6 +166,9 @@ cdef extern from "plan.h" nogil:
     int lrc_gather(lrc_plan *, int)
     int lrc_update_averages(lrc_plan *)
     int lrc_zero_arrays(lrc_plan *)
+    void lrc_sum_changes(
+        const lrc_tensor *, const void *, double, void *, void *, double *
+    )
     void lrc_copy(lrc_block *, size_t, int)
     void lrc_traffic(const float *, float *const *, int, size_t, int)
 

@@ -276,6 +276,17 @@ int lrc_gather(lrc_plan *plan, int first);
  * takes a page from that of the thread which first writes to it. */
 int lrc_zero_arrays(lrc_plan *plan);
 
+/* Sum over a tensor's own elements, with dp = p - last_p, g' = last_g and the new gradient
+ * scale (g + acc), where NULL for acc is 0:
+ *
+ *     dp (scale (g + acc) - g'),   dp dp,   dp g'
+ *
+ * by strip, in doubles; then last_p = p, last_g = scale (g + acc).  These two begin with
+ * the first own element. */
+enum { LRC_CHANGES = 3 };
+void lrc_sum_changes(const lrc_tensor *t, const void *acc, double scale, void *last_p,
+                     void *last_g, double *sums);
+
 /* Copy blocks of n > 0 bytes each, in at most num_threads threads (0: lrc_num_threads()).
  * No block overlaps another one or a copy; `to` is aligned to 64 bytes. */
 typedef struct {

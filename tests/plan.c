@@ -277,6 +277,54 @@ static void averages_can_be_updated_after_the_step(void)
     end(w);
 }
 
+static void new_arrays_are_zeroed_and_others_stay(void)
+{
+    static const size_t long_and_short[] = {3 * LRC_STRIP, 4};
+    world *w = build(2, long_and_short);
+    for (size_t k = 0; k < w->bytes / sizeof(double); k++) w->memory[k] = 7;
+    w->tensor[0].before =
+        LRC_STRIP; /* a process of several: it has one strip of three */
+    w->tensor[0].after = LRC_STRIP;
+    w->tensor[0].a[0] = array(w, 0, AVERAGE);
+    w->tensor[1].s[1] = NULL;
+    begin(w);
+    CHECK(lrc_zero_arrays(&w->plan) == LRC_TAKEN);
+    for (int i = 0; i < 2; i++)
+        for (int which = P; which < ARRAYS; which++) {
+            const int zeroed = which >= U && which <= (i == 0 ? AVERAGE : S0);
+            const size_t n = zeroed ? (i == 0 ? LRC_STRIP : 4) : 0;
+            for (size_t k = 0; k < w->tensor[i].n; k++)
+                CHECK(array(w, i, which)[k] == (k < n ? 0 : 7));
+        }
+    end(w);
+}
+
+static void changes_are_summed_by_strip(void)
+{
+    static const size_t n[] = {3 * LRC_STRIP};
+    world *w = build(1, n);
+    double *p = array(w, 0, P), *g = array(w, 0, G), *acc = array(w, 0, ACC);
+    double *last_p = array(w, 0, S0), *last_g = array(w, 0, S1);
+    double sums[2 * LRC_CHANGES];
+    for (size_t k = 0; k < n[0]; k++) p[k] = 3, g[k] = 4, acc[k] = 2, last_p[k] = 1;
+    w->tensor[0].before =
+        LRC_STRIP; /* a process of several: it has two strips of three */
+    begin(w);
+    lrc_sum_changes(w->tensor, acc, 0.5, last_p, last_g, sums);
+    for (int strip = 0; strip < 2; strip++) {
+        CHECK(sums[LRC_CHANGES * strip] == LRC_STRIP * 2.0 * 3);
+        CHECK(sums[LRC_CHANGES * strip + 1] == LRC_STRIP * 2.0 * 2);
+        CHECK(sums[LRC_CHANGES * strip + 2] == 0);
+    }
+    for (size_t k = 0; k < n[0]; k++) {
+        const int own = k < 2 * LRC_STRIP;
+        CHECK(last_p[k] == (own ? 3 : 1) && last_g[k] == (own ? 3 : 0));
+    }
+    lrc_sum_changes(w->tensor, NULL, 1, last_p, last_g, sums);
+    CHECK(sums[0] == 0 && sums[1] == 0 && last_g[0] == 4);
+    end(w);
+}
+
 static void a_skipped_step_writes_zeroed_gradients_alone(void)
 {
     world *w = build(1, two);
@@ -536,6 +584,8 @@ int main(void)
     clipping_writes_gradients_alone();
     what_is_gathered_is_added();
     averages_can_be_updated_after_the_step();
+    new_arrays_are_zeroed_and_others_stay();
+    changes_are_summed_by_strip();
     a_skipped_step_writes_zeroed_gradients_alone();
     what_is_answered_is_what_the_step_returns();
     a_step_goes_by_what_was_answered();

@@ -26,6 +26,7 @@ CASES = [
     ("AdamW", {"clip_tensor_norm": AdaGC(warmup=2), "telemetry": True}),
     ("Adafactor", {"clip_tensor_norm": AdaGC(1.5, warmup=1, warmup_norm=None)}),
     ("SGD", {"telemetry": True, "curvature": True, "clip_value": 0.5}),
+    ("SGD", {"clip_norm": ZClip(warmup=2), "agc": 0.01, "agc_axis": 0}),
     ("LAMB", ALL),
     ("Muon", ALL),
     ("Prodigy", ALL),

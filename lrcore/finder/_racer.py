@@ -50,7 +50,6 @@ class Racer:
     losses: list[float] = field(default_factory=list)
     out: Out = ""
     _means: dict[tuple[int, int], Mean] = field(default_factory=dict)
-    _array: Array = field(default_factory=lambda: np.zeros(0))  # the losses
 
     def fails(self) -> bool:
         """Whether its last losses are not finite."""
@@ -88,10 +87,8 @@ class Racer:
 
     def seen(self, first: int = 0, end: int | None = None) -> Array:
         """Return the losses that are looked at, from step `first` to `end`."""
-        if len(self._array) != len(self.losses):
-            self._array = np.array(self.losses, float)
         first += -first % self.stride
-        return self._array[first : end : self.stride]
+        return np.array(self.losses[first : end : self.stride], float)
 
 
 def gap(racer: Racer, other: Racer) -> Mean:

@@ -11,8 +11,8 @@ from lrcore._shared.domains import whole
 from lrcore._shared.words import shortened, shown
 from lrcore.finder._batches import Batches
 from lrcore.finder._horizon import Schedule
-from lrcore.finder._kept import Rng
 from lrcore.finder._levels import NONFINITE
+from lrcore.finder._random import Rng
 from lrcore.finder._result import RangeTest
 from lrcore.finder._sweep import LRSweep, scalar
 from lrcore.optimizers.base.optimizer import Optimizer

@@ -95,6 +95,42 @@ def test_progress_is_shown_on_request(capsys):
     assert "? steps" not in re.sub(r"\b0/20.*", "", shown)
 
 
+class Shown:
+    """Takes the place of tqdm's bar, and keeps what it is told."""
+
+    def __init__(self, total, desc, unit, leave):
+        self.n, self.total, self.names = 0, total, [desc]
+
+    def set_description(self, name, refresh):
+        self.names.append(name)
+        assert self.n <= self.total
+
+    def update(self):
+        self.n += 1
+        assert self.n <= self.total
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.mark.parametrize("end", [10.0, 1e4])  # which is not reached
+def test_one_bar_shows_the_whole_test(monkeypatch, end):
+    bars = []
+
+    def shown(**given):
+        bars.append(Shown(**given))
+        return bars[-1]
+
+    monkeypatch.setattr("tqdm.auto.tqdm", shown)
+    found = find(Task(BUILDS["SGD"]), end=end, trial_steps=40, progress=True)
+    (bar,) = bars
+    assert bar.closed
+    assert bar.n == found.evaluations
+    assert bar.n > len(found.losses) + 40
+    trials = {f"trial of {lr:.2g}" for lr in found.trial_lrs}
+    assert {*bar.names} == {"range test", "first loss", *trials}
+
+
 # --- the rate is set ------------------------------------------------------------------
 
 

@@ -4,7 +4,8 @@
 underscore are the room's own: `_settings` checks arguments, `_search` says which rates
 come next; a `_curve` takes the losses of the sweep, `_rules` and `_guess` read rates
 off it, `_race` compares rates, and `_verdict` makes the result; `_kept` undoes the
-changes of a test, `_trained` has what the winner learnt, `_bar` and `_picture` show it.
+changes of a test, also of generators (`_random`), `_trained` has what the winner
+learnt, `_bar` and `_picture` show it.
 """
 
 from lrcore.finder._find import lr_find

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 # Before the race it is not known how many steps it takes: with its default settings,
-# three times those of the winner's trial in the median (bench/finder.py).
+# about three times those of the winner's trial (bench/finder.py).
 _TRIALS = 3
 
 
 class Bar:
     """One bar for the whole test, which names what the steps belong to.
 
-    Its end is estimated, and moves when the test takes other ways.
+    Its end is an estimate: it moves as soon as the test is known to take other steps.
 
     rates, steps : of the sweep, and of the winner's trial.
     """
@@ -26,12 +26,11 @@ class Bar:
         )
 
     def turn(self, name: str, steps: int) -> None:
-        """Begin a turn of so many steps."""
+        """Begin a turn of so many steps; what is left of the last one is left out."""
         bar = self._tqdm
-        bar.total -= self._left if name == "range test" else 0
-        self._left = steps
-        bar.total = max(bar.total, bar.n + steps)
+        bar.total = max(bar.total - self._left, bar.n + steps)
         bar.set_description(name, refresh=False)
+        self._left = steps
 
     def step(self) -> None:
         """Count a step."""

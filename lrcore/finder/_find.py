@@ -11,8 +11,8 @@ from lrcore._shared.domains import whole
 from lrcore._shared.words import shortened, shown
 from lrcore.finder._batches import Batches
 from lrcore.finder._horizon import Schedule
-from lrcore.finder._kept import Rng
 from lrcore.finder._levels import NONFINITE
+from lrcore.finder._random import Rng
 from lrcore.finder._result import RangeTest
 from lrcore.finder._sweep import LRSweep, scalar
 from lrcore.optimizers.base.optimizer import Optimizer
@@ -67,7 +67,7 @@ def lr_find(
         loss or gradients are not finite are left out.
     loss_and_grad : callable
         Takes a batch; returns its loss, a scalar, and its gradients as ``opt.step``
-        takes them.
+        takes them.  Meanwhile ``opt.lr`` is the rate; a group's "lr" may be a schedule.
     batches : iterable, or callable that returns one
         A list, a loader, or a function such as ``lambda: loader(seed=0)`` starts anew
         when its batches are used up.  An iterator or generator cannot: its batches are

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 import zlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,20 +13,14 @@ import numpy as np
 from lrcore._core import Commit, Counts
 from lrcore._shared import arrays
 from lrcore._shared.also import Also
-from lrcore._shared.domains import iterates
 from lrcore._shared.trees import Place
 from lrcore._shared.types import Array
-from lrcore._shared.words import shown
 from lrcore._stateful import add_generator
+from lrcore.finder._random import PYTHON, Rng, alike, global_states, state_of
 from lrcore.finder._ratios import ratios
 from lrcore.optimizers.base import checkpoint, stateful
 from lrcore.optimizers.base.optimizer import Optimizer
 from lrcore.optimizers.base.states import saved
-
-Rng = np.random.Generator | np.random.RandomState | np.random.BitGenerator
-
-_PYTHON = random._inst
-"""The global generator of Python."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +66,7 @@ class Kept:
         self._arrays = _arrays_of(opt)
         self.start, hypers = self._taken(checkpoint.attributes(opt))
         self._options, *self._hypers = hypers
+        self._skipping = {**self._options, "skip_nonfinite": True}
         self._schedules = stateful.kept(hypers)
 
     def begin(self) -> None:
@@ -84,8 +79,16 @@ class Kept:
         plan = self.opt._plan
         commit = Commit(plan.lock)
         commit.give(plan, counts=Counts(plan.t, plan.steps))
-        self.opt._add_options(commit, {**self._options, "skip_nonfinite": True})
+        self.opt._add_options(commit, {**self._skipping})
         commit.make()
+
+    def begin_anew(self, now: Progress | None = None) -> None:
+        """Put everything back and `begin`, in one commit.
+
+        now : what is there now, if it has been taken.
+        """
+        fresh = replace(self.start, counts=self.start.counts[:2])  # nothing gathered
+        self._put_all(fresh, self._skipping, now)
 
     def set_rate(self, lr: float) -> None:
         """Set the first group's rate; the other groups keep their ratio to it."""
@@ -141,6 +144,12 @@ class Kept:
         RuntimeError
             The optimizer is in use, or got a group meanwhile.  Nothing is changed.
         """
+        self._put_all(self.start, self._options, now)
+
+    def _put_all(
+        self, progress: Progress, options: Mapping[str, Any], now: Progress | None
+    ) -> None:
+        """Put these, and the hyper-parameters and schedules of the start."""
         opt = self.opt
         if len(opt.param_groups) != len(self._hypers):
             raise RuntimeError(
@@ -148,12 +157,12 @@ class Kept:
                 f"{len(opt.param_groups)}; call add_group before or after the sweep"
             )
         commit = Commit(opt._plan.lock)
-        opt._add_options(commit, self._options)
+        opt._add_options(commit, {**options})
         for group, hyper in zip(opt.param_groups, self._hypers, strict=True):
             group.add_to(commit, hyper)
         for schedule, copy in self._schedules:
             schedule._take(copy, commit)
-        self.add_to(commit, self.start, now)
+        self.add_to(commit, progress, now)
         commit.make()
         for name, array in self._arrays:
             arrays.writable(name, array)
@@ -172,13 +181,13 @@ class Kept:
         for rng, state in zip(self._rngs, progress.rngs, strict=True):
             add_generator(commit, rng, state)
         # Setting the state of NumPy's takes longer than all the rest, and few use it.
-        numpy, python = (now.numpy, now.python) if now else _global_states()
-        if not _alike(numpy, progress.numpy):
+        numpy, python = (now.numpy, now.python) if now else global_states()
+        if not alike(numpy, progress.numpy):
             commit.call(np.random.set_state, progress.numpy, numpy)
         # random.setstate is Python code: these two are what it does.
         _, state, gauss = progress.python
-        commit.call(super(random.Random, _PYTHON).setstate, state, python[1])
-        commit.set(_PYTHON, "gauss_next", gauss)
+        commit.call(super(random.Random, PYTHON).setstate, state, python[1])
+        commit.set(PYTHON, "gauss_next", gauss)
 
     def fingerprint(self) -> tuple[Any, ...]:
         """Return what tells whether the params or the counts of steps have changed."""
@@ -195,8 +204,8 @@ class Kept:
             [array for _, array in self._arrays], attributes
         )
         progress = Progress(
-            copies, counts, self._also.copies(), [_state_of(rng) for rng in self._rngs],
-            *_global_states(),
+            copies, counts, self._also.copies(), [state_of(rng) for rng in self._rngs],
+            *global_states(),
         )  # fmt: skip
         return progress, values
 
@@ -210,38 +219,3 @@ def _arrays_of(opt: Optimizer) -> list[tuple[Place, np.ndarray]]:
         for leaf, state in zip(leaves, opt.state, strict=True)
         for name in saved(state)
     ]
-
-
-def generators(rng: Rng | Iterable[Rng] | None) -> list[Rng]:
-    """Return the argument `rng` as a list of generators."""
-    kinds = (np.random.Generator, np.random.RandomState, np.random.BitGenerator)
-    given: Any = [] if rng is None else rng
-    listed = list(given) if iterates(given) else [given]
-    for one in listed:
-        if not isinstance(one, kinds):
-            raise TypeError(
-                "rng: expected a numpy.random.Generator, or several, found "
-                f"{shown(one)}"
-            )
-    return listed
-
-
-def _global_states() -> tuple[Any, Any]:
-    """Return the states of the global generators of NumPy and of Python."""
-    return np.random.get_state(legacy=False), random.getstate()  # noqa: NPY002 # users'
-
-
-def _alike(one: Any, other: Any) -> bool:
-    """Whether two states of a generator of NumPy are equal."""
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(
-            _alike(value, other[name]) for name, value in one.items()
-        )
-    return np.array_equal(one, other) if isinstance(one, np.ndarray) else one == other
-
-
-def _state_of(rng: Rng) -> Any:
-    if isinstance(rng, np.random.RandomState):
-        return rng.get_state(legacy=False)
-    bits: Any = getattr(rng, "bit_generator", rng)
-    return bits.state

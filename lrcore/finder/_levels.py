@@ -37,7 +37,9 @@ def clipped(values: Array) -> Array:
     """
     ordered = np.sort(values)
     median = middle(ordered)
-    far = _FAR * 1.4826 * middle(np.sort(np.abs(values - median)))
+    away = np.abs(ordered - median)
+    away.sort()
+    far = _FAR * 1.4826 * middle(away)
     low, high = median - far, median + far
     inside = low <= ordered[0] and ordered[-1] <= high
     return values if inside or not far > 0 else values.clip(low, high)

@@ -70,7 +70,6 @@ class Race:
         self.steps, self._longest = steps, longest
         self.racers: dict[int, Racer] = {}
         self.resting = Racer(0, stride)  # the first params, whose rate is 0
-        self._latest = self.resting
         self._start = start
         self._end, self._highest = (end, end) if end else (END, HIGHEST)
         self._stride, self._patient = stride, patient
@@ -170,19 +169,14 @@ class Race:
                 return
 
     def _go_on(self, end: int, lowest: int) -> Iterator[Leg]:
-        """Run all that are still in to step `end`.
-
-        The latest one goes on first, as all others' params have to be put there.
-        """
-        racers = [self.resting, *self.live]
-        for racer in sorted(racers, key=lambda racer: racer is not self._latest):
+        """Run all that are still in to step `end`."""
+        for racer in (self.resting, *self.live):
             yield from self._run(racer, end, lowest)
 
     def _run(self, racer: Racer, end: int, lowest: int) -> Iterator[Leg]:
         """Run a racer to step `end`; take it out if it diverges."""
         if racer.out or end <= len(racer.losses):
             return
-        self._latest = racer
         yield Leg(racer, end, lowest)
         if racer.diverges(self._limit):
             racer.out = "diverged"

@@ -50,7 +50,7 @@ class Racer:
     losses: list[float] = field(default_factory=list)
     out: Out = ""
     _means: dict[tuple[int, int], Mean] = field(default_factory=dict)
-    _array: Array = field(default_factory=lambda: np.zeros(0))  # the losses
+    _array: tuple[list[float], Array] = field(default_factory=lambda: ([], np.empty(0)))
 
     def fails(self) -> bool:
         """Whether its last losses are not finite."""
@@ -88,10 +88,12 @@ class Racer:
 
     def seen(self, first: int = 0, end: int | None = None) -> Array:
         """Return the losses that are looked at, from step `first` to `end`."""
-        if len(self._array) != len(self.losses):
-            self._array = np.array(self.losses, float)
+        losses, array = self._array
+        if losses is not self.losses or len(array) != len(losses):
+            array = np.array(self.losses, float)
+            self._array = self.losses, array
         first += -first % self.stride
-        return self._array[first : end : self.stride]
+        return array[first : end : self.stride]
 
 
 def gap(racer: Racer, other: Racer) -> Mean:

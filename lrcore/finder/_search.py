@@ -132,8 +132,7 @@ class Search:
         lrs = np.geomspace(low, swept.lrs[len(swept.losses) - 1], len(swept.lrs))
         self._swept = Curve(lrs, told.smoothing, told.stop)
         self._race = self._new_race()
-        self._now.put_back()
-        self._now.begin()
+        self._now.begin_anew()
         return True
 
     def _turn_of(self, leg: Leg) -> Turn:
@@ -159,8 +158,7 @@ class Search:
         if racer in self._progress:
             kept.put(self._progress.pop(racer), now)
         else:
-            kept.put_back(now)
-            kept.begin()
+            kept.begin_anew(now)
         self._racer = racer
 
     def _keep(self) -> Progress | None:

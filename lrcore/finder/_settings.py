@@ -15,7 +15,7 @@ from lrcore._shared.renamed import warn_renamed
 from lrcore._shared.types import Array
 from lrcore._shared.words import shown
 from lrcore.finder._horizon import shares, total_steps
-from lrcore.finder._kept import Rng, generators
+from lrcore.finder._random import Rng, generators
 from lrcore.finder._range import checked_range
 from lrcore.finder._rules import FEWEST
 

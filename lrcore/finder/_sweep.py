@@ -11,7 +11,8 @@ from lrcore._core import Ended
 from lrcore._shared.domains import real
 from lrcore.finder._bar import Bar
 from lrcore.finder._horizon import Schedule
-from lrcore.finder._kept import Kept, Rng
+from lrcore.finder._kept import Kept
+from lrcore.finder._random import Rng
 from lrcore.finder._ratios import ratios
 from lrcore.finder._result import RangeTest
 from lrcore.finder._search import Search, Turn

@@ -119,7 +119,7 @@ class Monitor(Looks, Logs):
     caller, and the step is recorded.  A copy of a monitor and one that is unpickled
     have no log: set ``monitor.log``.
 
-    An update takes one to three microseconds.  Memory is bounded, at about 200 KB:
+    An update takes one to three microseconds.  Memory is bounded, at about 250 KB:
     steps are joined to at most 1,024 blocks.
 
     To resume a run, save ``monitor.state_dict()`` with the params and the optimizer's

@@ -113,7 +113,7 @@ def risen(windows: Windows, history: History) -> Iterator[Finding]:
 def rate(run: Summary, ahead: float = 1.0, unseen: int = 0) -> Iterator[Finding]:
     """Find a rate that is too high or too low.
 
-    ahead : how many times as long as now the run will be at its end.
+    ahead : how many times as far as now the steps lead by the run's end.
     unseen : the number of steps before the first that was recorded.
     """
     if tenfold(run) or _long(run):

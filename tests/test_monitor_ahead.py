@@ -71,6 +71,8 @@ def test_how_far_the_rest_of_a_run_leads():
     constant = known(None, None, 400, Constant(0.1), None, 1.0)
     assert constant.ahead(100) == pytest.approx(4)
     assert constant.ahead(400) == constant.ahead(500) == 1
+    assert constant.ahead(399, 2.0) == pytest.approx(400 / 399)
+    assert constant.ahead(400, 2.0) == 2
     # A rate that grows linearly: the sums grow as the square of the step, but for the
     # 64 steps at which it is asked.
     rising = known(None, None, 6400, float, None, 1.0)
@@ -180,3 +182,11 @@ def test_a_loss_that_rounding_holds_is_not_too_high(lr):
         opt.step((CURVATURE * w).astype(np.float32))
         monitor.update(loss)
     assert monitor.rate() == "too low"
+
+
+def test_losses_about_0_without_noise_have_a_way_to_go():
+    """A loss below 0 leaves the floor unknown, and all else here is 0."""
+    monitor = Monitor()
+    for k in range(64):
+        monitor.update(-1.0 if k == 30 else 0.0, report=report(1e-7))
+    assert monitor.rate() in ("too low", "unknown")

@@ -1,5 +1,7 @@
 """What is told soon: a rate that turns wrong late, data that change, overfitting."""
 
+import re
+
 import numpy as np
 import pytest
 from watching import check_all, falling, kinds, noisy, watched
@@ -156,7 +158,10 @@ def test_updates_that_grew_before_a_rise_explain_it():
         )
         monitor.update(loss, report=told)
     assert "data shift" not in kinds(monitor.findings)
-    assert "rising" in kinds(monitor.findings)
+    (finding,) = [f for f in monitor.findings if f.kind == "rising"]
+    # The rate has not grown, so nothing is said of another one.
+    assert finding.factor is None
+    assert re.fullmatch(r"go back to parameters from about step \d+", finding.remedy)
 
 
 def test_the_run_is_judged_anew_since_a_shift():

@@ -60,7 +60,8 @@ def since(history: History, step: int) -> History:
 def diagnose(watched: Watched, longer: float = 1.0) -> list[Finding]:
     """Return the findings of a run, the worst first.
 
-    longer : a rate is too low only if it still were in a run so many times as long.
+    longer : if it is not known how long the run will be, a rate is too low only if it
+        still were in one so many times as long.
     """
     history, first, windows, known = watched
     if not len(history.step):
@@ -72,7 +73,7 @@ def diagnose(watched: Watched, longer: float = 1.0) -> list[Finding]:
         findings += _rates.exploding(history, first)
     if run is not None:
         if meant and not _told(findings):
-            ahead = max(known.ahead(run.step), longer)
+            ahead = known.ahead(run.step, longer)
             verdict = [*_rates.rate(run, ahead, known.unseen)]
             if windows.risen:  # which says more exactly what happened, and since when
                 verdict = [f for f in verdict if f.kind != "no descent"]

@@ -37,13 +37,15 @@ class Known(NamedTuple):
     unseen: int = 0
     course: tuple[float, ...] = ()
 
-    def ahead(self, step: int) -> float:
+    def ahead(self, step: int, longer: float = 1.0) -> float:
         """Return how many times as far as by now the steps lead by the run's end.
 
         Their lengths are taken to be proportional to the rates, so these are summed.
+
+        longer : what it is where the end is not known, or reached.
         """
         if self.total is None or step >= self.total:
-            return 1.0
+            return longer
         if not self.course:
             return self.total / step
         count = len(self.course) - 1

@@ -38,9 +38,9 @@ class Monitor(Looks, Logs):
         With "rollback", if the learning rate is found to be too high, the params and
         the optimizer, ``opt.t`` included, are set back to the last step at which the
         run was well, and the rate is multiplied by the finding's `factor`: 0.1 where
-        the loss grew or leapt, 1/3 else.  The finding "rolled back" says so.  This
-        takes two copies of the params and of the optimizer's state.  Default None: only
-        report the finding.
+        the loss grew or leapt, 1/3 else; 1/2 if it has none.  The finding "rolled back"
+        says so.  This takes two copies of the params and of the optimizer's state.
+        Default None: only report the finding.
     max_rollbacks : int
         The most rollbacks; after these, findings are only reported.  Default 10.
     also : ndarray, nested list / tuple / dict of ndarray, optional

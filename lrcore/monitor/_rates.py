@@ -18,7 +18,7 @@ from lrcore.monitor._finding import Finding
 from lrcore.monitor._history import History
 from lrcore.monitor._scores import HIGH, HIGH_BY_LOSS, LOW, LOW_BY_LOSS, numbers
 from lrcore.monitor._summary import ERRORS, Summary, scale
-from lrcore.monitor._windows import Windows
+from lrcore.monitor._windows import GROWTH, Windows
 
 # More than half of the last 16 losses have to be non-finite, so that a single bad batch
 # does not count.
@@ -37,8 +37,9 @@ MUCH_LOWER, LOWER = 0.1, 1 / 3
 # The path is the sum of the norms of all updates, over the largest norm of the params.
 # Above 1, the steps were long enough to get anywhere; params that grow from near 0 are
 # their updates, so their growth is allowed besides.  Without a path, a loss that does
-# not fall shows short steps only if 5 % of it is gone at most.
-ANYWHERE, BARELY = 1.0, 0.05
+# not fall shows short steps only if 5 % of it is gone at most, and if those to come do
+# not lead more than twice as far.
+ANYWHERE, BARELY, MUCH_FURTHER = 1.0, 0.05, 2.0
 
 
 def nonfinite(history: History) -> Iterator[Finding]:
@@ -99,24 +100,29 @@ def exploding(history: History, first: float) -> Iterator[Finding]:
 
 
 def risen(windows: Windows, history: History) -> Iterator[Finding]:
-    """Find a loss that rises late in a run, before its levels show it."""
+    """Find a loss that rises late in a run, before its levels show it.
+
+    Where the rate has not grown since, it is not known what a lower one would do.
+    """
     if windows.risen:
+        back, factor = f"go back to parameters from about step {windows.at}", None
+        since = history.lr[max(int(history.step.searchsorted(windows.at)) - 1, 0) :]
+        if since.max() > GROWTH * since[0]:
+            back, factor = f"{back}, and lower the learning rate about 3 times", LOWER
         yield Finding(
             "rising", "error", last_step(history), windows.at,
             f"the median loss of 32 steps rose from {figure(windows.best)} about step "
             f"{windows.at} to {figure(windows.now)}, and stays there, "
             f"{meanwhile(rate_in_words(history))}",
             "the learning rate has become too high for where the parameters are",
-            f"go back to parameters from about step {windows.at}, and lower the "
-            "learning rate about 3 times",
-            "too high", LOWER,
+            back, "too high", factor,
         )  # fmt: skip
 
 
 def rate(run: Summary, ahead: float = 1.0, unseen: int = 0) -> Iterator[Finding]:
     """Find a rate that is too high or too low.
 
-    ahead : how many times as long as now the run will be at its end.
+    ahead : how many times as far as now the steps lead by the run's end.
     unseen : the number of steps before the first that was recorded.
     """
     if tenfold(run) or _long(run):
@@ -154,11 +160,12 @@ def may_be_short(run: Summary, path: float) -> bool:
 
 def _short(run: Summary, ahead: float) -> bool:
     """Whether the steps are too short."""
-    by_loss = isnan(run.path)
+    by_loss, found = isnan(run.path), numbers(run)
     if by_loss and not run.fell:
-        return run.drop < BARELY
-    found = numbers(run)
+        return run.drop < BARELY and ahead <= MUCH_FURTHER
     found["path"] += log10(ahead)
+    # At its pace in the second half, the loss falls by so many times as much.
+    found["drop"] *= 1 + 2 * max(found["late"], 0) * (ahead - 1)
     return (LOW_BY_LOSS if by_loss else LOW).of(found) > 0
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-# A run that is under way is taken to become twice as long, if its length is not known.
+# A run on its way is taken to become twice as long, if its length is not known.
 GOES_ON = 2.0
 
 
@@ -103,4 +103,4 @@ class Results(Resumable):
         return Watched(history, self._first, self._windows, self._known)
 
     def _diagnosed(self) -> list[Finding]:
-        return diagnose(self._watched(), GOES_ON if self._known.total is None else 1.0)
+        return diagnose(self._watched(), GOES_ON)

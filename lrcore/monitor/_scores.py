@@ -24,7 +24,7 @@ class Weights(NamedTuple):
         return self.constant + sum(w * numbers[k] for k, w in self.weights.items())
 
 
-HIGH = Weights(-12.41, {"waste": 3.62, "astray": 1.64, "around": 1.38})
+HIGH = Weights(-12.34, {"waste": 3.59, "astray": 1.63, "around": 1.39})
 HIGH_BY_LOSS = Weights(-3.78, {"leap": 4.26, "gain": 2.16, "back": 5.4, "drop": -5.67})
 LOW = Weights(-0.81, {"path": -4.66, "kept": 6.97, "promise": -2.72})
 LOW_BY_LOSS = Weights(1.57, {"late": 13.29, "signal": -0.31, "drop": -11.61})

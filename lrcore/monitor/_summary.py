@@ -154,7 +154,7 @@ def summary(
     if floor is None:  # most losses cannot fall below 0; this one does
         floor = 0.0 if float(np.fmin.reduce(history.low)) >= 0 else nan
     lowest = float(levels.min())
-    way = scale(first, lowest, noise) if isnan(floor) else abs(first - floor) or 1.0
+    way = (scale(first, lowest, noise) if isnan(floor) else abs(first - floor)) or 1.0
     path, growth, thrown, work, kept = _reported(history)
     return Summary(
         history=history,

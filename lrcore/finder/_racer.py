@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import inf, isfinite
-from typing import Literal
+from math import inf, isfinite, nan
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -107,22 +107,61 @@ def leads(racer: Racer, other: Racer) -> bool:
     return len(paired) >= _FEWEST and mean > chance
 
 
+class Trend(NamedTuple):
+    """How two racers stand to each other, and how that changes.
+
+    mean, error : of the paired differences over the latter half of the steps.
+    slope : their change in a step.
+    number : of these differences.
+    centre : the step to which the mean belongs.
+    """
+
+    mean: float
+    error: float
+    slope: float
+    number: int
+    centre: float
+
+    def at(self, step: int) -> float:
+        """Return the difference at a step, if it goes on to change so."""
+        return self.mean + self.slope * (step - self.centre)
+
+
+def trend(racer: Racer, other: Racer) -> Trend:
+    """Return by how much a racer is behind another one, and how fast that changes."""
+    end = min(len(racer.losses), len(other.losses))
+    paired = _paired(racer, other)
+    number = len(paired)
+    if number < _FEWEST:
+        return Trend(nan, inf, nan, number, 0.75 * end)
+    mean, error, _ = mean_and_error(paired)
+    paired, half = clipped(paired), (number + 1) // 2
+    early, late = paired[:half], paired[half:]  # a quarter of `end` apart
+    slope = float(late.mean() - early.mean()) / (0.25 * end)
+    return Trend(mean, error, slope, number, 0.75 * end)
+
+
+def gap_at_end(racer: Racer, other: Racer) -> float:
+    """Return by how much a racer is behind another one in the end.
+
+    The mean of the paired differences over the last fifth of their common steps.
+    """
+    end = min(len(racer.losses), len(other.losses))
+    first = int((1 - _TAIL) * end)
+    return mean_and_error(racer.seen(first, end) - other.seen(first, end)).mean
+
+
 def is_behind(racer: Racer, leader: Racer, steps: int) -> bool:
     """Whether a racer is behind, and will be at the end of a race of `steps` steps.
 
     The differences over the latter half of the steps are extrapolated by their change
     in it, if they become smaller.
     """
-    end = len(racer.losses)
-    paired = _paired(racer, leader)
-    if len(paired) < _FEWEST:
+    now = trend(racer, leader)
+    if now.number < _FEWEST:
         return False
-    mean, error, _ = mean_and_error(paired)
-    paired, half = clipped(paired), (len(paired) + 1) // 2
-    early, late = paired[:half], paired[half:]  # a quarter of `end` apart
-    closing = min(float(late.mean() - early.mean()), 0.0) / (0.25 * end)
-    chance = max(CLEAR * error, _ROUNDING * abs(leader.level))
-    return mean > chance and mean + closing * (steps - 0.75 * end) > 0
+    chance = max(CLEAR * now.error, _ROUNDING * abs(leader.level))
+    return now.mean > chance and (now.slope >= 0 or now.at(steps) > 0)
 
 
 def _paired(racer: Racer, other: Racer) -> Array:

@@ -11,6 +11,7 @@ import numpy as np
 from lrcore._core import Ended
 from lrcore._shared.domains import real
 from lrcore.finder._curve import Curve
+from lrcore.finder._guess import usual
 from lrcore.finder._horizon import Schedule
 from lrcore.finder._kept import Kept, Progress, Rng
 from lrcore.finder._race import Leg, Race
@@ -218,7 +219,7 @@ class LRSweep(Ended):
         lrs, told = self._swept.lrs, self._told
         return Race(
             float(lrs[0]), None if told.may_raise else float(lrs[-1]), told.steps,
-            told.longest, told.stride, bool(told.shares),
+            told.longest, told.stride, bool(told.shares), usual(self._opt),
         )  # fmt: skip
 
     def _sweep(self) -> Iterator[float]:

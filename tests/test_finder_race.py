@@ -56,8 +56,7 @@ def test_rates_far_behind_train_one_leg_and_neighbours_longer():
     lengths = {place: len(racer.losses) for place, racer in race.racers.items()}
     best = race.winner.place
     assert lengths[best] == 2 * STEPS // 3  # the race ends when it is the last one
-    assert lengths[best - 2] == 2 * STEPS // 3  # lower rates have time until then
-    assert STEPS // 3 <= lengths[best + 2] <= 2 * STEPS // 3
+    assert lengths[best + 2] == STEPS // 2
     assert all(n == STEPS // 6 for place, n in lengths.items() if place < best - 4)
     assert race.resting.out == "behind"
     assert len(race.resting.losses) == STEPS // 12
@@ -162,11 +161,11 @@ def test_two_as_good_rates_give_the_one_between():
 
 def test_if_the_last_ones_diverge_late_a_lower_rate_is_told():
     def loss(lr, k):
-        if lr > 5e-4 and k >= 100:
+        if lr > 2e-3 or (lr > 5e-4 and k >= 100):
             return 1e9
-        return 10 - k * min(100 * lr, 0.1) + (99.0 if lr > 0.02 else 0.0)
+        return 10 - k * min(100 * lr, 0.1)
 
-    race = ran(loss)
+    race = ran(loss, longest=2 * STEPS)
     assert not race.live
     assert race.winner.out == "behind"
     assert race.rate(race.winner.place) < 5e-4
@@ -189,7 +188,7 @@ def test_with_a_total_the_winner_is_run_on_if_it_may_diverge():
     assert fails.racers[0].out == "diverged"
     assert fails.winner.place == -2
     calm = ran(towards(1e-3), longest=240)
-    assert len(calm.winner.losses) == STEPS
+    assert len(calm.winner.losses) <= STEPS
 
 
 def test_a_racer_that_closes_up_is_not_behind():
@@ -205,12 +204,12 @@ def test_a_racer_that_closes_up_is_not_behind():
 # --- with an optimizer ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(20))
 def test_noise_without_descent_gives_none_or_little_confidence(seed):
     """The sweep diverges; the trials do not descend."""
     rng = np.random.default_rng(seed)
     opt = lrcore.SGD(np.zeros(1))
-    with LRSweep(opt, trial_steps=20) as sweep:
+    with LRSweep(opt, trial_steps=60) as sweep:
         for lr in sweep:
             sweep.record(2 + (100.0 if lr > 1 else 0.0) + rng.normal(0, 0.3))
     found = sweep.result

@@ -57,9 +57,9 @@ def may_leave(
     apart = racer.place - leader.place
     if apart not in _LEAVES:
         return True
-    if abs(apart) == APART and leg >= _EVEN_FROM:
-        if _largest(racer, leader, steps) < _EVEN * descent:
-            return True
+    beside = abs(apart) == APART and leg >= _EVEN_FROM
+    if beside and _largest(racer, leader, steps) < _EVEN * descent:
+        return True
     shares = [share for first, share in _LEAVES[apart] if leg >= first]
     if not shares or not gap_at_end(racer, leader) > shares[-1] * max(descent, 0.0):
         return False
@@ -72,7 +72,9 @@ def _largest(racer: Racer, leader: Racer, steps: int) -> float:
     return max(abs(now.mean), abs(now.at(steps))) + _SURE * now.error
 
 
-def between(best: Racer, below: Racer | None, above: Racer | None, descent: float) -> int:
+def between(
+    best: Racer, below: Racer | None, above: Racer | None, descent: float
+) -> int:
     """Return how many places above the best rate the suggestion lies.
 
     below, above : its neighbours; None: they never raced.

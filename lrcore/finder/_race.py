@@ -246,7 +246,7 @@ class Race:
 
     @property
     def winner(self) -> Racer | None:
-        """The racer with the least loss at the end of the steps that they have in common.
+        """The racer with the least loss at the end of the steps that all have taken.
 
         Only those count that came at least half as far as the furthest one.  If all
         that were left have diverged, it is among those that were behind at lower rates.

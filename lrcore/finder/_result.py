@@ -119,7 +119,7 @@ class RangeTest(Outcome):
         >>> found = lrcore.lr_find(opt, lambda _: (w @ w / 2, w.copy()), [0])
         >>> found.adopt(opt)
         >>> opt.t
-        300
+        200
         """
         rates = self._rates(opt)
         if self._trained is None:

@@ -165,7 +165,7 @@ def lr_find(
     leaves when it is certainly as good to 5 % of the descent.  Values further from the
     median than 6 standard deviations are clipped in all means.
 
-    The winner has the least mean loss in the last fifth.  The loss falls slowly towards
+    The winner has the least mean loss in the last third.  The loss falls slowly towards
     the best rate and rises fast above it, so the suggestion is half-way to one of its
     neighbours if that is behind by less than a tenth of what the other one is.  Without
     a race it is ``minimum ** 0.75 * valley ** 0.25``.

@@ -27,10 +27,8 @@ _FEWEST = 4
 _ROUNDING = 1e-14
 # The losses whose median says whether a racer diverges.
 _RECENT = 10
-# The final loss is the mean over the last 20 % of the steps.
-_TAIL = 0.2
-# The level by which the leader is chosen is the mean over the last third.
-_LEVEL = 1 / 3
+# The loss at the end of some steps is the mean over their last third.
+_TAIL = 1 / 3
 
 Out = Literal["", "diverged", "behind"]
 
@@ -66,16 +64,15 @@ class Racer:
     @property
     def level(self) -> float:
         """The mean loss of the last third of its steps."""
-        end = len(self.losses)
-        return self._mean(int((1 - _LEVEL) * end), end).mean
+        return self.end_at(len(self.losses)).mean
 
     @property
     def final(self) -> float:
-        """The mean loss of the last fifth of its steps; inf: it diverged."""
-        return inf if self.out == "diverged" else self.end_at(len(self.losses)).mean
+        """The same; inf: it diverged."""
+        return inf if self.out == "diverged" else self.level
 
     def end_at(self, end: int) -> Mean:
-        """Return the mean loss of the last fifth of its first `end` steps."""
+        """Return the mean loss of the last third of its first `end` steps."""
         return self._mean(int((1 - _TAIL) * end), end)
 
     def _mean(self, first: int, end: int) -> Mean:
@@ -144,7 +141,7 @@ def trend(racer: Racer, other: Racer) -> Trend:
 def gap_at_end(racer: Racer, other: Racer) -> float:
     """Return by how much a racer is behind another one in the end.
 
-    The mean of the paired differences over the last fifth of their common steps.
+    The mean of the paired differences over the last third of their common steps.
     """
     end = min(len(racer.losses), len(other.losses))
     first = int((1 - _TAIL) * end)

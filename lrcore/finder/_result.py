@@ -41,7 +41,7 @@ class RangeTest(Outcome):
     reason : str
         The reason for the suggestion; without one, what to change.
     trial_lrs, trial_losses : ndarray of float64
-        The rates that raced, rising, and the mean loss of the last fifth of the steps
+        The rates that raced, rising, and the mean loss of the last third of the steps
         that each has taken; infinite if it diverged.
     trial_steps : ndarray of int
         The number of these steps.
@@ -98,9 +98,9 @@ class RangeTest(Outcome):
 
         The params, the optimizer's state, its count of steps and its averages, the
         arrays in `also` and the random generators become what they were after the last
-        step of the rate nearest to the suggestion, to the bit.  The
-        groups get the rates that `apply` sets.  The batches that it has seen are the
-        first ones of `batches`.
+        step of the rate nearest to the suggestion, to the bit.  The groups get the
+        rates that `apply` sets.  The batches that it has seen are the first ones of
+        `batches`.
 
         Raises
         ------

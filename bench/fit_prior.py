@@ -63,14 +63,15 @@ def measure(job):
         return None
     gain = np.where(np.isfinite(ends[:, 1]), ends[:, 0] - ends[:, 1], -np.inf)
     best = np.mean(np.log10(rates)[gain >= 0.9 * gain.max()])
-    batch = next(case.batches())
-    rows = batch[0] if isinstance(batch, tuple) else batch
+    rows = next(case.batches())
+    while isinstance(rows, tuple):
+        rows = rows[0]
     kept = opt.state[0]
     features = {
         "mean": float("m" in kept),
         "squares": float("v" in kept),
         "params": np.log10(sum(len(leaf.array.ravel()) for leaf in opt._tree.leaves)),
-        "batch": np.log10(max(1, np.size(rows, 0))) if np.ndim(rows) else 0.0,
+        "batch": np.log10(max(1, len(rows))) if hasattr(rows, "__len__") else 0.0,
     }
     return name, optimizer, best - np.log10(guess), features
 

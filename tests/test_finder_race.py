@@ -7,7 +7,7 @@ import pytest
 
 import lrcore
 from lrcore import LRSweep, lr_find
-from lrcore.finder import _curve, _race, _racer, _verdict
+from lrcore.finder import _curve, _guess, _neighbours, _race, _racer, _verdict
 
 STEPS = 120
 
@@ -199,6 +199,63 @@ def test_a_racer_that_closes_up_is_not_behind():
     assert _racer.is_behind(racer, leader, 50)  # too late
     racer.losses = [1.2] * 40
     assert _racer.is_behind(racer, leader, 100)
+
+
+def racer(place, level, out=""):
+    """One that has taken 60 steps at this level."""
+    made = _racer.Racer(place, out=out)
+    made.losses = [level] * 60
+    return made
+
+
+@pytest.mark.parametrize(
+    ("below", "above", "expected"),
+    [
+        (racer(-2, 1.5), racer(2, 1.5), 0),
+        (racer(-2, 1.5), racer(2, 1.04), 1),
+        (racer(-2, 1.04), racer(2, 1.5), -1),
+        (racer(-2, 9.0), racer(2, 1.2), 0),  # at most the descent counts: 1
+        (racer(-2, 1.04), racer(2, 9.0, "diverged"), -1),
+        (racer(-2, 1.2), racer(2, 9.0, "diverged"), 0),
+        (None, racer(2, 1.04), 1),
+        (None, racer(2, 1.06), 0),
+        (racer(-2, 1.04), None, -1),
+        (None, None, 0),
+    ],
+)
+def test_the_suggestion_leans_to_a_neighbour_that_is_nearly_as_good(
+    below, above, expected
+):
+    best = racer(0, 1.0)
+    assert _neighbours.between(best, below, above, descent=1.0) == expected
+    assert _neighbours.between(best, below, above, descent=0.0) == 0
+
+
+def test_where_the_batches_end_in_a_turn_rates_are_compared_at_common_steps():
+    """The rate that ran first has 40 steps; the other one, which is better, 25."""
+    race = _race.Race(1e-7, 10.0, STEPS)
+    race.racers = {place: _racer.Racer(place) for place in (-2, 0, 2)}
+    race.racers[-2].losses = [3.0 - 0.05 * k for k in range(40)]
+    race.racers[0].losses = [2.5 - 0.05 * k for k in range(25)]
+    race.racers[2].losses = [0.1] * 3  # it has just begun
+    assert race.winner.place == 0
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (lrcore.SGD, 0.25),
+        (lambda w: lrcore.SGD(w, momentum=0.9), -0.25),
+        (lrcore.Lion, -0.25),
+        (lrcore.RMSprop, 0.0),
+        (lrcore.AdamW, -0.5),
+        (lrcore.Adagrad, 0.25),
+    ],
+)
+def test_the_race_begins_where_the_best_rate_of_the_optimizer_usually_is(
+    made, expected
+):
+    assert math.log10(_guess.usual(made(np.ones(2)))) == pytest.approx(expected)
 
 
 # --- with an optimizer ----------------------------------------------------------------

@@ -1,11 +1,13 @@
 """How near finders of learning rates come to the best one.
 
     python bench/finder.py [--half held-out] [--entrant module:function ...]
-        [--only NAME ...] [--cosine] [--times N] [--misses ROW] [--jobs N]
+        [--only NAME ...] [--cosine] [--times N] [--seeds N ...] [--order N]
+        [--misses ROW] [--jobs N]
 
 The cases are the problems and optimizers of runs.py, from two seeds, but for problems
 with a schedule of their own.  A finder begins with the params of the training, and sees
-batches in another order.  Then its rate is used for a training, which gets the score
+batches in another order: --order draws others.  Then its rate is used for a training,
+which gets the score
 
     q = (first - last) / (first - least)
 
@@ -45,6 +47,8 @@ from runs import OPTIMIZERS, SEEDS, SPLITS, pairs, rates_of
 from lrcore.schedules import Cosine
 
 OURS = "lr_find"
+ORDER = 2
+"""Of the batches that a finder sees; that of the training's is 1."""
 
 
 @dataclass
@@ -56,6 +60,7 @@ class Case:
     seed: int
     steps: int
     schedule: Callable[[int], float] | None = None
+    order: int = ORDER
     evaluations: int = 0
 
     def begin(self, lr=1e-3):
@@ -63,7 +68,7 @@ class Case:
         return params, OPTIMIZERS[self.optimizer](params, lr, **self.problem.options)
 
     def batches(self):
-        return self.problem.batches(np.random.default_rng([self.seed, 2]))
+        return self.problem.batches(np.random.default_rng([self.seed, self.order]))
 
     def loss_and_grad(self, params, batch):
         self.evaluations += 1
@@ -110,11 +115,11 @@ def loaded(name):
 
 def measure(job):
     """Return the name of a case, q of each row, its evaluations, and confidences."""
-    (name, optimizer, _), seed, times, cosine, only, entrants = job
+    (name, optimizer, _), seed, order, times, cosine, only, entrants = job
     problem = by_name(name)
     steps = times * problem.steps
     schedule = Cosine(1.0, total=steps) if cosine else None
-    case = Case(problem, optimizer, seed, steps, schedule)
+    case = Case(problem, optimizer, seed, steps, schedule, order)
     q, taken, rates, sure = {}, {}, {}, {}
     with np.errstate(all="ignore"):
         ends = [case.train(lr) for lr in rates_of(problem, optimizer, RATES)]
@@ -196,6 +201,10 @@ def main():
         metavar="NAME", help="of the entrants in finders.py only these")  # fmt: skip
     add("--cosine", action="store_true", help="train with a cosine to 0")
     add("--times", type=int, default=1, help="train N times as long")
+    add("--seeds", nargs="+", type=int, default=SEEDS, metavar="N",
+        help="of the first params and the batches; default: 0 1")  # fmt: skip
+    add("--order", type=int, default=ORDER, metavar="N",
+        help="of the batches that finders see; default: %(default)s")  # fmt: skip
     add("--misses", nargs="?", const=OURS, metavar="ROW",
         help="list the cases with q < 0.95 of a row, by default of ours")  # fmt: skip
     add("--jobs", type=int, default=2, help="processes; default: %(default)s")
@@ -210,6 +219,7 @@ def main():
         (
             pair,
             seed,
+            arguments.order,
             arguments.times,
             arguments.cosine,
             arguments.only,
@@ -217,7 +227,7 @@ def main():
         )
         for pair in pairs()
         if pair[2] == arguments.half and not by_name(pair[0]).schedule
-        for seed in SEEDS
+        for seed in arguments.seeds
     ]
     results = run(jobs, arguments.jobs)
     seconds = time.perf_counter() - start

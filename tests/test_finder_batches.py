@@ -53,7 +53,7 @@ def used_up(number):
     )
 
 
-@pytest.mark.parametrize("number", [100, 200, 299])
+@pytest.mark.parametrize("number", [100, 130, 199])
 def test_a_race_without_enough_batches_is_cut(number):
     found = used_up(number)
     assert len(found.losses) == 100
@@ -72,7 +72,7 @@ def test_an_iterator_gives_no_more_batches_than_the_longest_trial_has_steps():
     np.testing.assert_array_equal(found.trial_losses, plain.trial_losses)
 
 
-@pytest.mark.parametrize("number", [60, 99, 100, 210])
+@pytest.mark.parametrize("number", [60, 99, 100, 160])
 def test_nothing_is_blamed_on_the_rates_where_the_batches_ended(number):
     found = used_up(number)
     assert found.reason.endswith(CUT)
@@ -93,7 +93,7 @@ def test_all_rates_of_the_race_see_the_same_batches():
     drawn = (rng.integers(100, size=10) for _ in itertools.count())
     found = lr_find(opt, spied, drawn, end=1.0)
     longest = max(seen.values(), key=len)
-    assert len(longest) == 300
+    assert len(longest) == max(found.trial_steps) >= 200
     for lr, steps in zip(found.trial_lrs, found.trial_steps, strict=True):
         assert seen[lr] == longest[:steps]
 

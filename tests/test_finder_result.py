@@ -176,7 +176,7 @@ def test_the_demo_finds_a_rate_first(capsys, monkeypatch):
     monkeypatch.setattr(demo, "time_steps", lambda _: "")
     assert cli.main(["demo", "--find", "--optimizer", "SGD", "--epochs", "4"]) == 0
     out = capsys.readouterr().out
-    assert "rates in 300 steps" in out
+    assert re.search(r"rates in [23]\d\d steps", out)
     (share,) = re.findall(r"SGD reads ([\d.]+)% ", out)
     assert float(share) > 90  # at its default, 0.001, it reads a tenth
 

@@ -115,11 +115,11 @@ def test_trials_are_not_longer_than_the_training():
     w, loss_and_grad, noise, error = hidden()
     opt = lrcore.SGD(w)
     short = lr_find(opt, loss_and_grad, noise, score=lambda: -error(), total=40)
-    assert max(short.trial_steps) == 40
-    assert max(lr_find(opt, loss_and_grad, noise, score=lambda: -error(), total=3)
-               .trial_steps) == 20  # the least  # fmt: skip
+    assert 20 < max(short.trial_steps) <= 40
+    least = lr_find(opt, loss_and_grad, noise, score=lambda: -error(), total=3)
+    assert 10 < max(least.trial_steps) <= 20
     long = lr_find(opt, loss_and_grad, noise, score=lambda: -error(), total=10**6)
-    assert max(long.trial_steps) == 300
+    assert 200 <= max(long.trial_steps) <= 300
 
 
 def test_the_winner_is_run_on_up_to_the_total_where_higher_rates_diverge():

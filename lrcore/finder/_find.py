@@ -47,8 +47,9 @@ def lr_find(
     (Smith 2017).  Four rules read a rate off its curve.  None of them is right in more
     than two cases of three, so a race decides: rates half a decade apart train on the
     same batches, each from the same beginning.  They take turns, and those that are
-    decidedly behind train no further; the winner takes `trial_steps` steps.  In all
-    that takes some 900 evaluations of `loss_and_grad`.  ``found.apply(opt)`` sets the
+    decidedly behind train no further.  The race ends after `trial_steps` steps, or two
+    thirds of them if one rate is left.  In all that takes some 900 evaluations of
+    `loss_and_grad`.  ``found.apply(opt)`` sets the
     rate; ``found.adopt(opt)`` also takes over what the winner has learnt.
     (Optimizers that find their rate themselves, such as Prodigy and DoG, need no test:
     leave their lr at 1.)
@@ -73,7 +74,8 @@ def lr_find(
         when its batches are used up.  An iterator or generator cannot: its batches are
         consumed (as many as `num`, or `trial_steps` if they are more), and when there
         are no more the test ends early.  A source with ``state_dict`` and
-        ``load_state_dict`` is put back by them.  Up to `num` batches are held.
+        ``load_state_dict`` is put back by them.  Up to `num` batches are held, or half
+        of `trial_steps` if they are more.
     start, end : float
         The lowest and the highest rate of the sweep and of the race, from 1e-100 to
         1e100; end is at least 1.1 times start.  These are rates of the first group; the
@@ -92,8 +94,8 @@ def lr_find(
         its first), > 1; and a trial when it exceeds `stop` times the first loss.  With
         inf, only losses that are not finite end them.  Default 4.
     trial_steps : int
-        Steps of the winner's trial, >= 20.  More steps bring the suggestion nearer to
-        what is best for a long training.  With 0 there is no race, and the sweep alone
+        Steps of the race, >= 20.  More steps bring the suggestion nearer to what is
+        best for a long training.  With 0 there is no race, and the sweep alone
         decides, which is right less often.  Default 300.
     schedule : callable, optional
         The schedule of the training to come, as ``Cosine(1.0, total=5000)``.  The
@@ -147,15 +149,25 @@ def lr_find(
     - ``minimum``: a tenth of the rate of the least loss;
     - ``steep``: the rate where the loss falls fastest by log lr.
 
-    The race begins at ``minimum``.  Where the fall of the sweep is not much larger than
-    the differences between batches, the first params' losses on the same batches are
-    subtracted before.  After a sixth of the race, rates are added until the best one
-    has no better neighbour; then only neighbours stay.  A rate leaves when the mean of
-    its paired differences to the best one's losses is above 0 by 2 standard errors, and
-    will be at the end if they go on to change as they do; lower rates not before half
-    of the race.  Values further from the median than 6 standard deviations are clipped
-    in all means.  The winner has the least mean loss in the last fifth.  If a neighbour
-    is as good to 5 % of the descent, the suggestion is the rate between them.  Without
+    The race begins at ``minimum``, times 10^0.25, and 10^-0.5 if the optimizer keeps a
+    running mean of gradients, and 10^-0.25 if one of their squares: these are behind a
+    rate that rises (bench/fit_prior.py).  Where the fall of the sweep is not larger
+    than the differences between batches, the first params' losses on the same batches
+    are subtracted before.  After a sixth of the race, rates are added until the best
+    one has no better neighbour; then only neighbours stay.  If a lower or higher one
+    comes to lead in the first half, its neighbours catch up from the beginning.
+
+    A rate is behind when the mean of its paired differences to the best one's losses is
+    above 0 by 2 standard errors, and will be at the end if they go on to change as they
+    do.  Then it leaves: the next lower rate from two thirds of the race on, as lower
+    rates show late what they are good for; the next higher one from a third on, if it
+    is behind by half of the descent so far, and later for less.  A neighbour also
+    leaves when it is certainly as good to 5 % of the descent.  Values further from the
+    median than 6 standard deviations are clipped in all means.
+
+    The winner has the least mean loss in the last third.  The loss falls slowly towards
+    the best rate and rises fast above it, so the suggestion is half-way to one of its
+    neighbours if that is behind by less than a tenth of what the other one is.  Without
     a race it is ``minimum ** 0.75 * valley ** 0.25``.
 
     bench/finder.py measures how near the suggestion comes to the best rate.
@@ -178,9 +190,9 @@ def lr_find(
     >>> w, opt.t                                # as before
     (array([0., 0.]), 0)
     >>> round(found.suggestion, 3)
-    0.032
+    0.006
     >>> print(found.reason)
-    diverged at 10; best of 4 rates in 300 steps
+    diverged at 10; best of 6 rates in 200 steps
     >>> found.apply(opt)
     """
     sweep = LRSweep(

@@ -9,10 +9,26 @@ import numpy as np
 from lrcore.finder._curve import Curve
 from lrcore.finder._levels import few, mean_and_error
 from lrcore.finder._rules import minimum, readable
+from lrcore.optimizers.base.optimizer import Optimizer
 
-# A sweep is clear if the loss falls by 3 standard deviations of the batches.
-_CLEAR = 3.0
+# A sweep is clear if the loss falls by 1.5 standard deviations of the batches.
+_CLEAR = 1.5
 _SMOOTHING = 0.95
+# log10(best rate / guess), and what running means of gradients and of their squares
+# add to it: `python bench/fit_prior.py`, on its tuning half, in quarters of a decade.
+_USUAL, _OF_MEAN, _OF_SQUARES = 0.25, -0.5, -0.25
+
+
+def usual(opt: Optimizer) -> float:
+    """Return how many times as high as the guess an optimizer's best rate usually is.
+
+    Running means are behind a rate that rises, so the loss rises later in the sweep
+    than it would at a constant rate.
+    """
+    kept = opt.state[0]
+    return float(
+        10 ** (_USUAL + _OF_MEAN * ("m" in kept) + _OF_SQUARES * ("v" in kept))
+    )
 
 
 def is_clear(sweep: Curve) -> bool:

@@ -15,26 +15,28 @@ from typing import NamedTuple
 from lrcore.finder._curve import Curve
 from lrcore.finder._guess import first_guess, is_clear, paired_guess
 from lrcore.finder._levels import Mean, mean_and_error
-from lrcore.finder._racer import CLEAR_OF_MANY, Racer, is_behind, leads
+from lrcore.finder._neighbours import (
+    APART,
+    LAST_NEW,
+    LEGS,
+    LONE,
+    between,
+    is_near,
+    may_leave,
+)
+from lrcore.finder._racer import CLEAR_OF_MANY, Racer, leads
 from lrcore.finder._range import END, HIGHEST
 
 PER_DECADE = 4
 """Places in a decade.  Rates that race are two places apart: half a decade."""
 
 # The constants below were chosen on the tuning half of bench/finder.py.
-_APART = 2
-_LEGS = 6  # of equal length
-# The share of the race for which a rate stays in, by its places above the leader's.  A
-# lower rate needs more steps to show what it is good for.  Others leave at once.
-_PATIENCE = {-2 * _APART: 0.3, -_APART: 0.5, _APART: 0.3}
 # Legs by which a leader has to be better than the first params, to be followed.
 _TRIES = 2
 # A racer that diverges leaves after one of these shares of its first leg.
 _LOOKS = (0.2, 0.5, 1.0)
 # The winner may lose a quarter of its descent when it runs on.
 _LOSS = 0.25
-# Of two neighbours as good to 5 % of the descent, neither is chosen, but their middle.
-_EVEN = 0.05
 
 
 class Leg(NamedTuple):
@@ -56,6 +58,7 @@ class Race:
     longest : up to this step the winner is run on, to see whether it holds.
     stride : every so many losses of a racer are looked at.
     patient : whether neighbours of the leader stay in to the end.
+    usual : how many times as high as the guess the best rate usually is.
     """
 
     def __init__(
@@ -66,13 +69,14 @@ class Race:
         longest: int = 0,
         stride: int = 1,
         patient: bool = False,
+        usual: float = 1.0,
     ) -> None:
         self.steps, self._longest = steps, longest
         self.racers: dict[int, Racer] = {}
         self.resting = Racer(0, stride)  # the first params, whose rate is 0
         self._start = start
         self._end, self._highest = (end, end) if end else (END, HIGHEST)
-        self._stride, self._patient = stride, patient
+        self._stride, self._patient, self._usual = stride, patient, usual
         self._anchor = nan
         self._limit = inf
         self._led: dict[tuple[int, int, int], bool] = {}  # answers of `_descends`
@@ -103,24 +107,28 @@ class Race:
         guess = first_guess(sweep)
         if guess is None or not self.steps:
             return
-        ends = [max(1, round(self.steps * (k + 1) / _LEGS)) for k in range(_LEGS)]
+        ends = [max(1, round(self.steps * (k + 1) / LEGS)) for k in range(LEGS)]
         few = max(1, ends[0] // 2)
         yield Leg(self.resting, few if is_clear(sweep) else len(sweep.losses), 0)
         if stop < inf:
             mean, _, noise = self.first
             self._limit = mean + (stop - 1) * max(abs(mean), noise)
-        self._begin_at(paired_guess(sweep, self.resting.losses) or guess)
-        before = 0
-        for k, end in enumerate(ends):
-            if before:
-                yield from self._go_on(end, before)
+        guess = paired_guess(sweep, self.resting.losses) or guess
+        self._begin_at(self._usual * guess)
+        led = False
+        for leg, end in enumerate(ends, 1):
+            new = leg <= LAST_NEW
+            if led:
+                yield from self._go_on(end, 0 if new else ends[leg - 2])
+                if new:
+                    yield from self._add(self._beside(), end)
             else:
-                last = k + 1 == _TRIES
-                yield from self._bracket(end, last)
-                before = end if last or self._descends() else 0
-            if before:
-                self._leave(end)
-                before = end
+                yield from self._bracket(end, leg == _TRIES)
+                led = leg == _TRIES or self._descends()
+            if led:
+                self._leave(leg)
+            if leg >= LONE and len(self.live) == 1 and self.resting.out:
+                break
         yield from self._hold()
 
     def _hold(self) -> Iterator[Leg]:
@@ -130,14 +138,15 @@ class Race:
         """
         winner = self.winner
         while winner and not winner.out and len(winner.losses) < self._longest:
-            above = self.racers.get(winner.place + _APART)
+            above = self.racers.get(winner.place + APART)
             if above is None or above.out != "diverged":
                 return
-            before, error, _ = winner.end_at(self.steps)
+            end = len(winner.losses)
+            before, error, _ = winner.end_at(end)
             limit = before + max(
                 _LOSS * (self.first.mean - before), CLEAR_OF_MANY * error
             )
-            yield from self._run(winner, self._longest, self.steps)
+            yield from self._run(winner, self._longest, end)
             if winner.final > limit:
                 winner.out = "diverged"
             winner = self.winner
@@ -157,16 +166,20 @@ class Race:
         """
         if self.racers:
             yield from self._go_on(end, 0)
-        new = [] if self.racers else [0, _APART, -_APART]
+        new = [] if self.racers else [0, APART, -APART]
         while True:
-            for place in filter(self._is_new, new):
-                racer = self.racers[place] = Racer(place, self._stride)
-                for share in _LOOKS:
-                    yield from self._run(racer, max(1, round(share * end)), 0)
+            yield from self._add(new, end)
             follows = last or not self.live or self._descends()
             new = [*filter(self._is_new, self._beside())] if follows else []
             if not new:
                 return
+
+    def _add(self, places: list[int], end: int) -> Iterator[Leg]:
+        """Run rates that are new to step `end`."""
+        for place in filter(self._is_new, places):
+            racer = self.racers[place] = Racer(place, self._stride)
+            for share in _LOOKS:
+                yield from self._run(racer, max(1, round(share * end)), 0)
 
     def _go_on(self, end: int, lowest: int) -> Iterator[Leg]:
         """Run all that are still in to step `end`."""
@@ -184,9 +197,9 @@ class Race:
     def _beside(self) -> list[int]:
         """Return the places that are to be known: those beside the leader's."""
         if not self.live:
-            return [min(self.racers) - _APART]
+            return [min(self.racers) - APART]
         best = self._leader.place
-        return [best + _APART, best - _APART]
+        return [best + APART, best - APART]
 
     def _is_new(self, place: int) -> bool:
         slack = 1 + 1e-9  # of rounding
@@ -215,17 +228,16 @@ class Race:
             self._led[seen] = leads(leader, self.resting)
         return self._led[seen]
 
-    def _leave(self, end: int) -> None:
-        """Take those out that are behind at step `end`."""
+    def _leave(self, leg: int) -> None:
+        """Take those out that are not needed any more after so many legs."""
         if not self.live:
             return
         leader = self._leader
+        descent = self.first.mean - leader.level
         for racer in self.live:
-            share = _PATIENCE.get(racer.place - leader.place, 0.0)
-            if racer is leader or (self._patient and share):
+            if racer is leader or (self._patient and is_near(racer, leader)):
                 continue
-            late = end >= share * self.steps
-            if late and (not share or is_behind(racer, leader, self.steps)):
+            if may_leave(racer, leader, descent, leg, self.steps):
                 racer.out = "behind"
         if self._descends():
             self.resting.out = "behind"
@@ -234,10 +246,10 @@ class Race:
 
     @property
     def winner(self) -> Racer | None:
-        """The racer with the least final loss among those that came furthest.
+        """The racer with the least loss at the end of the steps that all have taken.
 
-        If all that were left have diverged, it is among those that were behind at lower
-        rates.
+        Only those count that came at least half as far as the furthest one.  If all
+        that were left have diverged, it is among those that were behind at lower rates.
         """
         left = self.live
         if not left:
@@ -248,8 +260,9 @@ class Race:
                 if racer.out == "behind" and place < min(ended)
             ]
         furthest = max((len(racer.losses) for racer in left), default=0)
-        left = [racer for racer in left if 0 < len(racer.losses) == furthest]
-        return min(left, key=lambda racer: racer.final, default=None)
+        left = [racer for racer in left if 2 * len(racer.losses) >= furthest > 0]
+        end = min((len(racer.losses) for racer in left), default=0)
+        return min(left, key=lambda racer: racer.end_at(end).mean, default=None)
 
     @property
     def chosen(self) -> float:
@@ -257,13 +270,6 @@ class Race:
         best = self.winner
         if best is None:
             return nan
-        end = min(len(best.losses), self.steps)
-        least = best.end_at(end).mean
-        limit = least + _EVEN * (self.first.mean - least)
-        for step in (_APART, -_APART):
-            other = self.racers.get(best.place + step)
-            if other is None or other.out or len(other.losses) < end:
-                continue
-            if other.end_at(end).mean <= limit:
-                return best.place + step / 2
-        return best.place
+        descent = self.first.mean - best.end_at(min(len(best.losses), self.steps)).mean
+        below, above = (self.racers.get(best.place + step) for step in (-APART, APART))
+        return best.place + between(best, below, above, descent)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import inf, isfinite
-from typing import Literal
+from math import inf, isfinite, nan
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -27,10 +27,8 @@ _FEWEST = 4
 _ROUNDING = 1e-14
 # The losses whose median says whether a racer diverges.
 _RECENT = 10
-# The final loss is the mean over the last 20 % of the steps.
-_TAIL = 0.2
-# The level by which the leader is chosen is the mean over the last third.
-_LEVEL = 1 / 3
+# The loss at the end of some steps is the mean over their last third.
+_TAIL = 1 / 3
 
 Out = Literal["", "diverged", "behind"]
 
@@ -67,16 +65,15 @@ class Racer:
     @property
     def level(self) -> float:
         """The mean loss of the last third of its steps."""
-        end = len(self.losses)
-        return self._mean(int((1 - _LEVEL) * end), end).mean
+        return self.end_at(len(self.losses)).mean
 
     @property
     def final(self) -> float:
-        """The mean loss of the last fifth of its steps; inf: it diverged."""
-        return inf if self.out == "diverged" else self.end_at(len(self.losses)).mean
+        """The same; inf: it diverged."""
+        return inf if self.out == "diverged" else self.level
 
     def end_at(self, end: int) -> Mean:
-        """Return the mean loss of the last fifth of its first `end` steps."""
+        """Return the mean loss of the last third of its first `end` steps."""
         return self._mean(int((1 - _TAIL) * end), end)
 
     def _mean(self, first: int, end: int) -> Mean:
@@ -112,22 +109,61 @@ def leads(racer: Racer, other: Racer) -> bool:
     return len(paired) >= _FEWEST and mean > chance
 
 
+class Trend(NamedTuple):
+    """How two racers stand to each other, and how that changes.
+
+    mean, error : of the paired differences over the latter half of the steps.
+    slope : their change in a step.
+    number : of these differences.
+    centre : the step to which the mean belongs.
+    """
+
+    mean: float
+    error: float
+    slope: float
+    number: int
+    centre: float
+
+    def at(self, step: int) -> float:
+        """Return the difference at a step, if it goes on to change so."""
+        return self.mean + self.slope * (step - self.centre)
+
+
+def trend(racer: Racer, other: Racer) -> Trend:
+    """Return by how much a racer is behind another one, and how fast that changes."""
+    end = min(len(racer.losses), len(other.losses))
+    paired = _paired(racer, other)
+    number = len(paired)
+    if number < _FEWEST:
+        return Trend(nan, inf, nan, number, 0.75 * end)
+    mean, error, _ = mean_and_error(paired)
+    paired, half = clipped(paired), (number + 1) // 2
+    early, late = paired[:half], paired[half:]  # a quarter of `end` apart
+    slope = float(late.mean() - early.mean()) / (0.25 * end)
+    return Trend(mean, error, slope, number, 0.75 * end)
+
+
+def gap_at_end(racer: Racer, other: Racer) -> float:
+    """Return by how much a racer is behind another one in the end.
+
+    The mean of the paired differences over the last third of their common steps.
+    """
+    end = min(len(racer.losses), len(other.losses))
+    first = int((1 - _TAIL) * end)
+    return mean_and_error(racer.seen(first, end) - other.seen(first, end)).mean
+
+
 def is_behind(racer: Racer, leader: Racer, steps: int) -> bool:
     """Whether a racer is behind, and will be at the end of a race of `steps` steps.
 
     The differences over the latter half of the steps are extrapolated by their change
     in it, if they become smaller.
     """
-    end = len(racer.losses)
-    paired = _paired(racer, leader)
-    if len(paired) < _FEWEST:
+    now = trend(racer, leader)
+    if now.number < _FEWEST:
         return False
-    mean, error, _ = mean_and_error(paired)
-    paired, half = clipped(paired), (len(paired) + 1) // 2
-    early, late = paired[:half], paired[half:]  # a quarter of `end` apart
-    closing = min(float(late.mean() - early.mean()), 0.0) / (0.25 * end)
-    chance = max(CLEAR * error, _ROUNDING * abs(leader.level))
-    return mean > chance and mean + closing * (steps - 0.75 * end) > 0
+    chance = max(CLEAR * now.error, _ROUNDING * abs(leader.level))
+    return now.mean > chance and (now.slope >= 0 or now.at(steps) > 0)
 
 
 def _paired(racer: Racer, other: Racer) -> Array:

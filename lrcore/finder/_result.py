@@ -41,7 +41,7 @@ class RangeTest(Outcome):
     reason : str
         The reason for the suggestion; without one, what to change.
     trial_lrs, trial_losses : ndarray of float64
-        The rates that raced, rising, and the mean loss of the last fifth of the steps
+        The rates that raced, rising, and the mean loss of the last third of the steps
         that each has taken; infinite if it diverged.
     trial_steps : ndarray of int
         The number of these steps.
@@ -84,7 +84,7 @@ class RangeTest(Outcome):
         ...     return (W @ W + b @ b) / 2, [W.copy(), b.copy()]
         >>> lrcore.lr_find(opt, loss_and_grad, [0]).apply(opt)
         >>> [round(group["lr"], 3) for group in opt.param_groups]
-        [0.562, 0.056]
+        [1.0, 0.1]
         """
         rates = self._rates(opt)
         for group, lr in zip(opt.param_groups, rates, strict=True):
@@ -97,10 +97,10 @@ class RangeTest(Outcome):
         """Go on from where the winner of the race ended, so that its steps count.
 
         The params, the optimizer's state, its count of steps and its averages, the
-        arrays in `also` and the random generators become what they were after the
-        `trial_steps` steps of the rate nearest to the suggestion, to the bit.  The
-        groups get the rates that `apply` sets.  The batches that it has seen are the
-        first ones of `batches`.
+        arrays in `also` and the random generators become what they were after the last
+        step of the rate nearest to the suggestion, to the bit.  The groups get the
+        rates that `apply` sets.  The batches that it has seen are the first ones of
+        `batches`.
 
         Raises
         ------
@@ -119,7 +119,7 @@ class RangeTest(Outcome):
         >>> found = lrcore.lr_find(opt, lambda _: (w @ w / 2, w.copy()), [0])
         >>> found.adopt(opt)
         >>> opt.t
-        300
+        200
         """
         rates = self._rates(opt)
         if self._trained is None:

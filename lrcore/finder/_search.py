@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lrcore.finder._curve import Curve
+from lrcore.finder._guess import usual
 from lrcore.finder._kept import Kept, Progress
 from lrcore.finder._race import Leg, Race
 from lrcore.finder._racer import Racer
@@ -108,7 +109,7 @@ class Search:
         lrs, told = self._swept.lrs, self._told
         return Race(
             float(lrs[0]), None if told.may_raise else float(lrs[-1]), told.steps,
-            told.longest, told.stride, bool(told.shares),
+            told.longest, told.stride, bool(told.shares), usual(self._opt),
         )  # fmt: skip
 
     def _sweep(self) -> Turn:

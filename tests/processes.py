@@ -14,6 +14,7 @@ prints where each of its threads is, and ends, which ends its parent.
 import faulthandler
 import multiprocessing
 import os
+import pickle
 import sys
 import threading
 from time import monotonic
@@ -50,7 +51,12 @@ SIZE = 150_000  # of two arrays, so that several threads step them
 
 
 class Run:
-    """An optimizer with its params, and the next gradients."""
+    """An optimizer with its params, and the next gradients.
+
+    begun : how many threads this process has made to construct it of a pickle.
+    """
+
+    begun = 0
 
     def __init__(self):
         self.params = [np.ones(SIZE, np.float32), np.ones((3, SIZE // 3), np.float32)]
@@ -58,6 +64,9 @@ class Run:
             self.params, num_threads=2, clip_norm=1.0, ema_decay=0.9
         )
         self.rng = np.random.default_rng(0)
+
+    def __reduce__(self):
+        return unpickled, (pickle.dumps(vars(self)),)
 
     def step(self):
         """Step; return the bits, and how many threads this process has made for it."""
@@ -67,17 +76,27 @@ class Run:
         return [crc32(p) for p in [*self.params, *self.opt.ema]], threads() - before
 
 
+def unpickled(data):
+    run, before = Run.__new__(Run), threads()
+    vars(run).update(pickle.loads(data))
+    run.begun = threads() - before
+    return run
+
+
 def threads():
     return len(os.listdir("/proc/self/task"))
 
 
 def work(pipe, run):
-    """What a child does: three steps, after the first of which it has its threads."""
+    """What a child does: three steps, in the first of which it makes its threads.
+
+    A child that constructs its optimizer has them by then: they write its states first.
+    """
     if not STARTED:
         faulthandler.dump_traceback_later(LIMIT, exit=True)
     begun = monotonic()
     steps = [run.step() for _ in range(3)]
-    pipe.send((steps, begun, monotonic()))
+    pipe.send((run.begun, steps, begun, monotonic()))
 
 
 def forked(pipe, run):
@@ -130,11 +149,11 @@ def main():
         wait = begin(theirs, run)
         theirs.close()
         own = [run.step() for _ in range(3)]
-        found, begun, ended = ours.recv()
+        made, found, begun, ended = ours.recv()
         wait()
         to_begin, to_step = max(to_begin, begun - start), max(to_step, ended - begun)
         assert [bits for bits, _ in found] == [bits for bits, _ in own]
-        made = sum(n for _, n in found)
+        made += sum(n for _, n in found)
         assert made == (lrcore.get_threading() != "serial"), f"{made} threads made"
     ends.set()
     for thread in others:

@@ -10,7 +10,9 @@ from interrupted import TRIALS
 def beside(opt, grads, use, trials=TRIALS, gap=1e-4):
     """Use an optimizer some times, refusals not counted, while another thread steps it.
 
-    The steps are never refused, and one is taken first.  gap : seconds between two steps, in which it is free.
+    The steps are never refused, and one is taken first.
+
+    gap : seconds between two steps, in which the optimizer is free.
     """
     begun, ends = threading.Event(), threading.Event()
     errors, done = [], 0

@@ -36,6 +36,7 @@ Ethernet.
 import argparse
 import time
 from functools import partial
+from unittest import mock
 
 import numpy as np
 
@@ -103,9 +104,9 @@ def windows(comm, n, rounds):
     def trip(window):
         traffic = _traffic.Traffic(comm, shards, [F4])
 
+        # The rows of all ranks share a window.
+        @mock.patch.multiple(_traffic, WINDOW=window, ROW=1)
         def there_and_back():
-            _traffic.WINDOW = window  # which a rank's rows share
-            _traffic.ROW = 1
             traffic.reduce((True,), blocks, [[[g]]])
             traffic.gather((True,), [w])
 
@@ -123,8 +124,8 @@ def buckets(comm, size, rounds):
     ones = _ones.Ones(comm, shards, [F4] * count)
 
     def sent(bucket):
+        @mock.patch.object(_ones, "BUCKET", bucket)
         def all_sent():
-            _ones.BUCKET = bucket
             for i in range(count):
                 ones.begin(i, g)
             ones.sums([True] * count)

@@ -44,7 +44,7 @@ def sweep(case):
             loss, grads = case.loss_and_grad(params, batches[test.at])
             opt.step(grads, loss)
             test.record(loss)
-    return test._swept, resting, opt
+    return test._search._swept, resting, opt
 
 
 def measure(job):

@@ -182,6 +182,15 @@ def test_rates_are_spread_and_groups_keep_their_ratio(spacing, spaced):
     np.testing.assert_allclose([b / a for a, b in seen], 0.003 / 0.01, rtol=1e-15)
 
 
+@pytest.mark.parametrize("start", [0.1, 0.7, 3e-5])
+def test_the_narrowest_range_is_not_refused_for_rounding(start):
+    """1.1 * 0.1 is 0.11000000000000002."""
+    end = float(f"{1.1 * start:.2g}")
+    with LRSweep(lrcore.SGD(np.zeros(1)), start, end, trial_steps=0) as sweep:
+        lrs = [lr for lr in sweep if not sweep.record(1.0)]
+    assert (lrs[0], lrs[-1]) == (start, end)
+
+
 def test_losses_are_those_before_the_step_at_each_rate():
     w = np.array([8.0])
     opt = lrcore.SGD(w, lr=1.0)
@@ -265,11 +274,14 @@ BAD = [
     ({"schedule": "log"}, "schedule: expected a schedule, as .*, found 'log'"),
     ({"schedule": 0.1, "total": 9}, "schedule: expected a schedule, as"),
     ({"schedule": Cosine(1.0, total=9)}, "total: expected the number of steps"),
-    ({"schedule": lambda _: 0.0, "total": 9}, "schedule: expected rates >= 0, not all"),
+    ({"schedule": lambda _: 0.0, "total": 9}, "schedule: expected rates that are not"),
+    ({"schedule": lambda t: math.nan if t == 5 else 1.0, "total": 9},
+     "schedule: expected finite rates >= 0, found nan"),
     ({"schedule": lambda _: None, "total": 9}, "schedule: expected numbers as rates"),
     ({"schedule": 0.1, "trial_steps": 0}, "schedule: expected a schedule, as"),
     ({"score_every": 0}, "score_every: expected an int >= 1"),
-    ({"total": 0}, "total: expected an int >= 1, found 0"),
+    ({"total": 0}, "total: expected a number of steps, an int >= 1, found 0"),
+    ({"total": 10**25}, r"total: expected at most 2\^53 steps"),
     ({"score": 3}, "score: expected a function without arguments"),
     ({"score": lambda: np.ones(2), "loss_and_grad": lambda _: (1.0, 0)},
      "score: expected a scalar, found an array"),

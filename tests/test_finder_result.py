@@ -63,6 +63,24 @@ def test_the_text_and_picture_of_what_has_no_curve(losses):
     assert bool(axes.lines) == (not told)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [1e155, 1e200, 1e306])
+def test_losses_whose_squares_overflow(size):
+    """The picture leaves them out, as it has no room for them."""
+    w = np.ones(3)
+    opt = lrcore.SGD(w)
+
+    def loss_and_grad(noise):
+        with np.errstate(all="ignore"):
+            return size * (w @ w + 3 + noise), w.copy()
+
+    noise = np.random.default_rng(0).normal(0, 0.1, 50)
+    found = lrcore.lr_find(opt, loss_and_grad, noise, trial_steps=60)
+    assert 0 <= found.confidence <= 1
+    assert "suggestion" in str(found)
+    found.plot()
+
+
 def test_the_text_and_picture_of_nothing():
     with LRSweep(lrcore.SGD(np.zeros(1))) as sweep:
         pass

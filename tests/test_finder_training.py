@@ -144,10 +144,15 @@ def test_shares_are_of_the_highest_rate():
 
 
 @pytest.mark.parametrize(
-    "wrong", [lambda k: 1.0 - k, lambda k: math.inf if k == 10 else 1.0]
+    "wrong",
+    [
+        lambda k: 1.0 - k,
+        lambda k: math.inf if k == 10 else 1.0,
+        lambda k: math.nan if k == 5 else 1.0,
+    ],
 )
-def test_rates_below_0_or_infinite_are_refused(wrong):
-    with pytest.raises(ValueError, match=r"^schedule: expected rates >= 0, not all 0"):
+def test_rates_below_0_or_not_finite_are_refused(wrong):
+    with pytest.raises(ValueError, match=r"^schedule: expected finite rates >= 0"):
         _horizon.shares(wrong, 11, 3)
 
 

@@ -45,15 +45,21 @@ def test_a_loss_that_still_falls_at_the_end_halves_the_confidence():
 # --- of a race ------------------------------------------------------------------------
 
 
+def v_sweep():
+    """A sweep whose least loss is at 1e-2."""
+    sweep = _curve.Curve(np.geomspace(1e-7, 10.0, 100), 0.0, math.inf)
+    for lr in sweep.lrs:
+        sweep.add(abs(math.log10(lr / 1e-2)) + 1)
+    return sweep
+
+
 def concluded(loss_of, places, swing=0.0, out=None, **more):
     """The result of a race of these places, in which the first params' loss is 20.
 
     loss_of : the loss of a place; swing : is added to it and taken off it in turns.
     out : why those of some places have left the race.
     """
-    sweep = _curve.Curve(np.geomspace(1e-7, 10.0, 100), 0.0, math.inf)
-    for lr in sweep.lrs:
-        sweep.add(abs(math.log10(lr / 1e-2)) + 1)
+    sweep = v_sweep()
     race = _race.Race(1e-7, 10.0, STEPS)
     race._anchor = 1e-3
     turns = [swing * (-1) ** k for k in range(STEPS)]
@@ -95,6 +101,21 @@ def test_a_rate_that_was_behind_those_that_diverged_has_half_the_confidence():
     assert found.reason.endswith(
         "; best of 5 rates in 120 steps, as all others diverged"
     )
+
+
+def test_without_a_batch_in_common_there_is_no_confidence():
+    """Where a rate has a loss, the first params have NaN: no difference is known."""
+    places = [-4, -2, 0, 2, 4]
+    sweep = v_sweep()
+    race = _race.Race(1e-7, 10.0, STEPS)
+    race._anchor = 1e-3
+    race.resting.losses, race.resting.out = [20.0, math.nan] * (STEPS // 2), "behind"
+    for place in places:
+        losses = [math.nan, bowl(4)(place)] * (STEPS // 2)
+        race.racers[place] = _racer.Racer(place, losses=losses)
+    found = _verdict.conclude(sweep, race)
+    assert found.suggestion == pytest.approx(1e-3)
+    assert found.confidence == 0
 
 
 def test_a_descent_that_may_be_chance_halves_the_confidence():

@@ -1,6 +1,6 @@
 """What a monitor waits for: rates that are to rise, and verdicts that have to hold."""
 
-from math import inf
+from math import inf, nan
 
 import numpy as np
 import pytest
@@ -105,14 +105,32 @@ def test_a_schedule_of_the_optimizer_that_ends_early_is_not_asked_further():
 
 
 @pytest.mark.parametrize(
+    "wrong", [lambda t: nan if t == 50 else 0.1, lambda t: "0.1", lambda t: -1.0]
+)
+def test_a_wrong_schedule_of_the_optimizer_is_not_known(wrong):
+    """A step that the run comes to would refuse its rate."""
+    opt = lrcore.SGD(np.ones(2), lr=Function(wrong))
+    assert Monitor(opt, total=100)._known == Known(total=100)
+
+
+def test_only_the_shape_of_a_schedule_counts():
+    cosine = Cosine(1.0, total=100)
+    shape = known(None, None, 100, cosine, None, 1.0).ahead(40)
+    for size in (1e-300, 1e308):
+        scaled = known(None, None, 100, lambda t, s=size: s * cosine(t), None, 1.0)
+        assert scaled.ahead(40) == pytest.approx(shape, rel=1e-12)
+
+
+@pytest.mark.parametrize(
     ("schedule", "total", "error", "message"),
     [
         (0.1, 100, TypeError, "schedule: expected a schedule, as Cosine"),
         ("cosine", 100, TypeError, "schedule: expected a schedule, as Cosine"),
         (late, None, ValueError, "total: expected the number of steps of the run"),
         (lambda t: "0.1", 100, TypeError, "schedule: expected numbers as rates"),
-        (lambda t: -1.0, 100, ValueError, "schedule: expected rates >= 0, found -1"),
-        (lambda t: inf, 100, ValueError, "schedule: expected rates >= 0, found inf"),
+        (lambda t: -1.0, 100, ValueError, "schedule: expected finite .* found -1"),
+        (lambda t: inf, 100, ValueError, "schedule: expected finite .* found inf"),
+        (lambda t: nan if t == 50 else 0.1, 100, ValueError, "schedule: .* found nan"),
     ],
 )
 def test_a_wrong_schedule_is_refused(schedule, total, error, message):

@@ -138,8 +138,9 @@ def test_a_run_with_many_steps_to_come_is_not_too_slow_yet():
         ({"kind": True}, 'kind: expected "adversarial" or "policy"'),
         ({"floor": np.inf}, "floor: expected a finite number"),
         ({"floor": "0"}, "floor: expected a finite number"),
-        ({"total": 0}, "total: expected an int >= 1"),
-        ({"total": 1.5}, "total: expected an int >= 1"),
+        ({"total": 0}, "total: expected a number of steps, an int >= 1"),
+        ({"total": 1.5}, "total: expected a number of steps, an int >= 1"),
+        ({"total": 2**53 + 1}, r"total: expected at most 2\^53 steps"),
     ],
 )
 def test_wrong_arguments_are_named(known, message):

@@ -7,16 +7,18 @@ from math import inf
 
 import numpy as np
 
-from lrcore._shared.domains import real, whole
+from lrcore._shared.domains import real, steps
 from lrcore._shared.words import shown
 
 Schedule = Callable[[int], float]
 
+_TOTAL = steps(1)
 
-def shares(schedule: Schedule | None, total: int | None, steps: int) -> list[float]:
+
+def shares(schedule: Schedule | None, total: int | None, number: int) -> list[float]:
     """Return the rates of a race's steps, as shares of the highest; [] if constant.
 
-    The whole course of the schedule over `total` steps is run through in `steps`.
+    The whole course of the schedule over `total` steps is run through in `number`.
 
     Raises
     ------
@@ -30,23 +32,24 @@ def shares(schedule: Schedule | None, total: int | None, steps: int) -> list[flo
             "schedule: expected a schedule, as Cosine(1.0, total=1000), found "
             f"{shown(schedule)}"
         )
-    if not steps:
+    if not number:
         return []
     if total is None:
         raise ValueError(
             "total: expected the number of steps of the training to come, as the "
             "trials run through its schedule, found None"
         )
-    at = np.round(np.linspace(0, total - 1, steps)).astype(int).tolist()
+    at = np.round(np.linspace(0, total - 1, number)).astype(int).tolist()
     rates = [real("schedule", schedule(step), "numbers as rates") for step in at]
-    if not 0 < max(rates) < inf or not min(rates) >= 0:
-        raise ValueError(
-            f"schedule: expected rates >= 0, not all 0, found {min(rates):g} to "
-            f"{max(rates):g}"
-        )
-    return [rate / max(rates) for rate in rates]
+    for rate in rates:
+        if not 0 <= rate < inf:
+            raise ValueError(f"schedule: expected finite rates >= 0, found {rate:g}")
+    most = max(rates)
+    if not most:
+        raise ValueError("schedule: expected rates that are not all 0, found 0 in each")
+    return [rate / most for rate in rates]
 
 
 def total_steps(total: int | None) -> int | None:
     """Check the argument `total`."""
-    return None if total is None else whole("total", total, "an int >= 1", least=1)
+    return None if total is None else _TOTAL.check("total", total)

@@ -133,7 +133,8 @@ def _draw(axes: Axes, test: Outcome) -> None:
     if high > low:
         margin = 0.05 * (high - low)
         axes.set_ylim(low - margin, high + margin)
-    ended = 1 + int(np.flatnonzero(np.isfinite(losses))[-1])  # single ones do not count
+    finite = np.flatnonzero(np.isfinite(losses))
+    ended = 1 + int(finite[-1]) if len(finite) else 0  # single ones do not count
     gone = [test.lrs[ended:], test.trial_lrs[np.isnan(trials)]]
     mark_nonfinite(axes, np.concatenate(gone), "diverged")
     axes.set(xlabel="learning rate", ylabel="loss")

@@ -22,7 +22,7 @@ def checked_range(start: float | None, end: float | None) -> tuple[float, float]
     """Return the range of the sweep, with defaults."""
     low = START if start is None else _RATE.check("start", start)
     high = END if end is None else _RATE.check("end", end)
-    if not _WIDTH * low <= high:
+    if not _WIDTH * low <= high * (1 + 1e-12):  # 1.1 * 0.1 is above 0.11
         raise ValueError(
             f"end: expected at least {_WIDTH} times start = {low}, found {shown(high)}"
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import log10, nan
+from math import isfinite, log10, nan
 
 import numpy as np
 
@@ -24,6 +24,7 @@ _NEAR = 0.1
 _BIAS = {"valley": -0.7, "slide": -0.3, "minimum": -0.2, "steep": 0.35}
 
 
+@np.errstate(all="ignore")
 def conclude(
     sweep: Curve,
     race: Race,
@@ -97,6 +98,8 @@ def _of_race(sweep: Curve, race: Race, cut: str) -> tuple[float, float, str]:
     width = (max(near) - min(near) + 1) / PER_DECADE
     inside = max(race.racers) > best.place
     sure = max(ahead, 0.0) / (max(ahead, 0.0) + error) if error else 1.0
+    if not isfinite(error):
+        sure = 0.0  # too few of their losses belong to the same batches
     confidence = sure * width / (width + 0.25) * (1.0 if inside else 0.5)
     number = f"{len(race.racers)} rates" if len(race.racers) > 1 else "1 rate"
     basis = f"best of {number} in {len(best.losses)} steps"

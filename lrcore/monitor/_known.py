@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, cast
 
 import numpy as np
 
-from lrcore._shared.domains import FINITE, real, whole
+from lrcore._shared.domains import FINITE, real, steps
 from lrcore._shared.words import shown
 from lrcore.optimizers.base.optimizer import Optimizer
 from lrcore.schedules import Schedule
@@ -18,6 +18,7 @@ Kind = Literal["adversarial", "policy"]
 KINDS = ("adversarial", "policy")
 # The most steps at which a schedule is asked, evenly through the run.
 _ASKED = 64
+_TOTAL = steps(1)
 
 
 class Known(NamedTuple):
@@ -28,7 +29,8 @@ class Known(NamedTuple):
     total : the number of steps that the run will have.
     unseen : the number of steps that it had before the first that was recorded.
     course : of a schedule, the sums of the rates up to evenly spaced steps, from 0 to
-        `total`; empty if the rate stays as it is.
+        `total`, in units of the highest rate; empty if the rate stays as it is, or is
+        not known.
     """
 
     kind: Kind | None = None
@@ -38,9 +40,10 @@ class Known(NamedTuple):
     course: tuple[float, ...] = ()
 
     def ahead(self, step: int, longer: float = 1.0) -> float:
-        """Return how many times as far as by now the steps lead by the run's end.
+        """Return how many times as far as now the steps will have led by the run's end.
 
-        Their lengths are taken to be proportional to the rates, so these are summed.
+        The lengths of steps are taken to be proportional to the rates, so these are
+        summed.
 
         longer : what it is where the end is not known, or reached.
         """
@@ -70,19 +73,18 @@ def known(
             'kind: expected "adversarial" or "policy", for a loss that does not tell '
             f"how good the params are, or None, found {shown(kind)}"
         )
-    if total is not None:
-        total = whole("total", total, "an int >= 1", least=1)
+    length = None if total is None else int(_TOTAL.check("total", total))
     if schedule is not None:
-        total = total or _length(schedule)
-        course = _course(schedule, total)
+        length = length or _length(schedule)
+        course = _course(schedule, length)
     else:
         of_opt = None if opt is None else opt.param_groups[0]["lr"]
-        total = total or _length(of_opt)
-        course = _course_of_own(of_opt, total)
+        length = length or _length(of_opt)
+        course = _course_of_own(of_opt, length)
     return Known(
         cast("Kind | None", kind),
         None if floor is None else sign * FINITE.check("floor", floor),
-        total,
+        length,
         course=course,
     )
 
@@ -93,13 +95,18 @@ def _length(schedule: object) -> int | None:
 
 
 def _course_of_own(schedule: object, total: int | None) -> tuple[float, ...]:
-    """Return the course of an optimizer's own schedule, as far as it can be known."""
-    if not isinstance(schedule, Schedule):
+    """Return the course of an optimizer's own schedule, as far as it can be known.
+
+    A user's function in it may refuse steps that the run never comes to, and by any
+    error: then nothing is known.  What it does in a step of the run, `step` tells.
+    """
+    if not isinstance(schedule, Schedule) or total is None:
         return ()
     try:
-        return _course(schedule, total)
-    except Exception:  # of a function in it, which may end before the run does
+        rates = _asked(schedule, total)
+    except Exception:
         return ()
+    return _sums(rates) if _are_rates(rates) else ()
 
 
 def _course(schedule: object, total: int | None) -> tuple[float, ...]:
@@ -114,14 +121,27 @@ def _course(schedule: object, total: int | None) -> tuple[float, ...]:
             "total: expected the number of steps of the run, as the schedule is "
             "looked at through all of it, found None"
         )
+    rates = _asked(schedule, total)
+    if not _are_rates(rates):
+        wrong = next(rate for rate in rates if not 0 <= rate < inf)
+        raise ValueError(f"schedule: expected finite rates >= 0, found {wrong:g}")
+    return _sums(rates)
+
+
+def _asked(schedule: Callable[[int], object], total: int) -> list[float]:
+    """Return a schedule's rates in evenly spaced steps."""
     count = min(total, _ASKED)
-    ask = cast("Callable[[int], object]", schedule)
-    rates = [
-        real("schedule", ask(k * total // count), "numbers as rates")
+    return [
+        real("schedule", schedule(k * total // count), "numbers as rates")
         for k in range(count)
     ]
-    if not 0 <= min(rates) <= max(rates) < inf:
-        raise ValueError(
-            f"schedule: expected rates >= 0, found {min(rates):g} to {max(rates):g}"
-        )
-    return tuple(accumulate(rates, initial=0.0)) if max(rates) else ()
+
+
+def _are_rates(rates: list[float]) -> bool:
+    return all(0 <= rate < inf for rate in rates)
+
+
+def _sums(rates: list[float]) -> tuple[float, ...]:
+    """Return the sums of rates, as shares of the highest; empty if all are 0."""
+    most = max(rates)
+    return tuple(accumulate((r / most for r in rates), initial=0.0)) if most else ()

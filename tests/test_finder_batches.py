@@ -9,6 +9,7 @@ from helpers import all_same
 from range_tests import BUILDS, Task, noisy_line
 
 from lrcore import lr_find
+from lrcore.finder._batches import Batches
 
 
 @pytest.fixture
@@ -96,6 +97,17 @@ def test_all_rates_of_the_race_see_the_same_batches():
     assert len(longest) == max(found.trial_steps) >= 200
     for lr, steps in zip(found.trial_lrs, found.trial_steps, strict=True):
         assert seen[lr] == longest[:steps]
+
+
+def test_a_micro_batch_that_nobody_asked_for_keeps_its_number():
+    """Where the first of two has a NaN the second is left out, also at a leg's end."""
+    source = Batches(iter(range(20)))
+    source.begin()
+    assert [source.at(k) for k in range(9)] == [*range(9)]
+    source.drop(10)
+    assert [source.at(k) for k in (10, 11)] == [10, 11]
+    source.drop(11)
+    assert [source.at(k) for k in (11, 12)] == [11, 12]
 
 
 def test_a_source_that_refills_its_arrays_gives_the_same():

@@ -62,10 +62,15 @@ class Batches:
         self._held, self._lowest = [], 0
 
     def drop(self, lowest: int) -> None:
-        """Hold batches from this number on only."""
-        if lowest > self._lowest:
-            del self._held[: lowest - self._lowest]
-            self._lowest = lowest
+        """Hold batches from this number on only.
+
+        Those that nobody has asked for yet, as a loss before them was not finite, are
+        still to be taken from the source.
+        """
+        gone = min(lowest - self._lowest, len(self._held))
+        if gone > 0:
+            del self._held[:gone]
+            self._lowest += gone
 
     def at(self, number: int) -> Any:
         """Return a batch.

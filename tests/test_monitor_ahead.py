@@ -87,6 +87,32 @@ def test_how_far_the_rest_of_a_run_leads():
     assert Known().ahead(5) == 1
 
 
+def test_how_far_the_rest_leads_beside_the_steps_since_a_rollback_or_a_shift():
+    constant = known(None, None, 400, Constant(0.1), None, 1.0)
+    for run in (constant, Known(total=400)):
+        assert run.ahead(300, 2.0, begin=200) == pytest.approx(2)
+        assert run.ahead(225, 2.0, begin=200) == pytest.approx(8)
+        assert run.ahead(400, 2.0, begin=200) == 2
+    late = known(None, None, 64, lambda t: float(t > 40), None, 1.0)
+    assert late.ahead(40, begin=20) == inf
+
+
+def test_after_a_shift_of_the_data_a_rate_is_judged_by_the_steps_since():
+    """The path of these is short; it will be long by the end of the run."""
+
+    def seen(total):
+        monitor = Monitor(total=total)
+        losses = [*np.geomspace(2, 0.1, 320), *np.linspace(5, 4.99, 160)]
+        for loss in noisy(losses, size=1e-3):
+            monitor.update(loss, report=report(1e-3))
+        return monitor
+
+    short, long = seen(480), seen(2000)
+    assert "data shift" in kinds(short.diagnose())
+    assert short.rate() == "too low"
+    assert long.rate() != "too low"
+
+
 def test_the_schedule_of_the_optimizer_is_known():
     w = np.ones(2)
     cosine = Cosine(0.1, total=100)

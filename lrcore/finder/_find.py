@@ -149,26 +149,27 @@ def lr_find(
     - ``minimum``: a tenth of the rate of the least loss;
     - ``steep``: the rate where the loss falls fastest by log lr.
 
-    The race begins at ``minimum``, times 10^0.25, and 10^-0.5 if the optimizer keeps a
-    running mean of gradients, and 10^-0.25 if one of their squares: these are behind a
-    rate that rises (bench/fit_prior.py).  Where the fall of the sweep is not larger
-    than the differences between batches, the first params' losses on the same batches
-    are subtracted before.  After a sixth of the race, rates are added until the best
-    one has no better neighbour; then only neighbours stay.  If a lower or higher one
-    comes to lead in the first half, its neighbours catch up from the beginning.
+    The race begins at 10^0.25 times ``minimum``.  That is multiplied by 10^-0.5 if the
+    optimizer keeps a running mean of gradients, and by 10^-0.25 if one of their
+    squares: these are behind a rate that rises (bench/fit_prior.py).  Where the fall
+    of the sweep is not larger than the differences between batches, the first params'
+    losses on the same batches are subtracted before.  After a sixth of the race, rates
+    are added until the best one has no better neighbour; then only neighbours stay.
+    If a lower or higher one comes to lead in the first half, its neighbours catch up
+    from the beginning.
 
-    A rate is behind when the mean of its paired differences to the best one's losses is
-    above 0 by 2 standard errors, and will be at the end if they go on to change as they
-    do.  Then it leaves: the next lower rate from two thirds of the race on, as lower
-    rates show late what they are good for; the next higher one from a third on, if it
-    is behind by half of the descent so far, and later for less.  A neighbour also
-    leaves when it is certainly as good to 5 % of the descent.  Values further from the
-    median than 6 standard deviations are clipped in all means.
+    A rate is behind when the mean of its paired differences to the best one's losses
+    is above 0 by 2 standard errors, and will be at the end if they go on to change as
+    they do.  Then it leaves: the next lower rate from two thirds of the race on, as
+    lower rates show late what they are good for; the next higher one from a third on,
+    if it is behind by half of the descent so far, and later for less.  A neighbour
+    also leaves when it is certainly as good, to within 5 % of the descent.  Values
+    further from the median than 6 standard deviations are clipped in all means.
 
-    The winner has the least mean loss in the last third.  The loss falls slowly towards
-    the best rate and rises fast above it, so the suggestion is half-way to one of its
-    neighbours if that is behind by less than a tenth of what the other one is.  Without
-    a race it is ``minimum ** 0.75 * valley ** 0.25``.
+    The winner has the least mean loss in the last third.  The loss falls slowly
+    towards the best rate and rises fast above it, so the suggestion is half-way to one
+    of its neighbours if that one is behind by less than a tenth of what the other one
+    is. Without a race it is ``minimum ** 0.75 * valley ** 0.25``.
 
     bench/finder.py measures how near the suggestion comes to the best rate.
 

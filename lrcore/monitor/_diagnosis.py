@@ -73,7 +73,8 @@ def diagnose(watched: Watched, longer: float = 1.0) -> list[Finding]:
         findings += _rates.exploding(history, first)
     if run is not None:
         if meant and not _told(findings):
-            ahead = known.ahead(run.step, longer)
+            begin = int(run.history.step[0]) - 1
+            ahead = known.ahead(run.step, longer, begin)
             verdict = [*_rates.rate(run, ahead, known.unseen)]
             if windows.risen:  # which says more exactly what happened, and since when
                 verdict = [f for f in verdict if f.kind != "no descent"]

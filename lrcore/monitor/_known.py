@@ -39,21 +39,23 @@ class Known(NamedTuple):
     unseen: int = 0
     course: tuple[float, ...] = ()
 
-    def ahead(self, step: int, longer: float = 1.0) -> float:
+    def ahead(self, step: int, longer: float = 1.0, begin: int = 0) -> float:
         """Return how many times as far as now the steps will have led by the run's end.
 
         The lengths of steps are taken to be proportional to the rates, so these are
         summed.
 
         longer : what it is where the end is not known, or reached.
+        begin : the steps up to this one do not count, as those before a rollback.
         """
         if self.total is None or step >= self.total:
             return longer
         if not self.course:
-            return self.total / step
+            return (self.total - begin) / (step - begin)
         count = len(self.course) - 1
-        now = np.interp(step / self.total * count, range(count + 1), self.course)
-        return self.course[-1] / float(now) if now > 0 else inf
+        at = np.array([begin, step]) / self.total * count
+        before, now = np.interp(at, range(count + 1), self.course).tolist()
+        return (self.course[-1] - before) / (now - before) if now > before else inf
 
 
 def known(

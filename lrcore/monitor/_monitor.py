@@ -60,15 +60,16 @@ class Monitor(Looks, Logs):
         One above the first loss is not used.  Default None: 0, as long as no loss is
         below 0.
     total : int or None
-        The number of steps that the run will have: a rate is too low only if it will
-        still be so at the end.  Default None: the length of the schedule; without one,
-        the run is judged as if it ended now.
+        The number of steps that the run will have, from the first on: a rate is too low
+        only if it will still be so at the end.  Default None: the length of the
+        schedule, which is 1,000 steps for one without an end, as `Function`; without a
+        schedule, or after that length, the run is judged as if it ended now.
     schedule : callable or None
         The schedule of the run, as ``Cosine(0.1, total=1000)``, for a monitor without
         an optimizer, or one whose ``lr`` is set in each step: so that no rate is called
-        too low that is to rise.  Only its shape counts.  It needs `total`, if it is
-        another function of the step.  Default None: the optimizer's own, if its lr is a
-        `Schedule`.
+        too low that is to rise.  Only its shape counts.  A function that is no
+        `Schedule` needs `total`.  Default None: the optimizer's own, if its lr is a
+        `Schedule` by now.
 
     Attributes
     ----------

@@ -85,6 +85,22 @@ def test_the_average_stays_where_a_loss_is_not_finite():
     assert curve.ended == ""
 
 
+@pytest.mark.parametrize("name", ["losses", "smoothed"])
+def test_a_curve_can_be_read_after_a_ctrl_c_in_the_middle_of_a_loss(name):
+    class Interrupted(list):
+        def append(self, value):
+            raise KeyboardInterrupt
+
+    curve = _curve.Curve(np.geomspace(1e-3, 1.0, 30), 0.5, 4.0)
+    for loss in np.linspace(3, 2, 25).tolist():
+        curve.add(loss)
+    setattr(curve, name, Interrupted(getattr(curve, name)))
+    with pytest.raises(KeyboardInterrupt):
+        curve.add(1.0)
+    assert [len(array) for array in curve.arrays] == [25] * 3
+    assert _rules.read(curve)
+
+
 def test_a_noisy_start_does_not_end_the_sweep():
     """Only what is above the first loss, and not for a loss near 0, diverges."""
     found = swept([1.0, *np.geomspace(1, 1e-9, 50), 1e-7, 1e-4], smoothing=0.0)

@@ -45,14 +45,17 @@ class Curve:
         self._lost = 0  # losses in a row that are not finite
 
     def add(self, loss: float) -> None:
-        """Take the loss at the next rate."""
+        """Take the loss at the next rate.
+
+        `smoothed` is changed first: `arrays` leaves out what a Ctrl-C has cut off.
+        """
         decay = self._decays[len(self.losses)]
         self._total *= decay
         self._weight *= decay
-        self.losses.append(loss)
         if not isfinite(loss):
             self._lost += 1
             self.smoothed.append(self.smoothed[-1] if self.smoothed else nan)
+            self.losses.append(loss)
             self.ended = "not finite" if self._lost == NONFINITE else ""
             return
         self._lost = 0
@@ -65,6 +68,7 @@ class Curve:
         if self._first == inf:
             self._first = value
         self.smoothed.append(value)
+        self.losses.append(loss)
         self._best = min(self._best, value)
         if value > self._limit(self._first, self._best):
             self.ended = "diverged"
@@ -101,8 +105,8 @@ class Curve:
     @property
     def arrays(self) -> tuple[Array, Array, Array]:
         """The rates so far, the losses and their averages."""
-        losses = np.array(self.losses, float)
-        return self.lrs[: len(losses)].copy(), losses, np.array(self.smoothed, float)
+        losses, n = np.array(self.losses, float), len(self.losses)
+        return self.lrs[:n].copy(), losses, np.array(self.smoothed[:n], float)
 
 
 def places(lrs: Array) -> Array:

@@ -16,7 +16,7 @@ from lrcore._shared.types import Array
 from lrcore._shared.words import shown
 from lrcore.distributed import _sums
 from lrcore.distributed._news import ENDED, News, tell_at_end
-from lrcore.distributed._protocol import RankLostError, in_another_call
+from lrcore.distributed._protocol import RankLostError, in_a_fork, in_another_call
 
 TIMEOUT = 300.0
 """Seconds that a rank waits for the others, unless its caller says otherwise."""
@@ -104,7 +104,8 @@ class MPIComm:
         self.size: int = self._comm.Get_size()
         self._news = News(self._comm)
         self._calls = 0  # that this rank has completed
-        self._free = threading.Lock()
+        self._process, self._free = os.getpid(), threading.Lock()
+        self._one_thread = MPI.Query_thread() < MPI.THREAD_SERIALIZED
         tell_at_end(self._news, lambda: self._calls, self.timeout)
 
     def __repr__(self) -> str:
@@ -165,6 +166,10 @@ class MPIComm:
 
     def _call(self, name: str, begin: Any, *messages: Any) -> None:
         """Begin a collective, and wait until it is complete."""
+        if os.getpid() != self._process:
+            raise in_a_fork(self)
+        if self._one_thread:
+            self._check_thread()
         if not self._free.acquire(blocking=False):
             raise in_another_call(self)
         try:
@@ -172,6 +177,17 @@ class MPIComm:
             self._calls += 1
         finally:
             self._free.release()
+
+    def _check_thread(self) -> None:
+        """Refuse a thread from which MPI must not be called."""
+        from mpi4py import MPI
+
+        if not MPI.Is_thread_main():
+            raise RuntimeError(
+                f"rank {self.rank} of {self.size}: MPI was initialized for calls of "
+                "one thread, and this is another one, such as that of step_one; leave "
+                "mpi4py.rc.thread_level at 'multiple', or use step"
+            )
 
     def _wait(self, request: Any, call: str) -> None:
         """Wait for a request: at first without sleeping, as most are soon done.

@@ -77,12 +77,14 @@ class News:
 
         status, misses = MPI.Status(), 0
         while misses < _PROBES:
-            if not self._comm.Iprobe(MPI.ANY_SOURCE, _TAG, status):
+            # A matched probe: another thread that listens cannot take this message.
+            matched = self._comm.Improbe(MPI.ANY_SOURCE, _TAG, status)
+            if matched is None:
                 misses += 1
                 continue
             message = np.empty(status.Get_count(MPI.BYTE), np.uint8)
             r = status.Get_source()
-            self._comm.Recv([message, MPI.BYTE], r, _TAG)
+            matched.Recv([message, MPI.BYTE])
             number, words = int(message[:8].view(np.int64)[0]), message[8:].tobytes()
             if number < 0:
                 self.ended[r] = Ended(-1 - number, words.decode())

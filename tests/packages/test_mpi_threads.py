@@ -1,4 +1,4 @@
-"""Processes and threads from which MPI must not be called."""
+"""Ranks of MPI in forked processes, and in several threads."""
 
 import subprocess
 from textwrap import dedent
@@ -58,3 +58,24 @@ def test_calls_where_one_thread_may_call():
 
 def test_calls_where_one_thread_at_a_time_may_call():
     run("assert opt.step_one('w', np.ones(3))", "serialized")
+
+
+def test_calls_that_listen_in_two_threads():
+    """Each message is taken once, and an old one does not replace a newer one."""
+    run("""
+    import threading
+    comm = opt.comm
+    def listen():
+        while comm.signals()[1] < 20_000:
+            pass
+    if comm.rank == 0:
+        threads = [threading.Thread(target=listen) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    else:
+        for k in range(1, 20_001):
+            comm.signal(k)
+    comm.barrier()
+    """)

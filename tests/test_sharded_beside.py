@@ -27,6 +27,28 @@ def test_two_optimizers_whose_arrays_come_one_by_one():
     assert ranks(2, both) == [[-20.0, -60.0, -40.0, -80.0, -100.0, -120.0]] * 2
 
 
+def test_an_optimizer_that_is_constructed_or_loaded_within_a_step_of_another(tmp_path):
+    """It waits for the gradients that travel, also for those of one that is gone."""
+    path = str(tmp_path / "run.safetensors")
+
+    def others(comm):
+        n = 300_000
+        params = {"a": np.zeros(n), "b": np.zeros(5)}
+        first = lrcore.SGD({"w": np.ones(3)}, lr=1.0, comm=comm)
+        first.save(path)
+        for k in range(20):
+            opt = lrcore.SGD(params, lr=1.0, comm=comm)
+            opt.step_one("a", np.ones(n))
+            first.load(path)
+            if comm.rank == k % 2:
+                del opt
+        opt = lrcore.SGD(params, lr=1.0, comm=comm)
+        assert opt.step({"a": np.full(n, 2.0), "b": np.ones(5)})
+        return params["a"][0].item(), params["b"][0].item()
+
+    assert ranks(2, others) == [(-2.0, -1.0)] * 2
+
+
 def found_rate(opt, w, batches, mean):
     """Return what lr_find suggests, and the losses by which it does."""
 

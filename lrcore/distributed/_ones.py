@@ -27,6 +27,19 @@ _lines: WeakKeyDictionary[Comm, tuple[int, ThreadPoolExecutor]] = WeakKeyDiction
 """The thread of each group of ranks, and the process that it is in."""
 
 
+def settle(comm: Comm) -> None:
+    """Return when no gradients travel that any optimizer with these ranks has sent.
+
+    The thread of the ranks and another one must not make calls at the same time.
+    """
+    try:
+        process, line = _lines.get(comm, (0, None))
+    except TypeError:  # it has no hash, or no weak references: it cannot have a thread
+        return
+    if line is not None and process == os.getpid():
+        line.submit(int).result()  # int() comes after all that has been sent
+
+
 class Gradient(NamedTuple):
     """A copy of the gradient of array i, in one dimension."""
 
@@ -101,10 +114,7 @@ class Ones:
     def wait(self) -> None:
         """Return when nothing travels any more; raise the error of what has failed."""
         self._send_all()
-        if (
-            self._comm in _lines
-        ):  # int() comes after all that other optimizers have sent
-            self._line().submit(int).result()
+        settle(self._comm)
         self._wait_for_own()
 
     def _send_all(self) -> None:

@@ -87,6 +87,7 @@ class News:
             return not self._sent and len(self.ended) == self._size
 
     def _take(self) -> None:
+        """Take what has come."""
         from mpi4py import MPI
 
         status, misses = MPI.Status(), 0

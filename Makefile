@@ -50,7 +50,8 @@ test-thinc: .venv-thinc/.thinc ## run those of lrcore.thinc beside the newest th
 # A few: `make test-packages` runs all of them over MPICH.
 test-openmpi: .venv-openmpi/.openmpi ## run tests of several ranks over Open MPI, not MPICH
 	.venv-openmpi/bin/python -m pytest -q tests/packages/test_mpi.py \
-		tests/packages/test_mpi_ends.py -k "calls or killed_ends or bits or told" $(ARGS)
+		tests/packages/test_mpi_ends.py tests/packages/test_mpi_threads.py \
+		-k "calls or killed_ends or bits or told" $(ARGS)
 
 bench: .venv-bench/.bench ## time the core beside torch, numba, NumPy and others
 	.venv-bench/bin/lrcore bench --bars

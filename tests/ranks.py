@@ -28,6 +28,9 @@ class Alone:
 
     rank, size = 0, 1
 
+    def __repr__(self):
+        return "Alone()"  # names of tests have no address in them
+
     def exchange(self, sent, sent_bytes, received, received_bytes):
         received[...] = sent
 

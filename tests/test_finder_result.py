@@ -127,6 +127,9 @@ class Shown:
         self.n += 1
         assert self.n <= self.total
 
+    def refresh(self):
+        assert self.n == self.total
+
     def close(self):
         self.closed = True
 
@@ -143,7 +146,7 @@ def test_one_bar_shows_the_whole_test(monkeypatch, end):
     found = find(Task(BUILDS["SGD"]), end=end, trial_steps=40, progress=True)
     (bar,) = bars
     assert bar.closed
-    assert bar.n == found.evaluations
+    assert bar.n == bar.total == found.evaluations
     assert bar.n > len(found.losses) + 40
     trials = {f"trial of {lr:.2g}" for lr in found.trial_lrs}
     assert {*bar.names} == {"range test", "first loss", *trials}

@@ -61,7 +61,7 @@ def test_wrong_bounds(bounds):
         ({"swa_start": 1, "mechanic": 3}, "^mechanic: expected"),
         ({"comm": Alone()}, "^comm: expected None in a method of minimize"),
     ],
-    ids=["-1", "found", "learning_rate", "momentum", "mechanic", "comm"],
+    ids=str,
 )
 def test_wrong_options_are_refused_before_a_run(given, words):
     with pytest.raises((TypeError, ValueError), match=words):

@@ -1,5 +1,8 @@
 """Optimizers of several ranks beside each other, and in lr_find."""
 
+import os
+import signal
+
 import numpy as np
 from ranks import ranks
 
@@ -22,6 +25,28 @@ def test_two_optimizers_whose_arrays_come_one_by_one():
                 for x in (p, q, r) for name in "ab"]  # fmt: skip
 
     assert ranks(2, both) == [[-20.0, -60.0, -40.0, -80.0, -100.0, -120.0]] * 2
+
+
+def test_an_optimizer_that_is_constructed_or_loaded_within_a_step_of_another(tmp_path):
+    """It waits for the gradients that travel, also for those of one that is gone."""
+    path = str(tmp_path / "run.safetensors")
+
+    def others(comm):
+        n = 300_000
+        params = {"a": np.zeros(n), "b": np.zeros(5)}
+        first = lrcore.SGD({"w": np.ones(3)}, lr=1.0, comm=comm)
+        first.save(path)
+        for k in range(20):
+            opt = lrcore.SGD(params, lr=1.0, comm=comm)
+            opt.step_one("a", np.ones(n))
+            first.load(path)
+            if comm.rank == k % 2:
+                del opt
+        opt = lrcore.SGD(params, lr=1.0, comm=comm)
+        assert opt.step({"a": np.full(n, 2.0), "b": np.ones(5)})
+        return params["a"][0].item(), params["b"][0].item()
+
+    assert ranks(2, others) == [(-2.0, -1.0)] * 2
 
 
 def found_rate(opt, w, batches, mean):
@@ -53,3 +78,41 @@ def test_lr_find_with_the_mean_loss_of_all_ranks():
     w = np.ones(3000)
     alone = found_rate(lrcore.SGD(w, lr=1e-3, accumulate=2), w, batches, float)
     assert ranks(2, of_ranks) == [alone, alone]
+
+
+def step_in_a_child(opt, names):
+    """Step in a forked child, where nothing may hang; return its error."""
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        signal.alarm(20)
+        try:
+            for name in names:
+                opt.step_one(name, np.ones(200_000))
+        except RuntimeError as error:
+            os.write(write, str(error).encode())
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    os.close(write)
+    with os.fdopen(read) as told:
+        return told.read()
+
+
+def test_arrays_one_by_one_in_a_forked_child():
+    """It has not the thread of the rank: between two steps, and within one."""
+
+    def forks(comm):
+        params = {name: np.ones(200_000) for name in "ab"}
+        opt = lrcore.SGD(params, lr=0.5, comm=comm)
+        found = []
+        for name in "abab":
+            opt.step_one(name, np.ones(200_000))
+            if name == "b" or opt.t == 1:
+                found.append(step_in_a_child(opt, "ab" if name == "b" else "b"))
+        return found, params["b"][0]
+
+    for rank, (found, value) in enumerate(ranks(2, forks)):
+        words = f"this process was forked from rank {rank}, and is no rank"
+        assert len(found) == 3
+        assert all(each.startswith(words) for each in found)
+        assert value == 0

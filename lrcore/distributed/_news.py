@@ -12,6 +12,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from traceback import format_exception_only
@@ -60,6 +61,7 @@ class News:
         self._comm, self._rank, self._size = comm, comm.Get_rank(), comm.Get_size()
         self._heard = [0] * self._size
         self._sent: list[tuple[Any, Array]] = []
+        self._one_thread = threading.Lock()  # a call in another thread listens, too
 
     def signal(self, number: int) -> None:
         """Tell a number to all ranks."""
@@ -73,6 +75,19 @@ class News:
 
     def listen(self) -> list[int]:
         """Take what has come; return the last signal of each rank, at first 0."""
+        with self._one_thread:
+            self._take()
+            return [*self._heard]
+
+    def over(self) -> bool:
+        """Return whether no message of a rank is on its way any more."""
+        self.listen()
+        with self._one_thread:
+            self._drop_sent()
+            return not self._sent and len(self.ended) == self._size
+
+    def _take(self) -> None:
+        """Take what has come."""
         from mpi4py import MPI
 
         status, misses = MPI.Status(), 0
@@ -88,24 +103,22 @@ class News:
                 self.ended[r] = Ended(-1 - number, words.decode())
             else:
                 self._heard[r] = number
-        return [*self._heard]
-
-    def over(self) -> bool:
-        """Return whether no message of a rank is on its way any more."""
-        self.listen()
-        self._sent = [each for each in self._sent if not each[0].Test()]
-        return not self._sent and len(self.ended) == self._size
 
     def _tell(self, number: int, words: str) -> None:
         from mpi4py import MPI
 
         head = np.array([number], np.int64).view(np.uint8)
         message = np.concatenate([head, np.frombuffer(words.encode(), np.uint8)])
+        with self._one_thread:
+            self._drop_sent()
+            for r in range(self._size):
+                if r != self._rank:
+                    request = self._comm.Isend([message, MPI.BYTE], r, _TAG)
+                    self._sent.append((request, message))
+
+    def _drop_sent(self) -> None:
+        """Forget the messages that have gone."""
         self._sent = [each for each in self._sent if not each[0].Test()]
-        for r in range(self._size):
-            if r != self._rank:
-                request = self._comm.Isend([message, MPI.BYTE], r, _TAG)
-                self._sent.append((request, message))
 
 
 _told_at_end: list[tuple[News, Callable[[], int], float]] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,7 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from lrcore._shared.types import Array
-from lrcore.distributed._protocol import Comm, RankLostError
+from lrcore.distributed._protocol import Comm, RankLostError, in_a_fork
 from lrcore.distributed._shards import Shards
 from lrcore.distributed._tree import additions
 
@@ -22,8 +23,21 @@ Arrays of 256 KiB and less travel faster so, and larger buckets add little
 (``bench/overlap.py``): they would begin to travel later.
 """
 
-_lines: WeakKeyDictionary[Comm, ThreadPoolExecutor] = WeakKeyDictionary()
-"""The thread of each group of ranks."""
+_lines: WeakKeyDictionary[Comm, tuple[int, ThreadPoolExecutor]] = WeakKeyDictionary()
+"""The thread of each group of ranks, and the process that it is in."""
+
+
+def settle(comm: Comm) -> None:
+    """Return when no gradients travel that any optimizer with these ranks has sent.
+
+    The thread of the ranks and another one must not make calls at the same time.
+    """
+    try:
+        process, line = _lines.get(comm, (0, None))
+    except TypeError:  # it has no hash, or no weak references: it cannot have a thread
+        return
+    if line is not None and process == os.getpid():
+        line.submit(int).result()  # int() comes after all that has been sent
 
 
 class Gradient(NamedTuple):
@@ -66,6 +80,7 @@ class Ones:
         self.order: list[int] = []
         self._buckets: dict[np.dtype[Any], list[Gradient]] = {}
         self._coming: list[Future[None]] = []
+        self._process = os.getpid()
 
     def begin(self, i: int, g: Array | None) -> None:
         """Send the gradient of array i, which the caller may overwrite afterwards.
@@ -93,18 +108,14 @@ class Ones:
         The arrays are valid until the next step begins.
         """
         self._send_all()
-        for coming in self._coming:
-            coming.result()
+        self._wait_for_own()
         return [self._own[i] if there else None for i, there in enumerate(present)]
 
     def wait(self) -> None:
         """Return when nothing travels any more; raise the error of what has failed."""
         self._send_all()
-        line = _lines.get(self._comm)
-        if line is not None:  # int() comes after all that other optimizers have sent
-            line.submit(int).result()
-        for coming in self._coming:
-            coming.result()
+        settle(self._comm)
+        self._wait_for_own()
 
     def _send_all(self) -> None:
         """Send what still waits for others."""
@@ -113,9 +124,22 @@ class Ones:
         self._buckets = {}
 
     def _send(self, bucket: list[Gradient]) -> None:
-        if self._comm not in _lines:
-            _lines[self._comm] = ThreadPoolExecutor(1, "lrcore-ranks")
-        self._coming.append(_lines[self._comm].submit(self._exchange, bucket))
+        self._coming.append(self._line().submit(self._exchange, bucket))
+
+    def _line(self) -> ThreadPoolExecutor:
+        """Return the thread; a forked process has another one than its parent."""
+        process, line = _lines.get(self._comm, (0, None))
+        if line is None or process != os.getpid():
+            line = ThreadPoolExecutor(1, "lrcore-ranks")
+            _lines[self._comm] = os.getpid(), line
+        return line
+
+    def _wait_for_own(self) -> None:
+        """Return when what this step has sent is there."""
+        if self._coming and self._process != os.getpid():
+            raise in_a_fork(self._comm)  # the thread that they come in is the parent's
+        for coming in self._coming:
+            coming.result()
 
     def _exchange(self, bucket: Sequence[Gradient]) -> None:
         """Make the own elements of the sums over all ranks, of arrays of one dtype.

@@ -91,6 +91,14 @@ class Comm(Protocol):
         """Return when all ranks have called this."""
 
 
+def in_a_fork(comm: Comm) -> RuntimeError:
+    """Return the error of a call in a process that was forked from a rank."""
+    return RuntimeError(
+        f"this process was forked from rank {comm.rank}, and is no rank: let it "
+        "compute what the rank needs, such as batches, and step in the rank"
+    )
+
+
 def in_another_call(comm: Comm) -> RuntimeError:
     """Return the error of a call that comes while another thread makes one."""
     return RuntimeError(

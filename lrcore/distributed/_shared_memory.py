@@ -22,7 +22,7 @@ import numpy as np
 
 from lrcore._shared.types import Array
 from lrcore.distributed import _sums
-from lrcore.distributed._protocol import RankLostError, in_another_call
+from lrcore.distributed._protocol import RankLostError, in_a_fork, in_another_call
 
 ROOM = 1 << 20
 """Bytes that a rank sends in one round."""
@@ -236,10 +236,7 @@ class SharedMemoryComm:
         if self.size == 1:
             return
         if os.getpid() != self._process:
-            raise RuntimeError(
-                f"this process was forked from rank {self.rank}, and is no rank: let "
-                "it compute what the rank needs, such as batches, and step in the rank"
-            )
+            raise in_a_fork(self)
         if not self._free.acquire(blocking=False):
             raise in_another_call(self)
         n = max(each for r, each in enumerate(sizes[0]) if r != self.rank)

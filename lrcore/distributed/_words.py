@@ -10,6 +10,7 @@ import numpy as np
 
 from lrcore._shared.words import shown
 from lrcore.distributed._mpi import is_mpi, of_communicator
+from lrcore.distributed._ones import settle
 from lrcore.distributed._protocol import Comm
 
 _NEEDED = ("rank", "size", "exchange", "allgather", "sum", "barrier")
@@ -49,6 +50,7 @@ def checked(comm: Any) -> Comm:
         Its ranks have different orders of bytes.
     """
     ranks = known(comm)
+    settle(ranks)
     orders = _order_of_bytes(ranks)
     if len({*orders}) > 1:
         told = ", ".join(

@@ -28,9 +28,14 @@ class Bar:
     def turn(self, name: str, steps: int) -> None:
         """Begin a turn of so many steps; what is left of the last one is left out."""
         bar = self._tqdm
-        bar.total = max(bar.total - self._left, bar.n + steps)
+        self._end_at(max(bar.total - self._left, bar.n + steps))
         bar.set_description(name, refresh=False)
         self._left = steps
+
+    def end(self) -> None:
+        """The test is whole: its end is here."""
+        self._end_at(self._tqdm.n)
+        self._tqdm.refresh()
 
     def step(self) -> None:
         """Count a step."""
@@ -40,3 +45,9 @@ class Bar:
     def close(self) -> None:
         """Take the bar away."""
         self._tqdm.close()
+
+    def _end_at(self, total: int) -> None:
+        self._tqdm.total = total
+        box = getattr(self._tqdm, "container", None)
+        if box is not None:  # that of a notebook, whose bar has an end of its own
+            box.children[1].max = total

@@ -189,6 +189,8 @@ class LRSweep(Ended):
             if self._bar is not None:
                 self._bar.turn(turn.name, len(turn.rates))
             yield turn
+        if self._bar is not None:
+            self._bar.end()
 
     def _hand_out(self) -> Iterator[float]:
         for turn in self._turns():

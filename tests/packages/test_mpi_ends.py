@@ -161,6 +161,33 @@ def test_signals_show_who_has_ended():
     assert done.stdout == "rank 0 of 2: rank 1 has ended before this barrier\n"
 
 
+def test_a_call_that_is_interrupted_ends_those_of_its_rank():
+    """What MPI still writes has a place, and no other call meets it."""
+    code = """
+    import signal
+    def stop(*told):
+        raise InterruptedError
+    comm = MPIComm(world)
+    if comm.rank == 1:
+        signal.signal(signal.SIGALRM, stop)
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+    else:
+        time.sleep(1)
+    for _ in range(3):
+        try:
+            lrcore.SGD(np.ones(3), comm=comm)
+        except InterruptedError:
+            print("interrupted")
+        except RankLostError as error:
+            sys.stdout.write(f"{error}\\n")
+            sys.exit()
+    """
+    done = ranks(2, code)
+    assert done.stdout.startswith("interrupted\n"), done.stderr
+    assert "rank 1 of 2: an earlier call has failed, so this allgather " in done.stdout
+    assert "rank 0 of 2: rank 1 has ended before this allgather\n" in done.stdout
+
+
 # --- one duplicate for all ------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ import pytest
 from helpers import all_same
 from range_tests import BUILDS, Task, noisy_line
 
+import lrcore
 from lrcore import lr_find
 from lrcore.finder._batches import Batches
 
@@ -27,6 +28,23 @@ def counted(task, batches, **more):
 
     lr_find(task.opt, loss_and_grad, batches, num=20, trial_steps=0, **more)
     return seen
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_batches_of_a_row_or_two_give_a_suggestion(size):
+    """Their losses differ by factors of thousands."""
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        x, w = rng.normal(size=(400, 5)), np.zeros(5)
+        y = x @ rng.normal(size=5) + 0.1 * rng.normal(size=400)
+
+        def loss_and_grad(rows, x=x, y=y, w=w):
+            error = x[rows] @ w - y[rows]
+            return error @ error / 2 / size, x[rows].T @ error / size
+
+        batches = [rng.integers(0, 400, size) for _ in range(300)]
+        found = lr_find(lrcore.SGD(w), loss_and_grad, batches)
+        assert 1e-3 < found.suggestion < 1
 
 
 def test_a_sequence_starts_again_at_its_end(task):

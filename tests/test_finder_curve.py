@@ -107,6 +107,16 @@ def test_a_noisy_start_does_not_end_the_sweep():
     assert len(found.losses) == 100
 
 
+def test_a_first_loss_that_is_small_by_chance_does_not_end_the_sweep():
+    """As of one row; what diverges from the beginning does so in the next losses."""
+    rng = np.random.default_rng(0)
+    rows = [1e-3, 2.0, *rng.chisquare(1, 98)]
+    assert len(swept(rows, smoothing=0.98).losses) == 100
+    at_once = swept(np.geomspace(1, 1e30, 100).tolist(), start=1e-7)
+    assert len(at_once.losses) < 20
+    assert at_once.reason.startswith("too few points")
+
+
 def diverging(task, rows):
     """Overflows in float32, as a training does."""
     loss, grads = task.loss_and_grad(rows)

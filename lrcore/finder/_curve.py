@@ -9,13 +9,17 @@ from typing import Literal
 import numpy as np
 
 from lrcore._shared.types import Array
-from lrcore.finder._levels import NONFINITE
+from lrcore.finder._levels import NONFINITE, few
 
 Ended = Literal["", "diverged", "not finite"]
 """How a sweep ended before its last rate; "" if it did not."""
 
 # Losses of a running median: two spikes among them do not change it much.
 _MEDIAN = 5
+# If the average after the first tenth of the rates is above the least one before it by
+# this share of its size, that one was small by chance, as losses of single rows are.
+# The sweep is then judged by the averages from there on.
+_CHANCE = 1.0
 # Width of the running median that finds a divergence which the average does not show.
 _WINDOW = 9
 
@@ -41,6 +45,7 @@ class Curve:
         self._decays = (smoothing ** np.diff(x, prepend=x[0] - 1)).tolist()
         self._total = self._weight = 0.0
         self._last: deque[float] = deque(maxlen=_MEDIAN)
+        self._few, self._early = few(len(lrs)), True
         self._first = self._best = inf
         self._lost = 0  # losses in a row that are not finite
 
@@ -65,11 +70,17 @@ class Curve:
         self._total += (ordered[middle] + ordered[~middle]) / 2
         self._weight += 1
         value = self._total / self._weight
-        if self._first == inf:
-            self._first = value
         self.smoothed.append(value)
         self.losses.append(loss)
+        if self._first == inf:
+            self._first = value
         self._best = min(self._best, value)
+        if len(self.losses) < self._few:
+            return
+        if self._early:
+            self._early = False
+            if value > _CHANCE * abs(self._best) + self._best:
+                self._first = self._best = value
         if value > self._limit(self._first, self._best):
             self.ended = "diverged"
 

@@ -90,9 +90,10 @@ def lr_find(
         In [0, 1): the factor by which the weight of a loss in the average falls over
         the mean spacing of the rates in log lr.  Default 0.98.
     stop : float
-        End the sweep when the smoothed loss exceeds `stop` times its best (and exceeds
-        its first), > 1; and a trial when it exceeds `stop` times the first loss.  With
-        inf, only losses that are not finite end them.  Default 4.
+        End the sweep when, after a tenth of its rates, the smoothed loss exceeds `stop`
+        times its best (and exceeds its first), > 1; and a trial when it exceeds `stop`
+        times the first loss.  With inf, only losses that are not finite end them.
+        Default 4.
     trial_steps : int
         Steps of the race, >= 20.  More steps bring the suggestion nearer to what is
         best for a long training.  With 0 there is no race, and the sweep alone

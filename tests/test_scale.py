@@ -80,6 +80,7 @@ def test_what_it_prints():
         assert out.count(f"| {name} |") == 8
 
 
+@pytest.mark.trials  # all sizes, by ranks that share processors
 def test_what_sizes_and_overlap_print():
     """A rank's 2 MB of a gradient take 0.1 s at 20 MB/s, in a step, too."""
     out = printed(

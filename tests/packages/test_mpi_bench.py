@@ -29,6 +29,7 @@ def test_what_steps_cost():
     assert 1 <= float(row[2]) < 1.01
 
 
+@pytest.mark.trials  # all sizes, by ranks that share processors
 def test_sizes_and_overlap():
     lines = printed(
         "overlap.py", "--mpi", "--rounds", "1", "--n", "1e5", "--passes", "1"

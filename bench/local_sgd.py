@@ -29,6 +29,7 @@ from typing import NamedTuple
 
 import numpy as np
 from problems import by_name
+from thread_ranks import group
 
 import lrcore
 
@@ -39,49 +40,18 @@ HS = (1, 10, 100)
 CODECS = ("bf16", "int8")
 
 
-class Threads:
-    """The five calls between ranks that are threads of this process."""
-
-    def __init__(self, rank, size, board, barrier):
-        self.rank, self.size = rank, size
-        self._board, self._barrier = board, barrier
-
-    def _told(self, value):
-        """Return what each rank passes."""
-        self._board[self.rank] = value
-        self._barrier.wait()
-        found = list(self._board)
-        self._barrier.wait()
-        return found
-
-    def allgather(self, own, received, counts):
-        received[...] = np.concatenate(self._told(own.copy()))
-
-    def exchange(self, sent, sends, received, receives):
-        ends = np.cumsum(sends)[:-1]
-        rows = self._told(np.split(sent.copy(), ends))
-        received[...] = np.concatenate([row[self.rank] for row in rows])
-
-    def sum(self, numbers):
-        numbers[...] = sum(self._told(numbers.copy()))
-
-    def barrier(self):
-        self._told(None)
-
-
 def in_threads(size, function):
     """Return what a function of a group of ranks returns in each."""
-    board, barrier = [None] * size, threading.Barrier(size)
 
     def run(rank):
         try:
-            return function(Threads(rank, size, board, barrier))
+            return function(rank)
         except BaseException:
-            barrier.abort()
+            rank.abort()
             raise
 
     with ThreadPoolExecutor(size) as pool:
-        return list(pool.map(run, range(size)))
+        return list(pool.map(run, group(size)))
 
 
 class Way(NamedTuple):

@@ -12,10 +12,10 @@ A row is of the slower rank: the median of K rounds (--rounds) in microseconds.
 """
 
 import argparse
-import time
 
 import numpy as np
 from mpi4py import MPI
+from overlap import in_turns
 
 from lrcore.distributed import MPIComm
 
@@ -60,19 +60,6 @@ class Calls:
         return persistent, copied
 
 
-def medians(comm, functions, rounds):
-    """Return the median seconds of each function."""
-    times = np.zeros((rounds, len(functions)))
-    for k, row in enumerate(times):
-        for j in range(len(functions)):
-            i = (j + k) % len(functions)
-            comm.barrier()
-            begin = time.perf_counter()
-            functions[i]()
-            row[i] = time.perf_counter() - begin
-    return np.median(times, axis=0)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=400, help="K")
@@ -86,9 +73,10 @@ def main():
     for n in SIZES:
         calls = Calls(comm, n)
         functions = [*calls.exchanges(), *calls.allgathers()]
-        found = world.gather(
-            medians(comm, functions, rounds if n < 1 << 20 else max(rounds // 8, 1))
+        times = in_turns(
+            comm, functions, rounds if n < 1 << 20 else max(rounds // 8, 1)
         )
+        found = world.gather(np.median(times, axis=0))
         if comm.rank == 0:
             times = 1e6 * np.max(found, axis=0)
             print(f"{n:>10}" + "".join(f"{t:>12.1f}" for t in times), flush=True)

@@ -1,53 +1,20 @@
 """`LocalSGD` of teams: inner optimizers that have several ranks."""
 
-import threading
+import importlib
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 
-import numpy as np
 import pytest
 from ranks import Alone, arrays, content, gradient, ranks
 
 import lrcore
 
-TIMEOUT = 30.0
+sys.path.append(str(Path(__file__).parents[1] / "bench"))
+group = partial(importlib.import_module("thread_ranks").group, timeout=30.0)
+
 EVERY, STEPS = 3, 8
-
-
-class Threads:
-    """The calls between ranks that are threads of this process."""
-
-    def __init__(self, rank, size, board, barrier):
-        self.rank, self.size = rank, size
-        self._board, self._barrier = board, barrier
-
-    def _told(self, value):
-        self._board[self.rank] = value
-        self._barrier.wait(TIMEOUT)
-        found = list(self._board)
-        self._barrier.wait(TIMEOUT)
-        return found
-
-    def exchange(self, sent, sends, received, receives):
-        rows = self._told(np.split(sent.copy(), np.cumsum(sends)[:-1]))
-        received[...] = np.concatenate([row[self.rank] for row in rows])
-
-    def allgather(self, own, received, counts):
-        received[...] = np.concatenate(self._told(own.copy()))
-
-    def sum(self, numbers):
-        numbers[...] = sum(self._told(numbers.copy()))
-
-    def barrier(self):
-        self._told(None)
-
-
-def groups(n, size):
-    """Return the ranks of n groups, by group."""
-    made = []
-    for _ in range(n):
-        board, barrier = [None] * size, threading.Barrier(size)
-        made.append([Threads(rank, size, board, barrier) for rank in range(size)])
-    return made
 
 
 def in_teams(teams, size, function, order=None):
@@ -55,7 +22,8 @@ def in_teams(teams, size, function, order=None):
 
     order : of each place, the teams as ranks of its group.
     """
-    inner, outer = groups(teams, size), groups(size, teams)
+    inner = [group(size) for _ in range(teams)]
+    outer = [group(teams) for _ in range(size)]
     order = order or [range(teams)] * size
 
     def run(job):
@@ -63,8 +31,8 @@ def in_teams(teams, size, function, order=None):
         try:
             return function(inner[team][place], outer[place][order[place][team]], team)
         except BaseException:
-            for group in (*inner, *outer):
-                group[0]._barrier.abort()
+            for ranks_of in (*inner, *outer):
+                ranks_of[0].abort()
             raise
 
     jobs = [(team, place) for team in range(teams) for place in range(size)]

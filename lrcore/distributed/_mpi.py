@@ -257,7 +257,8 @@ def of_communicator(comm: Any) -> MPIComm:
 def _attribute() -> int:
     from mpi4py import MPI
 
-    return MPI.Comm.Create_keyval()
+    key: int = MPI.Comm.Create_keyval()
+    return key
 
 
 def is_mpi(comm: Any) -> bool:

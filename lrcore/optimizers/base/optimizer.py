@@ -13,7 +13,7 @@ from lrcore.optimizers.base.averaged import Averaged
 from lrcore.optimizers.base.common import Common
 from lrcore.optimizers.base.copied import Copied
 from lrcore.optimizers.base.fields import told
-from lrcore.optimizers.base.group import make
+from lrcore.optimizers.base.grouping import make
 from lrcore.optimizers.base.grown import Grown
 from lrcore.optimizers.base.keywords import bound
 from lrcore.optimizers.base.on_disk import OnDisk

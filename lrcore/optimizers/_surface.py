@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 def ravine(w: Array) -> float:
     """Return ``(x^2 + 10 y^2) / 2``: a valley 10 times as steep in y as in x.
 
+    Parameters
+    ----------
+    w : ndarray
+        x and y.
+
+    Returns
+    -------
+    float
+
     Examples
     --------
     >>> ravine(np.array([2.0, 1.0]))
@@ -33,7 +42,23 @@ def ravine(w: Array) -> float:
 
 
 def ravine_grad(w: Array) -> Array:
-    """Return the gradient of `ravine`, ``(x, 10 y)``."""
+    """Return the gradient of `ravine`, ``(x, 10 y)``.
+
+    Parameters
+    ----------
+    w : ndarray
+        x and y.
+
+    Returns
+    -------
+    ndarray
+        A new one, like w.
+
+    Examples
+    --------
+    >>> ravine_grad(np.array([2.0, 1.0]))
+    array([ 2., 10.])
+    """
     return w * (1.0, 10.0)
 
 

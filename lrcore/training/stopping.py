@@ -270,7 +270,14 @@ class EarlyStopping(Following):
                 )
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what ``load_state_dict`` takes, with copies of the best params."""
+        """Return what ``load_state_dict`` takes, with copies of the best params.
+
+        Returns
+        -------
+        dict
+            Arguments and counts by name; "names", the paths of the params; "weights",
+            a list of arrays, which is empty before the first improvement.
+        """
         kept = self.best_update is not None
         return {
             **super().state_dict(),
@@ -280,6 +287,12 @@ class EarlyStopping(Following):
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
         """Continue where the one that gave this ``state_dict()`` was.
+
+        Parameters
+        ----------
+        saved : mapping
+            Of an EarlyStopping whose params have the same names and shapes.  The best
+            params are copied; those of the run stay as they are until `restore`.
 
         Raises
         ------

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from lrcore._shared import pictures
-from lrcore._shared.domains import real, whole
+from lrcore._shared.domains import count, real
 from lrcore._shared.types import Array
 from lrcore._shared.words import shown
 from lrcore.optimizers.sgd import SGD
@@ -140,7 +140,7 @@ def surface(
     (left, right), (bottom, top) = box = [_pair("bounds", pair) for pair in bounds]
     if not (left < right and bottom < top):
         raise ValueError(f"bounds: expected two rising pairs, found {shown(bounds)}")
-    whole("steps", steps, "an int >= 1", least=1)
+    count(1).check("steps", steps)
     pictures.check_path(path)
     pictures.require()
     columns = pictures.columns(len(panels), most=3)

@@ -37,7 +37,7 @@ class Dimension:
         Parameters
         ----------
         count : int
-            At least 2.
+            >= 1.
         """
         raise NotImplementedError
 

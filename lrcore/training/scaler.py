@@ -7,7 +7,7 @@ from math import inf
 from typing import Any, ClassVar
 
 from lrcore._core import Commit
-from lrcore._shared.domains import ABOVE_ONE, INSIDE, POSITIVE, whole
+from lrcore._shared.domains import ABOVE_ONE, INSIDE, POSITIVE, count
 from lrcore._shared.foreign import no_optimizer
 from lrcore._stateful import Check, Stateful, counted
 from lrcore.optimizers.base.optimizer import Optimizer
@@ -104,9 +104,7 @@ class LossScaler(Stateful):
         self._scale = _floored("init_scale", init_scale)
         self.growth_factor = ABOVE_ONE.check("growth_factor", growth_factor)
         self.backoff_factor = INSIDE.check("backoff_factor", backoff_factor)
-        self.growth_interval = whole(
-            "growth_interval", growth_interval, "an int >= 1", least=1
-        )
+        self.growth_interval: int = count(1).check("growth_interval", growth_interval)
         self.growth_tracker = 0
 
     @property

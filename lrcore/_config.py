@@ -55,7 +55,7 @@ def set_isa(name: str | None) -> None:
 
 
 def get_isa() -> str:
-    """Return the name of the instruction set whose kernels are in use."""
+    """Return the name of the instruction set in use: see `set_isa`."""
     return _core.isa()
 
 
@@ -100,7 +100,7 @@ def _no_back_end(name: object) -> str:
 
 
 def get_threading() -> str:
-    """Return the name of what runs a step in several threads."""
+    """Return the name of what runs a step in several threads: see `set_threading`."""
     return _core.threading()
 
 
@@ -130,7 +130,10 @@ def set_num_threads(n: int | None) -> None:
 
 
 def get_num_threads() -> int:
-    """Return how many threads a step may use if its optimizer sets no number."""
+    """Return how many threads a step may use if its optimizer sets no number.
+
+    See `set_num_threads`.
+    """
     return _core.num_threads()
 
 

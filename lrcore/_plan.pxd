@@ -1,5 +1,5 @@
-# The structs and functions of src_c/plan.h, which the binding (_core.pyx) fills and calls.
-# `lrc_plan` is opaque in lrcore/__init__.pxd, and has its fields here.
+# The structs and functions of src_c/plan.h, which the binding (_core.pyx) fills and
+# calls.  `lrc_plan` is opaque in lrcore/__init__.pxd, and has its fields here.
 
 include "_process.pxi"
 

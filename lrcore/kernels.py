@@ -21,7 +21,9 @@ array([0.7016, 0.7016])
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from inspect import Parameter, Signature
+from textwrap import fill, indent
 from typing import Any, Protocol
 
 import numpy as np
@@ -46,19 +48,21 @@ p : ndarray
 g : ndarray
     Gradients, of p's dtype, shape and memory order.
 *states : ndarray
-    {states}: updated.  Each has p's dtype, shape and memory order, unless it says
-    otherwise, and is zero before the first step{initial}.  Some hyper-parameters add an
-    array (momentum, amsgrad, centered); the error for a wrong number of arrays names
-    all.  No two arrays may overlap.
+{states}
 t : int
     The number of this step, counted from 1.
 num_threads, denormals, and hyper-parameters
-    As in :class:`lrcore.{name}`; numbers only, no schedules.
+    As in :class:`lrcore.{name}`, which has the equation; numbers only, no schedules.
 
 Raises
 ------
 TypeError, ValueError
     An argument cannot be used; the message names it, and nothing has been written.
+
+Examples
+--------
+>>> p, g = np.ones(3), np.ones(3)
+{example}
 """
 
 
@@ -131,17 +135,8 @@ def _make(kind: type[Optimizer]) -> Kernel:
             check_denormals(denormals),
         )
 
-    rule, scale, averages, *_ = last[1].layout
-    states = [*_core.RULES[rule].states, *averages]
-    states += ["u (scratch)"] if _core.SCALES[scale].emits else []
-    states += [f"{state} (0-d, float64)" for state in _core.SCALES[scale].states]
-    initial = {**kind._initial(defaults), **dict.fromkeys(averages, "p")}
     kernel.__name__ = kernel.__qualname__ = name
-    kernel.__doc__ = _DOC.format(
-        name=kind.__name__,
-        states=", ".join(states) or "None",
-        initial="".join(f", {k} {v}" for k, v in initial.items() if v != 0),
-    )
+    kernel.__doc__ = _doc(kind, last[1], kind._initial(defaults))
     keywords = {k: defaults[k] for k in taken}
     keywords |= {"convention": "torch", "num_threads": None, "denormals": "flush"}
     kernel.__signature__ = Signature(  # type: ignore[attr-defined] # inspect reads it
@@ -151,6 +146,55 @@ def _make(kind: type[Optimizer]) -> Kernel:
         + [Parameter(k, Parameter.KEYWORD_ONLY, default=d) for k, d in keywords.items()]
     )
     return kernel
+
+
+def _doc(kind: type[Optimizer], part: Part, initial: Mapping[str, float | str]) -> str:
+    """Return the docstring of a kernel.
+
+    initial : what states begin as, by name: a number, or "p" for a copy; others are 0.
+    """
+    scale = _core.SCALES[part.scale]
+    begins = dict.fromkeys(_core.RULES[part.rule].states, "0")
+    begins |= {name: str(v) for name, v in initial.items() if name in begins and v != 0}
+    begins |= dict.fromkeys(part.averages, "p")
+    made = {name: _array_of(value) for name, value in begins.items()}
+    text = [f"{', '.join(begins) or 'None'}, with the defaults."]
+    if begins:
+        others = "; ".join(
+            f"{name} {'a copy of p' if value == 'p' else value}"
+            for name, value in begins.items()
+            if value != "0"
+        )
+        text.append(
+            "Each has p's dtype, shape and memory order, is zero before the first step "
+            f"{others and f'({others}) '}and is updated."
+        )
+    if scale.emits:
+        text.append("Then u, which is like p and holds nothing between steps.")
+        made["u"] = _array_of("0")
+    for name in scale.states:
+        text.append(f"Then {name}, a float64 without axes, zero before the first step.")
+        made[name] = "np.zeros(())"
+    text.append(
+        "Some hyper-parameters add an array (momentum, amsgrad, centered); the error "
+        "for a wrong number of arrays names all.  No two arrays may overlap."
+    )
+    example = [f">>> {', '.join(made)} = {', '.join(made.values())}"] if made else []
+    call = ", ".join(["p", "g", *made, "t=1"])
+    example.append(f">>> lrcore.kernels.{kind.__name__.lower()}({call})")
+    states = fill("  ".join(text), 84)
+    return _DOC.format(
+        name=kind.__name__,
+        states=indent(states, "    "),
+        example="\n".join(example),
+    )
+
+
+def _array_of(value: str) -> str:
+    """Return the code that makes a state of the example."""
+    if value == "p":
+        return "p.copy()"
+    return "np.zeros(3)" if value == "0" else f"np.full(3, {value})"
 
 
 _FIXED = {float, int, bool, str, type(None), np.float64, np.float32}

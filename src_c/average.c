@@ -1,5 +1,5 @@
-/* average.c: averages of the params: the pass "step" updates those of each strip, or the
- * pass of lrc_update_averages() does. */
+/* average.c: averages of the params: the pass "step" updates those of each strip, or
+ * the pass of lrc_update_averages() does. */
 
 #include "run.h"
 

@@ -7,7 +7,7 @@
 #include "setup.h"
 #include "view.h"
 
-/* --- memory ------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------- */
 
 static void *resize(const lrc_allocator *by, void *memory, size_t old, size_t bytes)
 {
@@ -44,7 +44,7 @@ static int reserve_one(lrc_plan *plan, lrc_memory *memory, size_t n, size_t size
     return lrc_reserve(plan, memory, room * size);
 }
 
-/* --- plans -------------------------------------------------------------------------- */
+/* --- plans ------------------------------------------------------------------------ */
 
 typedef struct {
     lrc_plan plan;
@@ -77,7 +77,12 @@ void lrc_plan_destroy(lrc_plan *plan)
     give_back(&by, plan, sizeof(created));
 }
 
-/* --- groups ------------------------------------------------------------------------- */
+/* --- groups ----------------------------------------------------------------------- */
+
+lrc_group lrc_new_group(lrc_rule rule)
+{
+    return (lrc_group){.rule = rule, .coef = {1, 0, 1, 0}};
+}
 
 int lrc_plan_add_group(lrc_plan *plan, int rule)
 {
@@ -96,7 +101,7 @@ int lrc_plan_add_group(lrc_plan *plan, int rule)
     result = reserve_one(plan, &setup->group_setups, n, sizeof(lrc_group_setup));
     if (result < 0) return result;
 
-    plan->group[n] = (lrc_group){.rule = (lrc_rule)rule, .coef = {1, 0, 1, 0}};
+    plan->group[n] = lrc_new_group((lrc_rule)rule);
     lrc_group_setup *own = lrc_setup_of(plan, (int)n);
     *own = (lrc_group_setup){.set = 0};
     for (int i = 0; lrc_hyper_of((lrc_rule)rule, i); i++)
@@ -107,13 +112,11 @@ int lrc_plan_add_group(lrc_plan *plan, int rule)
     return (int)n;
 }
 
-/* --- tensors ------------------------------------------------------------------------ */
+/* --- tensors ---------------------------------------------------------------------- */
 
 static int check_states(lrc_plan *plan, lrc_rule rule, void *const *states,
                         int n_states, size_t n, lrc_dtype dtype)
 {
-    static const char *const names[LRC_MAX_STATES] = {"states[0]", "states[1]",
-                                                      "states[2]", "states[3]"};
     const lrc_rule_info *info = lrc_rules + rule;
     if (n_states != info->n_state)
         return lrc_fail(plan, LRC_BAD_ARGUMENT,
@@ -125,7 +128,8 @@ static int check_states(lrc_plan *plan, lrc_rule rule, void *const *states,
                         "states: expected %d addresses (%s), found NULL", n_states,
                         info->states);
     for (int k = 0; k < n_states; k++) {
-        const int result = lrc_check_array(plan, names[k], states[k], n, dtype);
+        const int result =
+            lrc_check_array(plan, lrc_state_names[k], states[k], n, dtype);
         if (result < 0) return result;
     }
     return LRC_OK;

@@ -1,9 +1,9 @@
 /* dealt.c: a job that is dealt out to threads.
  *
  * A claim is a compare-and-swap on the job's number and the share's chunks, so that a
- * thread that is late by a job or more cannot claim a chunk of another.  What it has read
- * of the job is right if the claim succeeds, since a job with a chunk that is not done
- * stays as it is. */
+ * thread that is late by a job or more cannot claim a chunk of another.  What it has
+ * read of the job is right if the claim succeeds, since a job with a chunk that is not
+ * done stays as it is. */
 
 #include "dealt.h"
 
@@ -17,13 +17,13 @@ _Static_assert((int)LRC_MOST_CHUNKS <= UINT16_MAX, "an end has 16 bits");
 
 /* What a thread writes often lies in a cache line of its own. */
 static struct {
-    /* By thread: the job's number (32 bits), the first chunk of the share that nobody has
-     * claimed, and the end of these (16 bits each). */
+    /* By thread: the job's number (32 bits), the first chunk of the share that nobody
+     * has claimed, and the end of these (16 bits each). */
     struct {
         _Alignas(LINE) _Atomic(uint64_t) left;
     } share[LRC_MOST_THREADS];
-    /* By thread: the number of the last job that it had a chunk of, and how many chunks of
-     * it are done (32 bits each). */
+    /* By thread: the number of the last job that it had a chunk of, and how many chunks
+     * of it are done (32 bits each). */
     struct {
         _Alignas(LINE) _Atomic(uint64_t) chunks;
     } done[LRC_MOST_THREADS];
@@ -84,7 +84,8 @@ static void do_timed(lrc_job *job, void *ctx, const lrc_chunk *chunk, lrc_seen *
     if (ns > seen->longest_ns) seen->longest_ns = ns;
 }
 
-/* Do what is left to claim; note one's own chunks and their times, unless seen is NULL. */
+/* Do what is left to claim.  Note this thread's chunks and their times in `seen`,
+ * unless that is NULL. */
 static void do_chunks(int thread, unsigned number, lrc_seen *seen)
 {
     const int n_threads = atomic_load_explicit(&dealt.n_threads, memory_order_relaxed);

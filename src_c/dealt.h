@@ -1,8 +1,9 @@
 /* dealt.h: a job that is dealt out to threads.
  *
  * Each thread has a share of the job's chunks.  It claims them in order; they are those
- * that it had in the last step, and may still be in its cache.  Then it helps the others,
- * from the ends of their shares.  So all chunks are done, whoever has time for them. */
+ * that it had in the last step, and may still be in its cache.  Then it helps the
+ * others, from the ends of their shares, so that no chunk waits for a thread that is
+ * late. */
 
 #ifndef LRC_DEALT_H
 #define LRC_DEALT_H

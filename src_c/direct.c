@@ -1,14 +1,14 @@
-/* direct.c: the pass for directions that the caller makes from whole arrays, as Muon does
- * by matrix products.  The rule writes its direction into u, from the gradient, gathered
- * and clipped, and the caller replaces it by another one.  The states advance later, with
- * p: until then, the step can be refused.  Also the pass of lrc_clip(). */
+/* direct.c: the pass for directions that the caller makes from whole arrays, as Muon
+ * does by matrix products.  The rule writes its direction into u, from the gradient,
+ * gathered and clipped, and the caller replaces it by another one.  The states advance
+ * later, with p: until then, the step can be refused.  Also the pass of lrc_clip(). */
 
 #include <string.h>
 
 #include "run.h"
 
-/* Run the rule of a directed group, which writes u and the states.  gscale, l2 and decay
- * are for the caller's direction. */
+/* Run the rule of a directed group, which writes u and the states.  gscale, l2 and
+ * decay are for the caller's direction. */
 static void emit(const lrc_run *run, const lrc_view *v)
 {
     const lrc_dtype dtype = v->tensor->dtype;

@@ -1,5 +1,5 @@
-/* factor.c: second moments that are factored into sides, or whole: the direction that is
- * made of a gradient, and the pass that keeps new factors. */
+/* factor.c: second moments that are factored into sides, or whole: the direction that
+ * is made of a gradient, and the pass that keeps new factors. */
 
 #include "factor.h"
 

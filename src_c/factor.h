@@ -1,5 +1,5 @@
-/* factor.h: what the files of factored second moments share.  product.c has LRC_PRODUCT,
- * least.c has LRC_LEAST, and factor.c chooses between them. */
+/* factor.h: what the files of factored second moments share.  product.c has
+ * LRC_PRODUCT, least.c has LRC_LEAST, and factor.c chooses between them. */
 
 #ifndef LRC_FACTOR_H
 #define LRC_FACTOR_H

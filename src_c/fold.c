@@ -1,8 +1,8 @@
 /* fold.c: hyper-parameters, and the coefficients that a step makes of them.
  *
  * The optimizers of lrcore/optimizers/ fold the same numbers by the same operations, in
- * torch's convention.  Differences are rounded before they are used: a contracted product
- * would give other bits. */
+ * torch's convention.  Differences are rounded before they are used: a contracted
+ * product would give other bits. */
 
 #include <math.h>
 
@@ -16,7 +16,7 @@ typedef struct {
     void (*fold)(const double *h, double t, double decay, double *lr, double *c);
 } folding;
 
-/* --- gradients ---------------------------------------------------------------------- */
+/* --- gradients -------------------------------------------------------------------- */
 
 static void fold_sgd(const double *h, double t, double decay, double *lr, double *c)
 {
@@ -54,10 +54,10 @@ static void fold_lion(const double *h, double t, double decay, double *lr, doubl
     c[1] = 1 - h[1];
 }
 
-/* --- Adam and what shares its moments; h: beta1, beta2, eps -------------------------- */
+/* --- Adam and what shares its moments; h: beta1, beta2, eps ----------------------- */
 
-/* 1 - b^t, which is 1 where b^t <= exp(-t (1 - b)) < 2^-54.  There pow() would take time,
- * and 70 ns more where it underflows. */
+/* 1 - b^t, which is 1 where b^t <= exp(-t (1 - b)) < 2^-54.  There pow() would take
+ * time, and 70 ns more where it underflows. */
 static double bias(double b, double t) { return t * (1 - b) > 38 ? 1 : 1 - pow(b, t); }
 
 static void fold_adam(const double *h, double t, double decay, double *lr, double *c)
@@ -102,7 +102,7 @@ static void fold_adamax(const double *h, double t, double decay, double *lr, dou
     c[3] = 0;
 }
 
-/* --- roots of squared gradients ------------------------------------------------------ */
+/* --- roots of squared gradients --------------------------------------------------- */
 
 /* h: lr_decay, eps */
 static void fold_adagrad(const double *h, double t, double decay, double *lr, double *c)
@@ -140,7 +140,7 @@ static void fold_adadelta(const double *h, double t, double decay, double *lr,
     c[1] = h[1];
 }
 
-/* --- the tables ---------------------------------------------------------------------- */
+/* --- the tables ------------------------------------------------------------------- */
 
 static const lrc_named common[LRC_OWN_HYPER] = {
     [LRC_LR] = {"lr", LRC_NONNEGATIVE, 0}, /* the default is the rule's */

@@ -1,5 +1,5 @@
-/* gauge.c: the pass that takes the sums of a group's gauge over its tensors.  From these
- * the caller makes the group's numbers of this step. */
+/* gauge.c: the pass that takes the sums of a group's gauge over its tensors.  From
+ * these the caller makes the group's numbers of this step. */
 
 #include <string.h>
 

@@ -60,16 +60,16 @@ typedef struct {
     double w, more, least, most, floor;
 } lrc_moment;
 
-/* The lines of a strip's matrices: `row` begins with the strip's first row, and `col` with
- * the first column of its matrix. */
+/* The lines of a strip's matrices: `row` begins with the strip's first row, and `col`
+ * with the first column of its matrix. */
 typedef struct {
     /* LRC_PRODUCT: the inverse roots of the factors, whose product is `bound` at most.
      * LRC_LEAST: the factors, to which `bound` is added. */
     const void *row, *col;
     size_t n_rows, n_cols;
     double bound;
-    /* LRC_LEAST, written: the largest second moment of each row, and of each column; from
-     * one row to the next, col_most moves on by next_most. */
+    /* LRC_LEAST, written: the largest second moment of each row, and of each column;
+     * from one row to the next, col_most moves on by next_most. */
     void *row_most, *col_most;
     size_t next_most;
 } lrc_lines;
@@ -106,9 +106,9 @@ typedef struct {
                            void *u);
     void (*whole)(const lrc_moment *by, lrc_factoring factoring, const void *g,
                   void *side, size_t n, void *u, int keeps);
-    /* Of n_rows rows of n elements: row[i * stride] = the sum of their squares, and those
-     * of the columns are added to col.  `ahead`: from which element on the memory is asked
-     * for that is read next. */
+    /* Of n_rows rows of n elements: row[i * stride] = the sum of their squares, and
+     * those of the columns are added to col.  `ahead`: how many elements before their
+     * turn memory is asked for them. */
     void (*sum_lines)(const void *g, size_t n_rows, size_t n, size_t ahead, double *row,
                       size_t stride, double *col);
     /* most = the larger of most and x, for n elements; NaN if one is. */

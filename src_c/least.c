@@ -9,8 +9,8 @@
 
 #include "factor.h"
 
-/* A band has 64 rows, so that the numbers of its columns take little memory and time, but
- * about a 32nd of the tensor at most, so that there is work for threads. */
+/* A band has 64 rows, so that the numbers of its columns take little memory and time,
+ * but about a 32nd of the tensor at most, so that there is work for threads. */
 enum { BAND_ROWS = 64, BANDS = 32 };
 
 size_t lrc_grain(const lrc_tensor *t)
@@ -28,8 +28,8 @@ typedef struct {
     size_t down; /* how many times n_cols */
 } found;
 
-/* The number of the piece of a row that a strip has.  Both numbers rise along the memory,
- * and from one piece to the next at least one of them does. */
+/* The number of the piece of a row that a strip has.  Both numbers rise along the
+ * memory, and from one piece to the next at least one of them does. */
 static size_t piece_of(size_t row, size_t strip) { return row + strip; }
 
 static size_t down_of(const lrc_tensor *t, const lrc_shape *shape)
@@ -107,7 +107,7 @@ void lrc_unfactor_least(const lrc_run *run, const lrc_view *v, const void *g, vo
     run->table[t->dtype]->unfactor_least(v, g, &lines, u);
 }
 
-/* --- keep --------------------------------------------------------------------------- */
+/* --- keep ------------------------------------------------------------------------- */
 
 /* The larger of two numbers; NaN if one is. */
 static double larger(double x, double y) { return y > x || y != y ? y : x; }

@@ -33,16 +33,16 @@
  * floating-point mode of the caller, and those of lrcore's optimizers in Python.
  *
  * Threads.  A function of a plan may be called by one thread at a time for that plan;
- * different plans may be used at the same time.  All other functions may be called by any
- * thread at any time.
+ * different plans may be used at the same time.  All other functions may be called by
+ * any thread at any time.
  *
- * Errors.  A function that returns int returns a negative number if it fails, and has then
- * written nothing but the text of lrc_plan_error().  What cannot be checked is the
+ * Errors.  A function that returns int returns a negative number if it fails, and has
+ * then written nothing but the text of lrc_plan_error().  What cannot be checked is the
  * caller's promise: that addresses are those of as many elements as was said, and stay
  * valid until the plan is destroyed or given others.
  *
- * Nothing here prints or ends the process.  Memory is taken by the plan's allocator, and
- * only by functions that say so; threads take theirs from the system. */
+ * Nothing here prints or ends the process.  Memory is taken by the plan's allocator,
+ * and only by functions that say so; threads take theirs from the system. */
 
 #ifndef LRCORE_H
 #define LRCORE_H
@@ -69,8 +69,8 @@ extern "C" {
 
 /* --- version and errors ----------------------------------------------------------- */
 
-/* The version of this header: 10000 major + 100 minor + patch.  lrc_version() is that of
- * the library. */
+/* The version of this header: 10000 major + 100 minor + patch.  lrc_version() is that
+ * of the library. */
 #define LRC_VERSION 100
 LRC_API int lrc_version(void);
 
@@ -92,10 +92,10 @@ LRC_API const char *lrc_error_text(int code);
 
 /* A rule's number and name never change; new rules get the next numbers.  lrc_rule_id()
  * returns LRC_BAD_ARGUMENT if there is none of that name, and the others NULL or
- * LRC_BAD_ARGUMENT if there is none of that number.  Names are separated by ", "; "v >= 0"
- * is the state v, which no step makes negative.  lrc_rule_hyper() returns the name of
- * hyper-parameter i, from 0, or NULL past the last; a rule of which 0 is NULL takes
- * coefficients only. */
+ * LRC_BAD_ARGUMENT if there is none of that number.  Names are separated by ", ".
+ * "v >= 0" is the state v, which no step makes negative.  lrc_rule_hyper() returns the
+ * name of hyper-parameter i, from 0, or NULL past the last; a rule of which 0 is NULL
+ * takes coefficients only. */
 LRC_API int lrc_rule_count(void);
 LRC_API int lrc_rule_id(const char *name);
 LRC_API const char *lrc_rule_name(int rule);
@@ -108,9 +108,9 @@ LRC_API const char *lrc_rule_hyper(int rule, int i);
 
 typedef struct lrc_plan lrc_plan;
 
-/* Takes, resizes and gives back memory, as realloc() does: `memory` is NULL or what it has
- * returned for `old` bytes; with 0 `bytes` it gives the memory back.  Returns NULL if there
- * is none; the old memory then stays.  Addresses are aligned for every type. */
+/* Takes, resizes and gives back memory, as realloc() does: `memory` is NULL or what it
+ * has returned for `old` bytes; with 0 `bytes` it gives the memory back.  Returns NULL
+ * if there is none; the old memory stays then.  Addresses are aligned for any type. */
 typedef struct {
     void *(*resize)(void *context, void *memory, size_t old, size_t bytes);
     void *context;
@@ -124,18 +124,20 @@ LRC_API const lrc_allocator *lrc_heap(void);
 LRC_API int lrc_plan_create(lrc_plan **plan, const lrc_allocator *memory);
 LRC_API void lrc_plan_destroy(lrc_plan *plan);
 
-/* Why the plan's last function that failed has failed: the argument, what was found, and
- * how to mend it; "" if none has.  The text lives until the next function of the plan. */
+/* Why the last function of the plan that failed has failed: the argument, what was
+ * found, and how to mend it; "" if none has.  The text lives until the plan's next
+ * call. */
 LRC_API const char *lrc_plan_error(const lrc_plan *plan);
 
-/* Add a group, which is the tensors with the same rule and hyper-parameters, or a tensor
- * of n elements to a group; take memory.  Return its number, from 0.
+/* Add a group, which is the tensors with the same rule and hyper-parameters, or a
+ * tensor of n elements to a group; take memory.  Return its number, from 0.
  *
- * p, g, states: the parameters, their gradients and the rule's states, as many and in that
- * order as lrc_rule_states() names; all of the type, with n elements each, aligned to the
- * type, and disjoint (gradients may overlap each other unless zero_grads is set).  A tensor
- * that overlaps parameters or states is not added; an overlap with a gradient or an average
- * is told by the next step.  States begin as 0, or as docs/reference/c_api.md says. */
+ * p, g, states: the parameters, their gradients and the rule's states, as many and in
+ * that order as lrc_rule_states() names; all of the type, with n elements each, aligned
+ * to the type, and disjoint (gradients may overlap each other unless zero_grads is
+ * set).  A tensor that overlaps parameters or states is not added; an overlap with a
+ * gradient or an average is told by the next step.  States begin as 0, or as
+ * docs/reference/c_api.md says. */
 LRC_API int lrc_plan_add_group(lrc_plan *plan, int rule);
 typedef enum { LRC_F32, LRC_F64 } lrc_dtype;
 LRC_API int lrc_plan_add_tensor(lrc_plan *plan, int group, int dtype, size_t n, void *p,
@@ -157,8 +159,8 @@ LRC_API int lrc_plan_set_hyper(lrc_plan *plan, int group, const char *name,
 LRC_API int lrc_plan_get_hyper(lrc_plan *plan, int group, const char *name,
                                double *value);
 
-/* A group's coefficients, by name, instead of hyper-parameters: once one is set, the group
- * has all of them from its caller, and each must be set before a step.
+/* A group's coefficients, by name, instead of hyper-parameters: once one is set, the
+ * group has all of them from its caller, and each must be set before a step.
  *
  *     gscale (1 unless set), l2 (0), decay (1), lr, clip_value (0: none), average (the
  *     weight of p in the average; 0 unless set), and lrc_rule_coefs() */
@@ -179,8 +181,8 @@ LRC_API int lrc_plan_get_option(lrc_plan *plan, const char *name, double *value)
 LRC_API int lrc_plan_set_steps(lrc_plan *plan, uint64_t steps);
 LRC_API uint64_t lrc_plan_steps(const lrc_plan *plan);
 
-/* Check the plan, and take the memory that a step needs.  The first step after something
- * was added, and after addresses were changed, does this by itself. */
+/* Check the plan, and take the memory that a step needs.  The first step after
+ * something was added, and after addresses were changed, does this by itself. */
 LRC_API int lrc_plan_prepare(lrc_plan *plan);
 
 /* Take a step: LRC_TAKEN, LRC_SKIPPED or an error, after which nothing is changed (but
@@ -189,9 +191,9 @@ LRC_API int lrc_plan_prepare(lrc_plan *plan);
 LRC_API int lrc_plan_step(lrc_plan *plan);
 LRC_API int lrc_plan_measure(lrc_plan *plan);
 
-/* Norms of a tensor, or of all (LRC_ALL), in the last lrc_plan_measure(), or step with the
- * option `report`: of grad_scale g, of the clipped gradient, of the new p, and of the
- * change of p.  If no step was taken, p has the norm NaN and its change 0.
+/* Norms of a tensor, or of all (LRC_ALL), in the last lrc_plan_measure(), or step with
+ * the option `report`: of grad_scale g, of the clipped gradient, of the new p, and of
+ * the change of p.  If no step was taken, p has the norm NaN and its change 0.
  * nonfinite: elements of g that are infinite or NaN. */
 typedef struct {
     double grad, clipped, param, update;
@@ -200,7 +202,7 @@ typedef struct {
 enum { LRC_ALL = -1 };
 LRC_API int lrc_plan_norms(lrc_plan *plan, int tensor, lrc_norms *norms);
 
-/* --- instruction sets and threads: settings of the whole process ------------------- */
+/* --- instruction sets and threads: settings of the whole process ------------------ */
 
 /* The instruction sets of this build, best last.  lrc_isa() names the one in use: that
  * of the environment variable LRCORE_ISA if it runs here, otherwise the best that runs.
@@ -215,23 +217,24 @@ LRC_API int lrc_set_isa(const char *name);
 /* Threads.
  *
  * Two things make them.  The pool makes its own in the first step that needs them, with
- * all signals but faults blocked and a stack of 1 MiB, and ends them at exit or when the
- * library is unloaded; if the system refuses a thread, steps go on with fewer.  OpenMP
- * would end the process then.  So lrcore tries first whether its threads can be had; if
- * not, or if their stacks are below 256 KiB (OMP_STACKSIZE), the pool does the work.
+ * all signals but faults blocked and a stack of 1 MiB, and ends them at exit or when
+ * the library is unloaded; if the system refuses a thread, steps go on with fewer.
+ * OpenMP would end the process then.  So lrcore tries first whether its threads can be
+ * had; if not, or if their stacks are below 256 KiB (OMP_STACKSIZE), the pool does the
+ * work.
  *
  * A child process has none of the threads.  The pool makes its own there, but libgomp
  * would wait for them forever.  So before each fork of a process that has stepped by
  * several threads of OpenMP, lrcore ends them with
- * omp_pause_resource_all(omp_pause_soft); the next parallel region, in parent and child,
- * makes new ones (0.5 ms).  The host program loses the threadprivate data of the ended
- * threads, and nothing else. */
+ * omp_pause_resource_all(omp_pause_soft); the next parallel region, in parent and
+ * child, makes new ones (0.5 ms).  The host program loses the threadprivate data of the
+ * ended threads, and nothing else. */
 
 /* What runs a step in several threads: "pool", lrcore's own threads; "openmp", if this
  * build has it; or "serial", which makes none.  lrc_threading() names the one in use:
  * that of the environment variable LRCORE_THREADING, otherwise the first.
  * lrc_set_threading() chooses another and returns 0, or -1 if this build does not have
- * it; lrc_set_threading(NULL) returns to the default.  The results are the same bits. */
+ * it; lrc_set_threading(NULL) returns to the default.  All give the same bits. */
 LRC_API size_t lrc_threading_count(void);
 LRC_API const char *lrc_threading_name(size_t i);
 LRC_API const char *lrc_threading(void);
@@ -243,8 +246,8 @@ LRC_API int lrc_set_threading(const char *name);
  * (lrc_limit_threads(0): no limit).
  * lrc_threads_refused() tells whether the system has refused to make a thread for the
  * pool: steps go on with those that it has, and the process asks for no more.  It is 0
- * where only OpenMP's threads are not to be had, and the pool has all that it asked for:
- * then no step has fewer. */
+ * where only OpenMP's threads are not to be had, and the pool has all that it asked
+ * for: then no step has fewer. */
 LRC_API int lrc_num_threads(void);
 LRC_API void lrc_set_num_threads(int n);
 LRC_API int lrc_num_threads_set(void); /* by lrc_set_num_threads(); 0: the default */

@@ -1,5 +1,5 @@
-/* lrcore_functions.h: a table of the functions of lrcore.h, by which a library in a process
- * lets others call its own. */
+/* lrcore_functions.h: a table of the functions of lrcore.h, by which a library in a
+ * process lets others call its own. */
 
 #ifndef LRCORE_FUNCTIONS_H
 #define LRCORE_FUNCTIONS_H

@@ -1,8 +1,9 @@
 /* lrcore_import.h: the functions of lrcore.h, called through a library's table.
  *
- * For extensions of Python, which cannot be linked with another extension: they call the
- * functions of lrcore._core, and so have its threads, settings and kernels.  `cimport
- * lrcore` includes this.  In C, include it instead of lrcore.h, and before the first call
+ * For extensions of Python, which cannot be linked with another extension: they call
+ * the functions of lrcore._core, and so have its threads, settings and kernels.
+ * `cimport lrcore` includes this.  In C, include it instead of lrcore.h, and before the
+ * first call
  *
  *     const void *table = PyCapsule_Import("lrcore._core._C_API", 0);
  *     if (!table) return NULL;
@@ -22,7 +23,8 @@
 static const lrc_functions *lrc_imported;
 
 /* Use a table.  Returns 0, or -1 if its library is not compatible with this header: of
- * another major version (before 1.0: minor version), or older and without some function. */
+ * another major version (before 1.0: minor version), or without one of its
+ * functions. */
 static inline int lrc_import(const void *table)
 {
     const lrc_functions *found = (const lrc_functions *)table;

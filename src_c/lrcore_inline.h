@@ -1,8 +1,8 @@
-/* lrcore_inline.h: each rule as an inline function of floats, without the rest of the core.
+/* lrcore_inline.h: each rule as an inline function of floats, without the core's rest.
  *
  * For a microcontroller, or a program that needs one rule and nothing else: no plan, no
- * threads, no double; of the C library at most memcpy() and sqrtf() are called.  Include
- * it in one C file.  Functions that the file does not call leave no code.
+ * threads, no double; of the C library at most memcpy() and sqrtf() are called.
+ * Include it in one C file.  Functions that the file does not call leave no code.
  *
  *     float *states[] = {m, v};
  *     lrc_inline_adam(p, g, states, n, c);

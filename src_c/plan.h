@@ -1,6 +1,6 @@
-/* plan.h: a plan as the core sees it: the tensors, the groups that they belong to, and how
- * a step runs.  The Python binding fills these structs itself.  Programs use lrcore.h,
- * whose functions fill them and check what they are given.
+/* plan.h: a plan as the core sees it: the tensors, the groups that they belong to, and
+ * how a step runs.  The Python binding fills these structs itself.  Programs use
+ * lrcore.h, whose functions fill them and check what they are given.
  *
  * For each element of each tensor it computes, in the tensor's own precision,
  *
@@ -56,8 +56,8 @@
  * architecture (they differ in which results count as subnormal).  Nothing here is
  * checked: the caller guarantees that pointers are aligned to their type, that lengths
  * are right, and that a tensor's buffers overlap no other buffer of the plan (gradients
- * may overlap each other if none is zeroed).  Two threads may step two plans at the same
- * time, but not the same plan.
+ * may overlap each other if none is zeroed).  Two threads may step two plans at the
+ * same time, but not the same plan.
  *
  * Nothing here takes memory from the heap, prints, keeps a reference or ends the
  * process, but for threads: see lrcore.h. */
@@ -91,8 +91,9 @@ enum { LRC_N_DTYPES = LRC_F64 + 1 };
  *     v = row[i] col[j] / max(mean of row, b);   u = g / sqrt(max(v, b^2))
  *
  * where a = eps, b = 0 if `added`, otherwise a = 0, b = eps; eps < 0 means the machine
- * epsilon of the type.  b^2 is at least the smallest normal number, and a mean at most the
- * largest number over the tensor's elements.  With one side, v[i] += w (g[i]^2 + a - v[i]).
+ * epsilon of the type.  b^2 is at least the smallest normal number, and a mean at most
+ * the largest number over the tensor's elements.  With one side,
+ * v[i] += w (g[i]^2 + a - v[i]).
  *
  * LRC_LEAST (SM3), of an array of any number of dimensions, with eps:
  *
@@ -130,9 +131,9 @@ typedef struct {
     lrc_factors factors;                /* if the group is factored */
     lrc_units units;                    /* if the group has agc */
     size_t n;                           /* elements */
-    /* A plan of several processes: how many elements, from the first and from the last
-     * on, other processes step, whole strips of them.  The arrays other than p and the
-     * sides begin with the first of its own elements.  0: all are its own. */
+    /* In a plan of several processes: how many elements at the beginning and at the end
+     * other processes step, in whole strips.  The others are the plan's own, and arrays
+     * other than p and the sides begin with the first of these. */
     size_t before, after;
     lrc_dtype dtype;
     unsigned group; /* index into the plan's groups */
@@ -188,18 +189,19 @@ typedef struct {
     size_t nonfinite; /* elements of the gradient that are not finite */
 } lrc_report;
 
-/* lrc_step() returns LRC_TAKEN; LRC_SKIPPED, by skip_nonfinite or since `ask` returned this
- * (gradients are zeroed if zero_grads is set); or LRC_REFUSED, since the plan has no work
- * or `ask` returned this.  A step that was not taken may have written the report, u and
- * the sums for `ask`, but no parameter, state or average. */
+/* lrc_step() returns LRC_TAKEN; LRC_SKIPPED, by skip_nonfinite or since `ask` returned
+ * this (gradients are zeroed if zero_grads is set); or LRC_REFUSED, since the plan has
+ * no work or `ask` returned this.  A step that was not taken may have written the
+ * report, u and the sums for `ask`, but no parameter, state or average. */
 
 /* What `ask` asks the caller to set in the middle of a step.  GAUGED: the groups'
  * coefficients and Mechanic's numbers, from gauge_sums.  DIRECTED: u, from the rule's
  * directions, which it holds. */
 typedef enum { LRC_ASK_GAUGED, LRC_ASK_DIRECTED } lrc_ask;
 
-/* What the processes of a plan share in the middle of a step: an array with an entry for
- * each strip, or for each unit, of all tensors.  Each has its own entries filled. */
+/* What the processes of a plan share in the middle of a step: an array with an entry
+ * for each strip, or for each unit, of all tensors.  Each process has filled those of
+ * its own elements. */
 typedef struct {
     char *entry;
     size_t size; /* bytes of an entry */
@@ -276,19 +278,20 @@ int lrc_gather(lrc_plan *plan, int first);
  * takes a page from that of the thread which first writes to it. */
 int lrc_zero_arrays(lrc_plan *plan);
 
-/* Sum over a tensor's own elements, with dp = p - last_p, g' = last_g and the new gradient
- * scale (g + acc), where NULL for acc is 0:
+/* Sum over a tensor's own elements, with dp = p - last_p, g' = last_g and the new
+ * gradient scale (g + acc), where NULL for acc is 0:
  *
  *     dp (scale (g + acc) - g'),   dp dp,   dp g'
  *
- * by strip, in doubles; then last_p = p, last_g = scale (g + acc).  These two begin with
- * the first own element. */
+ * by strip, in doubles; then last_p = p, last_g = scale (g + acc).  These two begin
+ * with the first own element. */
 enum { LRC_CHANGES = 3 };
 void lrc_sum_changes(const lrc_tensor *t, const void *acc, double scale, void *last_p,
                      void *last_g, double *sums);
 
-/* Copy blocks of n > 0 bytes each, in at most num_threads threads (0: lrc_num_threads()).
- * No block overlaps another one or a copy; `to` is aligned to 64 bytes. */
+/* Copy blocks of n > 0 bytes each, in at most num_threads threads; 0 is
+ * lrc_num_threads().  No block overlaps another one or a copy; `to` is aligned to 64
+ * bytes. */
 typedef struct {
     void *to;
     const void *of;

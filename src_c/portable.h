@@ -1,6 +1,6 @@
 /* portable.h: the only #ifdefs on compilers, processors and systems, and the only
- * attributes and builtins that are not of C11.  docs/understand/portability.md lists the
- * targets. */
+ * attributes and builtins that are not of C11.  docs/understand/portability.md lists
+ * the targets. */
 
 #ifndef LRC_PORTABLE_H
 #define LRC_PORTABLE_H
@@ -36,10 +36,10 @@
 #endif
 
 /* The instruction sets that kernels.c is compiled for, best last, and the features that
- * each needs: exactly those that its flags let the compiler use.  The builtins also check
- * that the operating system saves the wider registers.  gcc for Windows aligns the stack
- * to 16 bytes, but stores 32-byte vectors there as if it were aligned to 32 (gcc's bug
- * 54412). */
+ * each needs: exactly those that its flags let the compiler use.  The builtins also
+ * check that the operating system saves the wider registers.  gcc for Windows aligns
+ * the stack to 16 bytes, but stores 32-byte vectors there as if it were aligned to 32
+ * (gcc's bug 54412). */
 #if defined __x86_64__ && !defined BASELINE_ONLY &&                                    \
     !(defined _WIN32 && !defined __clang__)
 #define FOR_EACH_ISA(X)                                                                \
@@ -60,9 +60,10 @@
 /* A function that takes a format of printf() and its values, as those arguments. */
 #define FORMATS(text, values) __attribute__((format(printf, text, values)))
 
-/* A function that runs when the library is loaded; and one that runs when it is unloaded,
- * or at the program's exit.  Windows ends a process's threads by itself, and its library
- * stays loaded while it has threads (systems/windows.inc): nothing is left to do. */
+/* A function that runs when the library is loaded; and one that runs when it is
+ * unloaded, or at the program's exit.  Windows ends a process's threads by itself, and
+ * its library stays loaded while it has threads (systems/windows.inc), so that the
+ * second has nothing to do there. */
 #define AT_LOAD __attribute__((constructor))
 #ifdef _WIN32
 #define AT_UNLOAD __attribute__((unused))
@@ -88,10 +89,10 @@
  * x86-64 and aarch64 only).  fp_enter() sets this mode and returns the previous one,
  * for fp_leave(); fp_get() returns the mode.
  *
- * The register of x86-64 also has the flags of past exceptions, which fp_enter() leaves as
- * they are: if it cleared them, the next fp_get() would wait for all arithmetic under way.
- * In a process that has the flag of underflow, as Python with NumPy, an Adam step of 10
- * floats would take 190 ns instead of 110 (Sapphire Rapids). */
+ * The register of x86-64 also has the flags of past exceptions, which fp_enter() leaves
+ * as they are: if it cleared them, the next fp_get() would wait for all arithmetic
+ * under way.  In a process that has the flag of underflow, as Python with NumPy, an
+ * Adam step of 10 floats would take 190 ns instead of 110 (Sapphire Rapids). */
 #if defined __x86_64__
 #include <emmintrin.h>
 typedef unsigned int fp_mode;
@@ -153,10 +154,10 @@ static inline fp_mode fp_enter(int keep_subnormals)
 }
 #endif
 
-/* Copy n bytes to an address that is aligned to 64 bytes, and is not read again soon.  A
- * usual store reads a line into the cache before it writes it; these stores do not, so
- * that a copy moves two thirds of the bytes.  Four streams side by side let the loads of
- * one go on while the stores of another wait. */
+/* Copy n bytes to an address that is aligned to 64 bytes, and is not read again soon.
+ * A usual store reads a line into the cache before it writes it; these stores do not,
+ * so that a copy moves two thirds of the bytes.  Four streams side by side let the
+ * loads of one go on while the stores of another wait. */
 #if defined __x86_64__
 static inline void stream_copy(char *to, const char *of, size_t n)
 {

@@ -1,10 +1,10 @@
-/* product.c: second moments that are a product of rows and columns (LRC_PRODUCT), which are
- * means of g^2.
+/* product.c: second moments that are a product of rows and columns (LRC_PRODUCT), which
+ * are means of g^2.
  *
- * One pass reads the sums of rows and columns, tile by tile: some whole rows of a matrix
- * or, if they are long, a strip's length of each.  The next makes new factors of them: the
- * sums of a line's tiles are added in order, so that the number of threads cannot
- * matter. */
+ * One pass reads the sums of rows and columns, tile by tile: some whole rows of a
+ * matrix or, if they are long, a strip's length of each.  The next makes new factors of
+ * them: the sums of a line's tiles are added in order, so that the number of threads
+ * cannot matter. */
 
 #include <float.h>
 #include <math.h>
@@ -21,8 +21,8 @@ typedef struct {
     lrc_shape shape;
     size_t tile_rows;
     size_t down, across; /* tiles of a matrix: one below the other, and side by side */
-    /* The sums of each tile: n_rows by `across` for the rows of each matrix, and `down` by
-     * n_cols for its columns.  New factors stand in the places of the first of them. */
+    /* The sums of each tile: n_rows by `across` for the rows of each matrix, and `down`
+     * by n_cols for its columns.  New factors replace the sums of the first tiles. */
     double *row, *col;
 } tiles;
 
@@ -71,7 +71,7 @@ static int has_tiles(const lrc_run *run, const lrc_view *v)
            v->tensor->factors.n_sides == 2;
 }
 
-/* --- the pass that reads ------------------------------------------------------------ */
+/* --- the pass that reads ---------------------------------------------------------- */
 
 /* Read tile (i, j) of a matrix. */
 static void read_tile(const lrc_run *run, const tiles *m, size_t matrix, size_t i,
@@ -116,7 +116,7 @@ static void read_work(lrc_run *run, const lrc_chunk *chunk)
 
 const lrc_pass lrc_read_pass = {LRC_PRODUCTS, LRC_TAKEN, read_work, NULL, 0, 0};
 
-/* --- the pass that makes new factors ------------------------------------------------- */
+/* --- the pass that makes new factors ---------------------------------------------- */
 
 /* Some columns of a matrix. */
 typedef struct {
@@ -146,8 +146,8 @@ static double *columns_of(const tiles *m, const columns *c)
     return m->col + c->matrix * m->down * m->shape.n_cols + c->from;
 }
 
-/* Lines of `length` elements: their factors in side k from `first` on, and their sums of
- * squares x, which are replaced by the new factors. */
+/* Lines of `length` elements: their factors in side k from `first` on, and their sums
+ * of squares x, which are replaced by the new factors. */
 static void renew(const tiles *m, int k, size_t first, size_t n, size_t length,
                   const lrc_moment *by, double *x)
 {
@@ -215,7 +215,7 @@ static void make_work(lrc_run *run, const lrc_chunk *chunk)
 
 const lrc_pass lrc_make_pass = {LRC_PRODUCTS, LRC_TAKEN, make_work, NULL, 0, 0};
 
-/* --- the step ------------------------------------------------------------------------- */
+/* --- the step --------------------------------------------------------------------- */
 
 void lrc_unfactor_product(const lrc_run *run, const lrc_view *v, const void *g, void *u)
 {

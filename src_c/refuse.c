@@ -43,7 +43,7 @@ const char *lrc_plan_error(const lrc_plan *plan)
     return plan->setup->error;
 }
 
-/* --- domains ------------------------------------------------------------------------ */
+/* --- domains ---------------------------------------------------------------------- */
 
 static const char *const words[] = {
     [LRC_FINITE] = "a finite number",
@@ -81,7 +81,7 @@ int lrc_check(lrc_plan *plan, const lrc_named *what, double value)
                     words[what->domain], value);
 }
 
-/* --- arguments ---------------------------------------------------------------------- */
+/* --- arguments -------------------------------------------------------------------- */
 
 int lrc_check_plan(const lrc_plan *plan)
 {
@@ -111,6 +111,9 @@ int lrc_check_tensor(lrc_plan *plan, int tensor)
 {
     return check_number(plan, "tensor", tensor, plan->n_tensors);
 }
+
+const char *const lrc_state_names[LRC_MAX_STATES] = {"states[0]", "states[1]",
+                                                     "states[2]", "states[3]"};
 
 int lrc_check_array(lrc_plan *plan, const char *what, const void *array, size_t n,
                     lrc_dtype dtype)

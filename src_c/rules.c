@@ -1,4 +1,4 @@
-/* rules.c: rules.def and gauges.def as tables, and the functions of lrcore.h for rules. */
+/* rules.c: rules.def and gauges.def as tables, and lrcore.h's functions for rules. */
 
 #include <string.h>
 
@@ -28,7 +28,7 @@ const lrc_gauge_info lrc_gauges[LRC_N_GAUGES] = {
 #include "gauges.def"
 };
 
-/* --- lrcore.h ----------------------------------------------------------------------- */
+/* --- lrcore.h --------------------------------------------------------------------- */
 
 static int is_rule(int rule) { return rule >= 0 && rule < LRC_N_RULES; }
 

@@ -123,10 +123,10 @@ static unsigned asked_for(const lrc_plan *plan)
     return asked;
 }
 
-/* Every other pass over gradients goes backwards through each thread's share, whose end is
- * still in the cache: a LARS step of 1,000,000 floats by two threads takes 0.9 of the
- * time.  It takes whole pieces, each of them forwards, so that the processor sees what
- * comes. */
+/* Every other pass over gradients goes backwards through each thread's share, whose end
+ * is still in the cache: a LARS step of 1,000,000 floats by two threads takes 0.9 of
+ * the time.  It takes whole pieces, each of them forwards, so that the processor sees
+ * what comes. */
 enum { PIECE = 4 * LRC_STRIP };
 
 static int pieces_of(size_t total, int chunks)

@@ -1,8 +1,8 @@
 /* run.h: a step under way, which is a list of passes.
  *
- * In a pass several threads work on chunks of the tensors; when all chunks are done, the
- * caller's thread makes numbers from the results.  A run holds these results; its arrays
- * lie in the plan's `work`. */
+ * In a pass several threads work on chunks of the tensors; when all chunks are done,
+ * the caller's thread makes numbers from the results.  A run holds these results; its
+ * arrays lie in the plan's `work`. */
 
 #ifndef LRC_RUN_H
 #define LRC_RUN_H
@@ -92,7 +92,7 @@ struct lrc_pass {
     void (*work)(lrc_run *run,
                  const lrc_chunk *chunk); /* in several threads; or NULL */
     void (*meet)(lrc_run *run);           /* then in the caller's thread; or NULL */
-    int by_units; /* whether chunks are split by the units of all tensors: few are best */
+    int by_units; /* whether chunks have units of all tensors: few are best then */
     int merges;   /* what several processes share after the work; 0: nothing */
 };
 

@@ -4,7 +4,7 @@
 
 #include "setup.h"
 
-/* --- lists of names ------------------------------------------------------------------ */
+/* --- lists of names --------------------------------------------------------------- */
 
 /* The index of a name in a list like "1-b1, 1-b2, eps"; -1 if it is not there. */
 static int index_in(const char *list, const char *name)
@@ -27,7 +27,7 @@ static int no_such(lrc_plan *plan, const char *what, const char *listed,
                     what, listed, found);
 }
 
-/* --- hyper-parameters ---------------------------------------------------------------- */
+/* --- hyper-parameters ------------------------------------------------------------- */
 
 /* The index of a group's hyper-parameter, or an error. */
 static int find_hyper(lrc_plan *plan, int group, const char *name)
@@ -76,7 +76,7 @@ int lrc_plan_get_hyper(lrc_plan *plan, int group, const char *name, double *valu
     return LRC_OK;
 }
 
-/* --- coefficients -------------------------------------------------------------------- */
+/* --- coefficients ----------------------------------------------------------------- */
 
 static const char drivers[] = "gscale, l2, decay, lr";
 
@@ -114,7 +114,7 @@ int lrc_plan_set_coef(lrc_plan *plan, int group, const char *name, double value)
     if (result < 0) return result;
     lrc_group_setup *own = lrc_setup_of(plan, group);
     if (!own->by_coefs) {
-        *g = (lrc_group){.rule = g->rule, .coef = {1, 0, 1, 0}};
+        *g = lrc_new_group(g->rule);
         own->by_coefs = 1;
         plan->setup->ready = 0;
     }
@@ -137,7 +137,7 @@ int lrc_plan_get_coef(lrc_plan *plan, int group, const char *name, double *value
     return LRC_OK;
 }
 
-/* --- options ------------------------------------------------------------------------- */
+/* --- options ---------------------------------------------------------------------- */
 
 static const lrc_named options[LRC_N_OPTIONS] = {
     [LRC_GRAD_SCALE] = {"grad_scale", LRC_POSITIVE, 1},
@@ -201,7 +201,7 @@ int lrc_plan_get_option(lrc_plan *plan, const char *name, double *value)
     return LRC_OK;
 }
 
-/* --- addresses and steps --------------------------------------------------------------- */
+/* --- addresses and steps ---------------------------------------------------------- */
 
 int lrc_plan_set_gradient(lrc_plan *plan, int tensor, void *g)
 {

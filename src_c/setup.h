@@ -7,7 +7,7 @@
 #include "plan.h"
 #include "portable.h"
 
-/* --- numbers with a name: refuse.c ------------------------------------------------- */
+/* --- numbers with a name: refuse.c ------------------------------------------------ */
 
 typedef enum {
     LRC_FINITE,
@@ -38,11 +38,14 @@ int lrc_check_plan(const lrc_plan *plan);
 int lrc_check_group(lrc_plan *plan, int group);
 int lrc_check_tensor(lrc_plan *plan, int tensor);
 
+/* What errors call the states of a tensor. */
+extern const char *const lrc_state_names[LRC_MAX_STATES];
+
 /* LRC_OK if n elements of a tensor can be at this address. */
 int lrc_check_array(lrc_plan *plan, const char *what, const void *array, size_t n,
                     lrc_dtype dtype);
 
-/* --- hyper-parameters: fold.c ------------------------------------------------------- */
+/* --- hyper-parameters: fold.c ----------------------------------------------------- */
 
 /* Those of every rule; the rule's own follow. */
 enum {
@@ -65,7 +68,7 @@ double lrc_usual_hyper(lrc_rule rule, int i);
  * hyper-parameters. */
 void lrc_fold(lrc_group *group, const double *hyper, double t);
 
-/* --- the setup ---------------------------------------------------------------------- */
+/* --- the setup -------------------------------------------------------------------- */
 
 typedef struct {
     double hyper[LRC_MAX_HYPERS];
@@ -78,7 +81,7 @@ typedef struct {
 typedef struct {
     uintptr_t begin, end;
     size_t tensor;
-    const char *what; /* "p", "state 0" and so on */
+    const char *what; /* "p", "states[0]" and so on */
 } lrc_span;
 
 enum {
@@ -114,6 +117,9 @@ typedef struct lrc_setup {
     char error[512];
 } lrc_setup;
 
+/* create.c: a group whose coefficients do nothing: gscale = decay = 1, l2 = lr = 0. */
+lrc_group lrc_new_group(lrc_rule rule);
+
 /* create.c: let memory have at least this many bytes; what it holds stays. */
 int lrc_reserve(lrc_plan *plan, lrc_memory *memory, size_t bytes);
 
@@ -123,8 +129,8 @@ static inline lrc_group_setup *lrc_setup_of(const lrc_plan *plan, int group)
 }
 
 /* spans.c: LRC_OK if no two arrays of the plan overlap; keeps where they are.  And the
- * same of a tensor's new gradient and the arrays kept, but for other gradients; and of the
- * arrays of the tensor past the last, which is to be added. */
+ * same of a tensor's new gradient and the arrays kept, but for other gradients; and of
+ * the arrays of the tensor past the last, which is to be added. */
 int lrc_check_spans(lrc_plan *plan);
 int lrc_check_gradient(lrc_plan *plan, size_t tensor, const void *g);
 int lrc_add_spans(lrc_plan *plan);

@@ -5,7 +5,7 @@
 #include "setup.h"
 #include "view.h"
 
-/* --- heap sort, which takes no memory (qsort() of glibc does) ------------------------- */
+/* --- heap sort, which takes no memory (qsort() of glibc does) --------------------- */
 
 static void sink(lrc_span *x, size_t at, size_t n)
 {
@@ -29,7 +29,7 @@ static void sort(lrc_span *x, size_t n)
     }
 }
 
-/* --- what overlaps ---------------------------------------------------------------------- */
+/* --- what overlaps ---------------------------------------------------------------- */
 
 static int overlap(lrc_plan *plan, const lrc_span *a, const lrc_span *b)
 {
@@ -63,7 +63,7 @@ static int apart(lrc_plan *plan, const lrc_span *span, const lrc_span *x, size_t
     return lo < n && x[lo].begin < span->end ? overlap(plan, span, x + lo) : LRC_OK;
 }
 
-/* --- the arrays of a plan --------------------------------------------------------------- */
+/* --- the arrays of a plan --------------------------------------------------------- */
 
 static lrc_span span_of(const lrc_plan *plan, size_t tensor, const void *array,
                         const char *what)
@@ -76,14 +76,12 @@ static lrc_span span_of(const lrc_plan *plan, size_t tensor, const void *array,
 /* The spans of a tensor's parameters and states; returns how many. */
 static size_t list_tensor(const lrc_plan *plan, size_t i, lrc_span *x)
 {
-    static const char *const names[LRC_MAX_STATES] = {"states[0]", "states[1]",
-                                                      "states[2]", "states[3]"};
     const lrc_tensor *t = plan->tensor + i;
     size_t n = 0;
     if (t->n == 0) return 0;
     x[n++] = span_of(plan, i, t->p, "p");
     for (int k = 0; k < LRC_MAX_STATES && t->s[k]; k++)
-        x[n++] = span_of(plan, i, t->s[k], names[k]);
+        x[n++] = span_of(plan, i, t->s[k], lrc_state_names[k]);
     return n;
 }
 
@@ -138,7 +136,7 @@ int lrc_check_gradient(lrc_plan *plan, size_t tensor, const void *g)
     return apart(plan, &span, plan->setup->spans.at, plan->setup->n_spans);
 }
 
-/* --- a tensor that is added ------------------------------------------------------------- */
+/* --- a tensor that is added ------------------------------------------------------- */
 
 /* The largest power of 2 in n. */
 static size_t first_run(size_t n)
@@ -172,9 +170,9 @@ static void merge(lrc_span *x, size_t run, lrc_span *scratch)
     }
 }
 
-/* Spans that were added are kept in sorted runs: the first has as many as the largest power
- * of 2 in their number, and so on with the rest.  So adding n spans takes n log(n) moves; it
- * would take n^2 to keep them in one sorted run. */
+/* Spans that were added are kept in sorted runs: the first has as many as the largest
+ * power of 2 in their number, and so on with the rest.  So adding n spans takes n
+ * log(n) moves; it would take n^2 to keep them in one sorted run. */
 static void add_span(lrc_setup *setup, const lrc_span *span)
 {
     lrc_span *const x = setup->added.at;

@@ -5,8 +5,8 @@
 
 #include "system.h"
 
-/* Bytes of a thread's stack.  The frames of a job take up to 100,000; the C library keeps
- * thread-local data of all libraries there, too. */
+/* Bytes of a thread's stack.  The frames of a job take up to 100,000; the C library
+ * keeps thread-local data of all libraries there, too. */
 enum { LRC_STACK = 1 << 20, LRC_LEAST_STACK = LRC_STACK / 4 };
 
 /* Whether n threads at once with such stacks can be had: they are made, and end. */

@@ -20,9 +20,9 @@ enum { LRC_COLUMNS = 8 };
  */
 size_t lrc_begin(size_t total, size_t block, int k, int n);
 
-/* The elements of a plan that are a chunk's.  Chunks are even up to a grain of a tensor,
- * which is a strip or several (lrc_grain), so that sums by strip do not depend on their
- * number. */
+/* The elements of a plan that are a chunk's.  Chunks are even up to a grain of a
+ * tensor, which is a strip or several (lrc_grain), so that sums by strip do not depend
+ * on their number. */
 typedef struct {
     const lrc_tensor *t, *last; /* the tensors of the next element and of the end, */
     size_t at, end;             /* and the indices of the elements in them */

@@ -90,7 +90,7 @@ static void keep_sums(const lrc_run *run, const lrc_view *v, const lrc_sums *fou
         sums->p = lrc_squares_of(table, dtype, v->p, v->n, &ignored);
 }
 
-/* Step a view whose gradient is as the kernel gets it; raw: the gradient to be zeroed. */
+/* Step a view whose g is the kernel's input.  raw: the gradient, for zero_grads. */
 static void step_view(lrc_run *run, const lrc_view *v, void *raw)
 {
     const lrc_dtype dtype = v->tensor->dtype;
@@ -109,9 +109,9 @@ static void step_view(lrc_run *run, const lrc_view *v, void *raw)
 }
 
 /* A strip of a streamed tensor is stepped in blocks, so that memory never waits while a
- * stage works in the cache: finite check, clip, AdamW, average and zeroing of 30,000,000
- * floats take 1.6 to 1.8 of a bare step, and strip by strip 0.15 more (Emerald Rapids).
- * The sums of a report are of whole strips. */
+ * stage works in the cache: finite check, clip, AdamW, average and zeroing of
+ * 30,000,000 floats take 1.6 to 1.8 of a bare step, and strip by strip 0.15 more
+ * (Emerald Rapids).  The sums of a report are of whole strips. */
 static void step_blocks(lrc_run *run, const lrc_view *v, char *raw)
 {
     const size_t size = lrc_size_of(v->tensor->dtype);

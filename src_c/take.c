@@ -6,7 +6,7 @@
 #include "run.h"
 #include "setup.h"
 
-/* --- preparing ------------------------------------------------------------------------ */
+/* --- preparing -------------------------------------------------------------------- */
 
 /* LRC_OK if all coefficients without a default are set. */
 static int check_coefs(lrc_plan *plan, int group)
@@ -64,7 +64,7 @@ int lrc_plan_prepare(lrc_plan *plan)
     return LRC_OK;
 }
 
-/* --- stepping ------------------------------------------------------------------------- */
+/* --- stepping --------------------------------------------------------------------- */
 
 /* Let the reports hold nothing. */
 static void clear_reports(lrc_plan *plan)
@@ -128,7 +128,7 @@ int lrc_plan_measure(lrc_plan *plan)
     return result;
 }
 
-/* --- reports --------------------------------------------------------------------------- */
+/* --- reports ---------------------------------------------------------------------- */
 
 int lrc_plan_norms(lrc_plan *plan, int tensor, lrc_norms *norms)
 {

@@ -111,7 +111,7 @@ int lrc_threads_for(size_t total, size_t parallel_from, int asked)
     return lesser(n, most > FEW ? most : FEW);
 }
 
-/* --- the number of chunks ---------------------------------------------------------- */
+/* --- the number of chunks --------------------------------------------------------- */
 
 int lrc_chunks_for(size_t total, int n_threads)
 {

@@ -17,11 +17,11 @@ typedef void lrc_job(void *ctx, const lrc_chunk *chunk);
 
 typedef struct {
     const char *name;
-    /* Call job(ctx, chunk) for each of n_chunks chunks, in at most n_threads threads, of
-     * which the caller's is one; return when all chunks are done. */
+    /* Call job(ctx, chunk) for each of n_chunks chunks, in at most n_threads threads,
+     * of which the caller's is one; return when all chunks are done. */
     void (*parallel)(int n_threads, int n_chunks, lrc_job *job, void *ctx);
-    /* Whether a thread that is done takes over chunks of others, so that there should be
-     * more chunks than threads. */
+    /* Whether a thread that is done takes over chunks of others, so that there should
+     * be more chunks than threads. */
     int claims;
 } lrc_back_end;
 
@@ -29,8 +29,8 @@ extern const lrc_back_end lrc_openmp, lrc_pool, lrc_serial;
 
 /* The number of threads for `total` elements: 1 if there are fewer than `parallel_from`
  * (0: LRC_PARALLEL_FROM) or "serial" is in use, otherwise `asked` (0:
- * lrc_num_threads()), but at most 8 or four times the number of processors, whichever is
- * more. */
+ * lrc_num_threads()), but at most 8 or four times the number of processors, whichever
+ * is more. */
 int lrc_threads_for(size_t total, size_t parallel_from, int asked);
 
 /* The number of chunks of `total` elements for that many threads. */

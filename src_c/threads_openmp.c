@@ -1,9 +1,9 @@
 /* threads_openmp.c: the OpenMP back end, the only file that uses OpenMP.
  *
- * OpenMP ends the process if the system refuses it a thread, and its threads have stacks
- * of the size that the environment asks for.  So a region is tried first, with threads
- * that do nothing; if they are not to be had, or their stacks would be too small, the
- * pool does the job, with the threads that it gets.
+ * OpenMP ends the process if the system refuses it a thread, and its threads have
+ * stacks of the size that the environment asks for.  So a region is tried first, with
+ * threads that do nothing; if they are not to be had, or their stacks would be too
+ * small, the pool does the job, with the threads that it gets.
  *
  * A child process does not have the threads of libgomp's pool, and would wait for them
  * in its first step.  So the pool is ended before each fork of a process in which
@@ -64,8 +64,8 @@ int lrc_openmp_threads(void)
     return n < most ? n : most;
 }
 
-/* The bytes that a variable asks for: a number of kB, or one with a unit.  0 where libgomp
- * ignores it, as it is no number, has other letters behind it or does not fit. */
+/* The bytes that a variable asks for: a number of kB, or one with a unit.  0 where
+ * libgomp ignores it: it is no number, has other letters behind it or does not fit. */
 static size_t asked(const char *text)
 {
     static const char units[] = "bkmgBKMG";
@@ -102,8 +102,8 @@ size_t lrc_openmp_stack(void)
 }
 
 /* Whether OpenMP can have n threads: each thread that calls has a pool of its own, and
- * tries each larger number once.  Twice as many are tried as OpenMP has to make: one that
- * was joined still counts for a moment. */
+ * tries each larger number once.  Twice as many are tried as OpenMP has to make: one
+ * that was joined still counts for a moment. */
 static int can_have(int n)
 {
     static _Thread_local struct {

@@ -2,12 +2,12 @@
  * a chunk.
  *
  * The caller takes part in its job (dealt.h).  A thread that the system has not run yet
- * finds nothing to do, and nobody has waited for it.  Threads that have nothing to do look
- * out for a job for 200 us, and then sleep.  They yield in between; otherwise a thread on
- * the caller's processor would keep the caller from running.  Where waiting for threads
- * in the middle of a chunk takes longer than they save, they rest for a while (worth.h).
- * One job runs at a time: a caller who finds the pool taken does its work alone.  A child
- * process begins with an empty pool. */
+ * finds nothing to do, and nobody has waited for it.  Threads that have nothing to do
+ * look out for a job for 200 us, and then sleep.  They yield in between; otherwise a
+ * thread on the caller's processor would keep the caller from running.  Where waiting
+ * for threads in the middle of a chunk takes longer than they save, they rest for a
+ * while (worth.h).  One job runs at a time: a caller who finds the pool taken does its
+ * work alone.  A child process begins with an empty pool. */
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -33,8 +33,9 @@ static struct {
     atomic_int ends;    /* whether the threads have to end */
     atomic_int refused; /* see lrc_threads_refused() */
     int made;           /* threads, without the caller's */
-    int misses; /* how often threads were woken and came too late, since the last time that
-                   another thread had a chunk; at most MOST_MISSES */
+    /* How often threads were woken and came too late, since another thread last had a
+     * chunk; at most MOST_MISSES. */
+    int misses;
     int unwoken; /* jobs since threads were last woken */
     lrc_worth worth;
     lrc_thread thread[LRC_MOST_THREADS];
@@ -92,8 +93,8 @@ static void publish(unsigned number, int wakes)
         lrc_wake(&pool.number);
 }
 
-/* Whether to wake threads for a job.  Small jobs do not wake them each time if they came
- * too late for a chunk the last times, as on a busy machine. */
+/* Whether to wake threads for a job.  Small jobs do not wake them each time if they
+ * came too late for a chunk the last times, as on a busy machine. */
 static int is_worth_waking(int n_threads, int n_chunks)
 {
     enum { MANY = 8 }; /* chunks of a thread, which take longer than a wake */
@@ -110,7 +111,8 @@ static void note(int wakes, int alone)
         pool.misses++;
 }
 
-/* Take the pool for a job that should have other threads; return whether that was so. */
+/* Take the pool, if it is free and other threads are worth it for a job; return whether
+ * it was taken. */
 static int take(void)
 {
     if (atomic_load(&pool.ends) || atomic_exchange(&pool.taken, 1)) return 0;
@@ -155,9 +157,9 @@ static void empty(void)
 
 AT_LOAD static void begin(void) { lrc_at_fork(NULL, empty); }
 
-/* End the threads at the program's exit, or when the library is unloaded.  No job begins
- * after that: steps of other threads run alone.  If a job does not end within a second
- * (exit() was called in the middle of it), the threads stay. */
+/* End the threads at the program's exit, or when the library is unloaded.  No job
+ * begins after that: steps of other threads run alone.  If a job does not end within a
+ * second (exit() was called in the middle of it), the threads stay. */
 AT_UNLOAD static void end(void)
 {
     atomic_store(&pool.ends, 1);

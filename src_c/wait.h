@@ -6,9 +6,10 @@
 #include "system.h"
 
 /* Between what this thread has stored and what it loads next: of two threads that each
- * store one number and load the other's, at least one sees the new number.  Sequentially
- * consistent stores and loads promise the same, but qemu 7.2 for aarch64 lets a load go
- * before such a store: a sleeper was not woken in about 1 of 35 runs of tests/bits.c. */
+ * store one number and load the other's, at least one sees the new number.
+ * Sequentially consistent stores and loads promise the same, but qemu 7.2 for aarch64
+ * lets a load go before such a store: a sleeper was not woken in about 1 of 35 runs of
+ * tests/bits.c. */
 static inline void lrc_store_before_load(void)
 {
     atomic_thread_fence(memory_order_seq_cst);

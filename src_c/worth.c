@@ -6,8 +6,8 @@ enum { MS = 1000000 };
 enum { MOST_SAVED = 8 * MS }; /* two slices; time saved long ago does not count */
 enum { FIRST_PAUSE = 50 * MS, LONGEST_PAUSE = 1000 * MS };
 
-/* The time of a chunk: the mean of the caller's, without the longest, in which it may have
- * lost its processor. */
+/* The time of a chunk: the mean of the caller's, without the longest, in which it may
+ * have lost its processor. */
 static long long usual(const lrc_seen *seen)
 {
     enum { MOST_OF_ONE = MS / 10 }; /* of a single one, which may be the longest */
@@ -23,8 +23,8 @@ int lrc_is_worth_threads(const lrc_worth *worth, long long now)
 void lrc_enter_job(lrc_worth *worth, const lrc_seen *seen, long long now)
 {
     const long long chunk = usual(seen);
-    /* Another thread may begin its last chunk just when the caller has ended its own: to
-     * wait for one chunk is no loss. */
+    /* Another thread may begin its last chunk just when the caller has ended its own:
+     * to wait for one chunk is no loss. */
     const long long lost = seen->waited_ns > chunk ? seen->waited_ns - chunk : 0;
     worth->balance += seen->others * chunk - lost;
     if (worth->balance > MOST_SAVED) {

@@ -1,12 +1,12 @@
 /* worth.h: whether other threads save the caller more time than it waits for them.
  *
  * On a busy machine a thread may lose its processor in the middle of a chunk, which no
- * other thread can finish.  The caller then waits for a slice of the scheduler, which is
- * some milliseconds, while another thread's help saves it some microseconds.  So there is
- * an account: the time that others have saved is added to it, the time for which the
- * caller waited is taken from it.  When it is overdrawn, jobs run in the caller's thread
- * for a while; then other threads have another try.  Each try that fails doubles the while;
- * one that fills the account ends that. */
+ * other thread can finish.  The caller then waits for a slice of the scheduler, which
+ * is some milliseconds, while another thread's help saves it some microseconds.  So
+ * there is an account: the time that others have saved is added to it, the time for
+ * which the caller waited is taken from it.  When it is overdrawn, jobs run in the
+ * caller's thread for a while; then other threads have another try.  Each try that
+ * fails doubles the while; one that fills the account ends that. */
 
 #ifndef LRC_WORTH_H
 #define LRC_WORTH_H

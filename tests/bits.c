@@ -1,7 +1,7 @@
-/* bits.c: one line a rule, dtype, form and instruction set, with a hash of all bits that
- * steps from fixed inputs leave behind; then a line for each scale, gauge and factoring.  The
- * lines must be the same on every machine.  Each tensor has averages: one that pulls, and
- * one that does not.  Uses the C interface alone. */
+/* bits.c: one line a rule, dtype, form and instruction set, with a hash of all bits
+ * that steps from fixed inputs leave behind; then a line for each scale, gauge and
+ * factoring.  The lines must be the same on every machine.  Each tensor has averages:
+ * one that pulls, and one that does not.  Uses the C interface alone. */
 
 #include <math.h>
 #include <stdint.h>

@@ -2,8 +2,9 @@
  *
  *     c_api SEED TIMES
  *
- * Built with sanitizers, it shows that no call reads or writes out of bounds.  It prints how
- * many calls failed, and ends with 1 if a failed call has changed an array or has no text. */
+ * Built with sanitizers, it shows that no call reads or writes out of bounds.  It
+ * prints how many calls failed, and ends with 1 if a failed call has changed an array
+ * or has no text. */
 
 #include "lrcore.h"
 

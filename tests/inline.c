@@ -1,9 +1,9 @@
-/* inline.c: a line for each rule of lrcore_inline.h and each of four drivers, with a hash
- * of the bits that its steps leave; and one more for each whose bits are not those of
- * lrc_step().
+/* inline.c: a line for each rule of lrcore_inline.h and each of four drivers, with a
+ * hash of the bits that its steps leave; and one more for each whose bits are not those
+ * of lrc_step().
  *
- * With ALONE defined it needs nothing but its header: a machine that cannot have the core
- * must print the same lines. */
+ * With ALONE defined it needs nothing but its header: a machine that cannot have the
+ * core must print the same lines. */
 
 #include <math.h>
 #include <stdint.h>

@@ -53,7 +53,7 @@ static inline int is_wanted(const run *r)
     return memcmp(r->p, wanted, sizeof wanted) == 0;
 }
 
-/* n runs, after the first has made what is wanted by one thread; NULL without memory. */
+/* n runs; the first has made what is wanted by one thread.  NULL without memory. */
 static inline run *begin_all(size_t n)
 {
     run *r = calloc(n, sizeof *r);

@@ -18,7 +18,7 @@ LINE = r"^LRC_(?:FUNCTION\((.*?), |PROCEDURE\()(lrc_\w+), \((.*)\), \(.*\)\)"
 
 def listed():
     """Return the lines of the list: type, name, parameters."""
-    text = (SRC_C / "lrcore_functions.def").read_text()
+    text = re.sub(r"\n +", " ", (SRC_C / "lrcore_functions.def").read_text())
     return [
         (kind or "void", name, parameters)
         for kind, name, parameters in re.findall(LINE, text, re.MULTILINE)

@@ -2,6 +2,7 @@
 
 import ctypes
 import ctypes.util
+import doctest
 import inspect
 import platform
 
@@ -68,6 +69,17 @@ def test_there_is_one_for_each_optimizer():
         assert own - {"params", "initial_accumulator_value"} < names
         assert kernel.__name__ == kind.lower()
         assert f":class:`lrcore.{kind}`" in kernel.__doc__
+
+
+@pytest.mark.parametrize("name", dir(lrcore.kernels))
+def test_the_example_of_each_runs(name):
+    """It passes as many states, and such ones, as the text says."""
+    text = getattr(lrcore.kernels, name).__doc__
+    names = {"np": np, "lrcore": lrcore}
+    example = doctest.DocTestParser().get_doctest(text, names, name, None, 0)
+    assert doctest.DocTestRunner().run(example, clear_globs=False).failed == 0
+    moved = example.globs["p"].tolist() != [1, 1, 1]
+    assert moved == (name != "adopt")  # whose first step sets v only
 
 
 @pytest.mark.parametrize("threads", [1, 2])

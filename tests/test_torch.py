@@ -77,6 +77,27 @@ def test_a_run_goes_on_from_what_was_saved_or_copied(name, extra):
         assert all(map(torch.equal, own, tensors))
 
 
+@pytest.mark.parametrize("as_tensor", [False, True])
+def test_the_mean_norm_of_adagc_is_a_number_in_files(as_tensor):
+    """Older files have a tensor without axes, which means the same."""
+    own = params((3, 4), (3,))
+    opt = lrcore.torch.SGD(own, lr=0.1, clip_tensor_norm="adagc")
+    run(opt, own, 3, seed=0)
+    saved = through_a_file(opt.state_dict())
+    for entry in saved["state"].values():
+        assert type(entry["norm_mean"]) is float
+        assert entry["norm_mean"] > 0
+        if as_tensor:
+            entry["norm_mean"] = torch.tensor(entry["norm_mean"], dtype=torch.float64)
+    loaded = [p.detach().clone().requires_grad_() for p in own]
+    other = lrcore.torch.SGD(loaded, lr=0.1, clip_tensor_norm="adagc")
+    other.load_state_dict(saved)
+    for tensors, its in ((own, opt), (loaded, other)):
+        run(its, tensors, 3, seed=1)
+    assert all(map(torch.equal, own, loaded))
+    assert opt.state_dict()["state"] == other.state_dict()["state"]
+
+
 @pytest.mark.parametrize("name", SHARED)
 def test_arguments_stand_in_the_order_of_torchs(name):
     def by_place(kind):

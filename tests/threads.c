@@ -2,7 +2,7 @@
  *
  *     threads together     four threads take steps at the same time
  *     threads numbers      steps of 1 to 9 threads in turn
- *     threads alternately  small and large jobs in turn, with time to fall asleep between
+ *     threads alternately  small and large jobs, between which threads fall asleep
  *     threads many         more chunks than the pool counts, by more threads
  *     threads exit         the program ends while another thread takes steps
  *

@@ -1,4 +1,4 @@
-/* surface.c: an optimizer's steps over a loss of two parameters, for docs/live/surface.md.
+/* surface.c: an optimizer's steps over a loss of two parameters (docs/live/surface.md).
  *
  * It is compiled with the core to WebAssembly, and surface.js calls it: begin(), then
  * step(), after each of which point() has x, y and the gradient there.  The losses take

@@ -3,8 +3,8 @@
  *     y = b2 + sum over k of w2[k] tanh(w1[k] x + b1[k])
  *
  * The loss is half the mean of (y - sin(x))^2 over 64 points.  The four parameters are
- * tensors of one plan: a step updates all of them, and clips their gradients by the norm
- * of all. */
+ * tensors of one plan: a step updates all of them, and clips their gradients by the
+ * norm of all. */
 
 #include <lrcore.h>
 #include <math.h>

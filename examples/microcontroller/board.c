@@ -1,5 +1,5 @@
-/* board.c: a Cortex-M4 without an operating system: QEMU's mps2-an386, where the text goes
- * to the debugger (semihosting). */
+/* board.c: a Cortex-M4 without an operating system: QEMU's mps2-an386, where the text
+ * goes to the debugger (semihosting). */
 
 #include <stdint.h>
 

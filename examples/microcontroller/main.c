@@ -1,7 +1,7 @@
 /* main.c: a network with two inputs, 8 hidden units and one output learns XOR.
  *
- * It prints the loss before and after, then the bits of each parameter, which are the same
- * on each machine. */
+ * It prints the loss before and after, then the bits of each parameter, which are the
+ * same on each machine. */
 
 #include <stdint.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 
 void adam_step(adam *a, float *p, const float *g, float *m, float *v, size_t n)
 {
-    /* 1 - b^(t+1) = (1 - b) + b (1 - b^t), which loses no digits while b^t is near 1. */
+    /* 1 - b^(t+1) = (1 - b) + b (1 - b^t) loses no digits while b^t is near 1. */
     const float w1 = 1 - a->b1, w2 = 1 - a->b2;
     a->whole1 = w1 + a->b1 * a->whole1;
     a->whole2 = w2 + a->b2 * a->whole2;

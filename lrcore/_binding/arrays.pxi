@@ -3,8 +3,8 @@
 SCALAR = np.zeros(())
 
 
-# Lists are made by loops that append: where memory fails in a comprehension, Cython 3.3.1
-# drops a reference twice, and freed memory is read.
+# Lists are made by loops that append: where memory fails in a comprehension, Cython
+# 3.3.1 drops a reference twice, and freed memory is read.
 cdef list each(items, str name):
     """The attribute of this name of each item."""
     cdef list found = []

@@ -16,13 +16,15 @@ cdef class Commit:
         commit.make()
 
     `make` checks everything before it changes anything.  While it changes arrays and
-    plain attributes no Python code runs, so no handler of a signal, no other thread and no
-    failed allocation can stop it half way.  An attribute whose class runs Python code
-    to set it, or a function, may raise an error: what was set before it is set back.
+    plain attributes no Python code runs, so no handler of a signal, no other thread and
+    no failed allocation can stop it half way.  An attribute whose class runs Python
+    code to set it, or a function, may raise an error: what was set before it is set
+    back.
 
     lock : the Lock of an optimizer; None: what changes belongs to none.
-    unchanged : whether `make` refuses if the optimizer has been stepped or changed since
-        this Commit was made, for changes that are made from what the optimizer has now.
+    unchanged : whether `make` refuses if the optimizer has been stepped or changed
+        since this Commit was made, for changes that are made from what the optimizer
+        has now.
     """
 
     cdef Lock lock
@@ -194,9 +196,9 @@ cdef bint can_take(cnp.ndarray to, cnp.ndarray of) except -1:
 
 cdef bint are_alike(cnp.ndarray one, cnp.ndarray other) noexcept:
     """Whether two arrays are contiguous in the same order."""
-    return (cnp.PyArray_IS_C_CONTIGUOUS(one) and cnp.PyArray_IS_C_CONTIGUOUS(other)) or (
-        cnp.PyArray_IS_F_CONTIGUOUS(one) and cnp.PyArray_IS_F_CONTIGUOUS(other)
-    )
+    if cnp.PyArray_IS_C_CONTIGUOUS(one) and cnp.PyArray_IS_C_CONTIGUOUS(other):
+        return True
+    return cnp.PyArray_IS_F_CONTIGUOUS(one) and cnp.PyArray_IS_F_CONTIGUOUS(other)
 
 
 cdef const char *scatter(
@@ -209,7 +211,9 @@ cdef const char *scatter(
         memcpy(to, of, itemsize)
         return of + itemsize
     for i in range(shape[0]):
-        of = scatter(to + i * strides[0], shape + 1, strides + 1, ndim - 1, itemsize, of)
+        of = scatter(
+            to + i * strides[0], shape + 1, strides + 1, ndim - 1, itemsize, of
+        )
     return of
 
 
@@ -220,7 +224,8 @@ cdef object copy_of(cnp.ndarray array):
     """
     cdef bint turned = not cnp.PyArray_IS_C_CONTIGUOUS(array)
     cdef cnp.ndarray copy = cnp.PyArray_EMPTY(
-        cnp.PyArray_NDIM(array), cnp.PyArray_DIMS(array), cnp.PyArray_TYPE(array), turned
+        cnp.PyArray_NDIM(array), cnp.PyArray_DIMS(array), cnp.PyArray_TYPE(array),
+        turned,
     )
     cdef size_t size = <size_t>cnp.PyArray_NBYTES(array)
     memcpy(cnp.PyArray_BYTES(copy), cnp.PyArray_BYTES(array), size)

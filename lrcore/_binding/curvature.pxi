@@ -3,9 +3,10 @@
 cdef class Curvature:
     """Keeps the params p' and gradients g' of the last step, and sums over the change.
 
-    The arrays are states, under LAST_P and LAST_G.  In the first step of a tensor, after
-    a change of its `t` too, all its sums are NaN.  Sums are taken strip by strip, of which
-    each rank has its own, and then added in the order of strips.
+    The arrays are states, under LAST_P and LAST_G.  All sums of a tensor are NaN in its
+    first step, also in the one that counts as its first after a change of its `t`.
+    Sums are taken strip by strip, and then added in the order of strips.  Each rank
+    takes those of its own strips.
     """
 
     cdef Answers numbers

@@ -39,10 +39,10 @@ cdef class Exchange:
 
     To look at a tensor takes some 30 ns: no Python code runs, and nothing is copied.
 
-    kind : the type of gradients.  Its ``__dlpack_c_exchange_api__`` gives what this needs.
+    kind : the type of gradients, which has ``__dlpack_c_exchange_api__``.
     groups : lists of tensors, of this type or a subclass.
-    arrays : lists of arrays: for each tensor the one that shares its memory, or None if it
-        has another one.
+    arrays : lists of arrays: for each tensor the one that shares its memory, or None if
+        no array does.
     """
 
     cdef object kind
@@ -56,8 +56,9 @@ cdef class Exchange:
         self.api = <exchange_t *>PyCapsule_GetPointer(capsule, "dlpack_exchange_api")
         if self.api.major != 1 or self.api.view == NULL:
             raise ImportError(
-                f"{kind.__module__}: expected version 1 of DLPack's exchange API, found "
-                f"{self.api.major}.{self.api.minor}; another version of the package has it"
+                f"{kind.__module__}: expected version 1 of DLPack's exchange API, "
+                f"found {self.api.major}.{self.api.minor}; another version of the "
+                "package has it"
             )
         for tensors in groups:
             for tensor in tensors:
@@ -74,8 +75,8 @@ cdef class Exchange:
 
         groups : the lists of tensors as they are now.
 
-        Returns None if these are not the tensors of the constructor, or the memory of one
-        is no longer that of its array.
+        Returns None if these are not the tensors of the constructor, or the memory of
+        one is no longer that of its array.
         """
         cdef Py_ssize_t i, k
         cdef list own, now, arrays, found, grads = []
@@ -119,7 +120,8 @@ cdef class Exchange:
         )
 
     cdef object array_of(self, tensor):
-        """An array of a tensor's memory, which holds the tensor; None: there is none."""
+        """An array of a tensor's memory, which holds the tensor; None if no array can
+        have it."""
         cdef foreign_t own
         cdef cnp.npy_intp shape[64]
         cdef cnp.npy_intp strides[64]

@@ -26,8 +26,8 @@ cdef class Folded:
 
     def __init__(
         self, coefs, lr, decay, double gscale, double l2, *, weights=None, scale=None,
-        gauge=None, factor=None, direct=None, tune=None, adagc=None, double clip_value=0,
-        double clip_norm=0, double agc=0, double agc_eps=0,
+        gauge=None, factor=None, direct=None, tune=None, adagc=None,
+        double clip_value=0, double clip_norm=0, double agc=0, double agc_eps=0,
     ):
         self.coefs, self.lr, self.decay = coefs, lr, decay
         self.gscale, self.l2 = gscale, l2

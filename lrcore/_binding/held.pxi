@@ -49,9 +49,12 @@ cdef Py_ssize_t index_of(container, key):
 
 
 cdef object as_array(g, cnp.ndarray p, bint converts):
-    """An array for a gradient that is none: of a NumPy scalar of p's dtype, such as
-    g.mean() (of any dtype, if gradients are converted), or of the same memory.  Any other
-    object is returned as it is.  This may run the user's code."""
+    """An array for a gradient that is no array.
+
+    A NumPy scalar, such as g.mean(), is copied if it has p's dtype or if gradients are
+    converted.  An object that shows its memory as an array gives that.  Any other
+    object is returned as it is.  This may run the user's code.
+    """
     if g is None or cnp.PyArray_Check(g):
         return g
     cdef object own = p.descr  # the subclass of an array may have another `dtype`

@@ -82,8 +82,9 @@ cdef class Limits:
                     means.append(self.mean_of(leaf)[0])
                 limits, means = adagc._judged(steps, norms, means)
                 for k, leaf in enumerate(leaves):
+                    mean = self.numbers.states[leaf][NORM_MEAN]
                     self.plan.group[self.plan.tensor[leaf].group].clip_norm = limits[k]
-                    self.written.append((self.numbers.states[leaf][NORM_MEAN], means[k]))
+                    self.written.append((mean, means[k]))
                     limited = hypot(limited, limits[k])
                 leaves = [leaf for k, leaf in enumerate(leaves) if not limits[k]]
             for leaf in leaves:

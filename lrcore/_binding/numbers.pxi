@@ -218,12 +218,15 @@ cdef class Numbers(Layout):
         """In the first step of parameter i, copy it to the arrays that begin as its
         copies: it may have been loaded after construction."""
         cdef lrc_tensor *t = self.plan.tensor + i
-        cdef char *p
+        cdef size_t before
         if self.step_of_leaf(i) != 1:
             return 0
         for array in self.copies[i] if self.copies else ():
-            p = <char *>t.p + t.before * <size_t>cnp.PyArray_ITEMSIZE(<cnp.ndarray>array)
-            memcpy(data(array), p, cnp.PyArray_NBYTES(<cnp.ndarray>array))
+            before = t.before * <size_t>cnp.PyArray_ITEMSIZE(<cnp.ndarray>array)
+            memcpy(
+                data(array), <char *>t.p + before,
+                cnp.PyArray_NBYTES(<cnp.ndarray>array),
+            )
         return 0
 
     # --- after the step ---------------------------------------------------------------

@@ -5,8 +5,8 @@ cdef class Placed:
     """The large arrays of a plan that nothing has written yet.
 
     The system gives memory to an array page by page, when it is first written, from the
-    memory that is near to the thread that writes.  So each thread writes what will be its
-    share in a step.
+    memory that is near to the thread that writes.  So each thread writes what will be
+    its share in a step.
     """
 
     cdef lrc_plan *plan

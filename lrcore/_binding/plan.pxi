@@ -129,8 +129,7 @@ cdef class Plan(Resolved):
         return error
 
     cdef int spread(self) except -1:
-        """Give the params that were stepped to those who have not stepped them: to other
-        ranks, if there are any."""
+        """Give the params that were stepped here to other ranks, if there are any."""
         return 0
 
     def step_one(self, Py_ssize_t i, g):
@@ -168,7 +167,9 @@ cdef class Plan(Resolved):
                 if self.plan.zero_grads and not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>g):
                     refusals.zeroable(["grad"], [g])
             # All memory is asked for before anything is written.
-            to_come = set(range(<Py_ssize_t>self.plan.n_tensors)) if begins else self.to_come
+            to_come = self.to_come
+            if begins:
+                to_come = set(range(<Py_ssize_t>self.plan.n_tensors))
             ends = len(to_come) == 1
             if ends:
                 self.absent.reserve()

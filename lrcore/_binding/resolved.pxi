@@ -12,8 +12,8 @@ cdef class Resolved:
         that pull), `carries` (carried numbers) and `factoring`, a key of FACTORINGS;
         `sides(p, state)`, if it is factored: see Kind._sides; and flags.
         `directed`: it makes directions.  `per_array`: each leaf has numbers of its own.
-        `carries_per_array`: each leaf carries numbers of its own.  `sums_all`: its gauge
-        sums over all parts.
+        `carries_per_array`: each leaf carries numbers of its own.  `sums_all`: its
+        gauge sums over all parts.
     part_of : the index of each leaf's part.
     states : the arrays of each leaf, by name: those that its part's rule, scale and
         averages name, and GATHERED if gradients are gathered.  They do not own their
@@ -188,8 +188,10 @@ cdef class Resolved:
         self.plan.parallel_from = n
 
     def place(self, num_threads=None):
-        """Write the initial values of new arrays, by the threads of a step; num_threads:
-        at most so many, if the plan does not know them yet."""
+        """Write the initial values of new arrays, by the threads of a step.
+
+        num_threads : the most that may write; None: as the options of the plan say.
+        """
         self.placed.write(self.plan.num_threads if num_threads is None else num_threads)
 
     def report_of(self, Py_ssize_t group, leaves):
@@ -219,9 +221,8 @@ cdef class Resolved:
                 PyGC_Enable()
 
     def snapshot(self, list arrays, list attributes):
-        """What an optimizer has at one moment: copies of these arrays; its counts: t,
-        steps, gathered, gathered_scale, gathered_skips, without_gradient; and the values
-        of attributes, given as (object, name)."""
+        """What an optimizer has at one moment: copies of these arrays; its counts (the
+        arguments of Counts); and the values of attributes, given as (object, name)."""
         cdef list copies = [], values = []
         cdef bint was_on = PyGC_Disable()
         try:
@@ -242,12 +243,14 @@ cdef class Resolved:
                 PyGC_Enable()
 
     def copy_out(self, list of, list to, unsigned long long changes):
-        """Copy contiguous arrays to others of their size, in one piece: it keeps the GIL,
-        so that no thread steps the optimizer, and no step of another one is refused.
+        """Copy contiguous arrays to others of their size, all at one moment.
+
+        It keeps the GIL, so that no thread steps the optimizer meanwhile.  It does not
+        take the lock, which would refuse steps of other threads.
 
         to : aligned to 64 bytes.
-        changes : the lock's, when the rest of what is saved was read.  If there are more
-            now, RuntimeError is raised.
+        changes : the lock's, when the rest of what is saved was read.  If there are
+            more now, RuntimeError is raised.
         """
         cdef Py_ssize_t i, n = 0
         cdef cnp.ndarray one, other

@@ -68,8 +68,8 @@ cdef class Counts:
     """What a plan has counted after a step, for a plan that goes on from it.
 
     t : steps taken.  steps : those of each leaf.  gathered : gradients gathered since.
-    gathered_scale, gathered_skips : see Resolved.  without_gradient : the leaves of which
-    none was gathered.
+    gathered_scale, gathered_skips : see Resolved.  without_gradient : the leaves of
+    which none was gathered.
     """
 
     cdef object t
@@ -98,7 +98,8 @@ cdef class Counts:
         """
         if to.lock.torn:
             to.leave()
-        to.taken, to.gathered, to.gathered_scale = self.t, self.gathered, self.gathered_scale
-        to.gathered_skips, to.reports.exists = self.gathered_skips, False
+        to.taken, to.gathered = self.t, self.gathered
+        to.gathered_scale, to.gathered_skips = self.gathered_scale, self.gathered_skips
+        to.reports.exists = False
         to.never, to.to_come = self.never, self.to_come
         to.numbers.set_lags(self.lags)

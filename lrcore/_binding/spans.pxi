@@ -1,6 +1,6 @@
 # The memory of many arrays: whether two of them overlap.
 
-cdef struct span_t:  # the addresses [start, end) between which an array has its elements
+cdef struct span_t:  # an array's elements lie between these addresses, [start, end)
     uintptr_t start
     uintptr_t end
 

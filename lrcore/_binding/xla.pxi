@@ -1,8 +1,9 @@
-# A step as a target of XLA's foreign function interface: lrcore/jax_ffi.py registers it.
+# A step as a target of XLA's foreign function interface, which lrcore/jax_ffi.py
+# registers.
 #
-# The structs are those of version 0.3 of XLA's interface in C (xla/ffi/api/c_api.h), as far
-# as a step reads or writes them.  XLA asks a target for its version before its first call,
-# and refuses one that it does not support.
+# The structs are those of version 0.3 of XLA's interface in C (xla/ffi/api/c_api.h), as
+# far as a step reads or writes them.  XLA asks a target for its version before its
+# first call, and refuses one that it does not support.
 
 cdef enum:
     XLA_MAJOR = 0

@@ -149,14 +149,8 @@ class GradientNoiseScale(Stateful):
         TypeError, ValueError
             A norm is no number, or negative.
         """
-        norms = {"small_norm2": small_norm2, "big_norm2": big_norm2}
-        for name, value in norms.items():
-            norms[name] = real(name, value, "a number >= 0")
-            if norms[name] < 0:
-                raise ValueError(
-                    f"{name}: expected a number >= 0, found {shown(value)}"
-                )
-        small, big = norms.values()
+        small = _norm("small_norm2", small_norm2)
+        big = _norm("big_norm2", big_norm2)
         return self._update(small, big, self.big_batch_size)
 
     def _update(self, small: float, big: float, wide: float) -> bool:
@@ -231,9 +225,7 @@ class GradientNoiseScale(Stateful):
         TypeError, ValueError
             The norm is no number, or negative.  Nothing has been changed then.
         """
-        norm = real("norm", norm, "a number >= 0")
-        if norm < 0:
-            raise ValueError(f"norm: expected a number >= 0, found {shown(norm)}")
+        norm = _norm("norm", norm)
         new, calls = self._copy(), self._calls
         new._calls, new._small_norm2 = 0, 0.0
         updated = calls > 1 and new._update(
@@ -272,12 +264,7 @@ class GradientNoiseScale(Stateful):
         >>> noise.noise_scale
         0.0
         """
-        count = round(self.big_batch_size / self.small_batch_size)
-        if not isclose(count * self.small_batch_size, self.big_batch_size):
-            raise ValueError(
-                f"small_batch_size: expected a divisor of {self.big_batch_size:g} for "
-                f"micro-batches, found {self.small_batch_size:g}"
-            )
+        count = self._micro_batches()
         if not isinstance(grads, (list, tuple)) or len(grads) != count:
             found = len(grads) if isinstance(grads, (list, tuple)) else shown(grads)
             raise ValueError(
@@ -285,22 +272,23 @@ class GradientNoiseScale(Stateful):
                 f"{self.small_batch_size:g} examples, found {found}"
             )
         arrays = [containers.gradients(g, f"grads[{i}]") for i, g in enumerate(grads)]
-        shapes = [[a.shape for a in each] for each in arrays]
-        for i, own in enumerate(shapes):
-            if own != shapes[0]:
-                raise ValueError(
-                    f"grads[{i}]: expected arrays of shapes {_shapes(shapes[0])}, as "
-                    f"grads[0] has, found {_shapes(own)}"
-                )
+        for i, own in enumerate(arrays):
+            _check_shapes(f"grads[{i}]", own, arrays[0])
         whole = _mean(arrays) if mean is None else containers.gradients(mean, "mean")
-        if [a.shape for a in whole] != shapes[0]:
-            raise ValueError(
-                f"mean: expected arrays of shapes {_shapes(shapes[0])}, as grads[0] "
-                f"has, found {_shapes([a.shape for a in whole])}"
-            )
+        _check_shapes("mean", whole, arrays[0])
         big = global_norm(whole)
         small_norm2 = in_order(global_norm(each) ** 2 for each in arrays) / count
         return self.update(small_norm2, big**2)
+
+    def _micro_batches(self) -> int:
+        """Return how many small batches make a big one, or refuse if they do not."""
+        count: int = round(self.big_batch_size / self.small_batch_size)
+        if not isclose(count * self.small_batch_size, self.big_batch_size):
+            raise ValueError(
+                f"small_batch_size: expected a divisor of {self.big_batch_size:g} for "
+                f"micro-batches, found {self.small_batch_size:g}"
+            )
+        return count
 
     @property
     def grad_norm2(self) -> float:
@@ -326,8 +314,22 @@ class GradientNoiseScale(Stateful):
         )
 
 
-def _shapes(shapes: Sequence[tuple[int, ...]]) -> str:
-    return f"[{listed(shapes)}]"
+def _norm(name: str, value: Any) -> float:
+    """Return a norm, or its square; NaN and inf are no errors: `_update` skips them."""
+    norm = real(name, value, "a number >= 0")
+    if norm < 0:
+        raise ValueError(f"{name}: expected a number >= 0, found {shown(value)}")
+    return norm
+
+
+def _check_shapes(name: str, found: list[Array], first: list[Array]) -> None:
+    """Refuse arrays that do not have the shapes of those of the first gradient."""
+    shapes, wanted = [a.shape for a in found], [a.shape for a in first]
+    if shapes != wanted:
+        raise ValueError(
+            f"{name}: expected arrays of shapes [{listed(wanted)}], as grads[0] has, "
+            f"found [{listed(shapes)}]"
+        )
 
 
 def _mean(arrays: Sequence[Sequence[Array]]) -> list[Array]:

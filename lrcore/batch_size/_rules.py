@@ -49,6 +49,10 @@ def scale_lr(
     rule : {"linear", "sqrt"}
         Default "linear".
 
+    Returns
+    -------
+    float
+
     Raises
     ------
     TypeError, ValueError
@@ -104,6 +108,11 @@ def scale_adam(
     lr, betas, eps : float, tuple of float, float
         Hyper-parameters for `base_batch_size`.  Defaults are those of ``Adam``.
 
+    Returns
+    -------
+    AdamNumbers
+        A named tuple of lr, betas and eps.
+
     Raises
     ------
     TypeError, ValueError
@@ -156,6 +165,15 @@ def optimal_lr(max_lr: float, batch_size: float, noise_scale: float) -> float:
     noise_scale : float
         In examples, >= 0; an infinite one gives a rate of 0.
 
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is out of its domain.
+
     References
     ----------
     McCandlish et al. 2018, "An empirical model of large-batch training", eq. 2.6.
@@ -193,6 +211,16 @@ def tradeoff(batch_size: float, noise_scale: float) -> Tradeoff:
         Examples a step, > 0.
     noise_scale : float
         In examples, > 0.
+
+    Returns
+    -------
+    Tradeoff
+        A named tuple of steps and examples, each >= 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is out of its domain.
 
     References
     ----------

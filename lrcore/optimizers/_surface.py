@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from lrcore._shared import pictures
-from lrcore._shared.domains import real, whole
+from lrcore._shared.domains import count, real
 from lrcore._shared.types import Array
 from lrcore._shared.words import shown
 from lrcore.optimizers.sgd import SGD
@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 def ravine(w: Array) -> float:
     """Return ``(x^2 + 10 y^2) / 2``: a valley 10 times as steep in y as in x.
 
+    Parameters
+    ----------
+    w : ndarray
+        x and y.
+
+    Returns
+    -------
+    float
+
     Examples
     --------
     >>> ravine(np.array([2.0, 1.0]))
@@ -33,7 +42,23 @@ def ravine(w: Array) -> float:
 
 
 def ravine_grad(w: Array) -> Array:
-    """Return the gradient of `ravine`, ``(x, 10 y)``."""
+    """Return the gradient of `ravine`, ``(x, 10 y)``.
+
+    Parameters
+    ----------
+    w : ndarray
+        x and y.
+
+    Returns
+    -------
+    ndarray
+        A new one, like w.
+
+    Examples
+    --------
+    >>> ravine_grad(np.array([2.0, 1.0]))
+    array([ 2., 10.])
+    """
     return w * (1.0, 10.0)
 
 
@@ -115,7 +140,7 @@ def surface(
     (left, right), (bottom, top) = box = [_pair("bounds", pair) for pair in bounds]
     if not (left < right and bottom < top):
         raise ValueError(f"bounds: expected two rising pairs, found {shown(bounds)}")
-    whole("steps", steps, "an int >= 1", least=1)
+    count(1).check("steps", steps)
     pictures.check_path(path)
     pictures.require()
     columns = pictures.columns(len(panels), most=3)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrcore._shared import pictures
-from lrcore._shared.domains import whole
+from lrcore._shared.domains import count
 from lrcore._shared.types import Array
 from lrcore._shared.words import shortened
 
@@ -24,7 +24,7 @@ _POINTS = 4000  # the most points of a line: more than a picture has pixels acro
 
 def steps_drawn(steps: int, path: str | PathLike[str] | None) -> Array:
     """Return the steps to draw, after a check that a picture can be made."""
-    whole("steps", steps, "an int >= 1", least=1)
+    count(1).check("steps", steps)
     pictures.check_path(path)
     pictures.require()
     return np.unique(np.linspace(0, steps - 1, min(steps, _POINTS)).astype(np.int64))

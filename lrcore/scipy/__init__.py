@@ -3,7 +3,8 @@
 `method` makes an optimizer a method of ``scipy.optimize.minimize``; `LBFGS` runs
 SciPy's L-BFGS-B on arrays in nested containers, in place.  Needs SciPy:
 ``pip install "lrcore[scipy]"``.  Modules with an underscore are the room's own:
-`_problem` is a function with its gradient and bounds, as SciPy passes them.
+`_problem` is a function with its gradient and bounds, as SciPy passes them, and `_run`
+a run of an optimizer on it.
 """
 
 try:

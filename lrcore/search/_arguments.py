@@ -12,7 +12,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
-from lrcore._shared.domains import whole
+from lrcore._shared.domains import count, whole
 from lrcore._shared.words import shortened, shown
 from lrcore.space._dimension import Dimension, one_of
 
@@ -49,7 +49,7 @@ def slots(
     """Return for each trial those of Optuna's parameters that are fixed."""
     if trials is not None:
         whole("trials", trials, "an int >= 1, or None", least=1)
-    whole("points", points, "an int >= 1", least=1)
+    count(1).check("points", points)
     if method == "log_sweep":
         if len(space) > 1 or getattr(next(iter(space.values())), "scale", "") != "log":
             raise ValueError(

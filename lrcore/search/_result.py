@@ -90,6 +90,16 @@ class Search:
         ----------
         most : int, optional
             The number of rows, >= 1.  Default: all.
+
+        Returns
+        -------
+        str
+            A line for each trial, below one of headings.
+
+        Raises
+        ------
+        TypeError, ValueError
+            `most` is no int >= 1.
         """
         if most is not None:
             whole("most", most, "an int >= 1, or None", least=1)
@@ -100,6 +110,10 @@ class Search:
 
         Columns: ``number``, ``state``, ``value``, ``params_NAME`` for each dimension,
         ``steps`` (the numbers that the objective yielded) and ``seconds``.
+
+        Returns
+        -------
+        pandas.DataFrame
 
         Raises
         ------
@@ -120,6 +134,11 @@ class Search:
 
         The sum is 1.  By Optuna's PED-ANOVA over the trials that finished; trials that
         were pruned, or that a sampler chose by former ones, distort it.
+
+        Returns
+        -------
+        dict of float
+            The importance by the name of the dimension.
 
         Raises
         ------

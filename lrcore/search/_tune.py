@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, get_args
 
-from lrcore._shared.domains import FLAG, MODES, real, whole
+from lrcore._shared.domains import FLAG, MODES, count, real, whole
 from lrcore._shared.words import shown
 from lrcore.search._arguments import (
     Method,
@@ -202,8 +202,8 @@ def tune(
     queue = slots(dimensions, method, trials, points)
     if seed is not None:
         whole("seed", seed, "an int >= 0, or None", least=0)
-    whole("min_steps", min_steps, "an int >= 1", least=1)
-    whole("reduction", reduction, "an int >= 2", least=2)
+    count(1).check("min_steps", min_steps)
+    count(2).check("reduction", reduction)
     if max_steps is not None:
         text = f"an int > min_steps = {min_steps}"
         whole("max_steps", max_steps, text, least=min_steps + 1)
@@ -212,7 +212,7 @@ def tune(
             "max_steps: expected how many numbers the objective yields in a whole "
             "trial, as 'hyperband' needs it, found None"
         )
-    whole("n_jobs", n_jobs, "an int >= 1", least=1)
+    count(1).check("n_jobs", n_jobs)
     deadline = math.inf
     if timeout is not None:
         seconds = real("timeout", timeout, "a number of seconds > 0")

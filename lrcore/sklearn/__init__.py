@@ -5,9 +5,9 @@
 scikit-learn 1.7 or newer: ``pip install "lrcore[sklearn]"``.
 
 Modules with an underscore are the room's own: `_trained` replaces scikit-learn's loop
-over batches, and `_hooks` checks that scikit-learn has what is replaced; `_batches`
-makes the batches of an epoch, `_network` the loss and the gradients of one, from
-`_functions`, and `_optimizer` makes the optimizer.
+over batches, and `_hooks` checks that scikit-learn has what is replaced; `_arguments`
+has the further arguments, `_batches` makes the batches of an epoch, `_network` the loss
+and the gradients of one, from `_functions`, and `_optimizer` makes the optimizer.
 """
 
 try:

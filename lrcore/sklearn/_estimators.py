@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 
 from sklearn import neural_network
 
+from lrcore.sklearn._arguments import constraints, extended
 from lrcore.sklearn._hooks import require_hooks
-from lrcore.sklearn._trained import Trained, constraints, extended
+from lrcore.sklearn._trained import Trained
 
 require_hooks(neural_network.MLPClassifier)
 require_hooks(neural_network.MLPRegressor)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from inspect import Parameter, signature
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -15,40 +12,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 from lrcore._shared.types import Array
-from lrcore._shared.words import shown
-from lrcore.sklearn import _optimizer
+from lrcore.sklearn import _arguments, _optimizer
 from lrcore.sklearn._batches import Batches
 from lrcore.sklearn._hooks import REMEDY
 from lrcore.sklearn._network import Network
-
-_OWN = ("optimizer", "optimizer_options")
-"""The arguments that scikit-learn's classes do not have; None by default."""
-
-
-def extended(init: Callable[..., None]) -> Callable[..., None]:
-    """Return a constructor of scikit-learn's with the arguments of lrcore."""
-
-    def __init__(self: Any, *args: Any, **given: Any) -> None:  # noqa: N807
-        own = {name: given.pop(name, None) for name in _OWN}
-        init(self, *args, **given)
-        vars(self).update(own)
-
-    theirs = signature(init)
-    own = [Parameter(name, Parameter.KEYWORD_ONLY, default=None) for name in _OWN]
-    vars(__init__)["__signature__"] = theirs.replace(
-        parameters=[*theirs.parameters.values(), *own]
-    )
-    return __init__
-
-
-def constraints(theirs: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    """Return the types of arguments for which scikit-learn looks, by name."""
-    return {
-        **theirs,
-        "learning_rate_init": [*theirs["learning_rate_init"], callable, None],
-        "optimizer": [str, type, None],
-        "optimizer_options": [dict, None],
-    }
 
 
 class Trained:
@@ -63,28 +30,7 @@ class Trained:
     def _validate_params(self: Any) -> None:
         """Check the optimizer's arguments, too, before anything is changed."""
         super()._validate_params()  # type: ignore[misc]
-        plain = isinstance(self.learning_rate_init, Real)
-        if self.solver == "lbfgs":
-            for name in _OWN:
-                if getattr(self, name) is not None:
-                    raise ValueError(
-                        f"{name}: found with solver='lbfgs', which is SciPy's; leave "
-                        "solver out"
-                    )
-            if not plain:
-                raise ValueError(
-                    f"learning_rate_init: found {shown(self.learning_rate_init)} with "
-                    "solver='lbfgs', which is SciPy's and has no rate; leave solver "
-                    "out, or give a number, which it ignores"
-                )
-            return
-        if plain and self.optimizer is None and self.optimizer_options is None:
-            return  # scikit-learn has checked the arguments of its own optimizers
-        layers = np.size(self.hidden_layer_sizes) + 1
-        _optimizer.Asked.by(self).made(
-            [np.zeros((1, 1)) for _ in range(layers)],
-            [np.zeros(1) for _ in range(layers)],
-        )
+        _arguments.check(self)
 
     def __getstate__(self: Any) -> Any:
         state: Any = super().__getstate__()

@@ -96,6 +96,11 @@ class Tuple(Dimension):
     ------
     TypeError, ValueError
         There is no part, or a part is no dimension.
+
+    Examples
+    --------
+    >>> lrcore.space.Tuple(lrcore.space.Real(0, 1), lrcore.space.Choice("a")).points(2)
+    [(0.0, 'a'), (1.0, 'a')]
     """
 
     parts: tuple[Dimension, ...]

@@ -20,15 +20,37 @@ class Dimension:
     """
 
     def suggest(self, name: str, trial: Trial) -> Any:
-        """Return the value that Optuna's sampler proposes in a trial."""
+        """Return the value that Optuna's sampler proposes in a trial.
+
+        Parameters
+        ----------
+        name : str
+            The name of the dimension in the space that is searched.
+        trial : optuna.trial.Trial
+            It is told which parameters there are, and within which bounds.
+        """
         raise NotImplementedError
 
     def points(self, count: int) -> list[Any]:
-        """Return at most `count` rising values of a grid, which includes the bounds."""
+        """Return at most `count` rising values of a grid, which includes the bounds.
+
+        Parameters
+        ----------
+        count : int
+            >= 1.
+        """
         raise NotImplementedError
 
     def read(self, name: str, raw: Mapping[str, Any]) -> Any:
-        """Return the value that Optuna's parameters represent."""
+        """Return the value that Optuna's parameters represent.
+
+        Parameters
+        ----------
+        name : str
+            The name of the dimension.
+        raw : mapping
+            A trial's parameters by their names in Optuna, which `keys` returns.
+        """
         raise NotImplementedError
 
     def write(self, name: str, value: Any) -> dict[str, Any]:

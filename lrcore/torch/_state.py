@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 import lrcore
-from lrcore._core import SCALES, SCRATCH
+from lrcore._core import SCRATCH
 from lrcore._shared.types import Array
 from lrcore._shared.words import listed, shown
 from lrcore.torch._arguments import plain
@@ -32,7 +32,7 @@ class _Leaf:
         kind = self.group.optimizer._kind_of(array)
         part = next(part for part in self.group.parts if part.kind is kind)
         self.family: Family = family(kind)
-        self.numbers = {*part.carries, *SCALES[part.scale].states}
+        self.numbers = part.numbers
         self.averages = part.averages
         self.begins = kind._begins(self.group.hyper)
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, overload
 import numpy as np
 
 from lrcore._core import Commit
-from lrcore._shared.domains import FRACTION, MODES, NONNEGATIVE, choice, real, whole
+from lrcore._shared.domains import FRACTION, MODES, NONNEGATIVE, choice, count, real
 from lrcore._shared.foreign import no_optimizer
 from lrcore._shared.types import Array
 from lrcore._shared.words import shown
@@ -169,7 +169,7 @@ class ReduceOnPlateau(Following, StatefulSchedule):
             )
         self.schedule = NONNEGATIVE.or_schedule("schedule", schedule)
         self.factor = FRACTION.check("factor", factor)
-        self.patience = whole("patience", patience, "an int >= 0", least=0)
+        self.patience: int = count(0).check("patience", patience)
         self.threshold = NONNEGATIVE.check("threshold", threshold)
         self.threshold_mode = _THRESHOLD_MODES.check("threshold_mode", threshold_mode)
         self.mode = MODES.check("mode", mode)
@@ -178,11 +178,11 @@ class ReduceOnPlateau(Following, StatefulSchedule):
                 "threshold: expected a fraction of the best metric, at most 1, found "
                 f"{shown(threshold)}"
             )
-        self.cooldown = whole("cooldown", cooldown, "an int >= 0", least=0)
+        self.cooldown: int = count(0).check("cooldown", cooldown)
         self.min_lr = NONNEGATIVE.check("min_lr", min_lr)
         self.eps = NONNEGATIVE.check("eps", eps)
         self.patience_rule = _PATIENCE_RULES.check("patience_rule", patience_rule)
-        self.smoothing = whole("smoothing", smoothing, "an int >= 1", least=1)
+        self.smoothing: int = count(1).check("smoothing", smoothing)
         self._begin()
 
     @classmethod

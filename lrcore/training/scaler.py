@@ -7,7 +7,7 @@ from math import inf
 from typing import Any, ClassVar
 
 from lrcore._core import Commit
-from lrcore._shared.domains import ABOVE_ONE, INSIDE, POSITIVE, whole
+from lrcore._shared.domains import ABOVE_ONE, INSIDE, POSITIVE, count
 from lrcore._shared.foreign import no_optimizer
 from lrcore._stateful import Check, Stateful, counted
 from lrcore.optimizers.base.optimizer import Optimizer
@@ -104,9 +104,7 @@ class LossScaler(Stateful):
         self._scale = _floored("init_scale", init_scale)
         self.growth_factor = ABOVE_ONE.check("growth_factor", growth_factor)
         self.backoff_factor = INSIDE.check("backoff_factor", backoff_factor)
-        self.growth_interval = whole(
-            "growth_interval", growth_interval, "an int >= 1", least=1
-        )
+        self.growth_interval: int = count(1).check("growth_interval", growth_interval)
         self.growth_tracker = 0
 
     @property
@@ -125,12 +123,37 @@ class LossScaler(Stateful):
         ``opt.scaled(1 / scale)``: gradients are multiplied by ``opt.grad_scale /
         scale``, and the step is skipped if one is not finite, whatever
         ``opt.skip_nonfinite`` says.  While the optimizer gathers (``accumulate``), the
-        scale stays.  A `loss`, unscaled, is handed on if it is given.
+        scale stays.
+
+        Parameters
+        ----------
+        opt : Optimizer
+            Is stepped.
+        grads : of the same structure as params
+            Gradients of ``scale * loss``, as ``opt.step`` takes them.
+        loss : float, optional
+            The unscaled loss, which is handed on to ``opt.step`` if it is given.
 
         Returns
         -------
         bool
             As ``opt.step``: whether the params were updated.
+
+        Raises
+        ------
+        TypeError, ValueError, RuntimeError
+            As for ``opt.step``; or `opt` is no optimizer.  The scale has not changed
+            then.
+
+        Examples
+        --------
+        >>> import numpy as np, lrcore
+        >>> p, scaler = np.zeros(1), lrcore.LossScaler(init_scale=4.0)
+        >>> opt = lrcore.SGD(p, lr=1.0)
+        >>> scaler.step(opt, np.array([8.0])), scaler.step(opt, np.array([np.inf]))
+        (True, False)
+        >>> p, scaler.scale
+        (array([-2.]), 2.0)
         """
         given = () if loss is None else (loss,)
         before = _checked(opt)._plan.t
@@ -147,10 +170,21 @@ class LossScaler(Stateful):
         As ``opt.flush()``, for the end of an epoch.  Each gradient has the scale of its
         own call.
 
+        Parameters
+        ----------
+        opt : Optimizer
+            Is stepped, if it has gathered gradients.
+
         Returns
         -------
         bool
             As ``opt.flush``: whether the params were updated.
+
+        Raises
+        ------
+        TypeError, ValueError, RuntimeError
+            As for ``opt.flush``; or `opt` is no optimizer.  The scale has not changed
+            then.
 
         Examples
         --------

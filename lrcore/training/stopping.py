@@ -10,19 +10,13 @@ import numpy as np
 
 from lrcore._core import Commit
 from lrcore._shared import arrays, containers, trees
-from lrcore._shared.domains import FINITE, FLAG, MODES, NONNEGATIVE, whole
+from lrcore._shared.domains import FINITE, FLAG, MODES, NONNEGATIVE, count
 from lrcore._shared.types import Array
 from lrcore._shared.words import error, shown
 from lrcore._stateful import Check, counted
 from lrcore.training._metric import FOLLOWING, Following, improves, number
 
 _MISSING = object()
-
-
-def _counted_or_none(name: str, value: Any) -> int | None:
-    if value is None:
-        return None
-    return whole(name, value, "an int >= 0 or None", least=0)
 
 
 class EarlyStopping(Following):
@@ -133,7 +127,7 @@ class EarlyStopping(Following):
     )  # fmt: skip
     _changing: ClassVar[Mapping[str, Check]] = {
         **FOLLOWING,
-        "best_update": _counted_or_none,
+        "best_update": count(0).or_none().check,
         "num_updates": counted,
     }
     _later = Following._later | {"baseline", "stop_at_nan"}
@@ -152,14 +146,14 @@ class EarlyStopping(Following):
         stop_at_nan: bool = False,
         smoothing: int = 1,
     ) -> None:
-        self.patience = whole("patience", patience, "an int >= 0", least=0)
+        self.patience: int = count(0).check("patience", patience)
         self.min_delta = NONNEGATIVE.check("min_delta", min_delta)
         self.relative = FLAG.check("relative", relative)
         self.mode = MODES.check("mode", mode)
-        self.warmup = whole("warmup", warmup, "an int >= 0", least=0)
+        self.warmup: int = count(0).check("warmup", warmup)
         self.baseline = FINITE.or_none().check("baseline", baseline)
         self.stop_at_nan = FLAG.check("stop_at_nan", stop_at_nan)
-        self.smoothing = whole("smoothing", smoothing, "an int >= 1", least=1)
+        self.smoothing: int = count(1).check("smoothing", smoothing)
         self._tree = trees.Tree([], [], [])
         if params is not None:
             self._tree = trees.flatten(params)
@@ -270,7 +264,14 @@ class EarlyStopping(Following):
                 )
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what ``load_state_dict`` takes, with copies of the best params."""
+        """Return what ``load_state_dict`` takes, with copies of the best params.
+
+        Returns
+        -------
+        dict
+            Arguments and counts by name; "names", the paths of the params; "weights",
+            a list of arrays, which is empty before the first improvement.
+        """
         kept = self.best_update is not None
         return {
             **super().state_dict(),
@@ -281,6 +282,12 @@ class EarlyStopping(Following):
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
         """Continue where the one that gave this ``state_dict()`` was.
 
+        Parameters
+        ----------
+        saved : mapping
+            Of an EarlyStopping whose params have the same names and shapes.  The best
+            params are copied; those of the run stay as they are until `restore`.
+
         Raises
         ------
         TypeError, ValueError
@@ -290,10 +297,10 @@ class EarlyStopping(Following):
         new = self._revived(saved)
         leaves = self._tree.leaves
         containers.names(saved["names"], self._tree)
-        count = len(leaves) if new.best_update is not None else 0
+        wanted = len(leaves) if new.best_update is not None else 0
         weights = containers.entries("weights", saved["weights"])
-        if len(weights) != count:
-            raise ValueError(f"weights: expected {count} arrays, found {len(weights)}")
+        if len(weights) != wanted:
+            raise ValueError(f"weights: expected {wanted} arrays, found {len(weights)}")
         pairs = list(zip(self._kept, weights, strict=False))
         for leaf, (own, array) in zip(leaves, pairs, strict=False):
             arrays.state(trees.Place("weights of params", leaf), array, own)

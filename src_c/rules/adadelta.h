@@ -4,8 +4,9 @@
  *     u = sqrt((d + eps) / (v + eps)) g
  *     d += (1-rho) (u^2 - d)
  *
- * One square root of the quotient stands for the paper's quotient of two; it can underflow
- * to a step of 0 where |g| sqrt(1-rho) > sqrt(eps) 9e18 in float32, far from any use. */
+ * One square root of the quotient stands for the paper's quotient of two; it can
+ * underflow to a step of 0 where |g| sqrt(1-rho) > sqrt(eps) 9e18 in float32, far from
+ * any use. */
 
 static INLINE real T(adadelta)(const real *c, real g, real *s)
 {

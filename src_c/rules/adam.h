@@ -3,15 +3,16 @@
  *     m += (1-b1) (g - m);   v += (1-b2) (g^2 - v);   u = m / (sqrt(v + root) r + eps)
  *
  * r = 1/sqrt(1 - b2^t), and the driver's lr carries 1/(1 - b1^t): one division and one
- * square root an element.  v cannot turn negative: g^2 - v >= -v survives each rounding.
- * g counts as squarable at most, in m as in v, so that a larger one makes a step of
- * ordinary size.
+ * square root an element.  v cannot turn negative: g^2 - v >= -v survives each
+ * rounding.  A gradient above SQUARABLE counts as SQUARABLE, in m as in v, so that it
+ * makes a step of ordinary size.
  *
  *     amsgrad    (Reddi et al. 2018, Algorithm 2)  the largest x v so far for v
  *     nadam      (Dozat 2016, Algorithm 2)         x g + y m for m: a look ahead
  *     ademamix   (Pagliardini et al. 2025, eq. 2)  m + alpha m_slow for m, where
  *                                                  m_slow += (1-b3) (g - m_slow)
- *     laprop     (Ziyin et al. 2020, Algorithm 1)  m += (1-b1) (g / (sqrt(v) r + eps) - m);
+ *     laprop     (Ziyin et al. 2020, Algorithm 1)
+ *                m += (1-b1) (g / (sqrt(v) r + eps) - m);
  *                                                  u = m
  *     adabelief  (Zhuang et al. 2020, Algorithm 2) v += (1-b2) ((g - m)^2 - v) + grow
  *     yogi       (Zaheer et al. 2018, Algorithm 2) v += (1-b2) sign(g^2 - v) g^2 */

@@ -4,8 +4,8 @@
  *     m += (1-b1) (g - m);   d += (1-b2) (e - d);   n += (1-b3) ((g + b2 e)^2 - n)
  *     u = (m + y d) / (sqrt(n) r + eps)
  *
- * again = 0 on the first step, then 1.  y = b2 (1 - b1^t) / (1 - b2^t), and the driver's
- * lr carries 1/(1 - b1^t). */
+ * again = 0 on the first step, then 1.  y = b2 (1 - b1^t) / (1 - b2^t), and the
+ * driver's lr carries 1/(1 - b1^t). */
 
 static INLINE real T(adan)(const real *c, real g, real *s)
 {

@@ -3,7 +3,8 @@
  *     x = g / max(sqrt(v), eps), kept within +-most
  *     m += (1-b1) (x - m);   v += (1-b2) (g^2 - v);   u = m
  *
- * v is that of the steps before.  On the first, 1-b2 = 1 and most = 0: v = g^2, u = 0. */
+ * v is that of the steps before.  On the first, 1-b2 = 1 and most = 0, so that v = g^2
+ * and u = 0. */
 
 static INLINE real T(adopt)(const real *c, real g, real *s)
 {

@@ -3,8 +3,8 @@
  *     sigma = (sqrt(n + g^2) - sqrt(n)) / alpha;   n += g^2;   z += g - sigma p
  *     u = 0 where |z| <= l1, else (sign(z) l1 - z) / ((beta + sqrt(n)) / alpha + l2)
  *
- * inverse = 1/alpha, flat = beta/alpha + l2, and p is decayed before.  u is the parameter
- * itself: the driver has decay = 0 and lr = -1.
+ * inverse = 1/alpha, flat = beta/alpha + l2, and p is decayed before.  u is the
+ * parameter itself: the driver has decay = 0 and lr = -1.
  *
  * u is 0, too, where g^2 underflows and nothing else is there to divide by.
  * g counts w times: 1, or 0 in a step of rate 0, which leaves n and z as they are. */

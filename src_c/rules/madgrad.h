@@ -6,8 +6,9 @@
  * driver has decay = 1 - c and lr = -c.
  *
  * There is no cube root that every processor rounds alike, so this one is made of what
- * all do: Newton's y <- y (4 - v y^3) / 3 for y = v^(-1/3), from a start that divides the
- * exponent by -3 (within 4 % for a normal v), so that the error is 2e-3, 7e-6, 1e-10, 2e-20. */
+ * all do: Newton's y <- y (4 - v y^3) / 3 for y = v^(-1/3), from a start that divides
+ * the exponent by -3 (within 4 % for a normal v), so that the error is 2e-3, 7e-6,
+ * 1e-10, 2e-20. */
 
 static INLINE real T(cbrt_of)(real v)
 {

@@ -6,8 +6,8 @@
  *     without momentum:         u = d
  *     with it:                  m = mu m + w d;   u = m
  *
- * v - mg^2 is a variance; rounding can make it negative, hence the bound, which is written
- * so that a NaN stays a NaN.  w = 1 where lr stands outside of the momentum. */
+ * v - mg^2 is a variance; rounding can make it negative, hence the bound, which is
+ * written so that a NaN stays a NaN.  w = 1 where lr stands outside of the momentum. */
 
 static INLINE real T(rmsprop)(const real *c, real g, real *s)
 {

@@ -1,9 +1,10 @@
-/* rules/rprop.h: Rprop (Riedmiller & Braun 1993), without weight backtracking: where the
- * gradient has changed its sign it counts as 0, and the weight stays (iRprop-, Igel &
- * Huesken 2003, Table 4).
+/* rules/rprop.h: Rprop (Riedmiller & Braun 1993), without weight backtracking: where
+ * the gradient has changed its sign it counts as 0, and the weight stays (iRprop-, Igel
+ * & Huesken 2003, Table 4).
  *
  *     d = first + again d;   f = eta+ where g g_old > 0, eta- where it is < 0, else 1
- *     d = min(max(f d, least), most);   g = 0 where f = eta-;   u = sign(g) d;   g_old = g
+ *     d = min(max(f d, least), most);   g = 0 where f = eta-
+ *     u = sign(g) d;   g_old = g
  *
  * first = lr, again = 0 on the first step; then 0 and 1.  The driver's lr is 1. */
 

@@ -1,9 +1,9 @@
 /* rules/sign.h: steps by the sign alone.
  *
- *     sign     u = sign(g)                               (Bernstein et al. 2018, Alg. 1)
- *     signum   m += (1-b) (g - m);   u = sign(m)         (the same, Algorithm 2)
+ *     sign     u = sign(g)                            (Bernstein et al. 2018, Alg. 1)
+ *     signum   m += (1-b) (g - m);   u = sign(m)      (the same, Algorithm 2)
  *     lion     u = sign(m + (1-b1) (g - m));   m += (1-b2) (g - m)
- *                                                        (Chen et al. 2023, Algorithm 2)
+ *                                                     (Chen et al. 2023, Algorithm 2)
  *
  * sign(0) = 0, and that of a NaN is NaN. */
 

@@ -1,6 +1,7 @@
 /* scales/lars.h: LARS (You, Gitman & Ginsburg 2017, eq. 6 and Algorithm 1).
  *
- *     g' = r (g + l2 p),   r = trust |p| / (|g| + l2 |p| + eps);   r = 1 where |p| |g| = 0
+ *     g' = r (g + l2 p),   r = trust |p| / (|g| + l2 |p| + eps)
+ *                          r = 1 where |p| |g| = 0
  *
  * with norms of the whole tensor; g' is the input of a momentum rule. */
 

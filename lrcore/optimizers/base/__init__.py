@@ -13,6 +13,7 @@ fold : the types of coefficients made from hyper-parameters; weight decay.
 part : the arrays of a group with one layout, and their numbers.
 scheduled : the numbers of a step; only those that change are recomputed.
 group : the params and hyper-parameters of a group.
+grouping : makes the groups of params, and checks their arrays.
 by_path : groups by patterns of the names of arrays.
 states : the arrays of a parameter.
 averages : the weights of averages of the params.

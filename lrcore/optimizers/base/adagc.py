@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import hypot, inf, isfinite
 from typing import ClassVar
 
-from lrcore._shared.domains import FRACTION, POSITIVE, Reals, whole
+from lrcore._shared.domains import FRACTION, POSITIVE, Reals, count
 from lrcore._stateful import Check, Stateful, StatefulSetting
 
 _ABOVE_ONE = Reals("a finite number >= 1", 1.0)
@@ -81,7 +81,7 @@ class AdaGC(Stateful, StatefulSetting):
     ) -> None:
         self.factor = _ABOVE_ONE.check("factor", factor)
         self.decay = FRACTION.check("decay", decay)
-        self.warmup = whole("warmup", warmup, "an int >= 1", least=1)
+        self.warmup: int = count(1).check("warmup", warmup)
         self.warmup_norm = POSITIVE.or_none().check("warmup_norm", warmup_norm)
 
     def _judged(

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from lrcore._shared.domains import Domain
 from lrcore._shared.trees import Leaf, Tree
 from lrcore._shared.words import kind, listed, shown
-from lrcore.optimizers.base.group import ParamGroup, arrays_of, grouped
+from lrcore.optimizers.base.group import ParamGroup
+from lrcore.optimizers.base.grouping import arrays_of, grouped
 from lrcore.optimizers.base.keywords import Hyper, known
 from lrcore.optimizers.base.kind import Kind
 

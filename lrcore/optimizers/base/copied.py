@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, NoReturn
 from lrcore._core import Commit
 from lrcore._shared.trees import Tree
 from lrcore.optimizers.base import checkpoint
-from lrcore.optimizers.base.group import ParamGroup, checked
+from lrcore.optimizers.base.group import ParamGroup
+from lrcore.optimizers.base.grouping import checked
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.kind import Kind
 from lrcore.optimizers.base.planned import Planned

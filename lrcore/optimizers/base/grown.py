@@ -8,7 +8,8 @@ from lrcore import _core
 from lrcore._shared import refusals
 from lrcore._shared.trees import root
 from lrcore.optimizers.base import options, plan
-from lrcore.optimizers.base.group import ParamGroup, added, arrays_of, share_out
+from lrcore.optimizers.base.group import ParamGroup
+from lrcore.optimizers.base.grouping import added, arrays_of, share_out
 from lrcore.optimizers.base.keywords import Hyper
 from lrcore.optimizers.base.kind import Kind
 from lrcore.optimizers.base.planned import Planned

@@ -13,7 +13,7 @@ from lrcore.optimizers.base.averaged import Averaged
 from lrcore.optimizers.base.common import Common
 from lrcore.optimizers.base.copied import Copied
 from lrcore.optimizers.base.fields import told
-from lrcore.optimizers.base.group import make
+from lrcore.optimizers.base.grouping import make
 from lrcore.optimizers.base.grown import Grown
 from lrcore.optimizers.base.keywords import bound
 from lrcore.optimizers.base.on_disk import OnDisk
@@ -244,8 +244,8 @@ class Optimizer(Grown, Averaged, Reporting, Saved, OnDisk, Copied):
         and travels while the backward pass goes on.  The last call steps all arrays,
         and returns whether it did; the others return False.  It raises the error of a
         gradient that was refused, on all ranks.  All ranks pass the arrays in the same
-        order.  `clip_norm`, `mechanic` and optimizers that find their rate
-        can be used then, too.
+        order.  `clip_norm`, `mechanic` and optimizers that find their rate can be used
+        then, too.
 
         Parameters
         ----------
@@ -265,9 +265,11 @@ class Optimizer(Grown, Averaged, Reporting, Saved, OnDisk, Copied):
         Raises
         ------
         TypeError, ValueError
-            As for ``step``; the array was updated already; `clip_norm`, `accumulate`,
-            `mechanic` or the optimizer (one that finds its rate from sums) needs
-            all gradients.
+            As for ``step``.  Or the array was updated already in this step.  Or
+            something needs all gradients at once: `clip_norm`, `accumulate`,
+            `mechanic`, `curvature`, or an optimizer that finds its rate from sums.
+        RuntimeError
+            As for ``step``.
 
         Examples
         --------

@@ -10,7 +10,8 @@ from lrcore._shared import trees as _tree
 from lrcore._shared.words import shown
 from lrcore.optimizers.base import options, plan
 from lrcore.optimizers.base.common import Common
-from lrcore.optimizers.base.group import ParamGroup, share_out
+from lrcore.optimizers.base.group import ParamGroup
+from lrcore.optimizers.base.grouping import share_out
 from lrcore.optimizers.base.keywords import Hyper
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from lrcore._core import Counts
 from lrcore._shared import containers
-from lrcore._shared.domains import FLAG, POSITIVE, whole
+from lrcore._shared.domains import FLAG, POSITIVE, count, whole
 from lrcore._shared.trees import Place
 from lrcore._shared.words import listed, named, shortened, shown
 from lrcore.optimizers.base import matching, options, saved_states
@@ -106,7 +106,7 @@ def checked(
     if opt._plan.ranks is not None:  # each rank keeps its own
         own["accumulate"] = opt._options["accumulate"]
         opt._plan.ranks.check_saved(saved["gathered"])
-    gathered = whole("gathered", saved["gathered"], "an int >= 0", least=0)
+    gathered = count(0).check("gathered", saved["gathered"])
     most = min(own["accumulate"], options.MOST)
     if gathered >= most:
         raise ValueError(

@@ -155,7 +155,7 @@ class ZClip(Stateful, StatefulSetting):
         return self._counted[3]
 
     def reset(self) -> None:
-        """Forget all norms."""
+        """Forget all norms: it begins anew with its `warmup`."""
         self._counted = (0, 0.0, 0.0, 0)
 
     def _judged(self, norm: float) -> tuple[float, bool, Counted | None]:
@@ -203,7 +203,8 @@ class Norms(Reals):
     """
 
     def __init__(self, word: str, setting: type[ZClip] | type[AdaGC]) -> None:
-        text = f'{POSITIVE.text}, "{word}", a {setting.__name__}'
+        article = "an" if setting.__name__[0] in "AEIOU" else "a"
+        text = f'{POSITIVE.text}, "{word}" or {article} {setting.__name__}'
         super().__init__(text, POSITIVE.least, POSITIVE.most)
         self.word, self.setting = word, setting
         self.kind = f'float, "{word}", {setting.__name__}'

@@ -17,7 +17,7 @@ MISSING = object()
 def params(tree: Tree) -> None:
     """Check the arrays that an optimizer is to update."""
     if not tree.leaves:
-        raise ValueError("params: found no array in it")
+        raise ValueError("params: expected at least one array, found none")
     arrays = with_names("params", tree)
     for name, a in arrays:
         writable(name, a, keep=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable
 
 from lrcore._shared.named import meant
 from lrcore._shared.words import listed, named, shown
@@ -28,7 +27,7 @@ _ELSEWHERE = {
 
 def check_keywords(
     schedule: str,
-    given: Mapping[str, Any],
+    given: Iterable[str],
     names: Collection[str],
     old: Collection[str] = (),
 ) -> None:
@@ -41,7 +40,7 @@ def check_keywords(
     TypeError
         A keyword is unknown; the message lists the known ones.
     """
-    if not (unknown := given.keys() - {*names, *old}):
+    if not (unknown := {*given} - {*names, *old}):
         return
     name = min(unknown)
     hint = "; there are"

@@ -73,6 +73,7 @@ html_title = "lrcore"
 html_context = {"default_mode": "auto"}
 html_static_path = ["_static"]
 html_css_files = ["lrcore.css"]
+html_js_files = [("pictures.js", {"defer": "defer"})]
 html_sidebars = {"benchmarks": []}  # it has no pages below it
 html_theme_options = {
     "navigation_with_keys": False,

@@ -304,5 +304,5 @@ def test_a_layer_without_a_bias():
 def test_none_alone_is_no_params():
     with pytest.raises(TypeError, match="found None; pass the array"):
         lrcore.SGD(None)
-    with pytest.raises(ValueError, match="found no array"):
+    with pytest.raises(ValueError, match="at least one array"):
         lrcore.SGD([None, {"b": None}])

@@ -47,6 +47,11 @@ def test_help_lists_commands_and_exit_statuses(capsys):
         (["schedule", "Cosin(0.1, 9)"], "did you mean Cosine?"),
         (["schedule", "Cosine(0.1, total=-1)"], "lrcore: schedule, column 19: total"),
         (["schedule", "open('x')"], "lrcore: schedule, column 1: name: expected"),
+        (["schedule", "Cosine(0.1, T_max=9)"], "unexpected keyword 'T_max'; did you"),
+        (
+            ["schedule", "import os"],
+            "column 1: expected a schedule such as Cosine(0.1,",
+        ),
     ],
 )
 def test_an_error_is_one_line(argv, said, capsys):
@@ -73,6 +78,26 @@ def test_a_wrong_command_line(argv, capsys):
     with pytest.raises(SystemExit, match="2"):
         cli.main(argv)
     assert "error: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["demo", "--optimizer", "adamx"], "found 'adamx'; did you mean Adamax?"),
+        (
+            ["demo", "--lr", "high"],
+            "--lr: expected a finite number > 0, such as 1e-3, ",
+        ),
+        (["demo", "--lr", "-1"], "--lr: expected a finite number > 0, such as 1e-3, "),
+        (["demo", "--epochs", "0"], "--epochs: expected a whole number from 1 to "),
+        (["compare", __file__, "--optimizers", "SGD,lyon"], "did you mean Lion?"),
+        (["compare", "none.py"], "argument FILE.py: there is no file 'none.py'"),
+    ],
+)
+def test_a_wrong_argument_is_told_with_what_would_do(argv, said, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(argv)
+    assert said in capsys.readouterr().err
 
 
 def test_a_reader_that_has_gone():

@@ -63,7 +63,7 @@ def test_there_is_one_way_at_a_time_to_give_groups():
 
 
 def test_wrong_params_are_told_before_wrong_patterns():
-    with pytest.raises(ValueError, match=r"^params: found no array in it"):
+    with pytest.raises(ValueError, match=r"^params: expected at least one"):
         lrcore.SGD({}, groups={"*": {}})
     with pytest.raises(TypeError, match=r"^params\['W'\]\[0\]: expected"):
         lrcore.SGD({"W": [1.0, 2.0]}, groups={"b": {}})

@@ -91,6 +91,6 @@ def test_a_param_that_became_read_only_is_made_writable_again():
         lambda: opt.averaged().__enter__(),
         stopping.restore,
     ):
-        assert message(act).endswith("; make it so again: .setflags(write=True)")
+        assert message(act).endswith("; make it writable again: .setflags(write=True)")
     w.setflags(write=True)
     assert opt.step(np.ones(2))

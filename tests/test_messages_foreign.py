@@ -112,13 +112,15 @@ def test_an_array_in_a_container_is_to_be_converted_there(array, how):
     params = {"body": [array]}
     said = message(lrcore.SGD, params)
     line = how.format("params['body'][0]")
-    assert said.endswith(f"; make it so in its place: {line}")
+    assert said.endswith(f"; convert it in its place: {line}")
     exec(line, {"params": params, "numpy": np})
     lrcore.SGD(params, lr=1.0).step({"body": [np.ones_like(params["body"][0])]})
     assert (params["body"][0] == 0).all()
     for without_place in (array, {"body": (array,)}, {"long" * 100: array}):
         said = message(lrcore.SGD, without_place)
-        assert f"; make it so, keep it and pass it: {how.format('p')}" in said
+        assert (
+            f"; convert it once, keep the result and pass it: {how.format('p')}" in said
+        )
 
 
 def test_tied_arrays():
@@ -145,7 +147,7 @@ def test_what_is_written_is_not_to_be_converted_for_the_call():
     g = np.ones(3)
     said = message(lambda: lrcore.kernels.sgd(g.astype(int), g, t=1))
     assert said.endswith(
-        "; make it so, keep it and pass it: p = p.astype(numpy.float32)"
+        "; convert it once, keep the result and pass it: p = p.astype(numpy.float32)"
     )
     said = message(lambda: lrcore.kernels.sgd([1.0], g, t=1))
     assert said.startswith("p: expected a numpy.ndarray, found list; make one array")

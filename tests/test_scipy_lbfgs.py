@@ -124,7 +124,7 @@ def test_what_lbfgs_refuses():
         make().minimize(3)
     with pytest.raises(TypeError, match=r"returns \(loss, grads\), found 0\.5"):
         make().minimize(lambda: 0.5)
-    with pytest.raises(ValueError, match=r"^params: found no array"):
+    with pytest.raises(ValueError, match=r"^params: expected at least one array"):
         lrcore.scipy.LBFGS([])
 
 

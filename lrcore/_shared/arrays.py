@@ -139,8 +139,8 @@ def writable(name: Name, a: Any, *, keep: bool = False) -> None:
     readable(name, a, keep=keep)
     if not bare(a).flags.writeable:
         what = "found a read-only array, which a step could not update; "
-        how = _mend(name, keep) if keep else "make it so again: .setflags(write=True)"
-        raise error(ValueError, name, what + how)
+        again = "make it writable again: .setflags(write=True)"
+        raise error(ValueError, name, what + (_mend(name, keep) if keep else again))
 
 
 def _mend(name: Name, keep: bool, how: str = "{}.copy()") -> str:

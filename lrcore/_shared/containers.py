@@ -17,7 +17,7 @@ MISSING = object()
 def params(tree: Tree) -> None:
     """Check the arrays that an optimizer is to update."""
     if not tree.leaves:
-        raise ValueError("params: found no array in it")
+        raise ValueError("params: expected at least one array, found none")
     arrays = with_names("params", tree)
     for name, a in arrays:
         writable(name, a, keep=True)
@@ -106,8 +106,8 @@ def like_containers(tree: Tree, grads: Any) -> list[Any]:
             raise error(
                 ValueError,
                 name,
-                f"found {changes} since construction; "
-                "construct the optimizer after the change",
+                f"has changed since construction: {changes}; construct the optimizer "
+                "after the change",
             )
         _like(Place("grads", node), g, name, node.container)
         like.append(g)
@@ -134,7 +134,7 @@ def _like(name: Name, g: Any, of: Name, container: Any) -> None:
         raise error(
             ValueError,
             name,
-            f"expected the {len(keys)} entries of {of}, found {differences}",
+            f"expected the {len(keys)} entries of {of}; {differences}",
         )
 
 

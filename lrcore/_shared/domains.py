@@ -143,7 +143,13 @@ class Domain(ABC):
         if is_schedule(value):
             takes_step(name, value)
             return value
-        return self._check(name, value, f"{self.text}, or a schedule")
+        wanted = f"{self.text}, or a schedule"
+        if isinstance(value, type) and callable(value):
+            raise TypeError(
+                f"{name}: expected {wanted}, found the class {value.__name__}; make a "
+                f"schedule with it: {value.__name__}(...)"
+            )
+        return self._check(name, value, wanted)
 
     def _check(self, name: str, value: Any, wanted: str) -> Any:
         if type(value) is float and self.least <= value <= self.most:

@@ -193,8 +193,8 @@ def in_its_place(name: str | Place, how: str) -> str:
         inside = isinstance(name.of.above.container, (dict, list))
         whole = str(name)
         if inside and len(whole) <= _LONGEST:
-            return f"make it so in its place: {whole} = {how.format(whole)}"
-    return f"make it so, keep it and pass it: p = {how.format('p')}"
+            return f"convert it in its place: {whole} = {how.format(whole)}"
+    return f"convert it once, keep the result and pass it: p = {how.format('p')}"
 
 
 _LONGEST = 60

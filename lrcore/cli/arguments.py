@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,13 +25,22 @@ def add_optimizer(parser: argparse._ActionsContainer, names: list[str]) -> None:
     parser.add_argument(
         "--optimizer",
         default="AdamW",
-        type=lambda text: {name.lower(): name for name in names}.get(
-            text.lower(), text
-        ),
-        choices=names,
+        type=lambda text: one_of(names, text),
+        choices=names,  # for completion
         metavar="NAME",
         help=f"one of {', '.join(names)} (default: %(default)s)",
     )
+
+
+def one_of(names: Iterable[str], text: str) -> str:
+    """Return the one of the names that is written, in any case."""
+    lower = {name.lower(): name for name in names}
+    try:
+        known = {name: name for name in lower.values()}
+        return picked("name", lower.get(text.lower(), text), known)
+    except ValueError as error:
+        message = str(error).removeprefix("name: ")  # argparse names the option
+        raise argparse.ArgumentTypeError(message) from None
 
 
 def listed(text: str, convert: Callable[[str], T]) -> list[T]:
@@ -72,7 +82,9 @@ def duration(text: str) -> float:
 def positive(text: str) -> int:
     """Return a whole number from 1 to `MOST`."""
     if not text.isdecimal() or not 1 <= int(text[:9]) <= MOST:
-        raise argparse.ArgumentTypeError(f"expected 1 to {MOST:,}, found {shown(text)}")
+        raise argparse.ArgumentTypeError(
+            f"expected a whole number from 1 to {MOST:,}, found {shown(text)}"
+        )
     return int(text)
 
 
@@ -96,31 +108,25 @@ def file(text: str) -> str:
 
 def optimizers(text: str) -> list[str]:
     """Return the names of optimizers between commas, in any case; all for "all"."""
-    known = {name.lower(): name for name in lrcore.optimizers.available()}
+    known = [*lrcore.optimizers.available()]
     if text == "all":
-        return [*known.values()]
+        return known
+    return [*dict.fromkeys(listed(text, partial(one_of, known)))]
 
-    def one(part: str) -> str:
-        try:
-            return picked("name", part.lower(), known)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
 
-    return [*dict.fromkeys(listed(text, one))]
+def rate(text: str) -> float:
+    """Return a learning rate."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(
+            f"expected a finite number > 0, such as 1e-3, found {shown(text)}"
+        )
+    return value
 
 
 def rates(text: str) -> list[float]:
     """Return learning rates between commas, each once."""
-
-    def rate(part: str) -> float:
-        try:
-            value = float(part)
-        except ValueError:
-            value = 0.0
-        if not 0 < value < math.inf:
-            raise argparse.ArgumentTypeError(
-                f"expected finite numbers > 0, such as 1e-3,0.01, found {shown(part)}"
-            )
-        return value
-
     return [*dict.fromkeys(listed(text, rate))]

@@ -32,13 +32,13 @@ def add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     """Add the command ``bench``."""
     parser = commands.add_parser(
         "bench",
-        help="time the step beside other libraries'",
-        description="Time an optimizer's step beside those of other libraries, as far "
-        "as they are installed, in one process and in turns, and beside a loop that "
-        "only moves the same memory.  Before that, each has to take the steps that "
-        "lrcore takes.  bench/README.md says how the figures are measured.",
+        help="time the step of lrcore and of other libraries",
+        description="Time the step of an optimizer in lrcore and in those other "
+        "libraries that are installed, in turns, and also a loop that only moves the "
+        "same memory.  Each library must first take the same steps as lrcore.  "
+        "bench/README.md says how the figures are measured.",
     )
-    what = parser.add_argument_group("what is timed")
+    what = parser.add_argument_group("what to time")
     add_optimizer(what, [*lrcore.optimizers.available(), "all"])
     what.add_argument(
         "--dtype", choices=("float32", "float64"), default="float32",
@@ -46,52 +46,52 @@ def add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )  # fmt: skip
     what.add_argument(
         "--sizes", type=counts, default="1e3,1e4,1e6,1e7", metavar="N,N",
-        help="elements, of all arrays together (default: %(default)s)",
+        help="numbers of elements, in all arrays together (default: %(default)s)",
     )  # fmt: skip
     what.add_argument(
         "--arrays", type=counts, default="1,100", metavar="N,N",
-        help="into how many arrays they are divided (default: %(default)s)",
+        help="numbers of arrays that share the elements (default: %(default)s)",
     )  # fmt: skip
     what.add_argument(
         "--threads", type=counts, metavar="N,N",
-        help=f"at most so many threads (default: all, {peers.ALL_THREADS})",
+        help=f"largest numbers of threads (default: all, {peers.ALL_THREADS})",
     )  # fmt: skip
     what.add_argument(
         "--bars", action="store_true",
-        help="a preset of cases instead, with the ratios that are asked of each: also "
-        "the whole step (clip, update, average), telemetry, subnormal state, threads; "
-        "with --neighbours, two threads beside one",
+        help="time a preset of cases instead, each with a target ratio: also the whole "
+        "step (clip, update, average), telemetry, subnormal state, threads; with "
+        "--neighbours, two threads and one",
     )  # fmt: skip
     what.add_argument(
         "--neighbours", type=_neighbours, default=[None], metavar="WHAT:N,...",
-        help="what else works on the machine: spin:N for N processes that spin, step:N "
-        "for N that step by torch (by lrcore where torch is missing), none for none; "
-        "each peer then has a process of its own, and the quantiles of its calls are "
-        "printed (default: all peers in one process)",
+        help="other work on the machine: spin:N for N processes that spin, step:N for "
+        "N that step with torch (with lrcore if torch is missing), none for none; each "
+        "library then has a process of its own, and the quantiles of its calls are "
+        "printed (default: all libraries in one process, without other work)",
     )  # fmt: skip
-    how = parser.add_argument_group("beside whom, and for how long")
+    how = parser.add_argument_group("what to compare with, and for how long")
     how.add_argument(
         "--peers", type=_peers, default=list(peers.PEERS), metavar="NAME,NAME",
-        help=f"some of {', '.join(p.name for p in peers.PEERS)}, or the beginning of "
-        'their names; "none" for none (default: all)',
+        help=f"libraries, or the beginnings of their names: "
+        f"{'; '.join(p.name for p in peers.PEERS)}; or none (default: all)",
     )  # fmt: skip
     how.add_argument(
         "--rounds", type=positive, default=9, metavar="N",
-        help="turns of each (default: %(default)s)",
+        help="turns of each library (default: %(default)s)",
     )  # fmt: skip
     how.add_argument(
         "--seconds", type=duration, metavar="S",
-        help="of a turn (default: 0.03; with --neighbours 0.3)",
+        help="length of a turn (default: 0.03; with --neighbours 0.3)",
     )  # fmt: skip
-    out = parser.add_argument_group("what becomes of the times")
-    out.add_argument("--json", type=file, metavar="FILE", help="keep them")
+    out = parser.add_argument_group("output")
+    out.add_argument("--json", type=file, metavar="FILE", help="save the times")
     out.add_argument(
         "--plot", type=picture_path, metavar="FILE.png", help="draw time against size"
     )
     out.add_argument(
         "--compare", type=_old_run, metavar="OLD.json",
-        help="print the times of an earlier --json beside them, and mark what changed "
-        "beyond the noise",
+        help="also print the times of an earlier --json, and mark changes that are "
+        "larger than the noise",
     )  # fmt: skip
     parser.set_defaults(run=_bench)
 
@@ -164,9 +164,9 @@ def _peers(text: str) -> list[type[peers.Peer]]:
             if wanted and peer.name.lower().replace("-", " ").startswith(wanted)
         ]
         if not found:
-            known = ", ".join(peer.name for peer in peers.PEERS)
+            known = "; ".join(peer.name for peer in peers.PEERS)
             raise argparse.ArgumentTypeError(
-                f"expected some of {known}, or none, found {shown(part)}"
+                f"expected some of {known}; or none, found {shown(part)}"
             )
         return found
 
@@ -188,6 +188,8 @@ def _neighbours(text: str) -> list[str]:
 def _old_run(path: str) -> Run:
     try:
         return saved.load(path)
+    except FileNotFoundError:
+        raise argparse.ArgumentTypeError(f"there is no file {shown(path)}") from None
     except (OSError, ValueError) as error:
         raise argparse.ArgumentTypeError(
             f"{shortened(path)}: {shortened(str(error))}"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import lrcore
 from lrcore._shared import pictures
 from lrcore._shared.words import printable
-from lrcore.cli.arguments import add_optimizer, picture_path, positive
+from lrcore.cli.arguments import add_optimizer, picture_path, positive, rate
 from lrcore.cli.bench import add_bench
 from lrcore.cli.compare import add_compare
 from lrcore.cli.completion import add_completion
@@ -21,9 +21,9 @@ _STATUS = """\
 exit status:
   0    done
   1    an error, which stderr tells in one line
-  2    a wrong command line
+  2    a wrong command line; stderr has the usage and the error
   130  stopped by Ctrl-C
-  141  the reader of the output has gone, as `head` does
+  141  the program that reads the output, such as `head`, has ended
 """
 
 
@@ -65,12 +65,16 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
     made = argparse.ArgumentParser(
         prog="lrcore",
-        description="The learning-rate core for NumPy.",
+        description="The learning-rate core for NumPy.  `lrcore COMMAND --help` shows "
+        "the options\nof a command.",
         epilog=_STATUS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("--version", action="version", version=lrcore.__version__)
-    commands = made.add_subparsers(metavar="COMMAND")
+    made.add_argument(
+        "-V", "--version", action="version", version=f"lrcore {lrcore.__version__}",
+        help="show the version and exit",
+    )  # fmt: skip
+    commands = made.add_subparsers(title="commands", metavar="COMMAND")
     _add_demo(commands)
     add_schedule(commands)
     add_compare(commands)
@@ -84,23 +88,24 @@ def parser() -> argparse.ArgumentParser:
 def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "demo",
-        help="learn handwritten digits, then time the optimizer",
+        help="train on handwritten digits, then time the optimizer",
         description="Train a two-layer NumPy network on handwritten digits, then time "
-        "the optimizer beside the loop that one writes in NumPy.",
+        "the optimizer and the same update in plain NumPy.",
     )
     add_optimizer(parser, list(lrcore.optimizers.available()))
-    rate = parser.add_mutually_exclusive_group()
-    rate.add_argument(
-        "--lr", type=float, help="highest learning rate (default: the optimizer's own)"
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--lr", type=rate, help="the highest learning rate (default: the optimizer's)"
     )
-    rate.add_argument(
-        "--find", action="store_true", help="find it by a range test, and show that"
-    )
-    parser.add_argument(
-        "--epochs", type=positive, default=30, metavar="N", help="default: %(default)s"
+    which.add_argument(
+        "--find", action="store_true", help="find the rate with lr_find, and show how"
     )
     parser.add_argument(
-        "--plot", type=picture_path, metavar="FILE.png", help="draw the run"
+        "--epochs", type=positive, default=30, metavar="N",
+        help="passes over the images (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--plot", type=picture_path, metavar="FILE.png", help="draw the run to a file"
     )
     parser.set_defaults(run=_demo)
 

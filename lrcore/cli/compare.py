@@ -49,28 +49,31 @@ def add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser = commands.add_parser(
         "compare",
         help="compare optimizers and rates on your own loss",
-        description="Train by several optimizers, each at several learning rates, on "
-        "a problem of your own, and compare their final losses: the median of the last "
-        "losses of a run, and of all seeds.\n\n" + HELP,
+        description="Train a problem of your own with several optimizers, each at "
+        "several learning\nrates, and compare the final losses.  The final loss of a "
+        "run is the median of\nits last losses; for several seeds, it is the median of "
+        "these.\n\n" + HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("problem", type=_source, metavar="FILE.py", help="it is run")
+    parser.add_argument("problem", type=_source, metavar="FILE.py", help="the problem")
     parser.add_argument(
         "--optimizers", type=optimizers, default="SGD,RMSprop,AdamW,Lion",
-        metavar="NAME,NAME", help='or "all" (default: %(default)s)',
+        metavar="NAME,NAME",
+        help='the optimizers, or "all" (default: %(default)s)',
     )  # fmt: skip
     parser.add_argument(
         "--lr", type=rates, metavar="LR,LR",
-        help="learning rates (default: each optimizer's own, a tenth of it and ten "
-        "times as much)",
+        help="the learning rates (default: each optimizer's own one, a tenth and ten "
+        "times of it)",
     )  # fmt: skip
     parser.add_argument(
         "--steps", type=positive, default=500, metavar="N",
-        help="of each run (default: %(default)s)",
+        help="steps of each run (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--seeds", type=positive, metavar="N",
-        help=f"runs of each (default: {_SEEDS}; 1 if nothing takes rng)",
+        help="runs of each optimizer at each rate (default: "
+        f"{_SEEDS}; 1 if nothing takes rng)",
     )  # fmt: skip
     parser.add_argument(
         "--plot", type=picture_path, metavar="FILE.png",

@@ -15,13 +15,15 @@ def add_completion(
     """Add the command ``completion`` to the parser that `whole` makes."""
     parser = commands.add_parser(
         "completion",
-        help="print a script by which a shell completes commands",
-        description="Print a script by which a shell completes the commands and "
+        help="print a script with which a shell completes commands",
+        description="Print a script with which a shell completes the commands and "
         'options of lrcore.  In bash: eval "$(lrcore completion bash)"; in zsh, '
         "after compinit: source <(lrcore completion zsh); in fish: lrcore completion "
         'fish | source.  It needs shtab: pip install "lrcore[completion]".',
     )
-    parser.add_argument("shell", choices=SHELLS, help="one of %(choices)s")
+    parser.add_argument(
+        "shell", choices=SHELLS, metavar="SHELL", help="one of %(choices)s"
+    )
     parser.set_defaults(run=lambda arguments: print(script(whole(), arguments.shell)))
 
 

@@ -13,12 +13,12 @@ def add_info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser = commands.add_parser(
         "info",
         help="show the build, the machine and the settings",
-        description="Show what a bug report needs: versions, processor, kernels, "
+        description="Show what a bug report needs: versions, the processor, kernels, "
         "threads, the OpenMP runtimes in the process, the variables that set threads, "
-        "compiler and flags.  In a process of your own, lrcore.show_config() shows the "
-        "same of that process.",
+        "the compiler and its flags.  In a program of your own, lrcore.show_config() "
+        "shows this for that program.",
     )
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
     parser.set_defaults(run=_info)
 
 

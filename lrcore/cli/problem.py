@@ -19,12 +19,12 @@ from lrcore._shared.words import shortened, shown
 T = TypeVar("T")
 
 HELP = """\
-FILE.py is a Python file, which is run.  It defines
+FILE.py is a Python file, which is run as a program.  It defines
 
-  params                   arrays, nested in lists, tuples and dicts; or a function
-                           params(rng) that returns new ones
-  loss_and_grads(params)   returns the loss, and gradients in the params' structure;
-                           or loss_and_grads(params, rng), to draw a batch
+  params                  arrays, nested in lists, tuples and dicts; or a function
+                          params(rng) that returns new ones
+  loss_and_grads(params)  returns the loss, and the gradients in the structure of
+                          params; or loss_and_grads(params, rng), to draw a batch
 
 rng is a numpy.random.Generator, the same for all optimizers and rates.
 """

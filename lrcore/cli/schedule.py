@@ -26,19 +26,21 @@ def add_schedule(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add the command ``schedule``."""
     parser = commands.add_parser(
         "schedule",
-        help="show a learning-rate schedule: its values, a curve, a picture",
-        description="Show a learning-rate schedule, as written in Python: "
+        help="show a learning-rate schedule: values, a curve, a picture",
+        description="Show a learning-rate schedule, which you write as in Python: "
         '"Cosine(0.1, total=900).warmup(100)", "Constant(0.1).then(500, 0.01)", '
-        '"1 - Linear(1, 0, total=50)".  The text is read, not run.',
+        '"1 - Linear(1, 0, total=50)".  The text is parsed, not run as code.',
     )
-    parser.add_argument("schedule", metavar="SCHEDULE", help="in quotes")
+    parser.add_argument("schedule", metavar="SCHEDULE", help="the schedule, in quotes")
     parser.add_argument(
         "--steps", type=positive, metavar="N",
-        help="from step 0 to N - 1 (default: its length and a tenth)",
+        help="show steps 0 to N - 1 (default: the schedule's length and a tenth)",
     )  # fmt: skip
-    parser.add_argument("--plot", type=picture_path, metavar="FILE.png", help="draw it")
     parser.add_argument(
-        "--log", action="store_true", help="with --plot: on a logarithmic axis"
+        "--plot", type=picture_path, metavar="FILE.png", help="draw it to a file"
+    )
+    parser.add_argument(
+        "--log", action="store_true", help="with --plot: use a logarithmic axis"
     )
     form = parser.add_mutually_exclusive_group()
     form.add_argument(

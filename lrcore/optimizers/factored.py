@@ -104,7 +104,8 @@ class Adafactor(Optimizer):
         if p.ndim > 2 and not p.flags.c_contiguous:
             raise ValueError(
                 f"params: Adafactor takes arrays of {p.ndim} dimensions in C order "
-                "only; make it so, keep it and pass it: p = numpy.ascontiguousarray(p)"
+                "only; convert it once, keep the result and pass it: "
+                "p = numpy.ascontiguousarray(p)"
             )
         return {
             "row": np.zeros(p.shape[:-1], p.dtype).view(),

@@ -36,7 +36,9 @@ def several(check: Check, least: int = 1) -> Check:
 
     def check_all(name: str, values: Any) -> tuple[Any, ...]:
         if isinstance(values, (str, bytes)) or not iterates(values):
-            raise TypeError(f"{name}: expected a sequence, found {shown(values)}")
+            raise TypeError(
+                f"{name}: expected a sequence (a list or tuple), found {shown(values)}"
+            )
         checked = tuple(check(f"{name}[{k}]", value) for k, value in enumerate(values))
         if len(checked) < least:
             raise ValueError(f"{name}: expected at least one, found none")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import operator
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from inspect import signature
 from typing import Any
 
 from lrcore._shared.named import picked
 from lrcore._shared.words import shortened, shown
+from lrcore.schedules._keywords import check_keywords
 from lrcore.schedules._make import make
 from lrcore.schedules._schedule import Schedule
 from lrcore.schedules.compose import join
@@ -120,7 +121,8 @@ class _Reader:
                 return ast.parse(self.text, mode="eval").body
         except (SyntaxError, ValueError) as error:  # the latter for a null byte
             column, text = getattr(error, "offset", 1), getattr(error, "msg", error)
-            raise self.error(column or 1, str(text)) from None
+            wanted = "expected a schedule such as Cosine(0.1, total=1000)"
+            raise self.error(column or 1, f"{wanted}; {text}") from None
         except (RecursionError, MemoryError):
             raise self.error(1, "expected fewer brackets in each other") from None
 
@@ -179,14 +181,15 @@ class _Reader:
         method: Callable[..., Any] = self.picked(node, name, methods)
         return method
 
-    def picked_argument(
-        self, node: ast.expr, name: str, things: Mapping[str, Any]
+    def check_keywords(
+        self, what: str, given: Mapping[str, ast.expr], names: Collection[str]
     ) -> None:
         """Refuse an unknown name before bind() asks for the one that it stands for."""
-        try:
-            picked("argument", name, things)
-        except ValueError as error:
-            raise _Refused(node, str(error)) from None
+        for name, node in given.items():
+            try:
+                check_keywords(what, [name], names)
+            except TypeError as error:
+                raise _Refused(node, str(error)) from None
 
     def picked(self, node: ast.expr, name: str, things: Mapping[str, Any]) -> Any:
         try:
@@ -218,9 +221,8 @@ class _Reader:
         named = {name: self.value(arg) for name, arg in keywords.items()}
         places: dict[str, Any] = {}
         has = signature(function)
-        for name, arg in keywords.items():
-            if not any(p.kind == p.VAR_KEYWORD for p in has.parameters.values()):
-                self.picked_argument(arg, name, has.parameters)
+        if not any(p.kind == p.VAR_KEYWORD for p in has.parameters.values()):
+            self.check_keywords(function.__name__, keywords, has.parameters)
         try:
             places |= has.bind(*args, **keywords).arguments
             schedule: Schedule = function(*given, **named)

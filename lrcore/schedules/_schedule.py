@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_type_hints
 from lrcore._shared.domains import FINITE
 from lrcore._shared.words import listed, shortened, shown
 from lrcore.schedules._evaluated import Evaluated
+from lrcore.schedules._keywords import check_keywords
 from lrcore.schedules._parameters import STEPS, Check
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Schedule(Evaluated):
         cls._name = cls.__name__ if own else f"{cls.__module__}.{cls.__qualname__}"
         Schedule._known[cls._name] = cls
 
-    def __new__(cls, *_: Any, **__: Any) -> Self:
+    def __new__(cls, *_: Any, **given: Any) -> Self:
         if cls is Schedule:
             raise TypeError(
                 "Schedule: the base of all schedules; make one of them, such as "
@@ -86,6 +87,9 @@ class Schedule(Evaluated):
             )
         if not is_dataclass(cls):
             raise _no_dataclass(cls)
+        if given:
+            known = [field.name for field in fields(cls)]
+            check_keywords(cls.__name__, given, known, cls._renamed)
         return super().__new__(cls)
 
     def __setstate__(self, saved: Mapping[str, Any]) -> None:

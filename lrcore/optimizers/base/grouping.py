@@ -63,7 +63,7 @@ def added(
             "keyword: add_group(group['params'], lr=...)"
         )
     if params is None or not flatten(params).leaves:
-        raise ValueError("params: found no array in it")
+        raise ValueError("params: expected at least one array, found none")
     known("add_group", own, defaults, elsewhere=optimizer._fields)
     return ParamGroup(params, {**defaults, **own}, optimizer)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from lrcore._shared.named import meant
 from lrcore._shared.words import listed, named, shortened, shown
 
 Hyper = dict[str, Any]
@@ -12,7 +13,7 @@ Hyper = dict[str, Any]
 
 # Names in other libraries; the first name that the class has is used.
 _ELSEWHERE = {
-    "lr": "learning_rate step_size eta",
+    "lr": "learning_rate step_size eta schedule scheduler lr_schedule lr_scheduler",
     "betas": "beta beta_1 beta_2 beta_3 beta1 beta2 beta3 b1 b2 b3",
     "momentum": "beta beta_1 beta1 b1 mu",
     "alpha": "rho beta_2 beta2 decay",
@@ -23,14 +24,15 @@ _ELSEWHERE = {
     "l1": "l1_regularization_strength",
     "initial_accumulator_value": "initial_scale",
     "decoupled_weight_decay": "decoupled_decay decouple weight_decouple",
-    "ema_decay": "use_ema ema_momentum",
+    "ema_decay": "ema use_ema ema_momentum",
     "lookahead_steps": "sync_period k",
     "lookahead_alpha": "slow_step_size",
     "grad_scale": "loss_scale loss_scale_factor",
     "accumulate": "gradient_accumulation_steps every_k_schedule",
     "clip_value": "clipvalue",
     "clip_tensor_norm": "clipnorm",
-    "clip_norm": "global_clipnorm max_norm max_grad_norm",
+    "clip_norm": "global_clipnorm max_norm max_grad_norm grad_clip gradient_clip_norm",
+    "groups": "no_decay exclude_from_weight_decay param_groups",
     "num_threads": "n_threads nthreads n_jobs",
 }
 
@@ -94,22 +96,9 @@ def known(
             ", which belongs to the whole optimizer: give it beside the params, or set "
             f"opt.{name} = ....  There are"
         )
-    elif meant := _meant(name, names):
-        hint = f"; did you mean {meant}?  There are"
+    elif near := meant(name, names, _ELSEWHERE):
+        hint = f"; did you mean {near}?  There are"
     raise TypeError(
         f"{shortened(what)}: unexpected keyword {shown(name)}{hint} "
         f"{listed(names, named, room=1200)}"
     )
-
-
-def _meant(name: Any, names: Collection[str]) -> str | None:
-    """Return the name that is closest to an unknown one."""
-    if not isinstance(name, str) or len(name) > 40:  # longer than any name
-        return None
-    from difflib import get_close_matches  # needed only here
-
-    asked = name.lower()
-    for ours, theirs in _ELSEWHERE.items():
-        if ours in names and asked in theirs.split():
-            return ours
-    return next(iter(get_close_matches(asked, names, n=1)), None)

@@ -1,0 +1,56 @@
+"""A keyword that a schedule does not have is refused, with the name that was meant."""
+
+import re
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from every_schedule import ALL
+
+import lrcore
+from lrcore.schedules import Cosine, CosineRestarts, OneCycle, StepDecay
+from lrcore.schedules._keywords import _ELSEWHERE
+
+WRONG = {
+    "Cosine: unexpected keyword 'T_max'; did you mean total?  There are base, ": (
+        lambda: Cosine(0.1, T_max=100)
+    ),
+    "Cosine: unexpected keyword 'eta_min'; did you mean end?": (
+        lambda: Cosine(0.1, total=100, eta_min=0.01)
+    ),
+    "Cosine: unexpected keyword 'totl'; did you mean total?": (
+        lambda: Cosine(0.1, totl=100)
+    ),
+    "Cosine: unexpected keyword 'warmup'; write Cosine(...).warmup(steps)": (
+        lambda: Cosine(0.1, total=100, warmup=10)
+    ),
+    "Cosine: unexpected keyword 'restarts'; there are base, total, end, rises": (
+        lambda: Cosine(0.1, total=100, restarts=2)
+    ),
+    "OneCycle: unexpected keyword 'max_lr'; did you mean peak?": (
+        lambda: OneCycle(max_lr=0.1, total=100)
+    ),
+    "StepDecay: unexpected keyword 'step_size'; did you mean every?": (
+        lambda: StepDecay(0.1, step_size=30)
+    ),
+    "CosineRestarts: unexpected keyword 'T_mult'; did you mean mult?": (
+        lambda: CosineRestarts(0.1, every=10, T_mult=2)
+    ),
+}
+
+
+@pytest.mark.parametrize("message", WRONG)
+def test_an_unknown_keyword_is_refused_with_the_name_that_was_meant(message):
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}"):
+        WRONG[message]()
+
+
+def test_names_of_other_libraries_lead_to_parameters_that_some_schedule_has():
+    taken = {field.name for schedule in ALL for field in fields(schedule)}
+    assert _ELSEWHERE.keys() <= taken
+
+
+def test_a_class_in_place_of_a_schedule_is_refused():
+    wanted = r"found the class Cosine; make a schedule with it: Cosine\(\.\.\.\)$"
+    with pytest.raises(TypeError, match=wanted):
+        lrcore.SGD(np.ones(3), lr=Cosine)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from lrcore._shared.types import Array
+from lrcore.distributed._line import line_of
 from lrcore.distributed._protocol import Comm, RankLostError, in_a_fork
 from lrcore.distributed._shards import Shards
 from lrcore.distributed._tree import additions
@@ -22,23 +22,6 @@ BUCKET = 1 << 20
 Arrays of 256 KiB and less travel faster so, and larger buckets add little
 (``bench/overlap.py``): they would begin to travel later.
 """
-
-_lines: WeakKeyDictionary[Comm, tuple[int, ThreadPoolExecutor]] = WeakKeyDictionary()
-"""The thread of each group of ranks, and the process that it is in."""
-
-
-def settle(comm: Comm) -> None:
-    """Return when no gradients travel that any optimizer with these ranks has sent.
-
-    The thread of the ranks and another one must not make calls at the same time.
-    """
-    try:
-        process, line = _lines.get(comm, (0, None))
-    except TypeError:  # it has no hash, or no weak references: it cannot have a thread
-        return
-    if line is not None and process == os.getpid():
-        line.submit(int).result()  # int() comes after all that has been sent
-
 
 class Gradient(NamedTuple):
     """A copy of the gradient of array i, in one dimension."""
@@ -66,6 +49,7 @@ class Ones:
         self, comm: Comm, shards: Shards, dtypes: Sequence[np.dtype[Any]]
     ) -> None:
         self._comm, self._shards, self._dtypes = comm, shards, dtypes
+        self._line = line_of(comm)
         self._lost: RankLostError | None = None
         # Memory that is kept, as the pages of new memory cost more than the copies.
         self._copies: defaultdict[tuple[np.dtype[Any], int], list[Array]]
@@ -114,7 +98,7 @@ class Ones:
     def wait(self) -> None:
         """Return when nothing travels any more; raise the error of what has failed."""
         self._send_all()
-        settle(self._comm)
+        self._line.settle()
         self._wait_for_own()
 
     def _send_all(self) -> None:
@@ -124,15 +108,7 @@ class Ones:
         self._buckets = {}
 
     def _send(self, bucket: list[Gradient]) -> None:
-        self._coming.append(self._line().submit(self._exchange, bucket))
-
-    def _line(self) -> ThreadPoolExecutor:
-        """Return the thread; a forked process has another one than its parent."""
-        process, line = _lines.get(self._comm, (0, None))
-        if line is None or process != os.getpid():
-            line = ThreadPoolExecutor(1, "lrcore-ranks")
-            _lines[self._comm] = os.getpid(), line
-        return line
+        self._coming.append(self._line.submit(self._exchange, bucket))
 
     def _wait_for_own(self) -> None:
         """Return when what this step has sent is there."""

@@ -14,7 +14,7 @@ import numpy as np
 from lrcore._shared.arrays import bare
 from lrcore._shared.words import listed, shortened, shown
 from lrcore.distributed import Comm, RankLostError, _words
-from lrcore.distributed._ones import settle
+from lrcore.distributed._line import settle
 from lrcore.optimizers.base.values import scheduled
 
 _OWN = frozenset({"accumulate", "comm", "convert_grads", "num_threads", "zero_grads"})

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from lrcore._shared.words import shown
+from lrcore.distributed._attribute import of_communicator
 from lrcore.distributed._heads import heads
-from lrcore.distributed._mpi import is_mpi, of_communicator
+from lrcore.distributed._mpi import is_mpi
 from lrcore.distributed._protocol import Comm
 
 _NEEDED = ("rank", "size", "exchange", "allgather", "sum", "barrier")

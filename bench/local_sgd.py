@@ -1,6 +1,7 @@
 """What training apart costs in loss: LocalSGD beside synchronous training.
 
     python bench/local_sgd.py [--ranks N] [--steps N] [--seeds N] [--rows "H = 1"]
+                              [--processes N]
 
 Some ranks train on batches of their own, with AdamW.  "synchronous" steps by the mean
 of their gradients in every step.  The other rows are `LocalSGD` with H steps between
@@ -35,7 +36,7 @@ import lrcore
 
 NAMES = ("attention", "gated", "digits-deep", "autoencoder")
 RATES = [float(f"{10 ** (k / 2):.3g}") for k in range(-9, -1)]
-OUTER_RATES = (0.1, 0.3, 0.7)
+OUTER_RATES = (0.03, 0.1, 0.3, 0.7, 1.0)
 HS = (1, 10, 100)
 CODECS = ("bf16", "int8")
 
@@ -150,6 +151,7 @@ def main():
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--rows", default="")
+    parser.add_argument("--processes", type=int, default=2, help="that train at once")
     given = parser.parse_args()
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # NumPy reads it in the new processes
     begin = time.perf_counter()
@@ -164,7 +166,8 @@ def main():
         (all_ways[w], NAMES[i], seed, RATES[k], given.steps, given.ranks)
         for w, i, k, seed in np.ndindex(*shape)
     ]
-    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(given.processes, spawn) as pool:
         found = np.array(list(pool.map(trained, jobs, chunksize=8)))
     losses = np.mean(found[:, 0].reshape(shape), axis=3)
     shares = np.nanmean(found[:, 1].reshape(len(all_ways), -1), axis=1)

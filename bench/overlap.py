@@ -121,10 +121,11 @@ def buckets(comm, size, rounds):
     n = size // 4
     shards = Shards([Owned(n, 4.0 * n, False)] * count, comm.size)
     g = np.ones(n, F4)
-    ones = _ones.Ones(comm, shards, [F4] * count)
 
     def sent(bucket):
-        @mock.patch.object(_ones, "BUCKET", bucket)
+        with mock.patch.object(_ones, "BUCKET", bucket):
+            ones = _ones.Ones(comm, shards, [F4] * count)
+
         def all_sent():
             for i in range(count):
                 ones.begin(i, g)

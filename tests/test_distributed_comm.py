@@ -204,6 +204,24 @@ def test_the_error_of_a_rank_is_raised():
         ranks(1, raises_odd)
 
 
+def exits(comm, code):
+    if comm.rank == 1:
+        sys.exit(code)
+    with pytest.raises(RankLostError, match=r"rank \d has ended before"):
+        comm.barrier()
+    return comm.rank
+
+
+@pytest.mark.parametrize(("code", "told"), [(0, 0), (None, 0), (3, 3), ("odd", 1)])
+def test_a_rank_that_exits(code, told, capfd):
+    """It does not end the process that has started it, also not with the code 0."""
+    with pytest.raises(RankLostError, match=f"ended with exit code {told}") as caught:
+        ranks(3, exits, code)
+    assert caught.value.__notes__ == ["in rank 1 of 3"]
+    assert ranks(3, exits, code, survive=True) == [0, None, 2]
+    assert capfd.readouterr().err == ("odd\n" * 2 if code == "odd" else "")
+
+
 def test_nothing_stays_behind(monkeypatch):
     names = []
 

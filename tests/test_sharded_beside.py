@@ -2,6 +2,8 @@
 
 import os
 import signal
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from ranks import ranks
@@ -25,6 +27,40 @@ def test_two_optimizers_whose_arrays_come_one_by_one():
                 for x in (p, q, r) for name in "ab"]  # fmt: skip
 
     assert ranks(2, both) == [[-20.0, -60.0, -40.0, -80.0, -100.0, -120.0]] * 2
+
+
+@dataclass(slots=True)
+class Wrapped:
+    """Ranks of a user's class: it has no hash and no weak references.
+
+    Two of them are equal if they have the same name.
+    """
+
+    name: str
+    comm: Any
+
+    def __eq__(self, other):
+        return self.name == other.name
+
+    def __getattr__(self, name):
+        return getattr(self.comm, name)
+
+
+def test_ranks_that_have_no_hash():
+    def both(comm):
+        one, other = Wrapped("a", comm), Wrapped("a", comm)
+        p, q, r = ({"w": np.zeros(5000), "b": np.zeros(3)} for _ in range(3))
+        opts = [
+            lrcore.SGD(params, lr=1.0, comm=mine)
+            for params, mine in ((p, one), (q, one), (r, other))
+        ]
+        for name in "wb":
+            for opt, params in zip(opts[:2], (p, q), strict=True):
+                opt.step_one(name, np.full(params[name].shape, 1.0 + comm.rank))
+        opts[2].step({name: np.full(x.shape, 2.0) for name, x in r.items()})
+        return [x[name][0].item() for x in (p, q, r) for name in "wb"]
+
+    assert ranks(2, both) == [[-1.5] * 4 + [-2.0] * 2] * 2
 
 
 def test_an_optimizer_that_is_constructed_or_loaded_within_a_step_of_another(tmp_path):

@@ -3,11 +3,11 @@
 import re
 
 import numpy as np
+import other_calls
 import pytest
 from ranks import arrays, content, gradient, on_every_rank, one_by_one, ranks
 
 import lrcore
-from lrcore.distributed import RankLostError
 
 # --- at construction ------------------------------------------------------------------
 
@@ -158,15 +158,17 @@ def test_arrays_one_by_one_in_another_order():
 
 
 def test_arrays_of_other_owners_one_by_one_in_another_order():
-    def wrong(comm):
-        params = arrays(0)
-        opt = lrcore.AdamW(params, comm=comm)
-        order = ["wide", "W"] if comm.rank == 1 else ["W", "wide"]
-        with pytest.raises(RankLostError):
-            one_by_one(opt, gradient(0, 0), [*order, "b", "scalar", "none", "one"])
-        assert content(params) == content(arrays(0))
+    """They travel at once; what has another size does not."""
 
-    ranks(3, wrong)
+    def wrong(comm, params, odd):
+        opt = lrcore.AdamW(params, comm=comm)
+        order = ["wide", "W"] if odd else ["W", "wide"]
+        one_by_one(opt, gradient(0, 0), [*order, "b", "scalar", "none", "one"])
+
+    assert on_every_rank(wrong).startswith(
+        "ValueError: order of step_one: expected the same on every rank, found "
+        "[['wide'], ['W'], "
+    )
 
 
 def test_a_gradient_that_is_missing_one_by_one():
@@ -204,3 +206,10 @@ def test_another_loss_scale():
         lrcore.LossScaler(16.0 if odd else 8.0).step(opt, gradient(0, 0))
 
     assert "factor of gradients by opt.scaled: " in on_every_rank(wrong)
+
+
+# --- other calls ----------------------------------------------------------------------
+
+
+def test_other_calls(tmp_path):
+    other_calls.check(ranks(3, other_calls.made, tmp_path))

@@ -9,7 +9,7 @@ import pytest
 from ranks import arrays, content, gradient, on_every_rank, one_by_one, ranks
 
 import lrcore
-from lrcore.distributed import run_ranks
+from lrcore.distributed import _ones, _traffic, run_ranks
 
 # --- what cannot be shared ------------------------------------------------------------
 
@@ -209,6 +209,49 @@ def test_an_array_that_is_refused_one_by_one():
         )
         assert found.startswith(other + words), found
         assert t == 1
+
+
+class Scarce:
+    """NumPy, without memory for arrays."""
+
+    def __getattr__(self, name):
+        return getattr(np, name)
+
+    def empty(self, *args):
+        raise MemoryError("no room")
+
+    zeros = empty
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_memory_that_one_rank_does_not_have(together):
+    """It is got before anything travels."""
+
+    def take(opt, grads):
+        return opt.step(grads) if together else one_by_one(opt, grads, grads)
+
+    def wrong(comm):
+        params = arrays(0)
+        opt = lrcore.AdamW(params, comm=comm)
+        with pytest.MonkeyPatch.context() as patch:
+            if comm.rank == 1:
+                patch.setattr(_traffic, "np", Scarce())
+                patch.setattr(_ones, "np", Scarce())
+            with pytest.raises((MemoryError, RuntimeError)) as caught:
+                take(opt, gradient(0, comm.rank))
+        assert content(params) == content(arrays(0))
+        take(opt, gradient(0, comm.rank))
+        return str(caught.value), opt.t, content(params)
+
+    def right(comm):
+        params = arrays(0)
+        lrcore.AdamW(params, comm=comm).step(gradient(0, comm.rank))
+        return content(params)
+
+    wanted = ranks(3, right)[0]
+    for rank, found in enumerate(ranks(3, wrong)):
+        other = "" if rank == 1 else "rank 1 has failed, and all do: MemoryError: "
+        assert found == (f"{other}no room", 1, wanted)
 
 
 def test_two_optimizers_in_another_order():

@@ -41,7 +41,7 @@ def load(
 ) -> Restored:
     """Load a file into an optimizer: see ``Optimizer.load``."""
     ranks = opt._plan.ranks
-    agreement = nullcontext() if ranks is None else alike.Agreement(ranks.comm)
+    agreement = nullcontext() if ranks is None else alike.Agreement(ranks.comm, "load")
     with agreement as agreed:  # an error of one rank is that of all
         with_params, strict = FLAG.check("params", params), FLAG.check("strict", strict)
         match, hyper = MATCH.check("match", match), SOURCE.check("hyper", hyper)
@@ -91,7 +91,8 @@ def load(
                     commit.copy(own, array)
                 others.add_to(commit)
                 if agreed is not None:
-                    agreed({f"the file {shown(file.path)}": file.of_header.hex()})
+                    header = {f"the file {shown(file.path)}": file.of_header.hex()}
+                    alike.same(agreed.results(header))
                 commit.make()
             except BaseException:
                 others.undo()

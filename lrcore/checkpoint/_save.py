@@ -140,7 +140,7 @@ def _agreed_content(
         ranks.check_saved()
         found.append(_content(opt, path, params, others, about))
 
-    alike.together(ranks.comm, make)
+    alike.together(ranks.comm, "save", make)
     return found[0]
 
 

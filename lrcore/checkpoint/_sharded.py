@@ -84,7 +84,7 @@ def write(
             _write_all(new, memoryview(head))
             return [str(new.name), head.decode("latin-1")]
 
-        told = alike.together(comm, lambda: [path, *begin()])
+        told = alike.together(comm, "save", lambda: [path, *begin()])
         _one_path([each[0] for each in told])
         _, name, text = told[0]
         head = text.encode("latin-1")
@@ -96,7 +96,7 @@ def write(
                     _put(file, start + tensor.begin, at, array, tensor.dtype)
                 os.fsync(file.fileno())
 
-        alike.together(comm, put)
+        alike.together(comm, "save", put)
         tensors = _in_order(header)
         of_header = _digests.of_header(head)
 
@@ -108,7 +108,9 @@ def write(
                 ]
 
         rows = [
-            bytes.fromhex(row) for each in alike.together(comm, digest) for row in each
+            bytes.fromhex(row)
+            for each in alike.together(comm, "save", digest)
+            for row in each
         ]
 
         def end() -> None:
@@ -118,7 +120,7 @@ def write(
                 check()
                 unfinished.close()  # it takes its name
 
-        alike.together(comm, end)
+        alike.together(comm, "save", end)
 
 
 def _one_path(paths: Sequence[str]) -> None:
@@ -174,7 +176,7 @@ def _own(
         elif p.flags.c_contiguous:
             yield tensor, begin, flat(own)[begin:end] if state is None else flat(own)
         else:
-            whole = own if state is None else ranks.gathered(i, own, p)
+            whole = own if state is None else ranks.gathered(i, state, own, p)
             if first:
                 yield tensor, 0, whole
 

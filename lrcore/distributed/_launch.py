@@ -59,9 +59,9 @@ def run_ranks(
         milliseconds and any function, but other threads of this process must not hold
         locks that the function needs; those of lrcore do not.  Default "spawn".
     survive : bool
-        Whether the others may go on when a rank is killed, whose result is None then;
-        their next call raises `RankLostError`, which they have to catch (`LocalSGD`
-        with a quorum does).  Default False.
+        Whether the others may go on when a rank is killed or exits, whose result is
+        None then; their next call raises `RankLostError`, which they have to catch
+        (`LocalSGD` with a quorum does).  Default False.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def run_ranks(
     Raises
     ------
     RankLostError
-        A rank was killed, or has ended without a result.
+        A rank was killed, or has ended without a result, as by ``sys.exit``.
     TypeError
         An argument is not valid, or what the function returns cannot be pickled.
     Exception
@@ -162,6 +162,8 @@ def _work(
     _close([end for end in inherited if id(end) not in own])
     try:
         found = function(SharedMemoryComm(rank, links, memory, timeout), *args)
+    except SystemExit:  # the process ends so, and tells its exit code
+        raise
     except BaseException as error:
         with suppress(OSError):
             result.send((False, _sendable(error)))

@@ -5,39 +5,22 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-import time
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate
-from typing import Any, cast
+from typing import Any
 
 from lrcore._shared.domains import POSITIVE
 from lrcore._shared.types import Array
 from lrcore._shared.words import shown
-from lrcore.distributed import _sums
-from lrcore.distributed._news import ENDED, News, tell_at_end
+from lrcore.distributed import _requests, _sums
+from lrcore.distributed._heads import heads
+from lrcore.distributed._line import settle
+from lrcore.distributed._news import ENDED, News, forget, tell_at_end
 from lrcore.distributed._protocol import RankLostError, in_a_fork, in_another_call
 
 TIMEOUT = 300.0
 """Seconds that a rank waits for the others, unless its caller says otherwise."""
-
-_SPINS = 200
-"""Tests of a request in a row before the wait offers the processor to others."""
-
-_IDLE = 2000
-"""Tests of a request in a row before the wait begins to sleep between them."""
-
-_MOVING = 5e-6
-"""Seconds: a test that takes longer has moved bytes, others take 0.3 us.
-
-Where ranks are more than processors, those of Open MPI are longer, too, as it yields.
-"""
-
-_LOOK = 0.01
-"""Seconds between looks for ranks that have ended."""
-
-_yield = getattr(os, "sched_yield", lambda: time.sleep(0))
-"""Lets another process have the processor, if one wants it."""
 
 
 class MPIComm:
@@ -45,7 +28,7 @@ class MPIComm:
 
     Optimizers with ``comm=MPI.COMM_WORLD`` share one of that communicator; make it
     yourself for another timeout.  It has a duplicate of the communicator, so that its
-    messages meet no others.
+    messages meet no others, until `close`.
 
     Parameters
     ----------
@@ -61,6 +44,11 @@ class MPIComm:
     TypeError, ValueError
         An argument is not valid.
 
+    Attributes
+    ----------
+    closed : bool
+        Whether the duplicate has been freed.
+
     Notes
     -----
     Start the ranks by ``mpiexec -n 4 python -m mpi4py train.py``: with ``-m mpi4py``,
@@ -70,6 +58,12 @@ class MPIComm:
     the job: MPI could not be finalized, as it would wait for the lost rank.  A rank
     that ends without an error, by ``sys.exit(3)`` too, waits for the end of the others,
     at most as long as `timeout`.
+
+    The duplicate is freed by `close`; that of ``comm=communicator`` also when its
+    communicator is, by ``communicator.Free()``, after which these optimizers make no
+    further call.  It is not freed with the last optimizer: MPI lets all ranks free a
+    communicator together, and Python's collector works when it likes on each.  MPICH
+    has some 2,000 communicators.
 
     Its collectives are nonblocking, so that there is a timeout.  Persistent ones, which
     MPI-4 has, would save 2 us of an `allgather`, which takes 4 us with 8 bytes and
@@ -111,6 +105,7 @@ class MPIComm:
         self._unfinished: Any = None
         self._process, self._free = os.getpid(), threading.Lock()
         self._one_thread = MPI.Query_thread() < MPI.THREAD_SERIALIZED
+        self.closed = False
         tell_at_end(self._news, lambda: self._calls, self.timeout)
 
     def __repr__(self) -> str:
@@ -142,8 +137,31 @@ class MPIComm:
         """Return when all ranks have called this."""
         self._call("barrier", self._comm.Ibarrier)
 
+    def close(self) -> None:
+        """Free the duplicate of the communicator, when all ranks have called this.
+
+        No optimizer can use it any more.  To close it again changes nothing.
+
+        Raises
+        ------
+        ValueError
+            Other ranks make another call.
+        RankLostError
+            A rank has ended, or has not come within the timeout.
+        """
+        if self.closed:
+            return
+        settle(self)
+        heads(self, "close", ())
+        self._news.end(self._calls, "")
+        _requests.wait(self._news.over, self.timeout, self._check_close)
+        forget(self._news)
+        self.closed = True
+        self._comm.Free()
+
     def signal(self, number: int) -> None:
         """Tell a number to all ranks, of which none waits for it."""
+        self._check_open()
         self._news.signal(number)
 
     def signals(self) -> list[int]:
@@ -152,6 +170,7 @@ class MPIComm:
         It is 0 before the first, and -1 where a rank has ended: the next call raises
         `RankLostError`.
         """
+        self._check_open()
         heard = self._news.listen()
         for r in self._missing():
             heard[r] = ENDED
@@ -171,6 +190,7 @@ class MPIComm:
 
     def _call(self, name: str, begin: Any, *messages: Any) -> None:
         """Begin a collective, and wait until it is complete."""
+        self._check_open()
         if os.getpid() != self._process:
             raise in_a_fork(self)
         if self._one_thread:
@@ -190,6 +210,14 @@ class MPIComm:
         finally:
             self._free.release()
 
+    def _check_open(self) -> None:
+        if self.closed:
+            raise RuntimeError(
+                f"rank {self.rank} of {self.size}: its communicator has been freed, by "
+                "close or with the one that it was made of; free it after the last "
+                "call of an optimizer with it"
+            )
+
     def _check_thread(self) -> None:
         """Refuse a thread from which MPI must not be called."""
         from mpi4py import MPI
@@ -202,63 +230,35 @@ class MPIComm:
             )
 
     def _wait(self, request: Any, call: str) -> None:
-        """Wait for a request: at first without sleeping, as most are soon done.
-
-        Bytes move in a test only, so many at a time: while they do, it does not sleep.
-        """
-        idle, before = 0, time.monotonic()
-        end, look = before + self.timeout, before + _LOOK
-        while not request.Test():
-            now = time.monotonic()
-            idle = 0 if now - before > _MOVING else idle + 1
-            if now > look:
-                self._check(call, now > end)
-                look = now + _LOOK
-            if idle > _IDLE:
-                time.sleep(min(1e-3, 1e-5 * (idle - _IDLE)))
-            elif idle > _SPINS:
-                _yield()
-            before = time.monotonic()
+        """Wait for a request of a call."""
+        _requests.wait(request.Test, self.timeout, lambda late: self._check(call, late))
 
     def _check(self, call: str, late: bool) -> None:
         """Raise an error if a rank makes no further call, or it is too late."""
         self._news.listen()
-        words = (
-            f"the other ranks have not all come to this {call} within "
-            f"{self.timeout:g} seconds: one makes other calls, or has been stopped"
-        )
         if missing := self._missing():
             words = f"rank {missing[0]} has ended before this {call}"
             if error := self._news.ended[missing[0]].error:
                 words += f", by {error}"
-        elif not late:
-            return
+            raise self._lost(words)
+        if late:
+            raise self._late(call)
+
+    def _check_close(self, late: bool) -> None:
+        """Raise an error if it is too late for the others to close."""
+        if late:
+            raise self._late("close")
+
+    def _late(self, call: str) -> RankLostError:
+        return self._lost(
+            f"the other ranks have not all come to this {call} within "
+            f"{self.timeout:g} seconds: one makes other calls, or has been stopped"
+        )
+
+    def _lost(self, words: str) -> RankLostError:
+        """Return the error of a rank that is lost; the end of this one ends the job."""
         atexit.register(self._comm.Abort, 1)
-        raise RankLostError(f"rank {self.rank} of {self.size}: {words}")
-
-
-def of_communicator(comm: Any) -> MPIComm:
-    """Return the ranks of a communicator of mpi4py: the same for all that ask.
-
-    They are an attribute of the communicator (MPI 4.1, section 7.7), which all its
-    handles in the process have and its duplicates do not.
-    """
-    if not is_mpi(comm) or not comm:
-        return MPIComm(comm)  # which raises the error
-    key = _attribute()
-    found = comm.Get_attr(key)
-    if found is None:
-        found = MPIComm(comm)
-        comm.Set_attr(key, found)
-    return cast(MPIComm, found)
-
-
-@lru_cache(1)
-def _attribute() -> int:
-    from mpi4py import MPI
-
-    key: int = MPI.Comm.Create_keyval()
-    return key
+        return RankLostError(f"rank {self.rank} of {self.size}: {words}")
 
 
 def is_mpi(comm: Any) -> bool:

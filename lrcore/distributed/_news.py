@@ -135,6 +135,11 @@ def tell_at_end(news: News, calls: Callable[[], int], timeout: float) -> None:
     _told_at_end.append((news, calls, timeout))
 
 
+def forget(news: News) -> None:
+    """Let the end of the interpreter not tell of a communicator, which is freed."""
+    _told_at_end[:] = [each for each in _told_at_end if each[0] is not news]
+
+
 def _tell_end(process: int) -> None:
     """Tell that this rank ends, and wait until the others have told it, too."""
     from mpi4py import MPI

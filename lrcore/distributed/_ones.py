@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
+from zlib import crc32
 
 import numpy as np
 
 from lrcore._shared.types import Array
+from lrcore.distributed._agreement import Agreement
+from lrcore.distributed._heads import heads
+from lrcore.distributed._line import line_of
 from lrcore.distributed._protocol import Comm, RankLostError, in_a_fork
 from lrcore.distributed._shards import Shards
 from lrcore.distributed._tree import additions
@@ -22,22 +25,6 @@ BUCKET = 1 << 20
 Arrays of 256 KiB and less travel faster so, and larger buckets add little
 (``bench/overlap.py``): they would begin to travel later.
 """
-
-_lines: WeakKeyDictionary[Comm, tuple[int, ThreadPoolExecutor]] = WeakKeyDictionary()
-"""The thread of each group of ranks, and the process that it is in."""
-
-
-def settle(comm: Comm) -> None:
-    """Return when no gradients travel that any optimizer with these ranks has sent.
-
-    The thread of the ranks and another one must not make calls at the same time.
-    """
-    try:
-        process, line = _lines.get(comm, (0, None))
-    except TypeError:  # it has no hash, or no weak references: it cannot have a thread
-        return
-    if line is not None and process == os.getpid():
-        line.submit(int).result()  # int() comes after all that has been sent
 
 
 class Gradient(NamedTuple):
@@ -56,6 +43,8 @@ class Ones:
 
     Attributes
     ----------
+    number : int
+        Of the optimizer, the same on all ranks.
     order : list of int
         The arrays that have come.
     sent_bytes : int
@@ -66,13 +55,16 @@ class Ones:
         self, comm: Comm, shards: Shards, dtypes: Sequence[np.dtype[Any]]
     ) -> None:
         self._comm, self._shards, self._dtypes = comm, shards, dtypes
-        self._lost: RankLostError | None = None
-        # Memory that is kept, as the pages of new memory cost more than the copies.
-        self._copies: defaultdict[tuple[np.dtype[Any], int], list[Array]]
-        self._copies = defaultdict(list)
-        self._received = np.empty(0, np.uint8)
-        self._own: dict[int, Array] = {}
+        self._line = line_of(comm)
+        self.number = 0
         self.sent_bytes = 0
+        self._bucket = BUCKET
+        # Memory that is kept, as the pages of new memory cost more than the copies.
+        self._spare: defaultdict[tuple[np.dtype[Any], int], list[Array]]
+        self._spare = defaultdict(list)
+        self._sent = self._received = np.empty(0, np.uint8)
+        self._own: list[Array] = []
+        self._error: BaseException | None = None
         self.clear()
 
     def clear(self) -> None:
@@ -81,25 +73,33 @@ class Ones:
         self._buckets: dict[np.dtype[Any], list[Gradient]] = {}
         self._coming: list[Future[None]] = []
         self._process = os.getpid()
+        self._apart = False  # whether the ranks have passed different arrays
+        if not isinstance(self._error, RankLostError):
+            self._error = None
 
     def begin(self, i: int, g: Array | None) -> None:
         """Send the gradient of array i, which the caller may overwrite afterwards.
 
         g : in one dimension; None: zeros travel, and the ranks compare later on whether
             all of them have none.
+
+        Raises
+        ------
+        MemoryError, RuntimeError
+            A rank has no memory for the gradients: on every rank, before any travels.
         """
+        if not self._spare:
+            self._get_room()
         dtype = self._dtypes[i]
-        n = max(self._shards.of(rank, i)[1] for rank in range(self._comm.size))
-        spare = self._copies[dtype, n]
-        sent = Gradient(i, spare.pop() if spare else np.empty(n, dtype))
+        sent = Gradient(i, self._spare[dtype, self._size(i)].pop())
         sent.g[...] = 0 if g is None else g
         self.order.append(i)
-        if sent.g.nbytes >= BUCKET:
+        if sent.g.nbytes >= self._bucket:
             self._send([sent])
             return
         bucket = self._buckets.setdefault(dtype, [])
         bucket.append(sent)
-        if sum(each.g.nbytes for each in bucket) >= BUCKET:
+        if sum(each.g.nbytes for each in bucket) >= self._bucket:
             self._send(self._buckets.pop(dtype))
 
     def sums(self, present: Sequence[bool]) -> list[Array | None]:
@@ -109,12 +109,17 @@ class Ones:
         """
         self._send_all()
         self._wait_for_own()
-        return [self._own[i] if there else None for i, there in enumerate(present)]
+        pairs = zip(self._own, present, strict=True)
+        return [own if there else None for own, there in pairs]
 
     def wait(self) -> None:
-        """Return when nothing travels any more; raise the error of what has failed."""
+        """Return when nothing travels any more; raise the error of what has failed.
+
+        If the ranks have passed different arrays, nothing has travelled since, and
+        their orders tell.
+        """
         self._send_all()
-        settle(self._comm)
+        self._line.settle()
         self._wait_for_own()
 
     def _send_all(self) -> None:
@@ -124,15 +129,7 @@ class Ones:
         self._buckets = {}
 
     def _send(self, bucket: list[Gradient]) -> None:
-        self._coming.append(self._line().submit(self._exchange, bucket))
-
-    def _line(self) -> ThreadPoolExecutor:
-        """Return the thread; a forked process has another one than its parent."""
-        process, line = _lines.get(self._comm, (0, None))
-        if line is None or process != os.getpid():
-            line = ThreadPoolExecutor(1, "lrcore-ranks")
-            _lines[self._comm] = os.getpid(), line
-        return line
+        self._coming.append(self._line.submit(self._exchange, bucket))
 
     def _wait_for_own(self) -> None:
         """Return when what this step has sent is there."""
@@ -141,43 +138,80 @@ class Ones:
         for coming in self._coming:
             coming.result()
 
+    # --- memory -----------------------------------------------------------------------
+
+    def _size(self, i: int) -> int:
+        """Return the elements of an array."""
+        return int(self._shards.end[:, i].max())
+
+    def _get_room(self) -> None:
+        """Get the memory for all arrays, on every rank or on none."""
+        with Agreement(self._comm, "step_one") as agreement:
+            copies = [np.empty(self._size(i), t) for i, t in enumerate(self._dtypes)]
+            own = []
+            for i, dtype in enumerate(self._dtypes):
+                begin, end = self._shards.of(self._comm.rank, i)
+                own.append(np.empty(end - begin, dtype))
+            # A bucket has less than twice its bytes when the last array has come.
+            small = [i for i, g in enumerate(copies) if g.nbytes < self._bucket]
+            most = min(sum(copies[i].nbytes for i in small), 2 * self._bucket)
+            of_own = min(sum(own[i].nbytes for i in small), 2 * self._bucket)
+            of_own = max([of_own, *(a.nbytes for a in own)])
+            self._sent = np.empty(most, np.uint8)
+            self._received = np.empty(self._comm.size * of_own, np.uint8)
+            agreement.results(None)
+        self._own = own
+        for g in copies:
+            self._spare[g.dtype, g.size].append(g)
+
+    # --- the thread -------------------------------------------------------------------
+
     def _exchange(self, bucket: Sequence[Gradient]) -> None:
         """Make the own elements of the sums over all ranks, of arrays of one dtype.
 
-        After a rank was lost, nothing waits for it again.
+        After an error, or when the ranks have passed different arrays, nothing travels.
         """
-        if self._lost is not None:
-            raise self._lost
-        rank, size = self._comm.rank, self._comm.size
-        ranges = [[self._shards.of(r, i) for i, _ in bucket] for r in range(size)]
+        try:
+            if self._error is not None:
+                raise self._error
+            if not self._apart:
+                self._add_up(bucket)
+        except BaseException as error:
+            self._error = error
+            raise
+        finally:
+            for _, g in bucket:
+                self._spare[g.dtype, g.size].append(g)
+
+    def _add_up(self, bucket: Sequence[Gradient]) -> None:
+        comm = self._comm
+        arrays = crc32(repr([i for i, _ in bucket]).encode())
+        found = heads(comm, "step_one", [self.number, arrays])
+        self._apart = any(each != found[0] for each in found)
+        if self._apart:
+            return
+        ranges = [[self._shards.of(r, i) for i, _ in bucket] for r in range(comm.size)]
         lengths = [[end - begin for begin, end in of_rank] for of_rank in ranges]
         # The ranges of ranks are in their order, or one of them has all.
         sent = bucket[0].g
         if len(bucket) > 1:
-            sent = np.concatenate(
-                [
-                    g[begin:end]
-                    for of_rank in ranges
-                    for (_, g), (begin, end) in zip(bucket, of_rank, strict=True)
-                ]
-            )
+            parts = [
+                g[begin:end]
+                for of_rank in ranges
+                for (_, g), (begin, end) in zip(bucket, of_rank, strict=True)
+            ]
+            n_bytes = sum(g.nbytes for _, g in bucket)
+            sent = self._sent[:n_bytes].view(sent.dtype)
+            np.concatenate(parts, out=sent)
         n = [sum(of_rank) * sent.itemsize for of_rank in lengths]
-        if self._received.size < size * n[rank]:
-            self._received = np.empty(size * n[rank], np.uint8)
-        room = self._received[: size * n[rank]]
-        try:
-            self._comm.exchange(sent.view(np.uint8), n, room, [n[rank]] * size)
-        except RankLostError as error:
-            self._lost = error
-            raise
-        self.sent_bytes += sum(n) - n[rank]
-        received = room.view(sent.dtype).reshape(size, sum(lengths[rank]))
+        own = n[comm.rank]
+        room = self._received[: comm.size * own]
+        comm.exchange(sent.view(np.uint8), n, room, [own] * comm.size)
+        self.sent_bytes += sum(n) - own
+        received = room.view(sent.dtype).reshape(comm.size, sum(lengths[comm.rank]))
         with np.errstate(all="ignore"):
-            for i, k in additions(range(size)):
+            for i, k in additions(range(comm.size)):
                 received[i] += received[k]
-        parts = np.split(received[0], np.cumsum(lengths[rank])[:-1])
-        for (i, g), part in zip(bucket, parts, strict=True):
-            if i not in self._own:
-                self._own[i] = np.empty_like(part)
+        parts = np.split(received[0], np.cumsum(lengths[comm.rank])[:-1])
+        for (i, _), part in zip(bucket, parts, strict=True):
             self._own[i][...] = part
-            self._copies[g.dtype, g.size].append(g)

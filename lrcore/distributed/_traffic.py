@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lrcore._shared.types import Array
+from lrcore.distributed._agreement import Agreement
 from lrcore.distributed._protocol import Comm
 from lrcore.distributed._shards import Shards
 from lrcore.distributed._tree import additions
@@ -76,8 +77,35 @@ class Traffic:
     ) -> None:
         self.comm, self.shards, self.dtypes = comm, shards, list(dtypes)
         self.sent_bytes = 0
+        self._most = [-1] * comm.size  # blocks of each rank for which there is room
         self._windows: tuple[tuple[bool, ...], list[list[Row]]] | None = None
         self._buffers: dict[str, Array] = {}
+
+    def get_room(self, n_blocks: Sequence[int]) -> None:
+        """Get the memory for steps with so many blocks of each rank.
+
+        All ranks call this before each step, as any may have less than it needs.  It is
+        enough whichever arrays have a gradient.
+
+        Raises
+        ------
+        MemoryError, RuntimeError
+            A rank has not so much memory: on every rank.
+        """
+        most = [*map(max, n_blocks, self._most)]
+        if most == self._most or (self.comm.size == 1 and most[0] <= 1):
+            return
+        with Agreement(self.comm, "step") as agreement:
+            rank, all_of_them = self.comm.rank, (True,) * len(self.dtypes)
+            windows = self.windows(all_of_them)
+            whole = max((sum(row.n for row in rows) for rows in windows), default=0)
+            own = max((rows[rank].n for rows in windows), default=0)
+            self._buffer("sent", max(whole * most[rank], own))
+            self._buffer("received", max(own * sum(most), whole))
+            if any(most):
+                self._results(all_of_them)
+            agreement.results(None)
+        self._most = most
 
     def reduce(
         self,

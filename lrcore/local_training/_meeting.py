@@ -10,7 +10,7 @@ import numpy as np
 
 from lrcore._shared.types import Array
 from lrcore._shared.words import listed, shortened, shown
-from lrcore.distributed import Comm, _words
+from lrcore.distributed import Comm, _heads, _words
 from lrcore.local_training._shared_params import SharedParams
 
 
@@ -50,11 +50,7 @@ class Head(NamedTuple):
 
 def heads(comm: Comm, own: Head) -> list[Head]:
     """Return the head of each rank."""
-    numbers = np.array(own, np.int64)
-    of_all = np.empty((comm.size, numbers.size), np.int64)
-    size = [numbers.nbytes] * comm.size
-    comm.allgather(numbers.view(np.uint8), of_all.reshape(-1).view(np.uint8), size)
-    return [Head(*each) for each in of_all.tolist()]
+    return [Head(*each) for each in _heads.heads(comm, "meeting of LocalSGD", own)]
 
 
 def check_rounds(found: Sequence[Head]) -> None:

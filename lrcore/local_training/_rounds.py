@@ -11,7 +11,8 @@ import numpy as np
 from lrcore._core import Commit
 from lrcore._shared.domains import NONNEGATIVE, whole
 from lrcore._shared.foreign import no_optimizer
-from lrcore.distributed import RankLostError, _words
+from lrcore.distributed import RankLostError, _heads, _words
+from lrcore.distributed._agreement import Agreement
 from lrcore.local_training import _meeting, _teams
 from lrcore.local_training._codecs import chosen
 from lrcore.local_training._lost import Moved, Surviving, left, members
@@ -19,7 +20,6 @@ from lrcore.local_training._mean import Mean
 from lrcore.local_training._meeting import Head, Meeting
 from lrcore.local_training._quorum import Quorum, least
 from lrcore.local_training._shared_params import SharedParams, Vectors, check_inner
-from lrcore.optimizers.base import alike
 from lrcore.optimizers.base.optimizer import Optimizer
 
 
@@ -47,8 +47,8 @@ class Rounds:
         quorum: int | None,
         patience: float,
     ) -> None:
-        self.comm = _words.checked(comm)
-        with alike.Agreement(self.comm) as agreement:
+        self.comm = _words.known(comm)
+        with Agreement(self.comm, "LocalSGD") as agreement:
             if not isinstance(inner, Optimizer):
                 raise no_optimizer(inner)
             check_inner(inner)
@@ -122,7 +122,7 @@ class Rounds:
         digest = _meeting.digest(shared.arrays) if self.unlike else 0
         own = Head(self.count, has, finite, ending, digest)
         found = _meeting.heads(comm, own)
-        self._sent_in_heads += 8 * len(own) * (comm.size - 1)
+        self._sent_in_heads += _heads.N_BYTES * (comm.size - 1)
         self._quorum.met()
         _meeting.check_rounds(found)
         if any(each.digest for each in found):

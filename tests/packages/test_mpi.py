@@ -256,6 +256,35 @@ def test_arrays_that_come_one_by_one():
     assert done.stdout.count(line) == 2, done.stderr
 
 
+def test_other_calls(tmp_path):
+    code = f"""
+    import other_calls
+    found = MPI.COMM_WORLD.gather(other_calls.made(comm, {str(tmp_path)!r}))
+    if comm.rank == 0:
+        other_calls.check(found)
+    """
+    done = ranks(3, code)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_arrays_one_by_one_in_another_order():
+    code = """
+    from ranks import arrays, content, gradient, one_by_one
+    params, order = arrays(0), [*arrays(0)]
+    opt = lrcore.AdamW(params, comm=comm)
+    try:
+        one_by_one(opt, gradient(0, 0), order[::-1] if comm.rank == 1 else order)
+    except ValueError as error:
+        assert str(error).startswith("order of step_one: expected the same on every")
+        assert content(params) == content(arrays(0))
+        one_by_one(opt, gradient(0, 0), order)
+        sys.exit(opt.t - 1)
+    sys.exit(1)
+    """
+    done = ranks(3, code)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_process_outside_a_communicator():
     ended = ranks(
         2,

@@ -77,8 +77,8 @@ def test_the_error_itself_is_told_too(ends_all):
 def test_tests_of_a_request_that_take_long(timeout, words):
     """As if bytes moved: the wait does not sleep, but still looks at the others."""
     code = f"""
-    from lrcore.distributed import _mpi
-    _mpi._MOVING = -1.0
+    from lrcore.distributed import _requests
+    _requests._MOVING = -1.0
     comm = MPIComm(world, {timeout})
     if comm.rank == 1:
         time.sleep({3 if timeout < 1 else 0})
@@ -201,8 +201,6 @@ def test_all_optimizers_of_a_communicator_have_the_same_comm():
     assert one.comm is other.comm
     assert len({one.comm, third.comm, fourth.comm, MPIComm(world)}) == 4
     assert isinstance(one.comm, MPIComm)
-    part.Free()
-    assert third.step(np.ones(3))
     """
     done = ranks(2, code)
     assert (done.returncode, done.stderr) == (0, "")
@@ -216,6 +214,67 @@ def test_more_optimizers_than_mpich_has_communicators():
     """
     done = ranks(1, code)
     assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+def test_a_communicator_that_is_freed_frees_its_duplicate():
+    """It waits for the ranks, and takes what they have told, which nobody has heard."""
+    code = """
+    part = world.Split(0)
+    opt = lrcore.SGD(np.ones(3), comm=part)
+    assert opt.step(np.ones(3))
+    opt.comm.signal(5)
+    time.sleep(0.2 * world.rank)
+    part.Free()
+    for call in (opt.comm.barrier, opt.comm.signals, lambda: opt.step(np.ones(3))):
+        try:
+            call()
+        except RuntimeError as error:
+            assert "its communicator has been freed, by close or" in str(error)
+        else:
+            sys.exit(1)
+    opt.comm.close()
+    """
+    done = ranks(3, code)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("freed", ["MPIComm(world).close()", "of_communicator(part)"])
+def test_more_duplicates_in_turn_than_mpich_has_communicators(freed):
+    code = f"""
+    from lrcore.distributed._attribute import of_communicator
+    for _ in range(2_200):
+        part = world.Dup()
+        {freed}
+        part.Free()
+    """
+    done = ranks(1, code)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_another_duplicate_after_close():
+    code = """
+    lrcore.SGD(np.ones(3), comm=world).comm.close()
+    assert lrcore.SGD(np.ones(3), comm=world).step(np.ones(3))
+    """
+    done = ranks(2, code)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_rank_that_does_not_close():
+    code = """
+    comm = MPIComm(world)
+    opt = lrcore.SGD(np.ones(3), comm=comm)
+    try:
+        comm.close() if world.rank == 1 else opt.step(np.ones(3))
+    except ValueError as error:
+        assert "found close on rank 1 and step on rank 0" in str(error)
+    else:
+        sys.exit(1)
+    assert opt.step(np.ones(3))
+    comm.close()
+    """
+    done = ranks(3, code)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_two_threads_in_calls_of_one_comm():

@@ -4,36 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 
 from lrcore._shared.arrays import bare
 from lrcore._shared.words import listed, shortened, shown
-from lrcore.distributed import Comm, RankLostError, _words
-from lrcore.distributed._ones import settle
+from lrcore.distributed import Comm, _words
+from lrcore.distributed._agreement import Agreement, together
+from lrcore.distributed._heads import outliers
 from lrcore.optimizers.base.values import scheduled
+
+__all__ = [
+    "Agreement", "construction", "digest", "refuse", "refuse_others", "same",
+    "settings", "together",
+]  # fmt: skip
 
 _OWN = frozenset({"accumulate", "comm", "convert_grads", "num_threads", "zero_grads"})
 """The options that each rank may have for itself."""
 
 _VALUES = "values of "
 """How the name of what an array holds begins."""
-
-values = _words.of_all
-
-
-def integers(comm: Comm, own: Sequence[int]) -> list[list[int]]:
-    """Return some ints of each rank."""
-    sent = np.array(own, np.int64)
-    received = np.empty((comm.size, sent.size), np.int64)
-    sizes = [sent.nbytes] * comm.size
-    comm.allgather(sent.view(np.uint8), received.reshape(-1).view(np.uint8), sizes)
-    found: list[list[int]] = received.tolist()
-    return found
 
 
 def construction(opt: Any) -> dict[str, str]:
@@ -72,66 +64,13 @@ def refuse_others(comm: Comm, told: Mapping[str, str]) -> NoReturn:
 
     All ranks call this, which do not tell the same.
     """
-    _differ(values(comm, dict(told)))
+    _differ(_words.of_all(comm, dict(told)))
 
 
-def together(comm: Comm, work: Callable[[], Any]) -> list[Any]:
-    """Do work on every rank; return the results of all ranks, which JSON can hold.
-
-    Raises
-    ------
-    RuntimeError
-        Another rank has raised an error.  Its own error is raised by that rank itself.
-    """
-    with Agreement(comm) as agreement:
-        return agreement.results(work())
-
-
-class Agreement:
-    """A block of work on every rank, of which all ranks end, or none.
-
-    ::
-
-        with Agreement(comm) as agreement:
-            ...             # what may raise an error
-            agreement({})   # all have come so far, or it raises RuntimeError
-            ...             # what does not fail
-
-    If a rank raises an error before, the others meet it where they agree.
-    """
-
-    def __init__(self, comm: Comm) -> None:
-        self._comm, self._met = comm, False
-        settle(comm)
-
-    def __enter__(self) -> Agreement:
-        return self
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if error is not None and not self._met:
-            with suppress(RankLostError):
-                values(self._comm, [f"{type(error).__name__}: {error}", None])
-
-    def __call__(self, told: Mapping[str, str]) -> None:
-        """Meet the others, which have to tell the same."""
-        found = self.results(dict(told))
-        if any(each != found[0] for each in found):
-            _differ(found)
-
-    def midway(self, own: Any) -> list[Any]:
-        """Meet the others before they agree; return the results of all ranks."""
-        found = self.results(own)
-        self._met = False
-        return found
-
-    def results(self, own: Any) -> list[Any]:
-        """Meet the others; return the results of all ranks."""
-        self._met = True
-        of_all = values(self._comm, [None, own])
-        for rank, (error, _) in enumerate(of_all):
-            if error is not None:
-                raise RuntimeError(f"rank {rank} has failed, and all do: {error}")
-        return [found for _, found in of_all]
+def same(told: Sequence[Mapping[str, str]]) -> None:
+    """Refuse ranks that do not tell the same."""
+    if any(each != told[0] for each in told):
+        _differ(told)
 
 
 def refuse(
@@ -147,7 +86,7 @@ def refuse(
     present : whether each array has a gradient; empty if this rank has none at all.
     """
     own = None if error is None else f"{type(error).__name__}: {error}"
-    found = values(comm, [own, dict(told), dict(present)])
+    found = _words.of_all(comm, [own, dict(told), dict(present)])
     if error is not None:
         raise error
     for rank, (theirs, *_) in enumerate(found):
@@ -169,11 +108,10 @@ def _differ(told: Sequence[Mapping[str, str]]) -> NoReturn:
     """Raise the error for the first difference of what ranks tell."""
     for name in dict.fromkeys(name for each in told for name in each):
         found = [each.get(name, "none") for each in told]
-        most = Counter(found).most_common(1)[0][0]
-        odd = [rank for rank, value in enumerate(found) if value != most]
+        odd, other = outliers(found)
         if not odd:
             continue
-        ranks, other = listed(odd, str), found.index(most)
+        ranks, most = listed(odd, str), found[other]
         if name.startswith(_VALUES):
             raise ValueError(
                 f"{name.removeprefix(_VALUES)}: expected the same values on every "

@@ -127,6 +127,6 @@ class Averaged(Planned):
             else:
                 average = p
             if ranks is not None and average is not p:
-                average = ranks.gathered(i, average, own)
+                average = ranks.gathered(i, name, average, own)
             pairs.append((p, average))
         return pairs

@@ -65,9 +65,9 @@ def save(opt: Planned) -> dict[str, Any]:
         {name: next(copied) for name in saved_arrays(state)} for state in opt.state
     ]
     if opt._plan.ranks is not None:
-        from lrcore.optimizers.base import sharded_states
+        from lrcore.optimizers.base import alike, sharded_states
 
-        opt._plan.ranks.check_saved()
+        alike.together(opt._plan.ranks.comm, "state_dict", opt._plan.ranks.check_saved)
         states = sharded_states.whole(opt, states)
     return saved_dict.entries(opt, counts, own, groups, states)
 

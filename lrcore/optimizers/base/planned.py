@@ -62,7 +62,7 @@ class Planned(Common):
         from lrcore.distributed import _words
         from lrcore.optimizers.base import sharded
 
-        given["comm"] = comm = _words.checked(given["comm"])
+        given["comm"] = comm = _words.known(given["comm"])
         return sharded.construction(self, comm)
 
     @property

@@ -30,6 +30,8 @@ from lrcore._shared.trees import Tree
 from lrcore._shared.types import Array
 from lrcore._shared.words import shown
 from lrcore.distributed import Comm, _threads
+from lrcore.distributed._agreement import Agreement
+from lrcore.distributed._heads import heads
 from lrcore.distributed._merging import Merging
 from lrcore.distributed._ones import Ones
 from lrcore.distributed._shards import Owned, Shards
@@ -49,7 +51,7 @@ _constructed = itertools.count()
 @contextmanager
 def construction(opt: Any, comm: Comm) -> Iterator[None]:
     """Be a block that constructs an optimizer on every rank, or on none."""
-    with alike.Agreement(comm) as agreement:
+    with Agreement(comm, "construct") as agreement:
         yield
         opt._plan.ranks.begin(opt, agreement)
 
@@ -93,7 +95,7 @@ class Ranks(MicroBatches):
         self.owned = [self.shards.of(comm.rank, i) for i in n]
         self.pieces = [self._piece(i) for i in n]
 
-    def begin(self, opt: Any, agreement: alike.Agreement) -> None:
+    def begin(self, opt: Any, agreement: Agreement) -> None:
         """Compare a new optimizer with those of the other ranks.
 
         agreement : the ranks meet there, also those that have an error.
@@ -124,7 +126,8 @@ class Ranks(MicroBatches):
         if len({*digests}) > 1:
             alike.refuse_others(self.comm, known)
         self.firsts = np.cumsum([0, *counts[:-1]]).tolist()
-        self.calls, self.number = sum(counts), numbers[0]
+        self.calls = sum(counts)
+        self.number = self.ones.number = numbers[0]
         self.clear()
         self._share_threads(opt)
         opt._plan.place()
@@ -163,12 +166,13 @@ class Ranks(MicroBatches):
         begin, end = self.owned[i]
         return p if end - begin == p.size else flat(p)[begin:end]
 
-    def gathered(self, i: int, own: Array, like: Array) -> Array:
+    def gathered(self, i: int, name: str, own: Array, like: Array) -> Array:
         """Return a whole state of array i, of which each rank has the own elements.
 
         like : has its shape and memory order.
         """
         self.ones.wait()
+        heads(self.comm, f"{name} of array {i} of optimizer {self.number}", ())
         whole = np.empty_like(like, own.dtype, subok=False)
         if self.params[i].size == 0:
             whole[...] = own

@@ -8,8 +8,9 @@ from zlib import crc32
 
 from lrcore._shared.trees import Tree
 from lrcore._shared.types import Array
-from lrcore.distributed import Comm, RankLostError
+from lrcore.distributed import Comm, RankLostError, _words
 from lrcore.distributed import _tree as tree
+from lrcore.distributed._heads import OtherCallError, heads
 from lrcore.distributed._ones import Ones
 from lrcore.distributed._traffic import Traffic
 from lrcore.optimizers.base import alike
@@ -28,6 +29,23 @@ class Met(NamedTuple):
     present: tuple[bool, ...]
     loss: float | None
     skips: bool
+
+
+class _Head(NamedTuple):
+    """What a rank tells the others at the beginning of a step; all are ints.
+
+    fine : whether it has no error.
+    batches : its micro-batches.
+    numbers, present : a digest of the numbers of the step, and of which arrays have a
+        gradient.
+    skips : whether a gradient that is not finite skips the step.
+    """
+
+    fine: int
+    batches: int
+    numbers: int
+    present: int
+    skips: int
 
 
 class MicroBatches:
@@ -78,43 +96,60 @@ class MicroBatches:
 
         Raises
         ------
-        ValueError, RuntimeError
-            The ranks are not alike, or another one has an error: on every rank.
+        ValueError, RuntimeError, MemoryError
+            The ranks are not alike, or one has an error or no memory: on every rank.
         """
         try:
             self.ones.wait()
             present = self._present(grads)
             count = self.kept.count + (grads is not None)
             numbers += repr((self.number, self.ones.order)).encode()
-            head = [error is None, count, crc32(numbers), crc32(bytes(present)), skips]
-            heads = alike.integers(self.comm, head)
-            counts = [each[1] for each in heads]
-            first = next((each for each in heads if each[1]), heads[0])
+            own = _Head(
+                error is None, count, crc32(numbers), crc32(bytes(present)), skips
+            )
+            found = [_Head(*each) for each in heads(self.comm, "step", own)]
+            first = next((each for each in found if each.batches), found[0])
             if any(
-                not each[0]
-                or each[2] != heads[0][2]
-                or (each[1] and each[3] != first[3])
-                for each in heads
+                not each.fine
+                or each.numbers != found[0].numbers
+                or (each.batches and each.present != first.present)
+                for each in found
             ):
-                names = [leaf.path for leaf in self.tree.leaves]
-                there = dict(zip(names, present, strict=True)) if count else {}
-                order = ", ".join(names[i] for i in self.ones.order)
-                number = f"number {self.number} of those with comm"
-                told = {
-                    **self.told(),
-                    "order of step_one": f"[{order}]",
-                    "optimizer of this step": number,
-                }
-                alike.refuse(self.comm, error, told, there)
+                self._refuse(error, present if count else ())
+            counts = [each.batches for each in found]
             if not all(counts):  # some ranks do not know which arrays have a gradient
-                of_all = alike.values(self.comm, present)
-                present = tuple(of_all[heads.index(first)])
-            skips = any(each[4] for each in heads)
+                of_all = _words.of_all(self.comm, present)
+                present = tuple(of_all[found.index(first)])
+            n_blocks = [len(each) for each in self._begins(counts)]
+            if self.ones.order:  # which has memory for gradients
+                n_blocks = [0] * self.comm.size
+            self.traffic.get_room(n_blocks)
+            skips = any(each.skips for each in found)
             return Met(counts, present, self._loss(loss, sum(counts)), skips)
-        except RankLostError as lost:
+        except (RankLostError, OtherCallError) as apart:
             if error is None:
                 raise
-            raise error from lost
+            raise error from apart
+
+    def _refuse(self, error: BaseException | None, present: Sequence[bool]) -> NoReturn:
+        """Raise the error of a step that not all ranks can take.
+
+        present : which arrays have a gradient; empty if this rank has none at all.
+        """
+        names = [leaf.path for leaf in self.tree.leaves]
+        order = ", ".join(names[i] for i in self.ones.order)
+        told = {
+            **self.told(),
+            "order of step_one": f"[{order}]",
+            "optimizer of this step": f"number {self.number} of those with comm",
+        }
+        alike.refuse(self.comm, error, told, dict(zip(names, present, strict=False)))
+
+    def _begins(self, counts: Sequence[int]) -> list[list[int]]:
+        """Return where the blocks of each rank begin."""
+        return [
+            tree.blocks(first, n) for first, n in zip(self.firsts, counts, strict=True)
+        ]
 
     def tell(self, error: BaseException) -> NoReturn:
         """Raise an error that this rank has before its step, which ends that of all."""
@@ -129,7 +164,7 @@ class MicroBatches:
         places = [
             (first + k, each)
             for first, of_rank in zip(
-                self.firsts, alike.values(self.comm, losses), strict=True
+                self.firsts, _words.of_all(self.comm, losses), strict=True
             )
             for k, each in enumerate(of_rank)
         ]
@@ -144,10 +179,6 @@ class MicroBatches:
         """Return the own pieces of the sums of all gradients; None: there are none."""
         if self.ones.order:
             return self.ones.sums(met.present)
-        begins = [
-            tree.blocks(first, n)
-            for first, n in zip(self.firsts, met.counts, strict=True)
-        ]
         sums: list[list[Sequence[Array | None]]] = [
             [block.grads] for block in self.kept.blocks
         ]
@@ -155,7 +186,7 @@ class MicroBatches:
             merged = self.kept.merged(self.kept.first + self.kept.count)
             del sums[len(sums) - len(merged) :]
             sums.append([grads, *(block.grads for block in merged)])
-        return self.traffic.reduce(met.present, begins, sums)
+        return self.traffic.reduce(met.present, self._begins(met.counts), sums)
 
     def _present(self, grads: Sequence[Array | None] | None) -> tuple[bool, ...]:
         """Return which arrays have had a gradient on this rank since the last step."""

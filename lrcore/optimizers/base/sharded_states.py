@@ -47,7 +47,7 @@ def whole(
         for name in state:  # in the same order on each rank
             if name not in ranks.numbers[i]:
                 of = p if like[name].shape == p.shape else np.empty(like[name].shape)
-                all_of_it[name] = ranks.gathered(i, state[name], of)
+                all_of_it[name] = ranks.gathered(i, name, state[name], of)
         found.append(all_of_it)
     return found
 

@@ -1,0 +1,61 @@
+"""The thread in which a group of ranks exchanges arrays that come one at a time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+from weakref import WeakValueDictionary
+
+from lrcore.distributed._protocol import Comm
+
+
+class Line:
+    """Work of a group of ranks, done in one thread in the order in which it comes.
+
+    All optimizers with the same group share its line: see `line_of`.
+    """
+
+    def __init__(self, comm: Comm) -> None:
+        self._comm = comm  # so that no other object has its id
+        self._process = 0
+        self._thread: ThreadPoolExecutor | None = None
+
+    def submit(self, work: Callable[..., Any], *args: Any) -> Future[Any]:
+        """Let the thread do work, after all that was submitted before.
+
+        A forked process has another thread than its parent.
+        """
+        if self._thread is None or self._process != os.getpid():
+            self._thread = ThreadPoolExecutor(1, "lrcore-ranks")
+            self._process = os.getpid()
+        return self._thread.submit(work, *args)
+
+    def settle(self) -> None:
+        """Return when the thread has done all of its work."""
+        if self._thread is not None and self._process == os.getpid():
+            self._thread.submit(int).result()  # int() comes after all before it
+
+
+_lines: WeakValueDictionary[int, Line] = WeakValueDictionary()
+"""The lines in use, by the id of the group: a user's may have neither a hash nor weak
+references, and may be equal to another one."""
+
+
+def line_of(comm: Comm) -> Line:
+    """Return the line of a group of ranks, which lives as long as somebody keeps it."""
+    line = _lines.get(id(comm))
+    if line is None:
+        line = _lines[id(comm)] = Line(comm)
+    return line
+
+
+def settle(comm: Comm) -> None:
+    """Return when no gradients travel that any optimizer with these ranks has sent.
+
+    The thread of the ranks and another one must not make calls at the same time.
+    """
+    line = _lines.get(id(comm))
+    if line is not None:
+        line.settle()

@@ -7,7 +7,16 @@ import pytest
 
 import lrcore
 from lrcore import LRSweep, lr_find
-from lrcore.finder import _curve, _guess, _neighbours, _race, _racer, _verdict
+from lrcore.finder import (
+    _compared,
+    _curve,
+    _guess,
+    _neighbours,
+    _race,
+    _racer,
+    _standings,
+    _verdict,
+)
 
 STEPS = 120
 
@@ -21,7 +30,7 @@ def curve(guess):
 
 
 def ran(losses_of, guess=1e-3, start=1e-7, end=10.0, first=20.0, noise=0.0, **more):
-    """A race that has been run.
+    """The standings of a race that has been run.
 
     losses_of : the loss of a rate in step k; the first params' is `first`.
     noise : of the batches, which all rates see.
@@ -29,11 +38,11 @@ def ran(losses_of, guess=1e-3, start=1e-7, end=10.0, first=20.0, noise=0.0, **mo
     race = _race.Race(start, end, STEPS, **more)
     batches = noise * np.random.default_rng(0).normal(size=2 * STEPS)
     for leg in race.legs(curve(guess), 4.0):
-        racer, lr = leg.racer, race.rate_of(leg.racer)
+        racer, lr = leg.racer, race.standings.rate_of(leg.racer)
         while len(racer.losses) < leg.end and not racer.fails():
             k = len(racer.losses)
             racer.losses.append((losses_of(lr, k) if lr else first) + batches[k])
-    return race
+    return race.standings
 
 
 def towards(best):
@@ -195,10 +204,10 @@ def test_a_racer_that_closes_up_is_not_behind():
     leader, racer = _racer.Racer(0), _racer.Racer(2)
     leader.losses = [1.0] * 40
     racer.losses = [1 + 0.01 * (60 - k) for k in range(40)]
-    assert not _racer.is_behind(racer, leader, 100)
-    assert _racer.is_behind(racer, leader, 50)  # too late
+    assert not _compared.trend(racer, leader).lasts(100)
+    assert _compared.trend(racer, leader).lasts(50)  # too late
     racer.losses = [1.2] * 40
-    assert _racer.is_behind(racer, leader, 100)
+    assert _compared.trend(racer, leader).lasts(100)
 
 
 def racer(place, level, out=""):
@@ -233,7 +242,7 @@ def test_the_suggestion_leans_to_a_neighbour_that_is_nearly_as_good(
 
 def test_where_the_batches_end_in_a_turn_rates_are_compared_at_common_steps():
     """The rate that ran first has 40 steps; the other one, which is better, 25."""
-    race = _race.Race(1e-7, 10.0, STEPS)
+    race = _standings.Standings(STEPS)
     race.racers = {place: _racer.Racer(place) for place in (-2, 0, 2)}
     race.racers[-2].losses = [3.0 - 0.05 * k for k in range(40)]
     race.racers[0].losses = [2.5 - 0.05 * k for k in range(25)]

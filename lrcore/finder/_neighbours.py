@@ -7,7 +7,8 @@ the best rate lies, if they have trained for long enough.
 
 from __future__ import annotations
 
-from lrcore.finder._racer import Racer, gap_at_end, is_behind, trend
+from lrcore.finder._compared import gap_at_end, trend
+from lrcore.finder._racer import Racer
 
 # The constants below were chosen on the tuning half of bench/finder.py.
 
@@ -57,19 +58,15 @@ def may_leave(
     apart = racer.place - leader.place
     if apart not in _LEAVES:
         return True
-    beside = abs(apart) == APART and leg >= _EVEN_FROM
-    if beside and _largest(racer, leader, steps) < _EVEN * descent:
-        return True
+    now = trend(racer, leader)
+    if abs(apart) == APART and leg >= _EVEN_FROM:
+        largest = max(abs(now.mean), abs(now.at(steps))) + _SURE * now.error
+        if largest < _EVEN * descent:
+            return True
     shares = [share for first, share in _LEAVES[apart] if leg >= first]
     if not shares or not gap_at_end(racer, leader) > shares[-1] * max(descent, 0.0):
         return False
-    return is_behind(racer, leader, steps)
-
-
-def _largest(racer: Racer, leader: Racer, steps: int) -> float:
-    """Return how large the difference may be, now or at the end of the race."""
-    now = trend(racer, leader)
-    return max(abs(now.mean), abs(now.at(steps))) + _SURE * now.error
+    return now.lasts(steps)
 
 
 def between(

@@ -73,7 +73,9 @@ class Search:
     @property
     def result(self) -> RangeTest:
         """The result that follows from the losses so far."""
-        return conclude(self._swept, self._race, self.cut, self._trained, self._spent)
+        return conclude(
+            self._swept, self._race.standings, self.cut, self._trained, self._spent
+        )
 
     def begin(self) -> None:
         """Copy everything that the test changes."""
@@ -139,7 +141,7 @@ class Search:
     def _turn_of(self, leg: Leg) -> Turn:
         """Return the turn of a racer, after whatever it has learnt so far."""
         racer, first = leg.racer, len(leg.racer.losses)
-        lr = self._race.rate_of(racer)
+        lr = self._race.standings.rate_of(racer)
         goes_on = racer is self._racer
         if not goes_on:
             self._turn_to(racer)
@@ -171,12 +173,12 @@ class Search:
 
     def _keep_winner(self) -> None:
         """Keep what the winner has learnt, for `RangeTest.adopt`."""
-        winner = self._race.winner
+        winner = self._race.standings.winner
         if winner is self._racer:
             self._keep()
         if winner in self._progress and not self._told.shares:
             self._trained = Trained(
                 self._now, self._progress[winner], len(winner.losses),
-                self._race.rate_of(winner),
+                self._race.standings.rate_of(winner),
             )  # fmt: skip
         self._progress.clear()

@@ -66,7 +66,6 @@ class Race:
         self._end, self._highest = (end, end) if end else (END, HIGHEST)
         self._stride, self._patient, self._usual = stride, patient, usual
         self._limit = inf  # a loss above it is a divergence
-        self._latest = self.standings.resting  # the racer that has run last
 
     def legs(self, sweep: Curve, stop: float) -> Iterator[Leg]:
         """Hand out legs; each must have been run when the next one is asked for.
@@ -138,12 +137,8 @@ class Race:
                 yield from self._run(racer, max(1, round(share * end)), 0)
 
     def _go_on(self, end: int, lowest: int) -> Iterator[Leg]:
-        """Run all that are still in to step `end`.
-
-        The one that has run last is first: its params need not be put there.
-        """
-        racers = [self.standings.resting, *self.standings.live]
-        for racer in sorted(racers, key=lambda racer: racer is not self._latest):
+        """Run all that are still in to step `end`."""
+        for racer in (self.standings.resting, *self.standings.live):
             yield from self._run(racer, end, lowest)
 
     def _hold(self) -> Iterator[Leg]:
@@ -171,7 +166,6 @@ class Race:
         """Run a racer to step `end`; take it out if it diverges."""
         if racer.out or end <= len(racer.losses):
             return
-        self._latest = racer
         yield Leg(racer, end, lowest)
         if racer.diverges(self._limit):
             racer.out = "diverged"

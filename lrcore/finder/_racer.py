@@ -36,12 +36,15 @@ class Racer:
     _means: dict[tuple[int, int], Mean] = field(default_factory=dict)
     _array: tuple[list[float], Array] = field(default_factory=lambda: ([], np.empty(0)))
 
+    def add(self, loss: float) -> bool:
+        """Take the loss of a step; return whether it fails."""
+        self.losses.append(loss)
+        return not isfinite(loss) and self.fails()
+
     def fails(self) -> bool:
         """Whether its last losses are not finite."""
-        losses = self.losses
-        if not losses or isfinite(losses[-1]) or len(losses) < NONFINITE:
-            return False
-        return not any(map(isfinite, losses[-NONFINITE:]))
+        last = self.losses[-NONFINITE:]
+        return len(last) == NONFINITE and not any(map(isfinite, last))
 
     def diverges(self, limit: float) -> bool:
         """Whether its last losses are not finite, or their median exceeds a limit."""

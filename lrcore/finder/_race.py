@@ -182,10 +182,11 @@ class Race:
     def _is_new(self, place: int) -> bool:
         """Whether a place is inside the range, and has no racer yet."""
         now = self.standings
+        if place in now.racers:
+            return False
         slack = 1 + 1e-9  # of rounding
         end = self._highest if now.descends() else self._end
-        inside = self._start <= slack * now.rate(place) <= slack**2 * end
-        return inside and place not in now.racers
+        return self._start <= slack * now.rate(place) <= slack**2 * end
 
     def _leave(self, leg: int) -> None:
         """Take those out that are not needed any more after so many legs."""

@@ -102,9 +102,13 @@ def _of_race(sweep: Curve, race: Standings, cut: str) -> tuple[float, float, str
         sure = 0.0  # too few of their losses belong to the same batches
     confidence = sure * width / (width + 0.25) * (1.0 if inside else 0.5)
     number = f"{len(race.racers)} rates" if len(race.racers) > 1 else "1 rate"
-    basis = f"best of {number} in {len(best.losses)} steps"
-    if place != best.place:
-        basis = f"between the two best of {number} in {len(best.losses)} steps"
+    if place == best.place:
+        where = "best"
+    elif best.rises():
+        where = "below the best, whose loss rises,"
+    else:
+        where = "between the two best"
+    basis = f"{where} of {number} in {len(best.losses)} steps"
     if not inside:
         higher = "" if cut else ": raise end"
         basis += f"; the highest is the best{higher}"

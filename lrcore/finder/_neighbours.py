@@ -79,10 +79,10 @@ def between(
     below, above : its neighbours; None: they never raced.
     descent : of the best rate's loss.
     """
-    if not descent > 0:
-        return 0
     if below is not None and best.rises():
         return -APART // 2
+    if not descent > 0:
+        return 0
     lower = _behind(below, best, descent, _UNKNOWN_BELOW)
     higher = _behind(above, best, descent, _UNKNOWN_ABOVE)
     if higher < _NEAR * lower:

@@ -20,7 +20,10 @@ WEIGHT = {
 """The weight of a run, by its group: there are fewest of those with most."""
 NEAR_HIGH = 2
 """That of a run near the optimum, for rates that are too high."""
-MARGIN = {"HIGH": 2.5, "LOW": 3.5, "HIGH_BY_LOSS": 1.0, "LOW_BY_LOSS": 1.0}
+MARGIN = {
+    "HIGH": 2.5, "LOW": 3.5, "HIGH_BY_LOSS": 1.0, "LOW_BY_LOSS": 1.5,
+    "FLAT_BY_LOSS": 2.0,
+}  # fmt: skip
 """How far the odds are lowered, so that fewer good runs are called bad."""
 RIDGE = 1e-3
 
@@ -41,7 +44,7 @@ def regression(x, y, weight):
 def fit(rows, name):
     """Return the Weights of a score; rows: (numbers, label, group) of runs."""
     names = [*getattr(_scores, name).weights]
-    side = name.split("_")[0].lower()
+    side = "high" if name.startswith("HIGH") else "low"
     rows = [row for row in rows if row[1] != f"fairly {side}"]
     x = np.array([[numbers[each] for each in names] for numbers, *_ in rows])
     x[~np.isfinite(x)] = 0.0
@@ -55,25 +58,32 @@ def fit(rows, name):
     )
 
 
+def rows(reports):
+    """Return the rows by which each score is fitted, by its name."""
+    found = {name: [] for name in MARGIN if name.endswith("_BY_LOSS") != reports}
+    high, low, *flat = found
+    with np.errstate(all="ignore"):
+        for run in runs("tuning"):
+            if run.group not in MEANT:
+                continue
+            summary = play(run, reports)._watched().summary()
+            if summary is None:
+                continue
+            row = _scores.numbers(summary), run.label, run.group
+            if not summary.drop > _rates.HALF:
+                found[high].append(row)
+            # With reports, the gates would leave too few good runs to fit by.
+            if reports:
+                found[low].append(row)
+            elif _rates.may_be_short(summary, np.nan):
+                found[low if summary.fell else flat[0]].append(row)
+    return found
+
+
 def main():
     for reports in (True, False):
-        may_be_high, may_be_low = [], []
-        with np.errstate(all="ignore"):
-            for run in runs("tuning"):
-                if run.group not in MEANT:
-                    continue
-                found = play(run, reports)._watched().summary()
-                if found is None:
-                    continue
-                row = _scores.numbers(found), run.label, run.group
-                if not found.drop > _rates.HALF:
-                    may_be_high.append(row)
-                # With reports, the gates would leave too few good runs to fit by.
-                if reports or (found.fell and _rates.may_be_short(found, np.nan)):
-                    may_be_low.append(row)
-        suffix = "" if reports else "_BY_LOSS"
-        print("HIGH" + suffix, fit(may_be_high, "HIGH" + suffix))
-        print("LOW" + suffix, fit(may_be_low, "LOW" + suffix))
+        for name, these in rows(reports).items():
+            print(name, fit(these, name))
 
 
 if __name__ == "__main__":

@@ -179,13 +179,13 @@ def _short(run: Summary, found: dict[str, float], ahead: float) -> bool:
 
 
 def _too_high(run: Summary) -> Finding:
-    lowest = int(run.levels.argmin())
-    grown = run.level - run.levels[lowest]
+    lowest = run.levels.index(run.least)
+    grown = run.level - run.least
     if run.level > run.first and grown > ERRORS * run.error:
         since = run.since(lowest)
         return Finding(
             "diverging", "error", run.step, since,
-            f"the loss grew {fold(run.level, run.levels[lowest])} since step {since} "
+            f"the loss grew {fold(run.level, run.least)} since step {since} "
             f"{meanwhile(run.lr)}",
             "the steps are longer than the curvature of the loss allows",
             "lower the learning rate about 10 times",

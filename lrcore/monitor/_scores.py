@@ -8,9 +8,8 @@ known; `python bench/fit_monitor.py` computes them.
 from __future__ import annotations
 
 from math import isnan, log10, nan, sqrt
+from operator import mul
 from typing import NamedTuple
-
-import numpy as np
 
 from lrcore.monitor._summary import NOISES, PARTS, Summary, mean
 
@@ -38,7 +37,8 @@ FLAT_BY_LOSS = Weights(-2.25, {"hidden": -3.89, "wander": -8.1})
 # A loss without noise has this share of the first loss as noise: float32's rounding.
 _TINY = 1e-7
 # Places of the levels in the run, from its middle.
-_PLACES = np.linspace(-0.5, 0.5, PARTS)
+_PLACES = [k / (PARTS - 1) - 0.5 for k in range(PARTS)]
+_SQUARES = sum(place * place for place in _PLACES)
 # A line that leads so many times as far as the levels are from it is straight.
 _STRAIGHT = 20
 
@@ -82,9 +82,6 @@ def numbers(run: Summary) -> dict[str, float]:
             "astray": (1 - gain) * _log(run.thrown, 0, 2),
         }
     fallen, lost = max(run.descent, noise), run.level - run.least
-    rise = float(_PLACES @ run.levels) / float(_PLACES @ _PLACES)
-    unit = max(run.error, abs(rise) / _STRAIGHT, tiny)
-    off = (run.levels - mean(run.levels) - rise * _PLACES) / unit
     return {
         "gain": gain,
         "leap": _log((run.top - run.first) / fallen, -1, 4),
@@ -93,8 +90,19 @@ def numbers(run: Summary) -> dict[str, float]:
         "signal": _log(NOISES * run.descent / noise, 0, 3),
         "drop": 0.0 if isnan(run.drop) else min(max(run.drop, -1.0), 1.0),
         "hidden": _log(run.noise / run.way, -3, 1),
-        "wander": _log(sqrt(float(off @ off) / PARTS), -1, 2),
+        "wander": _wander(run.levels, max(run.error, tiny)),
     }
+
+
+def _wander(levels: list[float], error: float) -> float:
+    """Return `wander`; see `numbers`.
+
+    error : what noise makes of the distance of a level from the line.
+    """
+    middle, rise = mean(levels), sum(map(mul, _PLACES, levels)) / _SQUARES
+    unit = max(error, abs(rise) / _STRAIGHT)
+    off = [(y - middle - rise * x) / unit for x, y in zip(_PLACES, levels, strict=True)]
+    return _log(sqrt(sum(map(mul, off, off)) / PARTS), -1, 2)
 
 
 def _log(x: float, low: float, high: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf, isfinite, isnan, nan, sqrt
 from typing import NamedTuple
 
@@ -34,7 +35,7 @@ class Summary(NamedTuple):
     step: int  # number of the last step
     taken: int  # number of steps in the history: fewer after a rollback
     first: float  # loss at the start
-    levels: Array  # median loss of each of the PARTS
+    levels: list[float]  # median loss of each of the PARTS
     level: float  # the last of them: the loss now
     least: float  # the least of them
     noise: float  # about the standard deviation of a step's loss
@@ -113,22 +114,20 @@ def summary(
     losses = history.loss[seen]
     if taken < LEAST_STEPS or len(losses) < PARTS or not isfinite(first):
         return None
-    medians = _medians(losses)
-    levels = medians.tolist()
-    level, least, last = levels[-1], min(levels), sum(levels[-3:]) / 3
+    levels = _medians(losses)
+    level, least, last = levels[-1], min(levels), mean(levels[-3:])
     wiggle = history.wiggle[np.isfinite(history.wiggle)]
     noise = median(wiggle) if len(wiggle) else 0.0
     error = noise / sqrt(taken / PARTS)
     # The mean of the first steps is less noisy than the first loss, unless the loss
     # leapt or fell at once.
-    few = int(steps.searchsorted(max(taken // 100, 3), "right"))
-    early = mean(history.loss[: max(few, 1)])
+    few = max(int(steps.searchsorted(max(taken // 100, 3), "right")), 1)
+    early = float(np.add.reduce(history.loss[:few])) / few
     if abs(early - first) < max(0.3 * abs(first), NOISES / 2 * noise):
         first = early
     # The first loss is that of a few steps, so its error is larger than a level's.
     fell = (
-        first - level > NOISES / 2 * noise
-        or sum(levels[:3]) / 3 - last > ERRORS * error
+        first - level > NOISES / 2 * noise or mean(levels[:3]) - last > ERRORS * error
     )
     if floor is not None and floor > first + NOISES * noise:
         floor = None  # it cannot be one, as a loss is below it
@@ -141,13 +140,13 @@ def summary(
         step=last_step(history),
         taken=taken,
         first=first,
-        levels=medians,
+        levels=levels,
         level=level,
         least=least,
         noise=noise,
         error=error,
         fell=fell,
-        late=(sum(levels[8:12]) / 4 - last) / (abs(first - last) or inf),
+        late=(mean(levels[8:12]) - last) / (abs(first - last) or inf),
         top=_top(losses),
         peak=float(np.fmax.reduce(history.high)),
         way=way,
@@ -184,7 +183,8 @@ def _reported(history: History) -> tuple[float, float, float, float, float]:
     if len(g) < PARTS:
         return path, growth, thrown, work, 1.0
     norms = _medians(g)
-    return path, growth, thrown, work, float(norms[-1] / norms.max())
+    kept = norms[-1] / max(norms) if max(norms) else nan
+    return path, growth, thrown, work, kept
 
 
 def _top(losses: Array) -> float:
@@ -193,17 +193,19 @@ def _top(losses: Array) -> float:
     return float(np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c)).max())
 
 
-def _medians(values: Array) -> Array:
+def _medians(values: Array) -> list[float]:
     """Return the median of each of PARTS equal parts; the first values are left out."""
     each = len(values) // PARTS
     parts = np.sort(values[-PARTS * each :].reshape(PARTS, each), axis=1)
-    medians: Array = (parts[:, (each - 1) // 2] + parts[:, each // 2]) / 2
+    medians: list[float] = (
+        (parts[:, (each - 1) // 2] + parts[:, each // 2]) / 2
+    ).tolist()
     return medians
 
 
-def mean(values: Array) -> float:
-    """Return the mean.  `values.mean()` takes three times as long for a few values."""
-    return float(np.add.reduce(values)) / len(values)
+def mean(values: Sequence[float]) -> float:
+    """Return the mean of a few values."""
+    return sum(values) / len(values)
 
 
 def median(values: Array) -> float:

@@ -4,23 +4,28 @@
 
 The weights are those of lrcore/monitor/_scores.py.  A logistic regression separates
 the runs that are too high from all that are not even fairly high, and likewise those
-that are too low.
+that are too low.  The score of a rate too low with reports is fitted by the runs of
+warm_runs.py, too, as a loss near its optimum looks like one whose steps are too short.
 """
 
 import numpy as np
 from monitor import MEANT, play
 from runs import runs
+from warm_runs import warm_runs
 
 from lrcore.monitor import _rates, _scores
 
 WEIGHT = {
     "ordinary": 1, "below 0": 3, "near the optimum": 4, "heavy-tailed": 2,
-    "disturbed": 1,
+    "disturbed": 1, "warm": 0.3,
 }  # fmt: skip
 """The weight of a run, by its group: there are fewest of those with most."""
 NEAR_HIGH = 2
 """That of a run near the optimum, for rates that are too high."""
-MARGIN = {"HIGH": 2.5, "LOW": 3.5, "HIGH_BY_LOSS": 1.0, "LOW_BY_LOSS": 1.0}
+MARGIN = {
+    "HIGH": 2.5, "LOW": 1.75, "HIGH_BY_LOSS": 1.0, "LOW_BY_LOSS": 1.5,
+    "FLAT_BY_LOSS": 2.0,
+}  # fmt: skip
 """How far the odds are lowered, so that fewer good runs are called bad."""
 RIDGE = 1e-3
 
@@ -41,7 +46,7 @@ def regression(x, y, weight):
 def fit(rows, name):
     """Return the Weights of a score; rows: (numbers, label, group) of runs."""
     names = [*getattr(_scores, name).weights]
-    side = name.split("_")[0].lower()
+    side = "high" if name.startswith("HIGH") else "low"
     rows = [row for row in rows if row[1] != f"fairly {side}"]
     x = np.array([[numbers[each] for each in names] for numbers, *_ in rows])
     x[~np.isfinite(x)] = 0.0
@@ -55,25 +60,31 @@ def fit(rows, name):
     )
 
 
+def rows_of(found, reports):
+    """Return the rows of some runs by the score that may be fitted by them."""
+    rows = {name: [] for name in MARGIN if name.endswith("_BY_LOSS") != reports}
+    high, low, *flat = rows
+    with np.errstate(all="ignore"):
+        for run in found:
+            summary = play(run, reports)._watched().summary()
+            if summary is None:
+                continue
+            row = _scores.numbers(summary), run.label, run.group
+            if not summary.drop > _rates.HALF:
+                rows[high].append(row)
+            if _rates.may_be_short(summary, summary.path):
+                rows[low if reports or summary.fell else flat[0]].append(row)
+    return rows
+
+
 def main():
+    tuning = [run for run in runs("tuning") if run.group in MEANT]
     for reports in (True, False):
-        may_be_high, may_be_low = [], []
-        with np.errstate(all="ignore"):
-            for run in runs("tuning"):
-                if run.group not in MEANT:
-                    continue
-                found = play(run, reports)._watched().summary()
-                if found is None:
-                    continue
-                row = _scores.numbers(found), run.label, run.group
-                if not found.drop > _rates.HALF:
-                    may_be_high.append(row)
-                # With reports, the gates would leave too few good runs to fit by.
-                if reports or (found.fell and _rates.may_be_short(found, np.nan)):
-                    may_be_low.append(row)
-        suffix = "" if reports else "_BY_LOSS"
-        print("HIGH" + suffix, fit(may_be_high, "HIGH" + suffix))
-        print("LOW" + suffix, fit(may_be_low, "LOW" + suffix))
+        for name, rows in rows_of(tuning, reports).items():
+            if name == "LOW":
+                warm = [run._replace(group="warm") for run in warm_runs()]
+                rows += rows_of(warm, reports)[name]
+            print(name, fit(rows, name))
 
 
 if __name__ == "__main__":

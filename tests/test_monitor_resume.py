@@ -265,7 +265,7 @@ def wrong_dicts():
     for size in (100.0, 512.0):
         pending = np.full((1, rows.shape[1]), size)
         yield "recorder: expected rows of 1", of("recorder", "pending", pending)
-    for place in (-1.0, np.nan, len(recorder["recent"])):
+    for place in (-1.0, 0.5, np.nan, len(recorder["recent"])):
         places = np.array([[place, 1.0]])
         yield "validation: expected places", of("recorder", "validation", places)
     yield "unseen: expected a number of steps", {**saved, "unseen": -1}
@@ -279,6 +279,9 @@ def wrong_dicts():
     places = np.array([[-1.0, 1.0, 1.0, 1.0]])
     yield "series: expected places", of("recorder", "series", places)
     yield "recorder: series: expected", of("recorder", "series", np.zeros((1, 3)))
+    no_recent = {"recent": np.zeros((0, 6)), "validation": np.zeros((0, 2))}
+    emptied = {**recorder, **no_recent, "series": np.zeros((1, 4))}
+    yield "series: expected places among 0", {**saved, "recorder": emptied}
     factors = ("flat", "error", 9, 1, "", "", "", None, -1.0)
     yield r"findings\[0\]: factor: expected", {**saved, "findings": [factors]}
     yield "rollback: scale: expected", of("rollback", "scale", 2.0)

@@ -44,6 +44,12 @@ NONE = np.zeros((0, WIDTH))
 """No rows."""
 
 
+def with_validation(step: Step, loss: float) -> Step:
+    """Return a step with another validation loss."""
+    now, lr, g, p, u, bad, _, entropy, kl, explained = step
+    return now, lr, g, p, u, bad, loss, entropy, kl, explained
+
+
 class Blocks(NamedTuple):
     """The rows of a run's blocks; when there are too many, they are joined in pairs.
 

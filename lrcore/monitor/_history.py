@@ -21,6 +21,7 @@ from lrcore.monitor._blocks import (
     Blocks,
     Step,
     joined,
+    with_validation,
 )
 
 
@@ -107,7 +108,7 @@ class Recorder:
         if not self.recent:
             return Recorder(self._blocks, [], value)
         *before, last = self.recent
-        recent = [*before, _saved.validated(last, value)]
+        recent = [*before, with_validation(last, value)]
         return Recorder(self._blocks, recent, self._late, self._made[: len(before)])
 
     def _rows(self) -> Array:
@@ -168,4 +169,4 @@ class Recorder:
         TypeError, ValueError
             `saved` is not from `state_dict`.
         """
-        return cls(*_saved.restored(saved, cls().state_dict()))
+        return cls(*_saved.restored(saved))

@@ -41,11 +41,13 @@ WHY = {
 
 def about_zero(run: Summary) -> bool:
     """Whether the loss looks like a policy's: noise about 0, from the first step on."""
+    away = [abs(level) for level in run.levels]
+    if not mean(away) < AWAY * run.noise:
+        return False
     wiggle = run.history.wiggle[np.isfinite(run.history.wiggle)]
-    early = median(wiggle[:AT_FIRST]) if len(wiggle) else 0.0
+    early = median(wiggle[:AT_FIRST])
     # Noise that grows until it hides a loss does not make it one about 0.
-    noise, away = min(run.noise, GROWN * early), abs(run.levels)
-    if not (mean(away) < AWAY * noise and away[0] < early):
+    if not (mean(away) < AWAY * GROWN * early and away[0] < early):
         return False
     above = float((run.history.loss > 0).mean())
     return EITHER < above < 1 - EITHER

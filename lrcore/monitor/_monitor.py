@@ -11,13 +11,12 @@ from lrcore._shared.also import Also
 from lrcore._shared.domains import real, whole
 from lrcore._shared.foreign import no_optimizer
 from lrcore._shared.words import shown
-from lrcore.monitor._blocks import MEASURED
 from lrcore.monitor._finding import Finding
 from lrcore.monitor._history import Recorder
 from lrcore.monitor._known import Kind, known
 from lrcore.monitor._log import Log, Logs, checked, numbers
 from lrcore.monitor._looks import FIRST_LOOK, Looks
-from lrcore.monitor._reading import given, reader
+from lrcore.monitor._reading import given, reader, with_series
 from lrcore.monitor._rollback import Rollback
 from lrcore.monitor._validated import Validated
 from lrcore.monitor._windows import Windows
@@ -245,15 +244,9 @@ class Monitor(Looks, Logs):
             or kl is not nan
             or explained_variance is not nan
         ):
-            _, rate, g, p, u, bad = step[:MEASURED]
-            step = (
-                loss, rate, g, p, u, bad,
-                nan if validation is None
-                else self._sign * real("validation", validation, "a number"),
-                real("entropy", entropy, "a number"),
-                real("kl", kl, "a number"),
-                real("explained_variance", explained_variance, "a number"),
-            )  # fmt: skip
+            step = with_series(
+                step, self._sign, validation, entropy, kl, explained_variance
+            )
         new: list[Finding] = []
         if len(recent) < self._room and loss <= self._alarm and validation is None:
             recent.append(step)

@@ -14,16 +14,27 @@ from lrcore.monitor._summary import PARTS, Summary, mean, median
 from lrcore.monitor._validated import OVERFITS, SINCE
 from lrcore.monitor._windows import Windows
 
-TURNS = 0.85  # share of steps at which the loss turns; it is 2/3 for pure noise
-RATIOS = (1e-7, 0.3)  # bounds of the update-to-weight ratio; about 1e-3 is usual
-EXPLODES, VANISHES = 100.0, 1e-5  # gradient norm over the norm at first
+# A loss oscillates if it turns at more than this share of the steps, which is 2/3 for
+# pure noise, and by more than 1 % of what is left of it.
+TURNS, SEEN = 0.85, 0.01
+# The update-to-weight ratio is far from usual, which is about 1e-3, beyond these.
+LEAST_RATIO, MOST_RATIO = 1e-7, 0.3
+# The gradient's norm explodes or vanishes if it is so many times that at first.
+EXPLODES, VANISHES = 100.0, 1e-5
+# A loss has stopped if it fell, over the last third of the run, by less than this share
+# of its descent, or of what is left to 0 if that is less, and 3 standard errors.
+STOPPED, LEFT, NOISE = 0.005, 0.1, 3.0
+# A rate that has fallen to this share of an earlier one has ended the descent.
+ENDED = 0.1
+# Validation losses that are needed to say something of them.
+FEW = 5
 
 
 def oscillating(run: Summary) -> Iterator[Finding]:
     """Find a loss that goes up and down from step to step."""
     half = run.history.turns[len(run.history.step) // 2 :]
-    turns = mean(half)
-    if turns > TURNS and run.noise > 0.01 * min(run.scale, abs(run.level)):
+    turns = float(np.add.reduce(half)) / len(half)
+    if turns > TURNS and run.noise > SEEN * min(run.scale, abs(run.level)):
         yield Finding(
             "oscillating", "warning", run.step, run.since(PARTS // 2),
             f"the loss turned in {100 * turns:.0f} % of the steps (of noise, in 67 %), "
@@ -41,24 +52,22 @@ def ratio(run: Summary) -> Iterator[Finding]:
     if not len(ratios):
         return
     now = median(ratios)
-    low, high = RATIOS
-    if now > high:
-        yield Finding(
-            "update ratio", "warning", run.step, run.since(PARTS * 3 // 4),
-            f"each step changes the parameters by {figure(now, 2)} of their norm, "
-            f"where about 1e-3 is usual, at {run.lr}",
-            "the learning rate is high for parameters of this size",
-            "check the scale of the parameters' initial values, and whether the loss "
-            "still falls",
-        )  # fmt: skip
-    elif now < low and run.little:
-        yield Finding(
-            "update ratio", "warning", run.step, run.since(PARTS * 3 // 4),
-            f"each step changes the parameters by {figure(now, 2)} of their norm, "
-            f"where about 1e-3 is usual, at {run.lr}",
-            "the learning rate is low for parameters of this size",
-            "check the scale of the loss and of the parameters' initial values",
-        )  # fmt: skip
+    if now > MOST_RATIO:
+        side = "high"
+        remedy = "check the scale of the parameters' initial values, and whether the "
+        remedy += "loss still falls"
+    elif now < LEAST_RATIO and run.little:
+        side = "low"
+        remedy = "check the scale of the loss and of the parameters' initial values"
+    else:
+        return
+    yield Finding(
+        "update ratio", "warning", run.step, run.since(PARTS * 3 // 4),
+        f"each step changes the parameters by {figure(now, 2)} of their norm, "
+        f"where about 1e-3 is usual, at {run.lr}",
+        f"the learning rate is {side} for parameters of this size",
+        remedy,
+    )  # fmt: skip
 
 
 def gradients(run: Summary) -> Iterator[Finding]:
@@ -89,16 +98,17 @@ def gradients(run: Summary) -> Iterator[Finding]:
 
 def plateau(run: Summary) -> Iterator[Finding]:
     """Find a loss that has stopped descending."""
+    if not run.fell:
+        return
     rates = run.history.lr
-    if (rates[-1] < 0.1 * rates).any():
-        return  # the schedule has ended the descent
+    if (rates[-1] < ENDED * rates).any():
+        return
+    slack = STOPPED * (run.first - run.least)
+    if not isnan(run.drop):
+        slack = min(slack, LEFT * abs(run.level))
+    slack += NOISE * run.error
     half = run.levels[PARTS // 2 :]
-    descent = run.first - run.least
-    slack = 0.005 * descent
-    if not isnan(run.drop):  # it may go on towards 0
-        slack = min(slack, 0.1 * abs(run.level))
-    slack += 3 * run.error
-    if run.fell and mean(half[:3]) - mean(half[-3:]) < slack:
+    if mean(half[:3]) - mean(half[-3:]) < slack:
         since = run.since(PARTS // 2)
         yield Finding(
             "plateau", "info", run.step, since,
@@ -126,26 +136,20 @@ def shifted(windows: Windows, history: History) -> Finding:
 def overfitting(run: Summary) -> Iterator[Finding]:
     """Find a validation loss that rises while the training loss falls."""
     given = np.flatnonzero(np.isfinite(run.history.validation))
-    if len(given) < 5:
+    if len(given) < FEW:
         return
     values = run.history.validation[given]
-    best = int(values.argmin())
-    now = median(values[-3:])
-    lost = now - values[best]
+    best, now = int(values.argmin()), median(values[-3:])
     noise = median(abs(np.diff(values)))
-    if (
-        best < len(values) - SINCE
-        and lost > OVERFITS * (values[0] - values[best]) + 3 * noise
-    ):
+    slack = OVERFITS * (values[0] - values[best]) + NOISE * noise
+    rose = best < len(values) - SINCE and now - values[best] > slack
+    if rose and run.history.loss[given[best]] > run.level:
         since = int(run.history.step[given[best]])
-        falls = run.history.loss[given[best]] > run.level
-        if falls:
-            yield Finding(
-                "overfitting", "warning", run.step, since,
-                f"the validation loss rose from {figure(values[best])} to "
-                f"{figure(now)} since step {since}, while that of training fell to "
-                f"{figure(run.level)}",
-                "the model learns the training data by heart",
-                "stop at that step (EarlyStopping), regularise (weight_decay), or take "
-                "more data",
-            )  # fmt: skip
+        yield Finding(
+            "overfitting", "warning", run.step, since,
+            f"the validation loss rose from {figure(values[best])} to {figure(now)} "
+            f"since step {since}, while that of training fell to {figure(run.level)}",
+            "the model learns the training data by heart",
+            "stop at that step (EarlyStopping), regularise (weight_decay), or take "
+            "more data",
+        )  # fmt: skip

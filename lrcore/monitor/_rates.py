@@ -16,7 +16,14 @@ from lrcore.monitor._figures import (
 )
 from lrcore.monitor._finding import Finding
 from lrcore.monitor._history import History
-from lrcore.monitor._scores import HIGH, HIGH_BY_LOSS, LOW, LOW_BY_LOSS, numbers
+from lrcore.monitor._scores import (
+    FLAT_BY_LOSS,
+    HIGH,
+    HIGH_BY_LOSS,
+    LOW,
+    LOW_BY_LOSS,
+    numbers,
+)
 from lrcore.monitor._summary import ERRORS, Summary, scale
 from lrcore.monitor._windows import GROWTH, Windows
 
@@ -37,8 +44,7 @@ MUCH_LOWER, LOWER = 0.1, 1 / 3
 # The path is the sum of the norms of all updates, over the largest norm of the params.
 # Above 1, the steps were long enough to get anywhere; params that grow from near 0 are
 # their updates, so their growth is allowed besides.  Without a path, a loss that does
-# not fall shows short steps only if 5 % of it is gone at most, and if those to come do
-# not lead more than twice as far.
+# not fall shows short steps only if those to come do not lead more than twice as far.
 ANYWHERE, BARELY, MUCH_FURTHER = 1.0, 0.05, 2.0
 
 
@@ -125,9 +131,12 @@ def rate(run: Summary, ahead: float = 1.0, unseen: int = 0) -> Iterator[Finding]
     ahead : how many times as far as now the steps lead by the run's end.
     unseen : the number of steps before the first that was recorded.
     """
-    if tenfold(run) or _long(run):
+    found = numbers(run)
+    if tenfold(run) or _long(run, found):
         yield _too_high(run)
-    elif not unseen and may_be_short(run, run.path * ahead) and _short(run, ahead):
+    elif (
+        not unseen and may_be_short(run, run.path * ahead) and _short(run, found, ahead)
+    ):
         yield _too_low(run)
 
 
@@ -136,10 +145,10 @@ def tenfold(run: Summary) -> bool:
     return run.level - run.first > (TENFOLD - 1) * run.scale
 
 
-def _long(run: Summary) -> bool:
-    """Whether the steps are too long."""
+def _long(run: Summary, found: dict[str, float]) -> bool:
+    """Whether the steps are too long; found: the run's `numbers`."""
     weights = HIGH_BY_LOSS if isnan(run.path) else HIGH
-    return not run.drop > HALF and weights.of(numbers(run)) > 0
+    return not run.drop > HALF and weights.of(found) > 0
 
 
 def may_be_short(run: Summary, path: float) -> bool:
@@ -158,25 +167,25 @@ def may_be_short(run: Summary, path: float) -> bool:
     return not (isnan(path) and (run.spiked or isnan(run.drop)))
 
 
-def _short(run: Summary, ahead: float) -> bool:
+def _short(run: Summary, found: dict[str, float], ahead: float) -> bool:
     """Whether the steps are too short."""
-    by_loss, found = isnan(run.path), numbers(run)
-    if by_loss and not run.fell:
-        return run.drop < BARELY and ahead <= MUCH_FURTHER
-    found["path"] += log10(ahead)
+    if not isnan(run.path):
+        return LOW.of({**found, "path": found["path"] + log10(ahead)}) > 0
+    if not run.fell:
+        return ahead <= MUCH_FURTHER and FLAT_BY_LOSS.of(found) > 0
     # At its pace in the second half, the loss falls by so many times as much.
-    found["drop"] *= 1 + 2 * max(found["late"], 0) * (ahead - 1)
-    return (LOW_BY_LOSS if by_loss else LOW).of(found) > 0
+    further = 1 + 2 * max(found["late"], 0) * (ahead - 1)
+    return LOW_BY_LOSS.of({**found, "drop": found["drop"] * further}) > 0
 
 
 def _too_high(run: Summary) -> Finding:
-    lowest = int(run.levels.argmin())
-    grown = run.level - run.levels[lowest]
+    lowest = run.levels.index(run.least)
+    grown = run.level - run.least
     if run.level > run.first and grown > ERRORS * run.error:
         since = run.since(lowest)
         return Finding(
             "diverging", "error", run.step, since,
-            f"the loss grew {fold(run.level, run.levels[lowest])} since step {since} "
+            f"the loss grew {fold(run.level, run.least)} since step {since} "
             f"{meanwhile(run.lr)}",
             "the steps are longer than the curvature of the loss allows",
             "lower the learning rate about 10 times",

@@ -1,4 +1,14 @@
-"""What is saved of the steps that a monitor has recorded, and how it is checked."""
+"""The dict in which the steps that a monitor has recorded are saved, and its checks.
+
+Entries, all float64 arrays:
+
+rows, pending, before : those of `Blocks`.
+recent : the steps that are not in blocks yet, without their series.
+validation : the validation losses of these, each after its place among them.  Where
+    the last step in the blocks has one, which is recorded with the step to come, it
+    has place 0.
+series : the other series, each row of those that are not all NaN after its place.
+"""
 
 from __future__ import annotations
 
@@ -19,104 +29,121 @@ from lrcore.monitor._blocks import (
     WIDTH,
     Blocks,
     Step,
+    with_validation,
 )
 
+_SERIES = NUMBERS - MEASURED - 1
+"""The number of series beside the validation loss."""
+_COLUMNS = {
+    "rows": WIDTH,
+    "pending": WIDTH,
+    "recent": MEASURED,
+    "before": None,
+    "validation": 2,
+    "series": 1 + _SERIES,
+}
+"""The columns of each entry; None: it has one dimension."""
+_MOST_ROWS = {
+    "rows": BLOCKS,
+    "pending": 1,
+    "recent": CHUNK - 1,
+    "before": 2,
+    "validation": CHUNK,
+    "series": CHUNK,
+}
 
-def saved(blocks: Blocks, recent: list[Step], late: float) -> dict[str, Any]:
-    """Return what `restored` takes; see `Recorder` for what is saved."""
+
+def saved(blocks: Blocks, recent: list[Step], late: float) -> dict[str, Array]:
+    """Return the dict; see `Recorder` for what is saved."""
     steps = np.array(recent, float).reshape(-1, NUMBERS)
-    known = {i: x for i, x in enumerate(steps[:, MEASURED].tolist()) if not isnan(x)}
+    validated = {
+        place: loss
+        for place, loss in enumerate(steps[:, MEASURED].tolist())
+        if not isnan(loss)
+    }
     if not isnan(late):
-        known.setdefault(0, late)
+        validated.setdefault(0, late)
+    series = steps[:, MEASURED + 1 :]
+    given = np.flatnonzero(~np.isnan(series).all(axis=1))
     return {
         "rows": blocks.rows.copy(),
         "pending": blocks.pending.copy(),
         "recent": steps[:, :MEASURED].copy(),
         "before": np.array(blocks.before),
-        "validation": np.array([*known.items()], float).reshape(-1, 2),
-        "series": _sparse(steps[:, MEASURED + 1 :]),
+        "validation": np.array([*validated.items()], float).reshape(-1, 2),
+        "series": np.column_stack([given, series[given]]),
     }
 
 
-def restored(saved: Any, wanted: Mapping[str, Any]) -> tuple[Blocks, list[Step], float]:
+def restored(found: Any) -> tuple[Blocks, list[Step], float]:
     """Return the blocks, the recent steps and the late validation loss.
-
-    wanted : what is saved of a recorder without steps.
 
     Raises
     ------
     TypeError, ValueError
-        They were not saved by `saved`.
+        `found` was not made by `saved`.
     """
-    if isinstance(saved, Mapping) and saved.keys() == wanted.keys() - {"series"}:
-        saved = _with_series(saved)
-    if not isinstance(saved, Mapping) or saved.keys() != wanted.keys():
+    if isinstance(found, Mapping) and found.keys() == _COLUMNS.keys() - {"series"}:
+        found = _with_series(found)
+    if not isinstance(found, Mapping) or found.keys() != _COLUMNS.keys():
         raise ValueError(
-            f"recorder: expected a dict of {list(wanted)}, found {kind(saved)}"
+            f"recorder: expected a dict of {list(_COLUMNS)}, found {kind(found)}"
         )
-    given = {
-        name: _numbers(f"recorder: {name}", saved[name], own, most)
-        for (name, own), most in zip(wanted.items(), _MOST_ROWS, strict=True)
-    }
-    rows, pending = given["rows"].copy(), given["pending"].copy()
-    stride = _stride(rows[:, 0], pending[:, 0])
-    last = max(len(given["recent"]) - 1, 0)
-    for name in ("validation", "series"):
-        places = given[name][:, 0]
-        if not ((places >= 0) & (places <= last)).all():
-            raise ValueError(
-                f"recorder: {name}: expected places from 0 to {last}, found others"
-            )
-    recent = _steps(given["recent"], given["series"])
-    places, values = given["validation"].T
-    late = nan
-    for place, value in zip(places.tolist(), values.tolist(), strict=True):
-        if recent:
-            recent[int(place)] = validated(recent[int(place)], value)
-        else:
-            late = value
-    before = float(given["before"][0]), float(given["before"][1])
-    taken = stride * len(rows) + int(pending[:, 0].sum())
-    return Blocks(rows, pending, stride, taken, before), recent, late
-
-
-# The most rows of each entry of `Recorder.state_dict`.
-_MOST_ROWS = (BLOCKS, 1, CHUNK - 1, 2, CHUNK, CHUNK)
-
-
-def validated(step: Step, value: float) -> Step:
-    """Return a step with another validation loss."""
-    loss, lr, g, p, u, bad, _, entropy, kl, explained = step
-    return loss, lr, g, p, u, bad, value, entropy, kl, explained
-
-
-def _sparse(series: Array) -> Array:
-    """Return the rows that are not all NaN, after their places."""
-    places = np.flatnonzero(~np.isnan(series).all(axis=1))
-    return np.column_stack([places, series[places]])
-
-
-def _steps(measured: Array, series: Array) -> list[Step]:
-    """Return recent steps from what is saved of them."""
+    for name in _COLUMNS:
+        _check(name, found[name])
+    rows, pending, measured = found["rows"], found["pending"], found["recent"]
+    validation, series = found["validation"], found["series"]
+    _check_places("validation", validation, max(len(measured), 1))
+    _check_places("series", series, len(measured))
     steps = np.full((len(measured), NUMBERS), nan)
     steps[:, :MEASURED] = measured
     steps[series[:, 0].astype(int), MEASURED + 1 :] = series[:, 1:]
-    return list(map(tuple, steps.tolist()))
+    recent, late = list(map(tuple, steps.tolist())), nan
+    for place, loss in validation.tolist():
+        if recent:
+            recent[int(place)] = with_validation(recent[int(place)], loss)
+        else:
+            late = loss
+    first, second = found["before"].tolist()
+    stride = _stride(rows[:, 0], pending[:, 0])
+    taken = stride * len(rows) + int(pending[:, 0].sum())
+    blocks = Blocks(rows.copy(), pending.copy(), stride, taken, (first, second))
+    return blocks, recent, late
 
 
-def _with_series(saved: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what a recorder without series saved, with series that are empty.
-
-    Earlier versions had none.
-    """
+def _with_series(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what an earlier version saved, which had no series, with empty ones."""
     wider = {
-        name: np.column_stack([rows, np.full((len(rows), WIDTH - VALIDATION - 1), nan)])
+        name: np.column_stack([rows, np.full((len(rows), _SERIES), nan)])
         for name in ("rows", "pending")
-        if isinstance(rows := saved[name], np.ndarray)
+        if isinstance(rows := found[name], np.ndarray)
         and rows.ndim == 2
         and rows.shape[1] == VALIDATION + 1
     }
-    return {**saved, **wider, "series": np.zeros((0, NUMBERS - MEASURED))}
+    return {**found, **wider, "series": np.zeros((0, 1 + _SERIES))}
+
+
+def _check(name: str, value: Any) -> None:
+    """Check the dtype and shape of an entry."""
+    columns, most = _COLUMNS[name], _MOST_ROWS[name]
+    fits = isinstance(value, np.ndarray) and value.dtype == np.float64
+    if fits and columns is None:
+        fits = value.shape == (most,)
+    elif fits:
+        fits = value.ndim == 2 and value.shape[1] == columns and len(value) <= most
+    if not fits:
+        raise ValueError(
+            f"recorder: {name}: expected an array of state_dict, found {shown(value)}"
+        )
+
+
+def _check_places(name: str, values: Array, count: int) -> None:
+    """Check that the first column has places among so many steps."""
+    if not np.isin(values[:, 0], np.arange(count)).all():
+        raise ValueError(
+            f"recorder: {name}: expected places among {count} steps, counted from 0, "
+            "found others"
+        )
 
 
 def _stride(full: Array, pending: Array) -> int:
@@ -128,7 +155,7 @@ def _stride(full: Array, pending: Array) -> int:
     if not (
         (full == stride).all()
         and 1 <= stride < 2**53
-        and frexp(stride)[0] == 0.5
+        and frexp(stride)[0] == 0.5  # a power of 2
         and stride * len(full) % CHUNK == 0
         and ((pending > 0) & (pending < stride) & (pending % CHUNK == 0)).all()
     ):
@@ -137,21 +164,3 @@ def _stride(full: Array, pending: Array) -> int:
             f"less, all of a multiple of {CHUNK}; found others"
         )
     return int(stride)
-
-
-def _numbers(name: str, value: Any, like: Array, most: int) -> Array:
-    """Check a saved array: float64, with the columns of another, and not too long."""
-    fits = (
-        isinstance(value, np.ndarray)
-        and value.dtype == np.float64
-        and value.ndim == like.ndim
-        and value.shape[1:] == like.shape[1:]
-        and value.shape[0] <= most
-        and (like.ndim > 1 or value.shape == like.shape)
-    )
-    if not fits:
-        raise ValueError(
-            f"{name}: expected an array of state_dict, found {shown(value)}"
-        )
-    array: Array = value
-    return array

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Sequence
 from math import inf, isfinite, isnan, nan, sqrt
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,8 +24,7 @@ ERRORS = 5.0
 NOISES = 3.0
 
 
-@dataclass(frozen=True, eq=False)
-class Summary:
+class Summary(NamedTuple):
     """The numbers from which findings are made; `summary` computes them.
 
     None of them but `way` and `drop` needs to know how low the loss can fall: a
@@ -34,14 +33,19 @@ class Summary:
 
     history: History
     step: int  # number of the last step
+    taken: int  # number of steps in the history: fewer after a rollback
     first: float  # loss at the start
-    levels: Array  # median loss of each of the PARTS
-    way: float  # to the floor from the first loss; if it is not known, see `scale`
-    drop: float  # share of the way to the floor that is done; NaN if it is not known
-    late: float  # share of the descent that was in the second half of the run
+    levels: list[float]  # median loss of each of the PARTS
+    level: float  # the last of them: the loss now
+    least: float  # the least of them
     noise: float  # about the standard deviation of a step's loss
+    error: float  # about the standard error of a level
+    fell: bool  # whether the loss has fallen by more than its noise explains
+    late: float  # share of the descent that was in the second half of the run
     top: float  # the greatest running median of three losses
     peak: float  # the largest loss of a step
+    way: float  # to the floor from the first loss; if it is not known, see `scale`
+    drop: float  # share of the way to the floor that is done; NaN if it is not known
     # Norms of updates over the largest norm of the params; NaN if none are recorded.
     path: float  # their sum
     growth: float  # that of the params' norm since the first step
@@ -52,44 +56,15 @@ class Summary:
     work: float
     kept: float  # norm at the end over its largest level
 
-    @cached_property
+    @property
     def lr(self) -> str:
         """The learning rate in words."""
         return rate_in_words(self.history)
-
-    @cached_property
-    def taken(self) -> int:
-        """The number of steps in the history: fewer than `step` after a rollback."""
-        return int(self.history.steps.sum())
-
-    @cached_property
-    def level(self) -> float:
-        """The loss now."""
-        return float(self.levels[-1])
-
-    @cached_property
-    def least(self) -> float:
-        """The least level."""
-        return float(self.levels.min())
 
     @property
     def descent(self) -> float:
         """How far the loss has fallen; less than 0 if it has risen."""
         return self.first - self.level
-
-    @cached_property
-    def error(self) -> float:
-        """About the standard error of a level."""
-        return self.noise / sqrt(self.taken / PARTS)
-
-    @cached_property
-    def fell(self) -> bool:
-        """Whether the loss has fallen by more than its noise explains.
-
-        The first loss is that of a few steps, so its error is larger than a level's.
-        """
-        trend = mean(self.levels[:3]) - mean(self.levels[-3:])
-        return self.descent > NOISES / 2 * self.noise or trend > ERRORS * self.error
 
     @property
     def little(self) -> bool:
@@ -134,39 +109,48 @@ def summary(
     floor : the least loss that is possible, if it is known; one above the first loss
         is not used.
     """
-    steps, taken = history.steps, float(history.steps.sum())
-    seen = np.isfinite(history.loss)
-    if taken < LEAST_STEPS or seen.sum() < PARTS or not isfinite(first):
-        return None
+    steps = history.steps.cumsum()
+    taken, seen = int(steps[-1]), np.isfinite(history.loss)
     losses = history.loss[seen]
+    if taken < LEAST_STEPS or len(losses) < PARTS or not isfinite(first):
+        return None
     levels = _medians(losses)
-    few = int(steps.cumsum().searchsorted(max(taken // 100, 3), "right"))
-    early = mean(history.loss[: max(few, 1)])
+    level, least, last = levels[-1], min(levels), mean(levels[-3:])
     wiggle = history.wiggle[np.isfinite(history.wiggle)]
     noise = median(wiggle) if len(wiggle) else 0.0
+    error = noise / sqrt(taken / PARTS)
     # The mean of the first steps is less noisy than the first loss, unless the loss
     # leapt or fell at once.
+    few = max(int(steps.searchsorted(max(taken // 100, 3), "right")), 1)
+    early = float(np.add.reduce(history.loss[:few])) / few
     if abs(early - first) < max(0.3 * abs(first), NOISES / 2 * noise):
         first = early
-    last, middle = mean(levels[-3:]), mean(levels[8:12])
+    # The first loss is that of a few steps, so its error is larger than a level's.
+    fell = (
+        first - level > NOISES / 2 * noise or mean(levels[:3]) - last > ERRORS * error
+    )
     if floor is not None and floor > first + NOISES * noise:
         floor = None  # it cannot be one, as a loss is below it
     if floor is None:  # most losses cannot fall below 0; this one does
         floor = 0.0 if float(np.fmin.reduce(history.low)) >= 0 else nan
-    lowest = float(levels.min())
-    way = (scale(first, lowest, noise) if isnan(floor) else abs(first - floor)) or 1.0
+    way = (scale(first, least, noise) if isnan(floor) else abs(first - floor)) or 1.0
     path, growth, thrown, work, kept = _reported(history)
     return Summary(
         history=history,
         step=last_step(history),
+        taken=taken,
         first=first,
         levels=levels,
-        way=way,
-        drop=nan if isnan(floor) else float(first - levels[-1]) / way,
-        late=(middle - last) / (abs(first - last) or inf),
+        level=level,
+        least=least,
         noise=noise,
+        error=error,
+        fell=fell,
+        late=(mean(levels[8:12]) - last) / (abs(first - last) or inf),
         top=_top(losses),
         peak=float(np.fmax.reduce(history.high)),
+        way=way,
+        drop=nan if isnan(floor) else (first - level) / way,
         path=path,
         growth=growth,
         thrown=thrown,
@@ -186,21 +170,21 @@ def scale(first: float, lowest: float, noise: float) -> float:
 
 def _reported(history: History) -> tuple[float, float, float, float, float]:
     """Return path, growth, thrown, work and kept: see `Summary`."""
-    measured = np.isfinite(history.param_norm)
-    if not measured.any():
+    g, u, params = history.grad_norm, history.update_norm, history.param_norm
+    steps, measured = history.steps, np.isfinite(params)
+    if not measured.all():
+        g, u, params = g[measured], u[measured], params[measured]
+        steps = steps[measured]
+    if not len(g):
         return nan, nan, nan, nan, nan
-    steps = history.steps[measured]
-    g, u = history.grad_norm[measured], history.update_norm[measured]
-    params = history.param_norm[measured]
-    with np.errstate(all="ignore"):
-        most = params.max()
-        updates, growth = u / most, float((params[-1] - params[0]) / most)
-        thrown = float(most / params[0])
-        path, work = float((updates * steps).sum()), float((g * u * steps).sum())
-        if len(g) < PARTS:
-            return path, growth, thrown, work, 1.0
-        norms = _medians(g)
-        return path, growth, thrown, work, float(norms[-1] / norms.max())
+    most = params.max()
+    path, work = float((u / most * steps).sum()), float((g * u * steps).sum())
+    growth, thrown = float((params[-1] - params[0]) / most), float(most / params[0])
+    if len(g) < PARTS:
+        return path, growth, thrown, work, 1.0
+    norms = _medians(g)
+    kept = norms[-1] / max(norms) if max(norms) else nan
+    return path, growth, thrown, work, kept
 
 
 def _top(losses: Array) -> float:
@@ -209,17 +193,19 @@ def _top(losses: Array) -> float:
     return float(np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c)).max())
 
 
-def _medians(values: Array) -> Array:
+def _medians(values: Array) -> list[float]:
     """Return the median of each of PARTS equal parts; the first values are left out."""
     each = len(values) // PARTS
     parts = np.sort(values[-PARTS * each :].reshape(PARTS, each), axis=1)
-    medians: Array = (parts[:, (each - 1) // 2] + parts[:, each // 2]) / 2
+    medians: list[float] = (
+        (parts[:, (each - 1) // 2] + parts[:, each // 2]) / 2
+    ).tolist()
     return medians
 
 
-def mean(values: Array) -> float:
-    """Return the mean.  `values.mean()` takes three times as long for a few values."""
-    return float(np.add.reduce(values)) / len(values)
+def mean(values: Sequence[float]) -> float:
+    """Return the mean of a few values."""
+    return sum(values) / len(values)
 
 
 def median(values: Array) -> float:

@@ -1,0 +1,113 @@
+"""Runs of the tuning problems that begin near the optimum, for the monitor's weights.
+
+    python bench/warm_runs.py
+
+Five problems of the tuning half begin near the optimum: too few to fit by.  So those
+that begin far from it are trained twice: by AdamW for half of their steps, then from
+there as runs.py trains them, by which runs are labelled likewise.  A problem and
+optimizer by which no rate lowers the loss of each seed any further is left out.  The
+runs are kept in build/warm_runs.npz.
+"""
+
+from collections import Counter
+
+import numpy as np
+from problems import by_name
+from problems.starts import again
+from runs import (
+    CACHE,
+    FIELDS,
+    LETTERS,
+    RATES,
+    SEEDS,
+    Run,
+    fingerprint,
+    in_processes,
+    judged,
+    pairs,
+    rates_of,
+    train,
+)
+
+KEPT = CACHE.with_name("warm_runs.npz")
+RATE = 0.03
+"""The rate at which a problem is trained before, at first; it falls to 0."""
+
+
+def warm(name):
+    """Return a problem that begins with params that were trained before."""
+    problem = by_name(name)
+    before = problem.steps // 2
+    return again(f"warm {name}", problem, rate=RATE, steps=before)
+
+
+def wanted():
+    """Return (problem, optimizer): no bowls and valleys, which have no noise."""
+    return [
+        (name, optimizer)
+        for name, optimizer, split in pairs()
+        if split == "tuning"
+        and by_name(name).group in ("ordinary", "below 0")
+        and by_name(name).kind not in ("bowl", "valley")
+        and by_name(name).schedule is None
+    ]
+
+
+def sweep(pair):
+    """Return all runs of a problem and optimizer, by seed and then by rate."""
+    problem, optimizer = warm(pair[0]), pair[1]
+    rates = rates_of(problem, optimizer, RATES)
+    return [train(problem, optimizer, seed, lr) for seed in SEEDS for lr in rates]
+
+
+def build():
+    """Train all, and keep the runs."""
+    trained = [run for runs in in_processes(sweep, wanted()) for run in runs]
+    first, last, rows = zip(*trained, strict=True)
+    KEPT.parent.mkdir(exist_ok=True)
+    np.savez(
+        KEPT,
+        fingerprint=fingerprint(),
+        first=first,
+        last=last,
+        steps=[r.shape[1] for r in rows],
+        rows=np.concatenate(rows, axis=1),
+    )
+
+
+def warm_runs():
+    """Return the runs, by problem, optimizer, seed and rate; train them if need be."""
+    if not KEPT.exists() or str(np.load(KEPT)["fingerprint"]) != fingerprint():
+        build()
+    with np.load(KEPT) as kept:
+        first, last, steps, rows = (kept[k] for k in ("first", "last", "steps", "rows"))
+    shape = -1, len(SEEDS), len(RATES)
+    ends = np.cumsum(steps).reshape(shape)
+    steps, first, last = (a.reshape(shape) for a in (steps, first, last))
+    found = []
+    for i, (name, optimizer) in enumerate(wanted()):
+        try:
+            with np.errstate(all="ignore"):
+                q, labels = judged(first[i], last[i])
+        except ValueError:
+            continue
+        rates = rates_of(by_name(name), optimizer, RATES)
+        for s, k in np.ndindex(shape[1:]):
+            own = rows[:, ends[i, s, k] - steps[i, s, k] : ends[i, s, k]]
+            records = dict(zip(FIELDS, own, strict=True))
+            found.append(
+                Run(name, optimizer, SEEDS[s], rates[k], records, float(first[i, s, k]),
+                    float(last[i, s, k]), float(q[s, k]), labels[s, k],
+                    "near the optimum")
+            )  # fmt: skip
+    return found
+
+
+def main():
+    found = warm_runs()
+    count = Counter(run.label for run in found)
+    print(f"{len(found)} runs:", *(f"{count[name]} {name}," for name in LETTERS))
+
+
+if __name__ == "__main__":
+    main()

@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lrcore._shared import refusals
-from lrcore._shared import arrays as array_checks
-from lrcore._shared.arrays import bare, convertible
+from lrcore._shared import overlaps, refusals
+from lrcore._shared.arrays import bare, convertible, viewed
 from lrcore._shared.forks import in_children
 from lrcore._shared.trees import root
 

@@ -24,6 +24,7 @@ SCRIPT = """
         "a step that zeroes new gradients": {{"zero_grads": True}},
         "a step that converts": {{"convert_grads": True}},
         "flush": {{"accumulate": 4}},
+        "a step with limits": {{"clip_norm": "zclip", "clip_tensor_norm": "adagc"}},
     }}.get(name, {{}})
 
     def made(params, **more):
@@ -83,6 +84,7 @@ SCRIPT = """
         "step": lambda opt: opt.step(grads),
         "a step that zeroes new gradients": lambda opt: opt.step(new),
         "a step that converts": lambda opt: opt.step(wide),
+        "a step with limits": lambda opt: opt.step(grads),
         "flush": lambda opt: opt.flush(),
         "a step without a gradient": lambda opt: opt.step(some),
         "step_one": lambda opt: opt.step_one(1, None),
@@ -144,8 +146,8 @@ SCRIPT = """
         "construction", "construction of groups", "construction by patterns",
         "construction of others", "add_group", "an option", "a hyper-parameter",
         "report", "step", "a step that zeroes new gradients", "a step that converts",
-        "flush", "a step without a gradient", "step_one", "the last of step_one",
-        "state_dict", "load_state_dict", "averaged",
+        "a step with limits", "flush", "a step without a gradient", "step_one",
+        "the last of step_one", "state_dict", "load_state_dict", "averaged",
     ],
 )  # fmt: skip
 def test_memory_that_cannot_be_had_tears_nothing(name):

@@ -67,7 +67,9 @@ cdef class Exchange:
                         f"expected a {kind.__name__}, found {type(tensor).__name__}"
                     )
         self.kind, self.others = kind, []
-        self.groups, self.arrays = [list(each) for each in groups], arrays
+        self.groups, self.arrays = [], arrays
+        for tensors in groups:
+            self.groups.append(list(tensors))
 
     def grads(self, list groups):
         """The ``.grad`` of each tensor, in lists by group: an array of the same memory,

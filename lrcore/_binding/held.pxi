@@ -59,7 +59,7 @@ cdef object as_array(g, cnp.ndarray p, bint converts):
         return g
     cdef object own = p.descr  # the subclass of an array may have another `dtype`
     fit = type(g) is own.type or (converts and issubclass(type(g), np.generic))
-    return np.array(g) if fit else array_checks.viewed(g)
+    return np.array(g) if fit else viewed(g)
 
 
 cdef Py_ssize_t length(obj, bint as_dict):

@@ -68,28 +68,45 @@ cdef class Limits:
         cdef Py_ssize_t i, leaf
         cdef lrc_squares total
         cdef double limited = 0
-        cdef list leaves, steps, norms, means, limits
+        cdef list leaves, limits
         memset(&total, 0, sizeof(total))
         for i in range(len(self.numbers.parts)):
-            leaves = self.numbers.leaves_of[i]
             adagc = (<Folded>self.numbers.folded[i]).adagc
-            if adagc is not None:
-                leaves = [leaf for leaf in leaves if leaf not in self.numbers.absent]
-                steps, norms, means = [], [], []
-                for leaf in leaves:
-                    steps.append(self.numbers.step_of_leaf(leaf))
-                    norms.append(lrc_norm(&self.report[leaf].clipped))
-                    means.append(self.mean_of(leaf)[0])
-                limits, means = adagc._judged(steps, norms, means)
-                for k, leaf in enumerate(leaves):
-                    mean = self.numbers.states[leaf][NORM_MEAN]
-                    self.plan.group[self.plan.tensor[leaf].group].clip_norm = limits[k]
-                    self.written.append((mean, means[k]))
+            if adagc is None:
+                leaves, limits = self.numbers.leaves_of[i], None
+            else:
+                leaves = self.present_of(i)
+                limits = self.limits_of(adagc, leaves)
+            for k, leaf in enumerate(leaves):
+                if limits is not None and limits[k]:
                     limited = hypot(limited, limits[k])
-                leaves = [leaf for k, leaf in enumerate(leaves) if not limits[k]]
-            for leaf in leaves:
-                lrc_add_squares(&total, &self.report[leaf].clipped)
+                else:
+                    lrc_add_squares(&total, &self.report[leaf].clipped)
         return hypot(lrc_norm(&total), limited)
+
+    cdef list present_of(self, Py_ssize_t i):
+        """The leaves of a part that have a gradient in this step."""
+        cdef list present = []
+        for leaf in self.numbers.leaves_of[i]:
+            if leaf not in self.numbers.absent:
+                present.append(leaf)
+        return present
+
+    cdef list limits_of(self, adagc, list leaves):
+        """The limits of some arrays (0: none), which are set, and the new means of
+        their norms are noted."""
+        cdef Py_ssize_t leaf
+        cdef list steps = [], norms = [], means = [], limits
+        for leaf in leaves:
+            steps.append(self.numbers.step_of_leaf(leaf))
+            norms.append(lrc_norm(&self.report[leaf].clipped))
+            means.append(self.mean_of(leaf)[0])
+        limits, means = adagc._judged(steps, norms, means)
+        for k, leaf in enumerate(leaves):
+            mean = self.numbers.states[leaf][NORM_MEAN]
+            self.plan.group[self.plan.tensor[leaf].group].clip_norm = limits[k]
+            self.written.append((mean, means[k]))
+        return limits
 
     cdef double *mean_of(self, Py_ssize_t leaf) except NULL:
         return <double *>data(self.numbers.states[leaf][NORM_MEAN])

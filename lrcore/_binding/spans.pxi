@@ -29,7 +29,7 @@ def extent(cnp.ndarray a not None):
     return span.start, span.end
 
 
-array_checks.Binding.extent = extent
+overlaps.Binding.extent = extent
 
 
 cdef int by_start(const void *one, const void *other) noexcept nogil:

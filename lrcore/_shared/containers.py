@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from lrcore._shared.arrays import Name, Named, apart, bare, readable, writable
+from lrcore._shared.arrays import Name, Named, bare, readable, writable
+from lrcore._shared.overlaps import apart
 from lrcore._shared.trees import Place, Tree, flatten, get
 from lrcore._shared.words import error, kind, listed, named, shown
 

@@ -14,17 +14,15 @@ import numpy as np
 from lrcore._shared.arrays import (
     Name,
     Named,
-    apart,
-    apart_from,
     bare,
     convertible,
     matches,
-    spans,
     viewed,
     viewed_or_why_not,
     writable,
 )
 from lrcore._shared.containers import MISSING, like_containers, rebound, with_names
+from lrcore._shared.overlaps import apart, apart_from, spans
 from lrcore._shared.trees import Leaf, Place, Tree, flatten, get
 from lrcore._shared.words import error, kind, listed
 

@@ -38,6 +38,11 @@ class Cosine(Schedule):
         Whether the cosine goes on afterwards, up to base and down again, as in torch's
         CosineAnnealingLR.  Default False: the value stays at end.
 
+    Raises
+    ------
+    TypeError, ValueError
+        A parameter is out of its domain, or `total` is 0 with `rises`.
+
     Examples
     --------
     >>> s = Cosine(1.0, total=100)
@@ -80,6 +85,11 @@ class FlatCosine(Schedule):
         The number of steps of both parts together; 0 as in `Cosine`.
     pct_start : float
         The fraction of the steps in the first part, below 1.  Default 0.75.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A parameter is out of its domain.
 
     Examples
     --------
@@ -131,6 +141,11 @@ class WSD(Schedule):
         The shape of the decay.  Default linear.
     start, first : float, {0, 1}
         The linear warm-up, as in `Warmup`.  Default 0, 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A parameter is out of its domain, or warm-up and decay are longer than `total`.
 
     Examples
     --------
@@ -190,6 +205,11 @@ class Noam(Schedule):
     factor : float
         Default 1.
 
+    Raises
+    ------
+    TypeError, ValueError
+        A parameter is out of its domain.
+
     Examples
     --------
     >>> s = Noam(model_size=512, warmup_steps=4000)
@@ -218,6 +238,18 @@ class Rex(Schedule):
     """``end + (base - end) (1 - z) / (1/2 + (1 - z) / 2)``, z = min(t / total, 1).
 
     Chen et al. 2021, "REX: Revisiting Budgeted Training with an Improved Schedule".
+
+    Parameters
+    ----------
+    base, end : float
+        The first and the last value.  end defaults to 0.
+    total : int
+        The number of steps from base to end; 0 as in `Cosine`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A parameter is out of its domain.
 
     Examples
     --------
@@ -254,6 +286,11 @@ class Tanh(Schedule):
         The number of steps from base to end; 0 as in `Cosine`.
     low, high : float
         The interval of the hyperbolic tangent, low < high.  Default -6, 3.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A parameter is out of its domain, or `low` is not below `high`.
 
     Examples
     --------

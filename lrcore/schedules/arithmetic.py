@@ -21,6 +21,16 @@ Bound = Annotated[float | None, FINITE.or_none().check]
 class Sum(Schedule):
     """The sum of schedules: ``a + b``, ``1 - a``.
 
+    Parameters
+    ----------
+    terms : sequence of Schedule, function or number
+        At least one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A parameter is out of its domain.
+
     Examples
     --------
     >>> (1 - Constant(0.25))(0)
@@ -41,6 +51,16 @@ class Sum(Schedule):
 @dataclass(frozen=True, repr=False)
 class Product(Schedule):
     """The product of schedules: ``a * b``, ``2 * a``; torch calls it chained.
+
+    Parameters
+    ----------
+    factors : sequence of Schedule, function or number
+        At least one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A parameter is out of its domain.
 
     Examples
     --------
@@ -69,6 +89,18 @@ def _divisor(name: str, value: Any) -> float:
 class Quotient(Schedule):
     """``of(t) / by``: a schedule divided by a number.
 
+    Parameters
+    ----------
+    of : Schedule, function or number
+        The schedule.
+    by : float
+        Finite, not 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A parameter is out of its domain, or `by` is 0.
+
     Examples
     --------
     >>> (Constant(0.3) / 3)(0)
@@ -89,6 +121,18 @@ class Quotient(Schedule):
 @dataclass(frozen=True, repr=False)
 class Clamp(Schedule):
     """``min(max(of(t), low), high)``; None bounds nothing.
+
+    Parameters
+    ----------
+    of : Schedule, function or number
+        The schedule.
+    low, high : float or None
+        The least and the largest value.  Default None.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A parameter is out of its domain, or `low` is above `high`.
 
     Examples
     --------

@@ -50,6 +50,12 @@ class Warmup(Schedule):
         transformers, the first step is at `start`, and the step after the warm-up is
         the first to reach after(0).
 
+    Raises
+    ------
+    TypeError, ValueError
+        A parameter is out of its domain, `start` is 0 in an exponential warm-up, or
+        `first` 0 in a log one.
+
     Examples
     --------
     >>> from lrcore.schedules import Constant
@@ -111,6 +117,19 @@ class Join(Schedule):
     ``schedules[k](t - at[k-1])`` from step ``at[k-1]`` until ``at[k]``.  If two steps
     are the same, the schedule between them is left out.
 
+    Parameters
+    ----------
+    schedules : sequence of Schedule, function or number
+        At least one.
+    at : sequence of int
+        The first step of each schedule but the first, in order.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A parameter is out of its domain, `at` is not in order, or has not one step less
+        than there are schedules.
+
     Examples
     --------
     >>> from lrcore.schedules import Constant
@@ -150,7 +169,28 @@ class Join(Schedule):
 
 
 def join(schedules: Sequence[Operand], at: Sequence[int]) -> Join:
-    """Put schedules one after another: ``Join(schedules, at)``."""
+    """Put schedules one after another: ``Join(schedules, at)``.
+
+    Parameters
+    ----------
+    schedules, at
+        As of `Join`.
+
+    Returns
+    -------
+    Join
+
+    Raises
+    ------
+    TypeError, ValueError
+        A schedule, or `at`, is wrong: see `Join`.
+
+    Examples
+    --------
+    >>> s = join([0.1, 0.01], at=[5])
+    >>> s(4), s(5)
+    (0.1, 0.01)
+    """
     return Join(schedules, at)  # type: ignore[arg-type] # which makes tuples of them
 
 
@@ -180,6 +220,11 @@ class PerEpoch(Schedule):
         The number of steps of an epoch.
     fractional : bool
         Whether it also changes within an epoch: ``of(t / steps)``.  Default False.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A parameter is out of its domain.
 
     Examples
     --------

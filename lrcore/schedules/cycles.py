@@ -52,6 +52,11 @@ class CosineRestarts(Schedule):
     gamma : float
         The ratio of the heights above end at which successive cycles begin.  Default 1.
 
+    Raises
+    ------
+    TypeError, ValueError
+        A parameter is out of its domain.
+
     Examples
     --------
     >>> s = CosineRestarts(1.0, every=10, mult=2)
@@ -110,6 +115,11 @@ class Cyclic(Schedule):
         multiplied by ``gamma^t``.  Default triangular.
     gamma : float
         For exp_range, at most 1.  Default 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A parameter is out of its domain, or `gamma` has another use than in exp_range.
 
     Examples
     --------
@@ -183,6 +193,12 @@ class OneCycle(Schedule):
         Whether step ``total - 1`` has the final value, and the other phases end one
         step earlier, too, as in torch; otherwise step `total` is the first with the
         final value, as in fastai and optax.  Default True.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A parameter is out of its domain, a value would be infinite, or three phases do
+        not fit.
 
     Examples
     --------

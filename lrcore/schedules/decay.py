@@ -27,10 +27,16 @@ class Exponential(Schedule):
     Parameters
     ----------
     base : float
+        The first value.
     gamma, rate : float
         One of them: the factor, above 0, or the rate of decay.
     every : int
         The number of steps for one multiplication.  Default 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A parameter is out of its domain, or not exactly one of gamma and rate is given.
 
     Examples
     --------
@@ -72,6 +78,11 @@ class Linear(Schedule):
     total : int
         The number of steps from base to end; 0 as in `Cosine`.
 
+    Raises
+    ------
+    TypeError, ValueError
+        A parameter is out of its domain.
+
     Examples
     --------
     >>> s = Linear(0.0, 1.0, total=4)
@@ -107,6 +118,11 @@ class Polynomial(Schedule):
     cycle : bool
         Whether, after the end, `total` is replaced by the least multiple of it that is
         at least t, as in Keras's ``cycle=True``.  Default False.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A parameter is out of its domain, or `total` is 0 with `cycle`.
 
     Examples
     --------
@@ -146,11 +162,16 @@ class InverseTime(Schedule):
     Parameters
     ----------
     base, rate : float
-        rate is at least 0.
+        The first value, and the rate of decay, at least 0.
     every : int
         The number of steps that are the unit of time.  Default 1.
     staircase : bool
         Whether ``t / every`` is rounded down.  Default False.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A parameter is out of its domain.
 
     Examples
     --------
@@ -174,6 +195,18 @@ class InverseSqrt(Schedule):
 
     ``InverseSqrt(base, timescale=w).warmup(w)`` rises to base and then falls as
     ``base * sqrt(w / t)``.
+
+    Parameters
+    ----------
+    base : float
+        The first value.
+    timescale : float
+        The number of steps after which it is ``base / sqrt(2)``, above 0.  Default 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A parameter is out of its domain.
 
     Examples
     --------

@@ -21,6 +21,16 @@ __all__ = ["Constant", "Function"]
 class Constant(Schedule):
     """``base``.
 
+    Parameters
+    ----------
+    base : float
+        The value.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A parameter is out of its domain.
+
     Examples
     --------
     >>> Constant(0.1)(7)
@@ -61,6 +71,16 @@ class Function(Schedule):
     called with one step at a time, an int (a float between two steps).  Two are equal
     if their functions are.  It can be pickled if the function can, and has no
     `to_dict`.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a step, and returns a number; it has no state.
+
+    Raises
+    ------
+    TypeError
+        It is no function, takes other arguments than a step, or has a state.
 
     Examples
     --------

@@ -37,6 +37,11 @@ class StepDecay(Schedule):
     every : int
         The number of steps with the same value.
 
+    Raises
+    ------
+    TypeError, ValueError
+        A parameter is out of its domain.
+
     Examples
     --------
     >>> s = StepDecay(1.0, gamma=0.5, every=10)
@@ -69,6 +74,11 @@ class MultiStep(Schedule):
     at : sequence of int
         The first steps with another value (torch's milestones), in order; a step that
         is listed twice counts twice.  None at all is a constant.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A parameter is out of its domain, or `at` is not in order.
 
     Examples
     --------
@@ -113,6 +123,12 @@ class Piecewise(Schedule):
     inclusive : bool
         Whether a step in `at` still has the old value, as in Keras.  Default False.
 
+    Raises
+    ------
+    TypeError, ValueError
+        A parameter is out of its domain, `at` is not in order, or there is not one
+        value more than steps.
+
     Examples
     --------
     >>> s = Piecewise((1.0, 0.5, 0.1), at=(30, 80))
@@ -151,10 +167,17 @@ class Interpolate(Schedule):
     Parameters
     ----------
     values : sequence of float
+        At least one.
     at : sequence of float
         A step for each value, in rising order; if two are the same, the value jumps.
     shape : {"linear", "cosine"}
         Default linear.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A parameter is out of its domain, `at` is not in order, or there is not one step
+        for each value.
 
     Examples
     --------

@@ -20,14 +20,10 @@ def lr(low: float = 1e-5, high: float = 1.0) -> Real:
     low, high : float
         Bounds of the rate, > 0.  Default 1e-5 to 1.
 
-    Returns
-    -------
-    Real
-
     Raises
     ------
     TypeError, ValueError
-        The bounds are not two finite numbers > 0 in order.
+        As of `Real`.
 
     Examples
     --------
@@ -48,14 +44,10 @@ def weight_decay(low: float = 1e-6, high: float = 0.3) -> Real:
     low, high : float
         Bounds of the weight decay, > 0.  Default 1e-6 to 0.3.
 
-    Returns
-    -------
-    Real
-
     Raises
     ------
     TypeError, ValueError
-        The bounds are not two finite numbers > 0 in order.
+        As of `Real`.
 
     Examples
     --------
@@ -73,14 +65,10 @@ def momentum(low: float = 0.5, high: float = 0.999) -> Real:
     low, high : float
         Bounds of the momentum, in [0, 1).  Default 0.5 to 0.999.
 
-    Returns
-    -------
-    Real
-
     Raises
     ------
     TypeError, ValueError
-        The bounds are not two numbers in [0, 1) in order.
+        As of `Real`.
 
     Examples
     --------
@@ -134,14 +122,10 @@ def eps(low: float = 1e-10, high: float = 1e-3) -> Real:
     low, high : float
         Bounds of eps, > 0, in units of the gradient.  Default 1e-10 to 1e-3.
 
-    Returns
-    -------
-    Real
-
     Raises
     ------
     TypeError, ValueError
-        The bounds are not two finite numbers > 0 in order.
+        As of `Real`.
 
     Examples
     --------
@@ -159,14 +143,10 @@ def batch_size(low: int = 16, high: int = 512) -> Integer:
     low, high : int
         Bounds, powers of 2 themselves.  Default 16 to 512.
 
-    Returns
-    -------
-    Integer
-
     Raises
     ------
     TypeError, ValueError
-        The bounds are not two powers of 2 in order.
+        As of `Integer`.
 
     Examples
     --------
@@ -238,14 +218,10 @@ def warmup(low: float = 0.0, high: float = 0.2) -> Real:
     low, high : float
         Bounds of the fraction.  Default 0 to 0.2.
 
-    Returns
-    -------
-    Real
-
     Raises
     ------
     TypeError, ValueError
-        The bounds are not two finite numbers in order.
+        As of `Real`.
 
     Examples
     --------
@@ -263,14 +239,10 @@ def final_lr(low: float = 1e-4, high: float = 1.0) -> Real:
     low, high : float
         Bounds of the ratio, > 0.  Default 1e-4 to 1.
 
-    Returns
-    -------
-    Real
-
     Raises
     ------
     TypeError, ValueError
-        The bounds are not two finite numbers > 0 in order.
+        As of `Real`.
 
     Examples
     --------
@@ -288,14 +260,10 @@ def decay(low: float = 0.5, high: float = 0.999) -> Real:
     low, high : float
         Bounds of gamma, in [0, 1).  Default 0.5 to 0.999.
 
-    Returns
-    -------
-    Real
-
     Raises
     ------
     TypeError, ValueError
-        The bounds are not two numbers in [0, 1) in order.
+        As of `Real`.
 
     Examples
     --------
@@ -313,14 +281,10 @@ def ema_decay(low: float = 0.9, high: float = 0.9999) -> Real:
     low, high : float
         Bounds of the decay, in [0, 1).  Default 0.9 to 0.9999.
 
-    Returns
-    -------
-    Real
-
     Raises
     ------
     TypeError, ValueError
-        The bounds are not two numbers in [0, 1) in order.
+        As of `Real`.
 
     Examples
     --------
@@ -338,14 +302,10 @@ def clip_norm(low: float = 0.1, high: float = 10.0) -> Real:
     low, high : float
         Bounds of the norm, > 0.  Default 0.1 to 10.
 
-    Returns
-    -------
-    Real
-
     Raises
     ------
     TypeError, ValueError
-        The bounds are not two finite numbers > 0 in order.
+        As of `Real`.
 
     Examples
     --------
@@ -363,14 +323,10 @@ def dropout(low: float = 0.0, high: float = 0.5) -> Real:
     low, high : float
         Bounds of the probability.  Default 0 to 0.5.
 
-    Returns
-    -------
-    Real
-
     Raises
     ------
     TypeError, ValueError
-        The bounds are not two finite numbers in order.
+        As of `Real`.
 
     Examples
     --------
@@ -388,14 +344,10 @@ def label_smoothing(low: float = 0.0, high: float = 0.2) -> Real:
     low, high : float
         Bounds of the share of the other classes.  Default 0 to 0.2.
 
-    Returns
-    -------
-    Real
-
     Raises
     ------
     TypeError, ValueError
-        The bounds are not two finite numbers in order.
+        As of `Real`.
 
     Examples
     --------

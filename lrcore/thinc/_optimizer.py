@@ -10,8 +10,8 @@ from thinc import optimizers as _thinc
 
 import lrcore
 from lrcore._core import address
-from lrcore._shared.arrays import apart
 from lrcore._shared.domains import NONNEGATIVE
+from lrcore._shared.overlaps import apart
 from lrcore._shared.refusals import zeroable
 from lrcore._shared.types import Array
 from lrcore.optimizers.base.keywords import Hyper

@@ -29,12 +29,11 @@ class _Leaf:
 
     def __init__(self, opt: lrcore.Optimizer, group: int, array: Array) -> None:
         self.array, self.group = array, opt.param_groups[group]
-        kind = self.group.optimizer._kind_of(array)
-        part = next(part for part in self.group.parts if part.kind is kind)
-        self.family: Family = family(kind)
+        part = self.group.part_of(array)
+        self.family: Family = family(part.kind)
         self.numbers = part.numbers
         self.averages = part.averages
-        self.begins = kind._begins(self.group.hyper)
+        self.begins = part.kind._begins(self.group.hyper)
 
     def name(self, own: str) -> str:
         """Return torch's name of a state."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from lrcore._core import Commit, Folded, Lock
 from lrcore._shared.trees import Leaf
+from lrcore._shared.types import Array
 from lrcore._shared.words import listed, named, shown
 from lrcore.optimizers.base.fields import told
 from lrcore.optimizers.base.keywords import Hyper
@@ -91,6 +92,11 @@ class ParamGroup(MutableMapping[str, Any]):
     def paths(self) -> list[str]:
         """The paths of its arrays, as in ``state_dict()["names"]``."""
         return [leaf.path for leaf in self.leaves]
+
+    def part_of(self, p: Array) -> Part:
+        """Return the part that one of its arrays belongs to."""
+        kind = self.optimizer._kind_of(p)
+        return next(part for part in self.parts if part.kind is kind)
 
     @property
     def hyper(self) -> Hyper:

@@ -113,22 +113,31 @@ class Part:
         return states + tuple(name for name in gauged if name not in states)
 
     @property
-    def numbers(self) -> tuple[str, ...]:
-        """Names of the states that are numbers, not arrays like the parameter."""
-        means = (NORM_MEAN,) if self.layout.norm_means else ()
-        return SCALES[self.scale].states + means + self.carries
-
-    @property
     def averages(self) -> tuple[str, ...]:
         """Names of the state arrays that are averages."""
         return self.layout.averages
 
     @property
+    def alike(self) -> tuple[str, ...]:
+        """Names of the core's arrays that are like the parameter."""
+        scratch = SCALES[self.scale].emits or self.directed
+        return self.arrays + self.averages + ((SCRATCH,) if scratch else ())
+
+    @property
+    def own_numbers(self) -> tuple[str, ...]:
+        """Names of the states that are numbers, and belong to one array."""
+        means = (NORM_MEAN,) if self.layout.norm_means else ()
+        return SCALES[self.scale].states + means
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Names of the states that are numbers, not arrays like the parameter."""
+        return self.own_numbers + self.carries
+
+    @property
     def states(self) -> tuple[tuple[str, ...], int]:
         """Names of all state arrays, and their bytes a weight in float32."""
-        alike = self.arrays + self.averages
-        alike += (SCRATCH,) if SCALES[self.scale].emits or self.directed else ()
-        return self.kind._states_of(alike, self.numbers)
+        return self.kind._states_of(self.alike, self.numbers)
 
     @property
     def per_array(self) -> bool:

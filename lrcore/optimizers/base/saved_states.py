@@ -160,17 +160,15 @@ def _never_negative(
     opt: Planned, leaf: Leaf, own: Mapping[str, Array]
 ) -> Iterator[str]:
     """Return the names of the states of a parameter that no step makes negative."""
-    group = opt.param_groups[leaf.group]
     p = arrays.bare(leaf.array)
-    kind = group.optimizer._kind_of(p)
-    part = next(part for part in group.parts if part.kind is kind)
+    part = opt.param_groups[leaf.group].part_of(p)
     yield from RULES[part.rule].nonnegative
     yield from SCALES[part.scale].nonnegative
-    yield from kind._nonnegative
+    yield from part.kind._nonnegative
     if part.layout.mechanic:
         yield MECHANIC_NUMBERS
     if part.layout.norm_means:
         yield NORM_MEAN
     if part.factoring:  # sums of squares
-        sides = [side for side, _ in kind._sides(p, own)]
+        sides = [side for side, _ in part.kind._sides(p, own)]
         yield from (name for name in own if any(own[name] is s for s in sides))

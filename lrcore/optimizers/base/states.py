@@ -34,13 +34,12 @@ def make(
     kept : existing arrays of the first parameters.
     pieces : the elements of each parameter that are stepped here; None: all.
     """
-    shared = [_numbers(h, part) for h, part in parts]
+    shared = [_carried(h, part) for h, part in parts]
     copied = [_copied(h, part) for h, part in parts]
     alike = [
         _alike(h, part, names, more)
         for (h, part), names in zip(parts, copied, strict=True)
     ]
-    scales = [_core.SCALES[part.scale].states for _, part in parts]
     states, fresh = [dict(own) for own in kept], Fresh([])
     like = params if pieces is None else pieces
     new = list(zip(params, like, part_of, strict=True))[len(kept) :]
@@ -50,11 +49,8 @@ def make(
         if piece.size < p.size:  # another process has it
             own = {name: array.reshape(-1)[:0] for name, array in own.items()}
         own |= states_like(piece, alike[k], fresh)
-        for name in scales[k]:
-            own[name] = np.zeros(()).view()
-        if part.layout.norm_means:
-            own[_core.NORM_MEAN] = np.zeros(()).view()
-        own |= _numbers(h, part) if part.carries_per_array else shared[k]
+        own |= {name: np.zeros(()).view() for name in part.own_numbers}
+        own |= _carried(h, part) if part.carries_per_array else shared[k]
         states.append(own)
     if not any(copied):
         return states, [], fresh
@@ -76,10 +72,7 @@ def _alike(h: Hyper, part: Part, copied: set[str], more: Sequence[str]) -> list[
         **part.kind._initial(h),
         **dict.fromkeys(copied, "p"),
     }
-    names = [*part.arrays, *part.averages]
-    if _core.SCALES[part.scale].emits or part.directed:
-        names.append(_core.SCRATCH)
-    return [(name, first.get(name, 0.0)) for name in (*names, *more)]
+    return [(name, first.get(name, 0.0)) for name in (*part.alike, *more)]
 
 
 def _copied(h: Hyper, part: Part) -> set[str]:
@@ -89,7 +82,7 @@ def _copied(h: Hyper, part: Part) -> set[str]:
     return {*part.averages, *own, *pasts}
 
 
-def _numbers(h: Hyper, part: Part) -> dict[str, Array]:
+def _carried(h: Hyper, part: Part) -> dict[str, Array]:
     """Return the numbers that are carried from step to step, by name."""
     if part.layout.mechanic:
         return {_core.MECHANIC_NUMBERS: mechanic.begin(h)}

@@ -1,9 +1,10 @@
-"""Tune a trained network to other images, at a rate that `lr_find` has found for them.
+"""Fine-tune a trained network on other images, at a rate that `lr_find` has found.
 
-A network is trained on the digits.  Then there are 100 images of another scanner, which
-makes them pale, on a grey ground, and noisy.  The network is tuned to them, and
-compared with one that sees only them.  The best rate depends on the start: each has its
-own search, and is watched by a `Monitor`.  The network is that of `lrcore demo`.
+A network is trained on the digits.  Then come 100 images from another scanner, which
+are pale and noisy, on a grey ground.  The network is fine-tuned on these images, and
+compared with a new network that sees nothing else.  The best rate depends on the start,
+so `lr_find` runs for each of the two, and a `Monitor` watches both.  The network is
+that of `lrcore demo`.
 """
 
 import argparse

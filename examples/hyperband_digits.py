@@ -1,4 +1,4 @@
-"""Find an optimizer and its learning rate for the digits, by Hyperband.
+"""Find an optimizer and its learning rate for the digits, with Hyperband.
 
 Most trials are stopped after one or three epochs; only the best train for all epochs
 (Li et al. 2018).  The network is that of `lrcore demo`.  Needs the extra `search`: pip

@@ -1,8 +1,8 @@
 """JAX computes the loss and the gradients, lrcore steps NumPy params in place.
 
 `np.asarray` shows the gradients to lrcore without a copy.  A call of a jitted function
-returns before JAX has read the params: wait by `block_until_ready` before the step that
-changes them.  To step inside a jitted function, see `lrcore.jax_ffi`.
+returns before JAX has read the params: wait with `block_until_ready` before the step
+that changes them.  To step inside a jitted function, see `lrcore.jax_ffi`.
 Needs ``pip install jax``.
 """
 

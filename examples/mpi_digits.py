@@ -1,12 +1,12 @@
-"""Train a network on the digits by several processes, and go on with other numbers.
+"""Train a network on the digits in several processes, and go on with fewer of them.
 
     mpiexec -n 4 python -m mpi4py mpi_digits.py --until 120    # ends at step 120
-    mpiexec -n 3 python -m mpi4py mpi_digits.py                # goes on, by 3
-    python mpi_digits.py                                       # or by one
+    mpiexec -n 3 python -m mpi4py mpi_digits.py                # goes on, with 3
+    python mpi_digits.py                                       # or with one
 
-Each step has 12 micro-batches, which the ranks share; so the weights have the same bits
-whatever the numbers of ranks were.  Each rank has the optimizer's states of a part of
-the network only.  Needs: pip install 'lrcore[mpi]' mpich.
+Each step has 12 micro-batches, which the ranks divide among them; so the weights have
+the same bits for any number of ranks.  Each rank keeps the optimizer's states for only
+a part of the network.  Needs: pip install 'lrcore[mpi]' mpich.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""Balance a pole by policy gradients, at a rate that `lr_find` has found by the return.
+"""Balance a pole with policy gradients, at a rate that `lr_find` finds from the return.
 
-REINFORCE (Williams 1992) takes gradients of a loss whose value says nothing of how good
+REINFORCE (Williams 1992) takes gradients of a loss whose value does not show how good
 the policy is.  So `lr_find` is given a score, the mean return of a few fixed episodes.
-The policy pushes the cart to the left or right by its place and speed and the pole's
-angle and speed (Barto, Sutton & Anderson 1983); an episode ends when the pole falls, or
-after 100 steps.
+The policy pushes a cart to the left or right, depending on the place and speed of the
+cart and the angle and speed of the pole (Barto, Sutton & Anderson 1983).  An episode
+ends when the pole falls, or after 100 steps.
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""A variational autoencoder of the digits: a loss that goes below 0, found and watched.
+"""A variational autoencoder of the digits, whose loss goes below 0.
 
-The loss is the negative evidence lower bound (Kingma & Welling 2014), of a pixel: with
-a Gaussian likelihood it is the log of a density, which has no least value.  The rate is
-found by `lr_find`, the run is watched by a `Monitor`, and the bound is taken again on
-digits that were held out.
+The loss is the negative evidence lower bound (Kingma & Welling 2014) for each pixel.
+With a Gaussian likelihood it is the log of a density, which has no least value.
+`lr_find` finds the rate, a `Monitor` watches the run, and at the end the bound is
+computed on digits that were held out.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """lrcore: the learning-rate core for NumPy.
 
-Fused C kernels update your NumPy arrays in place by an adaptive optimizer::
+You compute gradients, and compiled C kernels update your NumPy arrays in place::
 
     params = {"w": np.zeros(3), "b": np.zeros(1)}
     opt = lrcore.AdamW(params, lr=1e-3)
@@ -12,7 +12,7 @@ Mixed                     several optimizers in one, each for the arrays of a pa
 schedules                 learning rates as functions of the step
 torch, scipy, sklearn,    the optimizers for loops of torch, SciPy, scikit-learn, thinc
 thinc, optax              and optax, once imported: ``import lrcore.torch``
-kernels                   the updates as functions, for state that you hold yourself
+kernels                   the updates as functions, for state that you keep yourself
 jax_ffi                   the updates inside jitted functions of JAX
 reference                 the same updates in plain NumPy, equal to the bit
 show_config               the kernels and threads in use
@@ -20,23 +20,23 @@ set_isa, get_isa          the instruction set
 set_num_threads, ...      the number of threads
 set_threading, ...        what runs them: lrcore's own pool, or OpenMP
 get_include, get_library  the C interface: where its header and functions are
-global_norm, clip_by_...  norms and clipping of gradients by themselves
+global_norm, clip_by_...  norms and clipping of gradients, without an optimizer
 LossScaler                dynamic loss scaling
 Monitor                   says what is wrong with a run's learning rate
-trackers                  what it is told, in CSV, TensorBoard, MLflow, Weights & Biases
+trackers                  its numbers in CSV, TensorBoard, MLflow, Weights & Biases
 plots                     pictures of schedules, runs and paths
-lr_find, LRSweep          a range test: which learning rate to train at
+lr_find, LRSweep          find a learning rate by a short test
 EarlyStopping             when to stop, and the best params
 ReduceOnPlateau           a schedule that shrinks when a metric stops improving
 Checkpoint                a run's files: the latest, the best; ``opt.save``
 batch_size                rates for another batch size; the critical batch size
 scale_lr                  a learning rate for another batch size
 GradientNoiseScale        an estimate of the critical batch size
-sweep                     a run at each of some learning rates
-tune                      a search on Optuna, by processes or machines
+sweep                     a whole run at each of several learning rates
+tune                      a search with Optuna, on one machine or several
 space                     what it searches, with the usual ranges
 distributed               several processes that train one set of params
-LocalSGD                  several processes that train apart, and meet now and then
+LocalSGD                  several processes that train apart and meet now and then
 data.digits               the digits that ``lrcore demo`` learns
 ========================  =========================================================
 """

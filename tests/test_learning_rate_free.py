@@ -261,7 +261,7 @@ def test_sps_steps_by_a_loss_scaler_with_the_loss_as_it_is():
 def test_sps_refuses_what_is_no_loss(loss):
     params, first = fresh(), fresh()
     opt = lrcore.SPS(params)
-    with pytest.raises(TypeError, match=r"^loss: expected a number, that of the batch"):
+    with pytest.raises(TypeError, match=r"^loss: expected a number, the loss of the"):
         opt.step(draw(params, 0), loss)
     assert all_same(params, first)
     assert opt.t == 0

@@ -4,7 +4,7 @@ An average instead of a lower rate
 
 Near a minimum, the params of a noisy run move around it at random.  Their mean over the
 last steps is usually closer to the minimum.  `ema_decay` keeps this mean in the same
-pass over memory, and ``with opt.averaged():`` puts it into the params for a while.
+pass over memory, and within ``with opt.averaged():`` the params hold it.
 """
 
 import matplotlib.pyplot as plt

@@ -1,6 +1,6 @@
 """
-Schedules that end, beside a constant rate
-==========================================
+Schedules that fall, and constant rates
+=======================================
 
 With noisy gradients, a high constant rate is fast at first but ends with a large loss,
 and a low one is slow.  A schedule that falls is fast at first and ends with a small

@@ -1,10 +1,10 @@
-"""The C interface by address: from Python by cffi or ctypes, and in a loop of numba.
+"""The C interface by address: from Python with cffi or ctypes, and in a loop of numba.
 
 The functions are those of lrcore's extension, ``lrcore.get_library()``: its kernels,
 threads and settings.
 
     python steps.py ctypes      a loop in Python
-    python steps.py cffi        the same, by cffi
+    python steps.py cffi        the same, with cffi
     python steps.py numba       a compiled loop, which calls the function by its address
 """
 

@@ -1,9 +1,9 @@
-"""Search for a learning rate by several processes, on one machine or many.
+"""Search for a learning rate in several processes, on one machine or many.
 
     mpiexec -n 4 python -m mpi4py search.py                       # 4 trials at once
-    mpiexec -n 4 python -m mpi4py search.py --ranks-per-trial 2   # 2, each by 2 ranks
+    mpiexec -n 4 python -m mpi4py search.py --ranks-per-trial 2   # 2, on 2 ranks each
 
-Rank 0 starts a server that has the study in a file, and tells the others where it is.
+Rank 0 starts a server that keeps the study in a file, and tells the others where it is.
 search.slurm starts the same on a cluster.  Needs: pip install 'lrcore[search,mpi]'
 mpich grpcio protobuf.
 """

@@ -1,4 +1,4 @@
-"""transformers' Trainer steps by lrcore's AdamW: ``optimizers=(opt, scheduler)``.
+"""transformers' Trainer steps with lrcore's AdamW: ``optimizers=(opt, scheduler)``.
 
 A small GPT-2 with random weights learns sentences made on the spot; nothing is loaded
 from the net.  Clipping, the average of the weights and the check for NaN are part of

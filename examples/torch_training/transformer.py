@@ -1,9 +1,9 @@
-"""A small transformer learns text made on the spot, by torch's AdamW and by lrcore's.
+"""A small transformer learns text made on the spot, with torch's AdamW and lrcore's.
 
 The text is sentences of a small grammar.  The same network is trained three times on
-the same batches: by the loop of torch.optim.AdamW, by its fused kernel, and by
-lrcore.torch.AdamW.  The script prints the last loss of each, and how far the losses of
-all steps are from those of torch's loop at most.
+the same batches: with the loop of torch.optim.AdamW, with its fused kernel, and with
+lrcore.torch.AdamW.  The script prints the last loss of each, and the largest difference
+of the losses from those of torch's loop.
 
     python examples/torch_training/transformer.py [--dtype float64] [--steps 200]
 """

@@ -132,12 +132,12 @@ class SPS(Optimizer):
         RuntimeError
             It is in a step already.
         """
-        what = "a number, that of the batch the gradients are of"
+        what = "a number, the loss of the batch that the gradients come from"
         try:
             if loss is None:
                 raise TypeError(
                     f"loss: expected {what}, found None; "
-                    "SPS makes its rate of it: step(grads, loss)"
+                    "SPS computes its rate from it: step(grads, loss)"
                 )
             loss = real("loss", loss, what)
         except (TypeError, ValueError) as error:

@@ -1,10 +1,10 @@
 """Learning-rate schedules: pure functions of the step, composed by plain calls.
 
-A schedule is called with the number of steps taken before, 0 for the first, and gives
-the value of the next one: a float for an int, a float64 array for an array.  There is
-nothing to advance and nothing to resume.  It is a frozen value: it can be compared and
-hashed, and made again by ``parse(repr(s))`` or
-``Schedule.from_dict(s.to_dict())``.  Past its last step it holds its last value.
+A schedule is called with the number of steps taken so far, 0 for the first step, and
+returns the value of the next step: a float for an int, a float64 array for an array.
+You need not advance or resume it.  A schedule is an immutable value: it can be compared
+and hashed, and made again by ``parse(repr(s))`` or ``Schedule.from_dict(s.to_dict())``.
+After its last step it keeps its last value.
 
 ========================================  ============================================
 Constant, StepDecay, MultiStep,           by steps
@@ -19,18 +19,18 @@ Product, Quotient                         ``s.then(at, other)``, ``join``,
                                           ``a + b``, ``1 - a``, ``2 * a``, ``a / 2``
 Function                                  of any other function of the step
 make                                      any by its name: ``make("Cosine", 0.1, 100)``
-parse                                     any from text, which is not run
+parse                                     any from text, which is not run as code
 ========================================  ============================================
 
-A schedule can drive every number of an optimizer but integers and initial values: the
-learning rate, momentum, betas, weight decay.  So can any other function of the step;
-schedules check their parameters when they are made.  Where a schedule takes another
-one, it also takes a number or any other function of the step.  At most 100 may be
-within each other; a sum, a product or a join holds any number beside each other.
+Every number of an optimizer except integers and initial values can be a schedule: the
+learning rate, momentum, betas, weight decay.  It can also be any other function of the
+step, but schedules check their parameters when they are made.  Where a schedule takes
+another one, it also takes a number or any other function of the step.  At most 100
+schedules may be nested; a sum, a product or a join may have any number of parts.
 
 Parameters have the same names in all schedules: `base` is the first value, or the value
 after a warm-up; `peak` the highest and `end` the last one; `total` the number of steps
-of a run, `every` of one period; `at` lists the steps at which something happens.
+of a run, `every` that of one period; `at` lists the steps at which the value changes.
 
 A number of steps that is 0 means the limit: no warm-up, no milestones, or a phase that
 is left out.  Values for a number come from the C library's functions, values for an

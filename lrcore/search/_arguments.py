@@ -138,7 +138,8 @@ def require(method: str) -> None:
     """Raise ImportError if a method's packages are missing."""
     if find_spec("optuna") is None:
         raise ImportError(
-            "tune needs Optuna: pip install optuna; lrcore.sweep does without"
+            'tune needs Optuna: pip install "lrcore[search]", or optuna itself; '
+            "lrcore.sweep does without it"
         )
     if method == "gp":
         missing = [each for each in ("torch", "scipy") if find_spec(each) is None]

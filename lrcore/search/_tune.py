@@ -64,7 +64,7 @@ def tune(
         )
         print(found)                        # the table; found.best_params, found.plot()
 
-    Needs Optuna: ``pip install optuna``.
+    Needs Optuna: ``pip install "lrcore[search]"``.
 
     Parameters
     ----------

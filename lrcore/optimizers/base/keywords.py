@@ -31,7 +31,7 @@ _ELSEWHERE = {
     "accumulate": "gradient_accumulation_steps every_k_schedule",
     "clip_value": "clipvalue",
     "clip_tensor_norm": "clipnorm",
-    "clip_norm": "global_clipnorm max_norm max_grad_norm grad_clip gradient_clip_norm",
+    "clip_norm": "clip grad_clip global_clipnorm max_norm max_grad_norm",
     "groups": "no_decay exclude_from_weight_decay param_groups",
     "num_threads": "n_threads nthreads n_jobs",
 }

@@ -134,7 +134,9 @@ class Ones:
     def _wait_for_own(self) -> None:
         """Return when what this step has sent is there."""
         if self._coming and self._process != os.getpid():
-            raise in_a_fork(self._comm)  # the thread that they come in is the parent's
+            raise in_a_fork(
+                self._comm.rank
+            )  # the thread that they come in is the parent's
         for coming in self._coming:
             coming.result()
 

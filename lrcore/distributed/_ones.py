@@ -13,6 +13,7 @@ import numpy as np
 
 from lrcore._shared.types import Array
 from lrcore.distributed._agreement import Agreement
+from lrcore.distributed._consecutive import consecutive
 from lrcore.distributed._heads import heads
 from lrcore.distributed._line import line_of
 from lrcore.distributed._protocol import Comm, RankLostError, in_a_fork
@@ -214,6 +215,6 @@ class Ones:
         with np.errstate(all="ignore"):
             for i, k in additions(range(comm.size)):
                 received[i] += received[k]
-        parts = np.split(received[0], np.cumsum(lengths[comm.rank])[:-1])
+        parts = consecutive(received[0], lengths[comm.rank])
         for (i, _), part in zip(bucket, parts, strict=True):
             self._own[i][...] = part

@@ -18,6 +18,7 @@ import numpy as np
 
 from lrcore._shared.types import Array
 from lrcore.distributed import _sums
+from lrcore.distributed._consecutive import consecutive
 from lrcore.distributed._links import ALLGATHER, BARRIER, CALLS, EXCHANGE, Links
 from lrcore.distributed._protocol import after_failure, in_a_fork, in_another_call
 
@@ -102,7 +103,8 @@ class SharedMemoryComm:
         received_bytes: Sequence[int],
     ) -> None:
         """Send other bytes to each rank: see `Comm`."""
-        out, into = _split(sent, sent_bytes), _split(received, received_bytes)
+        out = consecutive(sent, sent_bytes)
+        into = consecutive(received, received_bytes)
         into[self.rank][...] = out[self.rank]
         width = self._room // self.size
         self.sent_bytes += sum(sent_bytes) - sent_bytes[self.rank]
@@ -123,7 +125,7 @@ class SharedMemoryComm:
         self, own: Array, received: Array, received_bytes: Sequence[int]
     ) -> None:
         """Send the same bytes to all ranks: see `Comm`."""
-        into = _split(received, received_bytes)
+        into = consecutive(received, received_bytes)
         into[self.rank][...] = own
         width = self._room
         self.sent_bytes += own.size * (self.size - 1)
@@ -240,12 +242,6 @@ def parts(memory: SharedMemory, n: int) -> tuple[Array, Array]:
     signals = np.frombuffer(memory.buf, np.int64, n)
     rooms = np.frombuffer(memory.buf, np.uint8, 2 * n * room, first)
     return signals, rooms.reshape(2, n, room)
-
-
-def _split(array: Array, n_bytes: Sequence[int]) -> list[Array]:
-    """Return views of consecutive parts."""
-    ends = np.cumsum(n_bytes, dtype=np.int64)
-    return np.split(array, ends[:-1])
 
 
 def _copy(part: Array, room: Array) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from lrcore._shared.types import Array
 from lrcore.distributed._agreement import Agreement
+from lrcore.distributed._consecutive import consecutive
 from lrcore.distributed._protocol import Comm
 from lrcore.distributed._shards import Shards
 from lrcore.distributed._tree import additions
@@ -161,7 +162,7 @@ class Traffic:
             received = self._buffer("received", sum(sizes))
             comm.allgather(sent, received, sizes)
             self.sent_bytes += own.n * (comm.size - 1)
-            parts = np.split(received, np.cumsum(sizes)[:-1])
+            parts = consecutive(received, sizes)
             for rank, (row, part) in enumerate(zip(rows, parts, strict=True)):
                 for piece in row.pieces if rank != comm.rank else ():
                     arrays[piece.i][piece.begin : piece.end] = piece.of(part)
@@ -200,7 +201,7 @@ class Traffic:
         """Return the bytes of the own blocks for all ranks, and how many for each."""
         sizes = [row.n * len(blocks) for row in rows]
         sent = self._buffer("sent", sum(sizes))
-        parts = np.split(sent, np.cumsum(sizes)[:-1])
+        parts = consecutive(sent, sizes)
         for row, part in zip(rows, parts, strict=True):
             for terms, room in zip(blocks, _split(part, row.n), strict=False):
                 _pack(row, terms, room)
@@ -217,13 +218,12 @@ class Traffic:
                 strict=True,
             )
         ]
-        ends = np.cumsum([-(-size // _ALIGNED) * _ALIGNED for size in sizes]).tolist()
-        room = self._buffer("sums", ends[-1] if ends else 0)
-        begins = [0, *ends[:-1]]
+        rooms = [-(-size // _ALIGNED) * _ALIGNED for size in sizes]
+        parts = consecutive(self._buffer("sums", sum(rooms)), rooms)
         return [
-            room[begin : begin + size].view(dtype) if there else None
-            for there, begin, size, dtype in zip(
-                present, begins, sizes, self.dtypes, strict=True
+            part[:size].view(dtype) if there else None
+            for there, part, size, dtype in zip(
+                present, parts, sizes, self.dtypes, strict=True
             )
         ]
 

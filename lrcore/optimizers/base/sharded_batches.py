@@ -70,6 +70,7 @@ class MicroBatches:
     told: Callable[[], Mapping[str, str]]
     number: int
     firsts: Sequence[int]
+    _blocks: tuple[list[int], list[list[int]]] | None = None
 
     def keep(self, grads: Sequence[Array | None], loss: float | None) -> None:
         """Keep the gradients of a micro-batch, before the last of a step."""
@@ -174,10 +175,11 @@ class MicroBatches:
         alike.refuse(found)
 
     def _begins(self, counts: Sequence[int]) -> list[list[int]]:
-        """Return where the blocks of each rank begin."""
-        return [
-            tree.blocks(first, n) for first, n in zip(self.firsts, counts, strict=True)
-        ]
+        """Return where the blocks of each rank begin, for so many micro-batches."""
+        if self._blocks is None or self._blocks[0] != counts:
+            begins = [*map(tree.blocks, self.firsts, counts)]
+            self._blocks = [*counts], begins
+        return self._blocks[1]
 
     def tell(self, error: BaseException) -> NoReturn:
         """Raise an error that this rank has before its step, which ends that of all."""

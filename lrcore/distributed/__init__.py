@@ -12,8 +12,8 @@ Modules with an underscore are the room's own.
   small values, `_agreement` for work of which all ranks end or none, and `_line` for
   the thread of a group.
 - A step: `_shards` says which rank owns what, `_tree` in which order gradients are
-  added; `_traffic` moves gradients and params, `_ones` gradients that come one array at
-  a time, `_merging` what a step has measured.
+  added; `_rows` how messages are laid out.  `_traffic` moves gradients and params,
+  `_ones` gradients that come one array at a time, `_merging` what a step has measured.
 - MPI: `_calls` makes collectives and `_requests` waits for them, `_news` are messages
   that nobody waits for, `_communicators` knows those of mpi4py, of which `_attribute`
   keeps the ranks.

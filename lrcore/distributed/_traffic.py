@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import zip_longest
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -12,56 +11,12 @@ from lrcore._shared.types import Array
 from lrcore.distributed._agreement import Agreement
 from lrcore.distributed._consecutive import consecutive
 from lrcore.distributed._protocol import Comm
+from lrcore.distributed._rows import ALIGNED, Row, windows
 from lrcore.distributed._shards import Shards
 from lrcore.distributed._tree import additions
 
-WINDOW = 1 << 23
-"""Bytes that travel together, of all ranks: larger windows are no faster on 2 ranks,
-smaller ones are slower (``bench/overlap.py``)."""
-
-ROW = 1 << 18
-"""Bytes of them that are at least for each rank, if there are so many.
-
-On a link of 12.5 GB/s and 5 us of latency, they travel for four times that time.
-"""
-
-_ALIGNED = 64
-
-
-def row_bytes(size: int) -> int:
-    """Return the most bytes that travel together for each of so many ranks."""
-    return max(WINDOW // size, ROW, _ALIGNED) // _ALIGNED * _ALIGNED
-
-
 Arrays = Sequence[Array | None]
 """Arrays of one dimension, in the order of params; None: there is none."""
-
-
-class Piece(NamedTuple):
-    """The elements [begin, end) of array i, and where their bytes are in a row."""
-
-    i: int
-    begin: int
-    end: int
-    at: int
-    dtype: np.dtype[Any]
-
-    def of(self, row: Array) -> Array:
-        """Return the piece in a row of bytes."""
-        n = (self.end - self.begin) * self.dtype.itemsize
-        return row[self.at : self.at + n].view(self.dtype)
-
-
-class Row(NamedTuple):
-    """Pieces that a rank owns, one after the other: those of large types first.
-
-    n : bytes, with what aligns the next row.
-    parts : for each type, its bytes: begin and end.
-    """
-
-    pieces: list[Piece]
-    n: int
-    parts: list[tuple[np.dtype[Any], int, int]]
 
 
 class Traffic:
@@ -170,30 +125,8 @@ class Traffic:
     def windows(self, present: tuple[bool, ...]) -> list[list[Row]]:
         """Return what travels together: a row of each rank, of present arrays."""
         if self._windows is None or self._windows[0] != present:
-            of_ranks = [self._rows(rank, present) for rank in range(self.comm.size)]
-            none = Row([], 0, [])
-            rows = [[*each] for each in zip_longest(*of_ranks, fillvalue=none)]
-            self._windows = present, rows
+            self._windows = present, windows(self.shards, self.dtypes, present)
         return self._windows[1]
-
-    def _rows(self, rank: int, present: tuple[bool, ...]) -> list[Row]:
-        """Return the rows of a rank."""
-        begin, end = self.shards.begin[rank].tolist(), self.shards.end[rank].tolist()
-        own = [i for i, b in enumerate(begin) if present[i] and b < end[i]]
-        most = row_bytes(self.comm.size)
-        rows: list[list[Piece]] = []
-        at = most
-        for i in sorted(own, key=lambda i: -self.dtypes[i].itemsize):
-            size, first = self.dtypes[i].itemsize, begin[i]
-            while first < end[i]:
-                if at == most:
-                    rows.append([])
-                    at = 0
-                last = min(first + (most - at) // size, end[i])
-                rows[-1].append(Piece(i, first, last, at, self.dtypes[i]))
-                at += (last - first) * size
-                first = last
-        return [_row(pieces) for pieces in rows]
 
     def _sent(
         self, rows: Sequence[Row], blocks: Sequence[Sequence[Arrays]]
@@ -218,7 +151,7 @@ class Traffic:
                 strict=True,
             )
         ]
-        rooms = [-(-size // _ALIGNED) * _ALIGNED for size in sizes]
+        rooms = [-(-size // ALIGNED) * ALIGNED for size in sizes]
         parts = consecutive(self._buffer("sums", sum(rooms)), rooms)
         return [
             part[:size].view(dtype) if there else None
@@ -234,19 +167,6 @@ class Traffic:
             self._buffers.pop(name, None)
             kept = self._buffers[name] = np.zeros(n, np.uint8)
         return kept[:n]
-
-
-def _row(pieces: list[Piece]) -> Row:
-    """Return the row of these pieces."""
-    parts: list[tuple[np.dtype[Any], int, int]] = []
-    end = 0
-    for piece in pieces:
-        end = piece.at + (piece.end - piece.begin) * piece.dtype.itemsize
-        if parts and parts[-1][0] == piece.dtype:
-            parts[-1] = piece.dtype, parts[-1][1], end
-        else:
-            parts.append((piece.dtype, piece.at, end))
-    return Row(pieces, -(-end // _ALIGNED) * _ALIGNED, parts)
 
 
 def _split(buffer: Array, n: int) -> list[Array]:

@@ -64,6 +64,14 @@ def test_a_rank_that_ends_is_told_to_the_others(end, words):
     assert line + words in done.stderr
 
 
+def test_an_exit_code_with_m_mpi4py():
+    """-m mpi4py ends the job by it; the others are told at once, without it, too."""
+    done = ranks(2, STEPS.format(end="sys.exit(3)"), ends_all=True)
+    assert done.returncode != 0
+    line = "RankLostError: rank 0 of 2: rank 1 has ended before this allgather"
+    assert line in done.stderr
+
+
 @pytest.mark.parametrize("ends_all", [False, True])
 def test_the_error_itself_is_told_too(ends_all):
     done = ranks(3, STEPS.format(end="raise ValueError('odd')"), ends_all)

@@ -11,8 +11,9 @@ from lrcore._shared.types import Array
 class RankLostError(RuntimeError):
     """Another rank has ended, is at another call, or has not come within the timeout.
 
-    Or this rank has left a step, in which the others wait, by an error.  The ranks cannot go on together: end this process, start all of them again, and load
-    the last checkpoint.
+    Or this rank has left a step, in which the others wait, by an error of its own.  The
+    ranks cannot go on together: end this process, start all of them again, and load the
+    last checkpoint.
     """
 
 

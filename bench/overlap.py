@@ -8,7 +8,7 @@ sizes take turns, so that other work on the machine meets each of them.  All tim
 of the slower rank: medians of the rounds, and the least, which count on a busy machine.
 
 **Windows.** The gradient of N float32 (10^7) is reduced, and as many params are
-gathered, in windows of other sizes (WINDOW of ``lrcore/distributed/_traffic.py``).
+gathered, in windows of other sizes (WINDOW of ``lrcore/distributed/_rows.py``).
 
 **Buckets.** Arrays of the same size, 4 MB together or at most 200, come by `step_one`
 without work between them: microseconds an array, until all have travelled, by the bytes
@@ -41,7 +41,7 @@ from unittest import mock
 import numpy as np
 
 import lrcore
-from lrcore.distributed import MPIComm, _ones, _traffic, run_ranks
+from lrcore.distributed import MPIComm, _ones, _rows, _traffic, run_ranks
 from lrcore.distributed._shards import Owned, Shards
 
 F4 = np.dtype(np.float32)
@@ -105,7 +105,7 @@ def windows(comm, n, rounds):
         traffic = _traffic.Traffic(comm, shards, [F4])
 
         # The rows of all ranks share a window.
-        @mock.patch.multiple(_traffic, WINDOW=window, ROW=1)
+        @mock.patch.multiple(_rows, WINDOW=window, ROW=1)
         def there_and_back():
             traffic.reduce((True,), blocks, [[[g]]])
             traffic.gather((True,), [w])

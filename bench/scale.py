@@ -19,7 +19,7 @@ by model  what the model says of exchange, and of step, with numbers measured he
           the step by a step of one process, that of copies by NumPy
 
 **The model.** With B = 4 N bytes, which travel in W windows (`row_bytes` of
-``lrcore/distributed/_traffic.py``), latency a and rate b of a link, and memory of m
+``lrcore/distributed/_rows.py``), latency a and rate b of a link, and memory of m
 bytes a second,
 
     exchange = 2 W (R - 1) a + 2 (R - 1) / R B / b     each rank sends to each other one
@@ -49,7 +49,7 @@ import numpy as np
 
 import lrcore
 from lrcore.distributed import MPIComm, run_ranks
-from lrcore.distributed._traffic import row_bytes
+from lrcore.distributed._rows import row_bytes
 from lrcore.local_training import Int8
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrcore._shared import quota
-from lrcore.distributed import _threads, _traffic
+from lrcore.distributed import _rows, _threads
 from lrcore.distributed._shards import STRIP, Owned, Shards
 from lrcore.distributed._tree import Kept, additions, blocks
 
@@ -130,11 +130,11 @@ def test_the_dearest_arrays_are_dealt_out_first():
 
 
 def test_rows_share_a_window_until_they_are_small(monkeypatch):
-    monkeypatch.setattr(_traffic, "WINDOW", 64 * 1000)
-    monkeypatch.setattr(_traffic, "ROW", 64 * 10)
-    found = [_traffic.row_bytes(size) // 64 for size in (1, 2, 3, 100, 101, 10**6)]
+    monkeypatch.setattr(_rows, "WINDOW", 64 * 1000)
+    monkeypatch.setattr(_rows, "ROW", 64 * 10)
+    found = [_rows.row_bytes(size) // 64 for size in (1, 2, 3, 100, 101, 10**6)]
     assert found == [1000, 500, 333, 10, 10, 10]
-    assert all(_traffic.row_bytes(size) % 64 == 0 for size in range(1, 200))
+    assert all(_rows.row_bytes(size) % 64 == 0 for size in range(1, 200))
 
 
 # --- threads --------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from ranks import ranks
 
 import lrcore
 from lrcore.distributed import RankLostError
-from lrcore.distributed._shared_memory import _TOKEN
+from lrcore.distributed._links import Token
 
 MEAN = partial(lrcore.SGD, lr=1.0)
 
@@ -88,7 +88,7 @@ def test_without_enough_ranks_it_gives_up():
     def train(comm):
         local = lrcore.LocalSGD(lrcore.SGD(np.zeros(1)), 1, comm=comm, quorum=2)
         if comm.rank > 0:  # be late until rank 0 has ended
-            wait_until(lambda: comm._links[0].poll(0))
+            wait_until(lambda: comm._links.ends[0].poll(0))
             return
         comm.timeout = 0.1
         local.step(np.ones(1))
@@ -135,15 +135,13 @@ def in_call(comm, where, die):
         if when == "after":
             call(*args)
         elif when == "between":  # only the first of the others gets its token
-            first = next(link for link in comm._links if link is not None)
-            for link in comm._links:
-                if link is not None and link is not first:
-                    link.close()
-            to = comm._links.index(first)
+            links = comm._links
+            (to, first), *others = links.others().items()
+            for _, end in others:
+                end.close()
 
             def meet(call, left, sent, received):
-                number = comm._round + 1
-                first.send_bytes(_TOKEN.pack(number, call, left, sent[to]))
+                links._send(first, to, Token(links.number + 1, call, sent[to]), left)
                 die()
 
             comm._meet = meet

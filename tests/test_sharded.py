@@ -6,7 +6,7 @@ from helpers import each_kind
 from ranks import alone, arrays, batches, content, gradient, make, ranks, train
 
 import lrcore
-from lrcore.distributed import _ones, _traffic
+from lrcore.distributed import _ones, _rows
 from lrcore.distributed._shards import STRIP
 
 EVERY = {
@@ -335,7 +335,7 @@ def test_a_state_dict_is_loaded_on_any_number_of_ranks():
 
 
 def in_small_windows(comm, name, hyper):
-    _traffic.WINDOW = _traffic.ROW = 300  # bytes: less than a strip has
+    _rows.WINDOW = _rows.ROW = 300  # bytes: less than a strip has
     return train(comm, name, hyper, 4, 2)
 
 

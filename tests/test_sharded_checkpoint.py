@@ -278,6 +278,36 @@ def test_ranks_that_load_other_files(tmp_path):
         assert "expected the same on every rank" in error
 
 
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (None, "FileNotFoundError: [Errno 2] path: found no file there"),
+        (0, "DamagedError: path: found "),
+        (100, "DamagedError: path: found "),
+        (-10, "DamagedError: path: found a damaged checkpoint"),
+    ],
+)
+def test_a_file_that_one_rank_does_not_see_whole(left, words, tmp_path):
+    """As on a file system that is behind; left: so many bytes are there, None: none."""
+    path, other = tmp_path / "run.safetensors", tmp_path / "other.safetensors"
+    ranks(5, save, "AdamW", path, {})
+    if left is not None:
+        other.write_bytes(path.read_bytes()[:left])
+
+    def load(comm):
+        params = arrays(0)
+        opt = lrcore.AdamW(params, comm=comm)
+        with pytest.raises((DamagedError, OSError, RuntimeError, ValueError)) as error:
+            opt.load(other if comm.rank == 3 else path)
+        assert content(params) == content(arrays(0))
+        assert not any(a.any() for state in opt.state for a in state.values())
+        return f"{error.type.__name__}: {error.value}"
+
+    for rank, error in enumerate(ranks(5, load)):
+        told = "" if rank == 3 else "RuntimeError: rank 3 has failed, and all do: "
+        assert error.startswith(told + words), error
+
+
 # --- a rank that is killed ------------------------------------------------------------
 
 

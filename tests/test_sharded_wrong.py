@@ -9,7 +9,7 @@ import pytest
 from ranks import arrays, content, gradient, on_every_rank, one_by_one, ranks
 
 import lrcore
-from lrcore.distributed import _ones, _traffic, run_ranks
+from lrcore.distributed import RankLostError, _ones, _traffic, run_ranks
 
 # --- what cannot be shared ------------------------------------------------------------
 
@@ -287,3 +287,61 @@ def test_a_loss_that_one_rank_refuses():
             "" if rank == 1 else "RuntimeError: rank 1 cannot step, and no rank does: "
         )
         assert found.startswith(other + words), found
+
+
+# --- a rank that leaves a step in its middle ------------------------------------------
+
+
+def leaves(comm, folder, k, begun, then):
+    """Leave a step on rank 1, in its call k, and make another call there."""
+    params, noted = arrays(0), folder / f"{comm.rank}"
+    opt = lrcore.AdamW(params, comm=comm, clip_norm=1.0)
+    opt.step(gradient(0, comm.rank))
+    count = 0
+
+    def stopped(call):
+        def made(*args):
+            nonlocal count
+            count += 1
+            if count == k and not begun:
+                raise KeyboardInterrupt
+            call(*args)
+            if count == k:
+                raise KeyboardInterrupt
+
+        return made
+
+    if comm.rank == 1:
+        comm.exchange, comm.allgather = map(stopped, (comm.exchange, comm.allgather))
+    try:
+        opt.step(gradient(1, comm.rank))
+        comm.barrier()
+    except KeyboardInterrupt:
+        try:
+            then(opt, folder)
+        except RankLostError as error:
+            noted.write_text(str(error))
+            raise
+    except RankLostError as error:
+        noted.write_text(str(error))
+        raise
+
+
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize("k", range(1, 5))
+@pytest.mark.parametrize(
+    "then",
+    [
+        lambda opt, folder: opt.step(gradient(1, 0)),
+        lambda opt, folder: opt.save(folder / "run.safetensors"),
+        lambda opt, folder: opt.state_dict(),
+    ],
+)
+def test_a_rank_that_leaves_a_step_makes_no_other_call(tmp_path, k, begun, then):
+    """As one that saves at Ctrl-C: the others would take its bytes for the step's."""
+    with pytest.raises(RankLostError):
+        ranks(2, leaves, tmp_path, k, begun, then)
+    here, there = ((tmp_path / str(r)).read_text() for r in (1, 0))
+    assert here.startswith("rank 1 of 2 has left the other ranks in the middle of a ")
+    assert there.startswith("rank 0 of 2: rank 1 has ended before this ")
+    assert not (tmp_path / "run.safetensors").exists()

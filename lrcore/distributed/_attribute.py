@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, cast
 
-from lrcore.distributed._mpi import MPIComm, is_mpi
+from lrcore.distributed._communicators import check
+from lrcore.distributed._mpi import MPIComm
 from lrcore.distributed._protocol import RankLostError
 
 
@@ -15,8 +16,7 @@ def of_communicator(comm: Any) -> MPIComm:
     They are an attribute of the communicator (MPI 4.1, section 7.7), which all its
     handles in the process have and its duplicates do not.
     """
-    if not is_mpi(comm) or not comm:
-        return MPIComm(comm)  # which raises the error
+    check(comm)
     found = comm.Get_attr(_key())
     if found is None or found.closed:
         found = MPIComm(comm)

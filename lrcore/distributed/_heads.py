@@ -11,7 +11,8 @@ import struct
 import sys
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from functools import cache
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -19,16 +20,24 @@ from lrcore._shared.words import listed
 from lrcore.distributed._protocol import Comm
 
 MOST = 5
-"""Ints in a message."""
+"""Ints of the caller in a message."""
 
 _TEXT = 48
 """Bytes of the call's name."""
 
-N_BYTES = _TEXT + 8 * (1 + MOST)
-"""Bytes of a message."""
-
 _LITTLE = 1
 """Sent as an int, it is another one where the order of bytes is another one."""
+
+_LAYOUT = {
+    order: struct.Struct(f"{sign}{_TEXT}sq{MOST}q")
+    for order, sign in (("little", "<"), ("big", ">"))
+}
+"""A message by the order of bytes: the call, `_LITTLE`, the ints."""
+
+N_BYTES = _LAYOUT["little"].size
+"""Bytes of a message."""
+
+_PADDING = (0,) * MOST
 
 
 class OtherCallError(ValueError):
@@ -48,23 +57,15 @@ def heads(comm: Comm, call: str, numbers: Sequence[int]) -> list[tuple[int, ...]
     ValueError
         They have different orders of bytes.
     """
-    form = _form(sys.byteorder)
-    text = call.encode("ascii", "replace")
-    own = form.pack(text, _LITTLE, *numbers, *[0] * (MOST - len(numbers)))
+    layout, text, n = _LAYOUT[sys.byteorder], _text(call), len(numbers)
+    own = layout.pack(text, _LITTLE, *numbers, *_PADDING[n:])
     received = np.empty(comm.size * N_BYTES, np.uint8)
     comm.allgather(np.frombuffer(own, np.uint8), received, [N_BYTES] * comm.size)
-    found = list(form.iter_unpack(received.data))
-    _check_orders([mark == _LITTLE for _, mark, *_ in found])
-    calls = [theirs for theirs, *_ in found]
-    if any(theirs != calls[0] for theirs in calls):
-        odd, other = outliers(calls)
-        one, most = (calls[r].rstrip(b"\0").decode() for r in (odd[0], other))
-        raise OtherCallError(
-            f"comm: expected the same call on every rank, found {one} on rank "
-            f"{listed(odd, str)} and {most} on rank {other}; all ranks make the same "
-            "calls of optimizers with a comm, in the same order"
-        )
-    return [tuple(theirs[: len(numbers)]) for _, _, *theirs in found]
+    found = [*layout.iter_unpack(received.data)]
+    for theirs in found:
+        if theirs[0] != text or theirs[1] != _LITTLE:
+            raise _refused(found)
+    return [theirs[2 : 2 + n] for theirs in found]
 
 
 def outliers(values: Sequence[Hashable]) -> tuple[list[int], int]:
@@ -80,26 +81,29 @@ def outliers(values: Sequence[Hashable]) -> tuple[list[int], int]:
     return ranks, values.index(most)
 
 
-@cache
-def _form(order: str) -> struct.Struct:
-    """Return the layout of a message: the call, `_LITTLE`, the ints."""
-    return struct.Struct(f"{'<' if order == 'little' else '>'}{_TEXT}sq{MOST}q")
+@lru_cache(64)
+def _text(call: str) -> bytes:
+    return call.encode().ljust(_TEXT, b"\0")[:_TEXT]
 
 
-def _check_orders(like_this: Sequence[bool]) -> None:
-    """Refuse ranks with different orders of bytes.
-
-    like_this : whether each has that of this rank.
-    """
-    if all(like_this):
-        return
-    this = sys.byteorder
-    other = "big" if this == "little" else "little"
-    told = ", ".join(
-        f"rank {r} is {this if same else other}-endian"
-        for r, same in enumerate(like_this)
-    )
-    raise ValueError(
-        f"comm: expected processors with the same order of bytes, found: {told}; run "
-        "all ranks on machines of one kind"
+def _refused(found: Sequence[Sequence[Any]]) -> ValueError:
+    """Return the error of messages of different calls or orders of bytes."""
+    calls, marks = ([theirs[k] for theirs in found] for k in range(2))
+    if any(mark != _LITTLE for mark in marks):
+        this = sys.byteorder
+        that = "big" if this == "little" else "little"
+        told = ", ".join(
+            f"rank {r} is {this if mark == _LITTLE else that}-endian"
+            for r, mark in enumerate(marks)
+        )
+        return ValueError(
+            f"comm: expected processors with the same order of bytes, found: {told}; "
+            "run all ranks on machines of one kind"
+        )
+    odd, other = outliers(calls)
+    one, most = (calls[r].rstrip(b"\0").decode() for r in (odd[0], other))
+    return OtherCallError(
+        f"comm: expected the same call on every rank, found {one} on rank "
+        f"{listed(odd, str)} and {most} on rank {other}; all ranks make the same calls "
+        "of optimizers with a comm, in the same order"
     )

@@ -1,4 +1,4 @@
-"""The thread in which a group of ranks exchanges arrays that come one at a time."""
+"""What a process keeps for a group of ranks: a thread, and whether it is in a step."""
 
 from __future__ import annotations
 
@@ -8,17 +8,25 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 from weakref import WeakValueDictionary
 
-from lrcore.distributed._protocol import Comm
+from lrcore.distributed._protocol import Comm, RankLostError
 
 
 class Line:
     """Work of a group of ranks, done in one thread in the order in which it comes.
 
     All optimizers with the same group share its line: see `line_of`.
+
+    Attributes
+    ----------
+    midway : bool
+        Whether the ranks have begun what all of them have to end, such as a step.  If
+        an error of this rank, such as KeyboardInterrupt, has led out of it, the others
+        wait there: this rank must meet them at nothing else.
     """
 
     def __init__(self, comm: Comm) -> None:
         self._comm = comm  # so that no other object has its id
+        self.midway = False
         self._process = 0
         self._thread: ThreadPoolExecutor | None = None
 
@@ -33,7 +41,19 @@ class Line:
         return self._thread.submit(work, *args)
 
     def settle(self) -> None:
-        """Return when the thread has done all of its work."""
+        """Return when the thread has done all of its work.
+
+        Raises
+        ------
+        RankLostError
+            This rank has left the others midway.
+        """
+        if self.midway and self._comm.size > 1:
+            raise RankLostError(
+                f"rank {self._comm.rank} of {self._comm.size} has left the other ranks "
+                "in the middle of a step, by an error: end it, start all ranks again, "
+                "and load the last checkpoint"
+            )
         if self._thread is not None and self._process == os.getpid():
             self._thread.submit(int).result()  # int() comes after all before it
 
@@ -55,6 +75,11 @@ def settle(comm: Comm) -> None:
     """Return when no gradients travel that any optimizer with these ranks has sent.
 
     The thread of the ranks and another one must not make calls at the same time.
+
+    Raises
+    ------
+    RankLostError
+        This rank has left the others midway.
     """
     line = _lines.get(id(comm))
     if line is not None:

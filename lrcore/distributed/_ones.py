@@ -13,6 +13,7 @@ import numpy as np
 
 from lrcore._shared.types import Array
 from lrcore.distributed._agreement import Agreement
+from lrcore.distributed._consecutive import consecutive
 from lrcore.distributed._heads import heads
 from lrcore.distributed._line import line_of
 from lrcore.distributed._protocol import Comm, RankLostError, in_a_fork
@@ -134,7 +135,9 @@ class Ones:
     def _wait_for_own(self) -> None:
         """Return when what this step has sent is there."""
         if self._coming and self._process != os.getpid():
-            raise in_a_fork(self._comm)  # the thread that they come in is the parent's
+            raise in_a_fork(
+                self._comm.rank
+            )  # the thread that they come in is the parent's
         for coming in self._coming:
             coming.result()
 
@@ -212,6 +215,6 @@ class Ones:
         with np.errstate(all="ignore"):
             for i, k in additions(range(comm.size)):
                 received[i] += received[k]
-        parts = np.split(received[0], np.cumsum(lengths[comm.rank])[:-1])
+        parts = consecutive(received[0], lengths[comm.rank])
         for (i, _), part in zip(bucket, parts, strict=True):
             self._own[i][...] = part

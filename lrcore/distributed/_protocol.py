@@ -11,8 +11,9 @@ from lrcore._shared.types import Array
 class RankLostError(RuntimeError):
     """Another rank has ended, is at another call, or has not come within the timeout.
 
-    The ranks cannot go on together: end this process, start all of them again, and load
-    the last checkpoint.
+    Or this rank has left a step, in which the others wait, by an error of its own.  The
+    ranks cannot go on together: end this process, start all of them again, and load the
+    last checkpoint.
     """
 
 
@@ -91,17 +92,28 @@ class Comm(Protocol):
         """Return when all ranks have called this."""
 
 
-def in_a_fork(comm: Comm) -> RuntimeError:
+def in_a_fork(rank: int) -> RuntimeError:
     """Return the error of a call in a process that was forked from a rank."""
     return RuntimeError(
-        f"this process was forked from rank {comm.rank}, and is no rank: let it "
-        "compute what the rank needs, such as batches, and step in the rank"
+        f"this process was forked from rank {rank}, and is no rank: let it compute "
+        "what the rank needs, such as batches, and step in the rank"
     )
 
 
-def in_another_call(comm: Comm) -> RuntimeError:
-    """Return the error of a call that comes while another thread makes one."""
+def in_another_call(here: str) -> RuntimeError:
+    """Return the error of a call that comes while another thread makes one.
+
+    here : the rank, in words.
+    """
     return RuntimeError(
-        f"rank {comm.rank} of {comm.size} is in another call, of another thread: let "
-        "one thread use a comm, as all ranks make its calls in the same order"
+        f"{here} is in another call, of another thread: let one thread use a comm, as "
+        "all ranks make its calls in the same order"
+    )
+
+
+def after_failure(here: str, call: str) -> RankLostError:
+    """Return the error of a call after one that has not been completed."""
+    return RankLostError(
+        f"{here}: an earlier call has failed, so this {call} would meet another call "
+        "of the other ranks"
     )

@@ -8,21 +8,19 @@ what is left to send.
 from __future__ import annotations
 
 import os
-import struct
 import threading
-import time
 from collections.abc import Callable, Sequence
-from multiprocessing import parent_process
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from multiprocessing.shared_memory import SharedMemory
-from typing import cast
 from zlib import crc32
 
 import numpy as np
 
 from lrcore._shared.types import Array
 from lrcore.distributed import _sums
-from lrcore.distributed._protocol import RankLostError, in_a_fork, in_another_call
+from lrcore.distributed._consecutive import consecutive
+from lrcore.distributed._links import ALLGATHER, BARRIER, CALLS, EXCHANGE, Links
+from lrcore.distributed._protocol import after_failure, in_a_fork, in_another_call
 
 ROOM = 1 << 20
 """Bytes that a rank sends in one round."""
@@ -38,13 +36,6 @@ LEAVING = -2
 
 TIMEOUT = 60.0
 """Seconds that a rank waits for the others, unless its caller says otherwise."""
-
-_TOKEN = struct.Struct("=qqqq")
-"""The number of the round, the call, the most bytes still to send to a rank, and the
-bytes of the call for the rank that gets the token."""
-
-_CALLS = ("exchange", "allgather", "barrier", "survivors")
-_SURVIVORS = 3
 
 
 class SharedMemoryComm:
@@ -90,17 +81,16 @@ class SharedMemoryComm:
         self.timeout = timeout
         self.sent_bytes = 0
         self.members = tuple(range(self.size)) if members is None else members
-        self._links = list(links)
+        # Ranks of another group, before or after a loss, do not meet those of this one.
+        first = 0 if members is None else crc32(repr(members).encode()) << 24
+        self._links = Links(f"rank {rank} of {self.size}", links, first)
         self._memory = memory  # kept open
         self._started = self.size if started is None else started
         self._signals, rooms = parts(memory, self._started)
         self._room = rooms.shape[2]
         self._rooms = [[half[m] for m in self.members] for half in rooms]
-        self._round = 0
+        self._failed = False  # a call was not completed
         self._process, self._free = os.getpid(), threading.Lock()
-        starter = parent_process()
-        self._starter = [] if starter is None else [starter.sentinel]
-        self._leaving: set[int] = set()  # the ranks that have called `survivors`
 
     def __repr__(self) -> str:
         return f"<SharedMemoryComm: rank {self.rank} of {self.size}>"
@@ -113,7 +103,8 @@ class SharedMemoryComm:
         received_bytes: Sequence[int],
     ) -> None:
         """Send other bytes to each rank: see `Comm`."""
-        out, into = _split(sent, sent_bytes), _split(received, received_bytes)
+        out = consecutive(sent, sent_bytes)
+        into = consecutive(received, received_bytes)
         into[self.rank][...] = out[self.rank]
         width = self._room // self.size
         self.sent_bytes += sum(sent_bytes) - sent_bytes[self.rank]
@@ -128,13 +119,13 @@ class SharedMemoryComm:
             begin = self.rank * width
             part[...] = room[begin : begin + part.size]
 
-        self._rounds(0, (sent_bytes, received_bytes), width, put, take)
+        self._rounds(EXCHANGE, (sent_bytes, received_bytes), width, put, take)
 
     def allgather(
         self, own: Array, received: Array, received_bytes: Sequence[int]
     ) -> None:
         """Send the same bytes to all ranks: see `Comm`."""
-        into = _split(received, received_bytes)
+        into = consecutive(received, received_bytes)
         into[self.rank][...] = own
         width = self._room
         self.sent_bytes += own.size * (self.size - 1)
@@ -147,7 +138,7 @@ class SharedMemoryComm:
             part[...] = room[: part.size]
 
         sizes = [own.size] * self.size, received_bytes
-        self._rounds(1, sizes, width, put, take)
+        self._rounds(ALLGATHER, sizes, width, put, take)
 
     def sum(self, numbers: Array) -> None:
         """Sum numbers over all ranks: see `Comm`."""
@@ -156,7 +147,7 @@ class SharedMemoryComm:
     def barrier(self) -> None:
         """Return when all ranks have called this."""
         none = [0] * self.size, [0] * self.size
-        self._rounds(2, none, 1, lambda room, at: None, lambda room, r, at: None)
+        self._rounds(BARRIER, none, 1, lambda room, at: None, lambda room, r, at: None)
 
     def signal(self, number: int) -> None:
         """Tell a number to all ranks, of which none waits for it."""
@@ -184,37 +175,16 @@ class SharedMemoryComm:
         RankLostError
             A rank that has not ended has not come within the timeout.
         """
-        links = {r: link for r, link in enumerate(self._links) if link is not None}
-        lost, own = set(), self.members[self.rank]
+        own = self.members[self.rank]
         told, self._signals[own] = int(self._signals[own]), LEAVING
-        for r, link in links.items():
-            try:
-                link.send_bytes(_TOKEN.pack(0, _SURVIVORS, 0, 0))
-            except OSError:
-                lost.add(r)
-        end = time.monotonic() + self.timeout
-        for r in links.keys() - lost - self._leaving:
-            call = -1
-            while call != _SURVIVORS:  # tokens of the failed call come first
-                if not links[r].poll(max(end - time.monotonic(), 0)):
-                    raise RankLostError(
-                        f"rank {self.rank} of {self.size}: rank {r} has not come to "
-                        f"the survivors within {self.timeout:g} seconds"
-                    )
-                try:
-                    _, call, _, _ = _TOKEN.unpack(links[r].recv_bytes())
-                except (EOFError, OSError):
-                    lost.add(r)
-                    break
+        left = self._links.survivors(self.timeout)
         self._signals[own] = told
-        left = [r for r in range(self.size) if r not in lost]
-        rank, ends = left.index(self.rank), [self._links[r] for r in left]
+        ends = [self._links.ends[r] for r in left]
         members = tuple(self.members[r] for r in left)
-        new = SharedMemoryComm(
-            rank, ends, self._memory, self.timeout, members, self._started
-        )
-        new._round = crc32(repr(new.members).encode()) << 24  # others do not meet it
-        return new
+        return SharedMemoryComm(
+            left.index(self.rank), ends, self._memory, self.timeout, members,
+            self._started,
+        )  # fmt: skip
 
     def _rounds(
         self,
@@ -236,73 +206,32 @@ class SharedMemoryComm:
         if self.size == 1:
             return
         if os.getpid() != self._process:
-            raise in_a_fork(self)
+            raise in_a_fork(self.rank)
         if not self._free.acquire(blocking=False):
-            raise in_another_call(self)
+            raise in_another_call(self._links.here)
         n = max(each for r, each in enumerate(sizes[0]) if r != self.rank)
         at, left = 0, 1
         try:
+            if self._failed:
+                raise after_failure(self._links.here, CALLS[call])
+            self._failed = True
             while left > 0:
-                rooms = self._rooms[self._round % 2]
+                rooms = self._rooms[self._links.number % 2]
                 put(rooms[self.rank], at)
                 left = self._meet(call, max(n - at - width, 0), *sizes)
                 for r in range(self.size):
                     if r != self.rank:
                         take(rooms[r], r, at)
                 at += width
+            self._failed = False
         finally:
             self._free.release()
 
     def _meet(
         self, call: int, left: int, sent: Sequence[int], received: Sequence[int]
     ) -> int:
-        """Exchange tokens with all ranks; return the most that one has left."""
-        self._round += 1
-        links = {link: r for r, link in enumerate(self._links) if link is not None}
-        for link, r in links.items():
-            token = _TOKEN.pack(self._round, call, left, sent[r])
-            try:
-                link.send_bytes(token)
-            except OSError as error:
-                raise self._lost(r, call) from error
-        end = time.monotonic() + self.timeout
-        while links:
-            ready = wait([*links, *self._starter], max(end - time.monotonic(), 0))
-            if not ready:
-                late = ", ".join(map(str, links.values()))
-                raise RankLostError(
-                    f"rank {self.rank} of {self.size}: rank {late} has not come to "
-                    f"this {_CALLS[call]} within {self.timeout:g} seconds"
-                )
-            for each in ready:
-                if isinstance(each, int):  # the sentinel
-                    raise RankLostError(
-                        f"rank {self.rank} of {self.size}: the process that has "
-                        "started the ranks has ended"
-                    )
-                link = cast(Connection, each)  # of Windows, it has another class
-                r = links.pop(link)
-                try:
-                    count, theirs, more, n = _TOKEN.unpack(link.recv_bytes())
-                except (EOFError, OSError) as error:
-                    raise self._lost(r, call) from error
-                if theirs == _SURVIVORS:
-                    self._leaving.add(r)
-                if (count, theirs, n) != (self._round, call, received[r]):
-                    raise RankLostError(
-                        f"rank {self.rank} of {self.size} expects {received[r]} bytes "
-                        f"by {_CALLS[call]} in its round {self._round}, and rank {r} "
-                        f"sends {n} by {_CALLS[theirs]} in its round {count}: all "
-                        "ranks have to make the same calls"
-                    )
-                left = max(left, more)
-        return left
-
-    def _lost(self, r: int, call: int) -> RankLostError:
-        return RankLostError(
-            f"rank {self.rank} of {self.size}: rank {r} has ended before this "
-            f"{_CALLS[call]}"
-        )
+        """Meet the others in a round; return the most that one has left to send."""
+        return self._links.meet(call, left, sent, received, self.timeout)
 
 
 def parts(memory: SharedMemory, n: int) -> tuple[Array, Array]:
@@ -313,12 +242,6 @@ def parts(memory: SharedMemory, n: int) -> tuple[Array, Array]:
     signals = np.frombuffer(memory.buf, np.int64, n)
     rooms = np.frombuffer(memory.buf, np.uint8, 2 * n * room, first)
     return signals, rooms.reshape(2, n, room)
-
-
-def _split(array: Array, n_bytes: Sequence[int]) -> list[Array]:
-    """Return views of consecutive parts."""
-    ends = np.cumsum(n_bytes, dtype=np.int64)
-    return np.split(array, ends[:-1])
 
 
 def _copy(part: Array, room: Array) -> None:

@@ -3,64 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import zip_longest
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from lrcore._shared.types import Array
 from lrcore.distributed._agreement import Agreement
+from lrcore.distributed._consecutive import consecutive
 from lrcore.distributed._protocol import Comm
+from lrcore.distributed._rows import ALIGNED, Row, windows
 from lrcore.distributed._shards import Shards
 from lrcore.distributed._tree import additions
 
-WINDOW = 1 << 23
-"""Bytes that travel together, of all ranks: larger windows are no faster on 2 ranks,
-smaller ones are slower (``bench/overlap.py``)."""
-
-ROW = 1 << 18
-"""Bytes of them that are at least for each rank, if there are so many.
-
-On a link of 12.5 GB/s and 5 us of latency, they travel for four times that time.
-"""
-
-_ALIGNED = 64
-
-
-def row_bytes(size: int) -> int:
-    """Return the most bytes that travel together for each of so many ranks."""
-    return max(WINDOW // size, ROW, _ALIGNED) // _ALIGNED * _ALIGNED
-
-
 Arrays = Sequence[Array | None]
 """Arrays of one dimension, in the order of params; None: there is none."""
-
-
-class Piece(NamedTuple):
-    """The elements [begin, end) of array i, and where their bytes are in a row."""
-
-    i: int
-    begin: int
-    end: int
-    at: int
-    dtype: np.dtype[Any]
-
-    def of(self, row: Array) -> Array:
-        """Return the piece in a row of bytes."""
-        n = (self.end - self.begin) * self.dtype.itemsize
-        return row[self.at : self.at + n].view(self.dtype)
-
-
-class Row(NamedTuple):
-    """Pieces that a rank owns, one after the other: those of large types first.
-
-    n : bytes, with what aligns the next row.
-    parts : for each type, its bytes: begin and end.
-    """
-
-    pieces: list[Piece]
-    n: int
-    parts: list[tuple[np.dtype[Any], int, int]]
 
 
 class Traffic:
@@ -161,7 +117,7 @@ class Traffic:
             received = self._buffer("received", sum(sizes))
             comm.allgather(sent, received, sizes)
             self.sent_bytes += own.n * (comm.size - 1)
-            parts = np.split(received, np.cumsum(sizes)[:-1])
+            parts = consecutive(received, sizes)
             for rank, (row, part) in enumerate(zip(rows, parts, strict=True)):
                 for piece in row.pieces if rank != comm.rank else ():
                     arrays[piece.i][piece.begin : piece.end] = piece.of(part)
@@ -169,30 +125,8 @@ class Traffic:
     def windows(self, present: tuple[bool, ...]) -> list[list[Row]]:
         """Return what travels together: a row of each rank, of present arrays."""
         if self._windows is None or self._windows[0] != present:
-            of_ranks = [self._rows(rank, present) for rank in range(self.comm.size)]
-            none = Row([], 0, [])
-            rows = [[*each] for each in zip_longest(*of_ranks, fillvalue=none)]
-            self._windows = present, rows
+            self._windows = present, windows(self.shards, self.dtypes, present)
         return self._windows[1]
-
-    def _rows(self, rank: int, present: tuple[bool, ...]) -> list[Row]:
-        """Return the rows of a rank."""
-        begin, end = self.shards.begin[rank].tolist(), self.shards.end[rank].tolist()
-        own = [i for i, b in enumerate(begin) if present[i] and b < end[i]]
-        most = row_bytes(self.comm.size)
-        rows: list[list[Piece]] = []
-        at = most
-        for i in sorted(own, key=lambda i: -self.dtypes[i].itemsize):
-            size, first = self.dtypes[i].itemsize, begin[i]
-            while first < end[i]:
-                if at == most:
-                    rows.append([])
-                    at = 0
-                last = min(first + (most - at) // size, end[i])
-                rows[-1].append(Piece(i, first, last, at, self.dtypes[i]))
-                at += (last - first) * size
-                first = last
-        return [_row(pieces) for pieces in rows]
 
     def _sent(
         self, rows: Sequence[Row], blocks: Sequence[Sequence[Arrays]]
@@ -200,7 +134,7 @@ class Traffic:
         """Return the bytes of the own blocks for all ranks, and how many for each."""
         sizes = [row.n * len(blocks) for row in rows]
         sent = self._buffer("sent", sum(sizes))
-        parts = np.split(sent, np.cumsum(sizes)[:-1])
+        parts = consecutive(sent, sizes)
         for row, part in zip(rows, parts, strict=True):
             for terms, room in zip(blocks, _split(part, row.n), strict=False):
                 _pack(row, terms, room)
@@ -217,13 +151,12 @@ class Traffic:
                 strict=True,
             )
         ]
-        ends = np.cumsum([-(-size // _ALIGNED) * _ALIGNED for size in sizes]).tolist()
-        room = self._buffer("sums", ends[-1] if ends else 0)
-        begins = [0, *ends[:-1]]
+        rooms = [-(-size // ALIGNED) * ALIGNED for size in sizes]
+        parts = consecutive(self._buffer("sums", sum(rooms)), rooms)
         return [
-            room[begin : begin + size].view(dtype) if there else None
-            for there, begin, size, dtype in zip(
-                present, begins, sizes, self.dtypes, strict=True
+            part[:size].view(dtype) if there else None
+            for there, part, size, dtype in zip(
+                present, parts, sizes, self.dtypes, strict=True
             )
         ]
 
@@ -234,19 +167,6 @@ class Traffic:
             self._buffers.pop(name, None)
             kept = self._buffers[name] = np.zeros(n, np.uint8)
         return kept[:n]
-
-
-def _row(pieces: list[Piece]) -> Row:
-    """Return the row of these pieces."""
-    parts: list[tuple[np.dtype[Any], int, int]] = []
-    end = 0
-    for piece in pieces:
-        end = piece.at + (piece.end - piece.begin) * piece.dtype.itemsize
-        if parts and parts[-1][0] == piece.dtype:
-            parts[-1] = piece.dtype, parts[-1][1], end
-        else:
-            parts.append((piece.dtype, piece.at, end))
-    return Row(pieces, -(-end // _ALIGNED) * _ALIGNED, parts)
 
 
 def _split(buffer: Array, n: int) -> list[Array]:

@@ -10,8 +10,8 @@ import numpy as np
 
 from lrcore._shared.words import shown
 from lrcore.distributed._attribute import of_communicator
+from lrcore.distributed._communicators import is_mpi
 from lrcore.distributed._heads import heads
-from lrcore.distributed._mpi import is_mpi
 from lrcore.distributed._protocol import Comm
 
 _NEEDED = ("rank", "size", "exchange", "allgather", "sum", "barrier")

@@ -9,6 +9,7 @@ import numpy as np
 
 from lrcore._shared.types import Array
 from lrcore.distributed import Comm
+from lrcore.distributed._consecutive import consecutive
 from lrcore.local_training._codecs import BLOCK, Codec, Exact
 
 
@@ -82,7 +83,7 @@ class Mean:
         found = np.concatenate(
             [
                 codec.decode(part, n, dtype)
-                for part, n in zip(_split(of_all, n_bytes), sizes, strict=True)
+                for part, n in zip(consecutive(of_all, n_bytes), sizes, strict=True)
             ]
         )
         begin, end = self.own
@@ -114,7 +115,3 @@ class Mean:
             y[begin:end] -= codec.decode(part, end - begin, self.dtype)
             parts.append(part)
         return np.concatenate(parts), y
-
-
-def _split(array: Array, n_bytes: Sequence[int]) -> list[Array]:
-    return np.split(array, np.cumsum(n_bytes)[:-1])

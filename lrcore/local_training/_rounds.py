@@ -13,6 +13,7 @@ from lrcore._shared.domains import NONNEGATIVE, whole
 from lrcore._shared.foreign import no_optimizer
 from lrcore.distributed import RankLostError, _heads, _words
 from lrcore.distributed._agreement import Agreement
+from lrcore.distributed._line import line_of
 from lrcore.local_training import _meeting, _teams
 from lrcore.local_training._codecs import chosen
 from lrcore.local_training._lost import Moved, Surviving, left, members
@@ -48,6 +49,7 @@ class Rounds:
         patience: float,
     ) -> None:
         self.comm = _words.known(comm)
+        self._line = line_of(self.comm)
         with Agreement(self.comm, "LocalSGD") as agreement:
             if not isinstance(inner, Optimizer):
                 raise no_optimizer(inner)
@@ -117,18 +119,24 @@ class Rounds:
         """
         comm, shared, sent = self.comm, self.shared, self.sent_bytes
         begin = time.perf_counter()
+        self._line.settle()
         vectors = shared.differences()
         finite = all(np.isfinite(each).all() for each in vectors.values())
         digest = _meeting.digest(shared.arrays) if self.unlike else 0
         own = Head(self.count, has, finite, ending, digest)
-        found = _meeting.heads(comm, own)
-        self._sent_in_heads += _heads.N_BYTES * (comm.size - 1)
-        self._quorum.met()
-        _meeting.check_rounds(found)
-        if any(each.digest for each in found):
-            _meeting.check_start(comm, shared)
-            self.unlike = False
-        _meeting.check_finite(comm, found, shared)
+        self._line.midway = True
+        try:
+            found = _meeting.heads(comm, own)
+            self._sent_in_heads += _heads.N_BYTES * (comm.size - 1)
+            self._quorum.met()
+            _meeting.check_rounds(found)
+            if any(each.digest for each in found):
+                _meeting.check_start(comm, shared)
+                self.unlike = False
+            _meeting.check_finite(comm, found, shared)
+        except ValueError:  # that of all ranks
+            self._line.midway = False
+            raise
         waited = time.perf_counter()
         included = [bool(each.has) for each in found]
         if any(included):
@@ -144,6 +152,7 @@ class Rounds:
                 ranks, waited - begin, exchanged - waited,
                 time.perf_counter() - exchanged, self.sent_bytes - sent,
             )  # fmt: skip
+        self._line.midway = False
         return all(each.ending for each in found)
 
     def _move(self, moved: Moved, vectors: Vectors) -> None:
@@ -191,7 +200,7 @@ class Rounds:
                 for dtype, each in self.means.items():
                     each.sent(vectors[dtype])
             self._move(found.missed, vectors)
-        self.comm = found.comm
+        self.comm, self._line = found.comm, line_of(found.comm)
         self._quorum = Quorum(self.comm, quorum.least, quorum.patience)
         self._quorum.begin_after(found.told)
         before, self.means = self.means, self._new_means()

@@ -64,6 +64,14 @@ def test_a_rank_that_ends_is_told_to_the_others(end, words):
     assert line + words in done.stderr
 
 
+def test_an_exit_code_with_m_mpi4py():
+    """-m mpi4py ends the job by it; the others are told at once, without it, too."""
+    done = ranks(2, STEPS.format(end="sys.exit(3)"), ends_all=True)
+    assert done.returncode != 0
+    line = "RankLostError: rank 0 of 2: rank 1 has ended before this allgather"
+    assert line in done.stderr
+
+
 @pytest.mark.parametrize("ends_all", [False, True])
 def test_the_error_itself_is_told_too(ends_all):
     done = ranks(3, STEPS.format(end="raise ValueError('odd')"), ends_all)
@@ -91,18 +99,17 @@ def test_tests_of_a_request_that_take_long(timeout, words):
 
 
 def test_a_rank_may_end_when_it_has_made_its_calls():
-    """Others may complete the last one later: here rank 1 has no part in it."""
+    """Others may complete the last one later: here rank 0, which waits so long."""
     code = """
     comm = MPIComm(world)
-    if comm.rank == 2:
-        while comm.signals() != [1, 0, 0]:  # rank 0 has heard of the end of rank 1
-            time.sleep(1e-3)
-        time.sleep(0.2)
-    if comm.rank == 0:
+    wait = comm._calls._wait
+    def late(*args):
         while 1 not in comm._news.ended:
             comm.signals()
         assert comm.signals() == [0, 0, 0]
-        comm.signal(1)
+        wait(*args)
+    if comm.rank == 0:
+        comm._calls._wait = late
     n = [[0, 0, 0], [0, 0, 0], [5, 0, 0]]
     sends, receives = n[comm.rank], [each[comm.rank] for each in n]
     sent, room = np.full(sum(sends), 7, np.uint8), np.zeros(sum(receives), np.uint8)
@@ -283,7 +290,7 @@ def test_two_threads_in_calls_of_one_comm():
     first = threading.Thread(target=comm.barrier)
     if comm.rank == 0:
         first.start()
-        while not comm._free.locked():  # it waits for the other rank
+        while not comm._calls.free.locked():  # it waits for the other rank
             time.sleep(1e-3)
         try:
             comm.barrier()

@@ -73,22 +73,12 @@ def same(told: Sequence[Mapping[str, str]]) -> None:
         _differ(told)
 
 
-def refuse(
-    comm: Comm,
-    error: BaseException | None,
-    told: Mapping[str, str],
-    present: Mapping[str, bool],
-) -> NoReturn:
+def refuse(found: Sequence[Sequence[Any]]) -> NoReturn:
     """Raise the error of a step that not all ranks can take, on every rank.
 
-    error : that of this rank, or None.
-    told : the numbers of the step.
-    present : whether each array has a gradient; empty if this rank has none at all.
+    found : of each rank, its error in words, or None; the numbers of the step, by name;
+        whether each array has a gradient, empty if the rank has none at all.
     """
-    own = None if error is None else f"{type(error).__name__}: {error}"
-    found = _words.of_all(comm, [own, dict(told), dict(present)])
-    if error is not None:
-        raise error
     for rank, (theirs, *_) in enumerate(found):
         if theirs is not None:
             raise RuntimeError(f"rank {rank} cannot step, and no rank does: {theirs}")

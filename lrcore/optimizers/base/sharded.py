@@ -32,6 +32,7 @@ from lrcore._shared.words import shown
 from lrcore.distributed import Comm, _threads
 from lrcore.distributed._agreement import Agreement
 from lrcore.distributed._heads import heads
+from lrcore.distributed._line import line_of
 from lrcore.distributed._merging import Merging
 from lrcore.distributed._ones import Ones
 from lrcore.distributed._shards import Owned, Shards
@@ -76,7 +77,7 @@ class Ranks(MicroBatches):
         part_of: Sequence[int],
         units: Units,
     ) -> None:
-        self.comm, self.tree = comm, params
+        self.comm, self.line, self.tree = comm, line_of(comm), params
         self.needs_loss = any(part.sums_all for part in parts)
         self.numbers = [parts[k].numbers for k in part_of]
         self.params = [flat(bare(leaf.array)) for leaf in params.leaves]

@@ -11,6 +11,7 @@ from lrcore._shared.types import Array
 from lrcore.distributed import Comm, RankLostError, _words
 from lrcore.distributed import _tree as tree
 from lrcore.distributed._heads import OtherCallError, heads
+from lrcore.distributed._line import Line
 from lrcore.distributed._ones import Ones
 from lrcore.distributed._traffic import Traffic
 from lrcore.optimizers.base import alike
@@ -51,6 +52,7 @@ class _Head(NamedTuple):
 class MicroBatches:
     """The part of `Ranks` that is about the gradients of a step.
 
+    line : whether the ranks are in the middle of a step.
     ones : sends gradients that come one array at a time.
     traffic : sends those of all arrays.
     needs_loss : whether the optimizer needs the loss.
@@ -60,6 +62,7 @@ class MicroBatches:
     """
 
     comm: Comm
+    line: Line
     tree: Tree
     ones: Ones
     traffic: Traffic
@@ -67,6 +70,7 @@ class MicroBatches:
     told: Callable[[], Mapping[str, str]]
     number: int
     firsts: Sequence[int]
+    _blocks: tuple[list[int], list[list[int]]] | None = None
 
     def keep(self, grads: Sequence[Array | None], loss: float | None) -> None:
         """Keep the gradients of a micro-batch, before the last of a step."""
@@ -78,6 +82,7 @@ class MicroBatches:
         self.kept = tree.Kept(self.firsts[self.comm.rank])
         self.losses: list[float] = []
         self.ones.clear()
+        self.line.midway = False
 
     def meet(
         self,
@@ -107,7 +112,7 @@ class MicroBatches:
             own = _Head(
                 error is None, count, crc32(numbers), crc32(bytes(present)), skips
             )
-            found = [_Head(*each) for each in heads(self.comm, "step", own)]
+            found = self._heads(own)
             first = next((each for each in found if each.batches), found[0])
             if any(
                 not each.fine
@@ -120,16 +125,34 @@ class MicroBatches:
             if not all(counts):  # some ranks do not know which arrays have a gradient
                 of_all = _words.of_all(self.comm, present)
                 present = tuple(of_all[found.index(first)])
-            n_blocks = [len(each) for each in self._begins(counts)]
-            if self.ones.order:  # which has memory for gradients
-                n_blocks = [0] * self.comm.size
-            self.traffic.get_room(n_blocks)
+            self._get_room(counts)
             skips = any(each.skips for each in found)
             return Met(counts, present, self._loss(loss, sum(counts)), skips)
         except (RankLostError, OtherCallError) as apart:
             if error is None:
                 raise
             raise error from apart
+
+    def _heads(self, own: _Head) -> list[_Head]:
+        """Return what each rank tells; then they are in the middle of a step."""
+        self.line.midway = True
+        try:
+            return [_Head(*each) for each in heads(self.comm, "step", own)]
+        except ValueError:  # that of all ranks
+            self.line.midway = False
+            raise
+
+    def _get_room(self, counts: Sequence[int]) -> None:
+        """Get the memory for the step, on all ranks or on none.
+
+        counts : the micro-batches of each rank.
+        """
+        n_blocks = [len(each) for each in self._begins(counts)]
+        if self.ones.order:  # which has memory for gradients
+            n_blocks = [0] * self.comm.size
+        self.line.midway = False  # an error is told to all
+        self.traffic.get_room(n_blocks)
+        self.line.midway = any(counts)  # whether there is a step
 
     def _refuse(self, error: BaseException | None, present: Sequence[bool]) -> NoReturn:
         """Raise the error of a step that not all ranks can take.
@@ -138,18 +161,25 @@ class MicroBatches:
         """
         names = [leaf.path for leaf in self.tree.leaves]
         order = ", ".join(names[i] for i in self.ones.order)
-        told = {
+        numbers = {
             **self.told(),
             "order of step_one": f"[{order}]",
             "optimizer of this step": f"number {self.number} of those with comm",
         }
-        alike.refuse(self.comm, error, told, dict(zip(names, present, strict=False)))
+        own = None if error is None else f"{type(error).__name__}: {error}"
+        there = dict(zip(names, present, strict=False))
+        found = _words.of_all(self.comm, [own, numbers, there])
+        self.line.midway = False
+        if error is not None:
+            raise error
+        alike.refuse(found)
 
     def _begins(self, counts: Sequence[int]) -> list[list[int]]:
-        """Return where the blocks of each rank begin."""
-        return [
-            tree.blocks(first, n) for first, n in zip(self.firsts, counts, strict=True)
-        ]
+        """Return where the blocks of each rank begin, for so many micro-batches."""
+        if self._blocks is None or self._blocks[0] != counts:
+            begins = [*map(tree.blocks, self.firsts, counts)]
+            self._blocks = [*counts], begins
+        return self._blocks[1]
 
     def tell(self, error: BaseException) -> NoReturn:
         """Raise an error that this rank has before its step, which ends that of all."""

@@ -163,7 +163,8 @@ class Kept:
                 f"{len(opt.param_groups)}; call add_group before or after the sweep"
             )
         commit = Commit(opt._plan.lock)
-        opt._add_options(commit, {**options})
+        if opt._options != options:
+            opt._add_options(commit, {**options})
         groups = zip(opt.param_groups, self._hypers, self._ratios, strict=True)
         for group, hyper, ratio in groups:
             group.add_to(commit, hyper if lr is None else {**hyper, "lr": lr * ratio})

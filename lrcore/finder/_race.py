@@ -3,7 +3,7 @@
 The rates near a first guess train on the same batches, each from the same beginning.
 They take turns: after each *leg* the race compares their losses batch by batch, and
 those that are decidedly behind train no further.  This module only reads losses; who
-takes the steps is in `_find` and `_sweep`.
+takes the steps is in `_loop` and `_sweep`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import inf, isfinite
+from math import inf, isfinite, sqrt
 from typing import Literal
 
 import numpy as np
@@ -84,7 +84,7 @@ class Racer:
         spread, away = float(at @ at), losses - losses.mean()
         slope = float(at @ away) / spread
         left = away - slope * at
-        return slope > _CLEARLY * (float(left @ left) / (n - 2) / spread) ** 0.5
+        return slope > _CLEARLY * sqrt(float(left @ left) / (n - 2) / spread)
 
     def seen(self, first: int = 0, end: int | None = None) -> Array:
         """Return the losses that are looked at, from step `first` to `end`."""

@@ -1,7 +1,7 @@
 """The course of a range test: a sweep, then trials that take turns on the same params.
 
 This module says which rates come next, and keeps what each trial has learnt while
-others are on turn.  The loops that take the steps are in `_sweep` and `_find`.
+others are on turn.  The loops that take the steps are in `_sweep` and `_loop`.
 """
 
 from __future__ import annotations

@@ -17,13 +17,13 @@ from lrcore.monitor import _rates, _scores
 
 WEIGHT = {
     "ordinary": 1, "below 0": 3, "near the optimum": 4, "heavy-tailed": 2,
-    "disturbed": 1, "warm": 0.3,
+    "disturbed": 1, "warm": 1,
 }  # fmt: skip
 """The weight of a run, by its group: there are fewest of those with most."""
 NEAR_HIGH = 2
 """That of a run near the optimum, for rates that are too high."""
 MARGIN = {
-    "HIGH": 2.5, "LOW": 1.75, "HIGH_BY_LOSS": 1.0, "LOW_BY_LOSS": 1.5,
+    "HIGH": 2.5, "LOW": 2.4, "HIGH_BY_LOSS": 1.0, "LOW_BY_LOSS": 1.5,
     "FLAT_BY_LOSS": 2.0,
 }  # fmt: skip
 """How far the odds are lowered, so that fewer good runs are called bad."""

@@ -197,6 +197,33 @@ def test_a_call_that_is_interrupted_ends_those_of_its_rank(tmp_path):
     assert zero == "rank 0 of 2: rank 1 has ended before this allgather"
 
 
+@pytest.mark.parametrize(("k", "begun"), [(1, True), (2, False), (2, True), (3, False)])
+def test_a_rank_that_leaves_a_step_makes_no_other_call(k, begun, tmp_path):
+    """Its call is the head, the exchange or the gathering of the params."""
+    code = f"""
+    from pathlib import Path
+    from ranks import arrays, gradient, interrupt
+    told = Path({str(tmp_path)!r}, str(world.rank))
+    comm = MPIComm(world)
+    opt = lrcore.AdamW(arrays(0), comm=comm)
+    opt.step(gradient(0, comm.rank))
+    if comm.rank == 1:
+        interrupt(comm, {k}, {begun})
+    try:
+        try:
+            opt.step(gradient(1, comm.rank))
+            comm.barrier()
+        except KeyboardInterrupt:
+            opt.state_dict()
+    except RankLostError as error:
+        told.write_text(str(error))
+    """
+    ranks(2, code)
+    zero, one = ((tmp_path / str(r)).read_text() for r in range(2))
+    assert one.startswith("rank 1 of 2 has left the other ranks in the middle of a ")
+    assert zero.startswith("rank 0 of 2: rank 1 has ended before this ")
+
+
 # --- one duplicate for all ------------------------------------------------------------
 
 

@@ -119,3 +119,22 @@ def on_every_rank(wrong, n=3):
 def one_by_one(opt, grads, order):
     for name in order:
         opt.step_one(name, grads[name])
+
+
+def interrupt(comm, k, begun):
+    """Let Ctrl-C come in call k from now on: before it, or when it is complete."""
+    count = 0
+
+    def stopped(call):
+        def made(*args):
+            nonlocal count
+            count += 1
+            if count == k and not begun:
+                raise KeyboardInterrupt
+            call(*args)
+            if count == k:
+                raise KeyboardInterrupt
+
+        return made
+
+    comm.exchange, comm.allgather = map(stopped, (comm.exchange, comm.allgather))

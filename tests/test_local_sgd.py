@@ -1,13 +1,15 @@
 """`LocalSGD`: what it computes, on 1 to 4 ranks, and how it continues."""
 
+from contextlib import suppress
 from functools import partial
 
 import numpy as np
 import pytest
 from helpers import KINDS
-from ranks import ranks
+from ranks import interrupt, ranks
 
 import lrcore
+from lrcore.distributed import RankLostError
 
 MEAN = partial(lrcore.SGD, lr=1.0)
 RANKS = [1, 2, 3, 4]
@@ -291,3 +293,26 @@ def test_an_argument_that_one_rank_refuses():
     words = "every: expected an int >= 1, found -1"
     other = f"rank 1 has failed, and all do: ValueError: {words}"
     assert ranks(3, wrong) == [other, words, other]
+
+
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_a_rank_that_leaves_a_meeting_comes_to_no_other_one(k, begun, tmp_path):
+    def leaves(comm):
+        w = np.ones(5000)
+        local = lrcore.LocalSGD(lrcore.SGD(w, lr=1.0), 1, comm=comm)
+        if comm.rank == 1:
+            interrupt(comm, k, begun)
+        try:
+            for _ in range(3):
+                with suppress(KeyboardInterrupt):
+                    local.step(np.ones(5000))
+        except RankLostError as error:
+            (tmp_path / str(comm.rank)).write_text(str(error))
+            raise
+
+    with pytest.raises(RankLostError):
+        ranks(2, leaves)
+    zero, one = ((tmp_path / str(r)).read_text() for r in range(2))
+    assert one.startswith("rank 1 of 2 has left the other ranks in the middle of a ")
+    assert zero.startswith("rank 0 of 2: rank 1 has ended before this ")

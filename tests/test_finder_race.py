@@ -7,7 +7,16 @@ import pytest
 
 import lrcore
 from lrcore import LRSweep, lr_find
-from lrcore.finder import _curve, _guess, _neighbours, _race, _racer, _verdict
+from lrcore.finder import (
+    _compared,
+    _curve,
+    _guess,
+    _neighbours,
+    _race,
+    _racer,
+    _standings,
+    _verdict,
+)
 
 STEPS = 120
 
@@ -21,7 +30,7 @@ def curve(guess):
 
 
 def ran(losses_of, guess=1e-3, start=1e-7, end=10.0, first=20.0, noise=0.0, **more):
-    """A race that has been run.
+    """The standings of a race that has been run.
 
     losses_of : the loss of a rate in step k; the first params' is `first`.
     noise : of the batches, which all rates see.
@@ -29,11 +38,11 @@ def ran(losses_of, guess=1e-3, start=1e-7, end=10.0, first=20.0, noise=0.0, **mo
     race = _race.Race(start, end, STEPS, **more)
     batches = noise * np.random.default_rng(0).normal(size=2 * STEPS)
     for leg in race.legs(curve(guess), 4.0):
-        racer, lr = leg.racer, race.rate_of(leg.racer)
+        racer, lr = leg.racer, race.standings.rate_of(leg.racer)
         while len(racer.losses) < leg.end and not racer.fails():
             k = len(racer.losses)
             racer.losses.append((losses_of(lr, k) if lr else first) + batches[k])
-    return race
+    return race.standings
 
 
 def towards(best):
@@ -159,6 +168,23 @@ def test_two_as_good_rates_give_the_one_between():
     assert race.rate(race.chosen) == pytest.approx(best)
 
 
+def test_below_a_best_rate_whose_loss_has_begun_to_rise_lies_the_suggestion():
+    """At 1e-3 the loss is the least to the end, and rises from step 50 on."""
+
+    def loss(lr, k):
+        rising = 0.02 * max(0, k - 50) if lr > 5e-4 else 0.0
+        return 1 + 3 * math.log10(lr / 1e-3) ** 2 + 9 * 0.8**k + rising
+
+    race = ran(loss, noise=0.1)
+    assert race.rate(race.winner.place) == pytest.approx(1e-3)
+    assert race.chosen == race.winner.place - 1
+    result = _verdict.conclude(curve(1e-3), race)
+    assert result.suggestion == pytest.approx(1e-3 * 10**-0.25)
+    assert "below the best, whose loss rises, of" in result.reason
+    alone = ran(loss, start=1e-3, end=1.2e-3)  # there is no lower one
+    assert alone.chosen == alone.winner.place
+
+
 def test_if_the_last_ones_diverge_late_a_lower_rate_is_told():
     def loss(lr, k):
         if lr > 2e-3 or (lr > 5e-4 and k >= 100):
@@ -195,10 +221,24 @@ def test_a_racer_that_closes_up_is_not_behind():
     leader, racer = _racer.Racer(0), _racer.Racer(2)
     leader.losses = [1.0] * 40
     racer.losses = [1 + 0.01 * (60 - k) for k in range(40)]
-    assert not _racer.is_behind(racer, leader, 100)
-    assert _racer.is_behind(racer, leader, 50)  # too late
+    assert not _compared.trend(racer, leader).lasts(100)
+    assert _compared.trend(racer, leader).lasts(50)  # too late
     racer.losses = [1.2] * 40
-    assert _racer.is_behind(racer, leader, 100)
+    assert _compared.trend(racer, leader).lasts(100)
+
+
+@pytest.mark.parametrize("slope", [-0.01, 0.0, 0.01])
+def test_losses_rise_if_their_slope_is_not_chance(slope):
+    """Of the last 40 losses: a slope of 0.01 is 15 standard errors with noise 0.05."""
+    noise = np.random.default_rng(0).normal(0, 0.05, 120)
+    calm = _racer.Racer(0, losses=(slope * np.arange(120) + noise).tolist())
+    assert calm.rises() == (slope > 0)
+    noisy = _racer.Racer(0, losses=(slope * np.arange(120) + 100 * noise).tolist())
+    assert not noisy.rises()
+    spiky = _racer.Racer(0, losses=[*calm.losses[:-2], 1e6, math.nan])
+    assert spiky.rises() == (slope > 0)
+    few = _racer.Racer(0, losses=(slope * np.arange(21)).tolist())
+    assert not few.rises()  # only 7 of them
 
 
 def racer(place, level, out=""):
@@ -233,7 +273,7 @@ def test_the_suggestion_leans_to_a_neighbour_that_is_nearly_as_good(
 
 def test_where_the_batches_end_in_a_turn_rates_are_compared_at_common_steps():
     """The rate that ran first has 40 steps; the other one, which is better, 25."""
-    race = _race.Race(1e-7, 10.0, STEPS)
+    race = _standings.Standings(STEPS)
     race.racers = {place: _racer.Racer(place) for place in (-2, 0, 2)}
     race.racers[-2].losses = [3.0 - 0.05 * k for k in range(40)]
     race.racers[0].losses = [2.5 - 0.05 * k for k in range(25)]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from range_tests import swept
 
-from lrcore.finder import _curve, _race, _racer, _rules, _verdict
+from lrcore.finder import _curve, _racer, _rules, _standings, _verdict
 
 STEPS = 120
 
@@ -60,8 +60,8 @@ def concluded(loss_of, places, swing=0.0, out=None, **more):
     out : why those of some places have left the race.
     """
     sweep = v_sweep()
-    race = _race.Race(1e-7, 10.0, STEPS)
-    race._anchor = 1e-3
+    race = _standings.Standings(STEPS)
+    race.anchor = 1e-3
     turns = [swing * (-1) ** k for k in range(STEPS)]
     race.resting.losses = [20.0] * STEPS
     race.resting.out = "" if swing else "behind"
@@ -107,8 +107,8 @@ def test_without_a_batch_in_common_there_is_no_confidence():
     """Where a rate has a loss, the first params have NaN: no difference is known."""
     places = [-4, -2, 0, 2, 4]
     sweep = v_sweep()
-    race = _race.Race(1e-7, 10.0, STEPS)
-    race._anchor = 1e-3
+    race = _standings.Standings(STEPS)
+    race.anchor = 1e-3
     race.resting.losses, race.resting.out = [20.0, math.nan] * (STEPS // 2), "behind"
     for place in places:
         losses = [math.nan, bowl(4)(place)] * (STEPS // 2)

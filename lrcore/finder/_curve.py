@@ -49,8 +49,8 @@ class Curve:
         self._first = self._best = inf
         self._lost = 0  # losses in a row that are not finite
 
-    def add(self, loss: float) -> None:
-        """Take the loss at the next rate.
+    def add(self, loss: float) -> bool:
+        """Take the loss at the next rate; return whether the sweep has ended.
 
         `smoothed` is changed first: `arrays` leaves out what a Ctrl-C has cut off.
         """
@@ -62,7 +62,7 @@ class Curve:
             self.smoothed.append(self.smoothed[-1] if self.smoothed else nan)
             self.losses.append(loss)
             self.ended = "not finite" if self._lost == NONFINITE else ""
-            return
+            return bool(self.ended)
         self._lost = 0
         self._last.append(loss)
         ordered = sorted(self._last)
@@ -76,13 +76,14 @@ class Curve:
             self._first = value
         self._best = min(self._best, value)
         if len(self.losses) < self._few:
-            return
+            return False
         if self._early:
             self._early = False
             if value > _CHANCE * abs(self._best) + self._best:
                 self._first = self._best = value
         if value > self._limit(self._first, self._best):
             self.ended = "diverged"
+        return bool(self.ended)
 
     def _limit(self, least: float, best: float) -> float:
         """Return the loss above which a curve diverges: `stop` times the best.

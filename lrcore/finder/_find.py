@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from inspect import signature
-from math import inf, isfinite, nan
 from typing import Any, Literal
 
 from lrcore._shared.domains import whole
-from lrcore._shared.words import shortened, shown
+from lrcore._shared.words import shown
 from lrcore.finder._batches import Batches
 from lrcore.finder._horizon import Schedule
-from lrcore.finder._levels import NONFINITE
+from lrcore.finder._loop import take_steps
 from lrcore.finder._random import Rng
 from lrcore.finder._result import RangeTest
-from lrcore.finder._sweep import LRSweep, scalar
+from lrcore.finder._score import Score
+from lrcore.finder._sweep import LRSweep
 from lrcore.optimizers.base.optimizer import Optimizer
-
-_SCORED = 4
-"""In the sweep the score is asked for in every 4th step at least."""
 
 
 def lr_find(
@@ -170,7 +166,8 @@ def lr_find(
     The winner has the least mean loss in the last third.  The loss falls slowly
     towards the best rate and rises fast above it, so the suggestion is half-way to one
     of its neighbours if that one is behind by less than a tenth of what the other one
-    is.  Without a race it is ``minimum ** 0.75 * valley ** 0.25``.
+    is; and half-way to the lower one if the winner's loss rises in the last third, by 2
+    standard errors of its slope.  Without a race it is ``minimum ** 0.75 * valley ** 0.25``.
 
     bench/finder.py measures how near the suggestion comes to the best rate.
 
@@ -209,131 +206,9 @@ def lr_find(
             "loss_and_grad: expected a function of a batch that returns the loss and "
             f"the gradients, found {shown(loss_and_grad)}"
         )
-    objective = Objective(score, sweep._told.stride, -sweep._sign)
+    scored = None if score is None else Score(score, sweep._told.stride, -sweep._sign)
     source = Batches(batches)
     with sweep, source:
         source.begin()
-        _train(opt, sweep, source, loss_and_grad, objective)
+        take_steps(opt, sweep, source, loss_and_grad, scored)
     return sweep.result
-
-
-def _train(
-    opt: Optimizer,
-    sweep: LRSweep,
-    source: Batches,
-    loss_and_grad: Callable[[Any], tuple[Any, Any]],
-    objective: Objective,
-) -> None:
-    """Take the steps of a range test, until it ends or there are no more batches."""
-    kept, bar = sweep._block(), sweep._bar
-    step, told, accumulate = opt.step, _takes_loss(opt.step), opt.accumulate
-    sign, scored, later = sweep._sign, objective.score is not None, False
-    rate = None
-    for turn in sweep._turns():
-        source.drop(accumulate * turn.lowest)
-        set_rate = kept.set_rate if turn.constant else kept.varying()
-        if not turn.goes_on or not turn.constant:
-            rate = None  # none is set
-        take, ended = turn.take, turn.ended
-        for at, lr in enumerate(turn.rates, turn.first):
-            if lr != rate:
-                set_rate(lr)
-                rate = lr
-            first, added = accumulate * at, 0.0
-            for number in range(first, first + accumulate):
-                try:
-                    batch = source.at(number)
-                except StopIteration:
-                    sweep._search.cut = (
-                        "the batches ended: hand in a list, or a function that returns "
-                        "an iterator"
-                    )
-                    return
-                loss, grads = _called(loss_and_grad, batch, later)
-                later = True
-                added += loss
-                if scored and number == first:
-                    objective.ask(at, turn.sweeps)
-                if not isfinite(loss):
-                    added = loss
-                    break
-                if lr:  # at 0 only the loss is asked for
-                    step(grads, sign * loss) if told else step(grads)
-            loss = added / accumulate
-            take(sign * (objective.instead(loss) if scored else loss))
-            if bar is not None:
-                bar.step()
-            if ended():
-                break
-
-
-class Objective:
-    """The score, which is asked for in some steps.
-
-    sign : what makes a loss of it, as the optimizer has losses.
-    """
-
-    def __init__(
-        self, score: Callable[[], Any] | None, every: int, sign: float
-    ) -> None:
-        if score is not None and not callable(score):
-            raise TypeError(
-                "score: expected a function without arguments that returns a number, "
-                f"found {shown(score)}"
-            )
-        self.score, self._every, self._sign = score, every, sign
-        self._value = self._known = nan
-        self._lost = 0  # scores in a row that are not finite
-
-    def ask(self, step: int, sweeps: bool) -> None:
-        """Ask for the score, if it is due in this step, or none is known.
-
-        One that is not finite counts in its step alone, where the one before is known;
-        it is asked for again in the next step where none is.
-        """
-        every = min(self._every, _SCORED) if sweeps else self._every
-        if step % every and isfinite(self._known):
-            self._value = self._known
-        elif self.score is not None:
-            self._value = self._sign * scalar(self.score(), "score")
-            self._lost = 0 if isfinite(self._value) else self._lost + 1
-            if not 0 < self._lost < NONFINITE:
-                self._known = self._value
-
-    def instead(self, loss: float) -> float:
-        """Return what is told in place of a loss: a loss that is not finite stays."""
-        return self._value if isfinite(loss) else loss
-
-
-def _takes_loss(step: Callable[..., bool]) -> bool:
-    """Whether a step, which a subclass may have overridden, can be told the loss."""
-    if getattr(step, "__func__", None) is Optimizer.step:
-        return True
-    try:
-        signature(step).bind(None, 0.0)
-    except TypeError:
-        return False
-    return True
-
-
-def _called(
-    loss_and_grad: Callable[[Any], tuple[Any, Any]], batch: Any, later: bool
-) -> tuple[float, Any]:
-    """Return the loss and the gradients of a batch.
-
-    An overflow that Python raises counts as an infinite loss if it is `later` than the
-    first step, as a high rate is the likely cause then.
-    """
-    try:
-        returned = loss_and_grad(batch)
-    except (OverflowError, FloatingPointError):
-        if later:  # math.exp raises where NumPy returns inf
-            return inf, None
-        raise
-    if not isinstance(returned, (tuple, list)) or len(returned) != 2:
-        raise TypeError(
-            "loss_and_grad: expected it to return a pair, the loss and the gradients, "
-            f"found {shortened(type(returned).__name__)}"
-        )
-    loss, grads = returned
-    return scalar(loss), grads

@@ -82,19 +82,19 @@ class Kept:
         self.opt._add_options(commit, {**self._skipping})
         commit.make()
 
-    def begin_anew(self, now: Progress | None = None) -> None:
+    def begin_anew(self, lr: float | None = None, now: Progress | None = None) -> None:
         """Put everything back and `begin`, in one commit.
 
+        lr : a rate to set as `set_rate` does.
         now : what is there now, if it has been taken.
         """
         fresh = replace(self.start, counts=self.start.counts[:2])  # nothing gathered
-        self._put_all(fresh, self._skipping, now)
+        self._put_all(fresh, self._skipping, lr, now)
 
     def set_rate(self, lr: float) -> None:
         """Set the first group's rate; the other groups keep their ratio to it."""
         commit = Commit(self.opt._plan.lock)
-        for group, ratio in zip(self.opt.param_groups, self._ratios, strict=True):
-            group.change(commit, "lr", lr * ratio)
+        self._add_rate(commit, lr)
         commit.make()
 
     def varying(self) -> Callable[[float], None]:
@@ -123,31 +123,37 @@ class Kept:
         """Return copies of what steps change, as it is now."""
         return self._taken([])[0]
 
-    def put(self, progress: Progress, now: Progress | None = None) -> None:
-        """Go on from there: put what steps change.
+    def put(
+        self, progress: Progress, lr: float | None = None, now: Progress | None = None
+    ) -> None:
+        """Go on from there: put what steps change, in one commit.
 
-        now : what is there now, if it has been taken.
+        lr, now : see `begin_anew`.
         """
         commit = Commit(self.opt._plan.lock)
         self.add_to(commit, progress, now)
+        if lr is not None:
+            self._add_rate(commit, lr)
         commit.make()
 
-    def put_back(self, now: Progress | None = None) -> None:
+    def put_back(self) -> None:
         """Put everything back, in one commit.
 
         An array that has become read-only is skipped, and named by an error at the end.
-
-        now : what is there now, if it has been taken.
 
         Raises
         ------
         RuntimeError
             The optimizer is in use, or got a group meanwhile.  Nothing is changed.
         """
-        self._put_all(self.start, self._options, now)
+        self._put_all(self.start, self._options)
 
     def _put_all(
-        self, progress: Progress, options: Mapping[str, Any], now: Progress | None
+        self,
+        progress: Progress,
+        options: Mapping[str, Any],
+        lr: float | None = None,
+        now: Progress | None = None,
     ) -> None:
         """Put these, and the hyper-parameters and schedules of the start."""
         opt = self.opt
@@ -157,9 +163,11 @@ class Kept:
                 f"{len(opt.param_groups)}; call add_group before or after the sweep"
             )
         commit = Commit(opt._plan.lock)
-        opt._add_options(commit, {**options})
-        for group, hyper in zip(opt.param_groups, self._hypers, strict=True):
-            group.add_to(commit, hyper)
+        if opt._options != options:
+            opt._add_options(commit, {**options})
+        groups = zip(opt.param_groups, self._hypers, self._ratios, strict=True)
+        for group, hyper, ratio in groups:
+            group.add_to(commit, hyper if lr is None else {**hyper, "lr": lr * ratio})
         for schedule, copy in self._schedules:
             schedule._take(copy, commit)
         self.add_to(commit, progress, now)
@@ -167,6 +175,10 @@ class Kept:
         for name, array in self._arrays:
             arrays.writable(name, array)
         self._also.check_writable()
+
+    def _add_rate(self, commit: Commit, lr: float) -> None:
+        for group, ratio in zip(self.opt.param_groups, self._ratios, strict=True):
+            group.change(commit, "lr", lr * ratio)
 
     def add_to(
         self, commit: Commit, progress: Progress, now: Progress | None = None

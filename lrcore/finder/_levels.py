@@ -17,8 +17,6 @@ NONFINITE = 3
 
 # A fall below this fraction of the loss may come from rounding in float32.
 _ROUNDING = 1e-6
-
-
 # Values further from the median than 6 standard deviations are clipped.
 _FAR = 6.0
 
@@ -35,6 +33,8 @@ def clipped(values: Array) -> Array:
     The standard deviation is 1.4826 times the median deviation from the median, which
     single spikes do not change.
     """
+    if not len(values):
+        return values
     ordered = np.sort(values)
     median = middle(ordered)
     away = np.abs(ordered - median)
@@ -53,20 +53,20 @@ class Mean(NamedTuple):
     deviation: float
 
 
-def mean_and_error(values: Array) -> Mean:
-    """Return the mean of clipped values.
-
-    Values that are not finite are left out; all is inf if there are no others.
-    """
-    values = values[np.isfinite(values)]
+def mean_of(values: Array) -> Mean:
+    """Return the mean of finite values; all is inf if there are none."""
     n = len(values)
     if not n:
         return Mean(inf, inf, inf)
-    values = clipped(values)
     mean = float(np.add.reduce(values)) / n
     away = values - mean
     deviation = (float(away @ away) / (n - 1)) ** 0.5 if n > 1 else inf
     return Mean(mean, deviation / n**0.5, deviation)
+
+
+def mean_and_error(values: Array) -> Mean:
+    """Return the mean of the finite ones of some values, clipped."""
+    return mean_of(clipped(values[np.isfinite(values)]))
 
 
 def few(number: int) -> int:

@@ -7,7 +7,8 @@ the best rate lies, if they have trained for long enough.
 
 from __future__ import annotations
 
-from lrcore.finder._racer import Racer, gap_at_end, is_behind, trend
+from lrcore.finder._compared import gap_at_end, trend
+from lrcore.finder._racer import Racer
 
 # The constants below were chosen on the tuning half of bench/finder.py.
 
@@ -57,19 +58,15 @@ def may_leave(
     apart = racer.place - leader.place
     if apart not in _LEAVES:
         return True
-    beside = abs(apart) == APART and leg >= _EVEN_FROM
-    if beside and _largest(racer, leader, steps) < _EVEN * descent:
-        return True
+    now = trend(racer, leader)
+    if abs(apart) == APART and leg >= _EVEN_FROM:
+        largest = max(abs(now.mean), abs(now.at(steps))) + _SURE * now.error
+        if largest < _EVEN * descent:
+            return True
     shares = [share for first, share in _LEAVES[apart] if leg >= first]
     if not shares or not gap_at_end(racer, leader) > shares[-1] * max(descent, 0.0):
         return False
-    return is_behind(racer, leader, steps)
-
-
-def _largest(racer: Racer, leader: Racer, steps: int) -> float:
-    """Return how large the difference may be, now or at the end of the race."""
-    now = trend(racer, leader)
-    return max(abs(now.mean), abs(now.at(steps))) + _SURE * now.error
+    return now.lasts(steps)
 
 
 def between(
@@ -77,9 +74,13 @@ def between(
 ) -> int:
     """Return how many places above the best rate the suggestion lies.
 
+    A rate whose loss has begun to rise is too high for a longer training.
+
     below, above : its neighbours; None: they never raced.
     descent : of the best rate's loss.
     """
+    if below is not None and best.rises():
+        return -APART // 2
     if not descent > 0:
         return 0
     lower = _behind(below, best, descent, _UNKNOWN_BELOW)

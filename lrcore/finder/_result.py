@@ -1,20 +1,16 @@
-"""The result of a range test: shown as text and pictures, and set by `apply`."""
+"""The result of a range test, which can be set and adopted."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isfinite
 from os import PathLike
-from textwrap import fill
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from lrcore._shared.html import table
 from lrcore._shared.words import shown
-from lrcore.finder._levels import loss_range
 from lrcore.finder._outcome import Outcome
 from lrcore.finder._ratios import ratios
+from lrcore.finder._text import as_html, as_text
 from lrcore.finder._trained import Trained
 from lrcore.optimizers.base.optimizer import Optimizer
 
@@ -150,50 +146,8 @@ class RangeTest(Outcome):
         return {**self.__dict__, "_trained": None}  # a copy has nothing to adopt
 
     def __repr__(self) -> str:
-        return _text(self)
+        return as_text(self)
 
     def _repr_html_(self) -> str:
         """Return a table for notebooks."""
-        tried = zip(self.trial_lrs, self.trial_losses, strict=True)
-        trials = ", ".join(f"{loss:.4g} at {lr:.2g}" for lr, loss in tried)
-        return table(
-            "Range test",
-            [
-                ("suggestion", f"{self.suggestion:.3g}"),
-                ("confidence", f"{self.confidence:.2f}"),
-                ("reason", self.reason),
-                ("rules", _rates(self) or "none can read the curve"),
-                ("losses of trials", trials or "none"),
-                ("sweep", f"{len(self.lrs)} rates"),
-                ("evaluations", f"{self.evaluations:,}"),
-            ],
-        )
-
-
-def _text(test: RangeTest) -> str:
-    """Return a table of 16 rates with bars, the trials and the suggestion."""
-    lines = [f"{'lr':>9} {'loss':>10} {'smoothed':>10}"]
-    rows = np.unique(np.linspace(0, max(0, len(test.lrs) - 1), 16).astype(int))
-    shown = test.smoothed[np.isfinite(test.smoothed)]
-    low, high = loss_range(shown, shown) if len(shown) else (0.0, 0.0)
-    for i in rows if len(test.lrs) else ():
-        value = test.smoothed[i]
-        part = min((value - low) / (high - low), 1.0) if high > low else 0.0
-        bar = "#" * round(1 + 39 * part) if isfinite(value) else ""
-        numbers = f"{test.lrs[i]:>9.2g} {test.losses[i]:>10.4g} {value:>10.4g}"
-        lines.append(f"{numbers}  {bar}".rstrip())
-    if len(test.trial_lrs):
-        lines += ["", f"{'trial':>9} {'loss':>10} {'steps':>10}"]
-        tried = zip(test.trial_lrs, test.trial_losses, test.trial_steps, strict=True)
-        for lr, loss, steps in tried:
-            mark = "  <" if lr == test.suggestion else ""
-            lines.append(f"{lr:>9.2g} {loss:>10.4g} {steps:>10}{mark}")
-    lines += ["", _rates(test) or "no rule can read it"]
-    verdict = f"suggestion {test.suggestion:.3g}, confidence {test.confidence:.2f}"
-    lines += [fill(f"{verdict}: {test.reason}", 80)]
-    return "\n".join(lines)
-
-
-def _rates(test: RangeTest) -> str:
-    """Return the rate of each rule, in a line."""
-    return ", ".join(f"{name} {lr:.2g}" for name, lr in test.suggestions.items())
+        return as_html(self)

@@ -1,7 +1,7 @@
 """The course of a range test: a sweep, then trials that take turns on the same params.
 
 This module says which rates come next, and keeps what each trial has learnt while
-others are on turn.  The loops that take the steps are in `_sweep` and `_find`.
+others are on turn.  The loops that take the steps are in `_sweep` and `_loop`.
 """
 
 from __future__ import annotations
@@ -34,10 +34,8 @@ class Turn(NamedTuple):
     first : the number of the first step's batch.
     lowest : the lowest number of a batch that is still wanted.
     sweeps : whether they belong to the sweep.
-    goes_on : whether the params, state and rate are those that the last turn has left.
-    constant : whether the rates are equal.
-    take : takes the loss of each step.
-    ended : whether the turn is over after it.
+    constant : whether the rates are equal; theirs has been set then.
+    take : takes the loss of each step; returns whether the turn is over after it.
     """
 
     name: str
@@ -45,10 +43,8 @@ class Turn(NamedTuple):
     first: int
     lowest: int
     sweeps: bool
-    goes_on: bool
     constant: bool
-    take: Callable[[float], None]
-    ended: Callable[[], bool]
+    take: Callable[[float], bool]
 
 
 class Search:
@@ -73,7 +69,9 @@ class Search:
     @property
     def result(self) -> RangeTest:
         """The result that follows from the losses so far."""
-        return conclude(self._swept, self._race, self.cut, self._trained, self._spent)
+        return conclude(
+            self._swept, self._race.standings, self.cut, self._trained, self._spent
+        )
 
     def begin(self) -> None:
         """Copy everything that the test changes."""
@@ -115,8 +113,7 @@ class Search:
     def _sweep(self) -> Turn:
         swept = self._swept
         return Turn(
-            "range test", swept.lrs.tolist(), 0, 0, True, False, False, swept.add,
-            lambda: bool(swept.ended),
+            "range test", swept.lrs.tolist(), 0, 0, True, False, swept.add
         )  # fmt: skip
 
     def _begin_lower(self) -> bool:
@@ -139,27 +136,28 @@ class Search:
     def _turn_of(self, leg: Leg) -> Turn:
         """Return the turn of a racer, after whatever it has learnt so far."""
         racer, first = leg.racer, len(leg.racer.losses)
-        lr = self._race.rate_of(racer)
-        goes_on = racer is self._racer
-        if not goes_on:
-            self._turn_to(racer)
+        lr = self._race.standings.rate_of(racer)
         shares = self._told.shares[first : leg.end]
+        if racer is not self._racer:
+            self._turn_to(racer, None if shares else lr)
         return Turn(
             f"trial of {lr:.2g}" if lr else "first loss",
             [lr * share for share in shares] or [lr] * (leg.end - first),
-            first, leg.lowest, False, goes_on, not shares, racer.losses.append,
-            racer.fails,
+            first, leg.lowest, False, not shares, racer.add,
         )  # fmt: skip
 
-    def _turn_to(self, racer: Racer) -> None:
-        """Keep what the present racer has learnt, and go on with another one."""
+    def _turn_to(self, racer: Racer, lr: float | None) -> None:
+        """Keep what the present racer has learnt, and go on with another one.
+
+        lr : its rate, if it is constant.
+        """
         kept, now = self._now, self._keep()
         for other in [other for other in self._progress if other.out]:
             del self._progress[other]
         if racer in self._progress:
-            kept.put(self._progress.pop(racer), now)
+            kept.put(self._progress.pop(racer), lr, now)
         else:
-            kept.begin_anew(now)
+            kept.begin_anew(lr, now)
         self._racer = racer
 
     def _keep(self) -> Progress | None:
@@ -171,12 +169,12 @@ class Search:
 
     def _keep_winner(self) -> None:
         """Keep what the winner has learnt, for `RangeTest.adopt`."""
-        winner = self._race.winner
+        winner = self._race.standings.winner
         if winner is self._racer:
             self._keep()
         if winner in self._progress and not self._told.shares:
             self._trained = Trained(
                 self._now, self._progress[winner], len(winner.losses),
-                self._race.rate_of(winner),
+                self._race.standings.rate_of(winner),
             )  # fmt: skip
         self._progress.clear()

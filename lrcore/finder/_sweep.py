@@ -106,6 +106,7 @@ class LRSweep(Ended):
         self._begun = False
         self._turn: Turn | None = None
         self._waiting = False  # for a loss
+        self._over = False  # the turn
         self.at = 0
         self.begins = False
 
@@ -131,7 +132,7 @@ class LRSweep(Ended):
             raise RuntimeError("record: expected one loss for each rate handed out")
         value, turn = self._sign * scalar(loss), self._turn
         assert turn is not None
-        turn.take(value)
+        self._over = turn.take(value)
         self._waiting = False
         if self._bar is not None:
             self._bar.step()
@@ -196,12 +197,10 @@ class LRSweep(Ended):
         for turn in self._turns():
             self._turn = turn
             self.begins = turn.sweeps or self.at + 1 != turn.first
-            now = None
             for self.at, lr in enumerate(turn.rates, turn.first):
                 kept = self._block()
-                if lr != now:
+                if not turn.constant:
                     kept.set_rate(lr)
-                    now = lr
                 self._waiting = True
                 yield lr
                 if self._waiting or self._search.kept is None:
@@ -211,7 +210,7 @@ class LRSweep(Ended):
                         "sweep.record(loss) in the loop"
                     )
                 self.begins = False
-                if turn.ended():
+                if self._over:
                     break
 
 

@@ -6,12 +6,12 @@ from math import isfinite, log10, nan
 
 import numpy as np
 
+from lrcore.finder._compared import CLEAR, CLEAR_OF_MANY, gap
 from lrcore.finder._curve import Curve
 from lrcore.finder._levels import SKIP_LAST, beginning, fall_of_chance, few
-from lrcore.finder._race import PER_DECADE, Race
-from lrcore.finder._racer import CLEAR, CLEAR_OF_MANY, gap
 from lrcore.finder._result import RangeTest
 from lrcore.finder._rules import read
+from lrcore.finder._standings import PER_DECADE, Standings
 from lrcore.finder._trained import Trained
 
 # The share of runs in which the sweep alone is right.
@@ -27,7 +27,7 @@ _BIAS = {"valley": -0.7, "slide": -0.3, "minimum": -0.2, "steep": 0.35}
 @np.errstate(all="ignore")
 def conclude(
     sweep: Curve,
-    race: Race,
+    race: Standings,
     cut: str = "",
     trained: Trained | None = None,
     spent: int = 0,
@@ -78,7 +78,7 @@ def conclude(
     return told(suggestion, confidence, how, basis)
 
 
-def _of_race(sweep: Curve, race: Race, cut: str) -> tuple[float, float, str]:
+def _of_race(sweep: Curve, race: Standings, cut: str) -> tuple[float, float, str]:
     """Return the suggestion of a race, the confidence in it and its reason."""
     best, place = race.winner, race.chosen
     if best is None:
@@ -102,9 +102,13 @@ def _of_race(sweep: Curve, race: Race, cut: str) -> tuple[float, float, str]:
         sure = 0.0  # too few of their losses belong to the same batches
     confidence = sure * width / (width + 0.25) * (1.0 if inside else 0.5)
     number = f"{len(race.racers)} rates" if len(race.racers) > 1 else "1 rate"
-    basis = f"best of {number} in {len(best.losses)} steps"
-    if place != best.place:
-        basis = f"between the two best of {number} in {len(best.losses)} steps"
+    if place == best.place:
+        where = "best"
+    elif best.rises():
+        where = "below the best, whose loss rises,"
+    else:
+        where = "between the two best"
+    basis = f"{where} of {number} in {len(best.losses)} steps"
     if not inside:
         higher = "" if cut else ": raise end"
         basis += f"; the highest is the best{higher}"

@@ -2,9 +2,9 @@
 
     python bench/warm_runs.py
 
-Ten problems begin near their optimum: few to judge a monitor by.  So those of the tuning
-half that begin far from it are trained twice: by AdamW for half of their steps, then
-from there as runs.py trains them, by which runs are labelled likewise.  A problem and
+Ten problems begin near their optimum: few to judge a monitor by.  So those of the
+tuning half that begin far from it are trained twice: by AdamW for half of their steps,
+then from there as runs.py trains them, which labels them likewise.  A problem and
 optimizer by which no rate lowers the loss of each seed any further is left out.  The
 runs are kept in build/warm_runs.npz.  No weights are fitted by them.
 """
@@ -112,9 +112,8 @@ def main():
         with np.errstate(all="ignore"):
             ends = [play(run, reports).diagnose() for run in found]
         called = [{f.rate for f in end if f.rate} for end in ends]
-        print(
-            f"{'with reports' if reports else 'losses alone':<14}{score(labels, called)}"
-        )
+        name = "with reports" if reports else "losses alone"
+        print(f"{name:<14}{score(labels, called)}")
 
 
 if __name__ == "__main__":

@@ -51,8 +51,7 @@ def numbers(run: Summary) -> dict[str, float]:
     path : log10 of the sum of updates over the params.
     kept : log10 of the gradient's norm over its largest.
     promise : log10 of the most that the gradients promised over the way to the floor.
-    waste : the same over the descent, or over half of the noise if that is more: of
-        steps that are too short, about as much comes as gradients promise.
+    waste : the same over the descent, or over half of the noise if that is more.
     around : the path, as far as the loss has not fallen by it.
     astray : log10 of the largest norm of the params over the first, likewise.
 

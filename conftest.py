@@ -8,9 +8,9 @@ import pytest
 
 BESIDE = "PYTEST_XDIST_WORKER" in os.environ  # others, which want the processors, too
 
-# A thread of OpenBLAS's that waits keeps its processor from them: with several a worker,
-# tests of small matrices take many times as long.  NumPy reads this when it is loaded,
-# and so do the processes that the tests start.
+# A thread of OpenBLAS's that waits keeps its processor from them: with several in each
+# worker, tests of small matrices take many times as long.  NumPy reads this when it is
+# loaded, also in the processes that the tests start.
 if BESIDE:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 

@@ -359,13 +359,16 @@ def test_a_state_dict_is_loaded_on_any_number_of_ranks():
         assert [*map(content, found["state"])] == [*map(content, state["state"])]
 
 
+SEVERAL_STRIPS = {"W": (40, 70), "b": (70,), "wide": (3, 900), "none": (0, 3)}
+
+
 def in_small_windows(comm, name, hyper):
     _traffic.WINDOW = _traffic.ROW = 300  # bytes: less than a strip has
-    return train(comm, name, hyper, 4, 2)
+    return train(comm, name, hyper, 4, 2, "C", SEVERAL_STRIPS)
 
 
 def test_what_travels_in_many_windows():
     for name in ("AdamW", "SM3"):
-        wanted = ranks(1, train, name, EVERY, 4, 2)[0]
+        wanted = ranks(1, train, name, EVERY, 4, 2, "C", SEVERAL_STRIPS)[0]
         for n in (2, 3):
             assert ranks(n, in_small_windows, name, EVERY) == [wanted] * n

@@ -23,6 +23,22 @@ def ranks(n, function, *args, timeout=TIMEOUT, **more):
     return run_ranks(n, function, *args, timeout=timeout, method="fork", **more)
 
 
+def in_turn(comm, function, each_args):
+    """Call a function with each of several tuples of arguments.
+
+    A rank is a fork of a process that has collected all tests: to begin takes it longer
+    than many calls do.
+    """
+    found = []
+    for args in each_args:
+        try:
+            found.append(function(comm, *args))
+        except Exception as error:
+            error.add_note(f"of {function.__name__}{args}")
+            raise
+    return found
+
+
 class Alone:
     """One rank, whose calls change nothing."""
 

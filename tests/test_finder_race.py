@@ -168,23 +168,6 @@ def test_two_as_good_rates_give_the_one_between():
     assert race.rate(race.chosen) == pytest.approx(best)
 
 
-def test_below_a_best_rate_whose_loss_has_begun_to_rise_lies_the_suggestion():
-    """At 1e-3 the loss is the least to the end, and rises from step 50 on."""
-
-    def loss(lr, k):
-        rising = 0.02 * max(0, k - 50) if lr > 5e-4 else 0.0
-        return 1 + 3 * math.log10(lr / 1e-3) ** 2 + 9 * 0.8**k + rising
-
-    race = ran(loss, noise=0.1)
-    assert race.rate(race.winner.place) == pytest.approx(1e-3)
-    assert race.chosen == race.winner.place - 1
-    result = _verdict.conclude(curve(1e-3), race)
-    assert result.suggestion == pytest.approx(1e-3 * 10**-0.25)
-    assert "below the best, whose loss rises, of" in result.reason
-    alone = ran(loss, start=1e-3, end=1.2e-3)  # there is no lower one
-    assert alone.chosen == alone.winner.place
-
-
 def test_if_the_last_ones_diverge_late_a_lower_rate_is_told():
     def loss(lr, k):
         if lr > 2e-3 or (lr > 5e-4 and k >= 100):
@@ -225,20 +208,6 @@ def test_a_racer_that_closes_up_is_not_behind():
     assert _compared.trend(racer, leader).lasts(50)  # too late
     racer.losses = [1.2] * 40
     assert _compared.trend(racer, leader).lasts(100)
-
-
-@pytest.mark.parametrize("slope", [-0.01, 0.0, 0.01])
-def test_losses_rise_if_their_slope_is_not_chance(slope):
-    """Of the last 40 losses: a slope of 0.01 is 15 standard errors with noise 0.05."""
-    noise = np.random.default_rng(0).normal(0, 0.05, 120)
-    calm = _racer.Racer(0, losses=(slope * np.arange(120) + noise).tolist())
-    assert calm.rises() == (slope > 0)
-    noisy = _racer.Racer(0, losses=(slope * np.arange(120) + 100 * noise).tolist())
-    assert not noisy.rises()
-    spiky = _racer.Racer(0, losses=[*calm.losses[:-2], 1e6, math.nan])
-    assert spiky.rises() == (slope > 0)
-    few = _racer.Racer(0, losses=(slope * np.arange(21)).tolist())
-    assert not few.rises()  # only 7 of them
 
 
 def racer(place, level, out=""):

@@ -166,9 +166,7 @@ def lr_find(
     The winner has the least mean loss in the last third.  The loss falls slowly
     towards the best rate and rises fast above it, so the suggestion is half-way to one
     of its neighbours if that one is behind by less than a tenth of what the other one
-    is; and half-way to the lower one if the winner's loss rises in the last third, by 2
-    standard errors of its slope.  Without a race it is
-    ``minimum ** 0.75 * valley ** 0.25``.
+    is.  Without a race it is ``minimum ** 0.75 * valley ** 0.25``.
 
     bench/finder.py measures how near the suggestion comes to the best rate.
 

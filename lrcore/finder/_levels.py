@@ -19,6 +19,8 @@ NONFINITE = 3
 _ROUNDING = 1e-6
 # Values further from the median than 6 standard deviations are clipped.
 _FAR = 6.0
+# Times this, values up to the largest float64 have squares whose sum does not overflow.
+_SMALL = 2.0**-540
 
 
 def middle(ordered: Sequence[float] | Array) -> float:
@@ -60,7 +62,11 @@ def mean_of(values: Array) -> Mean:
         return Mean(inf, inf, inf)
     mean = float(np.add.reduce(values)) / n
     away = values - mean
-    deviation = (float(away @ away) / (n - 1)) ** 0.5 if n > 1 else inf
+    squares = float(away @ away)
+    if squares == inf:  # of finite values: a power of two changes no digit of them
+        small = mean_of(values * _SMALL)
+        return Mean(*(number / _SMALL for number in small))
+    deviation = (squares / (n - 1)) ** 0.5 if n > 1 else inf
     return Mean(mean, deviation / n**0.5, deviation)
 
 

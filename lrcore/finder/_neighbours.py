@@ -74,13 +74,9 @@ def between(
 ) -> int:
     """Return how many places above the best rate the suggestion lies.
 
-    A rate whose loss has begun to rise is too high for a longer training.
-
     below, above : its neighbours; None: they never raced.
     descent : of the best rate's loss.
     """
-    if below is not None and best.rises():
-        return -APART // 2
     if not descent > 0:
         return 0
     lower = _behind(below, best, descent, _UNKNOWN_BELOW)

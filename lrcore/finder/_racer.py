@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import inf, isfinite, sqrt
+from math import inf, isfinite
 from typing import Literal
 
 import numpy as np
 
 from lrcore._shared.types import Array
-from lrcore.finder._levels import NONFINITE, Mean, clipped, mean_and_error, middle
+from lrcore.finder._levels import NONFINITE, Mean, mean_and_error, middle
 
 # The losses whose median says whether a racer diverges.
 _RECENT = 10
-# Its losses rise if their slope is 2 standard errors above 0; by at least 8 of them.
-_CLEARLY, _FEWEST_RISING = 2.0, 8
 # The loss at the end of some steps is the mean over their last third.
 _TAIL = 1 / 3
 
@@ -69,22 +67,6 @@ class Racer:
         if steps not in self._means:  # it is asked for often
             self._means[steps] = mean_and_error(self.seen(*steps))
         return self._means[steps]
-
-    def rises(self) -> bool:
-        """Whether its losses rise over the last third of its steps, not by chance.
-
-        By the slope of their least-squares line and its standard error.
-        """
-        losses = self.seen(tail(len(self.losses)))
-        losses = clipped(losses[np.isfinite(losses)])
-        n = len(losses)
-        if n < _FEWEST_RISING:
-            return False
-        at = np.arange(n) - (n - 1) / 2
-        spread, away = float(at @ at), losses - losses.mean()
-        slope = float(at @ away) / spread
-        left = away - slope * at
-        return slope > _CLEARLY * sqrt(float(left @ left) / (n - 2) / spread)
 
     def seen(self, first: int = 0, end: int | None = None) -> Array:
         """Return the losses that are looked at, from step `first` to `end`."""

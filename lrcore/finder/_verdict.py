@@ -102,12 +102,7 @@ def _of_race(sweep: Curve, race: Standings, cut: str) -> tuple[float, float, str
         sure = 0.0  # too few of their losses belong to the same batches
     confidence = sure * width / (width + 0.25) * (1.0 if inside else 0.5)
     number = f"{len(race.racers)} rates" if len(race.racers) > 1 else "1 rate"
-    if place == best.place:
-        where = "best"
-    elif best.rises():
-        where = "below the best, whose loss rises,"
-    else:
-        where = "between the two best"
+    where = "best" if place == best.place else "between the two best"
     basis = f"{where} of {number} in {len(best.losses)} steps"
     if not inside:
         higher = "" if cut else ": raise end"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any, NamedTuple
@@ -72,6 +72,7 @@ class Ones:
         """Begin a step."""
         self.order: list[int] = []
         self._buckets: dict[np.dtype[Any], list[Gradient]] = {}
+        self._waiting: Counter[np.dtype[Any]] = Counter()  # bytes of the buckets
         self._coming: list[Future[None]] = []
         self._process = os.getpid()
         self._apart = False  # whether the ranks have passed different arrays
@@ -98,10 +99,11 @@ class Ones:
         if sent.g.nbytes >= self._bucket:
             self._send([sent])
             return
-        bucket = self._buckets.setdefault(dtype, [])
-        bucket.append(sent)
-        if sum(each.g.nbytes for each in bucket) >= self._bucket:
+        self._buckets.setdefault(dtype, []).append(sent)
+        self._waiting[dtype] += sent.g.nbytes
+        if self._waiting[dtype] >= self._bucket:
             self._send(self._buckets.pop(dtype))
+            self._waiting[dtype] = 0
 
     def sums(self, present: Sequence[bool]) -> list[Array | None]:
         """Return the own elements of all sums, when they are there.
@@ -128,6 +130,7 @@ class Ones:
         for bucket in self._buckets.values():
             self._send(bucket)
         self._buckets = {}
+        self._waiting.clear()
 
     def _send(self, bucket: list[Gradient]) -> None:
         self._coming.append(self._line.submit(self._exchange, bucket))

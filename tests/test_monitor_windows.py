@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from watching import kinds, noisy, watched
 
+from lrcore.monitor._diagnosis import diagnose
 from lrcore.monitor._windows import WINDOW, Windows
 
 LEVEL, FIRST = 0.5, 3.0  # so that a rise of 1.25, and 4 noises, is told
@@ -53,3 +54,11 @@ def test_a_shift_has_most_of_the_rise_in_one_step():
     found = kinds(after_a_good_run(late, at=10 * WINDOW))
     assert "rising" in found
     assert "data shift" not in found
+
+
+def test_a_shift_within_the_last_block_leaves_nothing_to_judge():
+    """Of a long run, whose last block began before the other data."""
+    monitor = watched(noisy([LEVEL] * 300), lr=0.1)
+    watch = monitor._watched()._replace(windows=Windows(seen=300, shift=301))
+    assert watch.summary() is None
+    assert kinds(diagnose(watch)) == ["data shift"]

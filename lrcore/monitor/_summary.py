@@ -109,8 +109,7 @@ def summary(
     floor : the least loss that is possible, if it is known; one above the first loss
         is not used.
     """
-    steps = history.steps.cumsum()
-    taken, seen = int(steps[-1]), np.isfinite(history.loss)
+    taken, seen = int(np.add.reduce(history.steps)), np.isfinite(history.loss)
     losses = history.loss[seen]
     if taken < LEAST_STEPS or len(losses) < PARTS or not isfinite(first):
         return None
@@ -121,7 +120,7 @@ def summary(
     error = noise / sqrt(taken / PARTS)
     # The mean of the first steps is less noisy than the first loss, unless the loss
     # leapt or fell at once.
-    few = max(int(steps.searchsorted(max(taken // 100, 3), "right")), 1)
+    few = int(history.steps.cumsum().searchsorted(max(taken // 100, 3), "right")) or 1
     early = float(np.add.reduce(history.loss[:few])) / few
     if abs(early - first) < max(0.3 * abs(first), NOISES / 2 * noise):
         first = early

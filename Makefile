@@ -29,6 +29,9 @@ help: ## list the targets
 demo: .venv/.core ## learn handwritten digits, then time the optimizer
 	.venv/bin/lrcore demo
 
+# All workers, and the processes that tests start, import the same modules: they compile
+# them once, even where the environment says that Python keeps no bytecode.
+test: export PYTHONDONTWRITEBYTECODE =
 test: .venv/.test ## run the tests; ARGS="-m isa": those of the kernels
 	.venv/bin/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not compilers and not trials" $(ARGS)
 

@@ -4,26 +4,26 @@
 
 The weights are those of lrcore/monitor/_scores.py.  A logistic regression separates
 the runs that are too high from all that are not even fairly high, and likewise those
-that are too low.  The score of a rate too low with reports is fitted by the runs of
-warm_runs.py, too, as a loss near its optimum looks like one whose steps are too short.
+that are too low.
 """
+
+from math import nan
 
 import numpy as np
 from monitor import MEANT, play
 from runs import runs
-from warm_runs import warm_runs
 
 from lrcore.monitor import _rates, _scores
 
 WEIGHT = {
     "ordinary": 1, "below 0": 3, "near the optimum": 4, "heavy-tailed": 2,
-    "disturbed": 1, "warm": 1,
+    "disturbed": 1,
 }  # fmt: skip
 """The weight of a run, by its group: there are fewest of those with most."""
 NEAR_HIGH = 2
 """That of a run near the optimum, for rates that are too high."""
 MARGIN = {
-    "HIGH": 2.5, "LOW": 2.4, "HIGH_BY_LOSS": 1.0, "LOW_BY_LOSS": 1.5,
+    "HIGH": 2.5, "LOW": 3.5, "HIGH_BY_LOSS": 1.0, "LOW_BY_LOSS": 1.5,
     "FLAT_BY_LOSS": 2.0,
 }  # fmt: skip
 """How far the odds are lowered, so that fewer good runs are called bad."""
@@ -60,30 +60,31 @@ def fit(rows, name):
     )
 
 
-def rows_of(found, reports):
-    """Return the rows of some runs by the score that may be fitted by them."""
+def rows_by_score(reports):
+    """Return the rows by which each score is fitted, by its name."""
     rows = {name: [] for name in MARGIN if name.endswith("_BY_LOSS") != reports}
     high, low, *flat = rows
     with np.errstate(all="ignore"):
-        for run in found:
+        for run in runs("tuning"):
+            if run.group not in MEANT:
+                continue
             summary = play(run, reports)._watched().summary()
             if summary is None:
                 continue
             row = _scores.numbers(summary), run.label, run.group
             if not summary.drop > _rates.HALF:
                 rows[high].append(row)
-            if _rates.may_be_short(summary, summary.path):
-                rows[low if reports or summary.fell else flat[0]].append(row)
+            # With reports, the gates would leave too few good runs to fit by.
+            if reports:
+                rows[low].append(row)
+            elif _rates.may_be_short(summary, nan):
+                rows[low if summary.fell else flat[0]].append(row)
     return rows
 
 
 def main():
-    tuning = [run for run in runs("tuning") if run.group in MEANT]
     for reports in (True, False):
-        for name, rows in rows_of(tuning, reports).items():
-            if name == "LOW":
-                warm = [run._replace(group="warm") for run in warm_runs()]
-                rows += rows_of(warm, reports)[name]
+        for name, rows in rows_by_score(reports).items():
             print(name, fit(rows, name))
 
 

@@ -1,23 +1,21 @@
-"""Runs of the tuning problems that begin near the optimum, for the monitor's weights.
+"""How often the monitor calls good runs bad that begin near the optimum: many of them.
 
     python bench/warm_runs.py
 
-Five problems of the tuning half begin near the optimum: too few to fit by.  So those
-that begin far from it are trained twice: by AdamW for half of their steps, then from
-there as runs.py trains them, by which runs are labelled likewise.  A problem and
+Ten problems begin near their optimum: few to judge a monitor by.  So those of the
+tuning half that begin far from it are trained twice: by AdamW for half of their steps,
+then from there as runs.py trains them, which labels them likewise.  A problem and
 optimizer by which no rate lowers the loss of each seed any further is left out.  The
-runs are kept in build/warm_runs.npz.
+runs are kept in build/warm_runs.npz.  No weights are fitted by them.
 """
 
-from collections import Counter
-
 import numpy as np
+from monitor import play, score
 from problems import by_name
 from problems.starts import again
 from runs import (
     CACHE,
     FIELDS,
-    LETTERS,
     RATES,
     SEEDS,
     Run,
@@ -105,8 +103,17 @@ def warm_runs():
 
 def main():
     found = warm_runs()
-    count = Counter(run.label for run in found)
-    print(f"{len(found)} runs:", *(f"{count[name]} {name}," for name in LETTERS))
+    labels = np.array([run.label for run in found])
+    good = (labels == "good").sum()
+    print(
+        f"{len(found)} runs, {good} good.  Too high, too low, both: precision, recall"
+    )
+    for reports in (True, False):
+        with np.errstate(all="ignore"):
+            ends = [play(run, reports).diagnose() for run in found]
+        called = [{f.rate for f in end if f.rate} for end in ends]
+        name = "with reports" if reports else "losses alone"
+        print(f"{name:<14}{score(labels, called)}")
 
 
 if __name__ == "__main__":

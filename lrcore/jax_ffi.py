@@ -25,7 +25,6 @@ from lrcore._shared.words import kind as kind_of
 from lrcore._shared.words import shown
 from lrcore.optimizers.base.fields import told
 from lrcore.optimizers.base.group import ParamGroup
-from lrcore.optimizers.base.keywords import bound
 from lrcore.optimizers.base.optimizer import Optimizer
 from lrcore.optimizers.base.options import check_denormals, check_num_threads
 from lrcore.optimizers.base.part import Layout
@@ -108,12 +107,7 @@ class Stepper:
                 f"{shown(kind)}"
             )
         name, fields = kind.__name__, kind._fields
-        values = kind._settled(bound(name, fields, kind._positional, args, given))
-        options = {
-            key: field.check(values.pop(key))
-            for key, field in fields.items()
-            if field.of_all
-        }
+        values, options = kind._bound(args, given)
         for key, value in options.items():
             if key not in _TAKEN and not fields[key].is_default(value):
                 raise ValueError(
@@ -163,6 +157,15 @@ class Stepper:
         ----------
         params : tree of jax.Array
             float32 or float64.
+
+        Returns
+        -------
+        State
+
+        Raises
+        ------
+        ImportError
+            JAX is not installed.
         """
         jax = _jax()
         first = self._part.kind._initial(self._group.hyper)

@@ -37,6 +37,9 @@ from distutils.sysconfig import customize_compiler  # noqa: E402
 OBJECTS = ROOT / "build/objects"
 STRICT = ["-Wall", "-Wextra", "-Werror", "-pedantic"]
 
+PLANS = ("plan", "plan_asks", "plan_bits")
+"""Programs that print "done" if what plan.h promises holds."""
+
 
 class Toolchain(NamedTuple):
     """A compiler, and how it compiles and links the core."""

@@ -8,7 +8,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import pytest
+from cases import cases
 from helpers import KINDS, MORE, random_like, snapshot
 
 
@@ -142,7 +142,7 @@ def gathered(opt, calls):
 
 
 ALL = merged(FEATURES)
-each_feature = pytest.mark.parametrize("feature", [*FEATURES, "all"])
+each_feature = cases("feature", [*FEATURES, "all"])
 
 
 def setting(feature):

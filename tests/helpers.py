@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from cases import cases
 from table import ROWS
 
 import lrcore
@@ -44,7 +45,7 @@ each_pulled = pytest.mark.parametrize(
     "name", [name for name in KINDS if not LOOKAHEAD & REFUSED.get(name, set())]
 )
 each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.label)
-each_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
+each_dtype = cases("dtype", ["float32", "float64"])
 
 # The longest has more than two strips of 2,048 for each of 7 threads.
 LENGTHS = [0, 1, 15, 16, 17, 511, 512, 513, 10007, 30011]

@@ -23,6 +23,22 @@ def ranks(n, function, *args, timeout=TIMEOUT, **more):
     return run_ranks(n, function, *args, timeout=timeout, method="fork", **more)
 
 
+def in_turn(comm, function, each_args):
+    """Call a function with each of several tuples of arguments.
+
+    A rank is a fork of a process that has collected all tests: to begin takes it longer
+    than many calls do.
+    """
+    found = []
+    for args in each_args:
+        try:
+            found.append(function(comm, *args))
+        except Exception as error:
+            error.add_note(f"of {function.__name__}{args}")
+            raise
+    return found
+
+
 class Alone:
     """One rank, whose calls change nothing."""
 
@@ -119,3 +135,22 @@ def on_every_rank(wrong, n=3):
 def one_by_one(opt, grads, order):
     for name in order:
         opt.step_one(name, grads[name])
+
+
+def interrupt(comm, k, begun):
+    """Let Ctrl-C come in call k from now on: before it, or when it is complete."""
+    count = 0
+
+    def stopped(call):
+        def made(*args):
+            nonlocal count
+            count += 1
+            if count == k and not begun:
+                raise KeyboardInterrupt
+            call(*args)
+            if count == k:
+                raise KeyboardInterrupt
+
+        return made
+
+    comm.exchange, comm.allgather = map(stopped, (comm.exchange, comm.allgather))

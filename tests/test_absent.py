@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from cases import cases
 from composed import FEATURES, Feature, gradients, optimizer, split, weights
 from helpers import KINDS, all_same, bits_of, each_kind, same_states
 
@@ -31,7 +32,7 @@ def own(opt, params, k):
 
 
 @each_kind
-@pytest.mark.parametrize("feature", [None, *sorted(FEATURES.keys() - {"accumulate"})])
+@cases("feature", [None, *sorted(FEATURES.keys() - {"accumulate"})])
 def test_an_array_without_a_gradient_rests(name, feature):
     """And so do its states, averages and decay, also beside others of its group."""
     params = weights()

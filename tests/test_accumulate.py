@@ -5,6 +5,7 @@ import signal
 
 import numpy as np
 import pytest
+from cases import cases
 from composed import (
     FEATURES,
     GATHERED,
@@ -100,7 +101,7 @@ def test_to_accumulate_1_is_to_step(name):
 
 
 @each_kind
-@pytest.mark.parametrize("calls", [1, 5])
+@cases("calls", [1, 5])
 def test_a_run_continues_from_within_a_gathering_to_the_bit(name, calls):
     """Through a pickle, after so many calls of 3 a step; settings come with it."""
     straight, broken = weights(), weights()

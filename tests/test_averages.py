@@ -5,6 +5,7 @@ from collections import OrderedDict, defaultdict, namedtuple
 
 import numpy as np
 import pytest
+from cases import cases
 from helpers import (
     KINDS,
     all_same,
@@ -25,9 +26,7 @@ pytestmark = pytest.mark.isa
 
 
 @each_kind
-@pytest.mark.parametrize(
-    ("start", "every", "lookahead"), [(0, 1, 3), (3, 2, None), (5, 4, 3)]
-)
+@cases("start, every, lookahead", [(0, 1, 3), (3, 2, None), (5, 4, 3)])
 def test_averages_are_those_of_the_params_after_each_step(
     name, start, every, lookahead
 ):
@@ -61,7 +60,7 @@ def test_averages_are_those_of_the_params_after_each_step(
 
 
 @each_pulled
-@pytest.mark.parametrize(("steps", "alpha"), [(1, 0.5), (3, 0.25), (4, 1.0)])
+@cases("steps, alpha", [(1, 0.5), (3, 0.25), (4, 1.0)])
 def test_lookahead_pulls_the_params_to_the_slow_ones(name, steps, alpha):
     """As by hand, in an optimizer without it."""
     params, twins = fresh(), fresh()

@@ -6,6 +6,7 @@ only where a large one stands: at the ends of blocks and vectors, and in the las
 
 import numpy as np
 import pytest
+from cases import cases
 from helpers import ISAS, each_dtype, ordinary
 from plans import agree, expected, run
 
@@ -25,7 +26,7 @@ VALUES = {
 
 @pytest.mark.parametrize("rule", _core.RULES)
 @each_dtype
-@pytest.mark.parametrize("gscale", [1.0, 1e3, 1e-3])
+@cases("gscale", [1.0, 1e3, 1e-3])
 def test_a_large_gradient_is_bounded_wherever_it_stands(rule, dtype, gscale):
     info = _core.RULES[rule]
     rng = np.random.default_rng(0)

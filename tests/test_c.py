@@ -8,7 +8,7 @@ from functools import cache, partial
 from itertools import pairwise
 
 import pytest
-from compiled import NATIVE, SRC_C, hashes, paths_of
+from compiled import NATIVE, PLANS, SRC_C, hashes, paths_of
 
 from lrcore import _core
 
@@ -98,9 +98,10 @@ def test_what_differs_by_compiler_and_processor_is_in_one_file():
 # --- plan.h, as the binding sees it ---------------------------------------------------
 
 
-def test_plans_keep_their_promises(program):
+@pytest.mark.parametrize("name", PLANS)
+def test_plans_keep_their_promises(program, name):
     done = subprocess.run(
-        [program("plan")], capture_output=True, text=True, timeout=60, check=False
+        [program(name)], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.stdout == "done\n"
 

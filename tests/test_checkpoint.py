@@ -8,6 +8,7 @@ from functools import partial
 import every_schedule
 import numpy as np
 import pytest
+from cases import cases
 from helpers import KINDS, all_same, each_row, make, same_states
 from saves import begun, bits, loaded, stepped
 from wrong import WRONG, message, refused
@@ -59,9 +60,7 @@ def same(a, b):
     )
 
 
-@pytest.mark.parametrize(
-    "more", [{}, {"ema_decay": 0.9, "swa_start": 1, "accumulate": 2}], ids=str
-)
+@cases("more", [{}, {"ema_decay": 0.9, "swa_start": 1, "accumulate": 2}])
 @each_row
 def test_a_run_goes_on_to_the_bit(row, more, tmp_path):
     path, mine, others = tmp_path / "run", params(0), params(1)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cases import cases
 from composed import clipped, unit_norms
 from helpers import ISAS, LENGTHS, each_dtype, ordinary, same_bits, wild
 
@@ -136,8 +137,8 @@ AXES = {
 
 
 @each_dtype
-@pytest.mark.parametrize("order", ["C", "F"])
-@pytest.mark.parametrize(("shape", "axes"), [(s, a) for s in AXES for a in AXES[s]])
+@cases("order", ["C", "F"])
+@cases("shape, axes", [(s, a) for s in AXES for a in AXES[s]])
 def test_agc_is_by_units(shape, axes, dtype, order):
     """Brock et al. 2021, equation 3.  The lr is so large that p itself is lost."""
     rng = np.random.default_rng(0)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import cases
 from composed import gradients, optimizer, split, weights
 from helpers import (
     KINDS,
@@ -93,7 +94,7 @@ def test_a_converted_gradient_steps_as_its_copy_does(way, dtype):
 
 
 @each_kind
-@pytest.mark.parametrize("options", [{}, {"zero_grads": True, "clip_norm": 1.0}])
+@cases("options", [{}, {"zero_grads": True, "clip_norm": 1.0}])
 def test_every_optimizer_takes_them_beside_others(name, options):
     params, twins = weights("float32"), weights("float32")
     opt = optimizer(name, params, lr=0.05, convert_grads=True, **options)

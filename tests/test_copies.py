@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from cases import cases
 from composed import gradients, optimizer, split, weights
 from helpers import all_same, each_kind, same_states
 
@@ -18,7 +19,7 @@ def pickled(thing):
     return pickle.loads(pickle.dumps(thing))
 
 
-each_way = pytest.mark.parametrize("way", [copy.deepcopy, pickled])
+each_way = cases("way", [copy.deepcopy, pickled])
 
 
 @each_kind

@@ -187,7 +187,7 @@ SHORT = {
     "fine_tuning": {"BEFORE": 100},
     "hyperband_digits": {"EPOCHS": 3},
     "one_cycle": {"STEPS": 50, "SEEDS": 1},
-    "policy_gradient": {"UPDATES": 40},
+    "policy_gradient": {"UPDATES": 12, "LONGEST": 20},
     "prodigy": {"STEPS": 50},
     "vae": {"STEPS": 50},
 }

@@ -5,6 +5,7 @@ from math import nan
 import numpy as np
 import plans
 import pytest
+from cases import cases
 from helpers import (
     KINDS,
     MORE,
@@ -68,7 +69,7 @@ def test_adafactor_refuses_fortran_order_of_three_dimensions():
 
 
 @each_kind
-@pytest.mark.parametrize(("dtype", "order"), [("float32", "C"), ("float64", "F")])
+@cases("dtype, order", [("float32", "C"), ("float64", "F")])
 def test_two_threads_change_no_bit(name, dtype, order):
     """Of what is large enough for a second: from 65,536 elements on.
 
@@ -92,7 +93,7 @@ def test_two_threads_change_no_bit(name, dtype, order):
 @pytest.mark.usefixtures("restore")
 @each_dtype
 @pytest.mark.parametrize("values", [ordinary, wild])
-@pytest.mark.parametrize(
+@cases(
     "shape",
     [
         *((1, 1), (1, 7), (7, 1), (1, 5000), (5000, 1), (4, 33), (33, 4), (31, 33)),

@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from cases import cases
 from helpers import KINDS, all_same, each_kind, same_states
 from patterns import ALL, NO_DECAY, PATHS, leaves, nested, network, run
 
@@ -13,9 +14,7 @@ from lrcore.schedules import Linear
 
 
 @each_kind
-@pytest.mark.parametrize(
-    "way", [copy.deepcopy, lambda thing: pickle.loads(pickle.dumps(thing))]
-)
+@cases("way", [copy.deepcopy, lambda thing: pickle.loads(pickle.dumps(thing))])
 def test_a_copy_goes_on_by_itself(name, way):
     params = network()
     opt = KINDS[name](params, groups=ALL, lr=0.1)

@@ -10,6 +10,7 @@ from math import inf, nan
 
 import numpy as np
 import pytest
+from cases import cases
 from helpers import (
     KINDS,
     OTHERS,
@@ -19,6 +20,7 @@ from helpers import (
     arguments,
     bits_of,
     draw,
+    each_kind,
     find,
     fresh,
     hyper,
@@ -47,8 +49,15 @@ COMMON = set.intersection(
     *({*arguments(name), *REFUSED.get(name, ())} for name in KINDS)
 ) - {"lr", "weight_decay", "l2"}
 FEW = ("SGD", "Adam", "Muon")
-OWN_ARGUMENTS = [a for a in ARGUMENTS if a[1] not in COMMON or a[0] in FEW]
-each_argument = pytest.mark.parametrize(("name", "argument"), OWN_ARGUMENTS)
+
+
+def own_arguments(name):
+    return [a for a in arguments(name) if a not in COMMON or name in FEW]
+
+
+def scheduled_arguments(name):
+    return [a for a in own_arguments(name) if schedulable(arguments(name)[a])]
+
 
 ANY, NONNEGATIVE = "a finite number", "a finite number >= 0"
 POSITIVE, ABOVE_ONE = "a finite number > 0", "a finite number > 1"
@@ -201,7 +210,8 @@ def refuses(name, argument, given, error):
         KINDS[name]([{"params": p, **with_axis(argument, given)}])
 
 
-@each_argument
+@each_kind
+@cases("argument", own_arguments)
 def test_a_value_outside_of_the_domain_is_refused_by_name(name, argument):
     """With the domain, and the value that was found; what is just within is taken."""
     hint = arguments(name)[argument]
@@ -229,10 +239,8 @@ def test_a_value_outside_of_the_domain_is_refused_by_name(name, argument):
             refuses(name, argument, value, error_of(argument, text, value))
 
 
-@pytest.mark.parametrize(
-    ("name", "argument"),
-    [a for a in OWN_ARGUMENTS if schedulable(arguments(a[0])[a[1]])],
-)
+@each_kind
+@cases("argument", scheduled_arguments)
 def test_a_schedule_out_of_the_domain_leaves_all_as_it_was(name, argument):
     """One of the last group; afterwards the run goes on as if it had not been tried."""
     good = other(name, argument)
@@ -283,7 +291,8 @@ FIXED = {"t0", "initial_accumulator_value", "d0", "ns_steps", "adjust_lr_fn"}
 FIXED |= {"swa_start", "swa_every", "lookahead_steps", "mechanic_s_init"}
 
 
-@each_argument
+@each_kind
+@cases("argument", own_arguments)
 def test_all_numbers_take_a_schedule_but_the_fixed(name, argument):
     """A schedule of one value is that value."""
     value = other(name, argument)
@@ -333,9 +342,8 @@ def test_no_layout_depends_on_the_rate():
                 assert part.layout_of(without_lr) == part.layout
 
 
-@pytest.mark.parametrize(
-    ("name", "argument"), [a for a in ARGUMENTS if not KINDS[a[0]]._sums_all]
-)
+@pytest.mark.parametrize("name", [k for k in KINDS if not KINDS[k]._sums_all])
+@cases("argument", arguments)
 def test_groups_with_arguments_of_their_own_are_optimizers_of_their_own(name, argument):
     """To the bit, params and states; and the argument makes a difference."""
     common = {"lr": Linear(0.05, 0.01, total=8), "weight_decay": 0.2}

@@ -14,6 +14,7 @@ from interrupted import TRIALS, Keyboard, Timer, interruptions
 
 import lrcore
 
+pytestmark = pytest.mark.trials
 CASES = [
     commits.Stepped, commits.Reported, commits.Constructed, commits.Loading,
     commits.Averages, commits.DerivedAverages, commits.Entering, commits.Leaving,

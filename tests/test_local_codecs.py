@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import cases
 from ranks import ranks
 
 from lrcore.local_training import BFloat16, Codec, Int8
@@ -18,8 +19,8 @@ def numbers(n, dtype, seed=0):
     return (rng.normal(size=n) * 10.0 ** rng.integers(-6, 7, n)).astype(dtype)
 
 
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
-@pytest.mark.parametrize("n", SIZES)
+@cases("dtype", DTYPES)
+@cases("n", SIZES)
 @pytest.mark.parametrize("codec", CODECS)
 def test_a_vector_there_and_back(codec, n, dtype):
     codec, x = chosen(codec), numbers(n, dtype)
@@ -86,10 +87,14 @@ def means(comm, codec, n, dtype, included, times):
 @pytest.mark.parametrize("n_ranks", [1, 2, 3, 4])
 @pytest.mark.parametrize("codec", CODECS)
 def test_all_ranks_have_the_same_bits(codec, n_ranks):
-    for n in SIZES:
-        found = ranks(n_ranks, means, codec, n, DTYPES[0], [True] * n_ranks, 2)
-        for k in range(2):
-            assert len({each[0][k].tobytes() for each in found}) == 1
+    def of_all_sizes(comm):
+        included = [True] * n_ranks
+        each = (means(comm, codec, n, DTYPES[0], included, 2)[0] for n in SIZES)
+        return [mean.tobytes() for found in each for mean in found]
+
+    first, *others = ranks(n_ranks, of_all_sizes)
+    assert len(first) == 2 * len(SIZES)
+    assert all(other == first for other in others)
 
 
 @pytest.mark.parametrize("included", [(1, 1, 1), (1, 0, 1), (0, 1, 0)])

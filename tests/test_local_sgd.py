@@ -1,13 +1,15 @@
 """`LocalSGD`: what it computes, on 1 to 4 ranks, and how it continues."""
 
+from contextlib import suppress
 from functools import partial
 
 import numpy as np
 import pytest
 from helpers import KINDS
-from ranks import ranks
+from ranks import Alone, interrupt, ranks
 
 import lrcore
+from lrcore.distributed import RankLostError
 
 MEAN = partial(lrcore.SGD, lr=1.0)
 RANKS = [1, 2, 3, 4]
@@ -60,13 +62,16 @@ def trained(comm, steps, every, outer=None, **more):
 
 
 @pytest.mark.parametrize("n", RANKS)
-@pytest.mark.parametrize("codec", [None, "bf16", "int8"])
-def test_all_ranks_have_the_same_bits_after_a_meeting(n, codec):
-    found = ranks(n, partial(trained, steps=8, every=3, codec=codec))
-    assert len({tuple(each[0]) for each in found}) == 1
-    for met, rounds, since, last in found:
-        assert (len(met), rounds, since) == (2, 2, 2)
-        assert last.included == tuple(range(n))
+def test_all_ranks_have_the_same_bits_after_a_meeting(n):
+    def by_each(comm):
+        codecs = (None, "bf16", "int8")
+        return [trained(comm, steps=8, every=3, codec=codec) for codec in codecs]
+
+    for found in zip(*ranks(n, by_each), strict=True):  # by one codec
+        assert len({tuple(each[0]) for each in found}) == 1
+        for met, rounds, since, last in found:
+            assert (len(met), rounds, since) == (2, 2, 2)
+            assert last.included == tuple(range(n))
 
 
 @pytest.mark.parametrize("n", RANKS)
@@ -136,14 +141,11 @@ def test_an_inner_optimizer_goes_on_from_moved_params_or_is_refused(name):
     opt.step(rng.normal(size=p.shape), loss=1.0)
     jumps = np.abs(p - moved).max() > 1
 
-    def construct(comm):
-        lrcore.LocalSGD(opt, 2, comm=comm)
-
     if jumps:
         with pytest.raises(ValueError, match=f"found one with {name}, whose states"):
-            ranks(1, construct)
+            lrcore.LocalSGD(opt, 2, comm=Alone())
     else:
-        ranks(1, construct)
+        lrcore.LocalSGD(opt, 2, comm=Alone())
 
 
 def test_steps_that_gather_do_not_count_and_skipped_ones_do():
@@ -214,19 +216,20 @@ def continued(comm, folder, codec, stop, save, n_before):
 
 
 @pytest.mark.parametrize("codec", [None, "int8"])
-@pytest.mark.parametrize("stop", [0, 3, 5])
-def test_a_run_continues_to_the_bit(tmp_path, codec, stop):
-    whole = ranks(2, continued, None, codec, stop, False, 2)
-    ranks(2, continued, str(tmp_path), codec, stop, True, 2)
-    assert ranks(2, continued, str(tmp_path), codec, stop, False, 2) == whole
+def test_a_run_continues_to_the_bit(tmp_path, codec):
+    whole = ranks(2, continued, None, codec, None, False, 2)
+    for stop in (0, 3, 5):
+        ranks(2, continued, str(tmp_path), codec, stop, True, 2)
+        found = ranks(2, continued, str(tmp_path), codec, stop, False, 2)
+        assert found == whole, stop
 
 
 @pytest.mark.parametrize("codec", [None, "int8"])
-@pytest.mark.parametrize("n", [1, 3, 4])
-def test_a_run_continues_on_other_numbers_of_ranks(tmp_path, codec, n):
+def test_a_run_continues_on_other_numbers_of_ranks(tmp_path, codec):
     ranks(2, continued, str(tmp_path), codec, 5, True, 2)
-    found = ranks(n, continued, str(tmp_path), codec, 5, False, 2)
-    assert {(rounds, since) for _, rounds, since in found} == {(3, 1)}
+    for n in (1, 3, 4):
+        found = ranks(n, continued, str(tmp_path), codec, 5, False, 2)
+        assert {(rounds, since) for _, rounds, since in found} == {(3, 1)}, n
 
 
 def test_a_saved_dict_that_does_not_fit_changes_nothing():
@@ -291,3 +294,26 @@ def test_an_argument_that_one_rank_refuses():
     words = "every: expected an int >= 1, found -1"
     other = f"rank 1 has failed, and all do: ValueError: {words}"
     assert ranks(3, wrong) == [other, words, other]
+
+
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_a_rank_that_leaves_a_meeting_comes_to_no_other_one(k, begun, tmp_path):
+    def leaves(comm):
+        w = np.ones(5000)
+        local = lrcore.LocalSGD(lrcore.SGD(w, lr=1.0), 1, comm=comm)
+        if comm.rank == 1:
+            interrupt(comm, k, begun)
+        try:
+            for _ in range(3):
+                with suppress(KeyboardInterrupt):
+                    local.step(np.ones(5000))
+        except RankLostError as error:
+            (tmp_path / str(comm.rank)).write_text(str(error))
+            raise
+
+    with pytest.raises(RankLostError):
+        ranks(2, leaves)
+    zero, one = ((tmp_path / str(r)).read_text() for r in range(2))
+    assert one.startswith("rank 1 of 2 has left the other ranks in the middle of a ")
+    assert zero.startswith("rank 0 of 2: rank 1 has ended before this ")

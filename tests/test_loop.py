@@ -4,6 +4,7 @@ from math import inf, nan
 
 import numpy as np
 import pytest
+from cases import cases
 from composed import gradients, optimizer, split, weights
 from helpers import KINDS, all_same, bits_of, each_kind, same_states
 
@@ -29,7 +30,7 @@ def test_the_rest_of_an_epoch_is_stepped_by_its_mean():
 
 
 @each_kind
-@pytest.mark.parametrize("calls", [1, 2, 3])
+@cases("calls", [1, 2, 3])
 def test_to_flush_is_to_accumulate_as_many(name, calls):
     """To the bit where numbers are divided by a power of 2."""
     params, twins = weights(), weights()

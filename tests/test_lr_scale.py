@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import cases
 from helpers import KINDS, all_same, each_kind, same_states
 from patterns import leaves, nested, network, run
 
@@ -10,7 +11,7 @@ from lrcore.schedules import Cosine, Linear
 
 
 @each_kind
-@pytest.mark.parametrize("lr", [0.03, Linear(0.06, 0.01, 5), lambda t: 0.03 / (t + 1)])
+@cases("lr", [0.03, Linear(0.06, 0.01, 5), lambda t: 0.03 / (t + 1)])
 def test_lr_scale_is_a_factor_of_lr(name, lr):
     """To the bit: a scale of a power of 2 and a rate times it."""
     scaled = (lambda t: lr(t) / 4) if callable(lr) else lr / 4

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import cases
 from wrong import WRONG, Unprintable, array, message, refused
 
 import lrcore
@@ -28,7 +29,7 @@ SAVED = [
 
 
 @pytest.mark.parametrize("name", SAVED)
-@pytest.mark.parametrize("wrong", WRONG)
+@cases("wrong", WRONG)
 def test_messages_about_a_saved_dict_are_short(name, wrong):
     wrong, kept = WRONG[wrong], keeps(name)
     saved = kept.state_dict()

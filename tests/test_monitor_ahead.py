@@ -102,7 +102,7 @@ def test_after_a_shift_of_the_data_a_rate_is_judged_by_the_steps_since():
 
     def seen(total):
         monitor = Monitor(total=total)
-        losses = [*np.geomspace(2, 0.1, 320), *np.linspace(5, 4.5, 160)]
+        losses = [*np.geomspace(2, 0.1, 320), *np.linspace(5, 4.99, 160)]
         for loss in noisy(losses, size=1e-3):
             monitor.update(loss, report=report(1e-3))
         return monitor
@@ -198,11 +198,11 @@ def test_a_rate_is_too_low_on_the_way_if_it_still_were_in_twice_as_long_a_run():
             monitor.update(loss, report=report(path / 150))
         return monitor
 
-    between = seen(0.2)
+    between = seen(0.38)
     assert (between.findings, between.rate()) == ([], "too low")
     assert kinds(seen(0.1).findings) == ["flat"]
     # A run whose length is known is judged by that.
-    assert kinds(seen(0.2, total=150).findings) == ["flat"]
+    assert kinds(seen(0.38, total=150).findings) == ["flat"]
 
 
 # --- what gradients promised ----------------------------------------------------------
@@ -214,20 +214,6 @@ def test_a_loss_that_stays_is_told_by_what_the_gradients_promised(grad_norm, hig
     for loss in noisy([2.0] * 300):
         monitor.update(loss, report=report(0.01, grad_norm=grad_norm))
     assert (monitor.rate() == "too high") is high
-
-
-def test_steps_that_kept_no_promise_are_not_too_short():
-    """The path is as short in both; noise hides the little that one promised."""
-
-    def stays(grad_norm):
-        monitor = Monitor()
-        for loss in noisy([2.0] * 300):
-            monitor.update(loss, report=report(1e-3, grad_norm=grad_norm))
-        return monitor
-
-    assert kinds(stays(0.01).findings) == ["flat"]
-    assert stays(3.0).findings == []
-    assert stays(3.0).rate() not in ("too low", "too high")
 
 
 @pytest.mark.parametrize("lr", [1e-6, 1e-8, 1e-12, 1e-16])

@@ -5,6 +5,7 @@ from math import inf, nan
 
 import numpy as np
 import pytest
+from cases import cases
 from watching import bowl, check_all, falling, kinds, noisy, report, watched
 
 import lrcore
@@ -76,7 +77,7 @@ BAD_STEPS = [
 ]
 
 
-@pytest.mark.parametrize(("at", "bad"), BAD_STEPS)
+@cases("at, bad", BAD_STEPS)
 def test_one_bad_step_is_no_divergence(at, bad):
     """Whether the monitor looks at that moment or not, a rollback would be wrong."""
     losses = noisy(falling(300))

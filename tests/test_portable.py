@@ -7,7 +7,7 @@ import importlib.util
 from functools import cache
 
 import pytest
-from compiled import NATIVE, hashes
+from compiled import NATIVE, PLANS, hashes
 from targets import LINKED, TARGETS, run
 
 pytestmark = pytest.mark.compilers
@@ -57,7 +57,8 @@ def test_plans_keep_their_promises(target):
     kind, ran = target
     if not kind.rounds:
         pytest.skip("it has one mode of rounding")
-    assert ran("plan") == "done\n"
+    for name in PLANS:
+        assert ran(name) == "done\n", name
 
 
 @pytest.mark.parametrize("way", ["together", "numbers", "alternately", "many", "exit"])
@@ -79,5 +80,5 @@ def test_a_program_is_linked(name, folder):
     """With the functions that the system has; nothing here can run it."""
     if importlib.util.find_spec("ziglang") is None:
         pytest.skip("ziglang is not installed")
-    for program in ("bits", "plan", "system", "threads"):
+    for program in ("bits", *PLANS, "system", "threads"):
         assert LINKED[name].build(program, folder).stat().st_size > 0

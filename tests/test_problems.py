@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cases import cases
 from helpers import same_bits
 
 sys.path.append(str(Path(__file__).parents[1] / "bench"))
@@ -97,7 +98,7 @@ def test_a_seed_decides_all(problem):
     assert not (losses == other_losses).any()
 
 
-@each_problem
+@cases("problem", problems.PROBLEMS)
 def test_params_are_fresh_and_of_the_dtype_of_their_gradients(problem):
     one, two = (leaves(problem.params(np.random.default_rng(0))) for _ in range(2))
     assert not any(np.shares_memory(a, b) for a in one for b in two)
@@ -105,7 +106,7 @@ def test_params_are_fresh_and_of_the_dtype_of_their_gradients(problem):
     assert [g.dtype for g in grads] == [p.dtype for p in params]
 
 
-@each_problem
+@cases("problem", problems.PROBLEMS)
 def test_the_full_loss_has_no_noise(problem):
     params = problem.params(np.random.default_rng(0))
     assert problem.full_loss(params) == problem.full_loss(params)

@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from cases import cases
 from composed import FEATURES, gradients, optimizer, split, weights
 from helpers import (
     KINDS,
@@ -49,7 +50,7 @@ def test_an_average_of_weights_that_are_kept_nonnegative_is_nonnegative():
 
 
 @each_projected
-@pytest.mark.parametrize(("start", "every"), [(0, 1), (3, 2)])
+@cases("start, every", [(0, 1), (3, 2)])
 def test_averages_are_those_of_the_projected_params(name, start, every):
     params, twins = weights(), weights()
     averages = {"ema_decay": 0.5, "swa_start": start, "swa_every": every}
@@ -92,8 +93,8 @@ def test_lookahead_pulls_toward_the_projected_params(name):
 
 
 @each_projected
-@pytest.mark.parametrize("threads", [1, 3])
-@pytest.mark.parametrize("feature", [None, *FEATURES])
+@cases("threads", [1, 3])
+@cases("feature", [None, *FEATURES])
 def test_a_function_that_changes_nothing_changes_no_bit(name, feature, threads):
     """Though the averages are a pass of their own."""
     shapes = [(40, 60), (), (2, 3, 4), (5000,)]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import cases
 from composed import (
     CLIPS,
     FEATURES,
@@ -100,7 +101,7 @@ def run(name, dtype, options, *, rel, shapes=SHAPES, steps=4, **more):
 
 
 @each_kind
-@pytest.mark.parametrize("option", [*CLIPS, "all"])
+@cases("option", [*CLIPS, "all"])
 def test_reports_are_of_exact_sums(name, option):
     """float64: of all, of each group and of each array."""
     options = ALL if option == "all" else CLIPPED[option]
@@ -108,7 +109,7 @@ def test_reports_are_of_exact_sums(name, option):
 
 
 @each_kind
-@pytest.mark.parametrize("option", CLIPS)
+@cases("option", CLIPS)
 def test_reports_of_float32_are_too(name, option):
     """But the clip factor: each element is rounded twice, and the factor may be."""
     run(name, "float32", CLIPPED[option], rel=3 * 2.0**-24, weight_decay=0.1)

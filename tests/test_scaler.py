@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cases import cases
 from composed import gradients, optimizer, split, weights
 from helpers import all_same, bits_of, each_kind, same_states
 
@@ -79,7 +80,7 @@ def test_the_scale_stays_finite():
 
 
 @each_kind
-@pytest.mark.parametrize("own", [None, False, True])
+@cases("own", [None, False, True])
 def test_a_step_is_that_of_the_gradients_of_the_loss(name, own):
     """To the bit, as the scale is a power of 2; on top of grad_scale; skipped or not,
     whatever the optimizer's own skip_nonfinite, which is as it was afterwards."""

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from cases import cases
 from every_schedule import each
 
 from lrcore.schedules import (
@@ -31,7 +32,7 @@ def test_blocks_of_an_array_do_not_show(s):
 
 
 @each
-@pytest.mark.parametrize("length", [1, 2, 7])
+@cases("length", [1, 2, 7])
 def test_a_part_of_an_array_has_the_same_values(s, length):
     """Some parts lie in one phase, before an end, or after it."""
     t = np.arange(60)

@@ -2,8 +2,18 @@
 
 import numpy as np
 import pytest
-from helpers import each_kind
-from ranks import alone, arrays, batches, content, gradient, make, ranks, train
+from helpers import KINDS
+from ranks import (
+    alone,
+    arrays,
+    batches,
+    content,
+    gradient,
+    in_turn,
+    make,
+    ranks,
+    train,
+)
 
 import lrcore
 from lrcore.distributed import _ones, _rows
@@ -14,16 +24,23 @@ EVERY = {
 }  # fmt: skip
 
 
-@each_kind
-def test_the_same_bits_on_any_number_of_ranks(name):
-    wanted = alone(name, {})
-    for n, total in ((1, 1), (1, 5), (2, 5), (5, 5)):
-        found = ranks(n, train, name, {}, total)
-        if total == 1:
-            assert found[0] == wanted, "one rank is no rank"
-        if n == 1:
-            wanted = found[0]
-        assert found == [wanted] * n, f"{n} ranks"
+def differing(found, wanted, names):
+    """Return which of several results are not those that are wanted."""
+    return [n for n, f, w in zip(names, found, wanted, strict=True) if f != w]
+
+
+def test_the_same_bits_on_any_number_of_ranks():
+    """Of each optimizer: the ranks train all, one after the other."""
+
+    def trained(n, total):
+        return ranks(n, in_turn, train, [(name, {}, total) for name in KINDS])
+
+    (one,) = trained(1, 1)
+    assert differing(one, [alone(name, {}) for name in KINDS], KINDS) == []
+    (wanted,) = trained(1, 5)
+    for n in (2, 5):
+        for found in trained(n, 5):
+            assert differing(found, wanted, KINDS) == []
 
 
 HYPER = [
@@ -43,12 +60,16 @@ HYPER = [
 ]
 
 
-@pytest.mark.parametrize(("name", "hyper"), HYPER, ids=str)
-def test_options(name, hyper):
-    assert ranks(1, train, name, hyper, 1)[0] == alone(name, hyper)
-    wanted = ranks(1, train, name, hyper, 3)[0]
-    assert ranks(2, train, name, hyper, 3) == [wanted] * 2
-    assert ranks(3, train, name, hyper, 3) == [wanted] * 3
+def test_options():
+    def trained(n, total):
+        return ranks(n, in_turn, train, [(*each, total) for each in HYPER])
+
+    (one,) = trained(1, 1)
+    assert differing(one, [alone(*each) for each in HYPER], HYPER) == []
+    (wanted,) = trained(1, 3)
+    for n in (2, 3):
+        for found in trained(n, 3):
+            assert differing(found, wanted, HYPER) == []
 
 
 def test_arrays_in_fortran_order():
@@ -227,18 +248,22 @@ def one_by_one(comm, name, hyper, alone):
     return content(params), taken
 
 
-@pytest.mark.parametrize(
-    ("name", "hyper"),
-    [("AdamW", EVERY), ("Prodigy", {}), ("Muon", EVERY), ("LAMB", {})],
-    ids=str,
-)
-@pytest.mark.parametrize("together", [0, 300, _ones.BUCKET])
-def test_arrays_that_come_one_by_one(name, hyper, together, monkeypatch):
-    monkeypatch.setattr(_ones, "BUCKET", together)
-    for n in (1, 3):
-        wanted = ranks(n, one_by_one, name, hyper, False)[0][0]
-        found = ranks(n, one_by_one, name, hyper, True)
-        assert found == [(wanted, ([False] * 5 + [True]) * 3)] * n
+ONES = [("AdamW", EVERY), ("Prodigy", {}), ("Muon", EVERY), ("LAMB", {})]
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_arrays_that_come_one_by_one(n):
+    def in_buckets(comm, name, hyper):
+        found, most = [], _ones.BUCKET
+        for together in (0, 300, most):
+            _ones.BUCKET = together
+            found.append(one_by_one(comm, name, hyper, True))
+        return one_by_one(comm, name, hyper, False)[0], found
+
+    first, *others = ranks(n, in_turn, in_buckets, ONES)
+    assert others == [first] * (n - 1)
+    for each, (wanted, found) in zip(ONES, first, strict=True):
+        assert found == [(wanted, ([False] * 5 + [True]) * 3)] * 3, each
 
 
 def test_small_arrays_travel_together():
@@ -334,13 +359,16 @@ def test_a_state_dict_is_loaded_on_any_number_of_ranks():
         assert [*map(content, found["state"])] == [*map(content, state["state"])]
 
 
+SEVERAL_STRIPS = {"W": (40, 70), "b": (70,), "wide": (3, 900), "none": (0, 3)}
+
+
 def in_small_windows(comm, name, hyper):
     _rows.WINDOW = _rows.ROW = 300  # bytes: less than a strip has
-    return train(comm, name, hyper, 4, 2)
+    return train(comm, name, hyper, 4, 2, "C", SEVERAL_STRIPS)
 
 
 def test_what_travels_in_many_windows():
     for name in ("AdamW", "SM3"):
-        wanted = ranks(1, train, name, EVERY, 4, 2)[0]
+        wanted = ranks(1, train, name, EVERY, 4, 2, "C", SEVERAL_STRIPS)[0]
         for n in (2, 3):
             assert ranks(n, in_small_windows, name, EVERY) == [wanted] * n

@@ -5,7 +5,7 @@ import signal
 
 import numpy as np
 import pytest
-from ranks import arrays, batches, content, gradient, make, ranks
+from ranks import arrays, batches, content, gradient, in_turn, make, ranks
 
 import lrcore
 from lrcore.checkpoint import DamagedError
@@ -61,52 +61,57 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "hyper"), CASES, ids=lambda x: str(x))
-def test_the_file_is_the_same_on_any_number_of_ranks(name, hyper, tmp_path):
-    files = []
+def test_the_file_is_the_same_on_any_number_of_ranks(tmp_path):
+    def path_of(name, n):
+        return tmp_path / f"{name}-{n}.safetensors"
+
     for n in (1, 2, 5):
-        ranks(n, save, name, tmp_path / f"{n}.safetensors", hyper)
-        files.append((tmp_path / f"{n}.safetensors").read_bytes())
-    assert files[1:] == files[:1] * 2
-    assert sorted(p.name for p in tmp_path.iterdir()) == [
-        f"{n}.safetensors" for n in (1, 2, 5)
-    ]
+        ranks(n, in_turn, save, [(name, path_of(name, n), h) for name, h in CASES])
+    for name, _ in CASES:
+        one, *others = (path_of(name, n).read_bytes() for n in (1, 2, 5))
+        assert others == [one] * 2, name
+    assert len([*tmp_path.iterdir()]) == 3 * len(CASES)
 
 
-@pytest.mark.parametrize("n", range(1, 6))
-def test_any_number_of_ranks_goes_on(n, tmp_path):
+def test_any_number_of_ranks_goes_on(tmp_path):
     name, hyper = CASES[0]
-    path = tmp_path / "run.safetensors"
-    ranks(n, save, name, path, hyper)
+    numbers = range(1, 6)
+    paths = {n: tmp_path / f"{n}.safetensors" for n in numbers}
+    for n in numbers:
+        ranks(n, save, name, paths[n], hyper)
     wanted = ranks(1, never_saved, name, hyper)[0]
-    for m in range(1, 6):
-        assert ranks(m, go_on, name, path, hyper) == [wanted] * m, f"{n} -> {m}"
+    for m in numbers:
+        loads = [(name, paths[n], hyper) for n in numbers]
+        for found in ranks(m, in_turn, go_on, loads):
+            assert [n for n in numbers if found[n - 1] != wanted] == [], f"to {m}"
 
 
-@pytest.mark.parametrize(("name", "hyper"), CASES[1:], ids=lambda x: str(x))
-def test_other_rules_go_on(name, hyper, tmp_path):
-    path = tmp_path / "run.safetensors"
-    ranks(3, save, name, path, hyper)
-    wanted = ranks(1, never_saved, name, hyper)[0]
+def test_other_rules_go_on(tmp_path):
+    saved = [(name, tmp_path / f"{name}.safetensors", h) for name, h in CASES[1:]]
+    ranks(3, in_turn, save, saved)
+    (wanted,) = ranks(1, in_turn, never_saved, CASES[1:])
     for m in (2, 4):
-        assert ranks(m, go_on, name, path, hyper) == [wanted] * m
+        for found in ranks(m, in_turn, go_on, saved):
+            for each, ours, theirs in zip(saved, found, wanted, strict=True):
+                assert ours == theirs, (each, m)
 
 
-@pytest.mark.parametrize(("name", "hyper"), CASES, ids=lambda x: str(x))
-def test_a_process_without_ranks_loads_it(name, hyper, tmp_path):
-    path = tmp_path / "run.safetensors"
-    found = ranks(3, told, name, path, hyper)
-    params = arrays(1)
-    opt = getattr(lrcore, name)(params, accumulate=BATCHES, **hyper)
-    opt.load(path)
-    states = [{k: a for k, a in s.items() if k != "acc"} for s in opt.state]
-    saved = [{k: a for k, a in s.items() if k != "u"} for s in states]
-    assert found == [(content(params), [*map(content, saved)])] * 3
-    assert opt.accumulate == BATCHES
+def test_a_process_without_ranks_loads_it(tmp_path):
+    saved = [(name, tmp_path / f"{name}.safetensors", h) for name, h in CASES]
+    first, *others = ranks(3, in_turn, told, saved)
+    assert others == [first] * 2
+    for (name, path, hyper), found in zip(saved, first, strict=True):
+        params = arrays(1)
+        opt = getattr(lrcore, name)(params, accumulate=BATCHES, **hyper)
+        opt.load(path)
+        states = [{k: a for k, a in s.items() if k != "acc"} for s in opt.state]
+        states = [{k: a for k, a in s.items() if k != "u"} for s in states]
+        assert found == (content(params), [*map(content, states)]), name
+        assert opt.accumulate == BATCHES
+        opt.save(path, extra={"rank": 0})
     # And the other way.
-    opt.save(path, extra={"rank": 0})
-    wanted = ranks(1, never_saved, name, hyper)[0]
-    assert ranks(2, go_on, name, path, hyper) == [wanted] * 2
+    (wanted,) = ranks(1, in_turn, never_saved, CASES)
+    assert ranks(2, in_turn, go_on, saved) == [wanted] * 2
 
 
 def told(comm, name, path, hyper):

@@ -6,7 +6,15 @@ import re
 
 import numpy as np
 import pytest
-from ranks import arrays, content, gradient, on_every_rank, one_by_one, ranks
+from ranks import (
+    arrays,
+    content,
+    gradient,
+    interrupt,
+    on_every_rank,
+    one_by_one,
+    ranks,
+)
 
 import lrcore
 from lrcore.distributed import RankLostError, _ones, _traffic, run_ranks
@@ -297,22 +305,8 @@ def leaves(comm, folder, k, begun, then):
     params, noted = arrays(0), folder / f"{comm.rank}"
     opt = lrcore.AdamW(params, comm=comm, clip_norm=1.0)
     opt.step(gradient(0, comm.rank))
-    count = 0
-
-    def stopped(call):
-        def made(*args):
-            nonlocal count
-            count += 1
-            if count == k and not begun:
-                raise KeyboardInterrupt
-            call(*args)
-            if count == k:
-                raise KeyboardInterrupt
-
-        return made
-
     if comm.rank == 1:
-        comm.exchange, comm.allgather = map(stopped, (comm.exchange, comm.allgather))
+        interrupt(comm, k, begun)
     try:
         opt.step(gradient(1, comm.rank))
         comm.barrier()

@@ -4,6 +4,7 @@ from math import inf, nan
 
 import numpy as np
 import pytest
+from cases import cases
 from composed import (
     GATHERED,
     SHAPES,
@@ -37,9 +38,7 @@ pytestmark = pytest.mark.isa
 
 
 @each_kind
-@pytest.mark.parametrize(
-    ("value", "zero"), [(nan, True), (inf, False), (-inf, True), (nan, False)]
-)
+@cases("value, zero", [(nan, True), (inf, False), (-inf, True), (nan, False)])
 def test_a_step_that_is_not_finite_is_skipped(name, value, zero):
     """As if it had not been: whichever gradient it is, and whatever the schedule."""
     params, twins = weights("float32"), weights("float32")
@@ -94,9 +93,7 @@ def test_without_it_a_nan_goes_into_the_params(name):
 
 
 @each_kind
-@pytest.mark.parametrize(
-    ("call", "values"), [(0, (inf,)), (1, (inf, -inf)), (2, (inf, -inf)), (2, (nan,))]
-)
+@cases("call, values", [(0, (inf,)), (1, (inf, -inf)), (2, (inf, -inf)), (2, (nan,))])
 def test_a_gathering_with_what_is_not_finite_is_dropped(name, call, values):
     """At its last call, so that calls and steps stay in step."""
     params, twins = weights(), weights()

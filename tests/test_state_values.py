@@ -10,6 +10,7 @@ from math import isfinite
 
 import numpy as np
 import pytest
+from cases import cases
 from helpers import KINDS, bits_of
 from wrong import LONGEST
 from wrong import refused as is_refused
@@ -76,7 +77,7 @@ def loads(opt, way, tmp_path, monkeypatch, change):
 WAYS = ["dict", "file"]
 
 
-@pytest.mark.parametrize("way", WAYS)
+@cases("way", WAYS)
 @pytest.mark.parametrize("name", KINDS)
 def test_a_negative_number_where_no_step_makes_one(name, way, tmp_path):
     first, _ = stepped(name, 2)

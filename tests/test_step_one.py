@@ -5,6 +5,7 @@ from math import nan
 
 import numpy as np
 import pytest
+from cases import cases
 from composed import gradients, merged, optimizer, split, weights
 from helpers import (
     KINDS,
@@ -28,7 +29,7 @@ ORDERS = [(0, 1, 2, 3), (3, 2, 1, 0), (1, 3, 0, 2)]
 
 @each_alone
 @each_dtype
-@pytest.mark.parametrize("features", [(), ONE_BY_ONE], ids=["plain", "all"])
+@cases("features", [(), ONE_BY_ONE])
 def test_a_round_in_any_order_is_a_step(name, dtype, features):
     """To the bit: params, states, averages, with schedules of all."""
     options = merged(features)

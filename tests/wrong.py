@@ -19,9 +19,9 @@ itself = []
 itself.append(itself)
 
 LONG = {
-    "str": "x" * 10**6,
+    "str": "x" * 10**5,
     "bytes": b"x" * 10**5,
-    "list": [0] * 10**6,
+    "list": [0] * 10**5,
     "dict": dict.fromkeys(range(10**4)),
     "set": {*range(10**4)},
     "deep": deep,

@@ -67,7 +67,7 @@ class MPIComm:
     Its collectives are nonblocking, so that there is a timeout.  Persistent ones, which
     MPI-4 has, would save 2 us of an `allgather`, which takes 4 us with 8 bytes and
     12 us with 16 KiB (MPICH 5.0, 2 ranks of a host, ``bench/mpi_calls.py``); a step has
-    two to four of them, and takes 80 us at least.  For `exchange` they would not do:
+    two to four of them, and takes 60 us or more.  For `exchange` they would not do:
     all ranks have to start the same request, and a rank cannot tell by its own counts
     whether those of all are the same again.
 

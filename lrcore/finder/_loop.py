@@ -29,8 +29,9 @@ def take_steps(
     of their losses is not finite, the rest are left out.
     """
     kept, bar = sweep._block(), sweep._bar
-    step, told, accumulate = opt.step, _takes_loss(opt.step), opt.accumulate
-    sign, later = sweep._sign, False
+    step, told, sign, later = opt.step, _takes_loss(opt.step), sweep._sign, False
+    accumulate = opt.accumulate
+    micro_batches = range(accumulate)  # made once: this loop is hot
     for turn in sweep._turns():
         source.drop(accumulate * turn.lowest)
         take, set_rate = turn.take, None if turn.constant else kept.varying()
@@ -38,9 +39,9 @@ def take_steps(
             if set_rate is not None:
                 set_rate(lr)
             first, added = accumulate * at, 0.0
-            for number in range(first, first + accumulate):
+            for k in micro_batches:
                 try:
-                    batch = source.at(number)
+                    batch = source.at(first + k)
                 except StopIteration:
                     sweep._search.cut = (
                         "the batches ended: hand in a list, or a function that returns "
@@ -50,7 +51,7 @@ def take_steps(
                 loss, grads = _evaluated(loss_and_grad, batch, later)
                 later = True
                 added += loss
-                if score is not None and number == first:
+                if score is not None and not k:
                     score.ask(at, turn.sweeps)
                 if not isfinite(loss):
                     added = loss

@@ -110,9 +110,9 @@ class Blocks(NamedTuple):
             known = np.isfinite(distances)
             column["steps"][:] = 1
             column["finite"][:] = finite
-            column["loss"][:] = np.where(finite, loss, 0)
+            np.copyto(column["loss"], loss, where=finite)
             column["distances"][:] = known
-            column["wiggle"][:] = np.where(known, distances, 0)
+            np.copyto(column["wiggle"], distances, where=known)
             column["turns"][:] = signs[1:] * signs[:-1] < 0
             column["nonfinite_grads"][:] = bad > 0
             g, p, u = norms = np.sqrt(given[2:5])

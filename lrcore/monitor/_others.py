@@ -101,7 +101,7 @@ def plateau(run: Summary) -> Iterator[Finding]:
     if not run.fell:
         return
     rates = run.history.lr
-    if (rates[-1] < ENDED * rates).any():
+    if rates[-1] < ENDED * np.fmax.reduce(rates):
         return
     slack = STOPPED * (run.first - run.least)
     if not isnan(run.drop):

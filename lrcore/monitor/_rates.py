@@ -50,14 +50,15 @@ ANYWHERE, BARELY, MUCH_FURTHER = 1.0, 0.05, 2.0
 
 def nonfinite(history: History) -> Iterator[Finding]:
     """Find losses and gradients that are infinite or NaN."""
-    if not (history.nonfinite.any() or history.nonfinite_grads.any()):
+    losses, gradients = history.nonfinite, history.nonfinite_grads
+    if not (np.count_nonzero(losses) or np.count_nonzero(gradients)):
         return
-    bad = np.flatnonzero(history.nonfinite)
+    bad = np.flatnonzero(losses)
     later = history.steps[::-1].cumsum()  # `tail` has LASTS steps or more
     tail = slice(max(len(later) - 1 - int(later.searchsorted(LASTS)), 0), None)
     step = last_step(history)
-    if history.nonfinite[tail].sum() > max(history.steps[tail].sum(), LASTS) / 2:
-        good = np.flatnonzero(history.nonfinite[: bad[-1]] == 0)
+    if losses[tail].sum() > max(history.steps[tail].sum(), LASTS) / 2:
+        good = np.flatnonzero(losses[: bad[-1]] == 0)
         k = int(good[-1]) + 1 if len(good) else 0
         since = int(history.step[k])
         before = history.loss[:k][np.isfinite(history.loss[:k])]
@@ -72,10 +73,9 @@ def nonfinite(history: History) -> Iterator[Finding]:
             "too high", MUCH_LOWER,
         )  # fmt: skip
         return
-    gradients = history.nonfinite_grads.sum()
-    count, taken = max(gradients, history.nonfinite.sum()), history.steps.sum()
+    count, taken = max(gradients.sum(), losses.sum()), history.steps.sum()
     if count:
-        first = np.flatnonzero(history.nonfinite + history.nonfinite_grads)[0]
+        first = np.flatnonzero(losses + gradients)[0]
         yield Finding(
             "non-finite steps", "warning", step, int(history.step[first]),
             f"{count:.0f} of {taken:.0f} steps had a loss or gradients that are "

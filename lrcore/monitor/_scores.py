@@ -27,7 +27,7 @@ class Weights(NamedTuple):
 
 HIGH = Weights(-12.34, {"waste": 3.59, "astray": 1.63, "around": 1.39})
 HIGH_BY_LOSS = Weights(-3.78, {"leap": 4.26, "gain": 2.16, "back": 5.4, "drop": -5.67})
-LOW = Weights(1.05, {"path": -2.07, "kept": 5.44, "waste": -1.43})
+LOW = Weights(-0.81, {"path": -4.66, "kept": 6.97, "promise": -2.72})
 LOW_BY_LOSS = Weights(
     1.69, {"late": 9.7, "signal": 0.46, "drop": -11.04, "wander": -5.04}
 )
@@ -50,9 +50,8 @@ def numbers(run: Summary) -> dict[str, float]:
 
     path : log10 of the sum of updates over the params.
     kept : log10 of the gradient's norm over its largest.
-    waste : log10 of the most that the gradients promised over the descent, or over half
-        of the noise if that is more.  By short steps, about as much comes as was
-        promised.
+    promise : log10 of the most that the gradients promised over the way to the floor.
+    waste : the same over the descent, or over half of the noise if that is more.
     around : the path, as far as the loss has not fallen by it.
     astray : log10 of the largest norm of the params over the first, likewise.
 
@@ -77,6 +76,7 @@ def numbers(run: Summary) -> dict[str, float]:
         return {
             "path": path,
             "kept": _log(run.kept, -2, 0),
+            "promise": _log(run.work / run.way, -4, 2),
             "waste": _log(run.work / max(run.descent, run.noise / 2, tiny), -1, 8),
             "around": (1 - gain) * path,
             "astray": (1 - gain) * _log(run.thrown, 0, 2),

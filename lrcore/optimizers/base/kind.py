@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar, Literal, dataclass_transform
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal, dataclass_transform
 
 from lrcore._shared.types import Array
 from lrcore._shared.words import shortened, shown
@@ -18,7 +18,7 @@ from lrcore.optimizers.base.fold import (
     Weights,
     decay,
 )
-from lrcore.optimizers.base.keywords import Hyper
+from lrcore.optimizers.base.keywords import Hyper, bound
 
 
 @dataclass_transform(eq_default=False)
@@ -118,6 +118,22 @@ class Kind:
         defaults = {name: field.default for name, field in cls._fields.items()}
         preset = cls._preset(given.get("convention", "torch"), {**defaults, **given})
         return {**defaults, **preset, **given}
+
+    @classmethod
+    def _bound(cls, args: Sequence[Any], given: Hyper) -> tuple[Hyper, Hyper]:
+        """Return the hyper-parameters of a group, and the checked options.
+
+        args, given : the arguments of the constructor after the params.
+        """
+        fields = cls._fields
+        values = bound(cls.__name__, fields, cls._positional, args, given)
+        values = cls._settled(values)
+        options = {
+            name: field.check(values.pop(name))
+            for name, field in fields.items()
+            if field.of_all
+        }
+        return values, options
 
     # --- rule, arrays and numbers --------------------------------------------------
 

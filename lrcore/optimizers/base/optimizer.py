@@ -15,7 +15,6 @@ from lrcore.optimizers.base.copied import Copied
 from lrcore.optimizers.base.fields import told
 from lrcore.optimizers.base.grouping import make
 from lrcore.optimizers.base.grown import Grown
-from lrcore.optimizers.base.keywords import bound
 from lrcore.optimizers.base.on_disk import OnDisk
 from lrcore.optimizers.base.report import Reporting
 from lrcore.optimizers.base.saved import Saved
@@ -63,19 +62,13 @@ class Optimizer(Grown, Averaged, Reporting, Saved, OnDisk, Copied):
                 "Optimizer: the base of all optimizers, which has no rule; construct "
                 "one of them, such as lrcore.AdamW(params)"
             )
-        name, fields = type(self).__name__, self._fields
         with self._constructing(given):
-            values = self._settled(bound(name, fields, self._positional, args, given))
-            own_options = {
-                name: field.check(values.pop(name))
-                for name, field in fields.items()
-                if field.of_all
-            }
-            if own_options["groups"]:
-                made = by_path.split(params, own_options["groups"], values, type(self))
+            values, options = self._bound(args, given)
+            if options["groups"]:
+                made = by_path.split(params, options["groups"], values, type(self))
             else:
                 made = make(params, values, type(self))
-            self._build(*made, values, own_options)
+            self._build(*made, values, options)
 
     __signature__ = docs.ConstructorSignature(__init__)
 

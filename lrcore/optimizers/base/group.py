@@ -38,6 +38,24 @@ class ParamGroup(MutableMapping[str, Any]):
         Whether patterns of paths made the groups.
     pattern : str or None
         The pattern of this one; None: its arrays match no pattern.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A value that is set is out of its domain, or needs other state arrays.
+    KeyError
+        There is no hyper-parameter of this name in a group; the message says where it
+        is set, if there is such a place.
+
+    Examples
+    --------
+    >>> import numpy as np, lrcore
+    >>> body, head = np.zeros(3), np.zeros(2)
+    >>> opt = lrcore.SGD([{"params": body}, {"params": head, "lr": 0.1}], lr=0.01)
+    >>> group = opt.param_groups[1]
+    >>> group["weight_decay"] = 1e-4
+    >>> group["lr"], group["weight_decay"], group.paths
+    (0.1, 0.0001, ['[1]'])
     """
 
     __slots__ = (

@@ -155,6 +155,16 @@ class Optimizer(Grown, Averaged, Reporting, Saved, OnDisk, Copied):
             raised when the step is complete.)
         RuntimeError
             A step is running already, or `step_one` has begun one.
+
+        Examples
+        --------
+        >>> import numpy as np, lrcore
+        >>> params = {"W": np.ones((2, 2)), "b": np.zeros(2)}
+        >>> opt = lrcore.SGD(params, lr=0.5)
+        >>> opt.step({"W": np.ones((2, 2)), "b": np.array([2.0, -2.0])})
+        True
+        >>> params["W"][0], params["b"]
+        (array([0.5, 0.5]), array([-1.,  1.]))
         """
         applied: bool = self._plan.step(grads)
         return applied

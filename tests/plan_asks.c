@@ -1,5 +1,5 @@
-/* plan_asks.c: what a step asks its caller, in which mode of rounding, and what it makes
- * of the answer. */
+/* plan_asks.c: what a step asks its caller, in which mode of rounding, and what it
+ * makes of the answer. */
 
 #include <fenv.h>
 

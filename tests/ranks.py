@@ -1,6 +1,7 @@
 """Params and gradients for tests of several ranks, and runs of them."""
 
 import numpy as np
+import pytest
 from helpers import KINDS
 
 from lrcore.distributed import run_ranks
@@ -33,7 +34,7 @@ def in_turn(comm, function, each_args):
     for args in each_args:
         try:
             found.append(function(comm, *args))
-        except Exception as error:
+        except (Exception, pytest.fail.Exception) as error:
             error.add_note(f"of {function.__name__}{args}")
             raise
     return found

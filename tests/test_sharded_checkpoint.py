@@ -8,7 +8,7 @@ import pytest
 from ranks import arrays, batches, content, gradient, in_turn, make, ranks
 
 import lrcore
-from lrcore.checkpoint import DamagedError
+from lrcore.checkpoint import DamagedError, _sharded
 from lrcore.checkpoint._read import Opened
 from lrcore.distributed import RankLostError, run_ranks
 
@@ -193,6 +193,30 @@ def test_an_error_of_one_rank_keeps_the_old_file(tmp_path, monkeypatch):
     assert second.startswith("OSError: [Errno 28]")
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["run.safetensors"]
+
+
+def test_a_rank_that_cannot_write_while_the_others_gather(tmp_path, monkeypatch):
+    """They gather what has another order in the file, learn why, and go on."""
+
+    def work(comm):
+        w = np.asfortranarray(np.ones((200, 300)))
+        opt = lrcore.AdamW(w, comm=comm)
+
+        def full_disk(*args):
+            raise OSError("no space")
+
+        with monkeypatch.context() as patch:
+            if comm.rank == 1:
+                patch.setattr(_sharded, "FileIO", full_disk)
+            with pytest.raises((OSError, RuntimeError)) as caught:
+                opt.save(tmp_path / "run.safetensors")
+        comm.barrier()
+        assert opt.step(np.ones_like(w))
+        return str(caught.value), opt.t
+
+    told = "rank 1 has failed, and all do: OSError: no space"
+    assert ranks(3, work) == [(told, 1), ("no space", 1), (told, 1)]
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_a_damaged_file_changes_nothing(tmp_path):

@@ -91,10 +91,16 @@ def write(
         start, header = len(head), _layout.parsed(head[8:], None)
 
         def put() -> None:
-            with FileIO(name, "r+") as file:
-                for tensor, at, array in _own(opt, arrays, stands, header):
-                    _put(file, start + tensor.begin, at, array, tensor.dtype)
-                os.fsync(file.fileno())
+            own = _own(opt, arrays, stands, header)
+            try:
+                with FileIO(name, "r+") as file:
+                    for tensor, at, array in own:
+                        _put(file, start + tensor.begin, at, array, tensor.dtype)
+                    os.fsync(file.fileno())
+            except OSError:
+                for _ in own:  # the others still gather states of this rank
+                    pass
+                raise
 
         alike.together(comm, "save", put)
         tensors = _in_order(header)

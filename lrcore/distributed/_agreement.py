@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from lrcore.distributed._heads import OtherCallError
-from lrcore.distributed._line import settle
+from lrcore.distributed._line import line_of
 from lrcore.distributed._protocol import Comm, RankLostError
 from lrcore.distributed._words import of_all
 
@@ -29,16 +29,20 @@ class Agreement:
 
     def __init__(self, comm: Comm, call: str) -> None:
         self._comm, self._call, self._met = comm, call, False
-        settle(comm)
+        self._line = line_of(comm)
+        self._line.settle()
 
     def __enter__(self) -> Agreement:
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if error is not None and not self._met:
-            told = f"{type(error).__name__}: {error}", None
-            with suppress(RankLostError, OtherCallError):
-                of_all(self._comm, told, self._call)
+        if error is None or self._met or self._line.midway:
+            return  # the others know, or wait in the middle of another call
+        if isinstance(error, OtherCallError):
+            return  # all ranks raise it
+        told = f"{type(error).__name__}: {error}", None
+        with suppress(RankLostError, OtherCallError):
+            of_all(self._comm, told, self._call)
 
     def results(self, own: Any) -> list[Any]:
         """Meet the others; return the results of all ranks, which JSON can hold.

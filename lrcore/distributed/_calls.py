@@ -40,8 +40,8 @@ class Calls:
         self._rank = comm.Get_rank()
         self._here = f"rank {self._rank} of {comm.Get_size()}"
         self.count, self.closed = 0, False
-        # The request of a call that has raised an error: MPI may still write into the
-        # arrays, which it keeps.
+        # The messages of a call that has raised an error, and its request: MPI may
+        # still write into the arrays.
         self._unfinished: Any = None
         self._process, self.free = os.getpid(), threading.Lock()
         self._one_thread = MPI.Query_thread() < MPI.THREAD_SERIALIZED
@@ -61,7 +61,9 @@ class Calls:
         try:
             if self._unfinished is not None:
                 raise after_failure(self._here, call)
-            self._unfinished = request = begin(*messages)
+            self._unfinished = messages, None  # in case of Ctrl-C before the next line
+            request = begin(*messages)
+            self._unfinished = messages, request
             self._wait(request, call)
             self._unfinished = None
             self.count += 1

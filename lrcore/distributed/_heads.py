@@ -101,7 +101,9 @@ def _refused(found: Sequence[Sequence[Any]]) -> ValueError:
             "run all ranks on machines of one kind"
         )
     odd, other = outliers(calls)
-    one, most = (calls[r].rstrip(b"\0").decode() for r in (odd[0], other))
+    one, most = (
+        calls[r].rstrip(b"\0").decode(errors="replace") for r in (odd[0], other)
+    )
     return OtherCallError(
         f"comm: expected the same call on every rank, found {one} on rank "
         f"{listed(odd, str)} and {most} on rank {other}; all ranks make the same calls "

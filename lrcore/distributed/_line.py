@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -34,7 +35,13 @@ class Line:
         """Let the thread do work, after all that was submitted before.
 
         A forked process has another thread than its parent.
+
+        Raises
+        ------
+        RankLostError
+            This rank has left the others midway.
         """
+        self._check()
         if self._thread is None or self._process != os.getpid():
             self._thread = ThreadPoolExecutor(1, "lrcore-ranks")
             self._process = os.getpid()
@@ -43,19 +50,39 @@ class Line:
     def settle(self) -> None:
         """Return when the thread has done all of its work.
 
+        The thread and another one must not make calls at the same time.
+
         Raises
         ------
         RankLostError
             This rank has left the others midway.
         """
+        self._check()
+        if self._thread is not None and self._process == os.getpid():
+            self._thread.submit(int).result()  # int() comes after all before it
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Be a block of calls; after an error in it, this rank has left the others.
+
+        Unless it is a ValueError: then the ranks have met, and all of them have it.
+        """
+        before, self.midway = self.midway, True
+        try:
+            yield
+        except ValueError:
+            self.midway = before
+            raise
+        self.midway = before
+
+    def _check(self) -> None:
+        """Refuse to meet ranks that wait for this one in another call."""
         if self.midway and self._comm.size > 1:
             raise RankLostError(
                 f"rank {self._comm.rank} of {self._comm.size} has left the other ranks "
-                "in the middle of a step, by an error: end it, start all ranks again, "
-                "and load the last checkpoint"
+                "in the middle of a step or another call, by an error: end it, start "
+                "all ranks again, and load the last checkpoint"
             )
-        if self._thread is not None and self._process == os.getpid():
-            self._thread.submit(int).result()  # int() comes after all before it
 
 
 _lines: WeakValueDictionary[int, Line] = WeakValueDictionary()
@@ -69,18 +96,3 @@ def line_of(comm: Comm) -> Line:
     if line is None:
         line = _lines[id(comm)] = Line(comm)
     return line
-
-
-def settle(comm: Comm) -> None:
-    """Return when no gradients travel that any optimizer with these ranks has sent.
-
-    The thread of the ranks and another one must not make calls at the same time.
-
-    Raises
-    ------
-    RankLostError
-        This rank has left the others midway.
-    """
-    line = _lines.get(id(comm))
-    if line is not None:
-        line.settle()

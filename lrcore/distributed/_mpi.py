@@ -13,7 +13,7 @@ from lrcore.distributed import _sums
 from lrcore.distributed._calls import Calls
 from lrcore.distributed._communicators import check
 from lrcore.distributed._heads import heads
-from lrcore.distributed._line import settle
+from lrcore.distributed._line import line_of
 from lrcore.distributed._news import ENDED, News, forget, tell_at_end
 
 TIMEOUT = 300.0
@@ -166,7 +166,7 @@ class MPIComm:
         """
         if self.closed:
             return
-        settle(self)
+        line_of(self).settle()
         heads(self, "close", ())
         self._calls.end()
         forget(self._news)

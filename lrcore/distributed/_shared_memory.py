@@ -207,10 +207,10 @@ class SharedMemoryComm:
             return
         if os.getpid() != self._process:
             raise in_a_fork(self.rank)
-        if not self._free.acquire(blocking=False):
-            raise in_another_call(self._links.here)
         n = max(each for r, each in enumerate(sizes[0]) if r != self.rank)
         at, left = 0, 1
+        if not self._free.acquire(blocking=False):
+            raise in_another_call(self._links.here)
         try:
             if self._failed:
                 raise after_failure(self._links.here, CALLS[call])

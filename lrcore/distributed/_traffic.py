@@ -51,6 +51,7 @@ class Traffic:
         most = [*map(max, n_blocks, self._most)]
         if most == self._most or (self.comm.size == 1 and most[0] <= 1):
             return
+        self._most = [-1] * self.comm.size  # after an error, there may be less room
         with Agreement(self.comm, "step") as agreement:
             rank, all_of_them = self.comm.rank, (True,) * len(self.dtypes)
             windows = self.windows(all_of_them)

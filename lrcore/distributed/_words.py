@@ -12,6 +12,7 @@ from lrcore._shared.words import shown
 from lrcore.distributed._attribute import of_communicator
 from lrcore.distributed._communicators import is_mpi
 from lrcore.distributed._heads import heads
+from lrcore.distributed._line import line_of
 from lrcore.distributed._protocol import Comm
 
 _NEEDED = ("rank", "size", "exchange", "allgather", "sum", "barrier")
@@ -44,9 +45,10 @@ def of_all(comm: Comm, value: Any, call: str = "values") -> list[Any]:
     call : see `heads`, which says what is raised where ranks make different ones.
     """
     own = np.frombuffer(json.dumps(value).encode(), np.uint8)
-    sizes = [size for (size,) in heads(comm, call, [own.size])]
-    received = np.empty(sum(sizes), np.uint8)
-    comm.allgather(own, received, sizes)
+    with line_of(comm).whole():
+        sizes = [size for (size,) in heads(comm, call, [own.size])]
+        received = np.empty(sum(sizes), np.uint8)
+        comm.allgather(own, received, sizes)
     return [
         json.loads(received[end - n : end].tobytes())
         for n, end in zip(sizes, accumulate(sizes), strict=True)

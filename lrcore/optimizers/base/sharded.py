@@ -173,9 +173,10 @@ class Ranks(MicroBatches):
         like : has its shape and memory order.
         """
         self.ones.wait()
-        heads(self.comm, f"{name} of array {i} of optimizer {self.number}", ())
+        call = f"{name} of array {i} of optimizer {self.number}"
         whole = np.empty_like(like, own.dtype, subok=False)
         if self.params[i].size == 0:
+            heads(self.comm, call, ())
             whole[...] = own
             return whole
         view = flat(whole)
@@ -187,7 +188,9 @@ class Ranks(MicroBatches):
         # The ranges of ranks are in their order, or one of them has all.
         sent = view[begin:end].copy().view(np.uint8)
         counts = [own.itemsize * (end - begin) for begin, end in ranges]
-        self.comm.allgather(sent, view.view(np.uint8), counts)
+        with self.line.whole():
+            heads(self.comm, call, ())
+            self.comm.allgather(sent, view.view(np.uint8), counts)
         return whole
 
     def check_saved(self, gathered: int = 0) -> None:

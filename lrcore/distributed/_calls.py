@@ -72,13 +72,9 @@ class Calls:
 
     def end(self) -> None:
         """Make no further call, and return when all ranks have heard that of all."""
-
-        def look(late: bool) -> None:
-            if late:
-                raise self._late("close")
-
         self._news.end(self.count, "")
-        _requests.wait(self._news.over, self.timeout, look)
+        if not self._news.wait(self.timeout):
+            raise self._late("close")
         self.closed = True
 
     def missing(self) -> list[int]:

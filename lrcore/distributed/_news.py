@@ -86,6 +86,15 @@ class News:
             self._drop_sent()
             return not self._sent and len(self.ended) == self._size
 
+    def wait(self, seconds: float) -> bool:
+        """Wait until no message is on its way any more; return whether it is so."""
+        end = time.monotonic() + seconds
+        while not self.over():
+            if time.monotonic() > end:
+                return False
+            time.sleep(1e-3)
+        return True
+
     def _take(self) -> None:
         """Take what has come."""
         from mpi4py import MPI
@@ -153,5 +162,4 @@ def _tell_end(process: int) -> None:
         news.end(calls(), words)
     for news, _, timeout in _told_at_end:
         end = begin + (timeout if error is None else min(timeout, _AFTER_ERROR))
-        while not news.over() and time.monotonic() < end:
-            time.sleep(1e-3)
+        news.wait(end - time.monotonic())

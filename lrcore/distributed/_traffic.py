@@ -37,11 +37,19 @@ class Traffic:
         self._windows: tuple[tuple[bool, ...], list[list[Row]]] | None = None
         self._buffers: dict[str, Array] = {}
 
-    def get_room(self, n_blocks: Sequence[int]) -> None:
-        """Get the memory for steps with so many blocks of each rank.
+    def has_room(self, n_blocks: Sequence[int]) -> bool:
+        """Whether there is memory for steps with so many blocks of each rank.
 
-        All ranks call this before each step, as any may have less than it needs.  It is
-        enough whichever arrays have a gradient.
+        All ranks know the same.
+        """
+        if self.comm.size == 1 and n_blocks[0] <= 1:  # nothing is added or sent
+            return True
+        return all(n <= most for n, most in zip(n_blocks, self._most, strict=True))
+
+    def get_room(self, n_blocks: Sequence[int]) -> None:
+        """Get this memory, on all ranks or on none.
+
+        It is enough whichever arrays have a gradient.
 
         Raises
         ------
@@ -49,8 +57,6 @@ class Traffic:
             A rank has not so much memory: on every rank.
         """
         most = [*map(max, n_blocks, self._most)]
-        if most == self._most or (self.comm.size == 1 and most[0] <= 1):
-            return
         self._most = [-1] * self.comm.size  # after an error, there may be less room
         with Agreement(self.comm, "step") as agreement:
             rank, all_of_them = self.comm.rank, (True,) * len(self.dtypes)

@@ -150,8 +150,9 @@ class MicroBatches:
         n_blocks = [len(each) for each in self._begins(counts)]
         if self.ones.order:  # which has memory for gradients
             n_blocks = [0] * self.comm.size
-        self.line.midway = False  # an error is told to all
-        self.traffic.get_room(n_blocks)
+        if not self.traffic.has_room(n_blocks):
+            self.line.midway = False  # an error is told to all
+            self.traffic.get_room(n_blocks)
         self.line.midway = any(counts)  # whether there is a step
 
     def _refuse(self, error: BaseException | None, present: Sequence[bool]) -> NoReturn:

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -238,6 +239,18 @@ def test_nothing_stays_behind(monkeypatch):
     for name in names:
         with pytest.raises(FileNotFoundError):
             SharedMemory(name)
+
+
+OPEN = Path("/proc/self/fd")
+
+
+@pytest.mark.skipif(not OPEN.exists(), reason="Linux tells which files are open")
+def test_no_pipe_stays_open_with_the_error_of_a_rank():
+    ranks(1, is_comm)  # opens what Python keeps open
+    before = len([*OPEN.iterdir()])
+    with pytest.raises(ValueError, match="lr: expected a number") as caught:
+        ranks(3, raises)
+    assert len([*OPEN.iterdir()]) == before, caught
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,8 @@ def run_ranks(
     memory = SharedMemory(create=True, size=n * (SIGNAL + 2 * ROOM))
     links = _links(context, n)
     ends = [context.Pipe(duplex=False) for _ in range(n)]
-    forked = [end for row in [*links, *ends] for end in row if end and method == "fork"]
+    pipes = [end for row in [*links, *ends] for end in row if end]
+    forked = pipes if method == "fork" else []
     processes: list[BaseProcess] = []
     try:
         for rank in range(n):
@@ -121,6 +122,8 @@ def run_ranks(
             if process.is_alive():
                 process.kill()
             process.join()
+            process.close()
+        _close(pipes)
         memory.close()
         memory.unlink()
 

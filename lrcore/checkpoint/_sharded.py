@@ -84,7 +84,7 @@ def write(
             _write_all(new, memoryview(head))
             return [str(new.name), head.decode("latin-1")]
 
-        told = alike.together(comm, "save", lambda: [path, *begin()])
+        told = alike.together(comm, "begin of save", lambda: [path, *begin()])
         _one_path([each[0] for each in told])
         _, name, text = told[0]
         head = text.encode("latin-1")
@@ -102,7 +102,7 @@ def write(
                     pass
                 raise
 
-        alike.together(comm, "save", put)
+        alike.together(comm, "data of save", put)
         tensors = _in_order(header)
         of_header = _digests.of_header(head)
 
@@ -115,7 +115,7 @@ def write(
 
         rows = [
             bytes.fromhex(row)
-            for each in alike.together(comm, "save", digest)
+            for each in alike.together(comm, "digests of save", digest)
             for row in each
         ]
 
@@ -126,7 +126,7 @@ def write(
                 check()
                 unfinished.close()  # it takes its name
 
-        alike.together(comm, "save", end)
+        alike.together(comm, "end of save", end)
 
 
 def _one_path(paths: Sequence[str]) -> None:

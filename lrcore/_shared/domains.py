@@ -144,7 +144,7 @@ class Domain(ABC):
             takes_step(name, value)
             return value
         wanted = f"{self.text}, or a schedule"
-        if isinstance(value, type) and callable(value):
+        if isinstance(value, type) and any("__call__" in vars(c) for c in value.mro()):
             raise TypeError(
                 f"{name}: expected {wanted}, found the class {value.__name__}; make a "
                 f"schedule with it: {value.__name__}(...)"

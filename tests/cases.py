@@ -33,7 +33,7 @@ def cases(names, values):
                     test(**others, **given)
                 except pytest.skip.Exception:
                     pytest.fail(f"a case is not skipped by itself: {given}")
-                except Exception as error:
+                except (Exception, pytest.fail.Exception) as error:
                     error.add_note(f"in the case {given}")
                     raise
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from inspect import Parameter
 
 from lrcore._shared.named import meant
 from lrcore._shared.words import listed, named, shown
@@ -28,26 +29,29 @@ _ELSEWHERE = {
 def check_keywords(
     schedule: str,
     given: Iterable[str],
-    names: Collection[str],
+    parameters: Mapping[str, Parameter],
     old: Collection[str] = (),
 ) -> None:
     """Check that a schedule has all keywords that are given to it.
 
-    schedule : its name.  names : of its parameters.  old : names that still work.
+    schedule : its name, or that of the function that makes it.
+    parameters : those it has; any keyword is right if one stands for all others.
+    old : names that still work.
 
     Raises
     ------
     TypeError
         A keyword is unknown; the message lists the known ones.
     """
-    if not (unknown := {*given} - {*names, *old}):
+    unknown = {*given} - {*parameters, *old}
+    others = (each.kind == Parameter.VAR_KEYWORD for each in parameters.values())
+    if not unknown or any(others):
         return
     name = min(unknown)
     hint = "; there are"
-    if near := meant(name, names, _ELSEWHERE):
+    if near := meant(name, parameters, _ELSEWHERE):
         hint = f"; did you mean {near}?  There are"
-    elif "warmup" in name:
+    elif "warmup" in name and schedule.lower() != "warmup":
         hint = f"; write {schedule}(...).warmup(steps).  There are"
-    raise TypeError(
-        f"{schedule}: unexpected keyword {shown(name)}{hint} {listed(names, named)}"
-    )
+    known = listed(parameters, named)
+    raise TypeError(f"{schedule}: unexpected keyword {shown(name)}{hint} {known}")

@@ -38,6 +38,9 @@ WRONG = {
     "OneCycle: unexpected keyword 'max_lr'; did you mean peak?": (
         lambda: OneCycle(max_lr=0.1, total=100)
     ),
+    "OneCycle: unexpected keyword 'div_factor'; did you mean div?": (
+        lambda: OneCycle(0.1, total=100, div_factor=10)
+    ),
     "StepDecay: unexpected keyword 'step_size'; did you mean every?": (
         lambda: StepDecay(0.1, step_size=30)
     ),

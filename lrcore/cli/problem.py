@@ -19,7 +19,8 @@ from lrcore._shared.words import shortened, shown
 T = TypeVar("T")
 
 HELP = """\
-FILE.py is a Python file, which is imported: its code is run.  It defines
+FILE.py is a Python file, which is run, but not as the main program.  It
+defines
 
   params                  arrays, nested in lists, tuples and dicts; or a function
                           params(rng) that returns new ones
@@ -93,7 +94,7 @@ class Problem:
 
 
 def _run(path: str) -> dict[str, Any]:
-    """Import a file, of any name; return its names."""
+    """Run a file that is not the main program; return its names."""
     file = _file(path)
     spec = importlib.util.spec_from_file_location("problem", file)
     assert spec is not None

@@ -106,7 +106,8 @@ def main():
     labels = np.array([run.label for run in found])
     good = (labels == "good").sum()
     print(
-        f"{len(found)} runs, {good} good.  Too high, too low, both: precision, recall"
+        f"{len(found)} runs, {good} good.  Too high, too low, both: precision, recall; "
+        "good runs that are called bad"
     )
     for reports in (True, False):
         with np.errstate(all="ignore"):

@@ -100,6 +100,13 @@ def test_a_wrong_argument_is_told_with_what_would_do(argv, said, capsys):
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("flag", ["-V", "--version"])
+def test_the_version_follows_the_name(flag, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        cli.main([flag])
+    assert capsys.readouterr().out == f"lrcore {lrcore.__version__}\n"
+
+
 def test_a_reader_that_has_gone():
     """As with `| head -1`: nothing on stderr."""
     process = subprocess.Popen(

@@ -142,4 +142,5 @@ def test_a_wrong_command_line(argv, capsys):
 def test_help_says_that_the_file_is_run(capsys):
     with pytest.raises(SystemExit, match="0"):
         cli.main(["compare", "--help"])
-    assert "which is run" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "which is run, but not as the main program" in said

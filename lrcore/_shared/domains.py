@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from lrcore._shared.words import shown
+from lrcore._shared.words import shortened, shown
 
 # NumPy's kinds that float() takes for numbers: bool, complex, times, strings.
 _NO_REALS = ("b", "c", "m", "M", "S", "U")
@@ -79,6 +79,11 @@ def iterates(value: Any) -> bool:
 def is_schedule(value: Any) -> bool:
     """Return whether a value is a schedule: any callable but a class."""
     return callable(value) and not isinstance(value, type)
+
+
+def _makes_schedules(kind: type) -> bool:
+    """Return whether the objects of a class can be called, as schedules can."""
+    return any("__call__" in vars(base) for base in kind.__mro__)
 
 
 def takes_step(name: str, schedule: Callable[..., Any]) -> None:
@@ -144,10 +149,11 @@ class Domain(ABC):
             takes_step(name, value)
             return value
         wanted = f"{self.text}, or a schedule"
-        if isinstance(value, type) and any("__call__" in vars(c) for c in value.mro()):
+        if isinstance(value, type) and _makes_schedules(value):
+            made = shortened(value.__name__)
             raise TypeError(
-                f"{name}: expected {wanted}, found the class {value.__name__}; make a "
-                f"schedule with it: {value.__name__}(...)"
+                f"{name}: expected {wanted}, found the class {made}; make a schedule "
+                f"with it: {made}(...)"
             )
         return self._check(name, value, wanted)
 

@@ -19,7 +19,8 @@ from lrcore._shared.words import shortened, shown
 T = TypeVar("T")
 
 HELP = """\
-FILE.py is a Python file, which is run as a program.  It defines
+FILE.py is a Python file, which is run, but not as the main program.  It
+defines
 
   params                  arrays, nested in lists, tuples and dicts; or a function
                           params(rng) that returns new ones

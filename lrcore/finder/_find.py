@@ -45,10 +45,9 @@ def lr_find(
     same batches, each from the same beginning.  They take turns, and those that are
     decidedly behind train no further.  The race ends after `trial_steps` steps, or two
     thirds of them if one rate is left.  In all that takes some 900 evaluations of
-    `loss_and_grad`.  ``found.apply(opt)`` sets the
-    rate; ``found.adopt(opt)`` also takes over what the winner has learnt.
-    (Optimizers that find their rate themselves, such as Prodigy and DoG, need no test:
-    leave their lr at 1.)
+    `loss_and_grad`.  ``found.apply(opt)`` sets the rate; ``found.adopt(opt)`` also
+    takes over what the winner has learnt.  (Optimizers that find their rate themselves,
+    such as Prodigy and DoG, need no test: leave their lr at 1.)
 
     Everything is put back to the bit at the end, after an exception or Ctrl-C too:
     params, the optimizer's state, step count, averages and gathered gradients, learning

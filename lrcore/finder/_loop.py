@@ -91,10 +91,12 @@ def _evaluated(
         if later:  # math.exp raises where NumPy returns inf
             return inf, None
         raise
-    if not isinstance(returned, (tuple, list)) or len(returned) != 2:
+    pair = isinstance(returned, (tuple, list))
+    if not pair or len(returned) != 2:
+        found = shortened(type(returned).__name__)
         raise TypeError(
             "loss_and_grad: expected it to return a pair, the loss and the gradients, "
-            f"found {shortened(type(returned).__name__)}"
+            f"found {found}{f' of {len(returned)}' if pair else ''}"
         )
     loss, grads = returned
     return scalar(loss), grads

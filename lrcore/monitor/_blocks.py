@@ -19,13 +19,11 @@ from lrcore._shared.types import Array
 BLOCKS = 1024
 CHUNK = 256
 
-Series = tuple[float, float, float, float]
-"""Validation loss, entropy, divergence, explained variance (NaN: none)."""
 Step = tuple[
     float, float, float, float, float, float, float, float, float, float
 ]  # fmt: skip
-"""Loss, lr, squared norms of gradient, params and update, non-finite elements; and the
-Series."""
+"""Loss, lr, squared norms of gradient, params and update, non-finite elements; then the
+series: validation loss, entropy, divergence, explained variance (NaN: none)."""
 NUMBERS = 10
 MEASURED = 6  # the numbers before the series
 

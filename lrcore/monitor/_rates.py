@@ -45,7 +45,10 @@ MUCH_LOWER, LOWER = 0.1, 1 / 3
 # Above 1, the steps were long enough to get anywhere; params that grow from near 0 are
 # their updates, so their growth is allowed besides.  Without a path, a loss that does
 # not fall shows short steps only if those to come do not lead more than twice as far.
-ANYWHERE, BARELY, MUCH_FURTHER = 1.0, 0.05, 2.0
+ANYWHERE, MUCH_FURTHER = 1.0, 2.0
+# A rate that is too low is called flat, instead of slow, if the loss has done less than
+# 5 % of the way to the floor.
+FLAT = 0.05
 
 
 def nonfinite(history: History) -> Iterator[Finding]:
@@ -224,7 +227,7 @@ def _too_low(run: Summary) -> Finding:
         decades = 1.0 if isnan(run.path) else -log10(run.path)
         factor = 10.0 ** min(max(round(decades), 0.5), 3)
         remedy += f" about {factor:.0f} times"
-    if not run.fell or run.drop < BARELY:
+    if not run.fell or run.drop < FLAT:
         return Finding(
             "flat", "warning", run.step, int(run.history.step[0]),
             f"{run.went} in {run.taken} steps at {run.lr}{moved}",

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from lrcore._shared.types import Array
-from lrcore._shared.words import kind, shown
+from lrcore._shared.words import kind, shortened, shown
 from lrcore.monitor._blocks import (
     BLOCKS,
     CHUNK,
@@ -131,10 +131,17 @@ def _check(name: str, value: Any) -> None:
         fits = value.shape == (most,)
     elif fits:
         fits = value.ndim == 2 and value.shape[1] == columns and len(value) <= most
-    if not fits:
-        raise ValueError(
-            f"recorder: {name}: expected an array of state_dict, found {shown(value)}"
-        )
+    if fits:
+        return
+    shape = f"({most},)"
+    if columns is not None:
+        shape = f"(n, {columns}), n <= {most}"
+    found = shown(value)
+    if isinstance(value, np.ndarray):
+        found = shortened(f"{value.dtype} of shape {value.shape}")
+    raise ValueError(
+        f"recorder: {name}: expected float64 of shape {shape}, found {found}"
+    )
 
 
 def _check_places(name: str, values: Array, count: int) -> None:

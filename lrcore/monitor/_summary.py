@@ -15,9 +15,8 @@ from lrcore.monitor._history import History
 # The run is divided into 20 equal parts; a level is the median loss of a part.
 PARTS = 20
 LEAST_STEPS = 2 * PARTS
-# Shares of the way to the floor: a run that descends well has done 35 % of it; a run
-# that has done less than 10 % hardly descends.
-ENOUGH, BARELY = 0.35, 0.1
+# A run that descends well has done 35 % of the way to the floor.
+ENOUGH = 0.35
 # A level has changed if the change is above 5 standard errors of a level.
 ERRORS = 5.0
 # A loss this many noises above another is above it, and not by chance.

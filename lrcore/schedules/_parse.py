@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 import operator
 import warnings
-from collections.abc import Callable, Collection, Mapping
-from inspect import signature
+from collections.abc import Callable, Mapping
+from inspect import Parameter, signature
 from typing import Any
 
 from lrcore._shared.named import picked
@@ -182,12 +182,15 @@ class _Reader:
         return method
 
     def check_keywords(
-        self, what: str, given: Mapping[str, ast.expr], names: Collection[str]
+        self,
+        what: str,
+        given: Mapping[str, ast.expr],
+        parameters: Mapping[str, Parameter],
     ) -> None:
         """Refuse an unknown name before bind() asks for the one that it stands for."""
         for name, node in given.items():
             try:
-                check_keywords(what, [name], names)
+                check_keywords(what, [name], parameters)
             except TypeError as error:
                 raise _Refused(node, str(error)) from None
 
@@ -221,8 +224,7 @@ class _Reader:
         named = {name: self.value(arg) for name, arg in keywords.items()}
         places: dict[str, Any] = {}
         has = signature(function)
-        if not any(p.kind == p.VAR_KEYWORD for p in has.parameters.values()):
-            self.check_keywords(function.__name__, keywords, has.parameters)
+        self.check_keywords(function.__name__, keywords, has.parameters)
         try:
             places |= has.bind(*args, **keywords).arguments
             schedule: Schedule = function(*given, **named)

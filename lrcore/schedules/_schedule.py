@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import Field, fields, is_dataclass
 from functools import cache, cached_property
+from inspect import signature
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_type_hints
 
@@ -87,9 +88,9 @@ class Schedule(Evaluated):
             )
         if not is_dataclass(cls):
             raise _no_dataclass(cls)
-        if given:
-            known = [field.name for field in fields(cls)]
-            check_keywords(cls.__name__, given, known, cls._renamed)
+        if given.keys() - cls.__dataclass_fields__.keys():
+            parameters = signature(cls).parameters
+            check_keywords(cls.__name__, given, parameters, cls._renamed)
         return super().__new__(cls)
 
     def __setstate__(self, saved: Mapping[str, Any]) -> None:

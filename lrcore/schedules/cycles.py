@@ -229,7 +229,19 @@ class OneCycle(Schedule):
                 "pct_start: with three_phase, expected a rise of more than 0 steps and "
                 f"at most half of total = {self.total}, found {self.pct_start}"
             )
-        _ = self._curve  # raises an error if a value is infinite
+        if not (math.isfinite(self._first) and math.isfinite(self._last)):
+            raise ValueError(
+                "div, final_div: expected finite values at both ends, found "
+                f"{self._first} and {self._last}"
+            )
+
+    @property
+    def _first(self) -> float:
+        return self.peak / self.div
+
+    @property
+    def _last(self) -> float:
+        return self._first / self.final_div
 
     @property
     def _turn(self) -> float:
@@ -244,9 +256,8 @@ class OneCycle(Schedule):
 
     @cached_property
     def _curve(self) -> Interpolate:
-        initial = self.peak / self.div
-        back = (initial,) if self.three_phase else ()
-        return self._through(initial, self.peak, *back, initial / self.final_div)
+        back = (self._first,) if self.three_phase else ()
+        return self._through(self._first, self.peak, *back, self._last)
 
     def momentum(self, low: float = 0.85, high: float = 0.95) -> Interpolate:
         """Return the opposite schedule for the momentum: low at the rate's peak."""

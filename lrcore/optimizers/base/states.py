@@ -55,7 +55,7 @@ def make(
     if not any(copied):
         return states, [], fresh
     copies = [
-        [array for name, array in state.items() if name in copied[k]]
+        [state[name] for name in state if name in copied[k]]
         for state, k in zip(states, part_of, strict=True)
     ]
     return states, copies, fresh

@@ -129,22 +129,27 @@ def train(problem, optimizer, seed, lr):
 
 def sweep(pair):
     """Return all runs of a problem and optimizer, by seed and then by rate."""
-    problem = by_name(pair[0])
-    rates = rates_of(problem, pair[1], RATES)
-    return [train(problem, pair[1], seed, lr) for seed in SEEDS for lr in rates]
+    return sweep_of(by_name(pair[0]), pair[1])
 
 
-def fingerprint():
+def sweep_of(problem, optimizer):
+    rates = rates_of(problem, optimizer, RATES)
+    return [train(problem, optimizer, seed, lr) for seed in SEEDS for lr in rates]
+
+
+def fingerprint(script):
+    """Return what changes with the problems, and how a script trains them."""
     here = Path(__file__)
-    sources = [here, *sorted((here.parent / "problems").glob("*.py"))]
-    return hashlib.sha256(b"".join(p.read_bytes() for p in sources)).hexdigest()
+    sources = {here, Path(script), *(here.parent / "problems").glob("*.py")}
+    return hashlib.sha256(b"".join(p.read_bytes() for p in sorted(sources))).hexdigest()
 
 
-def up_to_date():
-    if not CACHE.exists():
+def up_to_date(file, script):
+    """Whether a file has the runs that a script would make."""
+    if not file.exists():
         return False
-    with np.load(CACHE) as kept:
-        return str(kept["fingerprint"]) == fingerprint()
+    with np.load(file) as kept:
+        return str(kept["fingerprint"]) == fingerprint(script)
 
 
 def in_processes(function, jobs, processes=2):
@@ -157,19 +162,36 @@ def in_processes(function, jobs, processes=2):
         return list(pool.map(function, jobs))
 
 
-def build():
-    """Train all, and keep the runs."""
-    trained = [run for runs in in_processes(sweep, pairs()) for run in runs]
+def build(file, script, sweep, jobs):
+    """Train all, and keep the runs in a file.
+
+    sweep : of that script: (job) -> the runs of one problem and optimizer.
+    """
+    trained = [run for runs in in_processes(sweep, jobs) for run in runs]
     first, last, rows = zip(*trained, strict=True)
-    CACHE.parent.mkdir(exist_ok=True)
+    file.parent.mkdir(exist_ok=True)
     np.savez(
-        CACHE,
-        fingerprint=fingerprint(),
+        file,
+        fingerprint=fingerprint(script),
         first=first,
         last=last,
         steps=[r.shape[1] for r in rows],
         rows=np.concatenate(rows, axis=1),
     )
+
+
+def kept_in(file):
+    """Return the losses before and after and the records of each problem and optimizer.
+
+    All are by seed and rate; records are rows of FIELDS.
+    """
+    with np.load(file) as kept:
+        first, last, steps, rows = (kept[k] for k in ("first", "last", "steps", "rows"))
+    shape = -1, len(SEEDS), len(RATES)
+    records = np.empty(len(steps), object)
+    for k, end in enumerate(np.cumsum(steps)):
+        records[k] = rows[:, end - steps[k] : end]
+    return list(zip(*(a.reshape(shape) for a in (first, last, records)), strict=True))
 
 
 def judged(first, last):
@@ -188,35 +210,33 @@ def judged(first, last):
     return q, np.where(q >= 0.9, "good", labels)
 
 
-def runs(split=None):
+def labelled(problem, optimizer, group, first, last, records):
+    """Return the runs of one problem and optimizer; see `kept_in` and `judged`."""
+    q, labels = judged(first, last)
+    rates = rates_of(by_name(problem), optimizer, RATES)
+    return [
+        Run(problem, optimizer, SEEDS[s], rates[r],
+            dict(zip(FIELDS, records[s, r], strict=True)), float(first[s, r]),
+            float(last[s, r]), float(q[s, r]), labels[s, r], group)
+        for s, r in np.ndindex(q.shape)
+    ]  # fmt: skip
+
+
+def runs(split=None, fresh=False):
     """Return the runs of a split, or all, by problem, optimizer, seed and rate.
 
     If no runs of these problems are kept, they are trained in other processes: so a
     script that calls this needs `if __name__ == "__main__"`.
+
+    fresh : train them again, also if they are kept.
     """
-    if not up_to_date():
-        build()
-    with np.load(CACHE) as kept:
-        first, last, steps, rows = (kept[k] for k in ("first", "last", "steps", "rows"))
-    ends, per = np.cumsum(steps), len(SEEDS) * len(RATES)
+    if fresh or not up_to_date(CACHE, __file__):
+        build(CACHE, __file__, sweep, pairs())
     found = []
-    for i, (problem, optimizer, half) in enumerate(pairs()):
-        if split not in (None, half):
-            continue
-        group = by_name(problem).group
-        rates = rates_of(by_name(problem), optimizer, RATES)
-        these = range(i * per, (i + 1) * per)
-        shape = len(SEEDS), len(RATES)
-        q, labels = judged(*(a[these].reshape(shape) for a in (first, last)))
-        for j, k in enumerate(these):
-            seed, rate = divmod(j, len(RATES))
-            own = rows[:, ends[k] - steps[k] : ends[k]]
-            found.append(
-                Run(problem, optimizer, SEEDS[seed], rates[rate],
-                    dict(zip(FIELDS, own, strict=True)), float(first[k]),
-                    float(last[k]), float(q[seed, rate]), labels[seed, rate],
-                    group)
-            )  # fmt: skip
+    for (problem, optimizer, half), kept in zip(pairs(), kept_in(CACHE), strict=True):
+        if split in (None, half):
+            group = by_name(problem).group
+            found += labelled(problem, optimizer, group, *kept)
     return found
 
 
@@ -237,10 +257,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fresh", action="store_true", help="train again")
     start = time.perf_counter()
-    if parser.parse_args().fresh or not up_to_date():
-        build()
+    found = runs(fresh=parser.parse_args().fresh)
     seconds = time.perf_counter() - start
-    by_split = {split: runs(split) for split in SPLITS}
+    halves = {(name, optimizer): half for name, optimizer, half in pairs()}
+    by_split = {split: [] for split in SPLITS}
+    for run in found:
+        by_split[halves[run.problem, run.optimizer]].append(run)
     for split, found in by_split.items():
         print(f"\n{split}, 1e-6 to 1e2:")
         table(found)

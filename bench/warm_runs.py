@@ -9,23 +9,13 @@ optimizer by which no rate lowers the loss of each seed any further is left out.
 runs are kept in build/warm_runs.npz.  No weights are fitted by them.
 """
 
+from contextlib import suppress
+
 import numpy as np
 from monitor import play, score
 from problems import by_name
 from problems.starts import again
-from runs import (
-    CACHE,
-    FIELDS,
-    RATES,
-    SEEDS,
-    Run,
-    fingerprint,
-    in_processes,
-    judged,
-    pairs,
-    rates_of,
-    train,
-)
+from runs import CACHE, build, kept_in, labelled, pairs, sweep_of, up_to_date
 
 KEPT = CACHE.with_name("warm_runs.npz")
 RATE = 0.03
@@ -53,51 +43,17 @@ def wanted():
 
 def sweep(pair):
     """Return all runs of a problem and optimizer, by seed and then by rate."""
-    problem, optimizer = warm(pair[0]), pair[1]
-    rates = rates_of(problem, optimizer, RATES)
-    return [train(problem, optimizer, seed, lr) for seed in SEEDS for lr in rates]
-
-
-def build():
-    """Train all, and keep the runs."""
-    trained = [run for runs in in_processes(sweep, wanted()) for run in runs]
-    first, last, rows = zip(*trained, strict=True)
-    KEPT.parent.mkdir(exist_ok=True)
-    np.savez(
-        KEPT,
-        fingerprint=fingerprint(),
-        first=first,
-        last=last,
-        steps=[r.shape[1] for r in rows],
-        rows=np.concatenate(rows, axis=1),
-    )
+    return sweep_of(warm(pair[0]), pair[1])
 
 
 def warm_runs():
     """Return the runs, by problem, optimizer, seed and rate; train them if need be."""
-    if not KEPT.exists() or str(np.load(KEPT)["fingerprint"]) != fingerprint():
-        build()
-    with np.load(KEPT) as kept:
-        first, last, steps, rows = (kept[k] for k in ("first", "last", "steps", "rows"))
-    shape = -1, len(SEEDS), len(RATES)
-    ends = np.cumsum(steps).reshape(shape)
-    steps, first, last = (a.reshape(shape) for a in (steps, first, last))
+    if not up_to_date(KEPT, __file__):
+        build(KEPT, __file__, sweep, wanted())
     found = []
-    for i, (name, optimizer) in enumerate(wanted()):
-        try:
-            with np.errstate(all="ignore"):
-                q, labels = judged(first[i], last[i])
-        except ValueError:
-            continue
-        rates = rates_of(by_name(name), optimizer, RATES)
-        for s, k in np.ndindex(shape[1:]):
-            own = rows[:, ends[i, s, k] - steps[i, s, k] : ends[i, s, k]]
-            records = dict(zip(FIELDS, own, strict=True))
-            found.append(
-                Run(name, optimizer, SEEDS[s], rates[k], records, float(first[i, s, k]),
-                    float(last[i, s, k]), float(q[s, k]), labels[s, k],
-                    "near the optimum")
-            )  # fmt: skip
+    for pair, kept in zip(wanted(), kept_in(KEPT), strict=True):
+        with suppress(ValueError), np.errstate(all="ignore"):
+            found += labelled(*pair, "near the optimum", *kept)
     return found
 
 

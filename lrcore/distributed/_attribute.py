@@ -43,5 +43,5 @@ def _close(comm: Any, key: int, ranks: MPIComm) -> None:
         return
     try:
         ranks.close()
-    except RankLostError:  # the job ends by it
+    except RankLostError:  # the ranks do not close together: the duplicate stays
         return

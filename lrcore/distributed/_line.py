@@ -63,9 +63,10 @@ class Line:
 
     @contextmanager
     def whole(self) -> Iterator[None]:
-        """Be a block of calls; after an error in it, this rank has left the others.
+        """Mark a block of calls that all ranks have to end.
 
-        Unless it is a ValueError: then the ranks have met, and all of them have it.
+        An error that leads out of the block leaves this rank `midway`.  A ValueError
+        does not, as all ranks have met and raise it.
         """
         before, self.midway = self.midway, True
         try:
